@@ -1,0 +1,1 @@
+"""What a run is made of: typed, frozen models and presets."""

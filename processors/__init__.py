@@ -1,0 +1,1 @@
+"""The steps in between: action steps, env steps, the gripper penalty."""

@@ -1,0 +1,1 @@
+"""The arms, drawn with primitive shapes."""

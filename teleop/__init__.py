@@ -1,0 +1,1 @@
+"""Hands: the scripted operator, and what every teleoperator offers the loop."""
