@@ -1,0 +1,82 @@
+"""The two arms: where their URDF lies and how motor units map to URDF radians.
+
+Motor units are what people and policies use: body joints in degrees about the middle of their
+range, the gripper in percent (0 closed, 100 open). The same positive motor degrees move both
+arms the same way: pan right, lift, elbow and wrist flex forward and down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robots.base import F32, GRIPPER, JOINTS
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """A kind of arm; ``urdf = zero + scale * motor`` for each joint, in the order of JOINTS."""
+
+    name: str
+    urdf: Path
+    scale: F64  # (6,) URDF radians a motor unit [rad/deg], gripper [rad/%]
+    zero: F64  # (6,) URDF angle at motor zero [rad]
+    limits: F32  # (6, 2) lowest and highest motor value [deg], gripper [%]
+    tip: str = "gripper_frame_link"  # frame between the fingertips, z along the fingers
+
+    def to_urdf(self, joints: F32) -> F64:
+        """URDF angles (6,) [rad] of motor values ``joints`` (6,) [deg, %]."""
+        return self.zero + self.scale * joints
+
+    def from_urdf(self, angles: F64) -> F32:
+        """Motor values (6,) [deg, %] of URDF ``angles`` (6,) [rad]."""
+        return self.velocity_from_urdf(angles - self.zero)
+
+    def velocity_from_urdf(self, rates: F64) -> F32:
+        """Motor speeds (6,) [deg/s, %/s] of URDF ``rates`` (6,) [rad/s]."""
+        return (rates / self.scale).astype(np.float32)
+
+
+def _arm(name: str, sign: tuple[float, ...], zero: tuple[float, ...]) -> Arm:
+    """An arm whose body joints turn by ``sign`` (5,) and stand at ``zero`` (5,) [rad] at 0 deg."""
+    path = Path(str(files("robots.urdf") / f"{name}.urdf"))
+    bounds = _joint_limits(path)  # (6, 2) [rad]
+    closed, opened = bounds[GRIPPER]
+    scale = np.array([*(np.deg2rad(sign)), (opened - closed) / 100.0])
+    offset = np.array([*zero, closed])
+    limits = np.sort((bounds - offset[:, None]) / scale[:, None], axis=1)
+    return Arm(name, path, scale, offset, limits.astype(np.float32))
+
+
+def _joint_limits(urdf: Path) -> F64:
+    """Lower and upper limit (6, 2) [rad] of each joint in ``urdf``."""
+    joints = {
+        joint.get("name"): joint.find("limit") for joint in ElementTree.parse(urdf).iter("joint")
+    }
+    found = [joints[name] for name in JOINTS]
+    return np.array(
+        [
+            [float(bound.attrib[end]) for end in ("lower", "upper")]
+            for bound in found
+            if bound is not None
+        ]
+    )
+
+
+ARMS = MappingProxyType(
+    {
+        # Its URDF is published about mid-range already.
+        "so101": _arm("so101", sign=(1, 1, 1, 1, 1), zero=(0, 0, 0, 0, 0)),
+        # Zero is the middle of the published limits; its pan axis points the other way.
+        "so100": _arm("so100", sign=(-1, 1, 1, 1, 1), zero=(0, 1.75, -1.57079, -0.65, 0)),
+    }
+)
+"""The known arms by name."""

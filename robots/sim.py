@@ -1,0 +1,125 @@
+"""The simulated arms: the physics of ``World`` behind the contract of ``Robot``."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from configs.robot import SO100SimConfig, SO101SimConfig
+from robots.arm import ARMS
+from robots.base import F32, GRIPPER, U8, NotConnected, Reading, Truth
+from robots.render import Painter
+from robots.world import World
+
+# An estimate from the STS3215's sheet at 12 V: 2.7 A at its stall torque of 3.35 N m.
+_MILLIAMPERES = 2700.0 / 3.35  # [mA / N m]
+
+
+class SimRobot:
+    """The MuJoCo twin of an SO100 or SO101.
+
+    An episode is a pure function of its seed and the commands; each command takes exactly
+    ``1 / fps`` seconds of the simulated time, however long the computer takes.
+    """
+
+    def __init__(self, cfg: SO100SimConfig | SO101SimConfig, fps: float) -> None:
+        self.arm = ARMS[cfg.type.removesuffix("_sim")]
+        self.limits: F32 = self.arm.limits  # (6, 2) [deg], gripper [%]
+        self._cfg, self._fps = cfg, fps
+        self._world: World | None = None
+        self._painters: dict[tuple[int, int, bool], Painter] = {}
+        self._ready = False
+        self._episode = self._tick = 0
+
+    def __enter__(self) -> Self:
+        self._world = World(self.arm, self._cfg.task, period=1.0 / self._fps)
+        for camera in self._cfg.cameras.values():
+            self._painter(camera.height, camera.width, fine=False)  # fails now, not in the loop
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._world, self._ready = None, False
+        with ExitStack() as stack:
+            for painter in self._painters.values():
+                stack.callback(painter.close)
+        self._painters = {}
+
+    def reset(self, seed: int) -> None:
+        """Put the arm at its reset pose and the object where ``seed`` says."""
+        world = self._entered()
+        world.reset(self.arm.to_urdf(np.array(self._cfg.reset_pose, np.float32)), seed)
+        self._ready = True
+        self._episode, self._tick = self._episode + 1, 0
+
+    def read(self) -> Reading:
+        """Sense now: joints, speeds, currents (estimated from the torque), object and pictures."""
+        world = self._running()
+        return Reading(
+            joints=self.arm.from_urdf(world.angles),
+            stamp=time.monotonic(),
+            velocities=self.arm.velocity_from_urdf(world.rates),
+            currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
+            environment_state=world.object.astype(np.float32),
+            images={
+                name: self._painter(camera.height, camera.width, fine=False).paint(
+                    world.data, camera.view
+                )
+                for name, camera in self._cfg.cameras.items()
+            },
+        )
+
+    def command(self, target: F32) -> F32:
+        """Move towards ``target`` (6,) [deg, %] for one tick; returns it within limits."""
+        world = self._running()
+        sent: F32 = np.clip(target, self.limits[:, 0], self.limits[:, 1]).astype(np.float32)
+        world.advance(self.arm.to_urdf(sent))
+        self._tick += 1
+        return sent
+
+    def truth(self) -> Truth:
+        """What only the simulated world knows."""
+        world = self._running()
+        return Truth(
+            episode=self._episode,
+            tick=self._tick,
+            tip=world.tip.astype(np.float32),
+            gripper=float(self.arm.from_urdf(world.angles)[GRIPPER]),
+            object=world.object.astype(np.float32),
+            success=world.success,
+        )
+
+    def render(self, view: str, height: int, width: int) -> U8:
+        """A fine RGB picture (H, W, 3) for people; ``view`` is front, wrist or overview.
+
+        Raises RenderError where no off-screen OpenGL is to be had.
+        """
+        world = self._running()
+        return self._painter(height, width, fine=True).paint(world.data, view)
+
+    def _painter(self, height: int, width: int, fine: bool) -> Painter:
+        key = (height, width, fine)
+        if key not in self._painters:
+            self._painters[key] = Painter(self._entered().model, *key)
+        return self._painters[key]
+
+    def _entered(self) -> World:
+        if self._world is None:
+            raise NotConnected(
+                f"The {self._cfg.type} is used outside its `with` block: enter it first."
+            )
+        return self._world
+
+    def _running(self) -> World:
+        world = self._entered()
+        if not self._ready:
+            raise NotConnected(f"The {self._cfg.type} has no episode yet: call reset(seed) first.")
+        return world
