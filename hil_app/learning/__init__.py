@@ -1,0 +1,58 @@
+"""Learning: the algorithm contract, SAC, the policy, replay, mixing and training."""
+
+from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
+from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from hil_app.learning.actor import GaussianActorPolicy, Weights
+from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorithm
+from hil_app.learning.batch import Batch, DataMixer
+from hil_app.learning.constants import (
+    ACTION,
+    COMPLEMENTARY_INFO,
+    DISCOUNT,
+    DISCRETE_PENALTY,
+    DONE,
+    IS_INTERVENTION,
+    OBS_ENV_STATE,
+    OBS_IMAGE,
+    OBS_IMAGES,
+    OBS_STATE,
+    REWARD,
+    TRUNCATED,
+)
+from hil_app.learning.mixer import OnlineOfflineMixer
+from hil_app.learning.normalize import Normalizer
+from hil_app.learning.replay import ReplayBuffer
+from hil_app.learning.sac import SACAlgorithm
+from hil_app.learning.trainer import RLTrainer
+
+__all__ = [
+    "ACTION",
+    "COMPLEMENTARY_INFO",
+    "DISCOUNT",
+    "DISCRETE_PENALTY",
+    "DONE",
+    "IS_INTERVENTION",
+    "OBS_ENV_STATE",
+    "OBS_IMAGE",
+    "OBS_IMAGES",
+    "OBS_STATE",
+    "REWARD",
+    "TRUNCATED",
+    "Batch",
+    "DataMixer",
+    "FeatureType",
+    "GaussianActorConfig",
+    "GaussianActorPolicy",
+    "Normalizer",
+    "OnlineOfflineMixer",
+    "PolicyFeature",
+    "RLAlgorithm",
+    "RLAlgorithmConfig",
+    "RLTrainer",
+    "ReplayBuffer",
+    "SACAlgorithm",
+    "SACAlgorithmConfig",
+    "TrainingStats",
+    "Weights",
+    "make_algorithm",
+]

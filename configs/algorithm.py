@@ -1,0 +1,139 @@
+"""How the policy is trained. A new algorithm adds its config class here or in a file of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from configs.base import Config
+from configs.policy import GaussianActorConfig
+
+CONFIG_FILE = "config.json"
+ConfigClass: TypeAlias = "type[RLAlgorithmConfig]"  # the field `type` hides the builtin below
+
+
+class RLAlgorithmConfig(Config):
+    """Base of every algorithm's config; a subclass registers itself under its `type`."""
+
+    _registry: ClassVar[dict[str, ConfigClass]] = {}
+
+    type: str
+    """Name of the algorithm."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Register the class under the default of its `type` field."""
+        super().__pydantic_init_subclass__(**kwargs)
+        name = cls.model_fields["type"].default
+        if not isinstance(name, str):
+            raise TypeError(f"{cls.__name__} needs `type: Literal[...]` with a default")
+        RLAlgorithmConfig._registry[name] = cls
+
+    @classmethod
+    def get_known_choices(cls) -> dict[str, ConfigClass]:
+        """Every registered config class by its name."""
+        return dict(RLAlgorithmConfig._registry)
+
+    @classmethod
+    def get_choice_class(cls, name: str) -> ConfigClass:
+        """Return the class registered as `name`; KeyError, listing the names, if there is none."""
+        try:
+            return RLAlgorithmConfig._registry[name]
+        except KeyError:
+            known = ", ".join(sorted(RLAlgorithmConfig._registry))
+            raise KeyError(f"unknown algorithm {name!r}; known: {known}") from None
+
+    @classmethod
+    def from_policy_config(cls, policy_config: GaussianActorConfig, **overrides: Any) -> Self:
+        """Make a config that fits this policy. ValueError if its features are unusable."""
+        policy_config.validate_features()
+        return cls(**overrides)
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write `config.json` into the directory, which is made if needed."""
+        path = Path(directory)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / CONFIG_FILE).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def from_pretrained(cls, directory: str | Path) -> RLAlgorithmConfig:
+        """Read `config.json`; its `type` picks the class. KeyError for an unknown type."""
+        data = json.loads((Path(directory) / CONFIG_FILE).read_text())
+        return cls.get_choice_class(data.get("type", "")).model_validate(data)
+
+
+class SACAlgorithmConfig(RLAlgorithmConfig):
+    """Soft actor-critic with a discrete critic beside it; the defaults are lerobot's."""
+
+    type: Literal["sac"] = "sac"
+    """Name of the algorithm."""
+
+    actor_lr: float = Field(default=3e-4, gt=0)
+    """Adam's step size for the actor."""
+
+    critic_lr: float = Field(default=3e-4, gt=0)
+    """Adam's step size for the critics, their encoder and the discrete critic."""
+
+    temperature_lr: float = Field(default=3e-4, gt=0)
+    """Adam's step size for the logarithm of the temperature."""
+
+    discount: float = Field(default=0.99, ge=0, le=1)
+    """Discount a tick; a batch's own `complementary_info.discount` comes before it."""
+
+    use_backup_entropy: bool = True
+    """The critics' target counts the entropy of the next action."""
+
+    critic_target_update_weight: float = Field(default=0.005, gt=0, le=1)
+    """Share of the online parameters that enters the target networks after each critic step."""
+
+    num_critics: int = Field(default=2, ge=1)
+    """Critics in the ensemble."""
+
+    num_subsample_critics: int | None = Field(default=None, ge=1)
+    """Critics, drawn anew for each target, over which the minimum is taken; null for all."""
+
+    temperature_init: float = Field(default=1.0, gt=0)
+    """The temperature before the first update."""
+
+    target_entropy: float | None = None
+    """Entropy [nat] that the temperature steers to; null for -(c + 1 if discrete)/2."""
+
+    utd_ratio: int = Field(default=1, ge=1)
+    """Batches, each a critic step, in one update; the last one also trains the actor."""
+
+    policy_update_freq: int = Field(default=1, ge=1)
+    """The actor and the temperature are trained in every n-th update."""
+
+    grad_clip_norm: float | None = Field(default=40.0, gt=0)
+    """Largest gradient norm of each optimiser; null for no clipping."""
+
+    layer_norm: bool = True
+    """LayerNorm in the hidden layers of the critics."""
+
+    behavior_cloning_weight: float = Field(default=0.0, ge=0)
+    """Weight of imitating the person's actions in rows with `is_intervention`; 0 for off."""
+
+    @model_validator(mode="after")
+    def _subsample_fits(self) -> Self:
+        if self.num_subsample_critics is not None and self.num_subsample_critics > self.num_critics:
+            raise ValueError(
+                f"num_subsample_critics {self.num_subsample_critics} exceeds "
+                f"num_critics {self.num_critics}"
+            )
+        return self
+
+    @classmethod
+    def from_policy_config(cls, policy_config: GaussianActorConfig, **overrides: Any) -> Self:
+        """Make a config with the target entropy of this policy, unless the overrides give one."""
+        config = super().from_policy_config(policy_config, **overrides)
+        entropy = config.entropy_target(policy_config)
+        return config.model_copy(update={"target_entropy": entropy})
+
+    def entropy_target(self, policy_config: GaussianActorConfig) -> float:
+        """Return the entropy [nat] to steer to for a policy with these actions."""
+        if self.target_entropy is not None:
+            return self.target_entropy
+        return -policy_config.action_dims / 2

@@ -1,0 +1,146 @@
+"""What the policy sees and does, and the size of its networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_ACTION = "action"
+_STATE_LIKE = ("STATE", "ENV")
+
+
+class FeatureType(StrEnum):
+    """The role a feature plays for the policy."""
+
+    STATE = "STATE"
+    ENV = "ENV"
+    VISUAL = "VISUAL"
+    ACTION = "ACTION"
+    REWARD = "REWARD"
+
+
+@dataclass(frozen=True)
+class PolicyFeature:
+    """One named input or output of the policy: its role and the shape of one sample."""
+
+    type: FeatureType
+    shape: tuple[int, ...]
+
+
+class GaussianActorConfig(BaseModel):
+    """A tanh-squashed Gaussian actor, with an argmax over discrete actions beside it.
+
+    It is mutable, because features and statistics become known only once the environment or the
+    dataset is open; `validate_features` is called when the networks are built.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        validate_default=True,
+        validate_assignment=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    input_features: dict[str, PolicyFeature] = {}
+    """Observations by key; STATE and ENV features of shape (n,)."""
+
+    output_features: dict[str, PolicyFeature] = {}
+    """The key "action": an ACTION feature of shape (c,), the continuous dimensions only."""
+
+    dataset_stats: dict[str, dict[str, list[float]]] | None = None
+    """Per feature {"min": [...], "max": [...]} in the feature's own unit, mapped to [-1, 1]; a
+    feature without statistics passes unscaled."""
+
+    num_discrete_actions: int | None = Field(default=None, ge=2)
+    """Choices of the discrete dimension (3 for a gripper: close, stay, open); null for none."""
+
+    latent_dim: int = Field(default=256, ge=1)
+    """Width of each encoded observation feature."""
+
+    hidden_dims: list[int] = Field(default=[256, 256], min_length=1)
+    """Widths of the hidden layers of actor, critics and discrete critic."""
+
+    layer_norm: bool = True
+    """LayerNorm in the hidden layers of the actor and the discrete critic."""
+
+    shared_encoder: bool = True
+    """The actor reads the encoder that the critics train; otherwise it trains one of its own."""
+
+    std_min: float = Field(default=1e-5, gt=0)
+    """Smallest standard deviation before the squash."""
+
+    std_max: float = Field(default=10.0, gt=0)
+    """Largest standard deviation before the squash."""
+
+    init_final: float = Field(default=0.05, gt=0)
+    """The actor's last layer is drawn from U(-init_final, init_final)."""
+
+    @property
+    def continuous_dims(self) -> int:
+        """Number of continuous action dimensions c."""
+        return self.output_features[_ACTION].shape[0]
+
+    @property
+    def action_dims(self) -> int:
+        """Length of an action: c, plus 1 where there is a discrete dimension."""
+        return self.continuous_dims + (self.num_discrete_actions is not None)
+
+    @property
+    def observation_keys(self) -> tuple[str, ...]:
+        """The keys the encoder reads, in the order in which it concatenates them."""
+        return tuple(self.input_features)
+
+    def validate_features(self) -> None:
+        """Raise ValueError, listing what is there, unless networks can be built from this."""
+        _validate_inputs(self.input_features)
+        _validate_action(self.output_features)
+        self._validate_stats()
+        if self.std_min >= self.std_max:
+            raise ValueError(f"std_min {self.std_min} is not below std_max {self.std_max}")
+
+    def _validate_stats(self) -> None:
+        features = {**self.input_features, **self.output_features}
+        for key, stats in (self.dataset_stats or {}).items():
+            if key not in features:
+                raise ValueError(f"dataset_stats has {key!r}; the features are {sorted(features)}")
+            if set(stats) != {"min", "max"}:
+                raise ValueError(f"dataset_stats[{key!r}] needs min and max, has {sorted(stats)}")
+            # a dataset's own statistics count the discrete dimension; only the first c are read
+            allowed = {features[key].shape[0]} | ({self.action_dims} if key == _ACTION else set())
+            if len(stats["min"]) != len(stats["max"]) or len(stats["min"]) not in allowed:
+                raise ValueError(
+                    f"dataset_stats[{key!r}] has {len(stats['min'])} min and "
+                    f"{len(stats['max'])} max values; the feature has {features[key].shape[0]}"
+                )
+            if any(low > high for low, high in zip(stats["min"], stats["max"], strict=True)):
+                raise ValueError(f"dataset_stats[{key!r}] has a min above its max: {stats}")
+
+
+def _validate_inputs(features: dict[str, PolicyFeature]) -> None:
+    if not features:
+        raise ValueError("input_features is empty: name at least one STATE or ENV feature")
+    for key, feature in features.items():
+        if feature.type not in _STATE_LIKE:
+            raise ValueError(
+                f"input feature {key!r} is {feature.type}; this policy encodes only "
+                f"{' and '.join(_STATE_LIKE)} features, got {_summary(features)}"
+            )
+        if len(feature.shape) != 1 or feature.shape[0] < 1:
+            raise ValueError(f"input feature {key!r} needs shape (n,), got {_summary(features)}")
+
+
+def _validate_action(features: dict[str, PolicyFeature]) -> None:
+    action = features.get(_ACTION)
+    if set(features) != {_ACTION} or action is None or action.type != FeatureType.ACTION:
+        raise ValueError(
+            f"output_features needs exactly {_ACTION!r} of type ACTION, got {_summary(features)}"
+        )
+    if len(action.shape) != 1 or action.shape[0] < 1:
+        raise ValueError(f"the action needs shape (c,) with c >= 1, got {action.shape}")
+
+
+def _summary(features: dict[str, PolicyFeature]) -> str:
+    return ", ".join(f"{key}: {f.type} {f.shape}" for key, f in features.items()) or "nothing"

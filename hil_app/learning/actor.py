@@ -1,0 +1,183 @@
+"""The policy: a tanh-squashed Gaussian for the arm and a discrete critic for the gripper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+
+from configs.policy import GaussianActorConfig
+from hil_app.learning.networks import Dense, StateEncoder, mlp
+
+CONFIG_FILE = "config.json"
+MODEL_FILE = "model.safetensors"
+Weights = dict[str, dict[str, Tensor]]
+"""Group ("policy", "discrete_critic") -> parameter name -> tensor."""
+
+
+class Actor(nn.Module):
+    """Features (B, F) -> mean and log standard deviation (B, c) before the squash."""
+
+    def __init__(
+        self, config: GaussianActorConfig, encoder: StateEncoder, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.trunk = mlp(
+            encoder.output_dim,
+            config.hidden_dims,
+            layer_norm=config.layer_norm,
+            generator=generator,
+        )
+        self.head = Dense(
+            config.hidden_dims[-1], 2 * config.continuous_dims, generator, config.init_final
+        )
+        self._log_std_range = math.log(config.std_min), math.log(config.std_max)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log std (..., c) of the Gaussian at features (..., F)."""
+        mean, log_std = self.head(self.trunk(features)).chunk(2, dim=-1)
+        return mean, log_std.clamp(*self._log_std_range)
+
+
+class DiscreteCritic(nn.Module):
+    """Features (B, F) -> the value (B, n) of each discrete action."""
+
+    def __init__(
+        self, config: GaussianActorConfig, encoder: StateEncoder, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        trunk = mlp(
+            encoder.output_dim,
+            config.hidden_dims,
+            layer_norm=config.layer_norm,
+            generator=generator,
+        )
+        actions = config.num_discrete_actions or 0
+        self.head = nn.Sequential(trunk, Dense(config.hidden_dims[-1], actions, generator))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Values (..., n) at features (..., F)."""
+        values: Tensor = self.head(features)
+        return values
+
+
+class GaussianActorPolicy(nn.Module):
+    """The acting side: observations, already normalised, to normalised actions.
+
+    `encoder` belongs to the critics, which train it; the discrete critic reads it too. The actor
+    reads the same object if `config.shared_encoder`, else one of its own. `seed` fixes the initial
+    weights and the sampling: nothing here touches torch's global random state.
+
+    Raises:
+        ValueError: the features of the config are unusable.
+    """
+
+    def __init__(self, config: GaussianActorConfig, seed: int = 0) -> None:
+        super().__init__()
+        config.validate_features()
+        self.config = config
+        self.generator = torch.Generator().manual_seed(seed)
+        self.encoder = StateEncoder(config, self.generator)
+        own = self.encoder if config.shared_encoder else StateEncoder(config, self.generator)
+        self.actor = Actor(config, own, self.generator)
+        self.discrete_critic = (
+            DiscreteCritic(config, self.encoder, self.generator)
+            if config.num_discrete_actions is not None
+            else None
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        weight: Tensor = self.actor.head.weight
+        return weight.device
+
+    @torch.inference_mode()
+    def select_action(
+        self,
+        batch: Mapping[str, Tensor],
+        *,
+        deterministic: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Action (c [+ 1],) for one observation, or (B, c [+ 1]) for a batch of B.
+
+        The continuous part in [-1, 1] is tanh(mean) if deterministic, else a sample drawn on the
+        CPU from `generator` (the policy's own unless given). The last entry, where there are
+        discrete actions, is the index of the best one, whatever the switch.
+        """
+        features = self.encoder(batch)
+        mean, log_std = self.actor(self.actor_features(batch, features))
+        if not deterministic:
+            noise = torch.empty(mean.shape).normal_(generator=generator or self.generator)
+            mean = torch.addcmul(mean, log_std.exp(), noise.to(mean.device))
+        action: Tensor = mean.tanh()
+        if self.discrete_critic is None:
+            return action
+        choice = self.discrete_critic(features).argmax(dim=-1, keepdim=True)
+        return torch.cat((action, choice.to(action.dtype)), dim=-1)
+
+    def actor_features(self, observation: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        """What the actor reads (B, F): the critics' `features`, or those of its own encoder."""
+        if self.config.shared_encoder:
+            return features
+        own: Tensor = self.actor.encoder(observation)
+        return own
+
+    def get_optim_params(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters by what trains them; no parameter is in two groups."""
+        actor = self.actor.named_parameters()
+        shared = self.config.shared_encoder
+        groups = {
+            "actor": [p for name, p in actor if not (shared and name.startswith("encoder."))],
+            "encoder": list(self.encoder.parameters()),
+        }
+        if self.discrete_critic is not None:
+            groups["discrete_critic"] = list(self.discrete_critic.head.parameters())
+        return groups
+
+    def get_weights(self) -> Weights:
+        """Copies, on the CPU, of all that acting needs."""
+        modules = {"policy": self.actor, "discrete_critic": self.discrete_critic}
+        return {
+            group: {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
+            for group, module in modules.items()
+            if module is not None
+        }
+
+    def load_actor_weights(self, weights: Weights, device: str | torch.device = "cpu") -> None:
+        """Copy what `get_weights` returned into this policy, in place, and move it to `device`.
+
+        Raises:
+            KeyError: a group is missing, or there is one for which this policy has no network.
+            RuntimeError: names or shapes do not fit.
+        """
+        expected = {"policy"} | ({"discrete_critic"} if self.discrete_critic is not None else set())
+        if set(weights) != expected:
+            raise KeyError(f"weights have {sorted(weights)}, the policy needs {sorted(expected)}")
+        self.to(device)
+        self.actor.load_state_dict(weights["policy"])
+        if self.discrete_critic is not None:
+            self.discrete_critic.load_state_dict(weights["discrete_critic"])
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write `model.safetensors` and `config.json` into the directory, made if needed."""
+        path = Path(directory)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n")
+        save_model(self, str(path / MODEL_FILE))
+
+    @classmethod
+    def from_pretrained(cls, directory: str | Path, seed: int = 0) -> GaussianActorPolicy:
+        """Rebuild the policy that `save_pretrained` wrote; `seed` fixes its sampling."""
+        path = Path(directory)
+        config = GaussianActorConfig.model_validate_json((path / CONFIG_FILE).read_text())
+        policy = cls(config, seed)
+        load_model(policy, str(path / MODEL_FILE))
+        return policy

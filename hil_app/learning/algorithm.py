@@ -1,0 +1,142 @@
+"""What every learning algorithm offers, and the registry that builds one from its config."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from configs.algorithm import RLAlgorithmConfig
+from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy, Weights
+from hil_app.learning.batch import Batch, DataMixer
+
+
+@dataclass
+class TrainingStats:
+    """What one update reports; a step that was skipped or not due reports nothing."""
+
+    losses: dict[str, float] = field(default_factory=dict)
+    grad_norms: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, float] = field(default_factory=dict)
+
+    def to_log_dict(self) -> dict[str, float]:
+        """Everything in one flat dict; the gradient norms under `<name>_grad_norm`."""
+        norms = {f"{name}_grad_norm": value for name, value in self.grad_norms.items()}
+        return {**self.losses, **norms, **self.extra}
+
+
+class RLAlgorithm(ABC):
+    """An algorithm that trains a policy from batches of normalised transitions.
+
+        algorithm = make_algorithm(config, policy)
+        algorithm.make_optimizers_and_scheduler()
+        batches = algorithm.configure_data_iterator(mixer, batch_size=256)
+        stats = algorithm.update(batches)
+        acting.load_actor_weights(algorithm.get_weights())
+
+    Until `make_optimizers_and_scheduler` is called it is actor-side: `optimizers` is empty.
+    """
+
+    name: ClassVar[str]
+    _registry: ClassVar[dict[str, type[RLAlgorithm]]] = {}
+
+    def __init_subclass__(cls, *, name: str | None = None) -> None:
+        super().__init_subclass__()
+        if name is not None:
+            cls.name = name
+            RLAlgorithm._registry[name] = cls
+
+    def __init__(
+        self, *, policy: GaussianActorPolicy, config: RLAlgorithmConfig, seed: int = 0
+    ) -> None:
+        self.policy = policy
+        self.config = config
+        self.seed = seed
+        self.optimizers: dict[str, Optimizer] = {}
+        self.optimization_step = 0
+
+    @abstractmethod
+    def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
+        """Train on the next batches. RuntimeError before `make_optimizers_and_scheduler`."""
+
+    @abstractmethod
+    def make_optimizers_and_scheduler(self) -> dict[str, Optimizer]:
+        """Make this the learner's side, and return the optimisers by name."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Tensor]:
+        """What the algorithm owns beside the policy; the tensors are the live ones."""
+
+    def get_optimizers(self) -> dict[str, Optimizer]:
+        """The optimisers by name; empty on the actor's side."""
+        return self.optimizers
+
+    def configure_data_iterator(self, data_mixer: DataMixer, batch_size: int) -> Iterator[Batch]:
+        """Return the endless batches that `update` is to be fed from."""
+        return data_mixer.get_iterator(batch_size)
+
+    def get_weights(self) -> Weights:
+        """Copies, on the CPU, of what acting needs: "policy" and perhaps "discrete_critic"."""
+        return self.policy.get_weights()
+
+    def load_weights(self, weights: Weights, device: str | torch.device = "cpu") -> None:
+        """Copy what `get_weights` returned into the policy, in place."""
+        self.policy.load_actor_weights(weights, device)
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Copy `state` in place, so that optimisers keep their parameters.
+
+        Raises:
+            KeyError: the names are not those of `state_dict`.
+            ValueError: a shape differs.
+        """
+        own = self.state_dict()
+        if own.keys() != state.keys():
+            raise KeyError(f"the state differs in {sorted(own.keys() ^ state.keys())}")
+        for key, tensor in own.items():
+            if tensor.shape != state[key].shape:
+                raise ValueError(f"{key} has shape {tuple(tensor.shape)}, not {state[key].shape}")
+        with torch.no_grad():
+            for key, tensor in own.items():
+                tensor.copy_(state[key])
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write `model.safetensors` (the state) and `config.json`; the policy saves itself."""
+        self.config.save_pretrained(directory)
+        state = {key: tensor.detach().contiguous() for key, tensor in self.state_dict().items()}
+        save_file(state, str(Path(directory) / MODEL_FILE))
+
+    @classmethod
+    def from_pretrained(
+        cls, directory: str | Path, *, policy: GaussianActorPolicy, seed: int = 0
+    ) -> Self:
+        """Rebuild what `save_pretrained` wrote, around this policy, on the actor's side.
+
+        Raises:
+            KeyError: `config.json` names an unknown algorithm.
+            TypeError: it names another algorithm than the class this is called on.
+        """
+        algorithm = make_algorithm(RLAlgorithmConfig.from_pretrained(directory), policy, seed=seed)
+        if not isinstance(algorithm, cls):
+            raise TypeError(f"{directory} holds {algorithm.name!r}, not {cls.__name__}")
+        algorithm.load_state_dict(load_file(str(Path(directory) / MODEL_FILE)))
+        return algorithm
+
+
+def make_algorithm(
+    cfg: RLAlgorithmConfig, policy: GaussianActorPolicy, *, seed: int = 0
+) -> RLAlgorithm:
+    """Build the algorithm registered under `cfg.type`; KeyError, listing the names, if none is."""
+    try:
+        algorithm = RLAlgorithm._registry[cfg.type]
+    except KeyError:
+        known = ", ".join(sorted(RLAlgorithm._registry))
+        raise KeyError(f"no algorithm for {cfg.type!r}; known: {known}") from None
+    return algorithm(policy=policy, config=cfg, seed=seed)

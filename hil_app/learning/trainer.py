@@ -1,0 +1,45 @@
+"""Feeds an algorithm with normalised batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
+from hil_app.learning.batch import Batch, DataMixer
+from hil_app.learning.normalize import Normalizer
+
+
+class RLTrainer:
+    """Draws batches from a mixer, normalises them, and updates the algorithm.
+
+        trainer = RLTrainer(algorithm=algorithm, data_mixer=mixer, batch_size=256)
+        stats = trainer.training_step()
+
+    The algorithm needs its optimisers. Nothing is drawn before the first `training_step`.
+    """
+
+    def __init__(self, algorithm: RLAlgorithm, data_mixer: DataMixer, batch_size: int) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size {batch_size} is not positive")
+        self.algorithm = algorithm
+        self.data_mixer = data_mixer
+        self.batch_size = batch_size
+        self.normalizer = Normalizer(algorithm.policy.config, algorithm.policy.device)
+        self._iterator: Iterator[Batch] | None = None
+
+    def training_step(self) -> TrainingStats:
+        """Run one update of the algorithm on freshly drawn, normalised batches."""
+        if self._iterator is None:
+            batches = self.algorithm.configure_data_iterator(self.data_mixer, self.batch_size)
+            self._iterator = map(self.normalizer.batch, batches)
+        return self.algorithm.update(self._iterator)
+
+    def reset_data_iterator(self) -> None:
+        """Ask the mixer for a new iterator at the next step."""
+        self._iterator = None
+
+    def set_data_mixer(self, mixer: DataMixer, reset: bool = True) -> None:
+        """Draw from another mixer: at once, or after the next `reset_data_iterator`."""
+        self.data_mixer = mixer
+        if reset:
+            self.reset_data_iterator()
