@@ -125,17 +125,21 @@ def _add_camera(
     up: tuple[float, float, float] = (0.0, 0.0, 1.0),
 ) -> None:
     """A camera at ``eye`` looking at ``target`` [m], frame of ``body``; ``fovy`` in degrees."""
-    camera = body.add_camera(name=name, pos=eye, fovy=fovy)
-    camera.alt.xyaxes = _looking(np.subtract(target, eye), np.asarray(up))
+    quat = _looking(np.subtract(target, eye), np.asarray(up))
+    body.add_camera(name=name, pos=eye, quat=quat, fovy=fovy)
 
 
 def _looking(towards: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The x and y axes (6,) of a camera that looks ``towards`` (3,)."""
+    """The turn (4,) w x y z of a camera, which sees along its -z, that looks ``towards`` (3,)."""
     right = np.cross(towards, up)
-    return np.concatenate([right, np.cross(right, towards)])
+    axes = np.stack([right, np.cross(right, towards), -towards], axis=1)
+    quat = np.zeros(4)
+    mujoco.mju_mat2Quat(quat, (axes / np.linalg.norm(axes, axis=0)).ravel())
+    return quat
 
 
 def _add_lights(spec: mujoco.MjSpec) -> None:
+    spec.stat.center, spec.stat.extent = (0.15, 0.0, 0.1), 0.5  # what the shadows must cover
     head = spec.visual.headlight
     head.ambient, head.diffuse, head.specular = [0.35] * 3, [0.25] * 3, [0.0] * 3
     lamp = spec.worldbody.add_light(name="lamp", pos=(0.4, -0.5, 1.2), dir=(-0.3, 0.5, -1.0))

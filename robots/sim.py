@@ -11,7 +11,7 @@ import numpy as np
 
 from configs.robot import SO100SimConfig, SO101SimConfig
 from robots.arm import ARMS
-from robots.base import F32, GRIPPER, U8, NotConnected, Reading, Truth
+from robots.base import F32, GRIPPER, U8, NotConnected, Reading, RobotError, Truth
 from robots.render import Painter
 from robots.world import World
 
@@ -78,8 +78,13 @@ class SimRobot:
         )
 
     def command(self, target: F32) -> F32:
-        """Move towards ``target`` (6,) [deg, %] for one tick; returns it within limits."""
+        """Move towards ``target`` (6,) [deg, %] for one tick; returns it within limits.
+
+        Raises RobotError if the target holds a NaN or an infinity.
+        """
         world = self._running()
+        if not np.isfinite(target).all():
+            raise RobotError(f"The joint target {target} is not finite: look at the step before.")
         sent: F32 = np.clip(target, self.limits[:, 0], self.limits[:, 1]).astype(np.float32)
         world.advance(self.arm.to_urdf(sent))
         self._tick += 1
