@@ -1,0 +1,29 @@
+"""The clock of the control loop and the shape of an episode."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from configs.base import Config
+
+
+class EnvConfig(Config):
+    """The clock of the control loop and the shape of an episode."""
+
+    fps: float = Field(10.0, gt=0, le=200)
+    """Control rate [Hz]."""
+    paced: bool = True
+    """Keep real time; false lets a simulated world run as fast as it can."""
+    control_time_s: float | None = Field(10.0, gt=0)
+    """Longest episode [s]; null for no limit."""
+    terminate_on_success: bool = True
+    """End the episode at success; false goes on until failure, the time limit or the operator."""
+    reset_time_s: float = Field(0.0, ge=0)
+    """Least time from an episode's end to the next start [s], to set the scene by hand; paced runs only."""
+    reset_speed: float = Field(60.0, gt=0)
+    """Speed limit of every joint on the way to the reset pose [deg/s], gripper [%/s]."""
+
+    @property
+    def time_limit(self) -> int | None:
+        """The longest episode [ticks]."""
+        return None if self.control_time_s is None else max(1, round(self.control_time_s * self.fps))

@@ -1,0 +1,180 @@
+"""From presets, files and dotted options to one validated :class:`RunConfig`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+
+from configs.run import RunConfig
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; the message names the dotted path and what is allowed."""
+
+
+class _Settings(RunConfig, BaseSettings):
+    """The run's configuration as command-line options."""
+
+    model_config = SettingsConfigDict(cli_implicit_flags=False, cli_hide_none_type=True)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises :class:`ConfigError` and spells every option out in full."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage, which is long."""
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+def load(
+    parser: Parser, argv: Sequence[str], default: str | None = None
+) -> tuple[RunConfig, argparse.Namespace]:
+    """Parse ``argv`` with ``parser``'s own options and every dotted config option.
+
+    ``default`` names the preset used when ``--config_path`` is absent. Returns the validated
+    configuration and the parsed command's own options. Raises :class:`ConfigError`.
+    """
+    parser.add_argument(
+        "--config_path",
+        default=default,
+        metavar="PRESET|FILE",
+        help=f"a preset ({', '.join(presets())}) or a YAML file (default: {default})",
+    )
+    source: CliSettingsSource[Any] = CliSettingsSource(
+        _Settings, root_parser=parser, cli_parse_args=False
+    )
+    options, unknown = parser.parse_known_args(list(argv))
+    overrides = source(parsed_args=options)()
+    for argument in unknown:
+        _merge_into(overrides, _dotted(argument, parser))
+    base = read(options.config_path) if options.config_path else {}
+    return validate(merge(base, overrides)), options
+
+
+def presets() -> list[str]:
+    """Names of the presets that come with the package."""
+    files = resources.files("configs.presets").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def read(name: str) -> dict[str, Any]:
+    """The raw content of a preset or of a YAML file."""
+    if name in presets():
+        text = resources.files("configs.presets").joinpath(f"{name}.yaml").read_text()
+    elif (path := Path(name)).is_file():
+        text = path.read_text()
+    else:
+        raise ConfigError(f"--config_path: no preset or file '{name}'; presets: {', '.join(presets())}")
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: not a YAML file: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict | None):
+        raise ConfigError(f"{name}: expected keys and values at the top, got a {type(content).__name__}")
+    return content or {}
+
+
+def validate(content: Mapping[str, Any]) -> RunConfig:
+    """The configuration that ``content`` describes; raises :class:`ConfigError` in one line."""
+    try:
+        return RunConfig.model_validate(dict(content))
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(fault) for fault in error.errors())) from None
+
+
+def dump(config: RunConfig) -> str:
+    """The configuration as YAML that :func:`read` takes back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``overrides`` on top, deeply; a changed ``type`` drops the block's other keys."""
+    merged = dict(base)
+    _merge_into(merged, overrides)
+    return merged
+
+
+def _merge_into(base: dict[str, Any], overrides: Mapping[str, Any]) -> None:
+    for key, value in overrides.items():
+        old = base.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            changed = "type" in value and "type" in old and value["type"] != old["type"]
+            base[key] = dict(value) if changed else merge(old, value)
+        else:
+            base[key] = value
+
+
+def _dotted(argument: str, parser: Parser) -> dict[str, Any]:
+    """``--robot.cameras.front.width=64`` as a nested dictionary (for keys the user names)."""
+    name, equals, value = argument.removeprefix("--").partition("=")
+    if not (argument.startswith("--") and equals and "." in name):
+        parser.error(f"unknown option {argument}; config options are spelled --block.key=value")
+    content: Any = yaml.safe_load(value)
+    for key in reversed(name.split(".")):
+        content = {key: content}
+    return typing.cast("dict[str, Any]", content)
+
+
+def _explain(fault: Mapping[str, Any]) -> str:
+    """One readable clause for one pydantic error: dotted path, fact, what is allowed."""
+    path, model = _locate(fault["loc"])
+    where = ".".join(path) or "config"
+    if fault["type"] == "extra_forbidden" and model is not None:
+        known = list(model.model_fields)
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        return f"{where}: unknown key{hint}; available: {', '.join(known)}"
+    if fault["type"] == "union_tag_invalid":
+        allowed = fault["ctx"]["expected_tags"].replace("'", "")
+        return f"{where}.type: got '{fault['ctx']['tag']}', allowed: {allowed}"
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    given = fault["input"]
+    shown = "" if isinstance(given, dict | BaseModel) else f", got {given!r}"
+    return f"{where}: {message}{shown}"
+
+
+def _locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None]:
+    """The dotted path of an error (union tags left out) and the model its last key belongs to."""
+    path: list[str] = []
+    owner: type[BaseModel] | None = None
+    models: list[type[BaseModel]] = [RunConfig]
+    named_by_user = False
+    for part in map(str, loc):
+        if tagged := [model for model in models if _tag(model) == part]:
+            models = tagged
+            continue
+        path.append(part)
+        if named_by_user:
+            named_by_user = False
+            continue
+        owner = models[0] if models else None
+        field = owner.model_fields.get(part) if owner else None
+        models = _models(field.annotation) if field else []
+        named_by_user = field is not None and typing.get_origin(field.annotation) is dict
+    return path, owner
+
+
+def _tag(model: type[BaseModel]) -> object:
+    """What a model's ``type`` says, if it has one."""
+    field = model.model_fields.get("type")
+    return field.default if field else None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Every config model that an annotation may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in typing.get_args(annotation) for model in _models(inner)]

@@ -1,0 +1,97 @@
+"""What the steps between policy, robot and learner do."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from configs.base import Config
+
+Xyz = tuple[float, float, float]
+
+
+class BoundsConfig(Config):
+    """The box the gripper stays in, base frame: x forward, y left, z up."""
+
+    min: Xyz = (0.14, -0.14, 0.01)
+    """Lowest x, y, z [m]."""
+    max: Xyz = (0.31, 0.14, 0.12)
+    """Highest x, y, z [m]."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not all(low < high for low, high in zip(self.min, self.max, strict=True)):
+            raise ValueError(f"each min must be below its max: got {self.min} and {self.max}")
+        return self
+
+
+class GripperConfig(Config):
+    """The discrete gripper: 0 close, 1 stay, 2 open."""
+
+    closed: float = Field(0.0, ge=0, le=100)
+    """Position that "close" goes to [%]."""
+    open: float = Field(45.0, ge=0, le=100)
+    """Position that "open" goes to [%]."""
+    max_step: float = Field(100.0, gt=0, le=100)
+    """Longest way in one tick [%]; "stay" holds the commanded position."""
+    penalty: float | None = Field(-0.02, le=0)
+    """Cost of a command that flips the gripper, seen by its critic alone; null for none."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.closed == self.open:
+            raise ValueError("open and closed must differ; 0 is closed and 100 open on a calibrated arm")
+        return self
+
+
+class InverseKinematicsConfig(Config):
+    """How a gripper position becomes joint targets."""
+
+    max_joint_step: float = Field(35.0, gt=0)
+    """Longest way of a body joint in one tick [deg]."""
+    max_error: float = Field(0.005, gt=0)
+    """A solution further than this from its target is refused and the arm holds [m]."""
+
+
+class ObservationConfig(Config):
+    """What of the arm's state the policy sees; each part is appended to observation.state."""
+
+    joints: Literal["all", "gripper"] | None = "all"
+    """Measured joint positions: all six, the gripper's alone, or none."""
+    joint_velocity: bool = False
+    """Measured joint velocities."""
+    motor_current: bool = False
+    """Measured motor currents."""
+    end_effector: Literal["absolute", "relative"] | None = "absolute"
+    """Gripper position in the base frame, or relative to the reset pose."""
+    target: bool = True
+    """The target in force: its offset from the gripper, and the commanded gripper position."""
+    object: Literal["absolute", "relative"] | None = "relative"
+    """Simulated worlds only: the object's position in the base frame, or from the gripper."""
+
+
+class ImageConfig(Config):
+    """What of the pictures the policy sees."""
+
+    crop: dict[str, tuple[int, int, PositiveInt, PositiveInt]] = {}
+    """Region of interest by camera: top, left, height, width [px]."""
+    resize: tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width of every picture after the crop [px]; null leaves the size."""
+
+
+class ProcessorConfig(Config):
+    """What the steps between policy, robot and learner do."""
+
+    step_size: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.02, 0.02, 0.02)
+    """How far a full action of 1.0 moves the target along x, y, z in one tick [m]."""
+    bounds: BoundsConfig = BoundsConfig()
+    """The box the gripper stays in."""
+    gripper: GripperConfig = GripperConfig()
+    """The discrete gripper."""
+    inverse_kinematics: InverseKinematicsConfig = InverseKinematicsConfig()
+    """How a gripper position becomes joint targets."""
+    observation: ObservationConfig = ObservationConfig()
+    """What of the arm's state the policy sees."""
+    images: ImageConfig = ImageConfig()
+    """What of the pictures the policy sees."""

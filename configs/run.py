@@ -1,0 +1,70 @@
+"""The whole of a run's configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from configs.algorithm import SACAlgorithmConfig
+from configs.base import Config
+from configs.env import EnvConfig
+from configs.learner import LearnerConfig
+from configs.policy import GaussianActorConfig
+from configs.processor import ProcessorConfig
+from configs.robot import RobotConfig, SO101SimConfig
+from configs.teleop import ScriptedTeleopConfig, TeleopConfig
+
+
+class TrainConfig(Config):
+    """The stages of a training run."""
+
+    demonstrations: int = Field(20, ge=0)
+    """Episodes the person demonstrates before learning starts."""
+    ticks: int = Field(4000, ge=1)
+    """Length of the training [ticks]."""
+
+
+class EvalConfig(Config):
+    """How a policy is judged: on its own, without interventions."""
+
+    episodes: int = Field(50, ge=0)
+    """Evaluation episodes; 0 for none."""
+    deterministic: bool = True
+    """Act on the policy's mean; false samples."""
+    video: bool = True
+    """Save a film of one evaluation episode (simulated worlds)."""
+
+
+class RunConfig(Config):
+    """The whole of a run's configuration."""
+
+    robot: RobotConfig = SO101SimConfig()
+    """The body."""
+    teleop: TeleopConfig | None = ScriptedTeleopConfig()
+    """Who takes over when the policy errs; null for nobody."""
+    env: EnvConfig = EnvConfig()
+    """The clock of the control loop and the shape of an episode."""
+    processor: ProcessorConfig = ProcessorConfig()
+    """What the steps between policy, robot and learner do."""
+    policy: GaussianActorConfig = GaussianActorConfig()
+    """The actor's networks."""
+    algorithm: SACAlgorithmConfig = SACAlgorithmConfig()
+    """The learning algorithm."""
+    learner: LearnerConfig = LearnerConfig()
+    """How frames become better weights."""
+    train: TrainConfig = TrainConfig()
+    """The stages of a training run."""
+    eval: EvalConfig = EvalConfig()
+    """How a policy is judged."""
+    seed: int = Field(0, ge=0)
+    """Seed of every random source."""
+    output_dir: Path | None = None
+    """The run's folder; null makes runs/<time>_<command>."""
+
+    @model_validator(mode="after")
+    def _demonstrator(self) -> Self:
+        if self.train.demonstrations and self.teleop is None:
+            raise ValueError("train.demonstrations needs a teleop; set one, or train.demonstrations to 0")
+        return self

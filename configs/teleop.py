@@ -1,0 +1,42 @@
+"""Who takes over when the policy errs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from configs.base import Config
+
+
+class InterventionConfig(Config):
+    """When the scripted person takes over, and for how long."""
+
+    free_ticks: int = Field(20, ge=0)
+    """Ticks at an episode's start that the policy has to itself."""
+    stall_ticks: int = Field(15, ge=1)
+    """Ticks without progress after which the person decides to take over."""
+    reaction_ticks: int = Field(3, ge=0)
+    """Ticks from that decision to the hand on the stick."""
+    min_progress: float = Field(0.005, gt=0)
+    """What counts as progress [m]."""
+    max_ticks: int = Field(10, ge=1)
+    """Longest take-over [ticks]."""
+    enough_progress: float = Field(0.03, gt=0)
+    """Progress after which the person lets go [m]."""
+    max_share: float = Field(0.5, ge=0, le=1)
+    """Largest share of an episode's longest length that the person takes."""
+
+
+class ScriptedTeleopConfig(Config):
+    """A scripted person for the simulated world: demonstrates the task and takes over on a stall."""
+
+    type: Literal["scripted"] = "scripted"
+    """The teleoperator's name."""
+    noise: float = Field(0.1, ge=0)
+    """Standard deviation of the person's stick, as a share of its range."""
+    intervention: InterventionConfig = InterventionConfig()
+    """When the person takes over, and for how long."""
+
+
+TeleopConfig = Annotated[ScriptedTeleopConfig, Field()]

@@ -1,0 +1,205 @@
+"""The only place where configs become objects. The order of every pipeline is fixed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from configs.processor import ProcessorConfig
+from configs.run import RunConfig
+from hil_app.events import EventLog
+from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
+from hil_app.learning.constants import ACTION
+from hil_app.learning.learner import Learner
+from hil_app.learning.mixer import OnlineOfflineMixer
+from hil_app.learning.replay import ReplayBuffer
+from hil_app.learning.trainer import RLTrainer
+from hil_app.loop import Loop
+from hil_app.policy import Policy
+from hil_app.signals import StopRequest
+from processors import action, events, gripper_penalty, observation
+from processors.base import Command, Pipeline, Step, Transition
+from processors.observation import Observe
+from robots.base import F32
+from robots.kinematics import Kinematics
+from robots.sim import SimRobot
+from teleop.base import Teleop
+from teleop.hands_off import HandsOff
+from teleop.oracle import Oracle, PickLift, reach
+from teleop.scripted import ScriptedTeleop
+
+CAN_GRIP = 3  # close, stay, open
+ENDLESS = 10**9  # ticks of an episode without a time limit
+
+
+def robot(config: RunConfig) -> SimRobot:
+    """The body."""
+    return SimRobot(config.robot, config.env.fps)
+
+
+def teleop(config: RunConfig, body: SimRobot, *, demonstrating: bool) -> Teleop:
+    """The hands: nobody's where the config has no teleop."""
+    if config.teleop is None:
+        return HandsOff()
+    return ScriptedTeleop(
+        config.teleop,
+        body.truth,
+        _oracle(config),
+        max_ticks=config.env.time_limit or ENDLESS,
+        seed=seed_of(config, "demonstrator" if demonstrating else "operator"),
+        demonstrating=demonstrating,
+    )
+
+
+def loop(config: RunConfig, body: SimRobot, hands: Teleop, mind: Policy, stop: StopRequest) -> Loop:
+    """The control loop around a body, hands and a policy."""
+    kinematics = Kinematics(body.arm)
+    return Loop(
+        body,
+        hands,
+        mind,
+        Pipeline("action", action_steps(config.processor, kinematics)),
+        Pipeline("env", env_steps(config, body, kinematics)),
+        env=config.env,
+        reset_pose=_f32(config.robot.reset_pose),
+        locate=kinematics.tip,
+        stop=stop,
+    )
+
+
+def action_steps(config: ProcessorConfig, kinematics: Kinematics) -> dict[str, Step[Command]]:
+    """From the policy's or the person's action to joint targets, in order."""
+    step, grip, ik = _f32(config.step_size), config.gripper, config.inverse_kinematics
+    low, high = _f32(config.bounds.min), _f32(config.bounds.max)
+    return {
+        "intervention": action.intervention,
+        "end-effector target": action.end_effector_target(step),
+        "workspace bounds": action.workspace_bounds(low, high, step),
+        "gripper": action.gripper(grip.closed, grip.open, grip.max_step),
+        "inverse kinematics": action.inverse_kinematics(
+            kinematics, ik.max_joint_step, ik.max_error
+        ),
+    }
+
+
+def env_steps(
+    config: RunConfig, body: SimRobot, kinematics: Kinematics
+) -> dict[str, Step[Transition]]:
+    """From what the robot sensed to features, reward and the episode's end, in order."""
+    grip, images = config.processor.gripper, config.processor.images
+    steps: dict[str, Step[Transition]] = dict(observations(config.processor, body, kinematics))
+    if config.robot.cameras:
+        steps["images"] = observation.images(images.crop, images.resize)
+    steps["simulated success"] = events.simulated_success(body.truth)
+    steps["operator events"] = events.operator_events
+    steps["reward"] = events.sparse_reward(config.env.terminate_on_success)
+    if grip.penalty is not None:
+        steps["gripper penalty"] = gripper_penalty.gripper_penalty(
+            grip.penalty, grip.closed, grip.open
+        )
+    if config.env.time_limit is not None:
+        steps["time limit"] = events.time_limit(config.env.time_limit)
+    return steps
+
+
+def observations(
+    config: ProcessorConfig, body: SimRobot, kinematics: Kinematics
+) -> dict[str, Observe]:
+    """The parts of the observation that the config asks for, in order."""
+    return dict(_observations(config, body.limits, kinematics))
+
+
+def _observations(
+    config: ProcessorConfig, limits: F32, kinematics: Kinematics
+) -> Iterator[tuple[str, Observe]]:
+    wanted, locate = config.observation, kinematics.tip
+    low, high, step = _f32(config.bounds.min), _f32(config.bounds.max), _f32(config.step_size)
+    jaw = _f32((config.gripper.closed, config.gripper.open))
+    if wanted.joints == "all":
+        yield "joints", observation.joint_positions(limits)
+    elif wanted.joints == "gripper":
+        yield "joints", observation.gripper_position(jaw)
+    if wanted.joint_velocity:
+        yield "joint velocity", observation.joint_velocity()
+    if wanted.motor_current:
+        yield "motor current", observation.motor_current()
+    if wanted.end_effector:
+        relative = wanted.end_effector == "relative"
+        yield "end effector", observation.end_effector_pose(locate, low, high, relative)
+    if wanted.target:
+        yield "target", observation.target_offset(locate, step)
+        yield "gripper target", observation.gripper_target(jaw)
+    if wanted.object:
+        relative = wanted.object == "relative"
+        yield "object", observation.object_position(locate, low, high, relative)
+
+
+def policy_config(config: RunConfig, parts: Sequence[Observe]) -> GaussianActorConfig:
+    """The policy's config with the features and ranges of the observation ``parts``."""
+    kinds = {observation.STATE: FeatureType.STATE, observation.ENVIRONMENT_STATE: FeatureType.ENV}
+    features: dict[str, PolicyFeature] = {}
+    stats: dict[str, dict[str, list[float]]] = {}
+    ordered = sorted(parts, key=lambda part: part.key)
+    for key, same in groupby(ordered, key=lambda part: part.key):
+        found = list(same)
+        features[key] = PolicyFeature(kinds[key], (sum(len(part.names) for part in found),))
+        stats[key] = {
+            "min": np.concatenate([part.low for part in found]).tolist(),
+            "max": np.concatenate([part.high for part in found]).tolist(),
+        }
+    return config.policy.model_copy(
+        update={
+            "input_features": features,
+            "output_features": {ACTION: PolicyFeature(FeatureType.ACTION, (3,))},
+            "dataset_stats": stats,
+            "num_discrete_actions": CAN_GRIP,
+        }
+    )
+
+
+def policy(config: RunConfig, body: SimRobot, seed_name: str) -> GaussianActorPolicy:
+    """An untrained policy that fits the config's observations; ``seed_name`` tells copies apart."""
+    parts = list(observations(config.processor, body, Kinematics(body.arm)).values())
+    return GaussianActorPolicy(policy_config(config, parts), seed=seed_of(config, seed_name))
+
+
+def algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm:
+    """The learning algorithm, ready to train ``actor``."""
+    built = make_algorithm(config.algorithm, actor, seed=seed_of(config, "algorithm"))
+    built.make_optimizers_and_scheduler()
+    return built
+
+
+def learner(config: RunConfig, brain: RLAlgorithm, log: EventLog) -> Learner:
+    """The learner thread with its buffers."""
+    settings, keys = config.learner, brain.policy.config.observation_keys
+    online = ReplayBuffer(
+        settings.online_capacity, state_keys=keys, seed=seed_of(config, "online buffer")
+    )
+    offline = ReplayBuffer(
+        settings.offline_capacity, state_keys=keys, seed=seed_of(config, "offline buffer")
+    )
+    mixer = OnlineOfflineMixer(online, offline, settings.online_ratio)
+    trainer = RLTrainer(algorithm=brain, data_mixer=mixer, batch_size=settings.batch_size)
+    return Learner(trainer, online, offline, settings, config.algorithm.discount, log)
+
+
+def seed_of(config: RunConfig, name: str, index: int = 0) -> int:
+    """A seed of its own for each random source of a run."""
+    words = [config.seed, index, *name.encode()]
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
+
+
+def _oracle(config: RunConfig) -> Oracle:
+    step, grip = _f32(config.processor.step_size), config.processor.gripper
+    return reach(step) if config.robot.task == "reach" else PickLift(step, grip.closed, grip.open)
+
+
+def _f32(values: Sequence[float]) -> F32:
+    return np.array(values, np.float32)
+
+

@@ -1,0 +1,68 @@
+"""From frames to the rows a replay buffer holds."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from hil_app.recording.frames import Frame
+from processors.base import Features
+from robots.base import F32
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A transition over k <= n ticks that bootstraps from ``next_state`` with ``discount``."""
+
+    state: Features
+    action: F32  # (4,)
+    reward: float  # discounted sum over the k ticks
+    next_state: Features  # k ticks later, the same episode
+    done: bool  # terminated within the k ticks: no bootstrapping
+    truncated: bool
+    discrete_penalty: float  # discounted sum over the k ticks
+    is_intervention: bool  # of the first tick, whose action the row has
+    discount: float  # gamma to the k
+
+
+class NStepReturns:
+    """Sums rewards over up to ``n`` ticks within an episode (Sutton and Barto 2018, chapter 7).
+
+    A row is self-contained, so nothing reaches over an episode's end, an intervention's edge or a
+    buffer's seam. Near an episode's end rows are shorter: k < n.
+    """
+
+    def __init__(self, n: int, discount: float) -> None:
+        self._n, self._discount = n, discount
+        self._window: deque[Frame] = deque()
+
+    def push(self, frame: Frame) -> list[Row]:
+        """The rows that ``frame`` completes: none, one, or at an episode's end the rest."""
+        self._window.append(frame)
+        if frame.done:
+            rows = [self._row(first) for first in range(len(self._window))]
+            self._window.clear()
+            return rows
+        if len(self._window) < self._n:
+            return []
+        row = self._row(0)
+        self._window.popleft()
+        return [row]
+
+    def _row(self, first: int) -> Row:
+        frames = list(self._window)[first : first + self._n]
+        start, end = frames[0], frames[-1]
+        powers = [self._discount**k for k in range(len(frames) + 1)]
+        return Row(
+            state=start.state,
+            action=start.action,
+            reward=sum(p * f.reward for p, f in zip(powers, frames, strict=False)),
+            next_state=end.next_state,
+            done=end.terminated,
+            truncated=end.truncated,
+            discrete_penalty=sum(
+                p * f.discrete_penalty for p, f in zip(powers, frames, strict=False)
+            ),
+            is_intervention=start.is_intervention,
+            discount=powers[-1],
+        )

@@ -1,0 +1,59 @@
+"""Episodes on disk: one safetensors file each, whole or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from hil_app.files import write_whole
+from hil_app.recording.frames import Frame
+
+
+class EpisodeWriter(Protocol):
+    """Puts whole episodes somewhere durable."""
+
+    def write(self, frames: Sequence[Frame], stage: str) -> None:
+        """Keep one episode; returns when it is safe."""
+
+
+class FolderWriter:
+    """Writes ``episode_000000.safetensors``, … into ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._count = 0
+
+    def write(self, frames: Sequence[Frame], stage: str) -> None:
+        """Write the next file; OSError if the disk refuses."""
+        metadata = {"stage": stage, "success": str(frames[-1].success).lower()}
+        path = self._folder / f"episode_{self._count:06d}.safetensors"
+        write_whole(path, save(columns(frames), metadata))
+        self._count += 1
+
+
+def columns(frames: Sequence[Frame]) -> dict[str, NDArray[Any]]:
+    """An episode of T frames as arrays of length T, and its last observation as ``final.<key>``."""
+    last = frames[-1]
+    return {
+        **{key: np.stack([f.state[key] for f in frames]) for key in last.state},
+        **{f"final.{key}": np.ascontiguousarray(value) for key, value in last.next_state.items()},
+        "action": np.stack([f.action for f in frames]),
+        "policy_action": np.stack([f.policy_action for f in frames]),
+        "sent": np.stack([f.sent for f in frames]),
+        "next.reward": np.array([f.reward for f in frames], np.float32),
+        "next.success": np.array([f.success for f in frames]),
+        "next.done": np.array([f.terminated for f in frames]),
+        "next.truncated": np.array([f.truncated for f in frames]),
+        "complementary_info.is_intervention": np.array([f.is_intervention for f in frames]),
+        "complementary_info.discrete_penalty": np.array(
+            [f.discrete_penalty for f in frames], np.float32
+        ),
+        "weights_version": np.array([f.weights_version for f in frames], np.int64),
+        "stamp": np.array([f.stamp for f in frames], np.float64),
+    }

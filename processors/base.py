@@ -1,0 +1,109 @@
+"""The words of a tick and the pipelines that act on them.
+
+A :class:`Command` is a tick before the robot moves, a :class:`Transition` the same tick after
+it. An action step maps a command to a command, an env step a transition to a transition::
+
+    command = action_pipeline(Command(...))
+    sent = robot.command(command.goal.joints)
+    transition = env_pipeline(Transition(command, sent, robot.read()))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robots.base import F32, Reading
+from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
+
+Features = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Where the arm has been told to be."""
+
+    tip: F32  # (3,) gripper frame, base frame [m]
+    joints: F32  # (6,) [deg], gripper [%]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A tick before the robot moves."""
+
+    tick: int  # 1 is an episode's first; 0 stands for the reset
+    reading: Reading
+    features: Features  # what the policy saw
+    sample: TeleopSample
+    policy_action: F32  # (4,)
+    weights_version: int
+    action: F32  # (4,) what is executed: the policy's, or the person's after the intervention step
+    before: Goal  # in force until now
+    goal: Goal  # in force from now on; the action steps work on it
+    start: F32  # (3,) gripper frame at the episode's start [m]
+
+    @classmethod
+    def at_reset(cls, reading: Reading, tip: F32) -> Command:
+        """The command that stands for the reset: nothing asked, the arm holds where it is."""
+        goal = Goal(tip, reading.joints)
+        return cls(0, reading, {}, HANDS_OFF, NEUTRAL, 0, NEUTRAL, goal, goal, tip)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The same tick after the robot has moved."""
+
+    command: Command
+    sent: F32  # (6,) joint target that the robot really got [deg], gripper [%]
+    reading: Reading
+    features: Features = field(default_factory=dict)  # what the policy sees next
+    reward: float = 0.0
+    discrete_penalty: float = 0.0  # <= 0, seen by the gripper's critic alone
+    success: bool = False
+    terminated: bool = False  # the task is over: no bootstrapping
+    truncated: bool = False  # cut short: the value beyond still counts
+
+    @property
+    def done(self) -> bool:
+        """Whether the episode ends here."""
+        return self.terminated or self.truncated
+
+
+T = TypeVar("T")
+Step = Callable[[T], T]
+
+
+class Pipeline(Generic[T]):
+    """Named steps in their order: a value goes in, the steps' composite comes out.
+
+    ``seconds`` holds the time each step took in the last call [s]. An exception carries a note
+    that names the step it came from.
+    """
+
+    def __init__(self, name: str, steps: Mapping[str, Step[T]]) -> None:
+        self.name = name
+        self.steps = tuple(steps.items())
+        self.seconds = dict.fromkeys(steps, 0.0)
+
+    def __call__(self, value: T) -> T:
+        start = perf_counter()
+        for name, step in self.steps:
+            try:
+                value = step(value)
+            except Exception as error:
+                error.add_note(f"in step '{name}' of the {self.name} pipeline")
+                raise
+            end = perf_counter()
+            self.seconds[name] = end - start
+            start = end
+        return value
+
+
+def as_f32(*values: float) -> F32:
+    """Numbers as a (n,) float32 array."""
+    return np.array(values, np.float32)

@@ -1,0 +1,178 @@
+"""Env steps that build the policy's features from what the robot sensed.
+
+Each :class:`Observe` appends named numbers to one feature and knows their range, so that feature
+shapes, names and normalisation come from the same place as the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.base import Step, Transition
+from robots.base import F32, GRIPPER, JOINTS, U8, RobotError
+
+STATE = "observation.state"
+ENVIRONMENT_STATE = "observation.environment_state"
+IMAGES = "observation.images"
+
+Locate = Callable[[F32], F32]  # joints (6,) [deg, %] -> gripper frame (3,) [m]
+XYZ = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Observe:
+    """An env step that appends ``names`` to the feature ``key``."""
+
+    key: str
+    names: tuple[str, ...]
+    low: F32  # (n,) values that normalise to -1
+    high: F32  # (n,) values that normalise to +1
+    values: Callable[[Transition], F32]  # (n,)
+
+    def __call__(self, transition: Transition) -> Transition:
+        """``transition`` with the numbers appended."""
+        values: NDArray[Any] = self.values(transition)
+        features = dict(transition.features)
+        if (before := features.get(self.key)) is not None:
+            values = np.concatenate((before, values))
+        features[self.key] = values
+        return replace(transition, features=features)
+
+
+def joint_positions(limits: F32) -> Observe:
+    """All six measured joints [deg, %]; ``limits`` (6, 2)."""
+    names = tuple(f"{joint}.pos" for joint in JOINTS)
+    return Observe(STATE, names, limits[:, 0], limits[:, 1], lambda t: t.reading.joints)
+
+
+def gripper_position(limits: F32) -> Observe:
+    """The measured gripper alone [%]; ``limits`` (2,) are its closed and open positions."""
+    low, high = limits[:1], limits[1:]
+    return Observe(STATE, ("gripper.pos",), low, high, lambda t: t.reading.joints[GRIPPER:])
+
+
+def joint_velocity(limit: float = 180.0) -> Observe:
+    """Measured joint velocities [deg/s, %/s]."""
+
+    def values(transition: Transition) -> F32:
+        return _sensed(transition.reading.velocities, "joint velocities")
+
+    return Observe(STATE, _named("vel"), _filled(-limit), _filled(limit), values)
+
+
+def motor_current(limit: float = 2700.0) -> Observe:
+    """Measured motor currents [mA]; the servo's stall current is the default range."""
+
+    def values(transition: Transition) -> F32:
+        return _sensed(transition.reading.currents, "motor currents")
+
+    return Observe(STATE, _named("current"), _filled(-limit), _filled(limit), values)
+
+
+def end_effector_pose(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
+    """The measured gripper position (3,) [m], in the base frame or relative to the reset pose.
+
+    ``low`` and ``high`` (3,) are the workspace's corners.
+    """
+    names = tuple(f"ee.{axis}" for axis in XYZ)
+    if relative:
+        half = (high - low) / 2
+        return Observe(
+            STATE, names, -half, half, lambda t: locate(t.reading.joints) - t.command.start
+        )
+    return Observe(STATE, names, low, high, lambda t: locate(t.reading.joints))
+
+
+def target_offset(locate: Locate, step_size: F32) -> Observe:
+    """From the measured gripper to the target in force (3,) [m]: what the arm has yet to go."""
+    names = tuple(f"target.{axis}" for axis in XYZ)
+
+    def values(transition: Transition) -> F32:
+        return transition.command.goal.tip - locate(transition.reading.joints)
+
+    return Observe(STATE, names, -2 * step_size, 2 * step_size, values)
+
+
+def gripper_target(limits: F32) -> Observe:
+    """The commanded gripper position [%]; ``limits`` (2,) are its closed and open positions."""
+    low, high = limits[:1], limits[1:]
+    return Observe(
+        STATE, ("gripper.target",), low, high, lambda t: t.command.goal.joints[GRIPPER:]
+    )
+
+
+def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
+    """The simulated object (3,) [m], in the base frame or seen from the gripper."""
+    names = tuple(f"object.{axis}" for axis in XYZ)
+
+    def absolute(transition: Transition) -> F32:
+        return _sensed(transition.reading.environment_state, "object position")
+
+    if relative:
+        half = (high - low) / 2
+        return Observe(
+            ENVIRONMENT_STATE,
+            names,
+            -half,
+            half,
+            lambda t: absolute(t) - locate(t.reading.joints),
+        )
+    return Observe(ENVIRONMENT_STATE, names, low, high, absolute)
+
+
+def images(
+    crop: Mapping[str, tuple[int, int, int, int]], resize: tuple[int, int] | None
+) -> Step[Transition]:
+    """Every camera's picture as a uint8 feature, cropped (top, left, height, width), then resized
+    to (height, width) by area averaging; no float picture is ever made.
+    """  # noqa: D205
+
+    def step(transition: Transition) -> Transition:
+        pictures = {
+            f"{IMAGES}.{camera}": _resized(_cropped(picture, crop.get(camera), camera), resize)
+            for camera, picture in transition.reading.images.items()
+        }
+        return replace(transition, features={**transition.features, **pictures})
+
+    return step
+
+
+def _cropped(picture: U8, region: tuple[int, int, int, int] | None, camera: str) -> U8:
+    if region is None:
+        return picture
+    top, left, height, width = region
+    cut = picture[top : top + height, left : left + width]
+    if cut.shape[:2] != (height, width):
+        raise RobotError(
+            f"processor.images.crop.{camera}: {list(region)} (top, left, height, width) reaches "
+            f"outside the picture of {picture.shape[0]}x{picture.shape[1]} pixels"
+        )
+    return cut
+
+
+def _resized(picture: U8, size: tuple[int, int] | None) -> U8:
+    if size is None or picture.shape[:2] == size:
+        return picture
+    import cv2  # loads OpenGL's library: only runs with pictures pay for it
+
+    resized: U8 = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+    return resized
+
+
+def _sensed(values: F32 | None, what: str) -> F32:
+    if values is None:
+        raise RobotError(f"this robot senses no {what}; turn it off in processor.observation")
+    return values
+
+
+def _named(quantity: str) -> tuple[str, ...]:
+    return tuple(f"{joint}.{quantity}" for joint in JOINTS)
+
+
+def _filled(value: float) -> F32:
+    return np.full(len(JOINTS), value, np.float32)

@@ -1,0 +1,51 @@
+"""What every pair of hands offers the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+
+CLOSE, STAY, OPEN = 0, 1, 2  # gripper commands, the last number of an action
+NEUTRAL: F32 = np.array([0, 0, 0, STAY], np.float32)
+NEUTRAL.flags.writeable = False
+
+
+class TeleopError(Exception):
+    """A teleoperator cannot do what was asked; the message has the facts and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeleopSample:
+    """One poll of a teleoperator: one instant, taps between polls latched."""
+
+    action: F32  # (4,) delta x, y, z in [-1, 1] and the gripper command 0 close, 1 stay, 2 open
+    intervening: bool = False
+    success: bool = False
+    failure: bool = False
+    rerecord: bool = False
+    stop: bool = False
+
+
+HANDS_OFF = TeleopSample(NEUTRAL)
+
+
+class Teleop(Protocol):
+    """A pair of hands: entered, then polled once a tick."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def read(self) -> TeleopSample:
+        """What the person does now."""

@@ -1,0 +1,78 @@
+"""How a skilled person would do each simulated task, one action at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from robots.base import F32, Truth
+from teleop.base import CLOSE, OPEN, STAY
+
+Oracle = Callable[[Truth], F32]  # -> action (4,)
+
+# Where the arm is aimed, all [m].
+PAN_AXIS = np.array([0.042, 0.0], np.float32)  # about which both arms turn
+INSIDE = 0.012  # the held cube lies this far outside the gripper frame, along its radius
+HOVER = 0.06  # height above the cube to come from
+OVER, LEVEL = 0.012, 0.006  # tolerances above the cube and at its height
+HELD_XY, HELD_Z = 0.02, 0.02  # how far a held cube may sit from where it should
+# Gripper positions as shares of its way from closed to open.
+WIDE, EMPTY, SETTLED = 0.8, 0.1, 0.03
+
+
+def reach(step_size: F32) -> Oracle:
+    """Straight to the marked point; ``step_size`` (3,) [m] is what a full action moves."""
+    return lambda truth: _towards(truth.object, truth, step_size, STAY)
+
+
+class PickLift:
+    """Come over the cube with an open gripper, descend, close, and lift.
+
+    "Open" is said all the way to the cube and "close" from there on, never "stay", so that the
+    same situation always has the same answer. It remembers only the last gripper position, to see
+    when the fingers have come to rest.
+    """
+
+    def __init__(self, step_size: F32, closed: float, open: float) -> None:
+        self._step_size, self._closed, self._way = step_size, closed, open - closed
+        self._last_opening = 1.0
+
+    def __call__(self, truth: Truth) -> F32:
+        """The next action (4,)."""
+        opening = (truth.gripper - self._closed) / self._way
+        resting = abs(opening - self._last_opening) < SETTLED
+        self._last_opening = opening
+        spot = _grasp_spot(truth.object)
+        off_xy = float(np.linalg.norm((spot - truth.tip)[:2]))
+        off_z = abs(float(spot[2] - truth.tip[2]))
+        around = off_xy < HELD_XY and off_z < HELD_Z
+        if around and opening < WIDE:
+            if not resting:
+                return np.array([0, 0, 0, CLOSE], np.float32)
+            if opening > EMPTY:
+                return np.array([0, 0, 1, CLOSE], np.float32)
+        if off_xy < OVER and opening >= WIDE:
+            if off_z < LEVEL:
+                return np.array([0, 0, 0, CLOSE], np.float32)
+            return _towards(spot, truth, self._step_size, OPEN)
+        above = spot + np.array([0, 0, HOVER], np.float32)
+        return _towards(above, truth, self._step_size, OPEN)
+
+
+def progress(truth: Truth) -> float:
+    """What a watching person calls progress [m]: closer to the object, then higher with it."""
+    return float(truth.object[2] - np.linalg.norm(truth.object - truth.tip))
+
+
+def _grasp_spot(cube: F32) -> F32:
+    """Where the gripper frame (3,) [m] must be for its fingers to stand around ``cube`` (3,)."""
+    outward = cube[:2] - PAN_AXIS
+    spot = cube.copy()
+    spot[:2] -= INSIDE * outward / np.linalg.norm(outward)
+    return spot
+
+
+def _towards(goal: F32, truth: Truth, step_size: F32, gripper: int) -> F32:
+    move = np.clip((goal - truth.tip) / step_size, -1.0, 1.0)
+    return np.append(move, gripper).astype(np.float32)

@@ -1,0 +1,114 @@
+"""A scripted person for the simulated world: demonstrates, and takes over when the policy stalls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from configs.teleop import InterventionConfig, ScriptedTeleopConfig
+from robots.base import F32, Truth, TruthSource
+from teleop.base import HANDS_OFF, TeleopSample
+from teleop.oracle import Oracle, progress
+
+
+class ScriptedTeleop:
+    """Acts like a person at the pad, from what the simulated world says is true.
+
+    With ``demonstrating`` it has the stick all the time; otherwise it watches and takes over for
+    a short while whenever the policy makes no progress. ``max_ticks`` is the longest episode,
+    of which it takes at most the configured share.
+    """
+
+    def __init__(
+        self,
+        config: ScriptedTeleopConfig,
+        truth: TruthSource,
+        oracle: Oracle,
+        *,
+        max_ticks: int,
+        seed: int,
+        demonstrating: bool,
+    ) -> None:
+        self._noise, self._truth, self._oracle = config.noise, truth, oracle
+        self._watcher = Watcher(config.intervention, max_ticks)
+        self._demonstrating = demonstrating
+        self._random = np.random.default_rng(seed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to close."""
+
+    def read(self) -> TeleopSample:
+        """What the person does now."""
+        truth = self._truth()
+        action = self._oracle(truth)
+        intervening = self._demonstrating or self._watcher.intervenes(truth)
+        if not intervening:
+            return HANDS_OFF
+        return replace(HANDS_OFF, action=self._shaken(action), intervening=True)
+
+    def _shaken(self, action: F32) -> F32:
+        noise = self._random.normal(0.0, self._noise, 3)
+        action[:3] = np.clip(action[:3] + noise, -1.0, 1.0)
+        return action
+
+
+class Watcher:
+    """Decides, tick by tick, whether a human-like person has the stick."""
+
+    def __init__(self, config: InterventionConfig, max_ticks: int) -> None:
+        self._config = config
+        self._budget = int(config.max_share * max_ticks)  # ticks an episode
+        self._episode = -1
+
+    def intervenes(self, truth: Truth) -> bool:
+        """Whether the person acts in this tick; call it once a tick."""
+        if truth.episode != self._episode:
+            self._begin(truth)
+        made = progress(truth)
+        if self._until > truth.tick:  # on the stick
+            if made - self._grabbed_at >= self._config.enough_progress:
+                self._let_go(truth, made)
+            else:
+                self._used += 1
+                return True
+        elif self._until == truth.tick:  # the take-over's time is up
+            self._let_go(truth, made)
+        return self._watch(truth, made)
+
+    def _begin(self, truth: Truth) -> None:
+        self._episode = truth.episode
+        self._used = 0
+        self._until = -1  # tick at which the take-over under way ends
+        self._grabbed_at = 0.0  # progress when it began
+        self._due: int | None = None  # tick at which the hand reaches the stick
+        self._let_go(truth, progress(truth))
+
+    def _let_go(self, truth: Truth, made: float) -> None:
+        self._until = -1
+        self._best, self._best_tick = made, truth.tick
+
+    def _watch(self, truth: Truth, made: float) -> bool:
+        config = self._config
+        if made >= self._best + config.min_progress:
+            self._best, self._best_tick, self._due = made, truth.tick, None
+        stalled = truth.tick - self._best_tick >= config.stall_ticks
+        if self._due is None and stalled and truth.tick >= config.free_ticks:
+            self._due = truth.tick + config.reaction_ticks
+        if self._due is None or truth.tick < self._due or self._used >= self._budget:
+            return False
+        self._due = None
+        self._until = truth.tick + min(config.max_ticks, self._budget - self._used)
+        self._grabbed_at = made
+        self._used += 1
+        return True
