@@ -2,7 +2,7 @@
 
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
-from hil_app.learning.actor import GaussianActorPolicy, Weights
+from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorithm
 from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.constants import (
@@ -24,6 +24,7 @@ from hil_app.learning.normalize import Normalizer
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.sac import SACAlgorithm
 from hil_app.learning.trainer import RLTrainer
+from hil_app.learning.weights import Weights
 
 __all__ = [
     "ACTION",

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from configs.policy import GaussianActorConfig
 from hil_app.learning.networks import Dense, StateEncoder, mlp
+from hil_app.learning.weights import Weights, copy_into, cpu_copy
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
-Weights = dict[str, dict[str, Tensor]]
-"""Group ("policy", "discrete_critic") -> parameter name -> tensor."""
 
 
 class Actor(nn.Module):
@@ -142,29 +141,30 @@ class GaussianActorPolicy(nn.Module):
             groups["discrete_critic"] = list(self.discrete_critic.head.parameters())
         return groups
 
-    def get_weights(self) -> Weights:
+    def get_weights(self) -> dict[str, dict[str, Tensor]]:
         """Copies, on the CPU, of all that acting needs."""
-        modules = {"policy": self.actor, "discrete_critic": self.discrete_critic}
-        return {
-            group: {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
-            for group, module in modules.items()
-            if module is not None
-        }
+        return {group: cpu_copy(tensors) for group, tensors in self._acting_tensors().items()}
 
     def load_actor_weights(self, weights: Weights, device: str | torch.device = "cpu") -> None:
         """Copy what `get_weights` returned into this policy, in place, and move it to `device`.
 
         Raises:
-            KeyError: a group is missing, or there is one for which this policy has no network.
-            RuntimeError: names or shapes do not fit.
+            KeyError: a group or a name is missing, or is more than this policy has.
+            ValueError: a shape does not fit.
         """
-        expected = {"policy"} | ({"discrete_critic"} if self.discrete_critic is not None else set())
-        if set(weights) != expected:
-            raise KeyError(f"weights have {sorted(weights)}, the policy needs {sorted(expected)}")
-        self.to(device)
-        self.actor.load_state_dict(weights["policy"])
+        if self.device != torch.device(device):
+            self.to(device)
+        own = self._acting_tensors()
+        if set(weights) != set(own):
+            raise KeyError(f"weights have {sorted(weights)}, the policy needs {sorted(own)}")
+        for group, tensors in own.items():
+            copy_into(tensors, weights[group])
+
+    def _acting_tensors(self) -> dict[str, dict[str, Tensor]]:
+        groups: dict[str, dict[str, Tensor]] = {"policy": dict(self.actor.named_parameters())}
         if self.discrete_critic is not None:
-            self.discrete_critic.load_state_dict(weights["discrete_critic"])
+            groups["discrete_critic"] = dict(self.discrete_critic.named_parameters())
+        return groups
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write `model.safetensors` and `config.json` into the directory, made if needed."""

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from configs.algorithm import RLAlgorithmConfig
-from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy, Weights
+from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.batch import Batch, DataMixer
+from hil_app.learning.weights import Weights, copy_into
 
 
 @dataclass
@@ -97,15 +98,7 @@ class RLAlgorithm(ABC):
             KeyError: the names are not those of `state_dict`.
             ValueError: a shape differs.
         """
-        own = self.state_dict()
-        if own.keys() != state.keys():
-            raise KeyError(f"the state differs in {sorted(own.keys() ^ state.keys())}")
-        for key, tensor in own.items():
-            if tensor.shape != state[key].shape:
-                raise ValueError(f"{key} has shape {tuple(tensor.shape)}, not {state[key].shape}")
-        with torch.no_grad():
-            for key, tensor in own.items():
-                tensor.copy_(state[key])
+        copy_into(self.state_dict(), state)
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write `model.safetensors` (the state) and `config.json`; the policy saves itself."""
