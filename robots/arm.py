@@ -38,7 +38,7 @@ class Arm:
 
     def from_urdf(self, angles: F64) -> F32:
         """Motor values (6,) [deg, %] of URDF ``angles`` (6,) [rad]."""
-        return self.velocity_from_urdf(angles - self.zero)
+        return ((angles - self.zero) / self.scale).astype(np.float32)
 
     def velocity_from_urdf(self, rates: F64) -> F32:
         """Motor speeds (6,) [deg/s, %/s] of URDF ``rates`` (6,) [rad/s]."""

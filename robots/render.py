@@ -36,7 +36,6 @@ class Painter:
         self._model, self._shape = model, (height, width, 3)
         self._scene = mujoco.MjvScene(model, maxgeom=200)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = fine
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = fine
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED

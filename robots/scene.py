@@ -66,13 +66,22 @@ def _set_contact(geom: mujoco.MjsGeom, friction: tuple[float, float, float]) -> 
 
 
 def _add_table(spec: mujoco.MjSpec) -> None:
-    """A table top at z = 0, without end in every direction."""
+    """A wide table top at z = 0 and, only to be seen, a mat on it."""
     spec.worldbody.add_geom(
         name="table",
         type=mujoco.mjtGeom.mjGEOM_PLANE,
         size=(3.0, 3.0, 0.1),
-        rgba=(0.80, 0.79, 0.77, 1.0),
+        rgba=(0.84, 0.85, 0.87, 1.0),
         friction=_CUBE_FRICTION,
+    )
+    spec.worldbody.add_geom(
+        name="mat",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=(0.14, 0.0, 0.0),
+        size=(0.27, 0.24, 0.0004),
+        rgba=(0.34, 0.42, 0.47, 1.0),
+        contype=0,
+        conaffinity=0,
     )
 
 
@@ -104,13 +113,13 @@ def _add_goal(spec: mujoco.MjSpec) -> None:
 def _add_cameras(spec: mujoco.MjSpec, arm: Arm) -> None:
     """The views: two that a real set-up has, and one for people who watch."""
     world, tip = spec.worldbody, spec.body(arm.tip)
-    _add_camera(world, "front", eye=(0.62, 0.0, 0.36), target=(0.17, 0.0, 0.05), fovy=45.0)
-    _add_camera(world, "overview", eye=(0.50, -0.42, 0.34), target=(0.13, 0.0, 0.10), fovy=40.0)
+    _add_camera(world, "front", eye=(0.62, 0.0, 0.36), target=(0.17, 0.0, 0.07), fovy=45.0)
+    _add_camera(world, "overview", eye=(0.58, -0.40, 0.36), target=(0.14, 0.0, 0.10), fovy=32.0)
     _add_camera(
         tip,
         "wrist",
-        eye=(-0.0179, -0.0748, -0.1031),
-        target=(-0.0079, 0.0, -0.0031),
+        eye=(-0.0150, -0.0850, -0.0850),
+        target=(-0.0079, 0.0, 0.0100),
         fovy=62.0,
         up=(0.0, -1.0, 0.0),
     )
@@ -141,7 +150,19 @@ def _looking(towards: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[n
 def _add_lights(spec: mujoco.MjSpec) -> None:
     spec.stat.center, spec.stat.extent = (0.15, 0.0, 0.1), 0.5  # what the shadows must cover
     head = spec.visual.headlight
-    head.ambient, head.diffuse, head.specular = [0.35] * 3, [0.25] * 3, [0.0] * 3
-    lamp = spec.worldbody.add_light(name="lamp", pos=(0.4, -0.5, 1.2), dir=(-0.3, 0.5, -1.0))
+    head.ambient, head.diffuse, head.specular = [0.38] * 3, [0.15] * 3, [0.0] * 3
+    _add_lamp(spec, "lamp", direction=(-0.25, 0.35, -1.0), strength=0.45, shadow=True)
+    _add_lamp(spec, "window", direction=(-0.5, 1.0, -0.15), strength=0.30, shadow=False)
+
+
+def _add_lamp(
+    spec: mujoco.MjSpec,
+    name: str,
+    direction: tuple[float, float, float],
+    strength: float,
+    shadow: bool,
+) -> None:
+    """A far lamp that shines in ``direction``."""
+    lamp = spec.worldbody.add_light(name=name, dir=direction, pos=np.multiply(direction, -1.0))
     lamp.type = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
-    lamp.diffuse, lamp.specular, lamp.castshadow = [0.55] * 3, [0.15] * 3, True
+    lamp.diffuse, lamp.specular, lamp.castshadow = [strength] * 3, [0.1] * 3, shadow
