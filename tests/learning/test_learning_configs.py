@@ -1,0 +1,211 @@
+"""Algorithm and policy configs: registry, files, validation, and that no field is dead."""
+
+import subprocess
+import sys
+from itertools import repeat
+from typing import Literal
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from hil_app.learning import (
+    ACTION,
+    OBS_ENV_STATE,
+    OBS_IMAGE,
+    OBS_STATE,
+    FeatureType,
+    GaussianActorConfig,
+    PolicyFeature,
+    RLAlgorithm,
+    RLAlgorithmConfig,
+    SACAlgorithm,
+    SACAlgorithmConfig,
+    make_algorithm,
+)
+from hil_app.learning import GaussianActorPolicy as Policy
+
+
+def test_registry_knows_sac():
+    assert RLAlgorithmConfig.get_known_choices()["sac"] is SACAlgorithmConfig
+    assert RLAlgorithmConfig.get_choice_class("sac") is SACAlgorithmConfig
+
+
+def test_unknown_algorithm_is_a_key_error_that_lists_the_known():
+    with pytest.raises(KeyError, match=r"'ppo'.*sac"):
+        RLAlgorithmConfig.get_choice_class("ppo")
+
+
+def test_a_new_algorithm_is_a_config_and_a_class(policy_config, monkeypatch):
+    monkeypatch.setattr(RLAlgorithmConfig, "_registry", RLAlgorithmConfig.get_known_choices())
+    monkeypatch.setattr(RLAlgorithm, "_registry", dict(RLAlgorithm._registry))
+
+    class TwinConfig(SACAlgorithmConfig):
+        type: Literal["twin"] = "twin"
+
+    policy = Policy(policy_config())
+    with pytest.raises(KeyError, match=r"'twin'.*sac"):
+        make_algorithm(TwinConfig(), policy)
+
+    class Twin(SACAlgorithm, name="twin"):
+        pass
+
+    assert RLAlgorithmConfig.get_choice_class("twin") is TwinConfig
+    assert type(make_algorithm(TwinConfig(), policy)) is Twin
+    assert SACAlgorithm.name == "sac"
+
+
+def test_published_defaults():
+    config = SACAlgorithmConfig()
+    assert (config.actor_lr, config.critic_lr, config.temperature_lr) == (3e-4, 3e-4, 3e-4)
+    assert (config.discount, config.critic_target_update_weight) == (0.99, 0.005)
+    assert (config.temperature_init, config.use_backup_entropy) == (1.0, True)
+    assert (config.utd_ratio, config.policy_update_freq, config.num_critics) == (1, 1, 2)
+    assert (config.grad_clip_norm, config.behavior_cloning_weight) == (40.0, 0.0)
+    policy = GaussianActorConfig()
+    assert (policy.latent_dim, policy.hidden_dims, policy.shared_encoder) == (256, [256, 256], True)
+    assert (policy.std_min, policy.std_max, policy.init_final) == (1e-5, 10.0, 0.05)
+
+
+@pytest.mark.parametrize(("discrete", "expected"), [(3, -2.0), (None, -1.5)])
+def test_target_entropy_counts_the_discrete_dimension(policy_config, discrete, expected):
+    policy = policy_config(num_discrete_actions=discrete)
+    assert SACAlgorithmConfig.from_policy_config(policy).target_entropy == expected
+    assert SACAlgorithm(policy=Policy(policy), config=SACAlgorithmConfig()).target_entropy == (
+        expected
+    )
+    kept = SACAlgorithmConfig.from_policy_config(policy, target_entropy=-7.0, discount=0.5)
+    assert (kept.target_entropy, kept.discount) == (-7.0, 0.5)
+
+
+def test_algorithm_config_survives_its_file(tmp_path):
+    config = SACAlgorithmConfig(discount=0.97, grad_clip_norm=None, num_subsample_critics=1)
+    config.save_pretrained(tmp_path / "new")
+    assert RLAlgorithmConfig.from_pretrained(tmp_path / "new") == config
+
+
+def test_a_file_with_an_unknown_type_is_a_key_error(tmp_path):
+    (tmp_path / "config.json").write_text('{"type": "ppo"}')
+    with pytest.raises(KeyError, match="ppo"):
+        RLAlgorithmConfig.from_pretrained(tmp_path)
+
+
+def test_policy_config_survives_json(policy_config):
+    config = policy_config(dataset_stats={ACTION: {"min": [0.0] * 3, "max": [1.0] * 3}})
+    assert GaussianActorConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_policy_config_is_mutable_and_checked():
+    config = GaussianActorConfig()
+    config.latent_dim = 5
+    assert config.latent_dim == 5
+    with pytest.raises(ValidationError):
+        config.latent_dim = 0
+    with pytest.raises(ValidationError, match="image_encoder"):
+        GaussianActorConfig(image_encoder=1)
+
+
+@pytest.mark.parametrize("model", [GaussianActorConfig, SACAlgorithmConfig])
+def test_every_field_has_a_description(model):
+    assert all(field.description for field in model.model_fields.values())
+
+
+STATE = PolicyFeature(FeatureType.STATE, (4,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"input_features": {}}, "input_features is empty"),
+        (
+            {
+                "input_features": {
+                    OBS_STATE: STATE,
+                    OBS_IMAGE: PolicyFeature(FeatureType.VISUAL, (3, 8, 8)),
+                }
+            },
+            r"'observation.image' is VISUAL.*observation.state: STATE \(4,\)",
+        ),
+        ({"input_features": {OBS_STATE: PolicyFeature(FeatureType.STATE, (2, 2))}}, r"\(n,\)"),
+        ({"output_features": {}}, "got nothing"),
+        ({"output_features": {"act": PolicyFeature(FeatureType.ACTION, (3,))}}, r"act: ACTION"),
+        ({"output_features": {ACTION: STATE}}, "of type ACTION"),
+        ({"dataset_stats": {"other": {"min": [0.0], "max": [1.0]}}}, "observation.state"),
+        ({"dataset_stats": {OBS_STATE: {"mean": [0.0] * 4}}}, "min and max"),
+        ({"dataset_stats": {OBS_STATE: {"min": [0.0], "max": [1.0]}}}, "the feature has 4"),
+        ({"dataset_stats": {OBS_ENV_STATE: {"min": [0.0, 2.0], "max": [1.0, 1.0]}}}, "above"),
+        ({"std_min": 2.0, "std_max": 1.0}, "not below"),
+    ],
+)
+def test_unusable_features_are_refused(policy_config, changes, message):
+    with pytest.raises(ValueError, match=message):
+        policy_config(**changes).validate_features()
+    with pytest.raises(ValueError, match=message):
+        Policy(policy_config(**changes))
+
+
+def test_subsampling_more_critics_than_there_are_is_refused():
+    with pytest.raises(ValidationError, match="exceeds num_critics 2"):
+        SACAlgorithmConfig(num_subsample_critics=3)
+
+
+SAC_FIELDS = {
+    "actor_lr": 1e-2,
+    "critic_lr": 1e-2,
+    "temperature_lr": 1e-2,
+    "discount": 0.5,
+    "use_backup_entropy": False,
+    "critic_target_update_weight": 0.5,
+    "num_critics": 3,
+    "num_subsample_critics": 1,
+    "temperature_init": 0.1,
+    "target_entropy": 3.0,
+    "utd_ratio": 2,
+    "policy_update_freq": 2,
+    "grad_clip_norm": 0.01,
+    "layer_norm": False,
+    "behavior_cloning_weight": 1.0,
+}
+POLICY_FIELDS = {
+    "latent_dim": 9,
+    "hidden_dims": [16, 8],
+    "layer_norm": False,
+    "shared_encoder": False,
+    "std_min": 0.9999,
+    "std_max": 0.5,
+    "init_final": 0.5,
+    "num_discrete_actions": 4,
+}
+
+
+def test_the_lists_of_fields_below_are_complete():
+    elsewhere = {"input_features", "output_features", "dataset_stats"}
+    assert SAC_FIELDS.keys() == SACAlgorithmConfig.model_fields.keys() - {"type"}
+    assert POLICY_FIELDS.keys() == GaussianActorConfig.model_fields.keys() - elsewhere
+
+
+def _trained(make_sac, make_batch, weights_of, **changes):
+    algorithm = make_sac(**changes)
+    for _ in range(3):
+        algorithm.update(repeat(make_batch()))
+    return weights_of(algorithm)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{name: value} for name, value in SAC_FIELDS.items()]
+    + [{"policy": {name: value}} for name, value in POLICY_FIELDS.items()],
+    ids=str,
+)
+def test_no_field_is_dead(make_sac, make_batch, weights_of, changes):
+    usual = _trained(make_sac, make_batch, weights_of)
+    changed = _trained(make_sac, make_batch, weights_of, **changes)
+    assert usual.keys() != changed.keys() or any(
+        usual[key].shape != changed[key].shape or not torch.equal(usual[key], changed[key])
+        for key in usual
+    )
+
+
+def test_configs_do_not_import_torch():
+    code = "import sys, configs.algorithm, configs.policy; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
