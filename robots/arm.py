@@ -50,25 +50,22 @@ def _arm(name: str, sign: tuple[float, ...], zero: tuple[float, ...]) -> Arm:
     path = Path(str(files("robots.urdf") / f"{name}.urdf"))
     bounds = _joint_limits(path)  # (6, 2) [rad]
     closed, opened = bounds[GRIPPER]
-    scale = np.array([*(np.deg2rad(sign)), (opened - closed) / 100.0])
+    scale = np.array([*np.deg2rad(sign), (opened - closed) / 100.0])
     offset = np.array([*zero, closed])
-    limits = np.sort((bounds - offset[:, None]) / scale[:, None], axis=1)
-    return Arm(name, path, scale, offset, limits.astype(np.float32))
+    limits = np.sort((bounds - offset[:, None]) / scale[:, None], axis=1).astype(np.float32)
+    for array in (scale, offset, limits):
+        array.setflags(write=False)
+    return Arm(name, path, scale, offset, limits)
 
 
 def _joint_limits(urdf: Path) -> F64:
     """Lower and upper limit (6, 2) [rad] of each joint in ``urdf``."""
-    joints = {
-        joint.get("name"): joint.find("limit") for joint in ElementTree.parse(urdf).iter("joint")
+    bounds = {
+        joint.get("name"): (float(limit.attrib["lower"]), float(limit.attrib["upper"]))
+        for joint in ElementTree.parse(urdf).iter("joint")
+        for limit in joint.iter("limit")
     }
-    found = [joints[name] for name in JOINTS]
-    return np.array(
-        [
-            [float(bound.attrib[end]) for end in ("lower", "upper")]
-            for bound in found
-            if bound is not None
-        ]
-    )
+    return np.array([bounds[name] for name in JOINTS])
 
 
 ARMS = MappingProxyType(

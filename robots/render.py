@@ -26,12 +26,12 @@ class Painter:
 
     def __init__(self, model: mujoco.MjModel, height: int, width: int, fine: bool) -> None:
         model.vis.global_.offheight, model.vis.global_.offwidth = height, width
-        model.vis.quality.offsamples = 4 if fine else 0
+        model.vis.quality.offsamples, model.vis.quality.shadowsize = (4, 2048) if fine else (0, 0)
         try:
             self._surface = _open_surface(width, height)
             self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         except Exception as error:  # each backend fails in its own way
-            raise RenderError(f"Cannot draw the twin: {error}. {_REMEDY}") from error
+            raise RenderError(f"Cannot draw the twin ({error}). {_REMEDY}") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._model, self._shape = model, (height, width, 3)
         self._scene = mujoco.MjvScene(model, maxgeom=200)

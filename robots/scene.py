@@ -10,8 +10,6 @@ from robots.arm import Arm
 from robots.base import JOINTS
 
 CUBE_EDGE = 0.025  # [m]
-TASKS = ("pick_lift", "reach")
-VIEWS = ("front", "wrist", "overview")
 
 _BODY_SERVO = (100.0, 3.35)  # stiffness [N m/rad] and most torque [N m]
 _GRIPPER_SERVO = (50.0, 2.0)
@@ -114,7 +112,7 @@ def _add_cameras(spec: mujoco.MjSpec, arm: Arm) -> None:
     """The views: two that a real set-up has, and one for people who watch."""
     world, tip = spec.worldbody, spec.body(arm.tip)
     _add_camera(world, "front", eye=(0.62, 0.0, 0.36), target=(0.17, 0.0, 0.07), fovy=45.0)
-    _add_camera(world, "overview", eye=(0.58, -0.40, 0.36), target=(0.14, 0.0, 0.10), fovy=32.0)
+    _add_camera(world, "overview", eye=(0.58, -0.40, 0.36), target=(0.15, 0.0, 0.125), fovy=31.0)
     _add_camera(
         tip,
         "wrist",
@@ -148,7 +146,8 @@ def _looking(towards: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[n
 
 
 def _add_lights(spec: mujoco.MjSpec) -> None:
-    spec.stat.center, spec.stat.extent = (0.15, 0.0, 0.1), 0.5  # what the shadows must cover
+    spec.stat.center, spec.stat.extent = (0.15, 0.0, 0.1), 0.5  # [m]
+    spec.visual.map.shadowclip = 1.6  # shadows reach this many extents, beyond the front view
     head = spec.visual.headlight
     head.ambient, head.diffuse, head.specular = [0.38] * 3, [0.15] * 3, [0.0] * 3
     _add_lamp(spec, "lamp", direction=(-0.25, 0.35, -1.0), strength=0.45, shadow=True)

@@ -36,9 +36,12 @@ class SimRobot:
         self._episode = self._tick = 0
 
     def __enter__(self) -> Self:
-        self._world = World(self.arm, self._cfg.task, period=1.0 / self._fps)
-        for camera in self._cfg.cameras.values():
-            self._painter(camera.height, camera.width, fine=False)  # fails now, not in the loop
+        with ExitStack() as undo:
+            undo.callback(self._close)
+            self._world = World(self.arm, self._cfg.task, period=1.0 / self._fps)
+            for camera in self._cfg.cameras.values():  # fail now, not in the loop
+                self._painter(camera.height, camera.width, fine=False)
+            undo.pop_all()
         return self
 
     def __exit__(
@@ -47,11 +50,7 @@ class SimRobot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._world, self._ready = None, False
-        with ExitStack() as stack:
-            for painter in self._painters.values():
-                stack.callback(painter.close)
-        self._painters = {}
+        self._close()
 
     def reset(self, seed: int) -> None:
         """Put the arm at its reset pose and the object where ``seed`` says."""
@@ -109,6 +108,13 @@ class SimRobot:
         """
         world = self._running()
         return self._painter(height, width, fine=True).paint(world.data, view)
+
+    def _close(self) -> None:
+        self._world, self._ready = None, False
+        with ExitStack() as stack:
+            for painter in self._painters.values():
+                stack.callback(painter.close)
+        self._painters = {}
 
     def _painter(self, height: int, width: int, fine: bool) -> Painter:
         key = (height, width, fine)

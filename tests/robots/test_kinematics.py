@@ -90,6 +90,22 @@ def test_both_arms_start_at_the_same_point_pointing_down() -> None:
         np.testing.assert_allclose(fingers, [0, 0, -1], atol=0.02)
 
 
+@pytest.mark.parametrize("finger", ["fixed_finger", "moving_finger"])
+def test_both_arms_have_the_same_fingers_about_the_tip(finger: str) -> None:
+    places = []
+    for arm in ARMS.values():
+        world = World(arm, "reach", period=0.1)
+        joints = reset_joints(arm)
+        joints[GRIPPER] = 0.2 - arm.zero[GRIPPER]
+        joints[GRIPPER] /= arm.scale[GRIPPER]  # jaw at +.2 rad: pads parallel
+        world.reset(arm.to_urdf(joints), seed=0)
+        frame = world.data.body(arm.tip).xmat.reshape(3, 3)
+        places.append(frame.T @ (world.data.geom(finger).xpos - world.tip))
+    np.testing.assert_allclose(*places, atol=1.1e-3)  # the SO100's jaw sits 1 mm further out
+    assert np.abs(places[0][:2]).max() < 0.03
+    assert -0.05 < places[0][2] < 0  # its middle; the tips end about 5 mm beyond
+
+
 @each_arm
 def test_a_random_walk_is_followed_closely_and_without_jumps(arm: Arm) -> None:
     kinematics, rng = Kinematics(arm), np.random.default_rng(1)
