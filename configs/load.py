@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,18 +39,19 @@ class Parser(argparse.ArgumentParser):
 
 
 def load(
-    parser: Parser, argv: Sequence[str], default: str | None = None
+    parser: Parser, argv: Sequence[str], default: str | Callable[[argparse.Namespace], str]
 ) -> tuple[RunConfig, argparse.Namespace]:
     """Parse ``argv`` with ``parser``'s own options and every dotted config option.
 
-    ``default`` names the preset used when ``--config_path`` is absent. Returns the validated
-    configuration and the parsed command's own options. Raises :class:`ConfigError`.
+    ``default`` is the preset or file used when ``--config_path`` is absent, or tells it from the
+    command's own options. Returns the validated configuration and those options. Raises
+    :class:`ConfigError`.
     """
+    named = default if isinstance(default, str) else "the run's own"
     parser.add_argument(
         "--config_path",
-        default=default,
         metavar="PRESET|FILE",
-        help=f"a preset ({', '.join(presets())}) or a YAML file (default: {default})",
+        help=f"a preset ({', '.join(presets())}) or a YAML file (default: {named})",
     )
     source: CliSettingsSource[Any] = CliSettingsSource(
         _Settings, root_parser=parser, cli_parse_args=False
@@ -59,7 +60,8 @@ def load(
     overrides = source(parsed_args=options)()
     for argument in unknown:
         _merge_into(overrides, _dotted(argument, parser))
-    base = read(options.config_path) if options.config_path else {}
+    fallback = default if isinstance(default, str) else default(options)
+    base = read(options.config_path or fallback)
     return validate(merge(base, overrides)), options
 
 

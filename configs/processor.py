@@ -16,7 +16,7 @@ class BoundsConfig(Config):
 
     min: Xyz = (0.14, -0.14, 0.01)
     """Lowest x, y, z [m]."""
-    max: Xyz = (0.31, 0.14, 0.12)
+    max: Xyz = (0.31, 0.14, 0.10)
     """Highest x, y, z [m]."""
 
     @model_validator(mode="after")

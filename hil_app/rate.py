@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 
@@ -50,15 +52,15 @@ class Rate:
             self.start()
         return late
 
-    def statistics(self) -> dict[str, float] | None:
-        """Lateness p50, p99 and max [ms]; None before the first paced tick."""
-        return milliseconds(self.lateness)
+    def statistics(self, newest: int = SAMPLES) -> dict[str, float] | None:
+        """Lateness p50, p99 and max of the ``newest`` ticks [ms]; None before the first paced one."""
+        return milliseconds(islice(reversed(self.lateness.copy()), newest))
 
 
-def milliseconds(seconds: deque[float] | list[float]) -> dict[str, float] | None:
+def milliseconds(seconds: Iterable[float]) -> dict[str, float] | None:
     """Median, 99th percentile and maximum of durations [s], in milliseconds; None of none."""
-    if not seconds:
+    values = np.fromiter(seconds, float) * 1e3
+    if not len(values):
         return None
-    values = np.array(seconds) * 1e3
     p50, p99 = np.percentile(values, [50, 99])
     return {"p50": round(p50, 4), "p99": round(p99, 4), "max": round(values.max(), 4)}

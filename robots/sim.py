@@ -32,13 +32,13 @@ class SimRobot:
         self._cfg, self._fps = cfg, fps
         self._world: World | None = None
         self._painters: dict[tuple[int, int, bool], Painter] = {}
-        self._ready = False
         self._episode = self._tick = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._close)
             self._world = World(self.arm, self._cfg.task, period=1.0 / self._fps)
+            self._world.reset(self.arm.zero, seed=0)  # at mid-range until the first ramp
             for camera in self._cfg.cameras.values():  # fail now, not in the loop
                 self._painter(camera.height, camera.width, fine=False)
             undo.pop_all()
@@ -56,12 +56,11 @@ class SimRobot:
         """Put the arm at its reset pose and the object where ``seed`` says."""
         world = self._entered()
         world.reset(self.arm.to_urdf(np.array(self._cfg.reset_pose, np.float32)), seed)
-        self._ready = True
         self._episode, self._tick = self._episode + 1, 0
 
     def read(self) -> Reading:
         """Sense now: joints, speeds, currents (estimated from the torque), object and pictures."""
-        world = self._running()
+        world = self._entered()
         return Reading(
             joints=self.arm.from_urdf(world.angles),
             stamp=time.monotonic(),
@@ -81,7 +80,7 @@ class SimRobot:
 
         Raises RobotError if the target holds a NaN or an infinity.
         """
-        world = self._running()
+        world = self._entered()
         if not np.isfinite(target).all():
             raise RobotError(f"The joint target {target} is not finite: look at the step before.")
         sent: F32 = np.clip(target, self.limits[:, 0], self.limits[:, 1]).astype(np.float32)
@@ -91,7 +90,7 @@ class SimRobot:
 
     def truth(self) -> Truth:
         """What only the simulated world knows."""
-        world = self._running()
+        world = self._entered()
         return Truth(
             episode=self._episode,
             tick=self._tick,
@@ -106,11 +105,11 @@ class SimRobot:
 
         Raises RenderError where no off-screen OpenGL is to be had.
         """
-        world = self._running()
+        world = self._entered()
         return self._painter(height, width, fine=True).paint(world.data, view)
 
     def _close(self) -> None:
-        self._world, self._ready = None, False
+        self._world = None
         with ExitStack() as stack:
             for painter in self._painters.values():
                 stack.callback(painter.close)
@@ -128,9 +127,3 @@ class SimRobot:
                 f"The {self._cfg.type} is used outside its `with` block: enter it first."
             )
         return self._world
-
-    def _running(self) -> World:
-        world = self._entered()
-        if not self._ready:
-            raise NotConnected(f"The {self._cfg.type} has no episode yet: call reset(seed) first.")
-        return world

@@ -87,12 +87,21 @@ def _plain_losses(sac, batch, backup_entropy, discount):
     }
 
 
+def _drift(sac):
+    """Move the targets well away from the online networks, so that mixing them up shows."""
+    draw = torch.Generator().manual_seed(11)
+    for module in (sac.critic_target, sac.target_encoder, sac.discrete_critic_target):
+        for parameter in module.parameters():
+            parameter.data += 0.5 * torch.randn(parameter.shape, generator=draw)
+
+
 @pytest.mark.parametrize("backup_entropy", [True, False])
 @pytest.mark.parametrize("n_step", [True, False])
 def test_losses_are_those_of_the_plain_form(make_sac, make_batch, backup_entropy, n_step):
     rows = torch.full((32,), GAMMA) ** torch.arange(1, 33).remainder(3).add(1)
     batch = make_batch(32, discount=rows) if n_step else make_batch(32)
     sac = make_sac(discount=GAMMA, use_backup_entropy=backup_entropy, temperature_init=0.5)
+    _drift(sac)
     plain = _plain_losses(sac, batch, backup_entropy, rows if n_step else GAMMA)
     alpha = sac.temperature
     actor_before = _gaussian_sample(sac.policy, plain["features"], sac.test_noise)

@@ -1,0 +1,73 @@
+"""The command line: ``hil-app COMMAND``, or ``python -m hil_app COMMAND``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+
+COMMANDS = {
+    "demo": "the whole loop on the simulated arm; nothing to configure",
+    "train": "demonstrate, learn with interventions, evaluate without",
+    "eval": "judge a trained policy on its own",
+    "config": "show the configuration that a run would use",
+    "bench": "measure the tick and the loop",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0, 1 an error, 2 bad options, 130 interrupted."""
+    name, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help"):
+        print(_usage())
+        return 0
+    if name == "--version":
+        print(f"hil-app {metadata.version('hil-app')}")
+        return 0
+    if name not in COMMANDS:
+        return _fail(f"unknown command '{name}'; commands: {', '.join(COMMANDS)}", 2)
+    # Before torch is loaded: its idle threads must sleep, or they starve the control loop.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return _run(name, rest)
+
+
+def _run(name: str, argv: Sequence[str]) -> int:
+    from configs.load import ConfigError
+    from hil_app.errors import APP_ERRORS
+
+    try:
+        status: int = import_module(f"hil_app.cli.{name}").run(argv)
+    except ConfigError as error:
+        return _fail(str(error), 2)
+    except APP_ERRORS as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    return status
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"hil-app: {message}", file=sys.stderr)
+    return status
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Teach an SO100/SO101 robot arm by taking over when it errs.",
+            "",
+            "usage: hil-app COMMAND [options]",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "Start with `hil-app demo`; `hil-app COMMAND --help` explains each command's options.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""What commands that run the robot share: the live view, and a summary on every way out."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+from rich.console import Console
+
+from hil_app import report
+from hil_app.errors import APP_ERRORS
+from hil_app.evaluation import FILM, evaluate, film
+from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.learner import Learner
+from hil_app.monitor import TRAIN
+from hil_app.session import Session
+from hil_app.view import View
+
+
+def conduct(
+    session: Session, console: Console, work: Callable[[], None], learner: Learner | None = None
+) -> int:
+    """Do the ``work`` of a run with its live view; however it ends, save and show what it came to.
+
+    Returns the exit status: 0, or 128 and the number of the signal that ended the run.
+    """
+    console.print(f"run folder: {session.folder}", highlight=False, soft_wrap=True)
+    ended = "finished"
+    try:
+        with View(console, session.monitor, session.events, learner):
+            work()
+    except APP_ERRORS as error:
+        ended = f"error: {error}"
+        raise
+    except BaseException as error:
+        ended = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        stopped = session.stop.signal
+        _conclude(session, console, signal.Signals(stopped).name if stopped else ended, learner)
+    return 0 if session.stop.signal is None else 128 + session.stop.signal
+
+
+def judge(session: Session, console: Console, policy: GaussianActorPolicy) -> None:
+    """Evaluate ``policy`` as configured and film it."""
+    if session.stop() or not session.config.eval.episodes:
+        return
+    evaluate(session, policy)
+    if session.stop() or not session.config.eval.video:
+        return
+    problem = film(session, policy)
+    session.events.emit("film", file=None if problem else FILM, problem=problem)
+    if problem:
+        console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
+
+
+def _conclude(session: Session, console: Console, ended: str, learner: Learner | None) -> None:
+    session.monitor.close()
+    progress = learner.progress if learner else None
+    summary = report.summarize(session.monitor, ended=ended, progress=progress)
+    report.save(summary, session.folder)
+    for stage in session.monitor.stages:
+        if stage.name == TRAIN and stage.finished:
+            report.plot(stage.finished, session.folder / report.PLOT)
+    console.print(report.table(summary))
+    kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
+    console.print(f"in {session.folder}: {kept}", highlight=False, soft_wrap=True)

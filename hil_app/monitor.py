@@ -1,0 +1,108 @@
+"""What a run has come to so far: counted by the loop, read by the live view and the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from hil_app.loop import Episode, Loop
+from hil_app.recording.frames import Frame
+
+DEMONSTRATE, TRAIN, EVALUATE = "demonstrate", "train", "evaluate"
+RECENT = 20  # episodes that "recent" looks back on
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An episode and the tick of its stage at which it ended."""
+
+    episode: Episode
+    tick: int
+
+
+class Stage:
+    """One stage of a run: its ticks and finished episodes."""
+
+    def __init__(self, name: str, goal: int, unit: str, loop: Loop) -> None:
+        self.name, self.goal, self.unit = name, goal, unit  # unit: "ticks" or "episodes"
+        self.loop = loop
+        self.ticks = 0
+        self.finished: list[Finished] = []
+        self.version = 0  # of the weights in use
+        self.episode_ticks = 0  # of the episode under way
+        self._started = time.monotonic()
+        self._ended: float | None = None
+
+    def frame(self, frame: Frame) -> None:
+        """Count a tick; a sink of the loop."""
+        self.ticks += 1
+        self.version = frame.weights_version
+        self.episode_ticks = frame.tick
+
+    def end(self, episode: Episode) -> None:
+        """Count a finished episode."""
+        self.finished.append(Finished(episode, self.ticks))
+
+    @property
+    def done(self) -> int:
+        """How much of the goal is reached, in its unit."""
+        return self.ticks if self.unit == "ticks" else len(self.finished)
+
+    @property
+    def episodes(self) -> list[Episode]:
+        """The finished episodes."""
+        return [finished.episode for finished in self.finished]
+
+    @property
+    def recent(self) -> list[Episode]:
+        """The last episodes."""
+        return self.episodes[-RECENT:]
+
+    @property
+    def seconds(self) -> float:
+        """How long the stage took, or has taken so far [s]."""
+        return (self._ended or time.monotonic()) - self._started
+
+    def close(self) -> None:
+        """The stage is over."""
+        self._ended = self._ended or time.monotonic()
+
+
+class Monitor:
+    """The stages of a run so far; the last one is under way."""
+
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+
+    def begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
+        """Start a stage that lasts ``goal`` ``unit`` ("ticks" or "episodes"); it ends the last."""
+        self.close()
+        self.stages.append(Stage(name, goal, unit, loop))
+        return self.stages[-1]
+
+    def close(self) -> None:
+        """End the stage under way."""
+        if self.stages:
+            self.stages[-1].close()
+
+
+def success_rate(episodes: Sequence[Episode]) -> float:
+    """Share of episodes that succeeded; 0 of none."""
+    return float(np.mean([episode.success for episode in episodes])) if episodes else 0.0
+
+
+def intervention_fraction(episodes: Iterable[Episode]) -> float:
+    """Share of ticks in which the person acted; 0 of none."""
+    counts = [(episode.intervention_ticks, episode.ticks) for episode in episodes]
+    ticks = sum(all_ticks for _, all_ticks in counts)
+    return sum(by_hand for by_hand, _ in counts) / ticks if ticks else 0.0
+
+
+def by_share(finished: Sequence[Finished], parts: int) -> list[list[Episode]]:
+    """Episodes split into ``parts`` equal shares of the ticks, by the tick they ended at."""
+    edges = np.linspace(0, finished[-1].tick if finished else 0, parts + 1)
+    return [[f.episode for f in finished if low < f.tick <= high] for low, high in pairwise(edges)]

@@ -1,0 +1,52 @@
+"""Pictures to an H.264 film."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.video.stream import VideoStream
+
+from robots.base import U8
+
+PAUSE = 0.6  # how long the last picture of an episode stays [s]
+
+
+class Film:
+    """An mp4 of RGB pictures (height, width, 3) at ``fps``; both sides must be even."""
+
+    def __init__(self, path: Path, fps: float, height: int, width: int) -> None:
+        self._path, self._fps, self._size = path, fps, (height, width)
+        self._last: U8 | None = None
+
+    def __enter__(self) -> Self:
+        self._file = av.open(str(self._path), "w")
+        stream = self._file.add_stream("libx264", rate=Fraction(self._fps).limit_denominator(1000))
+        assert isinstance(stream, VideoStream)
+        stream.height, stream.width = self._size
+        stream.pix_fmt = "yuv420p"
+        self._stream = stream
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._file:
+            self._file.mux(self._stream.encode(None))
+
+    def add(self, picture: U8) -> None:
+        """Append one picture."""
+        self._last = picture
+        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+
+    def hold(self) -> None:
+        """Let the last picture stay for a moment."""
+        if self._last is not None:
+            for _ in range(round(PAUSE * self._fps)):
+                self.add(self._last)

@@ -1,0 +1,146 @@
+"""What a run came to: summary.json, a table and a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from hil_app.files import write_whole
+from hil_app.learning.learner import Progress
+from hil_app.loop import Episode
+from hil_app.monitor import (
+    DEMONSTRATE,
+    EVALUATE,
+    RECENT,
+    TRAIN,
+    Finished,
+    Monitor,
+    Stage,
+    by_share,
+    intervention_fraction,
+    success_rate,
+)
+
+SUMMARY, PLOT = "summary.json", "learning.png"
+QUARTERS = 4
+Summary = dict[str, Any]
+
+
+def summarize(
+    monitor: Monitor, *, ended: str, progress: Progress | None = None
+) -> Summary:
+    """The figures of a run; ``ended`` is "finished", a signal's name, or the error."""
+    stages = {stage.name: stage for stage in monitor.stages}
+    summary: Summary = {"ended": ended}
+    if EVALUATE in stages:
+        summary["eval"] = _judged(stages[EVALUATE].episodes)
+    if DEMONSTRATE in stages:
+        summary["demonstrations"] = _judged(stages[DEMONSTRATE].episodes)
+    if TRAIN in stages:
+        summary["train"] = _trained(stages[TRAIN], progress)
+    acting = stages.get(TRAIN) or stages.get(EVALUATE)
+    lateness = acting.loop.rate.statistics() if acting else None
+    summary["loop"] = {"lateness_ms": lateness or {"p50": None, "p99": None, "max": None}}
+    summary["seconds"] = {name: round(stage.seconds, 1) for name, stage in stages.items()}
+    return summary
+
+
+def save(summary: Summary, folder: Path) -> None:
+    """Write ``summary.json``."""
+    write_whole(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+
+
+def table(summary: Summary) -> Table:
+    """The summary for a terminal."""
+    shown = Table(title="Summary", show_header=False, title_style="bold", min_width=60)
+    for name, value in _rows(summary):
+        shown.add_row(name, value)
+    return shown
+
+
+def plot(finished: list[Finished], path: Path) -> None:
+    """Success rate, intervention fraction and return over the ticks of the training."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    ticks = [f.tick for f in finished]
+    windows = [[f.episode for f in finished[max(0, i - RECENT + 1) : i + 1]] for i in range(len(ticks))]
+    curves = {
+        f"success rate (last {RECENT} episodes)": [success_rate(w) for w in windows],
+        f"intervention fraction (last {RECENT})": [intervention_fraction(w) for w in windows],
+        f"return (mean of last {RECENT})": [float(np.mean([e.reward for e in w])) for w in windows],
+    }
+    figure, axes = plt.subplots(3, 1, figsize=(8, 7), sharex=True, layout="constrained")
+    for axis, (title, values), colour in zip(
+        axes, curves.items(), ("tab:green", "tab:orange", "tab:blue"), strict=True
+    ):
+        axis.plot(ticks, values, color=colour, linewidth=2)
+        axis.set_title(title, loc="left", fontsize=10)
+        axis.set_ylim(bottom=0, top=max([1.0, *values]) * 1.05)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[-1].set_xlabel("training ticks")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _judged(episodes: list[Episode]) -> Summary:
+    return {
+        "success_rate": round(success_rate(episodes), 4),
+        "episodes": len(episodes),
+        "mean_ticks": round(float(np.mean([e.ticks for e in episodes])), 2) if episodes else None,
+    }
+
+
+def _trained(stage: Stage, progress: Progress | None) -> Summary:
+    shares = by_share(stage.finished, QUARTERS)
+    return {
+        **_judged(stage.episodes),
+        "ticks": stage.ticks,
+        "intervention_fraction": round(intervention_fraction(stage.episodes), 4),
+        "intervention_fraction_by_quarter": [round(intervention_fraction(s), 4) for s in shares],
+        "takeovers": sum(episode.takeovers for episode in stage.episodes),
+        "updates": progress.updates if progress else 0,
+        "weights_version": stage.version,
+        "losses": {k: round(v, 5) for k, v in progress.stats.items()} if progress else {},
+    }
+
+
+def _rows(summary: Summary) -> list[tuple[str, str]]:
+    rows = [("ended", summary["ended"])]
+    if judged := summary.get("eval"):
+        rows += [
+            ("evaluation without interventions", _successes(judged)),
+            ("mean episode", _length(judged)),
+        ]
+    if shown := summary.get("demonstrations"):
+        rows.append(("demonstrations", f"{_successes(shown)}, mean {_length(shown)}"))
+    if trained := summary.get("train"):
+        quarters = " → ".join(f"{q:.0%}" for q in trained["intervention_fraction_by_quarter"])
+        rows += [
+            ("training", f"{trained['ticks']} ticks, {trained['episodes']} episodes"),
+            ("updates", f"{trained['updates']}"),
+            ("interventions, by quarter", f"{quarters} of ticks, {trained['takeovers']} take-overs"),
+        ]
+    late = summary["loop"]["lateness_ms"]
+    if late["p50"] is not None:
+        rows.append(
+            ("loop lateness p50 / p99 / max", f"{late['p50']} / {late['p99']} / {late['max']} ms")
+        )
+    times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
+    return [*rows, ("time", times)]
+
+
+def _successes(judged: Summary) -> str:
+    count = round(judged["success_rate"] * judged["episodes"])
+    return f"{count}/{judged['episodes']} ({judged['success_rate']:.0%})"
+
+
+def _length(judged: Summary) -> str:
+    return "–" if judged["mean_ticks"] is None else f"{judged['mean_ticks']:.1f} ticks"

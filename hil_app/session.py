@@ -1,0 +1,69 @@
+"""A run's folder, events, stop signal and body: what every command opens before its loop."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from configs.load import ConfigError, dump
+from configs.run import RunConfig
+from hil_app import build
+from hil_app.events import EventLog
+from hil_app.learning.learner import calm_torch
+from hil_app.loop import Episode
+from hil_app.monitor import Monitor, Stage
+from hil_app.signals import StopRequest
+
+CONFIG, EVENTS, EPISODES, CHECKPOINT = "config.yaml", "events.jsonl", "episodes", "checkpoint"
+
+
+class Session:
+    """Entered around a whole command; each stage enters ``body`` last, so it is made safe first."""
+
+    def __init__(self, config: RunConfig, command: str) -> None:
+        self.config = config
+        self.folder = config.output_dir or Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
+        self.events = EventLog(self.folder / EVENTS)
+        self.stop = StopRequest()
+        self.body = build.robot(config)
+        self.monitor = Monitor()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._make_folder()
+        calm_torch()
+        with ExitStack() as stack:
+            stack.enter_context(self.events)
+            stack.enter_context(self.stop)
+            self._open = stack.pop_all()
+        self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.events.emit("run_ended", error=None if error is None else f"{error}")
+        self._open.close()
+
+    def ended(self, stage: Stage, episode: Episode) -> None:
+        """Count an episode, unless the person threw it away, and say so."""
+        if not episode.rerecord:
+            stage.end(episode)
+        self.events.emit("episode", stage=stage.name, **asdict(episode))
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if any(self.folder.iterdir()):
+                raise ConfigError(f"output_dir: {self.folder} is not empty; name a new folder")
+            saved = self.config.model_copy(update={"output_dir": None})
+            (self.folder / CONFIG).write_text(dump(saved))
+        except OSError as error:
+            raise ConfigError(f"output_dir: cannot write to {self.folder}: {error.strerror}") from error

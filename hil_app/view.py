@@ -1,0 +1,151 @@
+"""The live view of a run in the terminal."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from hil_app.events import Event, EventLog
+from hil_app.learning.learner import Learner
+from hil_app.monitor import (
+    DEMONSTRATE,
+    EVALUATE,
+    RECENT,
+    TRAIN,
+    Monitor,
+    Stage,
+    intervention_fraction,
+    success_rate,
+)
+
+REFRESH = 4.0  # pictures of the view a second
+LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
+NEWEST = 300  # ticks whose lateness is shown
+TITLES = {
+    DEMONSTRATE: "The person demonstrates",
+    TRAIN: "The policy acts and learns; the person takes over when it errs",
+    EVALUATE: "The policy on its own",
+}
+LOSSES = ("loss_critic", "loss_actor", "loss_discrete_critic", "loss_temperature")
+
+
+class View:
+    """Shows a run while entered: live in a terminal, now and then a line elsewhere.
+
+    It only looks at what others count, from a thread of its own, so the loop never waits for it.
+    """
+
+    def __init__(
+        self, console: Console, monitor: Monitor, events: EventLog, learner: Learner | None = None
+    ) -> None:
+        self._console, self._monitor, self._learner = console, monitor, learner
+        self._events = events
+        self._live = Live(
+            get_renderable=self.render,
+            console=console,
+            refresh_per_second=REFRESH,
+            auto_refresh=console.is_terminal,
+            transient=True,
+        )
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._events.listeners.append(self._hear)
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._events.listeners.remove(self._hear)
+        if self._console.is_terminal:
+            self._live.stop()
+        for stage in self._monitor.stages:
+            self._console.print(_line(stage), highlight=False, soft_wrap=True)
+
+    def render(self) -> RenderableType:
+        """The view as it stands now."""
+        if not self._monitor.stages:
+            return ""
+        stage = self._monitor.stages[-1]
+        bar = ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal))
+        return Panel(
+            Group(bar, self._figures(stage)),
+            title=f"[bold]{TITLES[stage.name]}[/bold]",
+            subtitle="Ctrl-C ends the run safely",
+        )
+
+    def _hear(self, event: Event) -> None:
+        """Print a line if there is no terminal and the last line is old enough."""
+        now = time.monotonic()
+        due = now - self._last_line > LINE_EVERY
+        if event["event"] == "episode" and due and not self._console.is_terminal:
+            self._last_line = now
+            self._console.print(_line(self._monitor.stages[-1]), highlight=False, soft_wrap=True)
+
+    def _figures(self, stage: Stage) -> Table:
+        grid = Table.grid(expand=True, padding=(0, 2))
+        for _ in range(4):
+            grid.add_column(ratio=1)
+        cells = [*_episode_cells(stage), *self._learner_cells(stage), *_loop_cells(stage)]
+        for left, right in zip(cells[::2], [*cells[1::2], ("", "")], strict=False):
+            grid.add_row(f"[dim]{left[0]}[/dim]", left[1], f"[dim]{right[0]}[/dim]", right[1])
+        return grid
+
+    def _learner_cells(self, stage: Stage) -> list[tuple[str, str]]:
+        if self._learner is None or stage.name != TRAIN:
+            return []
+        progress = self._learner.progress
+        losses = [(name.removeprefix("loss_") + " loss", name) for name in LOSSES]
+        return [
+            ("updates", f"{progress.updates} ({progress.updates_per_second:.0f}/s)"),
+            ("weights version", f"{stage.version}"),
+            ("online / offline buffer", f"{progress.online} / {progress.offline}"),
+            ("temperature", _number(progress.stats.get("temperature"))),
+            *((title, _number(progress.stats.get(name))) for title, name in losses),
+        ]
+
+
+def _episode_cells(stage: Stage) -> list[tuple[str, str]]:
+    recent = stage.recent
+    rate = f"{success_rate(recent):.0%}" if recent else "–"
+    reward = f"{recent[-1].reward:.2f}" if recent else "–"
+    return [
+        (stage.unit, f"{stage.done} of {stage.goal}"),
+        ("tick of the episode", f"{stage.episode_ticks}"),
+        ("episode", f"{len(stage.finished) + 1}"),
+        (f"success, last {RECENT}", rate),
+        (f"interventions, last {RECENT}", f"{intervention_fraction(recent):.1%} of ticks"),
+        ("last return", reward),
+    ]
+
+
+def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
+    late = stage.loop.rate.statistics(NEWEST)
+    if late is None:
+        return []
+    return [("lateness p50 / p99 / max", "{p50:.2f} / {p99:.2f} / {max:.2f} ms".format(**late))]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _line(stage: Stage) -> str:
+    recent = stage.recent
+    return (
+        f"{stage.name}: {stage.ticks} ticks, {len(stage.finished)} episodes, "
+        f"success of the last {len(recent)} {success_rate(recent):.0%}, "
+        f"interventions {intervention_fraction(recent):.1%} of ticks, {stage.seconds:.0f} s"
+    )
