@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
+from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
 from hil_app.learning.networks import Dense, StateEncoder, mlp
 from hil_app.learning.weights import Weights, copy_into, cpu_copy
 
-CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
 
 
