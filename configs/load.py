@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict, SettingsError
 
+from configs.robot import our_spelling
 from configs.run import RunConfig
 
 
@@ -57,7 +58,10 @@ def load(
         _Settings, root_parser=parser, cli_parse_args=False
     )
     options, unknown = parser.parse_known_args(list(argv))
-    overrides = source(parsed_args=options)()
+    try:
+        overrides = source(parsed_args=options)()
+    except SettingsError as error:
+        parser.error(_one_line(error))
     for argument in unknown:
         _merge_into(overrides, _dotted(argument, parser))
     fallback = default if isinstance(default, str) else default(options)
@@ -74,17 +78,23 @@ def presets() -> list[str]:
 def read(name: str) -> dict[str, Any]:
     """The raw content of a preset or of a YAML file."""
     if name in presets():
-        text = resources.files("configs.presets").joinpath(f"{name}.yaml").read_text()
-    elif (path := Path(name)).is_file():
-        text = path.read_text()
+        source = resources.files("configs.presets").joinpath(f"{name}.yaml")
+    elif Path(name).is_file():
+        source = Path(name)
     else:
-        raise ConfigError(f"--config_path: no preset or file '{name}'; presets: {', '.join(presets())}")
+        raise ConfigError(
+            f"--config_path: no preset or file '{name}'; presets: {', '.join(presets())}"
+        )
     try:
-        content = yaml.safe_load(text)
+        content = yaml.safe_load(source.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}: not a YAML file: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{name}: not a YAML file: {_one_line(error)}") from error
+    except OSError as error:
+        raise ConfigError(f"--config_path: cannot read {name}: {error.strerror}") from error
     if not isinstance(content, dict | None):
-        raise ConfigError(f"{name}: expected keys and values at the top, got a {type(content).__name__}")
+        raise ConfigError(
+            f"{name}: expected keys and values at the top, got a {type(content).__name__}"
+        )
     return content or {}
 
 
@@ -112,10 +122,15 @@ def _merge_into(base: dict[str, Any], overrides: Mapping[str, Any]) -> None:
     for key, value in overrides.items():
         old = base.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            changed = "type" in value and "type" in old and value["type"] != old["type"]
+            changed = "type" in value and "type" in old and not _same(value["type"], old["type"])
             base[key] = dict(value) if changed else merge(old, value)
         else:
             base[key] = value
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two ``type`` values mean the same, however they are spelled."""
+    return our_spelling(str(one)) == our_spelling(str(other))
 
 
 def _dotted(argument: str, parser: Parser) -> dict[str, Any]:
@@ -123,7 +138,10 @@ def _dotted(argument: str, parser: Parser) -> dict[str, Any]:
     name, equals, value = argument.removeprefix("--").partition("=")
     if not (argument.startswith("--") and equals and "." in name):
         parser.error(f"unknown option {argument}; config options are spelled --block.key=value")
-    content: Any = yaml.safe_load(value)
+    try:
+        content: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: got '{value}': {_one_line(error)}") from error
     for key in reversed(name.split(".")):
         content = {key: content}
     return typing.cast("dict[str, Any]", content)
@@ -141,6 +159,9 @@ def _explain(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "union_tag_invalid":
         allowed = fault["ctx"]["expected_tags"].replace("'", "")
         return f"{where}.type: got '{fault['ctx']['tag']}', allowed: {allowed}"
+    if fault["type"] == "union_tag_not_found" and model is not None:
+        choices = _models(model.model_fields[path[-1]].annotation)
+        return f"{where}.type: missing, allowed: {', '.join(str(_tag(one)) for one in choices)}"
     message = fault["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = fault["input"]
@@ -180,3 +201,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

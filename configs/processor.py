@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from configs.base import Config
 
@@ -41,7 +41,9 @@ class GripperConfig(Config):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.closed == self.open:
-            raise ValueError("open and closed must differ; 0 is closed and 100 open on a calibrated arm")
+            raise ValueError(
+                "open and closed must differ; 0 is closed and 100 open on a calibrated arm"
+            )
         return self
 
 
@@ -74,7 +76,7 @@ class ObservationConfig(Config):
 class ImageConfig(Config):
     """What of the pictures the policy sees."""
 
-    crop: dict[str, tuple[int, int, PositiveInt, PositiveInt]] = {}
+    crop: dict[str, tuple[NonNegativeInt, NonNegativeInt, PositiveInt, PositiveInt]] = {}
     """Region of interest by camera: top, left, height, width [px]."""
     resize: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width of every picture after the crop [px]; null leaves the size."""

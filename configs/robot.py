@@ -49,10 +49,15 @@ class SO100SimConfig(SimRobotConfig):
     """Joints at an episode's start: body joints [deg], gripper [%]."""
 
 
+def our_spelling(kind: str) -> str:
+    """Our ``so100`` for lerobot's ``so100_follower`` (and ``so100_follower_sim``)."""
+    return kind.replace("_follower", "")
+
+
 def _lerobot_spelling(block: object) -> object:
-    """Accept lerobot's ``so100_follower`` for our ``so100`` (and ``so100_follower_sim``)."""
+    """Accept lerobot's names of the types."""
     if isinstance(block, dict) and isinstance(block.get("type"), str):
-        return block | {"type": block["type"].replace("_follower", "")}
+        return block | {"type": our_spelling(block["type"])}
     return block
 
 

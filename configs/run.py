@@ -66,5 +66,16 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _demonstrator(self) -> Self:
         if self.train.demonstrations and self.teleop is None:
-            raise ValueError("train.demonstrations needs a teleop; set one, or train.demonstrations to 0")
+            raise ValueError(
+                "train.demonstrations needs a teleop; set one, or train.demonstrations to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _crops_have_cameras(self) -> Self:
+        cameras = list(self.robot.cameras)
+        for name in self.processor.images.crop:
+            if name not in cameras:
+                known = ", ".join(cameras) or "none"
+                raise ValueError(f"processor.images.crop.{name}: no such camera; cameras: {known}")
         return self
