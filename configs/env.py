@@ -19,11 +19,14 @@ class EnvConfig(Config):
     terminate_on_success: bool = True
     """End the episode at success; false goes on until failure, the time limit or the operator."""
     reset_time_s: float = Field(0.0, ge=0)
-    """Least time from an episode's end to the next start [s], to set the scene by hand; paced runs only."""
+    """Least time from an episode's end to the next start, to set the scene by hand [s]; paced runs
+    only."""
     reset_speed: float = Field(60.0, gt=0)
     """Speed limit of every joint on the way to the reset pose [deg/s], gripper [%/s]."""
 
     @property
     def time_limit(self) -> int | None:
         """The longest episode [ticks]."""
-        return None if self.control_time_s is None else max(1, round(self.control_time_s * self.fps))
+        return (
+            None if self.control_time_s is None else max(1, round(self.control_time_s * self.fps))
+        )

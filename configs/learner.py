@@ -13,8 +13,8 @@ class LearnerConfig(Config):
     """How frames become better weights."""
 
     mode: Literal["background", "lockstep"] = "background"
-    """background: learn as fast as the machine allows; lockstep: exactly updates_per_tick updates
-    a tick while the loop waits, so that a seed gives the same run bit for bit (simulated worlds)."""
+    """background: learn as fast as the machine allows; lockstep: exactly updates_per_tick updates a
+    tick while the loop waits, so that a seed gives the same run bit for bit (simulated worlds)."""
     updates_per_tick: int = Field(1, ge=1)
     """Updates a tick in lockstep."""
     batch_size: int = Field(256, ge=2)

@@ -19,7 +19,7 @@ from configs.run import RunConfig
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; the message names the dotted path and what is allowed."""
+    """A configuration cannot be used; the message has the dotted path and what is allowed."""
 
 
 class _Settings(RunConfig, BaseSettings):
@@ -112,7 +112,7 @@ def dump(config: RunConfig) -> str:
 
 
 def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``overrides`` on top, deeply; a changed ``type`` drops the block's other keys."""
+    """``base`` with ``overrides`` on top; a changed ``type`` drops the block's other keys."""
     merged = dict(base)
     _merge_into(merged, overrides)
     return merged

@@ -29,7 +29,7 @@ class InterventionConfig(Config):
 
 
 class ScriptedTeleopConfig(Config):
-    """A scripted person for the simulated world: demonstrates the task and takes over on a stall."""
+    """A scripted person for the simulated world: demonstrates, and takes over on a stall."""
 
     type: Literal["scripted"] = "scripted"
     """The teleoperator's name."""

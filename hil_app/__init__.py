@@ -1,0 +1,1 @@
+"""The application: the loop, the learner, the recordings and the command line."""

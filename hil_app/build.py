@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -20,7 +20,6 @@ from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.trainer import RLTrainer
 from hil_app.loop import Loop
 from hil_app.policy import Policy
-from hil_app.signals import StopRequest
 from processors import action, events, gripper_penalty, observation
 from processors.base import Command, Pipeline, Step, Transition
 from processors.observation import Observe
@@ -55,7 +54,9 @@ def teleop(config: RunConfig, body: SimRobot, *, demonstrating: bool) -> Teleop:
     )
 
 
-def loop(config: RunConfig, body: SimRobot, hands: Teleop, mind: Policy, stop: StopRequest) -> Loop:
+def loop(
+    config: RunConfig, body: SimRobot, hands: Teleop, mind: Policy, stop: Callable[[], bool]
+) -> Loop:
     """The control loop around a body, hands and a policy."""
     kinematics = Kinematics(body.arm)
     return Loop(
@@ -201,5 +202,3 @@ def _oracle(config: RunConfig) -> Oracle:
 
 def _f32(values: Sequence[float]) -> F32:
     return np.array(values, np.float32)
-
-

@@ -160,7 +160,7 @@ class Loop:
 
 
 def ramp(start: F32, end: F32, max_step: float) -> Iterator[F32]:
-    """Joint targets (6,) from ``start`` to ``end``, no joint moving more than ``max_step`` a tick."""
+    """Joint targets (6,) from ``start`` to ``end``, no joint moving over ``max_step`` a tick."""
     way = end - start
     ticks = int(np.ceil(np.abs(way).max() / max_step))
     for tick in range(1, ticks + 1):

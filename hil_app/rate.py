@@ -53,7 +53,7 @@ class Rate:
         return late
 
     def statistics(self, newest: int = SAMPLES) -> dict[str, float] | None:
-        """Lateness p50, p99 and max of the ``newest`` ticks [ms]; None before the first paced one."""
+        """Lateness p50, p99, max of the ``newest`` ticks [ms]; None before the first paced one."""
         return milliseconds(islice(reversed(self.lateness.copy()), newest))
 
 

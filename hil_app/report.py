@@ -30,9 +30,7 @@ QUARTERS = 4
 Summary = dict[str, Any]
 
 
-def summarize(
-    monitor: Monitor, *, ended: str, progress: Progress | None = None
-) -> Summary:
+def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None) -> Summary:
     """The figures of a run; ``ended`` is "finished", a signal's name, or the error."""
     stages = {stage.name: stage for stage in monitor.stages}
     summary: Summary = {"ended": ended}
@@ -70,7 +68,9 @@ def plot(finished: list[Finished], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     ticks = [f.tick for f in finished]
-    windows = [[f.episode for f in finished[max(0, i - RECENT + 1) : i + 1]] for i in range(len(ticks))]
+    windows = [
+        [f.episode for f in finished[max(0, i - RECENT + 1) : i + 1]] for i in range(len(ticks))
+    ]
     curves = {
         f"success rate (last {RECENT} episodes)": [success_rate(w) for w in windows],
         f"intervention fraction (last {RECENT})": [intervention_fraction(w) for w in windows],
@@ -126,7 +126,10 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         rows += [
             ("training", f"{trained['ticks']} ticks, {trained['episodes']} episodes"),
             ("updates", f"{trained['updates']}"),
-            ("interventions, by quarter", f"{quarters} of ticks, {trained['takeovers']} take-overs"),
+            (
+                "interventions, by quarter",
+                f"{quarters} of ticks, {trained['takeovers']} take-overs",
+            ),
         ]
     late = summary["loop"]["lateness_ms"]
     if late["p50"] is not None:
@@ -139,7 +142,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
 
 def _successes(judged: Summary) -> str:
     count = round(judged["success_rate"] * judged["episodes"])
-    return f"{count}/{judged['episodes']} ({judged['success_rate']:.0%})"
+    return f"{count}/{judged['episodes']} ({judged['success_rate']:.1%})"
 
 
 def _length(judged: Summary) -> str:

@@ -26,7 +26,9 @@ class Session:
 
     def __init__(self, config: RunConfig, command: str) -> None:
         self.config = config
-        self.folder = config.output_dir or Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
+        self.folder = (
+            config.output_dir or Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
+        )
         self.events = EventLog(self.folder / EVENTS)
         self.stop = StopRequest()
         self.body = build.robot(config)
@@ -66,4 +68,6 @@ class Session:
             saved = self.config.model_copy(update={"output_dir": None})
             (self.folder / CONFIG).write_text(dump(saved))
         except OSError as error:
-            raise ConfigError(f"output_dir: cannot write to {self.folder}: {error.strerror}") from error
+            raise ConfigError(
+                f"output_dir: cannot write to {self.folder}: {error.strerror}"
+            ) from error

@@ -122,5 +122,3 @@ def _within(joints: F32, start: F32, max_step: float) -> bool:
 def _error(solver: Solver, joints: F32, target: F32) -> float:
     """Distance of the tip from its target [m]."""
     return float(np.linalg.norm(solver.tip(joints) - target))
-
-

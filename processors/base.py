@@ -91,6 +91,7 @@ class Pipeline(Generic[T]):
         self.seconds = dict.fromkeys(steps, 0.0)
 
     def __call__(self, value: T) -> T:
+        """What the steps make of ``value``."""
         start = perf_counter()
         for name, step in self.steps:
             try:

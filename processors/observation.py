@@ -81,7 +81,7 @@ def end_effector_pose(locate: Locate, low: F32, high: F32, relative: bool) -> Ob
     """
     names = tuple(f"ee.{axis}" for axis in XYZ)
     if relative:
-        half = (high - low) / 2
+        half = (high - low) * np.float32(0.5)
         return Observe(
             STATE, names, -half, half, lambda t: locate(t.reading.joints) - t.command.start
         )
@@ -101,9 +101,7 @@ def target_offset(locate: Locate, step_size: F32) -> Observe:
 def gripper_target(limits: F32) -> Observe:
     """The commanded gripper position [%]; ``limits`` (2,) are its closed and open positions."""
     low, high = limits[:1], limits[1:]
-    return Observe(
-        STATE, ("gripper.target",), low, high, lambda t: t.command.goal.joints[GRIPPER:]
-    )
+    return Observe(STATE, ("gripper.target",), low, high, lambda t: t.command.goal.joints[GRIPPER:])
 
 
 def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
@@ -114,7 +112,7 @@ def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Obse
         return _sensed(transition.reading.environment_state, "object position")
 
     if relative:
-        half = (high - low) / 2
+        half = (high - low) * np.float32(0.5)
         return Observe(
             ENVIRONMENT_STATE,
             names,
@@ -128,9 +126,11 @@ def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Obse
 def images(
     crop: Mapping[str, tuple[int, int, int, int]], resize: tuple[int, int] | None
 ) -> Step[Transition]:
-    """Every camera's picture as a uint8 feature, cropped (top, left, height, width), then resized
-    to (height, width) by area averaging; no float picture is ever made.
-    """  # noqa: D205
+    """Every camera's picture as a uint8 feature.
+
+    It is cropped (top, left, height, width) and then resized to (height, width) by area
+    averaging; no float picture is ever made.
+    """
 
     def step(transition: Transition) -> Transition:
         pictures = {

@@ -25,7 +25,7 @@ class RobotError(Exception):
     """A body cannot do what was asked; the message has the facts and the remedy."""
 
 
-class NotConnected(RobotError):  # noqa: N818 (named for the state, as users say it)
+class NotConnected(RobotError):
     """The body was used outside its ``with`` block."""
 
 

@@ -1,4 +1,4 @@
-"""A scripted person for the simulated world: demonstrates, and takes over when the policy stalls."""
+"""A scripted person for the simulated world: demonstrates, and takes over on a stall."""
 
 from __future__ import annotations
 
