@@ -1,0 +1,250 @@
+"""From presets, files and dotted options to one configuration, or to one readable line."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.load import ConfigError, Parser, dump, load, merge, presets, read, validate
+from configs.robot import SO100SimConfig, SO101SimConfig
+from configs.run import RunConfig
+from configs.teleop import ScriptedTeleopConfig
+
+each_preset = pytest.mark.parametrize("preset", presets())
+
+
+def loaded(*argv: str, default: str = "sim_pick_lift") -> RunConfig:
+    return load(Parser(prog="hil-app test"), argv, default)[0]
+
+
+def refusal(*argv: str, default: str = "sim_pick_lift") -> str:
+    """The one line that says why these options cannot be used."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(*argv, default=default)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Any:
+    def write(text: str) -> str:
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@each_preset
+def test_every_preset_loads(preset: str) -> None:
+    assert loaded(default=preset) == validate(read(preset))
+    assert loaded("--config_path", preset, default="nowhere") == validate(read(preset))
+
+
+@each_preset
+def test_a_dump_reads_back_as_an_equal_config(preset: str, file: Any) -> None:
+    config = loaded(default=preset)
+    again = validate(read(file(dump(config))))
+    assert again == config
+    assert dump(again) == dump(config)
+
+
+def test_a_dump_keeps_what_was_turned_off_or_named_by_the_user(file: Any) -> None:
+    config = loaded(
+        "--teleop=null",
+        "--train.demonstrations=0",
+        "--env.control_time_s=null",
+        "--robot.cameras.front.width=64",
+        "--processor.images.crop.front=[1, 2, 30, 40]",
+        "--policy.std_min=1e-7",
+        "--output_dir=some/where",
+    )
+    again = validate(read(file(dump(config))))
+    assert again == config
+    assert (again.teleop, again.policy.std_min) == (None, 1e-7)
+    assert again.output_dir == Path("some/where")
+
+
+def test_file_and_options_merge_deeply(file: Any) -> None:
+    mine = file(
+        "env: {fps: 7, paced: false}\n"
+        "processor: {bounds: {max: [0.3, 0.1, 0.09]}, observation: {joints: gripper}}\n"
+    )
+    config = loaded("--config_path", mine, "--env.control_time_s=3", "--processor.gripper.open=50")
+    assert (config.env.fps, config.env.paced, config.env.control_time_s) == (7, False, 3)
+    assert config.env.reset_speed == RunConfig().env.reset_speed
+    assert config.processor.bounds.max == (0.3, 0.1, 0.09)
+    assert config.processor.bounds.min == RunConfig().processor.bounds.min
+    assert config.processor.observation.joints == "gripper"
+    assert (config.processor.gripper.open, config.processor.gripper.closed) == (50, 0)
+
+
+def test_an_option_wins_over_the_file_and_the_last_of_two_wins(file: Any) -> None:
+    mine = file("seed: 3\nenv: {fps: 7}\n")
+    assert loaded("--config_path", mine).seed == 3
+    assert loaded("--config_path", mine, "--seed=4").seed == 4
+    assert loaded("--config_path", mine, "--env.fps=8", "--env.fps", "9").env.fps == 9
+
+
+def test_merge_leaves_its_arguments_alone() -> None:
+    base = {"a": {"b": 1, "c": {"d": 2}}}
+    assert merge(base, {"a": {"c": {"e": 3}}}) == {"a": {"b": 1, "c": {"d": 2, "e": 3}}}
+    assert base == {"a": {"b": 1, "c": {"d": 2}}}
+
+
+def test_a_changed_type_drops_the_other_keys_of_its_block(file: Any) -> None:
+    mine = file("robot: {type: so101_sim, task: reach, reset_pose: [1, 2, 3, 4, 5, 6]}\nseed: 5\n")
+    config = loaded("--config_path", mine, "--robot.type=so100_sim")
+    assert config.robot == SO100SimConfig()
+    assert config.seed == 5
+    config = loaded("--config_path", mine, "--robot.type=so100_sim", "--robot.task=reach")
+    assert config.robot == SO100SimConfig(task="reach")
+
+
+@pytest.mark.parametrize("spelling", ["so101_sim", "so101_follower_sim"])
+def test_the_same_type_in_any_spelling_keeps_them(file: Any, spelling: str) -> None:
+    mine = file("robot: {type: so101_sim, task: reach}\n")
+    config = loaded("--config_path", mine, f"--robot.type={spelling}")
+    assert config.robot == SO101SimConfig(task="reach")
+
+
+def test_the_spelling_of_lerobot_is_accepted(file: Any) -> None:
+    assert loaded("--robot.type=so100_follower_sim").robot == SO100SimConfig()
+    mine = file("robot: {type: so100_follower_sim, task: reach}\n")
+    assert loaded("--config_path", mine).robot == SO100SimConfig(task="reach")
+
+
+def test_keys_that_the_user_names() -> None:
+    config = loaded(
+        "--robot.cameras.front.width=64",
+        "--robot.cameras.front.height=48",
+        "--robot.cameras.hand.view=wrist",
+        "--processor.images.crop.hand=[1, 2, 30, 40]",
+    )
+    front, hand = config.robot.cameras["front"], config.robot.cameras["hand"]
+    assert (front.view, front.width, front.height) == ("front", 64, 48)
+    assert (hand.view, hand.width, hand.height) == ("wrist", 128, 128)
+    assert config.processor.images.crop == {"hand": (1, 2, 30, 40)}
+
+
+def test_null_turns_optional_things_off() -> None:
+    config = loaded(
+        "--teleop=null",
+        "--train.demonstrations=0",
+        "--env.control_time_s=null",
+        "--processor.gripper.penalty=null",
+        "--processor.observation.joints=null",
+        "--processor.observation.end_effector=null",
+        "--algorithm.grad_clip_norm=null",
+    )
+    assert config.teleop is None
+    assert config.env.control_time_s is config.env.time_limit is None
+    assert config.processor.gripper.penalty is None
+    assert config.processor.observation.joints is config.processor.observation.end_effector is None
+    assert config.algorithm.grad_clip_norm is None
+
+
+def test_a_turned_off_block_comes_back_with_its_type(file: Any) -> None:
+    mine = file("teleop: null\ntrain: {demonstrations: 0}\n")
+    config = loaded("--config_path", mine, "--teleop.type=scripted", "--teleop.noise=0.25")
+    assert config.teleop == ScriptedTeleopConfig(noise=0.25)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--env.fsp=3", "env.fsp: unknown key (did you mean fps?); available: fps, paced, "),
+        ("--env.zzz=3", "env.zzz: unknown key; available: fps, paced, "),
+        (
+            "--robot.cameras.front.wdth=64",
+            "robot.cameras.front.wdth: unknown key (did you mean width?); "
+            "available: view, width, height",
+        ),
+        ("--robot.type=so102", "robot.type: got 'so102', allowed: so100_sim, so101_sim"),
+        ("--teleop.type=banana", "teleop.type: "),
+        ("--env.fps=0", "env.fps: input should be greater than 0, got "),
+        ("--env.fps=201", "env.fps: input should be less than or equal to 200, got "),
+        ("--env.fps=nan", "env.fps: input should be a finite number"),
+        ("--env.fps=fast", "env.fps: input should be a valid number"),
+        ("--env.paced=maybe", "env.paced: input should be a valid boolean"),
+        ("--env=5", "env: input should be a valid dictionary"),
+        ("--learner.mode=x", "learner.mode: input should be 'background' or 'lockstep', got 'x'"),
+        ("--processor.step_size=[0.1, 0.2]", "processor.step_size.2: field required"),
+        ("--processor.bounds.min=[1, 1, 1]", "processor.bounds: each min must be below its max"),
+        ("--processor.gripper.open=0", "processor.gripper: open and closed must differ"),
+        ("--robot.cameras.front.width=4", "robot.cameras.front.width: input should be greater"),
+        ("--robot.cameras.front.width=[", "robot.cameras.front.width: got '['"),
+        ("--robot.cameras={front", "robot.cameras"),
+        ("--policy.input_features=5", "policy.input_features"),
+        ("--teleop=null", "config: train.demonstrations needs a teleop"),
+        ("--bogus", "unknown option --bogus"),
+        ("--fps=3", "unknown option --fps=3"),
+        ("bogus", "unknown option bogus"),
+        ("--env.fps", "--env.fps: expected one argument"),
+        ("--config_pat=x", "unknown option --config_pat=x"),  # no abbreviations
+        ("--config_path=nope", "--config_path: no preset or file 'nope'; presets: "),
+        ("--config_path=/", "--config_path: no preset or file '/'; presets: "),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(option: str, message: str) -> None:
+    assert message in refusal(option)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("env: [1", "not a YAML file: "),
+        ("- 1\n- 2\n", "expected keys and values at the top, got a list"),
+        ("just words", "expected keys and values at the top, got a str"),
+        ("1: 2", "1: "),
+        ("roobt: {}", "roobt: unknown key (did you mean robot?); available: robot, teleop, "),
+        ("robot: {task: reach}", "robot.type: missing, allowed: so100_sim, so101_sim"),
+        ("robot: {type: so101_sim, tsk: reach}", "robot.tsk: unknown key (did you mean task?)"),
+        ("env: {fps: 0}\nseed: -1", "env.fps: input should be greater than 0, got 0; seed: "),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(
+    file: Any, text: str, message: str
+) -> None:
+    assert message in refusal("--config_path", file(text))
+
+
+def test_a_binary_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "policy.pt"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    assert f"{path}: not a YAML file: " in refusal("--config_path", str(path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_refused_in_one_line(file: Any) -> None:
+    mine = file("seed: 1\n")
+    Path(mine).chmod(0)
+    assert f"cannot read {mine}: Permission denied" in refusal("--config_path", mine)
+
+
+def test_an_empty_file_is_all_defaults(file: Any) -> None:
+    assert loaded("--config_path", file("")) == RunConfig()
+
+
+def test_a_crop_needs_its_camera() -> None:
+    line = refusal("--robot.cameras.front.width=64", "--processor.images.crop.fornt=[0, 0, 9, 9]")
+    assert "processor.images.crop.fornt: no such camera; cameras: front" in line
+
+
+def test_a_commands_own_options_come_back(file: Any) -> None:
+    parser = Parser(prog="hil-app test")
+    parser.add_argument("--run")
+    mine = file("seed: 8\n")
+    config, options = load(parser, ["--run", mine, "--env.fps=5"], lambda given: str(given.run))
+    assert (config.seed, config.env.fps, options.run) == (8, 5, mine)
+
+
+def test_help_shows_descriptions_units_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        loaded("--help")
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "--env.fps float Control rate [Hz]. (default: 10.0)" in shown
+    assert "--config_path PRESET|FILE a preset (sim_pick_lift" in shown

@@ -1,0 +1,81 @@
+"""What holds for every config model: described, strict, frozen."""
+
+import typing
+from collections.abc import Iterator
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from configs.base import Config
+from configs.env import EnvConfig
+from configs.policy import GaussianActorConfig
+from configs.processor import ImageConfig
+from configs.run import RunConfig
+
+
+def held(annotation: object) -> Iterator[type[BaseModel]]:
+    """Every model that a field of this type may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from held(inner)
+
+
+def models(root: type[BaseModel]) -> set[type[BaseModel]]:
+    found = {root}
+    for field in root.model_fields.values():
+        for model in held(field.annotation):
+            found |= models(model)
+    return found
+
+
+MODELS = sorted(models(RunConfig), key=lambda model: model.__name__)
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+
+
+def test_the_walk_finds_the_models() -> None:
+    names = {model.__name__ for model in MODELS}
+    assert {"RunConfig", "SO100SimConfig", "SimCameraConfig", "InterventionConfig"} <= names
+    assert {"BoundsConfig", "SACAlgorithmConfig", "GaussianActorConfig"} <= names
+
+
+@each_model
+def test_every_field_has_a_description(model: type[BaseModel]) -> None:
+    assert model.model_fields
+    bare = [name for name, field in model.model_fields.items() if not field.description]
+    assert bare == []
+
+
+@each_model
+def test_every_model_has_working_defaults(model: type[BaseModel]) -> None:
+    assert model.model_validate(model().model_dump()) == model()
+
+
+@each_model
+def test_every_model_refuses_unknown_keys(model: type[BaseModel]) -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        model.model_validate({"no_such_key": 1})
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m is not GaussianActorConfig])
+def test_every_model_is_frozen(model: type[BaseModel]) -> None:
+    """All but the policy's, which gets its features only once the environment is open."""
+    assert issubclass(model, Config)
+    config = model()
+    name = next(iter(model.model_fields))
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(config, name, getattr(config, name))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fps", "ticks"),
+    [(10, 10, 100), (10, 30, 300), (0.25, 10, 2), (0.33, 10, 3), (0.001, 10, 1), (None, 10, None)],
+)
+def test_the_time_limit_in_ticks(seconds: float | None, fps: float, ticks: int | None) -> None:
+    assert EnvConfig(control_time_s=seconds, fps=fps).time_limit == ticks
+
+
+@pytest.mark.parametrize("region", [(-1, 0, 5, 5), (0, -1, 5, 5), (0, 0, 0, 5), (0, 0, 5, 0)])
+def test_a_crop_lies_inside_its_picture(region: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValidationError, match="crop"):
+        ImageConfig(crop={"front": region})
