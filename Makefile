@@ -1,0 +1,44 @@
+# `make demo` and `make test` are all the set-up there is; both build .venv the first time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format clean
+
+help: ## show what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(READY) ## teach a simulated arm to pick up a cube (about two minutes)
+	@$(BIN)/hil-app demo $(ARGS)
+
+test: $(READY) ## run the tests
+	@echo "==> running the tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY) ## run the tests that take minutes
+	@echo "==> running the slow tests"
+	@$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)
+
+check: $(READY) ## lint, format check and types
+	@echo "==> ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "==> mypy --strict"
+	@$(BIN)/mypy
+
+format: $(READY) ## format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean: ## remove the virtual environment, caches and builds; runs/ stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "hil-app needs Python 3.11 or newer: install it, or name it with make PYTHON=python3.11"; exit 1; }
+	@echo "==> building $(VENV) (the first time this takes a few minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "==> installing hil-app and what it needs, in the tested versions"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
