@@ -72,6 +72,12 @@ class ObservationConfig(Config):
     object: Literal["absolute", "relative"] | None = "relative"
     """Simulated worlds only: the object's position in the base frame, or from the gripper."""
 
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not any(getattr(self, name) for name in type(self).model_fields):
+            raise ValueError("the policy would see nothing: turn on at least one part")
+        return self
+
 
 class ImageConfig(Config):
     """What of the pictures the policy sees."""

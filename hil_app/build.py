@@ -139,8 +139,9 @@ def _observations(
         yield "object", observation.object_position(locate, low, high, relative)
 
 
-def policy_config(config: RunConfig, parts: Sequence[Observe]) -> GaussianActorConfig:
-    """The policy's config with the features and ranges of the observation ``parts``."""
+def policy_config(config: RunConfig, body: SimRobot) -> GaussianActorConfig:
+    """The policy's config with the features that the config's observation has, and their ranges."""
+    parts = observations(config.processor, body, Kinematics(body.arm)).values()
     kinds = {observation.STATE: FeatureType.STATE, observation.ENVIRONMENT_STATE: FeatureType.ENV}
     features: dict[str, PolicyFeature] = {}
     stats: dict[str, dict[str, list[float]]] = {}
@@ -164,8 +165,7 @@ def policy_config(config: RunConfig, parts: Sequence[Observe]) -> GaussianActorC
 
 def policy(config: RunConfig, body: SimRobot, seed_name: str) -> GaussianActorPolicy:
     """An untrained policy that fits the config's observations; ``seed_name`` tells copies apart."""
-    parts = list(observations(config.processor, body, Kinematics(body.arm)).values())
-    return GaussianActorPolicy(policy_config(config, parts), seed=seed_of(config, seed_name))
+    return GaussianActorPolicy(policy_config(config, body), seed=seed_of(config, seed_name))
 
 
 def algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm:

@@ -46,8 +46,20 @@ class EventLog:
     def emit(self, name: str, **facts: Any) -> None:
         """Record that ``name`` happened, with its facts (JSON values)."""
         event = {"event": name, "time": round(time.time(), 3), **facts}
-        with self._lock:
-            if self._file is not None:
-                self._file.write(json.dumps(event) + "\n")
+        problem = self._write(json.dumps(event) + "\n")
         for listener in self.listeners:
             listener(event)
+        if problem is not None:
+            self.emit("event_log_closed", cause=f"cannot write {self._path}: {problem}")
+
+    def _write(self, line: str) -> OSError | None:
+        """Append a line; a disk that refuses closes the file, and the run goes on without it."""
+        with self._lock:
+            if self._file is None:
+                return None
+            try:
+                self._file.write(line)
+            except OSError as error:
+                self._file = None
+                return error
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
@@ -9,16 +10,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import torch
+
 from configs.load import ConfigError, dump
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.events import EventLog
-from hil_app.learning.learner import calm_torch
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
 from hil_app.signals import StopRequest
 
 CONFIG, EVENTS, EPISODES, CHECKPOINT = "config.yaml", "events.jsonl", "episodes", "checkpoint"
+
+
+SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
+
+
+def calm_threads() -> None:
+    """Set the process up so that the learner's thread does not hold up the control loop."""
+    torch.set_num_threads(1)  # two would fight each other and the loop for the cores
+    sys.setswitchinterval(SWITCH_INTERVAL)
 
 
 class Session:
@@ -37,7 +48,7 @@ class Session:
 
     def __enter__(self) -> Self:
         self._make_folder()
-        calm_torch()
+        calm_threads()
         with ExitStack() as stack:
             stack.enter_context(self.events)
             stack.enter_context(self.stop)

@@ -87,7 +87,9 @@ class View:
         )
 
     def _hear(self, event: Event) -> None:
-        """Print a line if there is no terminal and the last line is old enough."""
+        """Print what the operator must know; without a terminal, now and then how far it is."""
+        if cause := event.get("cause"):
+            self._console.print(f"! {event['event']}: {cause}", highlight=False, soft_wrap=True)
         now = time.monotonic()
         due = now - self._last_line > LINE_EVERY
         if event["event"] == "episode" and due and not self._console.is_terminal:

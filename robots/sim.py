@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -23,7 +22,8 @@ class SimRobot:
     """The MuJoCo twin of an SO100 or SO101.
 
     An episode is a pure function of its seed and the commands; each command takes exactly
-    ``1 / fps`` seconds of the simulated time, however long the computer takes.
+    ``1 / fps`` seconds of the simulated time, however long the computer takes. Stamps are
+    simulated time too, so that a run repeats bit for bit.
     """
 
     def __init__(self, cfg: SO100SimConfig | SO101SimConfig, fps: float) -> None:
@@ -32,7 +32,7 @@ class SimRobot:
         self._cfg, self._fps = cfg, fps
         self._world: World | None = None
         self._painters: dict[tuple[int, int, bool], Painter] = {}
-        self._episode = self._tick = 0
+        self._episode = self._tick = self._commands = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -63,7 +63,7 @@ class SimRobot:
         world = self._entered()
         return Reading(
             joints=self.arm.from_urdf(world.angles),
-            stamp=time.monotonic(),
+            stamp=self._commands / self._fps,
             velocities=self.arm.velocity_from_urdf(world.rates),
             currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
             environment_state=world.object.astype(np.float32),
@@ -86,6 +86,7 @@ class SimRobot:
         sent: F32 = np.clip(target, self.limits[:, 0], self.limits[:, 1]).astype(np.float32)
         world.advance(self.arm.to_urdf(sent))
         self._tick += 1
+        self._commands += 1
         return sent
 
     def truth(self) -> Truth:

@@ -21,13 +21,14 @@ from configs.run import RunConfig
 from hil_app import build
 from hil_app.cli.train import DEFAULT
 from hil_app.events import EventLog
-from hil_app.learning.learner import Learner, calm_torch
+from hil_app.learning.learner import Learner
 from hil_app.loop import Loop, Sink
 from hil_app.policy import LearnedPolicy
 from hil_app.rate import milliseconds
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.writer import FolderWriter
+from hil_app.session import calm_threads
 from hil_app.signals import StopRequest
 
 Result = dict[str, Any]
@@ -53,7 +54,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=10, help="loop: a turn [s] (default: 10)")
     parser.add_argument("--turns", type=int, default=3, help="loop: turns of each (default: 3)")
     config, options = load(parser, argv, DEFAULT)
-    calm_torch()
+    calm_threads()
     result = BENCHES[options.what](config, options)
     if options.json:
         json.dump(result, sys.stdout, indent=2)

@@ -58,10 +58,13 @@ def _conclude(session: Session, console: Console, ended: str, learner: Learner |
     session.monitor.close()
     progress = learner.progress if learner else None
     summary = report.summarize(session.monitor, ended=ended, progress=progress)
-    report.save(summary, session.folder)
-    for stage in session.monitor.stages:
-        if stage.name == TRAIN and stage.finished:
-            report.plot(stage.finished, session.folder / report.PLOT)
     console.print(report.table(summary))
+    try:
+        report.save(summary, session.folder)
+        for stage in session.monitor.stages:
+            if stage.name == TRAIN and stage.finished:
+                report.plot(stage.finished, session.folder / report.PLOT)
+    except OSError as error:
+        console.print(f"the summary is not saved: {error}", highlight=False, soft_wrap=True)
     kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
     console.print(f"in {session.folder}: {kept}", highlight=False, soft_wrap=True)

@@ -17,7 +17,7 @@ POLICY, ALGORITHM, STATE = "policy", "algorithm", "state.json"
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be read; the message says which and why."""
+    """A checkpoint cannot be read or written; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,20 @@ class TrainingState:
 
 
 def save_checkpoint(folder: Path, algorithm: RLAlgorithm, state: TrainingState) -> None:
-    """Write ``folder`` beside the old one and swap: there is always one whole checkpoint."""
-    with whole_folder(folder) as draft:
-        algorithm.policy.save_pretrained(draft / POLICY)
-        algorithm.save_pretrained(draft / ALGORITHM)
-        (draft / STATE).write_text(json.dumps(asdict(state), indent=2) + "\n")
+    """Write ``folder`` beside the old one and swap: there is always one whole checkpoint.
+
+    Raises :class:`CheckpointError` if the disk refuses; the old checkpoint stays.
+    """
+    try:
+        with whole_folder(folder) as draft:
+            algorithm.policy.save_pretrained(draft / POLICY)
+            algorithm.save_pretrained(draft / ALGORITHM)
+            (draft / STATE).write_text(json.dumps(asdict(state), indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"cannot write the checkpoint {folder} ({error}); free some space or choose another "
+            "--output_dir"
+        ) from error
 
 
 def load_policy(folder: Path, seed: int) -> GaussianActorPolicy:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-import torch
-
 from configs.learner import LearnerConfig
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
@@ -191,8 +189,3 @@ def _add(buffer: ReplayBuffer, row: Row) -> None:
             "discount": row.discount,
         },
     )
-
-
-def calm_torch() -> None:
-    """One torch thread: the control loop shares the machine with the learner."""
-    torch.set_num_threads(1)
