@@ -51,8 +51,10 @@ def joint_positions(limits: F32) -> Observe:
 
 
 def gripper_position(limits: F32) -> Observe:
-    """The measured gripper alone [%]; ``limits`` (2,) are its closed and open positions."""
-    low, high = limits[:1], limits[1:]
+    """The measured gripper alone [%]; ``limits`` (2,) are its closed and open positions,
+    in either order.
+    """
+    low, high = np.sort(limits)[:1], np.sort(limits)[1:]
     return Observe(STATE, ("gripper.pos",), low, high, lambda t: t.reading.joints[GRIPPER:])
 
 
@@ -99,8 +101,10 @@ def target_offset(locate: Locate, step_size: F32) -> Observe:
 
 
 def gripper_target(limits: F32) -> Observe:
-    """The commanded gripper position [%]; ``limits`` (2,) are its closed and open positions."""
-    low, high = limits[:1], limits[1:]
+    """The commanded gripper position [%]; ``limits`` (2,) are its closed and open positions,
+    in either order.
+    """
+    low, high = np.sort(limits)[:1], np.sort(limits)[1:]
     return Observe(STATE, ("gripper.target",), low, high, lambda t: t.command.goal.joints[GRIPPER:])
 
 
@@ -132,9 +136,11 @@ def images(
     averaging; no float picture is ever made.
     """
 
+    resized = _keep if resize is None else _resizer(resize)
+
     def step(transition: Transition) -> Transition:
         pictures = {
-            f"{IMAGES}.{camera}": _resized(_cropped(picture, crop.get(camera), camera), resize)
+            f"{IMAGES}.{camera}": resized(_cropped(picture, crop.get(camera), camera))
             for camera, picture in transition.reading.images.items()
         }
         return replace(transition, features={**transition.features, **pictures})
@@ -155,12 +161,24 @@ def _cropped(picture: U8, region: tuple[int, int, int, int] | None, camera: str)
     return cut
 
 
-def _resized(picture: U8, size: tuple[int, int] | None) -> U8:
-    if size is None or picture.shape[:2] == size:
-        return picture
-    import cv2  # loads OpenGL's library: only runs with pictures pay for it
+def _keep(picture: U8) -> U8:
+    return picture
 
-    resized: U8 = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+
+def _resizer(size: tuple[int, int]) -> Callable[[U8], U8]:
+    """Bring pictures to ``size`` (height, width) [px]; only runs that resize load OpenCV."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise RobotError(
+            f"processor.images.resize needs OpenCV, which does not load ({error}); on "
+            "Debian/Ubuntu: sudo apt install libgl1 libglib2.0-0"
+        ) from error
+
+    def resized(picture: U8) -> U8:
+        scaled: U8 = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+        return scaled
+
     return resized
 
 
