@@ -93,6 +93,8 @@ def flat(value: Any) -> Any:
         return value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, dict):
         return {key: flat(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [flat(inner) for inner in value]
     names = getattr(value, "__dataclass_fields__", None)
     return value if names is None else {name: flat(getattr(value, name)) for name in names}
 
