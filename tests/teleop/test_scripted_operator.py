@@ -1,0 +1,255 @@
+"""The scripted person: an oracle that succeeds, and a watcher that takes over like a human."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.env import EnvConfig
+from configs.robot import SO100SimConfig, SO101SimConfig
+from configs.run import RunConfig
+from configs.teleop import InterventionConfig, ScriptedTeleopConfig
+from hil_app import build
+from hil_app.policy import NoPolicy
+from hil_app.recording.frames import Frame
+from robots.base import F32, Truth
+from teleop.base import HANDS_OFF, NEUTRAL, STAY
+from teleop.hands_off import HandsOff
+from teleop.oracle import PickLift, progress, reach
+from teleop.scripted import ScriptedTeleop, Watcher
+
+CONFIG = InterventionConfig(
+    free_ticks=20,
+    stall_ticks=15,
+    reaction_ticks=3,
+    min_progress=0.005,
+    max_ticks=10,
+    enough_progress=0.03,
+    max_share=0.5,
+)
+STEP = np.array([0.02, 0.02, 0.02], np.float32)
+
+
+def truth(tick: int, made: float = 0.0, *, episode: int = 1, gripper: float = 40.0) -> Truth:
+    """A world in which the progress is ``made``: an object on the floor, the tip above it."""
+    tip = np.array([0.2, 0.0, -made], np.float32)
+    place = np.array([0.2, 0.0, 0.0], np.float32)
+    return Truth(episode, tick, tip, gripper, place, success=False)
+
+
+def hands(
+    watcher: Watcher, made: Callable[[int], float] = lambda _: -0.1, ticks: int = 100, **facts: Any
+) -> list[int]:
+    """The ticks in which the person acts, when the progress at each tick is ``made(tick)``."""
+    return [t for t in range(ticks) if watcher.intervenes(truth(t, made(t), **facts))]
+
+
+def changed(**changes: Any) -> Watcher:
+    return Watcher(CONFIG.model_copy(update=changes), max_ticks=100)
+
+
+def blocks(ticks: Iterable[int]) -> list[tuple[int, int]]:
+    """(first, length) of each unbroken run of ticks."""
+    found: list[tuple[int, int]] = []
+    for tick in ticks:
+        if found and sum(found[-1]) == tick:
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((tick, 1))
+    return found
+
+
+def test_the_made_up_world_makes_the_progress_it_is_asked_for() -> None:
+    assert progress(truth(0, -0.07)) == pytest.approx(-0.07)
+
+
+# the watcher
+
+
+def test_a_stall_brings_the_person_after_free_time_and_reaction_for_max_ticks() -> None:
+    first = blocks(hands(Watcher(CONFIG, max_ticks=100)))[0]
+    assert first == (20 + 3, 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({"free_ticks": 0}, 15 + 3),  # then the stall decides
+        ({"free_ticks": 40}, 40 + 3),
+        ({"free_ticks": 0, "stall_ticks": 4}, 4 + 3),
+        ({"reaction_ticks": 0}, 20),
+        ({"reaction_ticks": 9}, 20 + 9),
+    ],
+)
+def test_when_the_person_first_takes_over(changes: dict[str, int], first: int) -> None:
+    assert hands(changed(**changes))[0] == first
+
+
+def test_progress_keeps_the_person_away_and_too_little_of_it_does_not() -> None:
+    assert hands(changed(), lambda tick: -1 + 0.0051 * (tick // 10)) == []
+    assert hands(changed(), lambda tick: -1 + 0.0001 * tick)[0] == 23
+    # back and forth below the best is no progress
+    assert hands(changed(), lambda tick: -1 + 0.004 * (tick % 2))[0] == 23
+
+
+def test_a_stall_counts_from_the_last_new_best() -> None:
+    assert hands(changed(), lambda tick: -0.1 if tick < 30 else -0.05)[:1] == [23]
+    free_until_12 = hands(changed(), lambda tick: -0.1 if tick < 12 else -0.05)
+    assert free_until_12[0] == 12 + 15 + 3
+
+
+def test_progress_during_the_reaction_delay_cancels_the_take_over() -> None:
+    def made(tick: int) -> float:
+        return -0.1 if tick < 22 else -0.09  # decided at 20, the hand would be there at 23
+
+    assert hands(changed(), made)[0] == 22 + 15 + 3
+
+
+def test_the_person_lets_go_after_enough_progress_and_watches_anew() -> None:
+    def made(tick: int) -> float:
+        return -0.1 if tick <= 25 else -0.06  # 4 cm gained in the third tick on the stick
+
+    acted = blocks(hands(changed(), made))
+    assert acted[0] == (23, 3)
+    assert acted[1][0] == 26 + 15 + 3
+
+
+def test_take_overs_are_apart_by_stall_and_reaction() -> None:
+    watcher = changed(max_share=1.0)
+    assert blocks(hands(watcher, ticks=90)) == [(23, 10), (33 + 18, 10), (61 + 18, 10)]
+
+
+@pytest.mark.parametrize(("share", "budget"), [(0.5, 50), (0.25, 25), (0.07, 7), (0.0, 0)])
+def test_the_person_never_takes_more_than_the_share_of_the_longest_episode(
+    share: float, budget: int
+) -> None:
+    eager = changed(max_share=share, free_ticks=0, stall_ticks=1, reaction_ticks=0)
+    assert len(hands(eager, ticks=100)) == budget
+
+
+def test_a_new_episode_starts_from_nothing() -> None:
+    used_up = changed(max_share=0.1)
+    assert blocks(hands(used_up)) == [(23, 10)]
+    assert blocks(hands(used_up, episode=2)) == [(23, 10)]
+    # also when the last one ended in the middle of a take-over, or shortly before one
+    for cut in (22, 23, 28):
+        watcher = changed()
+        hands(watcher, ticks=cut)
+        assert blocks(hands(watcher, episode=2))[0] == (23, 10)
+
+
+def test_a_watcher_is_deterministic() -> None:
+    def made(tick: int) -> float:
+        return float(np.sin(tick / 7)) / 10
+
+    assert hands(changed(), made) == hands(changed(), made) != []
+
+
+# the person
+
+
+def scripted(world: list[Truth], *, seed: int = 5, noise: float = 0.1, **options: Any) -> Any:
+    """A scripted person who sees these worlds one after the other."""
+    seen = iter(world)
+    config = ScriptedTeleopConfig(noise=noise, intervention=CONFIG)
+    options = {"demonstrating": True, "max_ticks": 100, **options}
+    return ScriptedTeleop(config, lambda: next(seen), reach(STEP), seed=seed, **options)
+
+
+WORLD = [truth(tick, -0.01 * (tick % 3)) for tick in range(60)]
+
+
+def acts(**options: Any) -> list[F32]:
+    with scripted(WORLD, **options) as person:
+        return [person.read().action for _ in WORLD]
+
+
+def test_the_same_seed_gives_the_same_actions_bit_for_bit() -> None:
+    first, again, other = acts(seed=5), acts(seed=5), acts(seed=6)
+    assert np.stack(first).tobytes() == np.stack(again).tobytes() != np.stack(other).tobytes()
+
+
+def test_without_noise_the_person_acts_as_the_oracle() -> None:
+    for act, world in zip(acts(noise=0.0), WORLD, strict=True):
+        np.testing.assert_array_equal(act, reach(STEP)(world))
+
+
+def test_noise_shakes_the_stick_within_its_range_and_never_the_gripper() -> None:
+    shaken = np.stack(acts(noise=0.3)) - np.stack(acts(noise=0.0))
+    assert 0.1 < shaken[:, :2].std() < 0.5  # z is mostly at its stop
+    assert (np.abs(np.stack(acts(noise=5.0))[:, :3]) <= 1.0).all()
+    assert (np.stack(acts(noise=5.0))[:, 3] == STAY).all()
+    assert all(act.dtype == np.float32 for act in acts())
+
+
+def test_a_demonstrator_always_holds_the_stick_and_a_watcher_only_at_times() -> None:
+    person = scripted(WORLD)
+    assert all(person.read().intervening for _ in WORLD)
+    person = scripted([truth(tick) for tick in range(60)], demonstrating=False)
+    samples = [person.read() for _ in range(60)]
+    held = [tick for tick, sample in enumerate(samples) if sample.intervening]
+    assert blocks(held)[0] == (23, 10)
+    for sample in samples:
+        assert sample.intervening or sample is HANDS_OFF
+
+
+def test_neutral_cannot_be_changed_by_accident() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        NEUTRAL[0] = 1.0
+
+
+def test_hands_off_never_asks_for_anything() -> None:
+    with HandsOff() as nobody:
+        sample = nobody.read()
+    np.testing.assert_array_equal(sample.action, [0, 0, 0, STAY])
+    asked = (sample.intervening, sample.success, sample.failure, sample.rerecord, sample.stop)
+    assert asked == (False,) * 5
+
+
+# the oracle
+
+
+@pytest.mark.parametrize(
+    ("offset", "action"),
+    [
+        ((0.5, 0, 0), (1, 0, 0, STAY)),
+        ((0, -0.01, 0), (0, -0.5, 0, STAY)),
+        ((0, 0, 0.015), (0, 0, 0.75, STAY)),
+        ((0, 0, 0), (0, 0, 0, STAY)),
+    ],
+)
+def test_reach_goes_straight_and_no_further(offset: Any, action: Any) -> None:
+    tip = np.array([0.2, 0.0, 0.05], np.float32)
+    world = Truth(1, 0, tip, 40.0, tip + np.array(offset, np.float32), success=False)
+    np.testing.assert_allclose(reach(STEP)(world), action, atol=1e-5)
+
+
+def test_the_oracle_never_says_stay_while_picking() -> None:
+    """The same situation always has the same answer, so that it can be imitated."""
+    rng = np.random.default_rng(0)
+    oracle = PickLift(STEP, closed=0.0, open=45.0)
+    for tick in range(500):
+        tip, cube = rng.uniform((0.14, -0.1, 0.01), (0.31, 0.1, 0.1), (2, 3)).astype(np.float32)
+        act = oracle(Truth(1, tick, tip, float(rng.uniform(0, 45)), cube, success=False))
+        assert act[3] != STAY
+        assert (np.abs(act[:3]) <= 1).all()
+
+
+ROBOTS = {"so100": SO100SimConfig, "so101": SO101SimConfig}
+
+
+@pytest.mark.parametrize("task", ["pick_lift", "reach"])
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_the_demonstrator_succeeds(robot: str, task: Any) -> None:
+    config = RunConfig(robot=ROBOTS[robot](task=task), env=EnvConfig(paced=False))
+    frames: list[Frame] = []
+    with build.robot(config) as body:
+        person = build.teleop(config, body, demonstrating=True)
+        loop = build.loop(config, body, person, NoPolicy(), stop=lambda: False)
+        episodes = [loop.episode(seed, [frames.append]) for seed in range(50)]
+    assert sum(episode.success for episode in episodes) >= 49
+    assert all(frame.is_intervention for frame in frames)
+    assert all(episode.takeovers == 1 for episode in episodes)
+    assert all(episode.intervention_ticks == episode.ticks for episode in episodes)
+    assert np.mean([episode.ticks for episode in episodes]) < 25
