@@ -96,7 +96,10 @@ class Learner:
         self._put(frame, demonstration=True)
 
     def _put(self, frame: Frame, demonstration: bool) -> None:
+        running = self._thread.is_alive()
         self._check()
+        if not running:
+            raise LearnerDied("the learner is not running: offer frames inside its `with` block")
         try:
             self._queue.put_nowait((frame, demonstration))
         except queue.Full:
@@ -110,8 +113,7 @@ class Learner:
 
     def _check(self) -> None:
         if self._error is not None:
-            cause = self._error
-            raise LearnerDied(f"the learner died: {type(cause).__name__}: {cause}") from cause
+            raise LearnerDied(f"the learner died: {_in_one_line(self._error)}") from self._error
 
     # What follows runs in the learner's thread.
 
@@ -122,7 +124,7 @@ class Learner:
                 step()
         except BaseException as error:
             self._error = error
-            self._events.emit("learner_died", cause=f"{type(error).__name__}: {error}")
+            self._events.emit("learner_died", cause=_in_one_line(error))
 
     def _lockstep(self) -> None:
         try:
@@ -173,6 +175,10 @@ class Learner:
         )
         if self._updates % METRICS_EVERY == 0:
             self._events.emit("learner", updates=self._updates, **self.progress.stats)
+
+
+def _in_one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _add(buffer: ReplayBuffer, row: Row) -> None:
