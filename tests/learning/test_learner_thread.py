@@ -1,0 +1,312 @@
+"""The learner's thread: frames in, weights out, and every way in which it can end."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from configs.learner import LearnerConfig
+from hil_app.events import EventLog
+from hil_app.learning import OBS_ENV_STATE, OBS_STATE, OnlineOfflineMixer, RLTrainer, TrainingStats
+from hil_app.learning.learner import METRICS_EVERY, Learner, LearnerDied
+from hil_app.learning.replay import ReplayBuffer
+from hil_app.recording.frames import Frame
+
+KEYS = (OBS_STATE, OBS_ENV_STATE)
+MODES = pytest.mark.parametrize("mode", ["lockstep", "background"])
+TWO_LINES = RuntimeError("mat1 and mat2 cannot be multiplied\n  (16x4 and 5x8)")
+
+
+class FakeTrainer:
+    """Its weights are the number of updates made so far; ``during`` runs inside each update."""
+
+    def __init__(self, during=lambda: None):
+        self.algorithm, self.during, self.updates = self, during, 0
+
+    def training_step(self):
+        self.during()
+        self.updates += 1
+        return TrainingStats({"loss_critic": self.updates / 10})
+
+    def get_weights(self):
+        return {"policy": {"w": torch.tensor([float(self.updates)])}}
+
+
+class Gate:
+    """Holds an update until it is opened, and says when one has arrived."""
+
+    def __init__(self):
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self):
+        self.reached.set()
+        assert self.opened.wait(20)
+
+
+def fail():
+    raise TWO_LINES
+
+
+def assemble(trainer, online=None, offline=None, **config):
+    online = ReplayBuffer(100, state_keys=KEYS) if online is None else online
+    offline = ReplayBuffer(100, state_keys=KEYS) if offline is None else offline
+    heard, log = [], EventLog()
+    log.listeners.append(heard.append)
+    settings = LearnerConfig(**{"mode": "lockstep", "learning_starts": 1, **config})
+    learner = Learner(trainer, online, offline, settings, 0.5, log)
+    return SimpleNamespace(
+        learner=learner, trainer=trainer, online=online, offline=offline, heard=heard
+    )
+
+
+def frame(tick, *, intervention=False):
+    """The state holds the tick's number, the next state the next one's; the reward is 1."""
+    action = np.array([0.1, 0.2, 0.3, 1], np.float32)
+    state, after = (
+        {OBS_STATE: np.full(4, n, np.float32), OBS_ENV_STATE: np.full(2, n, np.float32)}
+        for n in (tick, tick + 1)
+    )
+    return Frame(
+        tick=tick,
+        state=state,
+        action=action,
+        policy_action=action,
+        sent=np.zeros(6, np.float32),
+        next_state=after,
+        reward=1.0,
+        discrete_penalty=0.0,
+        success=False,
+        terminated=False,
+        truncated=False,
+        is_intervention=intervention,
+        rerecord=False,
+        weights_version=0,
+        stamp=tick / 10,
+    )
+
+
+def ticks(buffer, group="state"):
+    """The tick numbers of a buffer's rows, in their order."""
+    rows = buffer.state_dict().get(f"rows.{group}.{OBS_STATE}", torch.empty(0, 4))
+    return rows[:, 0].int().tolist()
+
+
+def until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.001)
+
+
+def test_lockstep_makes_exactly_k_updates_a_frame_once_enough_are_there():
+    run, counts = assemble(FakeTrainer(), learning_starts=3, updates_per_tick=2), []
+    with run.learner:
+        for tick in range(1, 7):
+            run.learner.offer(frame(tick))
+            counts.append(run.trainer.updates)
+    assert counts == [0, 0, 2, 4, 6, 8]
+    assert run.trainer.updates == 8
+
+
+def test_lockstep_offer_returns_only_when_the_updates_are_done():
+    gate = Gate()
+    run = assemble(FakeTrainer(gate))
+    with run.learner:
+        offering = threading.Thread(target=run.learner.offer, args=[frame(1)])
+        offering.start()
+        assert gate.reached.wait(20)
+        offering.join(0.25)
+        early = not offering.is_alive()
+        gate.opened.set()
+        offering.join(20)
+    assert not early
+    assert run.trainer.updates == 1
+
+
+def test_frames_go_where_they_belong_and_demonstrations_trigger_no_update():
+    run = assemble(FakeTrainer())
+    with run.learner:
+        run.learner.demonstrate(frame(1, intervention=True))
+        assert run.trainer.updates == 0
+        run.learner.offer(frame(2))
+        run.learner.offer(frame(3, intervention=True))
+        assert run.trainer.updates == 2
+        run.learner.demonstrate(frame(4))
+    assert run.trainer.updates == 2
+    assert ticks(run.online) == [2, 3]
+    assert ticks(run.offline) == [1, 3, 4]
+
+
+def test_demonstrations_and_own_frames_do_not_mix_in_one_return():
+    run = assemble(FakeTrainer(), n_steps=2)
+    with run.learner:
+        for tick in (1, 2, 3):
+            run.learner.demonstrate(frame(tick))
+            run.learner.offer(frame(10 * tick))
+    assert ticks(run.offline) == [1, 2]
+    assert ticks(run.offline, "next_state") == [3, 4]
+    assert ticks(run.online) == [10, 20]
+    assert ticks(run.online, "next_state") == [21, 31]
+    assert run.online.state_dict()["rows.reward"].tolist() == [1.5, 1.5]
+
+
+def test_background_offers_do_not_wait_for_a_trainer_that_is_stuck():
+    gate = Gate()
+    run = assemble(FakeTrainer(gate), mode="background")
+    with run.learner:
+        run.learner.offer(frame(1))
+        assert gate.reached.wait(20)
+        start = time.monotonic()
+        for tick in range(2, 51):
+            run.learner.offer(frame(tick, intervention=tick > 40))
+        for tick in range(51, 61):
+            run.learner.demonstrate(frame(tick))
+        seconds = time.monotonic() - start
+        assert run.trainer.updates == 0
+        gate.opened.set()
+        until(lambda: len(run.offline) == 20)
+    assert seconds < 1.0
+    assert ticks(run.online) == list(range(1, 51))
+    assert ticks(run.offline) == list(range(41, 61))
+
+
+def test_background_updates_run_free():
+    run = assemble(FakeTrainer(), mode="background", learning_starts=2)
+    with run.learner:
+        run.learner.offer(frame(1))
+        until(lambda: len(run.online) == 1)
+        assert run.trainer.updates == 0
+        run.learner.offer(frame(2))
+        until(lambda: run.trainer.updates > 100)
+
+
+@MODES
+def test_an_error_in_the_trainer_ends_the_next_offer_within_a_second(mode):
+    run = assemble(FakeTrainer(fail), mode=mode)
+
+    def offer_on():
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            run.learner.offer(frame(1))
+            time.sleep(0.01)
+
+    start = time.monotonic()
+    with pytest.raises(LearnerDied) as died, run.learner:
+        offer_on()
+    assert time.monotonic() - start < 1.0
+    cause = "RuntimeError: mat1 and mat2 cannot be multiplied (16x4 and 5x8)"
+    assert str(died.value) == f"the learner died: {cause}"
+    assert died.value.__cause__ is TWO_LINES
+    (event,) = run.heard
+    assert (event["event"], event["cause"]) == ("learner_died", cause)
+
+
+@MODES
+def test_the_exit_tells_of_a_death_that_no_offer_has_told_of(mode):
+    run = assemble(FakeTrainer(fail), mode=mode)
+    with pytest.raises(LearnerDied, match="mat1 and mat2"), run.learner:
+        run.learner._queue.put((frame(1), False))  # as offer does, but without its check
+        until(lambda: run.heard)
+
+
+@MODES
+def test_the_exit_masks_no_other_error(mode):
+    run = assemble(FakeTrainer(fail), mode=mode)
+    with pytest.raises(ValueError, match="the robot fell over"), run.learner:
+        run.learner._queue.put((frame(1), False))
+        until(lambda: run.heard)
+        raise ValueError("the robot fell over")
+
+
+def test_a_full_queue_is_an_error_with_its_remedy():
+    gate = Gate()
+    run = assemble(FakeTrainer(gate), mode="background", queue_size=3)
+    with pytest.raises(LearnerDied) as died, run.learner:
+        run.learner.offer(frame(1))
+        assert gate.reached.wait(20)
+        for tick in (2, 3, 4):
+            run.learner.offer(frame(tick))
+        try:
+            run.learner.offer(frame(5))
+        finally:
+            gate.opened.set()
+    message = str(died.value)
+    assert "3 frames wait" in message
+    assert "lower env.fps" in message
+    assert "raise learner.queue_size" in message
+    assert "\n" not in message
+
+
+@MODES
+@pytest.mark.parametrize("frames", [0, 3])
+def test_the_thread_is_gone_soon_after_the_exit(mode, frames):
+    run = assemble(FakeTrainer(), mode=mode)
+    with run.learner:
+        for tick in range(frames):
+            run.learner.offer(frame(tick))
+        assert any(thread.name == "learner" for thread in threading.enumerate())
+        start = time.monotonic()
+    assert time.monotonic() - start < 1.0
+    assert not any(thread.name == "learner" for thread in threading.enumerate())
+
+
+@MODES
+@pytest.mark.timeout(20)
+def test_a_learner_that_does_not_run_refuses_frames_and_never_hangs(mode):
+    run = assemble(FakeTrainer(), mode=mode)
+    with pytest.raises(LearnerDied, match="not running"):
+        run.learner.offer(frame(1))
+    with run.learner:
+        pass
+    with pytest.raises(LearnerDied, match="not running"):
+        run.learner.demonstrate(frame(2))
+
+
+def test_versions_count_the_updates_and_the_latest_weights_are_there():
+    run, parcels = assemble(FakeTrainer()), []
+    with run.learner:
+        for tick in range(1, 5):
+            run.learner.offer(frame(tick))
+            parcels.append(run.learner.mailbox.newer_than(tick - 1))
+    assert [parcel.version for parcel in parcels] == [1, 2, 3, 4]
+    assert [parcel.weights["policy"]["w"].item() for parcel in parcels] == [1, 2, 3, 4]
+
+
+def test_metrics_are_told_now_and_then():
+    run = assemble(FakeTrainer(), updates_per_tick=METRICS_EVERY)
+    with run.learner:
+        for tick in (1, 2):
+            run.learner.offer(frame(tick, intervention=tick == 2))
+    told = [{k: v for k, v in event.items() if k != "time"} for event in run.heard]
+    assert told == [
+        {"event": "learner", "updates": 50, "loss_critic": 5.0},
+        {"event": "learner", "updates": 100, "loss_critic": 10.0},
+    ]
+    progress = run.learner.progress
+    assert (progress.updates, progress.online, progress.offline) == (100, 2, 1)
+    assert progress.stats == {"loss_critic": 10.0}
+    assert progress.updates_per_second > 0
+
+
+def test_published_weights_of_the_real_algorithm_are_copies(make_sac):
+    online, offline = (ReplayBuffer(100, state_keys=KEYS, seed=n) for n in (1, 2))
+    algorithm = make_sac(actor_lr=0.01, critic_lr=0.01)
+    trainer = RLTrainer(algorithm, OnlineOfflineMixer(online, offline), batch_size=8)
+    run = assemble(trainer, online, offline)
+    with run.learner:
+        run.learner.offer(frame(1))
+        first = run.learner.mailbox.newer_than(0)
+        kept = {(g, n): t.clone() for g, group in first.weights.items() for n, t in group.items()}
+        for tick in range(2, 6):
+            run.learner.offer(frame(tick))
+        last = run.learner.mailbox.newer_than(4)
+    assert (first.version, last.version) == (1, 5)
+    assert all(torch.equal(first.weights[g][n], tensor) for (g, n), tensor in kept.items())
+    moved = {g for (g, n), tensor in kept.items() if not torch.equal(last.weights[g][n], tensor)}
+    assert moved == {"policy", "discrete_critic"}
+    now = algorithm.policy.get_weights()
+    assert all(torch.equal(last.weights[g][n], now[g][n]) for g, n in kept)
+    assert np.isfinite(run.learner.progress.stats["loss_critic"])
