@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDic
 from configs.robot import our_spelling
 from configs.run import RunConfig
 
+DEFAULT_PRESET = "sim_pick_lift"  # the embedded default: neither arm nor gamepad
+
 
 class ConfigError(Exception):
     """A configuration cannot be used; the message has the dotted path and what is allowed."""

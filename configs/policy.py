@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
+
+from configs.base import Config
 
 _ACTION = "action"
 _STATE_LIKE = ("STATE", "ENV")
@@ -29,33 +32,8 @@ class PolicyFeature:
     shape: tuple[int, ...]
 
 
-class GaussianActorConfig(BaseModel):
-    """A tanh-squashed Gaussian actor, with an argmax over discrete actions beside it.
-
-    It is mutable, because features and statistics become known only once the environment or the
-    dataset is open; `validate_features` is called when the networks are built.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        validate_default=True,
-        validate_assignment=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
-
-    input_features: dict[str, PolicyFeature] = {}
-    """Observations by key; STATE and ENV features of shape (n,)."""
-
-    output_features: dict[str, PolicyFeature] = {}
-    """The key "action": an ACTION feature of shape (c,), the continuous dimensions only."""
-
-    dataset_stats: dict[str, dict[str, list[float]]] | None = None
-    """Per feature {"min": [...], "max": [...]} in the feature's own unit, mapped to [-1, 1]; a
-    feature without statistics passes unscaled."""
-
-    num_discrete_actions: int | None = Field(default=None, ge=2)
-    """Choices of the discrete dimension (3 for a gripper: close, stay, open); null for none."""
+class ActorNetworkConfig(Config):
+    """The size and shape of a policy's networks: what a run chooses about its policy."""
 
     latent_dim: int = Field(default=256, ge=1)
     """Width of each encoded observation feature."""
@@ -78,6 +56,35 @@ class GaussianActorConfig(BaseModel):
     init_final: float = Field(default=0.05, gt=0)
     """The actor's last layer is drawn from U(-init_final, init_final)."""
 
+    @model_validator(mode="after")
+    def _spread(self) -> Self:
+        if self.std_min >= self.std_max:
+            raise ValueError(f"std_min {self.std_min} must be below std_max {self.std_max}")
+        return self
+
+
+class GaussianActorConfig(ActorNetworkConfig):
+    """A tanh-squashed Gaussian actor, with an argmax over discrete actions beside it.
+
+    It is mutable, because features and statistics become known only once the environment or the
+    dataset is open; `validate_features` is called when the networks are built.
+    """
+
+    model_config = ConfigDict(frozen=False, validate_assignment=True)
+
+    input_features: dict[str, PolicyFeature] = {}
+    """Observations by key; STATE and ENV features of shape (n,)."""
+
+    output_features: dict[str, PolicyFeature] = {}
+    """The key "action": an ACTION feature of shape (c,), the continuous dimensions only."""
+
+    dataset_stats: dict[str, dict[str, list[float]]] | None = None
+    """Per feature {"min": [...], "max": [...]} in the feature's own unit, mapped to [-1, 1]; a
+    feature without statistics passes unscaled."""
+
+    num_discrete_actions: int | None = Field(default=None, ge=2)
+    """Choices of the discrete dimension (3 for a gripper: close, stay, open); null for none."""
+
     @property
     def continuous_dims(self) -> int:
         """Number of continuous action dimensions c."""
@@ -98,8 +105,6 @@ class GaussianActorConfig(BaseModel):
         _validate_inputs(self.input_features)
         _validate_action(self.output_features)
         self._validate_stats()
-        if self.std_min >= self.std_max:
-            raise ValueError(f"std_min {self.std_min} is not below std_max {self.std_max}")
 
     def _validate_stats(self) -> None:
         features = {**self.input_features, **self.output_features}

@@ -11,7 +11,7 @@ from configs.algorithm import SACAlgorithmConfig
 from configs.base import Config
 from configs.env import EnvConfig
 from configs.learner import LearnerConfig
-from configs.policy import GaussianActorConfig
+from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
 from configs.robot import RobotConfig, SO101SimConfig
 from configs.teleop import ScriptedTeleopConfig, TeleopConfig
@@ -48,7 +48,7 @@ class RunConfig(Config):
     """The clock of the control loop and the shape of an episode."""
     processor: ProcessorConfig = ProcessorConfig()
     """What the steps between policy, robot and learner do."""
-    policy: GaussianActorConfig = GaussianActorConfig()
+    policy: ActorNetworkConfig = ActorNetworkConfig()
     """The actor's networks."""
     algorithm: SACAlgorithmConfig = SACAlgorithmConfig()
     """The learning algorithm."""

@@ -34,16 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(name: str, argv: Sequence[str]) -> int:
     from configs.load import ConfigError
-    from hil_app.errors import APP_ERRORS
 
     try:
         status: int = import_module(f"hil_app.cli.{name}").run(argv)
     except ConfigError as error:
         return _fail(str(error), 2)
-    except APP_ERRORS as error:
-        return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    except Exception as error:
+        from hil_app.errors import APP_ERRORS  # loads torch: only where it is loaded already
+
+        if isinstance(error, APP_ERRORS):
+            return _fail(str(error), 1)
+        raise
     return status
 
 

@@ -153,13 +153,12 @@ def policy_config(config: RunConfig, body: SimRobot) -> GaussianActorConfig:
             "min": np.concatenate([part.low for part in found]).tolist(),
             "max": np.concatenate([part.high for part in found]).tolist(),
         }
-    return config.policy.model_copy(
-        update={
-            "input_features": features,
-            "output_features": {ACTION: PolicyFeature(FeatureType.ACTION, (3,))},
-            "dataset_stats": stats,
-            "num_discrete_actions": CAN_GRIP,
-        }
+    return GaussianActorConfig(
+        **config.policy.model_dump(),
+        input_features=features,
+        output_features={ACTION: PolicyFeature(FeatureType.ACTION, (3,))},
+        dataset_stats=stats,
+        num_discrete_actions=CAN_GRIP,
     )
 
 

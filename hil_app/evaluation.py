@@ -8,16 +8,16 @@ from hil_app.loop import Loop
 from hil_app.monitor import EVALUATE
 from hil_app.policy import LearnedPolicy
 from hil_app.recording.film import Film
+from hil_app.run_folder import FILM
 from hil_app.session import Session
 from robots.base import RenderError
 from teleop.hands_off import HandsOff
 
-FILM = "evaluation.mp4"
 FILMED = 5  # episodes in the film
 HEIGHT, WIDTH = 360, 480
 
 
-def evaluate(session: Session, policy: GaussianActorPolicy) -> None:
+def run_episodes(session: Session, policy: GaussianActorPolicy) -> None:
     """Run the config's evaluation episodes; the session's monitor has the result."""
     loop = _loop(session, policy)
     stage = session.monitor.begin(EVALUATE, session.config.eval.episodes, "episodes", loop)

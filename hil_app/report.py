@@ -24,8 +24,8 @@ from hil_app.monitor import (
     intervention_fraction,
     success_rate,
 )
+from hil_app.run_folder import SUMMARY
 
-SUMMARY, PLOT = "summary.json", "learning.png"
 QUARTERS = 4
 Summary = dict[str, Any]
 

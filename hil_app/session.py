@@ -6,7 +6,6 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,10 +17,8 @@ from hil_app import build
 from hil_app.events import EventLog
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
+from hil_app.run_folder import CONFIG, EVENTS, RUNS
 from hil_app.signals import StopRequest
-
-CONFIG, EVENTS, EPISODES, CHECKPOINT = "config.yaml", "events.jsonl", "episodes", "checkpoint"
-
 
 SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
 
@@ -37,9 +34,7 @@ class Session:
 
     def __init__(self, config: RunConfig, command: str) -> None:
         self.config = config
-        self.folder = (
-            config.output_dir or Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
-        )
+        self.folder = config.output_dir or RUNS / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
         self.events = EventLog(self.folder / EVENTS)
         self.stop = StopRequest()
         self.body = build.robot(config)

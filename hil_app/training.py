@@ -15,7 +15,8 @@ from hil_app.monitor import DEMONSTRATE, TRAIN, Stage
 from hil_app.policy import LearnedPolicy, NoPolicy, Policy
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.writer import FolderWriter
-from hil_app.session import CHECKPOINT, EPISODES, Session
+from hil_app.run_folder import CHECKPOINT, EPISODES
+from hil_app.session import Session
 
 
 class Training:

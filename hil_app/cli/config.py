@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs.load import Parser, dump, load
-from hil_app.cli.train import DEFAULT
+from configs.load import DEFAULT_PRESET, Parser, dump, load
 
 DESCRIPTION = """\
 Print the configuration that preset, file and options come to, as YAML that --config_path takes.
@@ -16,6 +15,6 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser(prog="hil-app config", description=DESCRIPTION)
     parser.add_argument("action", choices=["show"], help="show: print the merged configuration")
-    config, _ = load(parser, argv, DEFAULT)
+    config, _ = load(parser, argv, DEFAULT_PRESET)
     print(dump(config), end="")
     return 0

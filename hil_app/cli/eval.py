@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from configs.load import ConfigError, Parser, load
 from configs.policy import GaussianActorConfig
-from hil_app import build
-from hil_app.cli.common import conduct, judge
-from hil_app.learning.checkpoint import load_policy
-from hil_app.session import CHECKPOINT, CONFIG, Session
+from configs.run import RunConfig
+from hil_app.run_folder import CHECKPOINT, CONFIG, find_run
 
 DESCRIPTION = """\
 Let a trained policy act on its own and count its successes. The run's saved config is used, with
@@ -30,12 +25,18 @@ def run(argv: Sequence[str]) -> int:
         metavar="RUN",
         help="a run's folder (default: the newest one in runs/ that has a checkpoint)",
     )
-    config, options = load(parser, argv, _saved_config)
-    console = Console()
-    policy = load_policy(_run(options) / CHECKPOINT, seed=build.seed_of(config, "sampling"))
+    config, options = load(parser, argv, lambda options: str(find_run(options.checkpoint) / CONFIG))
+    return _evaluate(config, find_run(options.checkpoint) / CHECKPOINT)
+
+
+def _evaluate(config: RunConfig, checkpoint: Path) -> int:
+    from hil_app import build  # loads torch: only once the options are known to be good
+    from hil_app.cli.conduct import evaluate
+    from hil_app.learning.checkpoint import load_policy
+
+    policy = load_policy(checkpoint, seed=build.seed_of(config, "sampling"))
     _check_fit(policy.config, build.policy_config(config, build.robot(config)))
-    with Session(config, "eval") as session:
-        return conduct(session, console, lambda: judge(session, console, policy))
+    return evaluate(config, policy)
 
 
 def _check_fit(trained: GaussianActorConfig, given: GaussianActorConfig) -> None:
@@ -54,20 +55,3 @@ def _check_fit(trained: GaussianActorConfig, given: GaussianActorConfig) -> None
 
 def _shapes(config: GaussianActorConfig) -> str:
     return ", ".join(f"{key} {f.shape}" for key, f in config.input_features.items())
-
-
-def _saved_config(options: argparse.Namespace) -> str:
-    return str(_run(options) / CONFIG)
-
-
-def _run(options: argparse.Namespace) -> Path:
-    if options.checkpoint is not None:
-        chosen: Path = options.checkpoint
-        run = chosen.parent if chosen.name == CHECKPOINT else chosen
-        if not (run / CONFIG).is_file():
-            raise ConfigError(f"--checkpoint: {chosen} is no run's folder: it has no {CONFIG}")
-        return run
-    trained = sorted(Path("runs").glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
-    if not trained:
-        raise ConfigError("--checkpoint: no trained run in runs/; run `hil-app train` or name one")
-    return trained[-1].parent

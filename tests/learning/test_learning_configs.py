@@ -134,7 +134,7 @@ STATE = PolicyFeature(FeatureType.STATE, (4,))
         ({"dataset_stats": {OBS_STATE: {"mean": [0.0] * 4}}}, "min and max"),
         ({"dataset_stats": {OBS_STATE: {"min": [0.0], "max": [1.0]}}}, "the feature has 4"),
         ({"dataset_stats": {OBS_ENV_STATE: {"min": [0.0, 2.0], "max": [1.0, 1.0]}}}, "above"),
-        ({"std_min": 2.0, "std_max": 1.0}, "not below"),
+        ({"std_min": 2.0, "std_max": 1.0}, "must be below"),
     ],
 )
 def test_unusable_features_are_refused(policy_config, changes, message):

@@ -1,4 +1,4 @@
-"""What commands that run the robot share: the live view, and a summary on every way out."""
+"""How commands run the robot: with the live view, and a summary on every way out."""
 
 from __future__ import annotations
 
@@ -7,17 +7,40 @@ from collections.abc import Callable
 
 from rich.console import Console
 
+from configs.run import RunConfig
 from hil_app import report
 from hil_app.errors import APP_ERRORS
-from hil_app.evaluation import FILM, evaluate, film
+from hil_app.evaluation import film, run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.learner import Learner
 from hil_app.monitor import TRAIN
+from hil_app.run_folder import FILM, PLOT
 from hil_app.session import Session
+from hil_app.training import Training
 from hil_app.view import View
 
 
-def conduct(
+def train(config: RunConfig, command: str) -> int:
+    """A whole training run; returns its exit status."""
+    console = Console()
+    with Session(config, command) as session:
+        training = Training(session)
+
+        def work() -> None:
+            training.run()
+            _judge(session, console, training.algorithm.policy)
+
+        return _conduct(session, console, work, training.learner)
+
+
+def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:
+    """A trained policy on its own; returns the exit status."""
+    console = Console()
+    with Session(config, "eval") as session:
+        return _conduct(session, console, lambda: _judge(session, console, policy))
+
+
+def _conduct(
     session: Session, console: Console, work: Callable[[], None], learner: Learner | None = None
 ) -> int:
     """Do the ``work`` of a run with its live view; however it ends, save and show what it came to.
@@ -41,11 +64,11 @@ def conduct(
     return 0 if session.stop.signal is None else 128 + session.stop.signal
 
 
-def judge(session: Session, console: Console, policy: GaussianActorPolicy) -> None:
+def _judge(session: Session, console: Console, policy: GaussianActorPolicy) -> None:
     """Evaluate ``policy`` as configured and film it."""
     if session.stop() or not session.config.eval.episodes:
         return
-    evaluate(session, policy)
+    run_episodes(session, policy)
     if session.stop() or not session.config.eval.video:
         return
     problem = film(session, policy)
@@ -63,7 +86,7 @@ def _conclude(session: Session, console: Console, ended: str, learner: Learner |
         report.save(summary, session.folder)
         for stage in session.monitor.stages:
             if stage.name == TRAIN and stage.finished:
-                report.plot(stage.finished, session.folder / report.PLOT)
+                report.plot(stage.finished, session.folder / PLOT)
     except OSError as error:
         console.print(f"the summary is not saved: {error}", highlight=False, soft_wrap=True)
     kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))

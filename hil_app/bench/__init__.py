@@ -1,0 +1,1 @@
+"""Measurements behind ``hil-app bench``."""

@@ -1,0 +1,125 @@
+"""How fast a tick is, and how punctual the loop."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from configs.load import merge, validate
+from configs.run import RunConfig
+from hil_app import build
+from hil_app.events import EventLog
+from hil_app.learning.learner import Learner
+from hil_app.loop import Loop, Sink
+from hil_app.policy import LearnedPolicy
+from hil_app.rate import milliseconds
+from hil_app.recording.frames import Frame
+from hil_app.recording.recorder import Recorder
+from hil_app.recording.writer import FolderWriter
+from hil_app.signals import StopRequest
+
+Result = dict[str, Any]
+SOFTWARE = ("teleop", "action steps", "env steps", "hand-over")  # sections of a tick that are ours
+
+
+def step(config: RunConfig, ticks: int) -> Result:
+    """Time of each section and each step of a tick [ms]."""
+    steps: dict[str, list[float]] = {}
+    idle = {"mode": "background", "learning_starts": 10**9, "queue_size": ticks + 1}
+    free = _changed(config, env={"paced": False}, learner=idle)
+    with _rig(free, learning=True) as rig:
+        pipelines = (rig.loop.action_pipeline, rig.loop.env_pipeline)
+
+        def note(_: Frame) -> None:
+            for name, seconds in (item for p in pipelines for item in p.seconds.items()):
+                steps.setdefault(name, []).append(seconds)
+
+        rig.run(ticks, note)
+        sections = rig.loop.watch.sections
+    software = [sum(parts) for parts in zip(*(sections[name] for name in SOFTWARE), strict=True)]
+    return {
+        "tick_ms": milliseconds(software),
+        "sections_ms": {name: milliseconds(values) for name, values in sections.items()},
+        "steps_ms": {name: milliseconds(values) for name, values in steps.items()},
+        "ticks": len(software),
+    }
+
+
+def loop(config: RunConfig, seconds: float, turns: int) -> Result:
+    """Lateness of a 30 Hz loop without and with the learner [ms], in turns."""
+    paced = _changed(
+        config, env={"fps": 30, "paced": True}, learner={"mode": "background", "learning_starts": 1}
+    )
+    late: dict[str, list[float]] = {"learner_off": [], "learner_on": []}
+    updates = 0
+    for turn in range(2 * turns):
+        learning = turn % 2 == 1
+        with _rig(paced, learning) as rig:
+            rig.run(round(seconds * paced.env.fps))
+        late["learner_on" if learning else "learner_off"] += rig.loop.rate.lateness
+        updates += rig.learner.progress.updates
+    off, on = (milliseconds(values) or {} for values in late.values())
+    return {
+        "lateness_ms": {"learner_off": off, "learner_on": on},
+        "ratio_on_to_off": {key: round(on[key] / off[key], 2) for key in on},
+        "updates_per_s": round(updates / (turns * seconds), 1),
+        "ticks_each": len(late["learner_on"]),
+    }
+
+
+@dataclass
+class _Rig:
+    """A loop with everything that listens to it, as in a training run."""
+
+    loop: Loop
+    learner: Learner
+    sinks: list[Sink]
+    ticks: int = 0
+    limit: int = 0
+
+    def run(self, ticks: int, *sinks: Sink) -> None:
+        """Episode after episode until ``ticks`` ticks are over."""
+        self.limit = ticks
+        seed = 0
+        while self.ticks < ticks:
+            self.loop.episode(seed, [*self.sinks, *sinks, self._count])
+            seed += 1
+
+    def _count(self, _: Frame) -> None:
+        self.ticks += 1
+
+
+@contextmanager
+def _rig(config: RunConfig, learning: bool) -> Iterator[_Rig]:
+    events, body = EventLog(), build.robot(config)
+    algorithm = build.algorithm(config, build.policy(config, body, "initial weights"))
+    learner = build.learner(config, algorithm, events)
+    acting = build.policy(config, body, "exploration")
+    mind = LearnedPolicy(acting, learner.mailbox, deterministic=False)
+    hands = build.teleop(config, body, demonstrating=False)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        recorder = stack.enter_context(Recorder(FolderWriter(folder), events))
+        stop = stack.enter_context(StopRequest())
+        if learning:
+            stack.enter_context(learner)
+        stack.enter_context(body)
+        sinks: list[Sink] = [partial(recorder.add, stage="bench")]
+        sinks += [learner.offer] if learning else []
+
+        def over() -> bool:
+            if stop():
+                raise KeyboardInterrupt
+            return rig.ticks >= rig.limit
+
+        rig = _Rig(build.loop(config, body, hands, mind, over), learner, sinks)
+        yield rig
+
+
+def _changed(config: RunConfig, **changes: Mapping[str, Any]) -> RunConfig:
+    return validate(merge(config.model_dump(mode="json"), changes))

@@ -1,0 +1,34 @@
+"""What lies where in a run's folder, and how to find one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from configs.load import ConfigError
+
+RUNS = Path("runs")  # where runs go that name no output_dir
+CONFIG = "config.yaml"  # the merged configuration
+EVENTS = "events.jsonl"  # what happened, a line each
+EPISODES = "episodes"  # every frame, a file an episode
+CHECKPOINT = "checkpoint"  # the newest weights
+SUMMARY = "summary.json"  # the figures
+PLOT = "learning.png"  # success, interventions and return over the training
+FILM = "evaluation.mp4"  # the first evaluation episodes
+
+
+def find_run(named: Path | None) -> Path:
+    """The run folder that ``named`` is or has its checkpoint in; None finds the newest one.
+
+    Raises ConfigError, in the words of the option --checkpoint.
+    """
+    if named is None:
+        trained = sorted(RUNS.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
+        if not trained:
+            raise ConfigError(
+                f"--checkpoint: no trained run in {RUNS}/; run `hil-app train` or name a run's folder"
+            )
+        return trained[-1].parent
+    run = named.parent if named.name == CHECKPOINT else named
+    if not (run / CONFIG).is_file():
+        raise ConfigError(f"--checkpoint: {named} is no run's folder: it has no {CONFIG}")
+    return run

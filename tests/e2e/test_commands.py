@@ -1,0 +1,282 @@
+"""Whole commands as a user runs them: a process of its own, its exit status, its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+SMALL = (
+    "--train.demonstrations=3",
+    "--train.ticks=120",
+    "--eval.episodes=3",
+    "--eval.video=false",
+    "--learner.learning_starts=20",
+    "--learner.batch_size=32",
+    "--policy.hidden_dims=[16,16]",
+    "--policy.latent_dim=16",
+)
+
+
+def hil_app(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hil_app", *arguments],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "hil_app", *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Path, pattern: str, count: int, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while len(list(condition.glob(pattern))) < count:
+        assert time.monotonic() < deadline, f"never saw {count} {pattern} in {condition}"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small finished training run, from another folder than the sources."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = hil_app("demo", *SMALL, "--output_dir=out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "Summary" in done.stdout
+    return folder / "out"
+
+
+def test_a_demo_leaves_the_documented_folder(run: Path) -> None:
+    assert sorted(path.name for path in run.iterdir()) == [
+        "checkpoint",
+        "config.yaml",
+        "episodes",
+        "events.jsonl",
+        "learning.png",
+        "summary.json",
+    ]
+    assert (run / "learning.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_summary_has_the_documented_shape(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["ended"] == "finished"
+    assert set(summary["eval"]) == {"success_rate", "episodes", "mean_ticks"}
+    assert summary["eval"]["episodes"] == 3
+    assert summary["train"]["ticks"] >= 120
+    # 3-step returns: the first update comes with frame 22 at the latest, then one a tick
+    assert 120 - 25 <= summary["train"]["updates"] <= summary["train"]["ticks"]
+    assert set(summary["loop"]["lateness_ms"]) == {"p50", "p99", "max"}
+
+
+def test_every_frame_is_recorded_and_flagged(run: Path) -> None:
+    episodes = [load_file(path) for path in sorted((run / "episodes").iterdir())]
+    summary = json.loads((run / "summary.json").read_text())
+    demonstrations, trained = episodes[:3], episodes[3:]
+    assert all(e["complementary_info.is_intervention"].all() for e in demonstrations)
+    assert sum(len(e["action"]) for e in trained) == summary["train"]["ticks"]
+    assert not trained[0]["complementary_info.is_intervention"][:20].any()
+    for episode in episodes:
+        ends = episode["next.done"] | episode["next.truncated"]
+        assert ends[-1]
+        assert not ends[:-1].any()
+
+
+def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
+    done = hil_app("eval", "--checkpoint", str(run), "--output_dir=again", cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    again = json.loads((run.parent / "again" / "summary.json").read_text())
+    assert again["eval"] == json.loads((run / "summary.json").read_text())["eval"]
+
+
+def test_a_checkpoint_refuses_observations_it_was_not_trained_on(run: Path) -> None:
+    options = ("--processor.observation.joints=all", "--output_dir=other")
+    done = hil_app("eval", "--checkpoint", str(run), *options, cwd=run.parent)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "trained on" in done.stderr
+    assert not (run.parent / "other").exists()
+
+
+def test_lockstep_repeats_a_run_bit_for_bit(run: Path, tmp_path: Path) -> None:
+    done = hil_app("train", *SMALL, "--output_dir=twice", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    files = [path.relative_to(run) for path in run.rglob("*.safetensors")]
+    assert len(files) > 5  # episodes, the policy, the algorithm
+    for file in files:
+        first, second = load_file(run / file), load_file(tmp_path / "twice" / file)
+        assert first.keys() == second.keys()
+        for name, values in first.items():
+            assert values.tobytes() == second[name].tobytes(), (file, name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path) -> None:
+    options = (*SMALL, "--train.ticks=1000000", "--output_dir=out")
+    process = start("train", *options, cwd=tmp_path)
+    try:
+        wait_for(tmp_path / "out" / "episodes", "*.safetensors", 6)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number, errors
+    assert errors == ""
+    episodes = [load_file(path) for path in sorted((tmp_path / "out/episodes").iterdir())]
+    assert episodes[-1]["next.truncated"][-1] or episodes[-1]["next.done"][-1]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["ended"] == number.name
+    assert sum(len(e["action"]) for e in episodes[3:]) == summary["train"]["ticks"]
+    again = hil_app("eval", "--checkpoint", "out", "--eval.episodes=1", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_dead_learner_ends_the_run_safely_with_its_cause_on_one_line(tmp_path: Path) -> None:
+    program = """
+import sys
+from hil_app.__main__ import main
+from hil_app.learning import SACAlgorithm
+genuine = SACAlgorithm.update
+def update(self, batches):
+    if self.optimization_step == 30:
+        raise RuntimeError("injected fault 30")
+    return genuine(self, batches)
+SACAlgorithm.update = update
+sys.exit(main(["train", *sys.argv[1:]]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *SMALL, "--output_dir=out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "hil-app: the learner died: RuntimeError: injected fault 30\n"
+    out = tmp_path / "out"
+    episodes = [load_file(path) for path in sorted((out / "episodes").iterdir())]
+    assert episodes[-1]["next.truncated"][-1]  # the one under way, kept and marked
+    assert "injected fault 30" in json.loads((out / "summary.json").read_text())["ended"]
+    assert hil_app("eval", "--checkpoint", "out", cwd=tmp_path).returncode == 0
+
+
+def test_a_background_learner_trains_a_paced_loop(tmp_path: Path) -> None:
+    options = (*SMALL, "--learner.mode=background", "--env.paced=true", "--env.fps=100")
+    more = ("--train.ticks=200", "--env.control_time_s=1", "--eval.episodes=1", "--output_dir=out")
+    done = hil_app("train", *options, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["train"]["updates"] > 0
+    assert summary["train"]["weights_version"] > 0
+    assert summary["loop"]["lateness_ms"]["p50"] >= 0
+
+
+def test_camera_pictures_are_recorded_cropped_and_resized(tmp_path: Path) -> None:
+    pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
+    options = (*SMALL, "--train.ticks=10", "--train.demonstrations=1", "--eval.episodes=0")
+    camera = ("--robot.cameras.eye.view=wrist", "--robot.cameras.eye.width=96")
+    images = ("--processor.images.resize=[48,40]", "--processor.images.crop.eye=[10,4,96,80]")
+    done = hil_app("train", *options, *camera, *images, "--output_dir=out", cwd=tmp_path)
+    if "Cannot draw the twin" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    episode = load_file(tmp_path / "out/episodes/episode_000000.safetensors")
+    pictures = episode["observation.images.eye"]
+    assert pictures.shape == (len(episode["action"]), 48, 40, 3)
+    assert pictures.dtype == "uint8"
+    assert pictures.std() > 5  # not blank
+
+
+def test_a_machine_without_opengl_runs_all_but_the_film(tmp_path: Path) -> None:
+    options = (*SMALL, "--eval.video=true", "--train.ticks=30", "--output_dir=out")
+    options += ("--eval.episodes=1", "--env.control_time_s=2")
+    done = hil_app("demo", *options, cwd=tmp_path, __EGL_VENDOR_LIBRARY_FILENAMES="/nowhere")
+    assert done.returncode == 0, done.stderr
+    assert "no film: Cannot draw the twin" in done.stdout
+    assert "libegl1" in done.stdout
+    assert not (tmp_path / "out" / "evaluation.mp4").exists()
+
+
+def test_config_show_prints_what_config_path_takes(tmp_path: Path) -> None:
+    first = hil_app("config", "show", "--env.fps=20", "--robot.type=so100_sim", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "mine.yaml").write_text(first.stdout)
+    second = hil_app("config", "show", "--config_path=mine.yaml", cwd=tmp_path)
+    assert second.stdout == first.stdout
+    assert "fps: 20.0" in second.stdout
+    assert "type: so100_sim" in second.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "--env.fsp=3"], "env.fsp: unknown key (did you mean fps?)"),
+        (["train", "--robot.type=so200"], "allowed: so100_sim, so101_sim"),
+        (["train", "--env.fps=-1"], "env.fps"),
+        (["train", "--config_path=nowhere.yaml"], "presets: sim_pick_lift"),
+        (["train", "--teleop=null"], "train.demonstrations"),
+        (["eval"], "no trained run"),
+        (["eval", "--checkpoint=nowhere"], "no run's folder"),
+        (["bench", "step", "--ticks=many"], "--ticks"),
+        (["frobnicate"], "commands: demo, train"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = hil_app(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_run_is_never_written_over(run: Path) -> None:
+    before = (run / "summary.json").read_bytes()
+    done = hil_app("train", *SMALL, f"--output_dir={run}", cwd=run.parent)
+    assert done.returncode == 2
+    assert "is not empty" in done.stderr
+    assert (run / "summary.json").read_bytes() == before
+
+
+def test_help_teaches(tmp_path: Path) -> None:
+    assert "hil-app demo" in hil_app("--help", cwd=tmp_path).stdout
+    shown = hil_app("train", "--help", cwd=tmp_path).stdout
+    assert "--env.fps float" in shown
+    assert "Control rate [Hz]. (default: 10.0)" in shown
+    assert "--robot.type {so100_sim,so101_sim}" in shown
+
+
+def test_bench_step_prints_json(tmp_path: Path) -> None:
+    done = hil_app("bench", "step", "--ticks=200", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["ticks"] >= 200
+    assert 0 < result["tick_ms"]["p50"] <= result["tick_ms"]["p99"] <= result["tick_ms"]["max"]
+    assert {"intervention", "inverse kinematics", "gripper penalty"} <= set(result["steps_ms"])
+
+
+def test_bench_loop_prints_json(tmp_path: Path) -> None:
+    done = hil_app("bench", "loop", "--turns=1", "--seconds=1", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result["lateness_ms"]) == {"learner_off", "learner_on"}
+    assert result["updates_per_s"] > 0
