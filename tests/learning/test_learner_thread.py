@@ -204,35 +204,43 @@ def test_an_error_in_the_trainer_ends_the_next_offer_within_a_second(mode):
     assert (event["event"], event["cause"]) == ("learner_died", cause)
 
 
+def die_unnoticed(run):
+    """Let the learner die without an offer that would tell of it."""
+    run.learner._queue.put((frame(1), False))
+    until(lambda: run.heard)
+
+
 @MODES
 def test_the_exit_tells_of_a_death_that_no_offer_has_told_of(mode):
     run = assemble(FakeTrainer(fail), mode=mode)
     with pytest.raises(LearnerDied, match="mat1 and mat2"), run.learner:
-        run.learner._queue.put((frame(1), False))  # as offer does, but without its check
-        until(lambda: run.heard)
+        die_unnoticed(run)
 
 
 @MODES
 def test_the_exit_masks_no_other_error(mode):
     run = assemble(FakeTrainer(fail), mode=mode)
-    with pytest.raises(ValueError, match="the robot fell over"), run.learner:
-        run.learner._queue.put((frame(1), False))
-        until(lambda: run.heard)
-        raise ValueError("the robot fell over")
+
+    def work():
+        with run.learner:
+            die_unnoticed(run)
+            raise ValueError("the robot fell over")
+
+    with pytest.raises(ValueError, match="the robot fell over"):
+        work()
 
 
 def test_a_full_queue_is_an_error_with_its_remedy():
     gate = Gate()
     run = assemble(FakeTrainer(gate), mode="background", queue_size=3)
-    with pytest.raises(LearnerDied) as died, run.learner:
+    with run.learner:
         run.learner.offer(frame(1))
         assert gate.reached.wait(20)
         for tick in (2, 3, 4):
             run.learner.offer(frame(tick))
-        try:
+        with pytest.raises(LearnerDied) as died:
             run.learner.offer(frame(5))
-        finally:
-            gate.opened.set()
+        gate.opened.set()
     message = str(died.value)
     assert "3 frames wait" in message
     assert "lower env.fps" in message
