@@ -13,7 +13,7 @@ from hil_app.session import Session
 from robots.base import RenderError
 from teleop.hands_off import HandsOff
 
-FILMED = 5  # episodes in the film
+FILMED = 3  # episodes in the film
 HEIGHT, WIDTH = 360, 480
 
 

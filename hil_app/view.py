@@ -33,7 +33,12 @@ TITLES = {
     TRAIN: "The policy acts and learns; the person takes over when it errs",
     EVALUATE: "The policy on its own",
 }
-LOSSES = ("loss_critic", "loss_actor", "loss_discrete_critic", "loss_temperature")
+LOSSES = {
+    "critic": "loss_critic",
+    "gripper critic": "loss_discrete_critic",
+    "actor": "loss_actor",
+    "temperature": "loss_temperature",
+}
 
 
 class View:
@@ -79,7 +84,8 @@ class View:
         if not self._monitor.stages:
             return ""
         stage = self._monitor.stages[-1]
-        bar = ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal))
+        bar = Table.grid(expand=True)
+        bar.add_row(ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal)))
         return Panel(
             Group(bar, self._figures(stage)),
             title=f"[bold]{TITLES[stage.name]}[/bold]",
@@ -109,7 +115,7 @@ class View:
         if self._learner is None or stage.name != TRAIN:
             return []
         progress = self._learner.progress
-        losses = [(name.removeprefix("loss_") + " loss", name) for name in LOSSES]
+        losses = [(f"{title} loss", name) for title, name in LOSSES.items()]
         return [
             ("updates", f"{progress.updates} ({progress.updates_per_second:.0f}/s)"),
             ("weights version", f"{stage.version}"),
@@ -125,8 +131,7 @@ def _episode_cells(stage: Stage) -> list[tuple[str, str]]:
     reward = f"{recent[-1].reward:.2f}" if recent else "–"
     return [
         (stage.unit, f"{stage.done} of {stage.goal}"),
-        ("tick of the episode", f"{stage.episode_ticks}"),
-        ("episode", f"{len(stage.finished) + 1}"),
+        ("episode, its tick", f"{len(stage.finished) + 1}, {stage.episode_ticks}"),
         (f"success, last {RECENT}", rate),
         (f"interventions, last {RECENT}", f"{intervention_fraction(recent):.1%} of ticks"),
         ("last return", reward),
