@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -60,6 +61,8 @@ class EventLog:
             try:
                 self._file.write(line)
             except OSError as error:
+                with suppress(OSError):  # it tries once more to write what is left
+                    self._file.close()
                 self._file = None
                 return error
         return None

@@ -18,7 +18,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except OSError:
+    except BaseException:
         draft.unlink(missing_ok=True)
         raise
 
@@ -31,11 +31,21 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     draft.mkdir(parents=True)
     try:
         yield draft
+        shutil.rmtree(old, ignore_errors=True)
+        _swap(draft, folder, old)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _swap(draft: Path, folder: Path, old: Path) -> None:
+    """Put ``draft`` in the place of ``folder``, which becomes ``old``, or change nothing."""
     if folder.exists():
         folder.rename(old)
-    draft.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        draft.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise
