@@ -9,8 +9,8 @@ from typing import Self
 from pydantic import ConfigDict, Field, model_validator
 
 from configs.base import Config
+from configs.names import ACTION
 
-_ACTION = "action"
 _STATE_LIKE = ("STATE", "ENV")
 
 
@@ -88,7 +88,7 @@ class GaussianActorConfig(ActorNetworkConfig):
     @property
     def continuous_dims(self) -> int:
         """Number of continuous action dimensions c."""
-        return self.output_features[_ACTION].shape[0]
+        return self.output_features[ACTION].shape[0]
 
     @property
     def action_dims(self) -> int:
@@ -114,7 +114,7 @@ class GaussianActorConfig(ActorNetworkConfig):
             if set(stats) != {"min", "max"}:
                 raise ValueError(f"dataset_stats[{key!r}] needs min and max, has {sorted(stats)}")
             # a dataset's own statistics count the discrete dimension; only the first c are read
-            allowed = {features[key].shape[0]} | ({self.action_dims} if key == _ACTION else set())
+            allowed = {features[key].shape[0]} | ({self.action_dims} if key == ACTION else set())
             if len(stats["min"]) != len(stats["max"]) or len(stats["min"]) not in allowed:
                 raise ValueError(
                     f"dataset_stats[{key!r}] has {len(stats['min'])} min and "
@@ -138,10 +138,10 @@ def _validate_inputs(features: dict[str, PolicyFeature]) -> None:
 
 
 def _validate_action(features: dict[str, PolicyFeature]) -> None:
-    action = features.get(_ACTION)
-    if set(features) != {_ACTION} or action is None or action.type != FeatureType.ACTION:
+    action = features.get(ACTION)
+    if set(features) != {ACTION} or action is None or action.type != FeatureType.ACTION:
         raise ValueError(
-            f"output_features needs exactly {_ACTION!r} of type ACTION, got {_summary(features)}"
+            f"output_features needs exactly {ACTION!r} of type ACTION, got {_summary(features)}"
         )
     if len(action.shape) != 1 or action.shape[0] < 1:
         raise ValueError(f"the action needs shape (c,) with c >= 1, got {action.shape}")

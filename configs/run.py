@@ -34,7 +34,7 @@ class EvalConfig(Config):
     deterministic: bool = True
     """Act on the policy's mean; false samples."""
     video: bool = True
-    """Save a film of one evaluation episode (simulated worlds)."""
+    """Film the first evaluation episodes (simulated worlds)."""
 
 
 class RunConfig(Config):

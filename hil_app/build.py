@@ -7,13 +7,13 @@ from itertools import groupby
 
 import numpy as np
 
+from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
 from configs.run import RunConfig
 from hil_app.events import EventLog
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
-from hil_app.learning.constants import ACTION
 from hil_app.learning.learner import Learner
 from hil_app.learning.mixer import OnlineOfflineMixer
 from hil_app.learning.replay import ReplayBuffer
@@ -142,7 +142,7 @@ def _observations(
 def policy_config(config: RunConfig, body: SimRobot) -> GaussianActorConfig:
     """The policy's config with the features that the config's observation has, and their ranges."""
     parts = observations(config.processor, body, Kinematics(body.arm)).values()
-    kinds = {observation.STATE: FeatureType.STATE, observation.ENVIRONMENT_STATE: FeatureType.ENV}
+    kinds = {OBS_STATE: FeatureType.STATE, OBS_ENV_STATE: FeatureType.ENV}
     features: dict[str, PolicyFeature] = {}
     stats: dict[str, dict[str, list[float]]] = {}
     ordered = sorted(parts, key=lambda part: part.key)

@@ -68,23 +68,25 @@ def plot(finished: list[Finished], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     ticks = [f.tick for f in finished]
-    windows = [
-        [f.episode for f in finished[max(0, i - RECENT + 1) : i + 1]] for i in range(len(ticks))
-    ]
+    ends = range(1, len(finished) + 1)
+    windows = [[f.episode for f in finished[max(0, end - RECENT) : end]] for end in ends]
     curves = {
-        f"success rate (last {RECENT} episodes)": [success_rate(w) for w in windows],
-        f"intervention fraction (last {RECENT})": [intervention_fraction(w) for w in windows],
-        f"return (mean of last {RECENT})": [float(np.mean([e.reward for e in w])) for w in windows],
+        "success rate, with the person's help": [success_rate(w) for w in windows],
+        "share of ticks in which the person acted": [intervention_fraction(w) for w in windows],
+        "return": [float(np.mean([e.reward for e in w])) for w in windows],
     }
     figure, axes = plt.subplots(3, 1, figsize=(8, 7), sharex=True, layout="constrained")
     for axis, (title, values), colour in zip(
         axes, curves.items(), ("tab:green", "tab:orange", "tab:blue"), strict=True
     ):
-        axis.plot(ticks, values, color=colour, linewidth=2)
-        axis.set_title(title, loc="left", fontsize=10)
-        axis.set_ylim(bottom=0, top=max([1.0, *values]) * 1.05)
+        axis.plot(ticks, values, color=colour, linewidth=2, marker=".", markersize=4)
+        axis.set_title(f"{title} (last {RECENT} episodes)", loc="left", fontsize=10)
+        axis.set_ylim(bottom=0, top=max([0.2, *values]) * 1.08)
+        axis.set_xlim(left=0)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
+    axes[0].yaxis.set_major_formatter("{x:.0%}")
+    axes[1].yaxis.set_major_formatter("{x:.0%}")
     axes[-1].set_xlabel("training ticks")
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -25,7 +25,7 @@ def find_run(named: Path | None) -> Path:
         trained = sorted(RUNS.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
         if not trained:
             raise ConfigError(
-                f"--checkpoint: no trained run in {RUNS}/; run `hil-app train` or name a run's folder"
+                f"--checkpoint: no trained run in {RUNS}/; run `hil-app train` or name its folder"
             )
         return trained[-1].parent
     run = named.parent if named.name == CHECKPOINT else named

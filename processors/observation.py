@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from processors.base import Step, Transition
 from robots.base import F32, GRIPPER, JOINTS, U8, RobotError
 
-STATE = "observation.state"
-ENVIRONMENT_STATE = "observation.environment_state"
-IMAGES = "observation.images"
-
 Locate = Callable[[F32], F32]  # joints (6,) [deg, %] -> gripper frame (3,) [m]
 XYZ = ("x", "y", "z")
+FAST = 180.0  # joint velocity that normalises to 1 [deg/s]
+STALL = 2700.0  # motor current that normalises to 1, the servo's stall current [mA]
 
 
 @dataclass(frozen=True)
@@ -47,33 +46,31 @@ class Observe:
 def joint_positions(limits: F32) -> Observe:
     """All six measured joints [deg, %]; ``limits`` (6, 2)."""
     names = tuple(f"{joint}.pos" for joint in JOINTS)
-    return Observe(STATE, names, limits[:, 0], limits[:, 1], lambda t: t.reading.joints)
+    return Observe(OBS_STATE, names, limits[:, 0], limits[:, 1], lambda t: t.reading.joints)
 
 
 def gripper_position(limits: F32) -> Observe:
-    """The measured gripper alone [%]; ``limits`` (2,) are its closed and open positions,
-    in either order.
-    """
-    low, high = np.sort(limits)[:1], np.sort(limits)[1:]
-    return Observe(STATE, ("gripper.pos",), low, high, lambda t: t.reading.joints[GRIPPER:])
+    """The measured gripper alone [%]; ``limits`` (2,) are its ends, in either order."""
+    low, high = np.sort(limits)[:, None]
+    return Observe(OBS_STATE, ("gripper.pos",), low, high, lambda t: t.reading.joints[GRIPPER:])
 
 
-def joint_velocity(limit: float = 180.0) -> Observe:
+def joint_velocity() -> Observe:
     """Measured joint velocities [deg/s, %/s]."""
 
     def values(transition: Transition) -> F32:
         return _sensed(transition.reading.velocities, "joint velocities")
 
-    return Observe(STATE, _named("vel"), _filled(-limit), _filled(limit), values)
+    return Observe(OBS_STATE, _named("vel"), _filled(-FAST), _filled(FAST), values)
 
 
-def motor_current(limit: float = 2700.0) -> Observe:
-    """Measured motor currents [mA]; the servo's stall current is the default range."""
+def motor_current() -> Observe:
+    """Measured motor currents [mA]."""
 
     def values(transition: Transition) -> F32:
         return _sensed(transition.reading.currents, "motor currents")
 
-    return Observe(STATE, _named("current"), _filled(-limit), _filled(limit), values)
+    return Observe(OBS_STATE, _named("current"), _filled(-STALL), _filled(STALL), values)
 
 
 def end_effector_pose(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
@@ -85,9 +82,9 @@ def end_effector_pose(locate: Locate, low: F32, high: F32, relative: bool) -> Ob
     if relative:
         half = (high - low) * np.float32(0.5)
         return Observe(
-            STATE, names, -half, half, lambda t: locate(t.reading.joints) - t.command.start
+            OBS_STATE, names, -half, half, lambda t: locate(t.reading.joints) - t.command.start
         )
-    return Observe(STATE, names, low, high, lambda t: locate(t.reading.joints))
+    return Observe(OBS_STATE, names, low, high, lambda t: locate(t.reading.joints))
 
 
 def target_offset(locate: Locate, step_size: F32) -> Observe:
@@ -97,15 +94,15 @@ def target_offset(locate: Locate, step_size: F32) -> Observe:
     def values(transition: Transition) -> F32:
         return transition.command.goal.tip - locate(transition.reading.joints)
 
-    return Observe(STATE, names, -2 * step_size, 2 * step_size, values)
+    return Observe(OBS_STATE, names, -2 * step_size, 2 * step_size, values)
 
 
 def gripper_target(limits: F32) -> Observe:
-    """The commanded gripper position [%]; ``limits`` (2,) are its closed and open positions,
-    in either order.
-    """
-    low, high = np.sort(limits)[:1], np.sort(limits)[1:]
-    return Observe(STATE, ("gripper.target",), low, high, lambda t: t.command.goal.joints[GRIPPER:])
+    """The commanded gripper position [%]; ``limits`` (2,) are its ends, in either order."""
+    low, high = np.sort(limits)[:, None]
+    return Observe(
+        OBS_STATE, ("gripper.target",), low, high, lambda t: t.command.goal.joints[GRIPPER:]
+    )
 
 
 def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
@@ -118,13 +115,13 @@ def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Obse
     if relative:
         half = (high - low) * np.float32(0.5)
         return Observe(
-            ENVIRONMENT_STATE,
+            OBS_ENV_STATE,
             names,
             -half,
             half,
             lambda t: absolute(t) - locate(t.reading.joints),
         )
-    return Observe(ENVIRONMENT_STATE, names, low, high, absolute)
+    return Observe(OBS_ENV_STATE, names, low, high, absolute)
 
 
 def images(
@@ -140,7 +137,7 @@ def images(
 
     def step(transition: Transition) -> Transition:
         pictures = {
-            f"{IMAGES}.{camera}": resized(_cropped(picture, crop.get(camera), camera))
+            f"{OBS_IMAGES}.{camera}": resized(_cropped(picture, crop.get(camera), camera))
             for camera, picture in transition.reading.images.items()
         }
         return replace(transition, features={**transition.features, **pictures})

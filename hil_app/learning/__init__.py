@@ -1,11 +1,7 @@
 """Learning: the algorithm contract, SAC, the policy, replay, mixing and training."""
 
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
-from hil_app.learning.actor import GaussianActorPolicy
-from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorithm
-from hil_app.learning.batch import Batch, DataMixer
-from hil_app.learning.constants import (
+from configs.names import (
     ACTION,
     COMPLEMENTARY_INFO,
     DISCOUNT,
@@ -19,6 +15,10 @@ from hil_app.learning.constants import (
     REWARD,
     TRUNCATED,
 )
+from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorithm
+from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.mixer import OnlineOfflineMixer
 from hil_app.learning.normalize import Normalizer
 from hil_app.learning.replay import ReplayBuffer

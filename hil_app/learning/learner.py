@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from configs.learner import LearnerConfig
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.mailbox import Mailbox
@@ -190,8 +191,8 @@ def _add(buffer: ReplayBuffer, row: Row) -> None:
         done=row.done,
         truncated=row.truncated,
         complementary_info={
-            "discrete_penalty": row.discrete_penalty,
-            "is_intervention": float(row.is_intervention),
-            "discount": row.discount,
+            DISCRETE_PENALTY: row.discrete_penalty,
+            IS_INTERVENTION: float(row.is_intervention),
+            DISCOUNT: row.discount,
         },
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from torch import Tensor
-
-Weights = Mapping[str, Mapping[str, Tensor]]  # group -> parameter name -> CPU tensor
+from hil_app.learning.weights import Weights
 
 
 class Parcel(NamedTuple):

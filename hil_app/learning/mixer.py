@@ -8,8 +8,8 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
+from configs.names import DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.batch import Batch
-from hil_app.learning.constants import DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.replay import ReplayBuffer
 
 DEFAULTS = {DISCRETE_PENALTY: 0.0, IS_INTERVENTION: 0.0}

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from configs.names import ACTION
 from configs.policy import GaussianActorConfig
 from hil_app.learning.batch import Batch
-from hil_app.learning.constants import ACTION
 
 
 class Normalizer:

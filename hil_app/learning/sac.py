@@ -26,10 +26,10 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.optim import Adam, Optimizer
 
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.batch import Batch
-from hil_app.learning.constants import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.distributions import sample
 from hil_app.learning.networks import CriticEnsemble
 

@@ -10,6 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from configs.names import (
+    ACTION,
+    COMPLEMENTARY_INFO,
+    DISCRETE_PENALTY,
+    DONE,
+    IS_INTERVENTION,
+    REWARD,
+    TRUNCATED,
+)
 from hil_app.files import write_whole
 from hil_app.recording.frames import Frame
 
@@ -43,15 +52,15 @@ def columns(frames: Sequence[Frame]) -> dict[str, NDArray[Any]]:
     return {
         **{key: np.stack([f.state[key] for f in frames]) for key in last.state},
         **{f"final.{key}": np.ascontiguousarray(value) for key, value in last.next_state.items()},
-        "action": np.stack([f.action for f in frames]),
+        ACTION: np.stack([f.action for f in frames]),
         "policy_action": np.stack([f.policy_action for f in frames]),
         "sent": np.stack([f.sent for f in frames]),
-        "next.reward": np.array([f.reward for f in frames], np.float32),
+        REWARD: np.array([f.reward for f in frames], np.float32),
         "next.success": np.array([f.success for f in frames]),
-        "next.done": np.array([f.terminated for f in frames]),
-        "next.truncated": np.array([f.truncated for f in frames]),
-        "complementary_info.is_intervention": np.array([f.is_intervention for f in frames]),
-        "complementary_info.discrete_penalty": np.array(
+        DONE: np.array([f.terminated for f in frames]),
+        TRUNCATED: np.array([f.truncated for f in frames]),
+        f"{COMPLEMENTARY_INFO}.{IS_INTERVENTION}": np.array([f.is_intervention for f in frames]),
+        f"{COMPLEMENTARY_INFO}.{DISCRETE_PENALTY}": np.array(
             [f.discrete_penalty for f in frames], np.float32
         ),
         "weights_version": np.array([f.weights_version for f in frames], np.int64),

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from sample_ticks import assert_leaves_its_input_alone, command, f32, joints, transition
 
+from configs.names import OBS_ENV_STATE, OBS_STATE
 from configs.processor import ObservationConfig, ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.run import RunConfig
 from hil_app import build
 from processors import observation
 from processors.base import Transition
-from processors.observation import ENVIRONMENT_STATE, STATE, Observe, images
+from processors.observation import Observe, images
 from robots.arm import ARMS
 from robots.base import F32, U8, RobotError
 from robots.kinematics import Kinematics
@@ -50,31 +51,31 @@ def sensed() -> Transition:
 @pytest.mark.parametrize(
     ("part", "key", "numbers"),
     [
-        (observation.joint_positions(LIMITS), STATE, [1, 2, 3, 4, 5, 40]),
-        (observation.gripper_position(JAW), STATE, [40]),
-        (observation.joint_velocity(), STATE, [10, 20, 30, 40, 50, 60]),
-        (observation.motor_current(), STATE, [100, 200, 300, 400, 500, 600]),
+        (observation.joint_positions(LIMITS), OBS_STATE, [1, 2, 3, 4, 5, 40]),
+        (observation.gripper_position(JAW), OBS_STATE, [40]),
+        (observation.joint_velocity(), OBS_STATE, [10, 20, 30, 40, 50, 60]),
+        (observation.motor_current(), OBS_STATE, [100, 200, 300, 400, 500, 600]),
         (
             observation.end_effector_pose(locate, LOW, HIGH, relative=False),
-            STATE,
+            OBS_STATE,
             [0.01, 0.02, 0.03],
         ),
         # relative to the reset pose, which was (.19, 0, .06)
         (
             observation.end_effector_pose(locate, LOW, HIGH, relative=True),
-            STATE,
+            OBS_STATE,
             [-0.18, 0.02, -0.03],
         ),
-        (observation.target_offset(locate, STEP), STATE, [0.19, -0.01, 0.02]),
-        (observation.gripper_target(JAW), STATE, [31]),
+        (observation.target_offset(locate, STEP), OBS_STATE, [0.19, -0.01, 0.02]),
+        (observation.gripper_target(JAW), OBS_STATE, [31]),
         (
             observation.object_position(locate, LOW, HIGH, relative=False),
-            ENVIRONMENT_STATE,
+            OBS_ENV_STATE,
             [0.25, 0.05, 0.02],
         ),
         (
             observation.object_position(locate, LOW, HIGH, relative=True),
-            ENVIRONMENT_STATE,
+            OBS_ENV_STATE,
             [0.24, 0.03, -0.01],
         ),
     ],
@@ -92,8 +93,8 @@ def test_each_part_shows_its_numbers(part: Observe, key: str, numbers: list[floa
     [
         (observation.joint_positions(LIMITS), LIMITS[:, 0], LIMITS[:, 1]),
         (observation.gripper_position(JAW), [5], [45]),
-        (observation.joint_velocity(90.0), [-90] * 6, [90] * 6),
-        (observation.motor_current(500.0), [-500] * 6, [500] * 6),
+        (observation.joint_velocity(), [-180] * 6, [180] * 6),
+        (observation.motor_current(), [-2700] * 6, [2700] * 6),
         (observation.end_effector_pose(locate, LOW, HIGH, False), LOW, HIGH),
         (
             observation.end_effector_pose(locate, LOW, HIGH, True),
@@ -132,9 +133,9 @@ def test_parts_of_one_key_are_appended_in_order() -> None:
     first = observation.gripper_position(JAW)(sensed())
     done = observation.end_effector_pose(locate, LOW, HIGH, relative=False)(first)
     done = observation.object_position(locate, LOW, HIGH, relative=False)(done)
-    np.testing.assert_allclose(done.features[STATE], [40, 0.01, 0.02, 0.03], atol=1e-6)
-    np.testing.assert_allclose(done.features[ENVIRONMENT_STATE], OBJECT)
-    np.testing.assert_allclose(first.features[STATE], [40])  # the first one did not grow
+    np.testing.assert_allclose(done.features[OBS_STATE], [40, 0.01, 0.02, 0.03], atol=1e-6)
+    np.testing.assert_allclose(done.features[OBS_ENV_STATE], OBJECT)
+    np.testing.assert_allclose(first.features[OBS_STATE], [40])  # the first one did not grow
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_a_fresh_episode_is_seen_within_about_one(robot: Any) -> None:
             for part in parts:
                 values = part(now).features[part.key]
                 scaled = (values - part.low) / (part.high - part.low) * 2 - 1
-                limit = 2.0 if part.key == ENVIRONMENT_STATE else 1.1  # across the whole box
+                limit = 2.0 if part.key == OBS_ENV_STATE else 1.1  # across the whole box
                 assert np.abs(scaled).max() <= limit, part.names
 
 
@@ -306,5 +307,5 @@ def test_a_crop_that_reaches_outside_is_a_clear_error(region: tuple[int, int, in
 
 
 def test_pictures_join_the_features_that_are_there() -> None:
-    done = images({}, None)(transition(images={"front": picture()}, features={STATE: f32(1)}))
-    assert set(done.features) == {STATE, "observation.images.front"}
+    done = images({}, None)(transition(images={"front": picture()}, features={OBS_STATE: f32(1)}))
+    assert set(done.features) == {OBS_STATE, "observation.images.front"}
