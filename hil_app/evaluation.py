@@ -39,7 +39,7 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
                     seed = build.seed_of(config, EVALUATE, index)
                     loop.episode(seed, [lambda _: reel.add(body.render("overview", HEIGHT, WIDTH))])
                     reel.hold()
-        except RenderError as error:
+        except (RenderError, OSError) as error:
             (session.folder / FILM).unlink(missing_ok=True)
             return str(error)
     return None

@@ -77,7 +77,7 @@ class View:
         if self._console.is_terminal:
             self._live.stop()
         for stage in self._monitor.stages:
-            self._console.print(_line(stage), highlight=False, soft_wrap=True)
+            self._console.out(_line(stage), highlight=False)
 
     def render(self) -> RenderableType:
         """The view as it stands now."""
@@ -95,12 +95,12 @@ class View:
     def _hear(self, event: Event) -> None:
         """Print what the operator must know; without a terminal, now and then how far it is."""
         if cause := event.get("cause"):
-            self._console.print(f"! {event['event']}: {cause}", highlight=False, soft_wrap=True)
+            self._console.out(f"! {event['event']}: {cause}", highlight=False)
         now = time.monotonic()
         due = now - self._last_line > LINE_EVERY
         if event["event"] == "episode" and due and not self._console.is_terminal:
             self._last_line = now
-            self._console.print(_line(self._monitor.stages[-1]), highlight=False, soft_wrap=True)
+            self._console.out(_line(self._monitor.stages[-1]), highlight=False)
 
     def _figures(self, stage: Stage) -> Table:
         grid = Table.grid(expand=True, padding=(0, 2))

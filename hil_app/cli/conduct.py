@@ -47,7 +47,7 @@ def _conduct(
 
     Returns the exit status: 0, or 128 and the number of the signal that ended the run.
     """
-    console.print(f"run folder: {session.folder}", highlight=False, soft_wrap=True)
+    console.out(f"run folder: {session.folder}", highlight=False)
     ended = "finished"
     try:
         with View(console, session.monitor, session.events, learner):
@@ -74,7 +74,7 @@ def _judge(session: Session, console: Console, policy: GaussianActorPolicy) -> N
     problem = film(session, policy)
     session.events.emit("film", file=None if problem else FILM, problem=problem)
     if problem:
-        console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
+        console.out(f"no film: {problem}", highlight=False)
 
 
 def _conclude(session: Session, console: Console, ended: str, learner: Learner | None) -> None:
@@ -88,6 +88,6 @@ def _conclude(session: Session, console: Console, ended: str, learner: Learner |
             if stage.name == TRAIN and stage.finished:
                 report.plot(stage.finished, session.folder / PLOT)
     except OSError as error:
-        console.print(f"the summary is not saved: {error}", highlight=False, soft_wrap=True)
+        console.out(f"the summary is not saved: {error}", highlight=False)
     kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
-    console.print(f"in {session.folder}: {kept}", highlight=False, soft_wrap=True)
+    console.out(f"in {session.folder}: {kept}", highlight=False)
