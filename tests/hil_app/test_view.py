@@ -1,0 +1,178 @@
+"""The live view: it shows what there is to know and disturbs nobody."""
+
+import io
+import re
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+from sample_runs import a_loop, an_episode
+
+from hil_app.events import EventLog
+from hil_app.learning.learner import Progress
+from hil_app.monitor import Monitor
+from hil_app.view import TITLES, View
+
+PROGRESS = Progress(
+    updates=321,
+    updates_per_second=43.2,
+    online=777,
+    offline=555,
+    stats={
+        "loss_critic": 0.1111,
+        "loss_actor": -0.2222,
+        "loss_discrete_critic": 0.3333,
+        "loss_temperature": 0.4444,
+        "temperature": 0.0123,
+    },
+)
+
+
+class Rig:
+    """A view, what it looks at, and what it printed."""
+
+    def __init__(self, terminal=True, width=100):
+        self.console = Console(
+            record=True, force_terminal=terminal, width=width, file=io.StringIO(), _environ={}
+        )
+        self.monitor, self.events = Monitor(), EventLog()
+        learner = SimpleNamespace(progress=PROGRESS)
+        self.view = View(self.console, self.monitor, self.events, learner)
+
+    def stage(self, name):
+        """A stage in its 4th tick, after 5 episodes of 10 ticks, 3 of them successes."""
+        stage = self.monitor.begin(name, 400, "ticks", a_loop(1.25, 1.25, 1.25))
+        for success in (True, False, True, False, True):
+            stage.ticks += 10
+            stage.end(an_episode(10, success=success, by_hand=2, reward=0.75))
+        stage.frame(SimpleNamespace(tick=4, weights_version=320))
+        return stage
+
+    def cells(self):
+        """What the view shows, by its titles."""
+        self.console.print(self.view.render())
+        rows = re.findall(r"^│ (.*?) *│$", self.console.export_text(), re.MULTILINE)
+        parts = [re.split(r"\s{2,}", row) for row in rows]
+        return {
+            title: value for row in parts for title, value in zip(row[::2], row[1::2], strict=False)
+        }
+
+    def text(self):
+        return re.sub(r"\s+", " ", self.console.export_text())
+
+
+def test_there_is_nothing_to_see_before_the_first_stage():
+    assert Rig().view.render() == ""
+
+
+@pytest.mark.parametrize("name", list(TITLES))
+def test_every_stage_shows_where_it_is(name):
+    rig = Rig(width=160)
+    rig.stage(name)
+    cells = rig.cells()
+    shown = {
+        "ticks": "51 of 400",
+        "episode, its tick": "6, 4",
+        "success, last 20": "60%",
+        "interventions, last 20": "20.0% of ticks",
+        "last return": "0.75",
+        "lateness p50 / p99 / max": "1.25 / 1.25 / 1.25 ms",
+    }
+    assert {title: cells.get(title) for title in shown} == shown
+    assert ("updates" in cells) == (name == "train")
+
+
+def test_training_shows_the_learner():
+    rig = Rig(width=160)
+    rig.stage("train")
+    cells = rig.cells()
+    shown = {
+        "updates": "321 (43/s)",
+        "weights version": "320",
+        "online / offline buffer": "777 / 555",
+        "temperature": "0.0123",
+        "critic loss": "0.1111",
+        "actor loss": "-0.2222",
+        "gripper critic loss": "0.3333",
+        "temperature loss": "0.4444",
+    }
+    assert {title: cells.get(title) for title in shown} == shown
+
+
+@pytest.mark.parametrize("name", list(TITLES))
+def test_every_figure_fits_a_window_of_100_columns(name):
+    wide, narrow = Rig(width=160), Rig(width=100)
+    for rig in (wide, narrow):
+        rig.stage(name)
+    narrow.console.print(narrow.view.render())
+    text = narrow.text()
+    assert TITLES[name] in text
+    assert [value for value in wide.cells().values() if value not in text] == []
+
+
+def test_a_stage_without_an_episode_or_a_paced_tick_can_be_shown():
+    rig = Rig()
+    rig.monitor.begin("train", 400, "ticks", a_loop())
+    cells = rig.cells()
+    assert cells["success, last 20"] == "–"
+    assert "lateness p50 / p99 / max" not in cells
+
+
+def test_it_can_be_shown_while_the_loop_counts():
+    rig = Rig()
+    stage, stop = rig.stage("train"), threading.Event()
+
+    def count():
+        while not stop.is_set():
+            stage.frame(SimpleNamespace(tick=stage.ticks % 10, weights_version=stage.ticks))
+            stage.loop.rate.lateness.append(0.001)
+            if stage.ticks % 10 == 0 and len(stage.finished) < 1000:
+                stage.end(an_episode(10))
+
+    loop = threading.Thread(target=count)
+    loop.start()
+    try:
+        start = time.perf_counter()
+        for _ in range(30):
+            rig.console.print(rig.view.render())
+        seconds = time.perf_counter() - start
+    finally:
+        stop.set()
+        loop.join()
+    assert seconds / 30 < 0.25
+
+
+def test_a_terminal_shows_the_view_live_and_ends_with_a_line_a_stage():
+    rig = Rig()
+    with rig.view:
+        rig.stage("demonstrate")
+        rig.stage("train")
+    lines = [line for line in rig.console.export_text().splitlines() if " episodes, " in line]
+    assert [line.split(":")[0] for line in lines] == ["demonstrate", "train"]
+    assert (
+        "51 ticks, 5 episodes, success of the last 5 60%, interventions 20.0% of ticks" in lines[0]
+    )
+    assert rig.events.listeners == []
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr("hil_app.view.time", clock)
+    rig = Rig(terminal=False)
+    rig.stage("train")
+    with rig.view:
+        for clock.now in (4.0, 8.0, 12.0, 16.0, 20.0, 24.0):
+            rig.events.emit("episode")
+        assert rig.console.export_text(clear=False).count("train: 51 ticks") == 2
+    assert rig.console.export_text().count("train: 51 ticks") == 3
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_cause_is_shown_as_it_is_even_if_it_looks_like_markup(terminal):
+    rig = Rig(terminal)
+    with rig.view:
+        rig.events.emit("learner_died", cause="RuntimeError: no [cpu] tensor in [/tmp/x]")
+    assert "! learner_died: RuntimeError: no [cpu] tensor in [/tmp/x]" in rig.text()
