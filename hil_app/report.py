@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from hil_app.files import write_whole
 from hil_app.learning.learner import Progress
@@ -56,7 +57,7 @@ def table(summary: Summary) -> Table:
     """The summary for a terminal."""
     shown = Table(title="Summary", show_header=False, title_style="bold", min_width=60)
     for name, value in _rows(summary):
-        shown.add_row(name, value)
+        shown.add_row(name, Text(value))  # a message may look like markup
     return shown
 
 
