@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,9 @@ def seen(part: Observe, sensed: Transition) -> list[float]:
 
 def sensed() -> Transition:
     """Joints 1..5 and gripper 40, tip (.01, .02, .03), goal (.2, .01, .05), gripper told 31."""
+    goal = command(commanded=31.0).goal
     return transition(
-        command(commanded=31.0),
+        replace(command(tip=f32(9, 9, 9), commanded=99.0), goal=goal),
         velocities=f32(10, 20, 30, 40, 50, 60),
         currents=f32(100, 200, 300, 400, 500, 600),
         environment_state=OBJECT,
@@ -254,9 +256,9 @@ def test_a_fresh_episode_is_seen_within_about_one(robot: Any) -> None:
 
 
 def picture(height: int = 6, width: int = 8) -> U8:
-    """Each pixel says where it is: (row, column, 100 + row)."""
+    """Each pixel says where it is: (10 row, 10 column, 100 + row)."""
     rows, columns = np.mgrid[:height, :width]
-    return np.stack((rows, columns, 100 + rows), axis=2).astype(np.uint8)
+    return np.stack((10 * rows, 10 * columns, 100 + rows), axis=2).astype(np.uint8)
 
 
 def shown(step: Any, **pictures: U8) -> dict[str, U8]:
@@ -273,8 +275,8 @@ def test_a_picture_passes_unchanged_by_default() -> None:
 def test_a_crop_takes_exactly_its_region_of_its_camera() -> None:
     done = shown(images({"front": (1, 2, 3, 4)}, None), front=picture(), wrist=picture())
     assert done["front"].shape == (3, 4, 3)
-    np.testing.assert_array_equal(done["front"][0, 0], [1, 2, 101])
-    np.testing.assert_array_equal(done["front"][-1, -1], [3, 5, 103])
+    np.testing.assert_array_equal(done["front"][0, 0], [10, 20, 101])
+    np.testing.assert_array_equal(done["front"][-1, -1], [30, 50, 103])
     np.testing.assert_array_equal(done["wrist"], picture())
 
 
