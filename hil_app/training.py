@@ -8,7 +8,7 @@ from functools import partial
 
 from hil_app import build
 from hil_app.learning.algorithm import RLAlgorithm
-from hil_app.learning.checkpoint import TrainingState, save_checkpoint
+from hil_app.learning.checkpoint import CheckpointError, TrainingState, save_checkpoint
 from hil_app.learning.learner import Learner
 from hil_app.loop import Loop, Sink
 from hil_app.monitor import DEMONSTRATE, TRAIN, Stage
@@ -41,7 +41,7 @@ class Training:
     def run(self) -> None:
         """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
         with ExitStack() as stack:
-            stack.callback(self._save)
+            stack.push(lambda _kind, error, _trace: self._save(error))
             stack.enter_context(self.learner)
             stack.enter_context(self._recorder)
             stack.enter_context(self._session.body)
@@ -75,7 +75,13 @@ class Training:
                 episode = stage.loop.episode(seed, [stage.frame, record, *sinks])
                 self._session.ended(stage, episode)
 
-    def _save(self) -> None:
+    def _save(self, ended_by: BaseException | None) -> None:
+        """Keep a checkpoint, however the run ended; a full disk does not mask what ended it."""
         ticks = sum(stage.ticks for stage in self._session.monitor.stages if stage.name == TRAIN)
         state = TrainingState(ticks=ticks, updates=self.learner.progress.updates)
-        save_checkpoint(self._session.folder / CHECKPOINT, self.algorithm, state)
+        try:
+            save_checkpoint(self._session.folder / CHECKPOINT, self.algorithm, state)
+        except CheckpointError as problem:
+            if ended_by is None:
+                raise
+            self._session.events.emit("checkpoint_not_saved", cause=str(problem))
