@@ -1,0 +1,156 @@
+"""Where configs become objects: the order of the steps, the features and the seeds."""
+
+import numpy as np
+import pytest
+from sample_runs import tiny
+
+from configs.load import validate
+from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
+from configs.policy import FeatureType, PolicyFeature
+from hil_app import build
+from hil_app.policy import NoPolicy
+from hil_app.signals import StopRequest
+from robots.kinematics import Kinematics
+from teleop.hands_off import HandsOff
+
+EVERYTHING = {
+    "joints": "all",
+    "joint_velocity": True,
+    "motor_current": True,
+    "end_effector": "absolute",
+    "target": True,
+    "object": "absolute",
+}
+OBSERVATIONS = [
+    {},
+    EVERYTHING,
+    {"joints": "gripper", "end_effector": "relative"},
+    {"joints": None, "end_effector": None, "target": False},
+    {"object": None},
+]
+
+
+def steps_of(config):
+    body = build.robot(config)
+    loop = build.loop(config, body, HandsOff(), NoPolicy(), StopRequest())
+    return [[name for name, _ in line.steps] for line in (loop.action_pipeline, loop.env_pipeline)]
+
+
+def test_the_action_steps_are_in_the_documented_order():
+    actions, _ = steps_of(validate({}))
+    assert actions == [
+        "intervention",
+        "end-effector target",
+        "workspace bounds",
+        "gripper",
+        "inverse kinematics",
+    ]
+
+
+def test_the_env_steps_are_in_the_documented_order():
+    robot = {"type": "so100_sim", "cameras": {"front": {}}}
+    _, steps = steps_of(validate({"robot": robot, "processor": {"observation": EVERYTHING}}))
+    assert steps == [
+        "joints",
+        "joint velocity",
+        "motor current",
+        "end effector",
+        "target",
+        "gripper target",
+        "object",
+        "images",
+        "simulated success",
+        "operator events",
+        "reward",
+        "gripper penalty",
+        "time limit",
+    ]
+
+
+def test_what_is_off_has_no_step():
+    least = {"joints": "gripper", "end_effector": None, "target": False, "object": None}
+    off = {"observation": least, "gripper": {"penalty": None}}
+    _, steps = steps_of(validate({"processor": off, "env": {"control_time_s": None}}))
+    assert steps == ["joints", "simulated success", "operator events", "reward"]
+
+
+def test_features_have_the_parts_of_the_observation_in_their_order():
+    config = validate({"processor": {"gripper": {"closed": 5, "open": 55}}})
+    body = build.robot(config)
+    made = build.policy_config(config, body)
+    assert made.input_features == {
+        OBS_ENV_STATE: PolicyFeature(FeatureType.ENV, (3,)),
+        OBS_STATE: PolicyFeature(FeatureType.STATE, (6 + 3 + 3 + 1,)),
+    }
+    assert made.output_features == {ACTION: PolicyFeature(FeatureType.ACTION, (3,))}
+    assert made.num_discrete_actions == 3
+    low, high = config.processor.bounds.min, config.processor.bounds.max
+    stats = made.dataset_stats[OBS_STATE]
+    np.testing.assert_allclose(stats["min"], [*body.limits[:, 0], *low, *[-0.04] * 3, 5], rtol=1e-6)
+    np.testing.assert_allclose(
+        stats["max"], [*body.limits[:, 1], *high, *[0.04] * 3, 55], rtol=1e-6
+    )
+    half = (np.array(high) - low) / 2
+    np.testing.assert_allclose(made.dataset_stats[OBS_ENV_STATE]["max"], half, rtol=1e-6)
+    np.testing.assert_allclose(made.dataset_stats[OBS_ENV_STATE]["min"], -half, rtol=1e-6)
+
+
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+def test_the_features_of_a_tick_fit_the_policy_that_is_built_for_them(observation, tmp_path):
+    config = tiny(tmp_path, processor={"observation": observation})
+    body = build.robot(config)
+    made = build.policy_config(config, body)
+    made.validate_features()
+    with body:
+        features = build.loop(config, body, HandsOff(), NoPolicy(), StopRequest()).reset(3).features
+    shapes = {key: feature.shape for key, feature in made.input_features.items()}
+    assert {key: value.shape for key, value in features.items()} == shapes
+    parts = build.observations(config.processor, body, Kinematics(body.arm)).values()
+    for key, (size,) in shapes.items():
+        assert sum(len(part.names) for part in parts if part.key == key) == size
+        low, high = (np.array(made.dataset_stats[key][end]) for end in ("min", "max"))
+        scaled = 2 * (features[key] - low) / (high - low) - 1
+        assert np.abs(scaled).max() < 2  # its own range, give or take
+        assert features[key].dtype == np.float32
+
+
+def test_a_gripper_that_opens_towards_0_has_a_policy_too():
+    config = validate({"processor": {"gripper": {"closed": 80, "open": 10}}})
+    stats = build.policy_config(config, build.robot(config)).dataset_stats[OBS_STATE]
+    assert (stats["min"][-1], stats["max"][-1]) == (10, 80)
+    build.policy(config, build.robot(config), "test")
+
+
+def test_the_run_s_choices_reach_the_policy():
+    config = validate({"policy": {"latent_dim": 7, "hidden_dims": [9, 11], "init_final": 0.5}})
+    made = build.policy_config(config, build.robot(config))
+    assert (made.latent_dim, made.hidden_dims, made.init_final) == (7, [9, 11], 0.5)
+
+
+def test_nobody_is_at_the_controls_where_there_is_no_teleop():
+    config = validate({"teleop": None, "train": {"demonstrations": 0}})
+    hands = build.teleop(config, build.robot(config), demonstrating=False)
+    assert isinstance(hands, HandsOff)
+
+
+def test_seeds_are_stable_and_all_different():
+    assert build.seed_of(validate({}), "train") == 1028437303
+    assert build.seed_of(validate({"seed": 1}), "evaluate", 1) == 3093313523
+    names = ["train", "evaluate", "demonstrate", "operator", "demonstrator", "initial weights"]
+    seeds = [
+        build.seed_of(validate({"seed": seed}), name, index)
+        for seed in range(3)
+        for name in names
+        for index in range(100)
+    ]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_a_policy_s_weights_follow_from_the_seed_and_its_name():
+    config, other = validate({}), validate({"seed": 1})
+    body = build.robot(config)
+    weight = build.policy(config, body, "initial weights").actor.head.weight
+    assert weight.equal(build.policy(config, body, "initial weights").actor.head.weight)
+    assert not weight.equal(build.policy(config, body, "exploration").actor.head.weight)
+    assert not weight.equal(build.policy(other, body, "initial weights").actor.head.weight)
