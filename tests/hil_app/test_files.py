@@ -14,10 +14,12 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_is_written_and_replaced(tmp_path):
+def test_a_file_is_swapped_and_never_written_over(tmp_path):
     path = tmp_path / "summary.json"
     write_whole(path, b"a longer first text")
-    write_whole(path, b"second")
+    with path.open("rb") as reader:
+        write_whole(path, b"second")
+        assert reader.read() == b"a longer first text"
     assert path.read_bytes() == b"second"
     assert names(tmp_path) == ["summary.json"]
 
