@@ -65,6 +65,7 @@ class Learner:
         self._trainer, self._online, self._offline = trainer, online, offline
         self._config, self._events = config, events
         self._returns = {kind: NStepReturns(config.n_steps, discount) for kind in (False, True)}
+        self._shown: list[Row] = []  # of the demonstration under way
         self._queue: queue.Queue[tuple[Frame, bool]] = queue.Queue(config.queue_size)
         self._handled = threading.Semaphore(0)
         self._stop = threading.Event()
@@ -93,7 +94,7 @@ class Learner:
         self._put(frame, demonstration=False)
 
     def demonstrate(self, frame: Frame) -> None:
-        """Keep a frame of a demonstration in the offline buffer."""
+        """Keep a frame of a demonstration for the offline buffer, unless it is re-recorded."""
         self._put(frame, demonstration=True)
 
     def _put(self, frame: Frame, demonstration: bool) -> None:
@@ -152,11 +153,23 @@ class Learner:
         return len(self._online) >= self._config.learning_starts
 
     def _store(self, frame: Frame, demonstration: bool) -> None:
-        for row in self._returns[demonstration].push(frame):
-            if demonstration or row.is_intervention:
+        rows = self._returns[demonstration].push(frame)
+        if demonstration:
+            self._keep_demonstration(frame, rows)
+            return
+        for row in rows:
+            _add(self._online, row)
+            if row.is_intervention:
                 _add(self._offline, row)
-            if not demonstration:
-                _add(self._online, row)
+
+    def _keep_demonstration(self, frame: Frame, rows: list[Row]) -> None:
+        """Demonstrations wait for their end: the person may ask to do one again."""
+        self._shown += rows
+        if not frame.done:
+            return
+        for row in [] if frame.rerecord else self._shown:
+            _add(self._offline, row)
+        self._shown = []
 
     def _update(self) -> None:
         stats = self._trainer.training_step()

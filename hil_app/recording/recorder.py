@@ -23,8 +23,8 @@ class Recorder:
     """Collects an episode's frames and has them written in the background when it ends.
 
     An episode that the person asked to re-record is thrown away; one that an error cuts short is
-    kept. Raises :class:`RecorderDied`
-    from the first :meth:`add` after the disk has refused an episode.
+    kept. Raises :class:`RecorderDied` from the first :meth:`add` after the disk has refused an
+    episode.
     """
 
     def __init__(self, writer: EpisodeWriter, events: EventLog) -> None:

@@ -62,7 +62,7 @@ def assemble(trainer, online=None, offline=None, **config):
     )
 
 
-def frame(tick, *, intervention=False):
+def frame(tick, *, intervention=False, ends=False, rerecord=False):
     """The state holds the tick's number, the next state the next one's; the reward is 1."""
     action = np.array([0.1, 0.2, 0.3, 1], np.float32)
     state, after = (
@@ -80,9 +80,9 @@ def frame(tick, *, intervention=False):
         discrete_penalty=0.0,
         success=False,
         terminated=False,
-        truncated=False,
+        truncated=ends,
         is_intervention=intervention,
-        rerecord=False,
+        rerecord=rerecord,
         weights_version=0,
         stamp=tick / 10,
     )
@@ -129,12 +129,12 @@ def test_lockstep_offer_returns_only_when_the_updates_are_done():
 def test_frames_go_where_they_belong_and_demonstrations_trigger_no_update():
     run = assemble(FakeTrainer())
     with run.learner:
-        run.learner.demonstrate(frame(1, intervention=True))
+        run.learner.demonstrate(frame(1, intervention=True, ends=True))
         assert run.trainer.updates == 0
         run.learner.offer(frame(2))
         run.learner.offer(frame(3, intervention=True))
         assert run.trainer.updates == 2
-        run.learner.demonstrate(frame(4))
+        run.learner.demonstrate(frame(4, ends=True))
     assert run.trainer.updates == 2
     assert ticks(run.online) == [2, 3]
     assert ticks(run.offline) == [1, 3, 4]
@@ -144,13 +144,24 @@ def test_demonstrations_and_own_frames_do_not_mix_in_one_return():
     run = assemble(FakeTrainer(), n_steps=2)
     with run.learner:
         for tick in (1, 2, 3):
-            run.learner.demonstrate(frame(tick))
+            run.learner.demonstrate(frame(tick, ends=tick == 3))
             run.learner.offer(frame(10 * tick))
-    assert ticks(run.offline) == [1, 2]
-    assert ticks(run.offline, "next_state") == [3, 4]
+    assert ticks(run.offline) == [1, 2, 3]
+    assert ticks(run.offline, "next_state") == [3, 4, 4]
     assert ticks(run.online) == [10, 20]
     assert ticks(run.online, "next_state") == [21, 31]
     assert run.online.state_dict()["rows.reward"].tolist() == [1.5, 1.5]
+
+
+def test_a_demonstration_that_is_done_again_leaves_nothing():
+    run = assemble(FakeTrainer())
+    with run.learner:
+        for tick in (1, 2, 3):
+            run.learner.demonstrate(frame(tick, ends=tick == 3, rerecord=tick == 3))
+        assert len(run.offline) == 0
+        for tick in (4, 5):
+            run.learner.demonstrate(frame(tick, ends=tick == 5))
+    assert ticks(run.offline) == [4, 5]
 
 
 def test_background_offers_do_not_wait_for_a_trainer_that_is_stuck():
@@ -163,7 +174,7 @@ def test_background_offers_do_not_wait_for_a_trainer_that_is_stuck():
         for tick in range(2, 51):
             run.learner.offer(frame(tick, intervention=tick > 40))
         for tick in range(51, 61):
-            run.learner.demonstrate(frame(tick))
+            run.learner.demonstrate(frame(tick, ends=tick == 60))
         seconds = time.monotonic() - start
         assert run.trainer.updates == 0
         gate.opened.set()
