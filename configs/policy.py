@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from configs.base import Config
 from configs.names import ACTION
@@ -38,7 +38,7 @@ class ActorNetworkConfig(Config):
     latent_dim: int = Field(default=256, ge=1)
     """Width of each encoded observation feature."""
 
-    hidden_dims: list[int] = Field(default=[256, 256], min_length=1)
+    hidden_dims: list[PositiveInt] = Field(default=[256, 256], min_length=1)
     """Widths of the hidden layers of actor, critics and discrete critic."""
 
     layer_norm: bool = True

@@ -24,9 +24,7 @@ def run_episodes(session: Session, policy: GaussianActorPolicy) -> None:
     with session.body:
         while stage.done < stage.goal and not session.stop():
             seed = build.seed_of(session.config, EVALUATE, stage.done)
-            episode = loop.episode(seed, [stage.frame])
-            if not session.stop():  # an episode cut short judges nothing
-                session.ended(stage, episode)
+            session.ended(stage, loop.episode(seed, [stage.frame]))
 
 
 def film(session: Session, policy: GaussianActorPolicy) -> str | None:

@@ -28,7 +28,7 @@ class Episode:
     seed: int
     ticks: int
     reward: float  # undiscounted return
-    success: bool
+    success: bool  # in any of its ticks
     intervention_ticks: int
     takeovers: int
     rerecord: bool  # the person asked to throw it away
@@ -80,7 +80,7 @@ class Loop:
     def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
         """Reset, then tick until the episode is done; every sink gets every frame."""
         transition = self.reset(seed)
-        reward, by_hand, takeovers, held = 0.0, 0, 0, False
+        reward, by_hand, takeovers, held, success = 0.0, 0, 0, False, False
         while not transition.done:
             transition = self.tick(transition)
             frame = Frame.of(transition)
@@ -88,6 +88,7 @@ class Loop:
                 sink(frame)
             self.watch.lap("hand-over")
             reward += frame.reward
+            success |= frame.success
             by_hand += frame.is_intervention
             takeovers += frame.is_intervention and not held
             held = frame.is_intervention
@@ -96,7 +97,7 @@ class Loop:
             seed,
             command.tick,
             reward,
-            transition.success,
+            success,
             by_hand,
             takeovers,
             command.sample.rerecord,

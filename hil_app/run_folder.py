@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from configs.load import ConfigError
@@ -14,6 +16,13 @@ CHECKPOINT = "checkpoint"  # the newest weights
 SUMMARY = "summary.json"  # the figures
 PLOT = "learning.png"  # success, interventions and return over the training
 FILM = "evaluation.mp4"  # the first evaluation episodes
+
+
+def new_run(command: str) -> Path:
+    """A folder of its own for a run that names none."""
+    name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
+    names = (f"{name}_{number}" if number else name for number in count())
+    return next(RUNS / name for name in names if not (RUNS / name).exists())
 
 
 def find_run(named: Path | None) -> Path:

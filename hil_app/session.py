@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +16,7 @@ from hil_app import build
 from hil_app.events import EventLog
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
-from hil_app.run_folder import CONFIG, EVENTS, RUNS
+from hil_app.run_folder import CONFIG, EVENTS, new_run
 from hil_app.signals import StopRequest
 
 SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
@@ -34,7 +33,7 @@ class Session:
 
     def __init__(self, config: RunConfig, command: str) -> None:
         self.config = config
-        self.folder = config.output_dir or RUNS / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
+        self.folder = config.output_dir or new_run(command)
         self.events = EventLog(self.folder / EVENTS)
         self.stop = StopRequest()
         self.body = build.robot(config)
@@ -61,8 +60,8 @@ class Session:
         self._open.close()
 
     def ended(self, stage: Stage, episode: Episode) -> None:
-        """Count an episode, unless the person threw it away, and say so."""
-        if not episode.rerecord:
+        """Count an episode, unless the person threw it away or the stop cut it short."""
+        if not episode.rerecord and not self.stop():
             stage.end(episode)
         self.events.emit("episode", stage=stage.name, **asdict(episode))
 

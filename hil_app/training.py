@@ -47,7 +47,8 @@ class Training:
             stack.enter_context(self._session.body)
             if self._config.train.demonstrations:
                 self._demonstrate()
-            self._train()
+            if not self._session.stop():
+                self._train()
 
     def _demonstrate(self) -> None:
         count = self._config.train.demonstrations

@@ -52,5 +52,5 @@ def load_policy(folder: Path, seed: int) -> GaussianActorPolicy:
     try:
         return GaussianActorPolicy.from_pretrained(folder / POLICY, seed=seed)
     except (OSError, ValidationError, SafetensorError, RuntimeError, ValueError) as error:
-        cause = str(error).splitlines()[0]
+        cause = " ".join(str(error).split())
         raise CheckpointError(f"the checkpoint at {folder} is damaged: {cause}") from error

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -156,7 +156,12 @@ class Learner:
         rows = self._returns[demonstration].push(frame)
         if demonstration:
             self._keep_demonstration(frame, rows)
-            return
+        else:
+            self._keep(rows)
+        online, offline = len(self._online), len(self._offline)
+        self.progress = replace(self.progress, online=online, offline=offline)
+
+    def _keep(self, rows: list[Row]) -> None:
         for row in rows:
             _add(self._online, row)
             if row.is_intervention:
@@ -180,11 +185,10 @@ class Learner:
     def _report(self, stats: TrainingStats) -> None:
         self._clock.append(time.monotonic())
         elapsed = self._clock[-1] - self._clock[0]
-        self.progress = Progress(
+        self.progress = replace(
+            self.progress,
             updates=self._updates,
             updates_per_second=(len(self._clock) - 1) / elapsed if elapsed else 0.0,
-            online=len(self._online),
-            offline=len(self._offline),
             stats=stats.to_log_dict(),
         )
         if self._updates % METRICS_EVERY == 0:

@@ -30,6 +30,7 @@ class Recorder:
     def __init__(self, writer: EpisodeWriter, events: EventLog) -> None:
         self._writer, self._events = writer, events
         self._episode: list[Frame] = []
+        self._stage = ""
         self._queue: queue.Queue[tuple[list[Frame], str] | None] = queue.Queue(BACKLOG)
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="recorder")
@@ -55,6 +56,7 @@ class Recorder:
         """Keep a frame of a ``stage`` ("demonstrate", "train", …); only ever enqueues."""
         self._check()
         self._episode.append(frame)
+        self._stage = stage
         if not frame.done:
             return
         episode, self._episode = self._episode, []
@@ -68,8 +70,8 @@ class Recorder:
     def _cut_short(self) -> None:
         """Keep the episode that an error interrupted, marked as truncated."""
         *frames, last = self._episode
-        self._queue.put(([*frames, replace(last, truncated=True)], "interrupted"))
-        self._events.emit("episode_interrupted", ticks=last.tick)
+        self._queue.put(([*frames, replace(last, truncated=True)], self._stage))
+        self._events.emit("episode_interrupted", stage=self._stage, ticks=last.tick)
 
     def _check(self) -> None:
         if self._error is not None:

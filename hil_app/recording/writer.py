@@ -40,7 +40,7 @@ class FolderWriter:
 
     def write(self, frames: Sequence[Frame], stage: str) -> None:
         """Write the next file; OSError if the disk refuses."""
-        metadata = {"stage": stage, "success": str(frames[-1].success).lower()}
+        metadata = {"stage": stage, "success": str(any(f.success for f in frames)).lower()}
         path = self._folder / f"episode_{self._count:06d}.safetensors"
         write_whole(path, save(columns(frames), metadata))
         self._count += 1

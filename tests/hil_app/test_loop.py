@@ -269,6 +269,13 @@ def test_the_return_is_the_sum_of_rewards(scene: Scene) -> None:
     assert (episode.reward, episode.ticks) == (3.0, 5)
 
 
+def test_a_success_on_the_way_counts(scene: Scene) -> None:
+    scene.samples = {2: replace(HANDS_OFF, success=True)}
+    episode, frames = run(loop_of(scene, terminate_on_success=False))
+    assert (episode.success, episode.ticks) == (True, 5)
+    assert [frame.success for frame in frames] == [False, True, False, False, False]
+
+
 def test_a_rerecorded_episode_says_so(scene: Scene) -> None:
     scene.samples[2] = replace(HANDS_OFF, rerecord=True)
     episode, frames = run(loop_of(scene))

@@ -158,7 +158,10 @@ def test_a_lost_robot_ends_in_the_same_order_and_keeps_what_there_is(tmp_path, o
     with pytest.raises(RobotError, match="the bus is silent"):
         train(tmp_path / "run")
     assert order == ["robot", "recorder", "learner", "checkpoint"]
-    assert stages_on_disk(tmp_path / "run") == ["demonstrate", "interrupted"]
+    assert stages_on_disk(tmp_path / "run") == [
+        "demonstrate",
+        "demonstrate",
+    ]  # the 2nd is cut short
     load_policy(tmp_path / "run" / CHECKPOINT, seed=0)
 
 
@@ -184,7 +187,7 @@ def test_a_dead_learner_leaves_whole_episodes_a_checkpoint_and_a_safe_arm(
     episodes = recorded(session.folder)
     counted = [len(stage.finished) for stage in session.monitor.stages]
     whole = ["demonstrate"] * counted[0] + ["train"] * counted[1]
-    assert stages_on_disk(session.folder) in (whole, [*whole, "interrupted"])
+    assert stages_on_disk(session.folder) in (whole, [*whole, "train"])
     ticks = sum(stage.ticks for stage in session.monitor.stages)
     assert sum(len(episode["action"]) for episode in episodes) == ticks
     assert all((e["next.done"] | e["next.truncated"])[-1] for e in episodes)
