@@ -34,7 +34,12 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that raises :class:`ConfigError` and spells every option out in full."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options, allow_abbrev=False)
+        usage = f"{options['prog']} [options] [--block.key=value ...]"  # a full one fills a page
+        epilog = (
+            "The defaults above are those without a preset or file; `hil-app config show` prints "
+            "what a run would use. null turns an optional thing off."
+        )
+        super().__init__(usage=usage, epilog=epilog, **options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which is long."""

@@ -28,7 +28,7 @@ from robots.kinematics import Kinematics
 from robots.sim import SimRobot
 from teleop.base import Teleop
 from teleop.hands_off import HandsOff
-from teleop.oracle import Oracle, PickLift, reach
+from teleop.oracle import Oracle, PickLift, Stick, reach
 from teleop.scripted import ScriptedTeleop
 
 CAN_GRIP = 3  # close, stay, open
@@ -195,8 +195,9 @@ def seed_of(config: RunConfig, name: str, index: int = 0) -> int:
 
 
 def _oracle(config: RunConfig) -> Oracle:
-    step, grip = _f32(config.processor.step_size), config.processor.gripper
-    return reach(step) if config.robot.task == "reach" else PickLift(step, grip.closed, grip.open)
+    stick = Stick(_f32(config.processor.step_size), config.env.fps)
+    grip = config.processor.gripper
+    return reach(stick) if config.robot.task == "reach" else PickLift(stick, grip.closed, grip.open)
 
 
 def _f32(values: Sequence[float]) -> F32:

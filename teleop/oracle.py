@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,12 +19,28 @@ HOVER = 0.06  # height above the cube to come from
 OVER, LEVEL = 0.012, 0.006  # tolerances above the cube and at its height
 HELD_XY, HELD_Z = 0.02, 0.02  # how far a held cube may sit from where it should
 # Gripper positions as shares of its way from closed to open.
-WIDE, EMPTY, SETTLED = 0.8, 0.1, 0.03
+WIDE, EMPTY = 0.8, 0.1
+SETTLED = 0.3  # fingers slower than this are at rest [share of the way/s]
+CORRECTIONS = 10.0  # a second; more would outrun the arm, which follows with a lag
 
 
-def reach(step_size: F32) -> Oracle:
-    """Straight to the marked point; ``step_size`` (3,) [m] is what a full action moves."""
-    return lambda truth: _towards(truth.object, truth, step_size, STAY)
+@dataclass(frozen=True)
+class Stick:
+    """What a full deflection does: ``step_size`` (3,) [m] a tick, at ``fps`` ticks a second."""
+
+    step_size: F32
+    fps: float
+
+    def towards(self, goal: F32, truth: Truth, gripper: int) -> F32:
+        """The action (4,) that brings the gripper frame towards ``goal`` (3,) [m]."""
+        share = min(1.0, CORRECTIONS / self.fps)
+        move = np.clip(share * (goal - truth.tip) / self.step_size, -1.0, 1.0)
+        return np.append(move, gripper).astype(np.float32)
+
+
+def reach(stick: Stick) -> Oracle:
+    """Straight to the marked point."""
+    return lambda truth: stick.towards(truth.object, truth, STAY)
 
 
 class PickLift:
@@ -34,14 +51,14 @@ class PickLift:
     when the fingers have come to rest.
     """
 
-    def __init__(self, step_size: F32, closed: float, open: float) -> None:
-        self._step_size, self._closed, self._way = step_size, closed, open - closed
+    def __init__(self, stick: Stick, closed: float, open: float) -> None:
+        self._stick, self._closed, self._way = stick, closed, open - closed
         self._last_opening = 1.0
 
     def __call__(self, truth: Truth) -> F32:
         """The next action (4,)."""
         opening = (truth.gripper - self._closed) / self._way
-        resting = abs(opening - self._last_opening) < SETTLED
+        resting = abs(opening - self._last_opening) * self._stick.fps < SETTLED
         self._last_opening = opening
         spot = _grasp_spot(truth.object)
         off_xy = float(np.linalg.norm((spot - truth.tip)[:2]))
@@ -55,9 +72,9 @@ class PickLift:
         if off_xy < OVER and opening >= WIDE:
             if off_z < LEVEL:
                 return np.array([0, 0, 0, CLOSE], np.float32)
-            return _towards(spot, truth, self._step_size, OPEN)
+            return self._stick.towards(spot, truth, OPEN)
         above = spot + np.array([0, 0, HOVER], np.float32)
-        return _towards(above, truth, self._step_size, OPEN)
+        return self._stick.towards(above, truth, OPEN)
 
 
 def progress(truth: Truth) -> float:
@@ -71,8 +88,3 @@ def _grasp_spot(cube: F32) -> F32:
     spot = cube.copy()
     spot[:2] -= INSIDE * outward / np.linalg.norm(outward)
     return spot
-
-
-def _towards(goal: F32, truth: Truth, step_size: F32, gripper: int) -> F32:
-    move = np.clip((goal - truth.tip) / step_size, -1.0, 1.0)
-    return np.append(move, gripper).astype(np.float32)

@@ -22,7 +22,7 @@ thread, so that both see the same machine.
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser(
-        prog="hil-app bench",
+        prog="hil-app bench step|loop",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

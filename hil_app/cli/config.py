@@ -13,7 +13,7 @@ Print the configuration that preset, file and options come to, as YAML that --co
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(prog="hil-app config", description=DESCRIPTION)
+    parser = Parser(prog="hil-app config show", description=DESCRIPTION)
     parser.add_argument("action", choices=["show"], help="show: print the merged configuration")
     config, _ = load(parser, argv, DEFAULT_PRESET)
     print(dump(config), end="")
