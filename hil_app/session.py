@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -50,12 +49,7 @@ class Session:
         self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.events.emit("run_ended", error=None if error is None else f"{error}")
         self._open.close()
 

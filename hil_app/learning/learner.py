@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Self
 
 from configs.learner import LearnerConfig
@@ -78,12 +77,7 @@ class Learner:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *rest: object) -> None:
         self._stop.set()
         self._thread.join()
         if kind is None:

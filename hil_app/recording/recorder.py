@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 
 from hil_app.events import EventLog
@@ -39,12 +38,7 @@ class Recorder:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *rest: object) -> None:
         if self._episode:
             self._cut_short()
         self._queue.put(None)
