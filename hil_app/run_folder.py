@@ -6,7 +6,8 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from configs.load import ConfigError
+from configs.load import ConfigError, dump
+from configs.run import RunConfig
 
 RUNS = Path("runs")  # where runs go that name no output_dir
 CONFIG = "config.yaml"  # the merged configuration
@@ -15,6 +16,7 @@ EPISODES = "episodes"  # every frame, a file an episode
 CHECKPOINT = "checkpoint"  # the newest weights
 SUMMARY = "summary.json"  # the figures
 PLOT = "learning.png"  # success, interventions and return over the training
+BENCH = "bench.json"  # what a benchmark measured
 FILM = "evaluation.mp4"  # the first evaluation episodes
 
 
@@ -23,6 +25,18 @@ def new_run(command: str) -> Path:
     name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
     names = (f"{name}_{number}" if number else name for number in count())
     return next(RUNS / name for name in names if not (RUNS / name).exists())
+
+
+def open_folder(folder: Path, config: RunConfig) -> None:
+    """Make ``folder`` and save the configuration there; ConfigError if it is not to be had."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ConfigError(f"output_dir: {folder} is not empty; name a new folder")
+        saved = config.model_copy(update={"output_dir": None})
+        (folder / CONFIG).write_text(dump(saved))
+    except OSError as error:
+        raise ConfigError(f"output_dir: cannot write to {folder}: {error.strerror}") from error
 
 
 def find_run(named: Path | None) -> Path:

@@ -9,13 +9,12 @@ from typing import Self
 
 import torch
 
-from configs.load import ConfigError, dump
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.events import EventLog
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
-from hil_app.run_folder import CONFIG, EVENTS, new_run
+from hil_app.run_folder import EVENTS, new_run, open_folder
 from hil_app.signals import StopRequest
 
 SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
@@ -40,7 +39,7 @@ class Session:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._make_folder()
+        open_folder(self.folder, self.config)
         calm_threads()
         with ExitStack() as stack:
             stack.enter_context(self.events)
@@ -58,15 +57,3 @@ class Session:
         if not episode.rerecord and not self.stop():
             stage.end(episode)
         self.events.emit("episode", stage=stage.name, **asdict(episode))
-
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if any(self.folder.iterdir()):
-                raise ConfigError(f"output_dir: {self.folder} is not empty; name a new folder")
-            saved = self.config.model_copy(update={"output_dir": None})
-            (self.folder / CONFIG).write_text(dump(saved))
-        except OSError as error:
-            raise ConfigError(
-                f"output_dir: cannot write to {self.folder}: {error.strerror}"
-            ) from error

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.load import DEFAULT_PRESET, Parser, load
 from configs.run import RunConfig
+from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\
 step: the time of a tick's parts, on the simulated arm running free. "tick" is the software's own
 time: without robot, waiting and policy.
 loop: how late the ticks of a 30 Hz loop are, in turns without and with the learner training in its
 thread, so that both see the same machine.
+With --output_dir the figures are also saved, as bench.json beside the config.
 """
 
 
@@ -32,10 +33,14 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=10, help="loop: a turn [s] (default: 10)")
     parser.add_argument("--turns", type=int, default=3, help="loop: turns of each (default: 3)")
     config, options = load(parser, argv, DEFAULT_PRESET)
+    if config.output_dir is not None:
+        open_folder(config.output_dir, config)
     result = _measure(config, options)
+    text = json.dumps(result, indent=2)
+    if config.output_dir is not None:
+        (config.output_dir / BENCH).write_text(text + "\n")
     if options.json:
-        json.dump(result, sys.stdout, indent=2)
-        print()
+        print(text)
     else:
         _show(options.what, result)
     return 0
