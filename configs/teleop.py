@@ -35,6 +35,9 @@ class ScriptedTeleopConfig(Config):
     """The teleoperator's name."""
     noise: float = Field(0.1, ge=0)
     """Standard deviation of the person's stick, as a share of its range."""
+    gives_up_beyond: float | None = Field(0.02, ge=0)
+    """How far outside the workspace the object may lie before the person calls the episode a
+    failure [m]; null for never."""
     intervention: InterventionConfig = InterventionConfig()
     """When the person takes over, and for how long."""
 

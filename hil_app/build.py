@@ -48,6 +48,7 @@ def teleop(config: RunConfig, body: SimRobot, *, demonstrating: bool) -> Teleop:
         config.teleop,
         body.truth,
         _oracle(config),
+        workspace=(_f32(config.processor.bounds.min), _f32(config.processor.bounds.max)),
         max_ticks=config.env.time_limit or ENDLESS,
         seed=seed_of(config, "demonstrator" if demonstrating else "operator"),
         demonstrating=demonstrating,

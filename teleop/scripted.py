@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Self
 
 import numpy as np
 
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from robots.base import F32, Truth, TruthSource
-from teleop.base import HANDS_OFF, TeleopSample
+from teleop.base import NEUTRAL, TeleopSample
 from teleop.oracle import Oracle, progress
 
 
@@ -17,8 +16,9 @@ class ScriptedTeleop:
     """Acts like a person at the pad, from what the simulated world says is true.
 
     With ``demonstrating`` it has the stick all the time; otherwise it watches and takes over for
-    a short while whenever the policy makes no progress. ``max_ticks`` is the longest episode,
-    of which it takes at most the configured share.
+    a short while whenever the policy makes no progress. It calls an episode a failure when the
+    object lies out of reach of the ``workspace``, a low and a high corner (3,) [m]. ``max_ticks``
+    is the longest episode, of which it takes at most the configured share.
     """
 
     def __init__(
@@ -27,11 +27,13 @@ class ScriptedTeleop:
         truth: TruthSource,
         oracle: Oracle,
         *,
+        workspace: tuple[F32, F32],
         max_ticks: int,
         seed: int,
         demonstrating: bool,
     ) -> None:
-        self._noise, self._truth, self._oracle = config.noise, truth, oracle
+        self._config, self._truth, self._oracle = config, truth, oracle
+        self._low, self._high = workspace
         self._watcher = Watcher(config.intervention, max_ticks)
         self._demonstrating = demonstrating
         self._random = np.random.default_rng(seed)
@@ -47,14 +49,21 @@ class ScriptedTeleop:
         truth = self._truth()
         action = self._oracle(truth)
         intervening = self._demonstrating or self._watcher.intervenes(truth)
-        if not intervening:
-            return HANDS_OFF
-        return replace(HANDS_OFF, action=self._shaken(action), intervening=True)
+        executed = self._shaken(action) if intervening else NEUTRAL
+        return TeleopSample(executed, intervening, failure=self._hopeless(truth))
+
+    def _hopeless(self, truth: Truth) -> bool:
+        limit = self._config.gives_up_beyond
+        if limit is None:
+            return False
+        beyond = np.maximum(self._low - truth.object, truth.object - self._high)  # (3,) [m]
+        return bool(beyond[:2].max() > limit)
 
     def _shaken(self, action: F32) -> F32:
-        noise = self._random.normal(0.0, self._noise, 3)
-        action[:3] = np.clip(action[:3] + noise, -1.0, 1.0)
-        return action
+        noise = self._random.normal(0.0, self._config.noise, 3)
+        shaken = action.copy()
+        shaken[:3] = np.clip(action[:3] + noise, -1.0, 1.0)
+        return shaken
 
 
 class Watcher:

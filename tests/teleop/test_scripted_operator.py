@@ -15,7 +15,7 @@ from hil_app import build
 from hil_app.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from robots.base import F32, Truth
-from teleop.base import HANDS_OFF, NEUTRAL, STAY
+from teleop.base import NEUTRAL, STAY
 from teleop.hands_off import HandsOff
 from teleop.oracle import PickLift, Stick, progress, reach
 from teleop.scripted import ScriptedTeleop, Watcher
@@ -153,8 +153,10 @@ def test_a_watcher_is_deterministic() -> None:
 def scripted(world: list[Truth], *, seed: int = 5, noise: float = 0.1, **options: Any) -> Any:
     """A scripted person who sees these worlds one after the other."""
     seen = iter(world)
-    config = ScriptedTeleopConfig(noise=noise, intervention=CONFIG)
-    options = {"demonstrating": True, "max_ticks": 100, **options}
+    given_up = {"gives_up_beyond": options.pop("gives_up_beyond", 0.02)}
+    config = ScriptedTeleopConfig(noise=noise, intervention=CONFIG, **given_up)
+    box = (np.float32([0.1, -0.1, 0.0]), np.float32([0.3, 0.1, 0.1]))
+    options = {"demonstrating": True, "max_ticks": 100, "workspace": box, **options}
     return ScriptedTeleop(config, lambda: next(seen), reach(STICK), seed=seed, **options)
 
 
@@ -192,7 +194,28 @@ def test_a_demonstrator_always_holds_the_stick_and_a_watcher_only_at_times() -> 
     held = [tick for tick, sample in enumerate(samples) if sample.intervening]
     assert blocks(held)[0] == (23, 10)
     for sample in samples:
-        assert sample.intervening or sample is HANDS_OFF
+        assert sample.intervening or sample.action is NEUTRAL
+        assert not any((sample.success, sample.failure, sample.rerecord, sample.stop))
+
+
+@pytest.mark.parametrize("demonstrating", [True, False])
+@pytest.mark.parametrize(
+    ("place", "failure"),
+    [
+        ((0.319, 0.119, 0.0), False),  # 19 mm outside, in x and in y
+        ((0.321, 0.0, 0.0), True),
+        ((0.079, 0.0, 0.0), True),
+        ((0.2, 0.121, 0.0), True),
+        ((0.2, -0.121, 0.0), True),
+        ((0.2, 0.0, 0.5), False),  # high in the gripper is not out of reach
+    ],
+)
+def test_the_person_gives_up_on_an_object_out_of_reach(
+    place: Any, failure: bool, demonstrating: bool
+) -> None:
+    world = Truth(1, 5, np.float32([0.2, 0, 0.05]), 40.0, np.float32(place), success=False)
+    assert scripted([world], demonstrating=demonstrating).read().failure is failure
+    assert scripted([world], gives_up_beyond=None).read().failure is False
 
 
 def test_neutral_cannot_be_changed_by_accident() -> None:
