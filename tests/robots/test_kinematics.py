@@ -10,7 +10,7 @@ from robots.kinematics import Kinematics
 from robots.world import World
 
 RESET = {"so100": SO100SimConfig().reset_pose, "so101": SO101SimConfig().reset_pose}
-LOW, HIGH = np.float32([0.14, -0.14, 0.01]), np.float32([0.31, 0.14, 0.12])  # [m]
+LOW, HIGH = np.float32([0.14, -0.17, 0.01]), np.float32([0.31, 0.17, 0.12])  # [m]
 SO101_TIPS = [  # URDF angles [rad] and where the published model has the tip [m]
     ([0, 0, 0, 0, 0, 0], [0.3914, 0, 0.2265]),
     ([0.5, 0, 0, 0, 0, 0], [0.3482, -0.1690, 0.2265]),
