@@ -14,9 +14,9 @@ Xyz = tuple[float, float, float]
 class BoundsConfig(Config):
     """The box the gripper stays in, base frame: x forward, y left, z up."""
 
-    min: Xyz = (0.14, -0.17, 0.01)
+    min: Xyz = (0.13, -0.17, 0.01)
     """Lowest x, y, z [m]."""
-    max: Xyz = (0.31, 0.17, 0.10)
+    max: Xyz = (0.31, 0.17, 0.08)
     """Highest x, y, z [m]."""
 
     @model_validator(mode="after")

@@ -36,7 +36,7 @@ class SO101SimConfig(SimRobotConfig):
 
     type: Literal["so101_sim"] = "so101_sim"
     """The body's name."""
-    reset_pose: JointPose = (0.0, -12.1, 11.4, 90.6, 0.0, 45.0)
+    reset_pose: JointPose = (0.0, -12.2, 13.6, 88.5, 0.0, 45.0)
     """Joints at an episode's start: body joints [deg], gripper [%]."""
 
 
@@ -45,7 +45,7 @@ class SO100SimConfig(SimRobotConfig):
 
     type: Literal["so100_sim"] = "so100_sim"
     """The body's name."""
-    reset_pose: JointPose = (0.0, -12.5, 16.2, 93.7, 0.0, 45.0)
+    reset_pose: JointPose = (0.0, -12.5, 18.3, 91.6, 0.0, 45.0)
     """Joints at an episode's start: body joints [deg], gripper [%]."""
 
 

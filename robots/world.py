@@ -18,8 +18,8 @@ _LONGEST_STEP = 0.01  # [s]; at 0.02 s a third of the grasps fail
 _SETTLING = 20  # physics steps in which a placed object comes to rest
 _LIFTED = 0.05  # [m] above rest
 _REACHED = 0.015  # [m] from gripper frame to goal
-_CUBE_LOW, _CUBE_HIGH = (0.16, -0.12, -math.pi / 4), (0.30, 0.12, math.pi / 4)  # x, y, yaw
-_GOAL_LOW, _GOAL_HIGH = (0.16, -0.12, 0.02), (0.29, 0.12, 0.10)  # x, y, z
+_CUBE_LOW, _CUBE_HIGH = (0.17, -0.12, -math.pi / 4), (0.30, 0.12, math.pi / 4)  # x, y, yaw
+_GOAL_LOW, _GOAL_HIGH = (0.16, -0.12, 0.02), (0.29, 0.12, 0.075)  # x, y, z
 _ARM = slice(0, len(JOINTS))
 
 

@@ -31,7 +31,7 @@ from processors.base import Command, Goal, Step
 from robots.base import F32, GRIPPER
 
 STEP = f32(0.02, 0.01, 0.005)
-LOW, HIGH = f32(0.14, -0.17, 0.01), f32(0.31, 0.17, 0.10)
+LOW, HIGH = f32(0.13, -0.17, 0.01), f32(0.31, 0.17, 0.08)
 numbers = st.floats(-3, 3, width=32)
 actions = st.builds(action, numbers, numbers, numbers, st.sampled_from([CLOSE, STAY, OPEN]))
 points = st.builds(f32, *[st.floats(-0.5, 0.5, width=32)] * 3)

@@ -10,7 +10,7 @@ from robots.kinematics import Kinematics
 from robots.world import World
 
 RESET = {"so100": SO100SimConfig().reset_pose, "so101": SO101SimConfig().reset_pose}
-LOW, HIGH = np.float32([0.14, -0.17, 0.01]), np.float32([0.31, 0.17, 0.12])  # [m]
+LOW, HIGH = np.float32([0.13, -0.17, 0.01]), np.float32([0.31, 0.17, 0.08])  # [m]
 SO101_TIPS = [  # URDF angles [rad] and where the published model has the tip [m]
     ([0, 0, 0, 0, 0, 0], [0.3914, 0, 0.2265]),
     ([0.5, 0, 0, 0, 0, 0], [0.3482, -0.1690, 0.2265]),
@@ -82,7 +82,7 @@ def test_the_same_degrees_move_both_arms_the_same_way(joint: str) -> None:
 
 def test_both_arms_start_at_the_same_point_pointing_down() -> None:
     tips = [Kinematics(arm).tip(reset_joints(arm)) for arm in ARMS.values()]
-    np.testing.assert_allclose(tips, [[0.20, 0, 0.08]] * 2, atol=1e-3)
+    np.testing.assert_allclose(tips, [[0.20, 0, 0.075]] * 2, atol=1e-3)
     for arm in ARMS.values():
         world = World(arm, "reach", period=0.1)
         world.reset(arm.to_urdf(reset_joints(arm)), seed=0)

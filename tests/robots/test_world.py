@@ -55,7 +55,7 @@ def test_cubes_lie_at_rest_all_over_the_workspace() -> None:
         world.reset(world.angles, seed)
         places.append(world.object)
     low, high = np.min(places, axis=0), np.max(places, axis=0)
-    np.testing.assert_allclose([low[0], high[0]], [0.16, 0.30], atol=0.005)
+    np.testing.assert_allclose([low[0], high[0]], [0.17, 0.30], atol=0.005)
     np.testing.assert_allclose([low[1], high[1]], [-0.12, 0.12], atol=0.005)
     np.testing.assert_allclose([low[2], high[2]], 0.0125, atol=2e-4)
 
@@ -66,7 +66,7 @@ def test_goals_lie_all_over_the_workspace() -> None:
         world.reset(world.angles, seed)
         places.append(world.object)
     np.testing.assert_allclose(np.min(places, axis=0), [0.16, -0.12, 0.02], atol=0.005)
-    np.testing.assert_allclose(np.max(places, axis=0), [0.29, 0.12, 0.10], atol=0.005)
+    np.testing.assert_allclose(np.max(places, axis=0), [0.29, 0.12, 0.075], atol=0.005)
 
 
 @pytest.mark.parametrize(("lifted", "success"), [(0.0, False), (0.049, False), (0.051, True)])
@@ -93,7 +93,7 @@ def test_a_cube_can_be_grasped_and_lifted(arm: Arm, seed: int) -> None:
     cube = world.object
     bearing = np.arctan2(cube[1], cube[0] - 0.04)
     beside = cube - 0.012 * np.array([np.cos(bearing), np.sin(bearing), 0])
-    for height, gripper, ticks in ((0.06, 45, 12), (0.0, 45, 6), (0.0, 0, 5), (0.08, 0, 12)):
+    for height, gripper, ticks in ((0.06, 45, 12), (0.0, 45, 6), (0.0, 0, 5), (0.06, 0, 12)):
         joints[-1] = gripper
         target = np.float32([*beside[:2], beside[2] + height])
         joints = kinematics.solve(joints, target, iterations=20)
