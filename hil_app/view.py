@@ -113,7 +113,7 @@ class View:
         return [
             ("updates", f"{progress.updates} ({progress.updates_per_second:.0f}/s)"),
             ("weights version", f"{stage.version}"),
-            ("online / offline buffer", f"{progress.online} / {progress.offline}"),
+            ("on/offline buffer", f"{progress.online} / {progress.offline}"),
             ("temperature", _number(progress.stats.get("temperature"))),
             *((title, _number(progress.stats.get(name))) for title, name in losses),
         ]

@@ -91,7 +91,7 @@ def test_training_shows_the_learner():
     shown = {
         "updates": "321 (43/s)",
         "weights version": "320",
-        "online / offline buffer": "777 / 555",
+        "on/offline buffer": "777 / 555",
         "temperature": "0.0123",
         "critic loss": "0.1111",
         "actor loss": "-0.2222",
