@@ -1,0 +1,127 @@
+"""Every option of learner, train, eval, teleop and robot changes what a run does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file
+from sample_runs import tiny
+
+from configs.learner import LearnerConfig
+from configs.run import EvalConfig, TrainConfig
+from configs.teleop import InterventionConfig, ScriptedTeleopConfig
+from hil_app.evaluation import run_episodes
+from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.learner import LearnerDied
+from hil_app.session import Session
+from hil_app.training import Training
+
+# The changed value of each field, by its dotted name.
+CHANGES: dict[str, Any] = {
+    "learner.updates_per_tick": 2,
+    "learner.batch_size": 8,
+    "learner.online_ratio": 1.0,
+    "learner.online_capacity": 30,
+    "learner.offline_capacity": 10,
+    "learner.learning_starts": 40,
+    "learner.n_steps": 5,
+    "train.demonstrations": 3,
+    "train.ticks": 400,
+    "eval.episodes": 3,
+    "eval.deterministic": False,
+    "teleop.noise": 0.5,
+    "teleop.intervention.free_ticks": 60,
+    "teleop.intervention.stall_ticks": 30,
+    "teleop.intervention.reaction_ticks": 8,
+    "teleop.intervention.min_progress": 0.5,
+    "teleop.intervention.max_ticks": 1,
+    "teleop.intervention.enough_progress": 0.3,
+    "teleop.intervention.max_share": 0.01,
+    "robot.task": "reach",
+    "robot.reset_pose": (0.0, -12.2, 13.6, 88.5, 0.0, 30.0),
+}
+ELSEWHERE = {
+    "learner.mode": "test_training, test_learner_thread",
+    "learner.queue_size": "below",
+    "eval.video": "tests/e2e/test_commands",
+    "teleop.type": "the tag",
+    "teleop.gives_up_beyond": "tests/teleop",
+    "teleop.intervention": "by its fields",
+}
+
+
+def nested(name: str, value: Any) -> dict[str, Any]:
+    for key in reversed(name.split(".")):
+        value = {key: value}
+    return value
+
+
+def outcome(folder: Path, **changes: Any) -> tuple[Any, ...]:
+    """All that a run leaves: every column of every episode, the weights, the judged actions."""
+    with Session(tiny(folder, **changes), "train") as session:
+        training = Training(session)
+        training.run()
+        judged = acted(session, training.algorithm.policy)
+    files = sorted(folder.rglob("*.safetensors"))
+    columns = [{k: v.tobytes() for k, v in load_file(file).items()} for file in files]
+    state = json.loads((folder / "checkpoint" / "state.json").read_text())
+    return columns, judged, state
+
+
+def acted(session: Session, policy: GaussianActorPolicy) -> list[bytes]:
+    """Every action of the evaluation."""
+    select, actions = policy.select_action, []
+
+    def noted(*args: Any, **options: Any) -> Any:
+        actions.append(select(*args, **options))
+        return actions[-1]
+
+    policy.select_action = noted  # type: ignore[method-assign]
+    run_episodes(session, policy)
+    return [action.numpy().tobytes() for action in actions]
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    return outcome(tmp_path_factory.mktemp("usual") / "run", **base("", None))
+
+
+def base(name: str, value: Any) -> dict[str, Any]:
+    """The tiny run, long enough for take-overs and a full ring, with one change."""
+    options: dict[str, Any] = {"train": {"ticks": 300}, "eval": {"episodes": 2}}
+    if name:
+        for block, fields in nested(name, value).items():
+            options[block] = {**options.get(block, {}), **fields}
+    return options
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_option_changes_the_run(name: str, usual: tuple[Any, ...], tmp_path: Path) -> None:
+    assert outcome(tmp_path / "run", **base(name, CHANGES[name])) != usual
+
+
+def test_the_same_options_give_the_same_run(usual: tuple[Any, ...], tmp_path: Path) -> None:
+    assert outcome(tmp_path / "run", **base("", None)) == usual
+
+
+def test_no_option_is_missing_here() -> None:
+    models = {
+        "learner": LearnerConfig,
+        "train": TrainConfig,
+        "eval": EvalConfig,
+        "teleop": ScriptedTeleopConfig,
+        "teleop.intervention": InterventionConfig,
+    }
+    fields = {f"{block}.{field}" for block, model in models.items() for field in model.model_fields}
+    assert fields - CHANGES.keys() - ELSEWHERE.keys() == set()
+
+
+def test_a_queue_of_one_frame_overflows(tmp_path: Path) -> None:
+    """A free-running world is faster than any learner that must store each frame first."""
+    options = {"learner": {"mode": "background", "queue_size": 1}, "train": {"ticks": 10_000}}
+    with (
+        Session(tiny(tmp_path / "run", **options), "train") as session,
+        pytest.raises(LearnerDied, match=r"raise learner\.queue_size"),
+    ):
+        Training(session).run()
