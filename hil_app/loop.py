@@ -32,6 +32,7 @@ class Episode:
     intervention_ticks: int
     takeovers: int
     rerecord: bool  # the person asked to throw it away
+    stop: bool = False  # the run is to end: this episode is cut short
 
 
 class Stopwatch:
@@ -101,6 +102,7 @@ class Loop:
             by_hand,
             takeovers,
             command.sample.rerecord,
+            command.sample.stop,
         )
 
     def tick(self, last: Transition) -> Transition:

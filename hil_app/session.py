@@ -54,6 +54,7 @@ class Session:
 
     def ended(self, stage: Stage, episode: Episode) -> None:
         """Count an episode, unless the person threw it away or the stop cut it short."""
-        if not episode.rerecord and not self.stop():
+        self.stop.by_person |= episode.stop and self.stop.signal is None
+        if not (episode.rerecord or episode.stop):
             stage.end(episode)
         self.events.emit("episode", stage=stage.name, **asdict(episode))

@@ -11,18 +11,19 @@ class StopRequest:
     """While entered, SIGINT and SIGTERM set ``signal`` and the loop ends at its next tick.
 
     A second signal raises KeyboardInterrupt, which ends the run at once but still closes
-    everything in order.
+    everything in order. The person at the controls may ask too: ``by_person``.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.by_person = False
         self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
-        return self.signal is not None
+        return self.by_person or self.signal is not None
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._handle) for number in self.HANDLED}

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from robots.base import F32, Reading
@@ -103,8 +102,3 @@ class Pipeline(Generic[T]):
             self.seconds[name] = end - start
             start = end
         return value
-
-
-def as_f32(*values: float) -> F32:
-    """Numbers as a (n,) float32 array."""
-    return np.array(values, np.float32)

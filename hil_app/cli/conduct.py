@@ -59,8 +59,11 @@ def _conduct(
         ended = f"{type(error).__name__}: {error}"
         raise
     finally:
-        stopped = session.stop.signal
-        _conclude(session, console, signal.Signals(stopped).name if stopped else ended, learner)
+        if session.stop.signal is not None:
+            ended = signal.Signals(session.stop.signal).name
+        elif session.stop.by_person and ended == "finished":
+            ended = "stopped by the person"
+        _conclude(session, console, ended, learner)
     return 0 if session.stop.signal is None else 128 + session.stop.signal
 
 

@@ -257,3 +257,24 @@ def test_an_episode_thrown_away_is_neither_counted_nor_kept(tmp_path, monkeypatc
     assert len(session.monitor.stages[0].finished) == 2
     again = told[told.index(thrown[0]) + 1]
     assert again["seed"] == thrown[0]["seed"]  # the same scene once more
+
+
+@pytest.mark.parametrize("tick", [5, 40], ids=["demonstrating", "training"])
+def test_the_person_ends_the_run(tmp_path, monkeypatch, tick):
+    """A stop from the controls ends the run, not only the episode."""
+    read, reads = ScriptedTeleop.read, []
+
+    def stopping(self):
+        reads.append(self)
+        return replace(read(self), stop=len(reads) == tick)
+
+    monkeypatch.setattr(ScriptedTeleop, "read", stopping)
+    session = train(tmp_path / "run")
+    assert len(reads) == tick
+    assert session.stop.by_person
+    assert session.stop.signal is None
+    episodes = recorded(session.folder)
+    assert episodes[-1]["next.truncated"][-1]
+    assert sum(len(episode["action"]) for episode in episodes) == tick
+    counted = sum(len(stage.finished) for stage in session.monitor.stages)
+    assert counted == len(episodes) - 1  # the one cut short judges nothing
