@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
-from hil_app.learning.networks import Dense, StateEncoder, mlp
+from hil_app.learning.encoders import Encoder
+from hil_app.learning.networks import Dense, mlp
 from hil_app.learning.weights import Weights, copy_into, cpu_copy
 
 MODEL_FILE = "model.safetensors"
@@ -22,7 +23,7 @@ class Actor(nn.Module):
     """Features (B, F) -> mean and log standard deviation (B, c) before the squash."""
 
     def __init__(
-        self, config: GaussianActorConfig, encoder: StateEncoder, generator: torch.Generator
+        self, config: GaussianActorConfig, encoder: Encoder, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -47,7 +48,7 @@ class DiscreteCritic(nn.Module):
     """Features (B, F) -> the value (B, n) of each discrete action."""
 
     def __init__(
-        self, config: GaussianActorConfig, encoder: StateEncoder, generator: torch.Generator
+        self, config: GaussianActorConfig, encoder: Encoder, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -82,8 +83,8 @@ class GaussianActorPolicy(nn.Module):
         config.validate_features()
         self.config = config
         self.generator = torch.Generator().manual_seed(seed)
-        self.encoder = StateEncoder(config, self.generator)
-        own = self.encoder if config.shared_encoder else StateEncoder(config, self.generator)
+        self.encoder = Encoder(config, self.generator)
+        own = self.encoder if config.shared_encoder else Encoder(config, self.generator)
         self.actor = Actor(config, own, self.generator)
         self.discrete_critic = (
             DiscreteCritic(config, self.encoder, self.generator)
@@ -111,8 +112,9 @@ class GaussianActorPolicy(nn.Module):
         CPU from `generator` (the policy's own unless given). The last entry, where there are
         discrete actions, is the index of the best one, whatever the switch.
         """
-        features = self.encoder(batch)
-        mean, log_std = self.actor(self.actor_features(batch, features))
+        seen = self.perceive(batch)
+        features = self.encoder(seen)
+        mean, log_std = self.actor(self.actor_features(seen, features))
         if not deterministic:
             noise = torch.empty(mean.shape).normal_(generator=generator or self.generator)
             mean = torch.addcmul(mean, log_std.exp(), noise.to(mean.device))
@@ -121,6 +123,10 @@ class GaussianActorPolicy(nn.Module):
             return action
         choice = self.discrete_critic(features).argmax(dim=-1, keepdim=True)
         return torch.cat((action, choice.to(action.dtype)), dim=-1)
+
+    def perceive(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the encoders read: the observation, with the work of a frozen encoder done."""
+        return dict(observation)
 
     def actor_features(self, observation: Mapping[str, Tensor], features: Tensor) -> Tensor:
         """What the actor reads (B, F): the critics' `features`, or those of its own encoder."""

@@ -1,4 +1,4 @@
-"""The networks: observation encoder, multilayer perceptron and a batched critic ensemble.
+"""The networks: multilayer perceptron and a batched critic ensemble.
 
 Every layer is drawn from an explicit generator, so building a network neither reads nor moves
 torch's global random state.
@@ -6,14 +6,12 @@ torch's global random state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
-
-from configs.policy import GaussianActorConfig
 
 
 class Dense(nn.Linear):
@@ -43,32 +41,6 @@ def mlp(
             layers.append(nn.LayerNorm(width_out))
         layers.append(nn.SiLU())
     return nn.Sequential(*layers)
-
-
-class StateEncoder(nn.Module):
-    """Each feature (B, n) -> Linear -> LayerNorm -> tanh (B, latent_dim), concatenated."""
-
-    def __init__(self, config: GaussianActorConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        self.keys = config.observation_keys
-        self.output_dim = config.latent_dim * len(self.keys)
-        self.branches = nn.ModuleList(
-            nn.Sequential(
-                Dense(config.input_features[key].shape[0], config.latent_dim, generator),
-                nn.LayerNorm(config.latent_dim),
-                nn.Tanh(),
-            )
-            for key in self.keys
-        )
-
-    def forward(self, observation: Mapping[str, Tensor]) -> Tensor:
-        """Features (..., output_dim) of an observation; KeyError for a missing key."""
-        try:
-            inputs = [observation[key] for key in self.keys]
-        except KeyError as error:
-            raise KeyError(f"the observation lacks {error}; it has {sorted(observation)}") from None
-        encoded = [branch(x) for branch, x in zip(self.branches, inputs, strict=True)]
-        return encoded[0] if len(encoded) == 1 else torch.cat(encoded, dim=-1)
 
 
 class EnsembleLayer(nn.Module):
