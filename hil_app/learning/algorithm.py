@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
@@ -16,7 +16,10 @@ from torch.optim import Optimizer
 from configs.algorithm import RLAlgorithmConfig
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.batch import Batch, DataMixer
-from hil_app.learning.weights import Weights, copy_into
+from hil_app.learning.optimizers import load_optimizer_tensors, optimizer_tensors
+from hil_app.learning.weights import Weights, copy_into, cpu_copy
+
+_COUNTERS = ("optimization_step", "skipped_updates", "consecutive_skips")
 
 
 @dataclass
@@ -60,8 +63,12 @@ class RLAlgorithm(ABC):
         self.policy = policy
         self.config = config
         self.seed = seed
+        self.generator = torch.Generator(policy.device).manual_seed(seed)
         self.optimizers: dict[str, Optimizer] = {}
         self.optimization_step = 0
+        self.skipped_updates = 0
+        self.consecutive_skips = 0
+        self.last_skip_cause: str | None = None
 
     @abstractmethod
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
@@ -100,6 +107,61 @@ class RLAlgorithm(ABC):
         """
         copy_into(self.state_dict(), state)
 
+    def training_state(self) -> dict[str, Tensor]:
+        """Copies, on the CPU, of what going on bit for bit takes beside the weights.
+
+        Optimisers (moments, steps, learning rates), random generators and counters. With
+        `policy.state_dict()` and `state_dict()` it is all there is.
+        """
+        state = {name: torch.tensor(getattr(self, name)) for name in _COUNTERS}
+        state |= {f"generator.{name}": g.get_state() for name, g in self._generators.items()}
+        for name, optimizer in self.optimizers.items():
+            rate = torch.as_tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
+            tensors = {"lr": rate, **optimizer_tensors(optimizer)}
+            state |= {f"optimizer.{name}.{key}": value for key, value in tensors.items()}
+        return cpu_copy(state)
+
+    def load_training_state(self, state: Mapping[str, Tensor]) -> None:
+        """Copy what `training_state` returned, in place.
+
+        Raises:
+            RuntimeError: before `make_optimizers_and_scheduler`.
+            KeyError: names are missing, or there are more.
+            ValueError: a shape differs.
+        """
+        if not self.optimizers:
+            raise RuntimeError("call make_optimizers_and_scheduler() before load_training_state()")
+        parts = self._parts(state)
+        for name, optimizer in self.optimizers.items():
+            own = parts[f"optimizer.{name}"]
+            _set_rate(optimizer, own.pop("lr").item())
+            load_optimizer_tensors(optimizer, own)
+        for name, generator in self._generators.items():
+            generator.set_state(state[f"generator.{name}"].cpu())
+        for name in _COUNTERS:
+            setattr(self, name, int(state[name]))
+
+    @property
+    def _generators(self) -> dict[str, torch.Generator]:
+        return {"algorithm": self.generator, "policy": self.policy.generator}
+
+    def _parts(self, state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+        """The state by optimiser, once the names of its parts are known to be right."""
+        parts: dict[str, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            if key.startswith("optimizer."):
+                _, name, rest = key.split(".", 2)
+                parts.setdefault(f"optimizer.{name}", {})[rest] = value
+            else:
+                parts[key] = {}
+        expected = {*_COUNTERS, *(f"generator.{name}" for name in self._generators)}
+        expected |= {f"optimizer.{name}" for name in self.optimizers}
+        if parts.keys() != expected:
+            raise KeyError(
+                f"the training state has {sorted(parts)}, this algorithm needs {sorted(expected)}"
+            )
+        return parts
+
     def save_pretrained(self, directory: str | Path) -> None:
         """Write `model.safetensors` (the state) and `config.json`; the policy saves itself."""
         self.config.save_pretrained(directory)
@@ -133,3 +195,8 @@ def make_algorithm(
         known = ", ".join(sorted(RLAlgorithm._registry))
         raise KeyError(f"no algorithm for {cfg.type!r}; known: {known}") from None
     return algorithm(policy=policy, config=cfg, seed=seed)
+
+
+def _set_rate(optimizer: Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate

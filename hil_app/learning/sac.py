@@ -23,7 +23,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
@@ -32,6 +32,7 @@ from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.batch import Batch
 from hil_app.learning.distributions import sample
 from hil_app.learning.networks import CriticEnsemble
+from hil_app.learning.optimizers import adam
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -54,9 +55,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         if not isinstance(config, SACAlgorithmConfig):
             raise TypeError(f"SACAlgorithm needs a SACAlgorithmConfig, not {type(config).__name__}")
         super().__init__(policy=policy, config=config, seed=seed)
-        self.skipped_updates = 0
         self.target_entropy = config.entropy_target(policy.config)
-        self.generator = torch.Generator(policy.device).manual_seed(seed)
         self.critic_ensemble = CriticEnsemble(
             config.num_critics,
             policy.encoder.output_dim + policy.config.continuous_dims,
@@ -81,12 +80,12 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         config, groups = self.config, self.policy.get_optim_params()
         critic = [*self.critic_ensemble.parameters(), *groups["encoder"]]
         self.optimizers = {
-            "critic": Adam(critic, config.critic_lr, fused=True),
-            "actor": Adam(groups["actor"], config.actor_lr, fused=True),
-            "temperature": Adam([self.log_alpha], config.temperature_lr, fused=True),
+            "critic": adam(critic, config.critic_lr),
+            "actor": adam(groups["actor"], config.actor_lr),
+            "temperature": adam([self.log_alpha], config.temperature_lr),
         }
         if "discrete_critic" in groups:
-            discrete = Adam(groups["discrete_critic"], config.critic_lr, fused=True)
+            discrete = adam(groups["discrete_critic"], config.critic_lr)
             self.optimizers["discrete_critic"] = discrete
         self._pair_targets()
         return self.optimizers
@@ -213,7 +212,9 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         norms = {name: nn.utils.clip_grad_norm_(group, limit) for name, group in groups.items()}
         if not torch.stack([*norms.values(), *losses.values()]).isfinite().all():
             self.skipped_updates += 1
+            self.consecutive_skips += 1
             return False
+        self.consecutive_skips = 0
         for name in losses:
             self.optimizers[name].step()
             meter.losses[f"loss_{name}"].append(losses[name].detach())
