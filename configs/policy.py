@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from configs.base import Config
 from configs.names import ACTION
-
-_STATE_LIKE = ("STATE", "ENV")
 
 
 class FeatureType(StrEnum):
@@ -22,6 +20,10 @@ class FeatureType(StrEnum):
     VISUAL = "VISUAL"
     ACTION = "ACTION"
     REWARD = "REWARD"
+
+
+_RANKS = {FeatureType.STATE: 1, FeatureType.ENV: 1, FeatureType.VISUAL: 3}  # of an input's shape
+_STATISTICS = {True: ("mean", "std"), False: ("min", "max")}  # by whether it is VISUAL
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,23 @@ class ActorNetworkConfig(Config):
 
     shared_encoder: bool = True
     """The actor reads the encoder that the critics train; otherwise it trains one of its own."""
+
+    vision_encoder_name: Literal["cnn", "resnet10"] = "cnn"
+    """What looks at the pictures: a small network of a few convolutions, or a ResNet-10."""
+
+    vision_encoder_weights: str | None = None
+    """Where its weights come from: a safetensors file, or a repository on the Hugging Face hub
+    (owner/name); null draws them at random."""
+
+    freeze_vision_encoder: bool = False
+    """Keep those weights as they are: the replay buffer then stores what the encoder makes of a
+    picture instead of the picture."""
+
+    image_encoder_hidden_dim: int = Field(default=32, ge=1)
+    """Channels of the cnn's feature map (a ResNet-10 has 512)."""
+
+    image_embedding_pooling_dim: int = Field(default=8, ge=1)
+    """Learned spatial weightings that each channel of the feature map is pooled with."""
 
     std_min: float = Field(default=1e-5, gt=0)
     """Smallest standard deviation before the squash."""
@@ -73,14 +92,15 @@ class GaussianActorConfig(ActorNetworkConfig):
     model_config = ConfigDict(frozen=False, validate_assignment=True)
 
     input_features: dict[str, PolicyFeature] = {}
-    """Observations by key; STATE and ENV features of shape (n,)."""
+    """Observations by key; STATE and ENV features of shape (n,), VISUAL ones of shape (C, H, W)."""
 
     output_features: dict[str, PolicyFeature] = {}
     """The key "action": an ACTION feature of shape (c,), the continuous dimensions only."""
 
     dataset_stats: dict[str, dict[str, list[float]]] | None = None
     """Per feature {"min": [...], "max": [...]} in the feature's own unit, mapped to [-1, 1]; a
-    feature without statistics passes unscaled."""
+    feature without statistics passes unscaled. Per VISUAL feature {"mean": [...], "std": [...]} of
+    its C channels, in shares of full brightness."""
 
     num_discrete_actions: int | None = Field(default=None, ge=2)
     """Choices of the discrete dimension (3 for a gripper: close, stay, open); null for none."""
@@ -100,6 +120,12 @@ class GaussianActorConfig(ActorNetworkConfig):
         """The keys the encoder reads, in the order in which it concatenates them."""
         return tuple(self.input_features)
 
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """The keys that hold pictures."""
+        features = self.input_features.items()
+        return tuple(key for key, feature in features if feature.type == FeatureType.VISUAL)
+
     def validate_features(self) -> None:
         """Raise ValueError, listing what is there, unless networks can be built from this."""
         _validate_inputs(self.input_features)
@@ -111,30 +137,39 @@ class GaussianActorConfig(ActorNetworkConfig):
         for key, stats in (self.dataset_stats or {}).items():
             if key not in features:
                 raise ValueError(f"dataset_stats has {key!r}; the features are {sorted(features)}")
-            if set(stats) != {"min", "max"}:
-                raise ValueError(f"dataset_stats[{key!r}] needs min and max, has {sorted(stats)}")
+            low, high = names = _STATISTICS[features[key].type == FeatureType.VISUAL]
+            if set(stats) != set(names):
+                raise ValueError(
+                    f"dataset_stats[{key!r}] needs {low} and {high}, has {sorted(stats)}"
+                )
             # a dataset's own statistics count the discrete dimension; only the first c are read
             allowed = {features[key].shape[0]} | ({self.action_dims} if key == ACTION else set())
-            if len(stats["min"]) != len(stats["max"]) or len(stats["min"]) not in allowed:
+            if len(stats[low]) != len(stats[high]) or len(stats[low]) not in allowed:
                 raise ValueError(
-                    f"dataset_stats[{key!r}] has {len(stats['min'])} min and "
-                    f"{len(stats['max'])} max values; the feature has {features[key].shape[0]}"
+                    f"dataset_stats[{key!r}] has {len(stats[low])} {low} and "
+                    f"{len(stats[high])} {high} values; the feature has {features[key].shape[0]}"
                 )
-            if any(low > high for low, high in zip(stats["min"], stats["max"], strict=True)):
+            pairs = zip(stats[low], stats[high], strict=True)
+            if low == "min" and any(least > most for least, most in pairs):
                 raise ValueError(f"dataset_stats[{key!r}] has a min above its max: {stats}")
+            if high == "std" and min(stats[high]) <= 0:
+                raise ValueError(f"dataset_stats[{key!r}] has a std that is not positive: {stats}")
 
 
 def _validate_inputs(features: dict[str, PolicyFeature]) -> None:
     if not features:
-        raise ValueError("input_features is empty: name at least one STATE or ENV feature")
+        raise ValueError("input_features is empty: name at least one STATE, ENV or VISUAL feature")
     for key, feature in features.items():
-        if feature.type not in _STATE_LIKE:
+        if feature.type not in _RANKS:
             raise ValueError(
-                f"input feature {key!r} is {feature.type}; this policy encodes only "
-                f"{' and '.join(_STATE_LIKE)} features, got {_summary(features)}"
+                f"input feature {key!r} is {feature.type}; this policy encodes "
+                f"{', '.join(_RANKS)} features, got {_summary(features)}"
             )
-        if len(feature.shape) != 1 or feature.shape[0] < 1:
-            raise ValueError(f"input feature {key!r} needs shape (n,), got {_summary(features)}")
+        if len(feature.shape) != _RANKS[feature.type] or min(feature.shape) < 1:
+            wanted = "(C, H, W)" if feature.type == FeatureType.VISUAL else "(n,)"
+            raise ValueError(
+                f"input feature {key!r} needs shape {wanted}, got {_summary(features)}"
+            )
 
 
 def _validate_action(features: dict[str, PolicyFeature]) -> None:

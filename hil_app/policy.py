@@ -48,7 +48,6 @@ class LearnedPolicy:
         self.version = 0
         self._policy, self._mailbox, self._deterministic = policy, mailbox, deterministic
         self._normalizer = Normalizer(policy.config)
-        self._keys = policy.config.observation_keys
 
     def refresh(self) -> None:
         """Swap in the newest weights, if the mailbox has newer ones; never waits."""
@@ -60,8 +59,6 @@ class LearnedPolicy:
     @torch.inference_mode()
     def act(self, features: Features) -> F32:
         """The policy's action (4,) for the features it was made for."""
-        seen = {key: torch.from_numpy(features[key]) for key in self._keys}
-        action = self._policy.select_action(
-            self._normalizer.observation(seen), deterministic=self._deterministic
-        )
+        seen = self._normalizer.observation(self._policy.observation(features))
+        action = self._policy.select_action(seen, deterministic=self._deterministic)
         return self._normalizer.unnormalize_action(action).numpy()

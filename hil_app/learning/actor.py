@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
-from hil_app.learning.encoders import Encoder
+from hil_app.learning.encoders import Encoder, FrozenVision
 from hil_app.learning.networks import Dense, mlp
 from hil_app.learning.weights import Weights, copy_into, cpu_copy
 
@@ -70,12 +72,15 @@ class DiscreteCritic(nn.Module):
 class GaussianActorPolicy(nn.Module):
     """The acting side: observations, already normalised, to normalised actions.
 
+    Pictures are the exception: they stay uint8 (C, H, W) until an encoder reads them.
+
     `encoder` belongs to the critics, which train it; the discrete critic reads it too. The actor
     reads the same object if `config.shared_encoder`, else one of its own. `seed` fixes the initial
     weights and the sampling: nothing here touches torch's global random state.
 
     Raises:
         ValueError: the features of the config are unusable.
+        VisionError: the weights of its vision encoder are not to be had.
     """
 
     def __init__(self, config: GaussianActorConfig, seed: int = 0) -> None:
@@ -83,8 +88,11 @@ class GaussianActorPolicy(nn.Module):
         config.validate_features()
         self.config = config
         self.generator = torch.Generator().manual_seed(seed)
-        self.encoder = Encoder(config, self.generator)
-        own = self.encoder if config.shared_encoder else Encoder(config, self.generator)
+        frozen = config.freeze_vision_encoder and config.image_keys
+        self.vision = FrozenVision(config) if frozen else None
+        self.encoder = Encoder(config, self.vision, self.generator)
+        shared = config.shared_encoder
+        own = self.encoder if shared else Encoder(config, self.vision, self.generator)
         self.actor = Actor(config, own, self.generator)
         self.discrete_critic = (
             DiscreteCritic(config, self.encoder, self.generator)
@@ -125,8 +133,27 @@ class GaussianActorPolicy(nn.Module):
         return torch.cat((action, choice.to(action.dtype)), dim=-1)
 
     def perceive(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the encoders read: the observation, with the work of a frozen encoder done."""
-        return dict(observation)
+        """What the encoders read: pictures that a frozen vision encoder sees become its maps."""
+        return dict(observation) if self.vision is None else self.vision(observation)
+
+    def replay_state(self, features: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+        """What a replay buffer keeps of one observation of the loop: `replay_keys`."""
+        return self.perceive(self.observation(features))
+
+    @property
+    def replay_keys(self) -> tuple[str, ...]:
+        """The keys that `replay_state` gives: a frozen encoder's maps in its pictures' place."""
+        return self.encoder.keys
+
+    def observation(self, features: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+        """Tensors of one observation of the loop, whose pictures are (H, W, C); nothing is copied.
+
+        Raises KeyError for a missing key.
+        """
+        tensors = {key: torch.from_numpy(features[key]) for key in self.config.observation_keys}
+        for key in self.config.image_keys:
+            tensors[key] = tensors[key].permute(2, 0, 1)
+        return tensors
 
     def actor_features(self, observation: Mapping[str, Tensor], features: Tensor) -> Tensor:
         """What the actor reads (B, F): the critics' `features`, or those of its own encoder."""

@@ -1,4 +1,8 @@
-"""What turns observations into features: one branch a feature, their outputs side by side."""
+"""What turns observations into features: one branch a feature, their outputs side by side.
+
+Pictures arrive as uint8 (B, C, H, W) and become numbers only here. A frozen vision encoder is no
+part of the `Encoder`: it runs once an observation, before it, and its feature maps can be stored.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,61 @@ from torch import Tensor, nn
 
 from configs.policy import GaussianActorConfig
 from hil_app.learning.networks import Dense
+from hil_app.learning.vision import VisionEncoder, make_vision_encoder
+
+MAP_SUFFIX = ".map"
+
+
+def map_key(key: str) -> str:
+    """Where an observation holds what a frozen vision encoder made of the picture at `key`."""
+    return key + MAP_SUFFIX
+
+
+class FrozenVision(nn.Module):
+    """The vision encoders that nobody trains; copies of a policy have the same ones."""
+
+    def __init__(self, config: GaussianActorConfig) -> None:
+        super().__init__()
+        self.keys = config.image_keys
+        same = torch.Generator().manual_seed(0)
+        self.encoders = nn.ModuleList(make_vision_encoder(config, key, same) for key in self.keys)
+        self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The observation with feature maps in the place of its pictures, where it still has any.
+
+        Raises KeyError if it has neither.
+        """
+        seen = dict(observation)
+        for key, encoder in zip(self.keys, self.encoders, strict=True):
+            if map_key(key) not in seen:
+                seen[map_key(key)] = encoder(observation[key])
+            seen.pop(key, None)
+        return seen
+
+    def map_shape(self, key: str) -> tuple[int, int, int]:
+        """Shape (D, h, w) of the feature map of the picture at `key`."""
+        encoder = self.encoders[self.keys.index(key)]
+        assert isinstance(encoder, VisionEncoder)
+        return encoder.map_shape
 
 
 class Encoder(nn.Module):
-    """Each feature (B, n) -> Linear -> LayerNorm -> tanh (B, latent_dim), concatenated."""
+    """Each feature (B, ...) -> (B, latent_dim), concatenated.
 
-    def __init__(self, config: GaussianActorConfig, generator: torch.Generator) -> None:
+    It reads feature maps where there is a frozen `vision`, else the pictures themselves.
+    """
+
+    def __init__(
+        self, config: GaussianActorConfig, vision: FrozenVision | None, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.keys = config.observation_keys
-        self.output_dim = config.latent_dim * len(self.keys)
-        self.branches = nn.ModuleList(
-            nn.Sequential(
-                Dense(config.input_features[key].shape[0], config.latent_dim, generator),
-                nn.LayerNorm(config.latent_dim),
-                nn.Tanh(),
-            )
-            for key in self.keys
-        )
+        frozen = vision.keys if vision else ()
+        names = config.observation_keys
+        self.keys = tuple(map_key(key) if key in frozen else key for key in names)
+        self.output_dim = config.latent_dim * len(names)
+        self.branches = nn.ModuleList(_branch(config, key, vision, generator) for key in names)
 
     def forward(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Features (..., output_dim) of an observation; KeyError for a missing key."""
@@ -35,3 +77,41 @@ class Encoder(nn.Module):
             raise KeyError(f"the observation lacks {error}; it has {sorted(observation)}") from None
         encoded = [branch(x) for branch, x in zip(self.branches, inputs, strict=True)]
         return encoded[0] if len(encoded) == 1 else torch.cat(encoded, dim=-1)
+
+
+class SpatialEmbedding(nn.Module):
+    """A feature map (..., C, h, w) -> (..., C * n): n learned weightings of its places.
+
+    Where something is, not only whether it is there, survives the pooling (HIL-SERL, Luo et al.
+    2024, follows Soft-attention pooling in the same way).
+    """
+
+    def __init__(self, shape: tuple[int, int, int], count: int, generator: torch.Generator) -> None:
+        super().__init__()
+        channels, height, width = shape
+        self.output_dim = channels * count
+        self.weight = nn.Parameter(torch.empty(channels, height * width, count))
+        with torch.no_grad():
+            self.weight.normal_(0, (height * width) ** -0.5, generator=generator)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool every channel with its own weightings."""
+        rows = maps.flatten(-2).unsqueeze(-2)  # (..., C, 1, h*w)
+        return (rows @ self.weight).flatten(-3)
+
+
+def _branch(
+    config: GaussianActorConfig, key: str, vision: FrozenVision | None, generator: torch.Generator
+) -> nn.Module:
+    layers: list[nn.Module] = []
+    inputs = config.input_features[key].shape[0]
+    if key in config.image_keys:
+        if vision is None:
+            own = make_vision_encoder(config, key, generator)
+            layers, shape = [own], own.map_shape
+        else:
+            shape = vision.map_shape(key)
+        pool = SpatialEmbedding(shape, config.image_embedding_pooling_dim, generator)
+        layers, inputs = [*layers, pool], pool.output_dim
+    last = [Dense(inputs, config.latent_dim, generator), nn.LayerNorm(config.latent_dim), nn.Tanh()]
+    return nn.Sequential(*layers, *last)

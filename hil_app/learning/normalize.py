@@ -19,13 +19,16 @@ class Normalizer:
             policy.select_action(normalizer.observation(observation))
         )
 
-    A feature without statistics passes unscaled, a constant dimension is centred, values outside
+    Pictures pass as they are, for their encoder to scale. A feature without statistics passes
+    unscaled, a constant dimension is centred, values outside
     the range are not clipped, and the discrete action is never scaled.
     """
 
     def __init__(self, config: GaussianActorConfig, device: str | torch.device = "cpu") -> None:
         self._scales: dict[str, tuple[Tensor, Tensor]] = {}  # key -> centre (n,), half range (n,)
         for key, stats in (config.dataset_stats or {}).items():
+            if key in config.image_keys:
+                continue
             low, high = (torch.tensor(stats[end], device=device) for end in ("min", "max"))
             half = (high - low) / 2
             self._scales[key] = (low + high) / 2, torch.where(half > 0, half, 1.0)

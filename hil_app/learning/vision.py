@@ -1,0 +1,184 @@
+"""Vision encoders: pictures to feature maps. No code is ever fetched, only safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from configs.policy import GaussianActorConfig
+
+MAP_SIZE = 8  # the cnn halves a picture until its shorter side is at most this [px]
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+CENTRED = {"mean": [0.5], "std": [0.5]}
+GROUPS = 4  # of channels that a ResNet-10 normalises together
+HUB_FILE = "model.safetensors"
+
+
+class VisionError(Exception):
+    """The weights of a vision encoder cannot be had; the message says why and what to do."""
+
+
+class VisionEncoder(nn.Module):
+    """Pictures uint8 (B, C, H, W), or float in [0, 1], -> feature maps (B, D, h, w)."""
+
+    map_shape: tuple[int, int, int]
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, shape: tuple[int, ...], stats: Mapping[str, list[float]]):
+        super().__init__()
+        self.body = body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for name in ("mean", "std"):
+            values = torch.tensor(stats[name]).reshape(-1, 1, 1)  # (C or 1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+        with torch.no_grad():
+            self.map_shape = tuple(self(torch.zeros(1, *shape)).shape[1:])
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Feature maps (..., D, h, w) of pictures (..., C, H, W)."""
+        if pictures.dtype == torch.uint8:
+            pictures = pictures.float() / 255
+        batch = pictures if pictures.ndim == 4 else pictures.unsqueeze(0)
+        maps: Tensor = self.body((batch - self.mean) / self.std)
+        return maps if pictures.ndim == 4 else maps.squeeze(0)
+
+
+def make_vision_encoder(
+    config: GaussianActorConfig, key: str, generator: torch.Generator
+) -> VisionEncoder:
+    """The encoder that the config names for the pictures at `key`, with its weights.
+
+    Raises:
+        VisionError: the weights cannot be read, or are of another network.
+    """
+    shape = config.input_features[key].shape
+    if config.vision_encoder_name == "resnet10":
+        body, usual = resnet10(shape[0], generator), IMAGENET
+    else:
+        body, usual = cnn(shape, config.image_encoder_hidden_dim, generator), CENTRED
+    stats = (config.dataset_stats or {}).get(key) or usual
+    encoder = VisionEncoder(body, shape, stats)
+    if config.vision_encoder_weights is not None:
+        load_weights(encoder.body, config.vision_encoder_weights)
+    return encoder
+
+
+def cnn(shape: tuple[int, ...], channels: int, generator: torch.Generator) -> nn.Sequential:
+    """A few convolutions, the first over 4 x 4 blocks, down to a map of MAP_SIZE or less."""
+    side = min(shape[1:])
+    layers: list[nn.Module] = [Convolution(shape[0], channels, 5, 4, generator), nn.ReLU()]
+    side = -(-side // 4)
+    while side > MAP_SIZE:
+        layers += [Convolution(channels, channels, 3, 2, generator), nn.ReLU()]
+        side = -(-side // 2)
+    return nn.Sequential(*layers, Convolution(channels, channels, 3, 1, generator), nn.ReLU())
+
+
+def resnet10(inputs: int, generator: torch.Generator) -> nn.Sequential:
+    """ResNet-10 (He et al. 2016) with group norm, as HIL-SERL uses it: 512 maps of H/32, W/32."""
+    stem = [
+        Convolution(inputs, 64, 7, 2, generator, bias=False),
+        nn.GroupNorm(GROUPS, 64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+    ]
+    widths = [64, 64, 128, 256, 512]
+    stages = [
+        ResidualBlock(before, after, 1 if before == after else 2, generator)
+        for before, after in pairwise(widths)
+    ]
+    return nn.Sequential(*stem, *stages)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.conv1 = Convolution(inputs, outputs, 3, stride, generator, bias=False)
+        self.norm1 = nn.GroupNorm(GROUPS, outputs)
+        self.conv2 = Convolution(outputs, outputs, 3, 1, generator, bias=False)
+        self.norm2 = nn.GroupNorm(GROUPS, outputs)
+        self.shortcut = (
+            nn.Identity()
+            if inputs == outputs and stride == 1
+            else nn.Sequential(
+                Convolution(inputs, outputs, 1, stride, generator, bias=False),
+                nn.GroupNorm(GROUPS, outputs),
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+class Convolution(nn.Conv2d):
+    """A padded convolution drawn as He et al. 2015 do, from an explicit generator."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: int,
+        stride: int,
+        generator: torch.Generator,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(inputs, outputs, size, stride, padding=size // 2, bias=bias)
+        with torch.no_grad():
+            self.weight.normal_(0, (2 / (inputs * size * size)) ** 0.5, generator=generator)
+            if self.bias is not None:
+                self.bias.zero_()
+
+    def reset_parameters(self) -> None:
+        """Do nothing: the constructor draws from its own generator."""
+
+
+def load_weights(body: nn.Module, source: str) -> None:
+    """Copy a file's, or a hub repository's, tensors into `body`; all of them or none.
+
+    Raises:
+        VisionError: there is no such file, or its tensors are not this network's.
+    """
+    path = Path(source) if Path(source).is_file() else _fetched(source)
+    try:
+        body.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        cause = " ".join(str(error).split())[:300]
+        names = ", ".join(list(body.state_dict())[:4])
+        raise VisionError(
+            f"policy.vision_encoder_weights: {source} does not fit this encoder, whose tensors are "
+            f"{names}, …: {cause}"
+        ) from error
+
+
+def _fetched(repository: str) -> Path:
+    if repository.count("/") != 1 or repository.endswith(".safetensors"):
+        raise VisionError(
+            f"policy.vision_encoder_weights: no file {repository}; name a safetensors file or a "
+            "repository on the hub (owner/name)"
+        )
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise VisionError(
+            f"policy.vision_encoder_weights: {repository} is on the hub, which needs another "
+            "package: pip install 'hil-app[hub]'"
+        ) from error
+    try:
+        return Path(hf_hub_download(repository, HUB_FILE))
+    except Exception as error:  # the hub's own errors are many, and all mean the same here
+        cause = " ".join(str(error).split())[:300]
+        raise VisionError(
+            f"policy.vision_encoder_weights: cannot get {HUB_FILE} of {repository}: {cause}"
+        ) from error
