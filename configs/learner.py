@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.base import Config
 
@@ -13,10 +13,12 @@ class LearnerConfig(Config):
     """How frames become better weights."""
 
     mode: Literal["background", "lockstep"] = "background"
-    """background: learn as fast as the machine allows; lockstep: exactly updates_per_tick updates a
-    tick while the loop waits, so that a seed gives the same run bit for bit (simulated worlds)."""
-    updates_per_tick: int = Field(1, ge=1)
-    """Updates a tick in lockstep."""
+    """background: learn as fast as the machine allows; lockstep: a round of updates every
+    train_freq ticks while the loop waits, so that a seed gives the same run (simulated worlds)."""
+    train_freq: int = Field(1, ge=1)
+    """Lockstep: time between two rounds of updates [ticks]."""
+    gradient_steps: int = Field(1, ge=1)
+    """Lockstep: updates in a round."""
     batch_size: int = Field(256, ge=2)
     """Transitions a batch."""
     online_ratio: float = Field(0.5, ge=0, le=1)
@@ -30,5 +32,20 @@ class LearnerConfig(Config):
     """Online transitions before the first update."""
     n_steps: int = Field(1, ge=1, le=50)
     """Rewards summed before the bootstrap (n-step return) [ticks]."""
+    random_shift: int | None = Field(None, ge=1)
+    """How far each picture of a batch is moved, at random, to either side [px]; null for not."""
+    prefetch: int | None = Field(None, ge=1)
+    """Background: batches that a thread of their own draws ahead; null draws each when needed."""
     queue_size: int = Field(1024, ge=1)
     """Frames that may wait for the learner; more end the run safely."""
+    max_skipped_updates: int = Field(10, ge=1)
+    """Updates in a row that may be skipped, as not finite, before the run stops."""
+
+    @model_validator(mode="after")
+    def _repeatable(self) -> Self:
+        if self.prefetch is not None and self.mode == "lockstep":
+            raise ValueError(
+                "prefetch makes a run depend on timing, which lockstep rules out: set "
+                "learner.prefetch to null or learner.mode to background"
+            )
+        return self

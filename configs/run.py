@@ -24,6 +24,10 @@ class TrainConfig(Config):
     """Episodes the person demonstrates before learning starts."""
     ticks: int = Field(4000, ge=1)
     """Length of the training [ticks]."""
+    eval_every: int | None = Field(None, ge=1)
+    """How often the policy is judged on its own during the training [ticks]; null for never."""
+    eval_episodes: int = Field(20, ge=1)
+    """Episodes of each such evaluation; always the same scenes."""
 
 
 class EvalConfig(Config):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+
 from hil_app import build
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.loop import Loop
-from hil_app.monitor import EVALUATE
-from hil_app.policy import LearnedPolicy
+from hil_app.monitor import EVALUATE, Evaluation, Stage
+from hil_app.policy import LearnedPolicy, Policy
 from hil_app.recording.film import Film
 from hil_app.run_folder import FILM
 from hil_app.session import Session
@@ -15,6 +20,50 @@ from teleop.hands_off import HandsOff
 
 FILMED = 3  # episodes in the film
 HEIGHT, WIDTH = 360, 480
+AMID = "evaluate amid the training"  # its scenes are not those of the final evaluation
+
+
+class Evaluator:
+    """Judges the policy now and then during a training run, on its body and on the same scenes.
+
+    The training must stand at an episode's end meanwhile, and its learner at rest. Nothing is
+    recorded or learned from, and the training goes on as if nothing had been.
+    """
+
+    def __init__(self, session: Session, policy: Policy, stop: Callable[[], bool]) -> None:
+        config = session.config
+        self._session, self._every = session, config.train.eval_every
+        self._episodes, self._stop = config.train.eval_episodes, stop
+        self._loop = build.loop(config, session.body, HandsOff(), policy, stop)
+
+    def due(self, ticks: int) -> bool:
+        """Whether an evaluation is due after so many training ticks."""
+        if self._every is None:
+            return False
+        done = self._session.monitor.evaluations
+        return ticks // self._every > (done[-1].ticks // self._every if done else 0)
+
+    def run(self, stage: Stage, updates: int) -> Evaluation | None:
+        """Judge the policy after ``updates`` updates; None if the run is to stop first."""
+        monitor = self._session.monitor
+        with monitor.amid(self._episodes, self._loop) as judged:
+            for index in range(self._episodes):
+                seed = build.seed_of(self._session.config, AMID, index)
+                judged.end(self._loop.episode(seed, [judged.frame]))
+                if self._stop():
+                    return None
+        episodes = judged.episodes
+        result = Evaluation(
+            ticks=stage.ticks,
+            successes=sum(episode.success for episode in episodes),
+            episodes=len(episodes),
+            mean_ticks=round(float(np.mean([episode.ticks for episode in episodes])), 2),
+            updates=updates,
+            train_seconds=round(stage.seconds, 3),
+        )
+        monitor.evaluations.append(result)
+        self._session.events.emit("evaluation", **asdict(result))
+        return result
 
 
 def run_episodes(session: Session, policy: GaussianActorPolicy) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,6 +25,44 @@ class Finished:
     tick: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How the policy did on its own in the middle of the training."""
+
+    ticks: int  # of the training, so far
+    successes: int
+    episodes: int
+    mean_ticks: float  # of its episodes
+    updates: int
+    train_seconds: float  # of the training, without evaluations [s]
+
+    @property
+    def success_rate(self) -> float:
+        """Share of the episodes that succeeded."""
+        return self.successes / self.episodes
+
+
+class Timer:
+    """Seconds that pass only while it runs."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._before = seconds
+        self._since: float | None = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run [s]."""
+        return self._before + (0.0 if self._since is None else time.monotonic() - self._since)
+
+    def stop(self) -> None:
+        """Stand still."""
+        self._before, self._since = self.seconds, None
+
+    def start(self) -> None:
+        """Run on."""
+        self._before, self._since = self.seconds, time.monotonic()
+
+
 class Stage:
     """One stage of a run: its ticks and finished episodes."""
 
@@ -34,8 +73,7 @@ class Stage:
         self.finished: list[Finished] = []
         self.version = 0  # of the weights in use
         self.episode_ticks = 0  # of the episode under way
-        self._started = time.monotonic()
-        self._ended: float | None = None
+        self._timer = Timer()
 
     def frame(self, frame: Frame) -> None:
         """Count a tick; a sink of the loop."""
@@ -64,12 +102,21 @@ class Stage:
 
     @property
     def seconds(self) -> float:
-        """How long the stage took, or has taken so far [s]."""
-        return (self._ended or time.monotonic()) - self._started
+        """How long the stage took, or has taken so far, without evaluations amid it [s]."""
+        return self._timer.seconds
 
     def close(self) -> None:
         """The stage is over."""
-        self._ended = self._ended or time.monotonic()
+        self._timer.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Something else happens meanwhile: the stage's time stands still."""
+        self._timer.stop()
+        try:
+            yield
+        finally:
+            self._timer.start()
 
 
 class Monitor:
@@ -77,12 +124,29 @@ class Monitor:
 
     def __init__(self) -> None:
         self.stages: list[Stage] = []
+        self.evaluations: list[Evaluation] = []  # amid the training
+        self._amid: Stage | None = None  # the evaluation under way
+
+    @property
+    def shown(self) -> Stage | None:
+        """What happens now: an evaluation amid the training, or the last stage."""
+        return self._amid or (self.stages[-1] if self.stages else None)
 
     def begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
         """Start a stage that lasts ``goal`` ``unit`` ("ticks" or "episodes"); it ends the last."""
         self.close()
         self.stages.append(Stage(name, goal, unit, loop))
         return self.stages[-1]
+
+    @contextmanager
+    def amid(self, episodes: int, loop: Loop) -> Iterator[Stage]:
+        """An evaluation of some episodes amid the stage under way, which waits for its end."""
+        self._amid = Stage(EVALUATE, episodes, "episodes", loop)
+        try:
+            with self.stages[-1].paused():
+                yield self._amid
+        finally:
+            self._amid = None
 
     def close(self) -> None:
         """End the stage under way."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hil_app.monitor import (
     EVALUATE,
     RECENT,
     TRAIN,
+    Evaluation,
     Finished,
     Monitor,
     Stage,
@@ -28,6 +31,7 @@ from hil_app.monitor import (
 from hil_app.run_folder import SUMMARY
 
 QUARTERS = 4
+SHOWN = 8  # evaluations in the table
 Summary = dict[str, Any]
 
 
@@ -40,7 +44,7 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
     if DEMONSTRATE in stages:
         summary["demonstrations"] = _judged(stages[DEMONSTRATE].episodes)
     if TRAIN in stages:
-        summary["train"] = _trained(stages[TRAIN], progress)
+        summary["train"] = _trained(stages[TRAIN], progress, monitor.evaluations)
     acting = stages.get(TRAIN) or stages.get(EVALUATE)
     lateness = acting.loop.rate.statistics() if acting else None
     summary["loop"] = {"lateness_ms": lateness or {"p50": None, "p99": None, "max": None}}
@@ -61,7 +65,7 @@ def table(summary: Summary) -> Table:
     return shown
 
 
-def plot(finished: list[Finished], path: Path) -> None:
+def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path) -> None:
     """Success rate, intervention fraction and return over the ticks of the training."""
     import matplotlib as mpl
 
@@ -86,6 +90,12 @@ def plot(finished: list[Finished], path: Path) -> None:
         axis.set_xlim(left=0)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
+    if evaluations:
+        judged = [(e.ticks, e.success_rate) for e in evaluations]
+        label = "success rate of the policy on its own"
+        axes[0].plot(*zip(*judged, strict=True), color="tab:purple", marker="o", label=label)
+        axes[0].set_ylim(top=1.08)
+        axes[0].legend(loc="lower right", fontsize=9, frameon=False)
     axes[0].yaxis.set_major_formatter("{x:.0%}")
     axes[1].yaxis.set_major_formatter("{x:.0%}")
     axes[-1].set_xlabel("training ticks")
@@ -101,7 +111,7 @@ def _judged(episodes: list[Episode]) -> Summary:
     }
 
 
-def _trained(stage: Stage, progress: Progress | None) -> Summary:
+def _trained(stage: Stage, progress: Progress | None, evaluations: Sequence[Evaluation]) -> Summary:
     shares = by_share(stage.finished, QUARTERS)
     return {
         **_judged(stage.episodes),
@@ -112,6 +122,7 @@ def _trained(stage: Stage, progress: Progress | None) -> Summary:
         "updates": progress.updates if progress else 0,
         "weights_version": stage.version,
         "losses": {k: round(v, 5) for k, v in progress.stats.items()} if progress else {},
+        "evaluations": [asdict(evaluation) for evaluation in evaluations],
     }
 
 
@@ -125,6 +136,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     if shown := summary.get("demonstrations"):
         rows.append(("demonstrations", f"{_successes(shown)}, mean {_length(shown)}"))
     if trained := summary.get("train"):
+        if trained["evaluations"]:
+            rows.append(("evaluations amid the training", _evaluations(trained["evaluations"])))
         quarters = " → ".join(f"{q:.0%}" for q in trained["intervention_fraction_by_quarter"])
         rows += [
             ("training", f"{trained['ticks']} ticks, {trained['episodes']} episodes"),
@@ -146,6 +159,12 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
 def _successes(judged: Summary) -> str:
     count = round(judged["success_rate"] * judged["episodes"])
     return f"{count}/{judged['episodes']} ({judged['success_rate']:.1%})"
+
+
+def _evaluations(evaluations: Sequence[Summary]) -> str:
+    """The first ones to show, then the last: "3/20 → 20/20"."""
+    shown = [f"{e['successes']}/{e['episodes']}" for e in evaluations]
+    return " → ".join(shown if len(shown) <= SHOWN else [*shown[: SHOWN - 1], "…", shown[-1]])
 
 
 def _length(judged: Summary) -> str:

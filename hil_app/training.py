@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from hil_app import build
+from hil_app.evaluation import Evaluator
 from hil_app.learning.algorithm import RLAlgorithm
 from hil_app.learning.checkpoint import CheckpointError, TrainingState, save_checkpoint
 from hil_app.learning.learner import Learner
@@ -36,6 +37,8 @@ class Training:
         self.learner: Learner = build.learner(config, self.algorithm, session.events)
         self._acting = build.policy(config, session.body, "exploration")
         self._acting.load_actor_weights(self.algorithm.get_weights())
+        judged = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=True)
+        self._evaluator = Evaluator(session, judged, session.stop)
         self._recorder = Recorder(FolderWriter(session.folder / EPISODES), session.events)
 
     def run(self) -> None:
@@ -62,6 +65,12 @@ class Training:
         stage = self._session.monitor.begin(TRAIN, self._config.train.ticks, "ticks", loop)
         self._episodes(stage, [self.learner.offer])
 
+    def _evaluate(self, stage: Stage) -> None:
+        """Judge the policy while the learner rests."""
+        self.learner.rest()
+        self._evaluator.run(stage, self.learner.progress.updates)
+        self.learner.go_on()
+
     def _loop(self, mind: Policy, *, demonstrating: bool) -> Loop:
         body = self._session.body
         hands = build.teleop(self._config, body, demonstrating=demonstrating)
@@ -75,6 +84,8 @@ class Training:
                 seed = build.seed_of(self._config, stage.name, len(stage.finished))
                 episode = stage.loop.episode(seed, [stage.frame, record, *sinks])
                 self._session.ended(stage, episode)
+                if stage.name == TRAIN and self._evaluator.due(stage.ticks):
+                    self._evaluate(stage)
 
     def _save(self, ended_by: BaseException | None) -> None:
         """Keep a checkpoint, however the run ended; a full disk does not mask what ended it."""

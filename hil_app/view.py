@@ -75,9 +75,9 @@ class View:
 
     def render(self) -> RenderableType:
         """The view as it stands now."""
-        if not self._monitor.stages:
+        stage = self._monitor.shown
+        if stage is None:
             return ""
-        stage = self._monitor.stages[-1]
         bar = Table.grid(expand=True)
         bar.add_row(ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal)))
         return Panel(
@@ -100,10 +100,19 @@ class View:
         grid = Table.grid(expand=True, padding=(0, 2))
         for _ in range(4):
             grid.add_column(ratio=1)
-        cells = [*_episode_cells(stage), *self._learner_cells(stage), *_loop_cells(stage)]
+        cells = [*_episode_cells(stage), *self._learner_cells(stage), *self._judged_cells()]
+        cells += _loop_cells(stage)
         for left, right in zip(cells[::2], [*cells[1::2], ("", "")], strict=False):
             grid.add_row(f"[dim]{left[0]}[/dim]", left[1], f"[dim]{right[0]}[/dim]", right[1])
         return grid
+
+    def _judged_cells(self) -> list[tuple[str, str]]:
+        evaluations = self._monitor.evaluations
+        if not evaluations:
+            return []
+        last, best = evaluations[-1], max(evaluations, key=lambda e: e.success_rate)
+        shown = f"{last.success_rate:.0%} at tick {last.ticks}, best {best.success_rate:.0%}"
+        return [("on its own", shown)]
 
     def _learner_cells(self, stage: Stage) -> list[tuple[str, str]]:
         if self._learner is None or stage.name != TRAIN:

@@ -37,7 +37,7 @@ class Reading:
     """What a robot senses at one instant."""
 
     joints: F32  # (6,) body joints [deg], gripper 0 closed .. 100 open [%]
-    stamp: float  # monotonic [s]
+    stamp: float  # monotonic within an episode [s]
     velocities: F32 | None = None  # (6,) [deg/s], gripper [%/s]
     currents: F32 | None = None  # (6,) [mA]
     environment_state: F32 | None = None  # (3,) object position, base frame [m]

@@ -22,7 +22,7 @@ class SimRobot:
 
     An episode is a pure function of its seed and the commands; each command takes exactly
     ``1 / fps`` seconds of the simulated time, however long the computer takes. Stamps are
-    simulated time too, so that a run repeats bit for bit.
+    simulated time since the reset, so that an episode repeats bit for bit whatever came before.
     """
 
     def __init__(self, cfg: SO100SimConfig | SO101SimConfig, fps: float) -> None:
@@ -31,7 +31,7 @@ class SimRobot:
         self._cfg, self._fps = cfg, fps
         self._world: World | None = None
         self._painters: dict[tuple[int, int, bool], Painter] = {}
-        self._episode = self._tick = self._commands = 0
+        self._episode = self._tick = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -57,7 +57,7 @@ class SimRobot:
         world = self._entered()
         return Reading(
             joints=self.arm.from_urdf(world.angles),
-            stamp=self._commands / self._fps,
+            stamp=self._tick / self._fps,
             velocities=self.arm.velocity_from_urdf(world.rates),
             currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
             environment_state=world.object.astype(np.float32),
@@ -80,7 +80,6 @@ class SimRobot:
         sent: F32 = np.clip(target, self.limits[:, 0], self.limits[:, 1]).astype(np.float32)
         world.advance(self.arm.to_urdf(sent))
         self._tick += 1
-        self._commands += 1
         return sent
 
     def truth(self) -> Truth:

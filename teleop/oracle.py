@@ -47,8 +47,8 @@ class PickLift:
     """Come over the cube with an open gripper, descend, close, and lift.
 
     "Open" is said all the way to the cube and "close" from there on, never "stay", so that the
-    same situation always has the same answer. It remembers only the last gripper position, to see
-    when the fingers have come to rest.
+    same situation always has the same answer. It remembers only the last gripper position of the
+    episode, to see when the fingers have come to rest.
     """
 
     def __init__(self, stick: Stick, closed: float, open: float) -> None:
@@ -58,7 +58,8 @@ class PickLift:
     def __call__(self, truth: Truth) -> F32:
         """The next action (4,)."""
         opening = (truth.gripper - self._closed) / self._way
-        resting = abs(opening - self._last_opening) * self._stick.fps < SETTLED
+        last = self._last_opening if truth.tick else opening
+        resting = abs(opening - last) * self._stick.fps < SETTLED
         self._last_opening = opening
         spot = _grasp_spot(truth.object)
         off_xy = float(np.linalg.norm((spot - truth.tip)[:2]))

@@ -89,7 +89,7 @@ def _conclude(session: Session, console: Console, ended: str, learner: Learner |
         report.save(summary, session.folder)
         for stage in session.monitor.stages:
             if stage.name == TRAIN and stage.finished:
-                report.plot(stage.finished, session.folder / PLOT)
+                report.plot(stage.finished, session.monitor.evaluations, session.folder / PLOT)
     except OSError as error:
         console.out(f"the summary is not saved: {error}", highlight=False)
     kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))

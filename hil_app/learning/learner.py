@@ -6,7 +6,9 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self
 
 from configs.learner import LearnerConfig
@@ -18,9 +20,18 @@ from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.returns import NStepReturns, Row
 from hil_app.learning.trainer import RLTrainer
 from hil_app.recording.frames import Frame
+from processors.base import Features
 
 POLL = 0.1  # how often a waiting thread looks up [s]
 METRICS_EVERY = 50  # updates between two metrics events
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something for the learner's thread to do."""
+
+    task: Callable[[], None]
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class LearnerDied(Exception):
@@ -63,13 +74,16 @@ class Learner:
         self.progress = Progress()
         self._trainer, self._online, self._offline = trainer, online, offline
         self._config, self._events = config, events
+        self._lockstep = config.mode == "lockstep"
         self._returns = {kind: NStepReturns(config.n_steps, discount) for kind in (False, True)}
         self._shown: list[Row] = []  # of the demonstration under way
-        self._queue: queue.Queue[tuple[Frame, bool]] = queue.Queue(config.queue_size)
-        self._handled = threading.Semaphore(0)
+        self._last: tuple[Features, Features] = ({}, {})  # newest observation, what is kept of it
+        self._queue: queue.Queue[_Job] = queue.Queue(config.queue_size)
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="learner")
+        self._resting = False
+        self._frames = 0  # of the policy's own episodes
         self._updates = 0
         self._clock: deque[float] = deque(maxlen=100)
 
@@ -81,79 +95,121 @@ class Learner:
         self._stop.set()
         self._thread.join()
         if kind is None:
-            self._check()
+            self.check()
 
     def offer(self, frame: Frame) -> None:
         """Learn from a frame of the policy's own episodes, interventions included."""
-        self._put(frame, demonstration=False)
+        self._hand_over(partial(self._learn, frame))
 
     def demonstrate(self, frame: Frame) -> None:
         """Keep a frame of a demonstration for the offline buffer, unless it is re-recorded."""
-        self._put(frame, demonstration=True)
+        self._hand_over(partial(self._store, frame, demonstration=True))
 
-    def _put(self, frame: Frame, demonstration: bool) -> None:
-        running = self._thread.is_alive()
-        self._check()
-        if not running:
-            raise LearnerDied("the learner is not running: offer frames inside its `with` block")
+    def rest(self) -> None:
+        """Stop running free until :meth:`go_on`; returns once the update under way is done."""
+        self._await(self._put(partial(self._set_resting, True)))
+
+    def go_on(self) -> None:
+        """Run free again."""
+        self._put(partial(self._set_resting, False))
+
+    def check(self) -> None:
+        """Raise :class:`LearnerDied` if the thread has died."""
+        if self._error is not None:
+            raise LearnerDied(f"the learner died: {_in_one_line(self._error)}") from self._error
+
+    def _hand_over(self, task: Callable[[], None]) -> None:
+        """Queue what a tick asks for: without waiting, unless in lockstep."""
         try:
-            self._queue.put_nowait((frame, demonstration))
+            job = self._put(task, patient=False)
         except queue.Full:
             raise LearnerDied(
                 f"{self._config.queue_size} frames wait for the learner, which cannot keep up: "
                 "lower env.fps or raise learner.queue_size"
             ) from None
-        if self._config.mode == "lockstep":
-            while not self._handled.acquire(timeout=POLL):
-                self._check()
+        if self._lockstep:
+            self._await(job)
 
-    def _check(self) -> None:
-        if self._error is not None:
-            raise LearnerDied(f"the learner died: {_in_one_line(self._error)}") from self._error
+    def _put(self, task: Callable[[], None], *, patient: bool = True) -> _Job:
+        job = _Job(task)
+        while True:
+            running = self._thread.is_alive()
+            self.check()
+            if not running:
+                raise LearnerDied("the learner is not running: use it inside its `with` block")
+            try:
+                self._queue.put(job, block=patient, timeout=POLL)
+            except queue.Full:
+                if not patient:
+                    raise
+            else:
+                return job
+
+    def _await(self, job: _Job) -> None:
+        while not job.done.wait(POLL):
+            self.check()
 
     # What follows runs in the learner's thread.
 
     def _run(self) -> None:
         try:
-            step = self._lockstep if self._config.mode == "lockstep" else self._background
             while not self._stop.is_set():
-                step()
+                self._work()
+                if self._free:
+                    self._update()
+            self._work()  # what came last
         except BaseException as error:
             self._error = error
             self._events.emit("learner_died", cause=_in_one_line(error))
 
-    def _lockstep(self) -> None:
-        try:
-            frame, demonstration = self._queue.get(timeout=POLL)
-        except queue.Empty:
-            return
-        self._store(frame, demonstration)
-        if self._ready and not demonstration:
-            for _ in range(self._config.updates_per_tick):
-                self._update()
-        self._handled.release()
-
-    def _background(self) -> None:
+    def _work(self) -> None:
+        """Do all that waits in the queue, or else wait a moment for something to do."""
         try:
             while True:
-                self._store(*self._queue.get(block=not self._ready, timeout=POLL))
+                idle = not (self._free or self._stop.is_set())
+                job = self._queue.get(block=idle, timeout=POLL)
+                job.task()
+                job.done.set()
         except queue.Empty:
             pass
-        if self._ready:
-            self._update()
 
     @property
     def _ready(self) -> bool:
         return len(self._online) >= self._config.learning_starts
 
+    @property
+    def _free(self) -> bool:
+        """Whether updates are to be made as fast as the machine allows."""
+        return not self._lockstep and self._ready and not self._resting
+
+    def _set_resting(self, resting: bool) -> None:
+        self._resting = resting
+
+    def _learn(self, frame: Frame) -> None:
+        self._store(frame, demonstration=False)
+        self._frames += 1
+        if self._lockstep and self._ready and self._frames % self._config.train_freq == 0:
+            for _ in range(self._config.gradient_steps):
+                self._update()
+
     def _store(self, frame: Frame, demonstration: bool) -> None:
-        rows = self._returns[demonstration].push(frame)
+        rows = self._returns[demonstration].push(self._seen(frame))
         if demonstration:
             self._keep_demonstration(frame, rows)
         else:
             self._keep(rows)
         online, offline = len(self._online), len(self._offline)
         self.progress = replace(self.progress, online=online, offline=offline)
+
+    def _seen(self, frame: Frame) -> Frame:
+        """The frame with what a replay buffer keeps of its observations, each made only once."""
+        policy = self._trainer.algorithm.policy
+        features, state = self._last
+        if frame.state is not features:
+            state = policy.replay_state(frame.state)
+        next_state = policy.replay_state(frame.next_state)
+        self._last = frame.next_state, next_state
+        return replace(frame, state=state, next_state=next_state)
 
     def _keep(self, rows: list[Row]) -> None:
         for row in rows:

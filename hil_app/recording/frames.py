@@ -26,7 +26,7 @@ class Frame:
     is_intervention: bool
     rerecord: bool  # the person asked to throw the episode away
     weights_version: int
-    stamp: float  # of the reading the action answers, monotonic [s]
+    stamp: float  # of the reading the action answers, monotonic within an episode [s]
 
     @classmethod
     def of(cls, transition: Transition) -> Frame:

@@ -12,11 +12,12 @@ from sample_runs import a_loop, an_episode, ended
 
 from hil_app import report
 from hil_app.learning.learner import Progress
-from hil_app.monitor import Monitor
+from hil_app.monitor import Evaluation, Monitor
 from hil_app.run_folder import PLOT, SUMMARY
 
 PROGRESS = Progress(updates=321, updates_per_second=40.0, stats={"loss_critic": 0.1234567})
 COLOURS = {"success": (44, 160, 44), "interventions": (255, 127, 14), "return": (31, 119, 180)}
+ON_ITS_OWN = (148, 103, 189)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def marks(path):
     pixels = np.round(image.imread(path)[..., :3] * 255).astype(int)
     return {
         name: int((np.abs(pixels - colour).max(axis=-1) < 8).sum())
-        for name, colour in COLOURS.items()
+        for name, colour in {**COLOURS, "on its own": ON_ITS_OWN}.items()
     }
 
 
@@ -68,6 +69,7 @@ def test_the_summary_has_the_figures_asked_for(monitor):
         "updates": 321,
         "weights_version": 300,
         "losses": {"loss_critic": 0.12346},
+        "evaluations": [],
     }
     assert summary["loop"] == {"lateness_ms": {"p50": 50.5, "p99": 99.01, "max": 100.0}}
     assert summary["seconds"].keys() == {"demonstrate", "train", "evaluate"}
@@ -135,11 +137,55 @@ def test_the_summary_is_saved_whole_or_not_at_all(monitor, tmp_path, monkeypatch
 
 
 def test_the_picture_has_a_curve_of_each_kind(monitor, tmp_path):
-    report.plot(monitor.stages[1].finished, tmp_path / PLOT)
+    report.plot(monitor.stages[1].finished, [], tmp_path / PLOT)
     assert (tmp_path / PLOT).read_bytes()[:4] == b"\x89PNG"
-    assert all(count > 300 for count in marks(tmp_path / PLOT).values())
+    found = marks(tmp_path / PLOT)
+    assert all(found[name] > 300 for name in COLOURS)
 
 
 def test_a_single_episode_is_visible_in_the_picture(tmp_path):
-    report.plot(ended(30, success=True, by_hand=10, reward=1.0), tmp_path / PLOT)
-    assert all(count >= 5 for count in marks(tmp_path / PLOT).values())
+    report.plot(ended(30, success=True, by_hand=10, reward=1.0), [], tmp_path / PLOT)
+    found = marks(tmp_path / PLOT)
+    assert all(found[name] >= 5 for name in COLOURS)
+
+
+def judged(ticks, successes):
+    return Evaluation(ticks, successes, 20, 12.5, updates=ticks - 19, train_seconds=ticks / 10)
+
+
+def test_evaluations_amid_the_training_are_in_the_summary_and_in_the_table(monitor):
+    monitor.evaluations += [judged(30, 4), judged(60, 19)]
+    summary = report.summarize(monitor, ended="finished", progress=PROGRESS)
+    assert summary["train"]["evaluations"] == [
+        {
+            "ticks": 30,
+            "successes": 4,
+            "episodes": 20,
+            "mean_ticks": 12.5,
+            "updates": 11,
+            "train_seconds": 3.0,
+        },
+        {
+            "ticks": 60,
+            "successes": 19,
+            "episodes": 20,
+            "mean_ticks": 12.5,
+            "updates": 41,
+            "train_seconds": 6.0,
+        },
+    ]
+    assert "4/20 → 19/20" in shown(summary)
+
+
+def test_a_long_row_of_evaluations_is_shortened_in_the_table(monitor):
+    monitor.evaluations += [judged(10 * number, number) for number in range(1, 21)]
+    text = shown(report.summarize(monitor, ended="finished", progress=PROGRESS))
+    assert "7/20 → … → 20/20" in text
+    assert "8/20" not in text
+
+
+def test_evaluations_amid_the_training_are_a_curve_of_the_picture(monitor, tmp_path):
+    report.plot(monitor.stages[1].finished, [judged(30, 4), judged(60, 19)], tmp_path / PLOT)
+    assert marks(tmp_path / PLOT)["on its own"] > 300
+    report.plot(monitor.stages[1].finished, [], tmp_path / PLOT)
+    assert marks(tmp_path / PLOT)["on its own"] == 0

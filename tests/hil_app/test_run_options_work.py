@@ -19,7 +19,8 @@ from hil_app.training import Training
 
 # The changed value of each field, by its dotted name.
 CHANGES: dict[str, Any] = {
-    "learner.updates_per_tick": 2,
+    "learner.train_freq": 2,
+    "learner.gradient_steps": 2,
     "learner.batch_size": 8,
     "learner.online_ratio": 1.0,
     "learner.online_capacity": 30,
@@ -44,6 +45,11 @@ CHANGES: dict[str, Any] = {
 ELSEWHERE = {
     "learner.mode": "test_training, test_learner_thread",
     "learner.queue_size": "below",
+    "learner.prefetch": "tests/learning/test_trainer, test_learner_thread",
+    "learner.random_shift": "tests/learning/test_replay_buffer",
+    "learner.max_skipped_updates": "tests/learning/test_learner_thread",
+    "train.eval_every": "test_evaluator",
+    "train.eval_episodes": "test_evaluator",
     "eval.video": "tests/e2e/test_commands",
     "teleop.type": "the tag",
     "teleop.gives_up_beyond": "tests/teleop",

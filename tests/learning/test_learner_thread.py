@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,7 +25,11 @@ class FakeTrainer:
     """Its weights are the number of updates made so far; ``during`` runs inside each update."""
 
     def __init__(self, during=lambda: None):
-        self.algorithm, self.during, self.updates = self, during, 0
+        self.algorithm = self.policy = self
+        self.during, self.updates = during, 0
+
+    def replay_state(self, features):
+        return features
 
     def training_step(self):
         self.during()
@@ -101,14 +106,20 @@ def until(condition, seconds=20.0):
         time.sleep(0.001)
 
 
-def test_lockstep_makes_exactly_k_updates_a_frame_once_enough_are_there():
-    run, counts = assemble(FakeTrainer(), learning_starts=3, updates_per_tick=2), []
+@pytest.mark.parametrize(
+    ("train_freq", "gradient_steps", "expected"),
+    [(1, 2, [0, 0, 2, 4, 6, 8]), (2, 1, [0, 0, 0, 1, 1, 2]), (3, 5, [0, 0, 5, 5, 5, 10])],
+)
+def test_lockstep_makes_a_round_of_updates_every_so_many_frames_once_enough_are_there(
+    train_freq, gradient_steps, expected
+):
+    rounds = {"train_freq": train_freq, "gradient_steps": gradient_steps}
+    run, counts = assemble(FakeTrainer(), learning_starts=3, **rounds), []
     with run.learner:
         for tick in range(1, 7):
             run.learner.offer(frame(tick))
             counts.append(run.trainer.updates)
-    assert counts == [0, 0, 2, 4, 6, 8]
-    assert run.trainer.updates == 8
+    assert counts == expected
 
 
 def test_lockstep_offer_returns_only_when_the_updates_are_done():
@@ -194,6 +205,33 @@ def test_background_updates_run_free():
         until(lambda: run.trainer.updates > 100)
 
 
+def test_a_resting_learner_makes_no_update_until_it_goes_on():
+    run = assemble(FakeTrainer(), mode="background")
+    with run.learner:
+        run.learner.offer(frame(1))
+        until(lambda: run.trainer.updates > 10)
+        run.learner.rest()
+        updates = run.trainer.updates
+        run.learner.offer(frame(2))
+        until(lambda: len(run.online) == 2)
+        time.sleep(0.05)
+        assert run.trainer.updates == updates
+        run.learner.go_on()
+        until(lambda: run.trainer.updates > updates)
+
+
+def test_frames_that_wait_when_the_learner_ends_are_kept():
+    gate = Gate()
+    run = assemble(FakeTrainer(gate), mode="background")
+    with run.learner:
+        run.learner.offer(frame(1))
+        assert gate.reached.wait(20)
+        for tick in range(2, 31):
+            run.learner.offer(frame(tick))
+        threading.Timer(0.1, gate.opened.set).start()
+    assert ticks(run.online) == list(range(1, 31))
+
+
 @MODES
 def test_an_error_in_the_trainer_ends_the_next_offer_within_a_second(mode):
     run = assemble(FakeTrainer(fail), mode=mode)
@@ -217,7 +255,7 @@ def test_an_error_in_the_trainer_ends_the_next_offer_within_a_second(mode):
 
 def die_unnoticed(run):
     """Let the learner die without an offer that would tell of it."""
-    run.learner._queue.put((frame(1), False))
+    run.learner._put(partial(run.learner._learn, frame(1)))
     until(lambda: run.heard)
 
 
@@ -295,7 +333,7 @@ def test_versions_count_the_updates_and_the_latest_weights_are_there():
 
 
 def test_metrics_are_told_now_and_then():
-    run = assemble(FakeTrainer(), updates_per_tick=METRICS_EVERY)
+    run = assemble(FakeTrainer(), gradient_steps=METRICS_EVERY)
     with run.learner:
         for tick in (1, 2):
             run.learner.offer(frame(tick, intervention=tick == 2))
