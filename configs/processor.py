@@ -71,6 +71,8 @@ class ObservationConfig(Config):
     """The target in force: its offset from the gripper, and the commanded gripper position."""
     object: Literal["absolute", "relative"] | None = "relative"
     """Simulated worlds only: the object's position in the base frame, or from the gripper."""
+    images: bool = True
+    """The pictures of all cameras there are."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
+from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
 from configs.run import RunConfig
@@ -154,6 +154,7 @@ def policy_config(config: RunConfig, body: SimRobot) -> GaussianActorConfig:
             "min": np.concatenate([part.low for part in found]).tolist(),
             "max": np.concatenate([part.high for part in found]).tolist(),
         }
+    features |= _pictures(config)
     return GaussianActorConfig(
         **config.policy.model_dump(),
         input_features=features,
@@ -161,6 +162,20 @@ def policy_config(config: RunConfig, body: SimRobot) -> GaussianActorConfig:
         dataset_stats=stats,
         num_discrete_actions=CAN_GRIP,
     )
+
+
+def _pictures(config: RunConfig) -> dict[str, PolicyFeature]:
+    """The pictures that the policy sees, as they are after crop and resize."""
+    if not config.processor.observation.images:
+        return {}
+    found = {}
+    for name, camera in config.robot.cameras.items():
+        size = camera.height, camera.width
+        size = config.processor.images.crop.get(name, (0, 0, *size))[2:]
+        height, width = config.processor.images.resize or size
+        shape = (3, height, width)
+        found[f"{OBS_IMAGES}.{name}"] = PolicyFeature(FeatureType.VISUAL, shape)
+    return found
 
 
 def policy(config: RunConfig, body: SimRobot, seed_name: str) -> GaussianActorPolicy:
@@ -177,16 +192,29 @@ def algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm:
 
 def learner(config: RunConfig, brain: RLAlgorithm, log: EventLog) -> Learner:
     """The learner thread with its buffers."""
-    settings, keys = config.learner, brain.policy.config.observation_keys
-    online = ReplayBuffer(
-        settings.online_capacity, state_keys=keys, seed=seed_of(config, "online buffer")
+    settings = config.learner
+    online = _buffer(config, brain, settings.online_capacity, "online buffer")
+    offline = _buffer(config, brain, settings.offline_capacity, "offline buffer")
+    trainer = RLTrainer(
+        algorithm=brain,
+        data_mixer=OnlineOfflineMixer(online, offline, settings.online_ratio),
+        batch_size=settings.batch_size,
+        async_prefetch=settings.prefetch is not None,
+        queue_size=settings.prefetch or 1,
     )
-    offline = ReplayBuffer(
-        settings.offline_capacity, state_keys=keys, seed=seed_of(config, "offline buffer")
-    )
-    mixer = OnlineOfflineMixer(online, offline, settings.online_ratio)
-    trainer = RLTrainer(algorithm=brain, data_mixer=mixer, batch_size=settings.batch_size)
     return Learner(trainer, online, offline, settings, config.algorithm.discount, log)
+
+
+def _buffer(config: RunConfig, brain: RLAlgorithm, capacity: int, name: str) -> ReplayBuffer:
+    shift = config.learner.random_shift
+    return ReplayBuffer(
+        capacity,
+        brain.policy.device,
+        brain.policy.replay_keys,
+        use_drq=shift is not None,
+        image_pad=shift or 0,
+        seed=seed_of(config, name),
+    )
 
 
 def seed_of(config: RunConfig, name: str, index: int = 0) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
-from hil_app.learning.encoders import Encoder, FrozenVision
+from hil_app.learning.encoders import Encoder, Perception
 from hil_app.learning.networks import Dense, mlp
 from hil_app.learning.weights import Weights, copy_into, cpu_copy
 
@@ -72,11 +72,11 @@ class DiscreteCritic(nn.Module):
 class GaussianActorPolicy(nn.Module):
     """The acting side: observations, already normalised, to normalised actions.
 
-    Pictures are the exception: they stay uint8 (C, H, W) until an encoder reads them.
-
-    `encoder` belongs to the critics, which train it; the discrete critic reads it too. The actor
-    reads the same object if `config.shared_encoder`, else one of its own. `seed` fixes the initial
-    weights and the sampling: nothing here touches torch's global random state.
+    Pictures come as uint8 (C, H, W). `perceive` does with them what nobody trains, and the encoders
+    read what it returns. `encoder` belongs to the critics, which train it; the discrete critic
+    reads it too. The actor reads the same object if `config.shared_encoder`, else one of its own.
+    `seed` fixes the initial weights and the sampling: nothing here touches torch's global random
+    state.
 
     Raises:
         ValueError: the features of the config are unusable.
@@ -88,11 +88,10 @@ class GaussianActorPolicy(nn.Module):
         config.validate_features()
         self.config = config
         self.generator = torch.Generator().manual_seed(seed)
-        frozen = config.freeze_vision_encoder and config.image_keys
-        self.vision = FrozenVision(config) if frozen else None
-        self.encoder = Encoder(config, self.vision, self.generator)
+        self.perceive = Perception(config)
+        self.encoder = Encoder(config, self.perceive, self.generator)
         shared = config.shared_encoder
-        own = self.encoder if shared else Encoder(config, self.vision, self.generator)
+        own = self.encoder if shared else Encoder(config, self.perceive, self.generator)
         self.actor = Actor(config, own, self.generator)
         self.discrete_critic = (
             DiscreteCritic(config, self.encoder, self.generator)
@@ -132,13 +131,10 @@ class GaussianActorPolicy(nn.Module):
         choice = self.discrete_critic(features).argmax(dim=-1, keepdim=True)
         return torch.cat((action, choice.to(action.dtype)), dim=-1)
 
-    def perceive(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the encoders read: pictures that a frozen vision encoder sees become its maps."""
-        return dict(observation) if self.vision is None else self.vision(observation)
-
-    def replay_state(self, features: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    def replay_state(self, features: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """What a replay buffer keeps of one observation of the loop: `replay_keys`."""
-        return self.perceive(self.observation(features))
+        kept = self.perceive.kept(self.observation(features))
+        return {key: tensor.numpy() for key, tensor in kept.items()}
 
     @property
     def replay_keys(self) -> tuple[str, ...]:

@@ -86,9 +86,18 @@ class RLAlgorithm(ABC):
         """The optimisers by name; empty on the actor's side."""
         return self.optimizers
 
-    def configure_data_iterator(self, data_mixer: DataMixer, batch_size: int) -> Iterator[Batch]:
-        """Return the endless batches that `update` is to be fed from."""
-        return data_mixer.get_iterator(batch_size)
+    def configure_data_iterator(
+        self,
+        data_mixer: DataMixer,
+        batch_size: int,
+        *,
+        async_prefetch: bool = False,
+        queue_size: int = 2,
+    ) -> Iterator[Batch]:
+        """Return the endless batches that `update` is to be fed from; see `DataMixer`."""
+        return data_mixer.get_iterator(
+            batch_size, async_prefetch=async_prefetch, queue_size=queue_size
+        )
 
     def get_weights(self) -> Weights:
         """Copies, on the CPU, of what acting needs: "policy" and perhaps "discrete_critic"."""

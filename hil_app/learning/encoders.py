@@ -13,41 +13,49 @@ from torch import Tensor, nn
 
 from configs.policy import GaussianActorConfig
 from hil_app.learning.networks import Dense
-from hil_app.learning.vision import VisionEncoder, make_vision_encoder
-
-MAP_SUFFIX = ".map"
-
-
-def map_key(key: str) -> str:
-    """Where an observation holds what a frozen vision encoder made of the picture at `key`."""
-    return key + MAP_SUFFIX
+from hil_app.learning.pictures import map_key
+from hil_app.learning.vision import VisionEncoder, make_scaler, make_vision_encoder
 
 
-class FrozenVision(nn.Module):
-    """The vision encoders that nobody trains; copies of a policy have the same ones."""
+class Perception(nn.Module):
+    """What happens to an observation before the trained encoders: nothing here is ever trained.
+
+    Pictures are scaled, and where the vision encoder is frozen they become its feature maps. Two
+    policies of the same config perceive the same, whatever their seeds.
+    """
 
     def __init__(self, config: GaussianActorConfig) -> None:
         super().__init__()
         self.keys = config.image_keys
-        same = torch.Generator().manual_seed(0)
-        self.encoders = nn.ModuleList(make_vision_encoder(config, key, same) for key in self.keys)
-        self.requires_grad_(False).eval()
+        self.scalers = nn.ModuleList(make_scaler(config, key) for key in self.keys)
+        self.encoders: nn.ModuleList | None = None
+        if config.freeze_vision_encoder:
+            same = torch.Generator().manual_seed(0)
+            encoders = (make_vision_encoder(config, key, same) for key in self.keys)
+            self.encoders = nn.ModuleList(encoders).requires_grad_(False).eval()
 
     @torch.no_grad()
     def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The observation with feature maps in the place of its pictures, where it still has any.
+        """What the trained encoders read; a map that is already there stays as it is.
 
-        Raises KeyError if it has neither.
+        Raises KeyError if there is neither picture nor map.
         """
         seen = dict(observation)
-        for key, encoder in zip(self.keys, self.encoders, strict=True):
-            if map_key(key) not in seen:
-                seen[map_key(key)] = encoder(observation[key])
-            seen.pop(key, None)
+        for index, key in enumerate(self.keys):
+            if self.encoders is None:
+                seen[key] = self.scalers[index](observation[key])
+            elif map_key(key) not in seen:
+                seen[map_key(key)] = self.encoders[index](self.scalers[index](seen.pop(key)))
         return seen
 
-    def map_shape(self, key: str) -> tuple[int, int, int]:
-        """Shape (D, h, w) of the feature map of the picture at `key`."""
+    def kept(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What a replay buffer keeps of it: feature maps, or the pictures as they are."""
+        return dict(observation) if self.encoders is None else self(observation)
+
+    def map_shape(self, key: str) -> tuple[int, int, int] | None:
+        """Shape (D, h, w) of the feature map of the picture at `key`; None if it has none here."""
+        if self.encoders is None:
+            return None
         encoder = self.encoders[self.keys.index(key)]
         assert isinstance(encoder, VisionEncoder)
         return encoder.map_shape
@@ -56,18 +64,19 @@ class FrozenVision(nn.Module):
 class Encoder(nn.Module):
     """Each feature (B, ...) -> (B, latent_dim), concatenated.
 
-    It reads feature maps where there is a frozen `vision`, else the pictures themselves.
+    It reads what `perception` makes of an observation: feature maps of a frozen vision encoder, or
+    scaled pictures, which it looks at with a vision encoder of its own.
     """
 
     def __init__(
-        self, config: GaussianActorConfig, vision: FrozenVision | None, generator: torch.Generator
+        self, config: GaussianActorConfig, perception: Perception, generator: torch.Generator
     ) -> None:
         super().__init__()
-        frozen = vision.keys if vision else ()
         names = config.observation_keys
-        self.keys = tuple(map_key(key) if key in frozen else key for key in names)
+        mapped = config.image_keys if config.freeze_vision_encoder else ()
+        self.keys = tuple(map_key(key) if key in mapped else key for key in names)
         self.output_dim = config.latent_dim * len(names)
-        self.branches = nn.ModuleList(_branch(config, key, vision, generator) for key in names)
+        self.branches = nn.ModuleList(_branch(config, key, perception, generator) for key in names)
 
     def forward(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Features (..., output_dim) of an observation; KeyError for a missing key."""
@@ -101,16 +110,15 @@ class SpatialEmbedding(nn.Module):
 
 
 def _branch(
-    config: GaussianActorConfig, key: str, vision: FrozenVision | None, generator: torch.Generator
+    config: GaussianActorConfig, key: str, perception: Perception, generator: torch.Generator
 ) -> nn.Module:
     layers: list[nn.Module] = []
     inputs = config.input_features[key].shape[0]
     if key in config.image_keys:
-        if vision is None:
+        shape = perception.map_shape(key)
+        if shape is None:
             own = make_vision_encoder(config, key, generator)
             layers, shape = [own], own.map_shape
-        else:
-            shape = vision.map_shape(key)
         pool = SpatialEmbedding(shape, config.image_embedding_pooling_dim, generator)
         layers, inputs = [*layers, pool], pool.output_dim
     last = [Dense(inputs, config.latent_dim, generator), nn.LayerNorm(config.latent_dim), nn.Tanh()]

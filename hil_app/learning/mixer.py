@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import repeat
 
 import torch
 from torch import Tensor
 
 from configs.names import DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.batch import Batch
+from hil_app.learning.prefetch import endless
 from hil_app.learning.replay import ReplayBuffer
 
 DEFAULTS = {DISCRETE_PENALTY: 0.0, IS_INTERVENTION: 0.0}
@@ -53,9 +53,11 @@ class OnlineOfflineMixer:
             return (online if count else offline).sample(batch_size)
         return concatenate(online.sample(count), offline.sample(batch_size - count))
 
-    def get_iterator(self, batch_size: int) -> Iterator[Batch]:
-        """Endless batches, each drawn when asked for; an error does not end the iterator."""
-        return map(self.sample, repeat(batch_size))
+    def get_iterator(
+        self, batch_size: int, *, async_prefetch: bool = False, queue_size: int = 2
+    ) -> Iterator[Batch]:
+        """Endless batches; an error does not end the iterator. See `prefetch.endless`."""
+        return endless(self.sample, batch_size, async_prefetch, queue_size)
 
 
 def concatenate(first: Batch, second: Batch) -> Batch:

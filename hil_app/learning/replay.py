@@ -1,9 +1,10 @@
-"""A ring of transitions in preallocated tensors."""
+"""A ring of transitions: numbers in preallocated tensors, pictures in a store beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hil_app.learning.batch import Batch
+from hil_app.learning.pictures import MAP_SUFFIX, PictureStore
+from hil_app.learning.prefetch import endless
 
 Row = Tensor | NDArray[np.generic] | float | bool
+BLOCKS = "blocks"
 
 
 class ReplayBuffer:
@@ -23,8 +27,11 @@ class ReplayBuffer:
         batch = buffer.sample(256)
 
     The first `add` fixes keys, shapes and types: uint8 stays uint8, everything else is float32.
-    Rows live on `storage_device`, batches come on `device`. Not thread-safe: one thread adds and
-    samples.
+    Numbers live on `storage_device`, batches come on `device`. Pictures, uint8 (C, H, W), and
+    feature maps (D, h, w) live in main memory; one that is the same object in several rows is kept
+    once. With `use_drq` a sampled picture is moved at random by up to `image_pad` pixels.
+
+    One thread may add while another samples.
     """
 
     def __init__(
@@ -34,6 +41,8 @@ class ReplayBuffer:
         state_keys: Sequence[str] = (),
         *,
         storage_device: str | torch.device = "cpu",
+        use_drq: bool = False,
+        image_pad: int = 4,
         seed: int = 0,
     ) -> None:
         if capacity < 1 or not state_keys:
@@ -43,12 +52,25 @@ class ReplayBuffer:
         self.device = torch.device(device)
         self.storage_device = torch.device(storage_device)
         self.generator = torch.Generator(self.storage_device).manual_seed(seed)
-        self._rows: dict[str, Tensor] = {}  # name -> (capacity, ...)
+        self._pad = image_pad if use_drq else 0
+        self._rows: dict[str, Tensor] = {}  # name -> (capacity, ...); of a picture, its slot
+        self._stores: dict[str, PictureStore] = {}  # state key -> its pictures
         self._size = 0
         self._next = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._size
+
+    @classmethod
+    def from_transitions(
+        cls, transitions: Iterable[Mapping[str, Any]], capacity: int, **options: Any
+    ) -> Self:
+        """A buffer filled with transitions, each the arguments of `add` by name."""
+        buffer = cls(capacity, **options)
+        for transition in transitions:
+            buffer.add(**transition)
+        return buffer
 
     def add(
         self,
@@ -64,9 +86,10 @@ class ReplayBuffer:
 
         Raises:
             KeyError: a state key is missing, or the keys are not those of the first transition.
-            ValueError: a shape is not that of the first transition.
+            ValueError: a shape or a type is not that of the first transition, or a picture is
+                made of floats.
         """
-        rows: dict[str, Row] = {
+        values: dict[str, Row] = {
             **self._select("state", state),
             **self._select("next_state", next_state),
             **{f"complementary_info.{k}": v for k, v in (complementary_info or {}).items()},
@@ -75,26 +98,28 @@ class ReplayBuffer:
             "done": done,
             "truncated": truncated,
         }
-        tensors = {name: _as_row(value) for name, value in rows.items()}
-        if not self._rows:
-            self._rows = {name: self._allocate(row) for name, row in tensors.items()}
-        self._check(tensors)
-        for name, row in tensors.items():
-            self._rows[name][self._next] = row
-        self._next = (self._next + 1) % self.capacity
-        self._size = min(self._size + 1, self.capacity)
+        tensors = {name: _as_row(name, value) for name, value in values.items()}
+        with self._lock:
+            if not self._rows:
+                self._allocate(tensors)
+            self._check(tensors)
+            self._write(tensors, values)
+            self._next = (self._next + 1) % self.capacity
+            self._size = min(self._size + 1, self.capacity)
 
     def sample(self, batch_size: int) -> Batch:
         """Draw batch_size rows uniformly, with replacement. ValueError if the buffer is empty."""
-        if not self._size:
-            raise ValueError("the replay buffer is empty: add transitions before sampling")
-        index = torch.randint(
-            self._size, (batch_size,), generator=self.generator, device=self.storage_device
-        )
-        rows = {
-            name: tensor.index_select(0, index).to(self.device, non_blocking=True)
-            for name, tensor in self._rows.items()
-        }
+        with self._lock:
+            if not self._size:
+                raise ValueError("the replay buffer is empty: add transitions before sampling")
+            index = torch.randint(
+                self._size, (batch_size,), generator=self.generator, device=self.storage_device
+            )
+            found = {name: rows.index_select(0, index) for name, rows in self._rows.items()}
+            for name, slots in found.items():
+                if store := self._store_of(name):
+                    found[name] = self._gather(store, slots)
+        rows = {name: value.to(self.device, non_blocking=True) for name, value in found.items()}
         return {
             "state": _group("state", rows),
             "action": rows["action"],
@@ -105,14 +130,33 @@ class ReplayBuffer:
             "complementary_info": _group("complementary_info", rows),
         }
 
-    def get_iterator(self, batch_size: int) -> Iterator[Batch]:
-        """Endless batches, each drawn when asked for; an error does not end the iterator."""
-        return map(self.sample, repeat(batch_size))
+    def get_iterator(
+        self, batch_size: int, *, async_prefetch: bool = False, queue_size: int = 2
+    ) -> Iterator[Batch]:
+        """Endless batches; an error does not end the iterator. See `prefetch.endless`."""
+        return endless(self.sample, batch_size, async_prefetch, queue_size)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the rows and the pictures take."""
+        rows = sum(rows.numel() * rows.element_size() for rows in self._rows.values())
+        return rows + sum(store.bytes for store in self._stores.values())
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Views of the filled rows (`rows.*`), the write position and the generator's state."""
-        rows = {f"rows.{name}": tensor[: self._size] for name, tensor in self._rows.items()}
-        return {**rows, "next": torch.tensor(self._next), "rng": self.generator.get_state()}
+        """The filled rows (`rows.*`), the pictures (`blocks.*`), the position, the generator.
+
+        Later transitions do not change these tensors. A block of pictures that has not changed
+        since the last call is the same object as then.
+        """
+        with self._lock:
+            rows = {f"rows.{name}": rows[: self._size].clone() for name, rows in self._rows.items()}
+            blocks = {
+                f"{BLOCKS}.{key}.{number}": block
+                for key, store in self._stores.items()
+                for number, block in store.state().items()
+            }
+            rest = {"next": torch.tensor(self._next), "rng": self.generator.get_state()}
+            return {**rows, **blocks, **rest}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Continue exactly where `state_dict` was taken.
@@ -121,13 +165,14 @@ class ReplayBuffer:
             ValueError: there are more rows than this buffer's capacity.
         """
         rows = {k.removeprefix("rows."): v for k, v in state.items() if k.startswith("rows.")}
-        self._size = len(rows["reward"]) if rows else 0
-        self._next = int(state["next"])
-        if self._size > self.capacity:
-            raise ValueError(f"{self._size} rows do not fit a capacity of {self.capacity}")
-        self._rows = {name: self._allocate(tensor[0]) for name, tensor in rows.items()}
+        size = len(rows["reward"]) if rows else 0
+        if size > self.capacity:
+            raise ValueError(f"{size} rows do not fit a capacity of {self.capacity}")
+        self._size, self._next = size, int(state["next"])
+        self._rows = {name: self._empty(row) for name, row in rows.items()}
         for name, tensor in rows.items():
-            self._rows[name][: self._size] = tensor
+            self._rows[name][:size] = tensor
+        self._stores = {key: self._restored(key, state, rows) for key in self._kept(state)}
         self.generator.set_state(state["rng"])
 
     def _select(self, group: str, state: Mapping[str, Row]) -> dict[str, Row]:
@@ -136,26 +181,87 @@ class ReplayBuffer:
             raise KeyError(f"{group} lacks {missing}; it has {sorted(state)}")
         return {f"{group}.{key}": state[key] for key in self.state_keys}
 
-    def _allocate(self, row: Tensor) -> Tensor:
-        return torch.empty((self.capacity, *row.shape), dtype=row.dtype, device=self.storage_device)
+    def _allocate(self, tensors: Mapping[str, Tensor]) -> None:
+        self._stores = {
+            key: PictureStore(tensors[f"state.{key}"])
+            for key in self.state_keys
+            if tensors[f"state.{key}"].ndim == 3
+        }
+        slots = torch.zeros(1, dtype=torch.int64)
+        self._rows = {
+            name: self._empty(slots if self._store_of(name) else row.unsqueeze(0))
+            for name, row in tensors.items()
+        }
 
-    def _check(self, rows: Mapping[str, Tensor]) -> None:
-        if rows.keys() != self._rows.keys():
+    def _store_of(self, name: str) -> PictureStore | None:
+        group, _, key = name.partition(".")
+        return self._stores.get(key) if group in ("state", "next_state") else None
+
+    def _empty(self, rows: Tensor) -> Tensor:
+        shape = (self.capacity, *rows.shape[1:])
+        return torch.empty(shape, dtype=rows.dtype, device=self.storage_device)
+
+    def _check(self, tensors: Mapping[str, Tensor]) -> None:
+        if tensors.keys() != self._rows.keys():
             raise KeyError(
-                f"the transition has {sorted(rows)}; the buffer stores {sorted(self._rows)}"
+                f"the transition has {sorted(tensors)}; the buffer stores {sorted(self._rows)}"
             )
-        for name, row in rows.items():
-            stored = self._rows[name]
-            if row.shape != stored.shape[1:] or row.dtype != stored.dtype:
+        for name, row in tensors.items():
+            store = self._store_of(name)
+            dtype = store.dtype if store else self._rows[name].dtype
+            shape = store.shape if store else self._rows[name].shape[1:]
+            if row.shape != shape or row.dtype != dtype:
                 raise ValueError(
                     f"{name} is {row.dtype} {tuple(row.shape)}; "
-                    f"the buffer stores {stored.dtype} {tuple(stored.shape[1:])}"
+                    f"the buffer stores {dtype} {tuple(shape)}"
                 )
 
+    def _write(self, tensors: Mapping[str, Tensor], values: Mapping[str, object]) -> None:
+        for name, row in tensors.items():
+            store = self._store_of(name)
+            if store is None:
+                self._rows[name][self._next] = row
+                continue
+            slot = store.put(
+                row, values[name]
+            )  # before the old one goes: it may be the same picture
+            if self._size == self.capacity:
+                store.drop(int(self._rows[name][self._next]))
+            self._rows[name][self._next] = slot
 
-def _as_row(value: Row) -> Tensor:
+    def _gather(self, store: PictureStore, slots: Tensor) -> Tensor:
+        shifts = None
+        if self._pad and store.dtype == torch.uint8:
+            span, shape = 2 * self._pad + 1, (len(slots), 2)
+            draw = torch.randint(span, shape, generator=self.generator, device=slots.device)
+            shifts = (draw - self._pad).tolist()
+        return store.gather(slots.tolist(), shifts)
+
+    def _kept(self, state: Mapping[str, Tensor]) -> list[str]:
+        return [k for k in self.state_keys if any(n.startswith(f"{BLOCKS}.{k}.") for n in state)]
+
+    def _restored(
+        self, key: str, state: Mapping[str, Tensor], rows: Mapping[str, Tensor]
+    ) -> PictureStore:
+        prefix = f"{BLOCKS}.{key}."
+        blocks = {n.removeprefix(prefix): b for n, b in state.items() if n.startswith(prefix)}
+        store = PictureStore(next(iter(blocks.values()))[0].permute(2, 0, 1))
+        store.load_state(
+            blocks, torch.cat((rows[f"state.{key}"], rows[f"next_state.{key}"])).numpy()
+        )
+        return store
+
+
+def _as_row(name: str, value: Row) -> Tensor:
     row = torch.as_tensor(value)
-    return row if row.dtype == torch.uint8 else row.to(torch.float32)
+    if row.dtype == torch.uint8:
+        return row
+    if row.ndim == 3 and not name.endswith(MAP_SUFFIX):
+        raise ValueError(
+            f"{name} is a picture of {row.dtype}, shape {tuple(row.shape)}: store pictures as "
+            "uint8, a quarter of the memory; the encoder makes numbers of them"
+        )
+    return row.to(torch.float32)
 
 
 def _group(name: str, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:

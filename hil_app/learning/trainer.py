@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.normalize import Normalizer
+from hil_app.learning.prefetch import Prefetcher
 
 
 class RLTrainer:
@@ -15,31 +17,48 @@ class RLTrainer:
         trainer = RLTrainer(algorithm=algorithm, data_mixer=mixer, batch_size=256)
         stats = trainer.training_step()
 
-    The algorithm needs its optimisers. Nothing is drawn before the first `training_step`.
+    The algorithm needs its optimisers. Nothing is drawn before the first `training_step`. With
+    `async_prefetch` a thread draws up to `queue_size` batches ahead, until `close`.
     """
 
-    def __init__(self, algorithm: RLAlgorithm, data_mixer: DataMixer, batch_size: int) -> None:
+    def __init__(
+        self,
+        algorithm: RLAlgorithm,
+        data_mixer: DataMixer,
+        batch_size: int,
+        *,
+        async_prefetch: bool = False,
+        queue_size: int = 2,
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size {batch_size} is not positive")
         self.algorithm = algorithm
         self.data_mixer = data_mixer
         self.batch_size = batch_size
         self.normalizer = Normalizer(algorithm.policy.config, algorithm.policy.device)
-        self._iterator: Iterator[Batch] | None = None
+        self._ahead: dict[str, Any] = {"async_prefetch": async_prefetch, "queue_size": queue_size}
+        self._source: Iterator[Batch] | None = None
 
     def training_step(self) -> TrainingStats:
         """Run one update of the algorithm on freshly drawn, normalised batches."""
-        if self._iterator is None:
-            batches = self.algorithm.configure_data_iterator(self.data_mixer, self.batch_size)
-            self._iterator = map(self.normalizer.batch, batches)
-        return self.algorithm.update(self._iterator)
+        if self._source is None:
+            self._source = self.algorithm.configure_data_iterator(
+                self.data_mixer, self.batch_size, **self._ahead
+            )
+        return self.algorithm.update(map(self.normalizer.batch, self._source))
 
     def reset_data_iterator(self) -> None:
         """Ask the mixer for a new iterator at the next step."""
-        self._iterator = None
+        self.close()
 
     def set_data_mixer(self, mixer: DataMixer, reset: bool = True) -> None:
         """Draw from another mixer: at once, or after the next `reset_data_iterator`."""
         self.data_mixer = mixer
         if reset:
             self.reset_data_iterator()
+
+    def close(self) -> None:
+        """End the thread that draws ahead, if there is one; a later step starts anew."""
+        if isinstance(self._source, Prefetcher):
+            self._source.close()
+        self._source = None

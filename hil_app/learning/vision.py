@@ -25,29 +25,49 @@ class VisionError(Exception):
     """The weights of a vision encoder cannot be had; the message says why and what to do."""
 
 
-class VisionEncoder(nn.Module):
-    """Pictures uint8 (B, C, H, W), or float in [0, 1], -> feature maps (B, D, h, w)."""
+class PictureScaler(nn.Module):
+    """Pictures (..., C, H, W) of uint8, or of floats in [0, 1], -> centred, of unit spread."""
 
-    map_shape: tuple[int, int, int]
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, shape: tuple[int, ...], stats: Mapping[str, list[float]]):
+    def __init__(self, stats: Mapping[str, list[float]]) -> None:
         super().__init__()
-        self.body = body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for name in ("mean", "std"):
             values = torch.tensor(stats[name]).reshape(-1, 1, 1)  # (C or 1, 1, 1)
             self.register_buffer(name, values, persistent=False)
-        with torch.no_grad():
-            self.map_shape = tuple(self(torch.zeros(1, *shape)).shape[1:])
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Feature maps (..., D, h, w) of pictures (..., C, H, W)."""
-        if pictures.dtype == torch.uint8:
-            pictures = pictures.float() / 255
-        batch = pictures if pictures.ndim == 4 else pictures.unsqueeze(0)
-        maps: Tensor = self.body((batch - self.mean) / self.std)
-        return maps if pictures.ndim == 4 else maps.squeeze(0)
+        """A new tensor of the same shape."""
+        full = 255 if pictures.dtype == torch.uint8 else 1
+        scaled = pictures.to(torch.float32, copy=True)
+        return scaled.mul_(1 / (full * self.std)).sub_(self.mean / self.std)
+
+
+class VisionEncoder(nn.Module):
+    """Scaled pictures (..., C, H, W) -> feature maps (..., D, h, w), whose shape is `map_shape`."""
+
+    map_shape: tuple[int, int, int]
+
+    def __init__(self, body: nn.Module, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.body = body
+        with torch.no_grad():
+            self.map_shape = tuple(self(torch.zeros(shape)).shape)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Look at one picture, or at a batch of them."""
+        if pictures.ndim == 4:
+            maps: Tensor = self.body(pictures)
+            return maps
+        one: Tensor = self.body(pictures.unsqueeze(0)).squeeze(0)
+        return one
+
+
+def make_scaler(config: GaussianActorConfig, key: str) -> PictureScaler:
+    """The scaling of the pictures at `key`: by their statistics, or as their encoder expects."""
+    usual = IMAGENET if config.vision_encoder_name == "resnet10" else CENTRED
+    return PictureScaler((config.dataset_stats or {}).get(key) or usual)
 
 
 def make_vision_encoder(
@@ -60,14 +80,12 @@ def make_vision_encoder(
     """
     shape = config.input_features[key].shape
     if config.vision_encoder_name == "resnet10":
-        body, usual = resnet10(shape[0], generator), IMAGENET
+        body = resnet10(shape[0], generator)
     else:
-        body, usual = cnn(shape, config.image_encoder_hidden_dim, generator), CENTRED
-    stats = (config.dataset_stats or {}).get(key) or usual
-    encoder = VisionEncoder(body, shape, stats)
+        body = cnn(shape, config.image_encoder_hidden_dim, generator)
     if config.vision_encoder_weights is not None:
-        load_weights(encoder.body, config.vision_encoder_weights)
-    return encoder
+        load_weights(body, config.vision_encoder_weights)
+    return VisionEncoder(body, shape)
 
 
 def cnn(shape: tuple[int, ...], channels: int, generator: torch.Generator) -> nn.Sequential:

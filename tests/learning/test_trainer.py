@@ -31,7 +31,8 @@ class Mixer:
         batch["reward"] = torch.full((batch_size,), self.value)
         return batch
 
-    def get_iterator(self, batch_size):
+    def get_iterator(self, batch_size, *, async_prefetch, queue_size):
+        self.ahead = async_prefetch, queue_size
         self.iterators += 1
         return iter(lambda: self.sample(batch_size), None)
 
