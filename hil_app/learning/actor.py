@@ -207,6 +207,8 @@ class GaussianActorPolicy(nn.Module):
         """Rebuild the policy that `save_pretrained` wrote; `seed` fixes its sampling."""
         path = Path(directory)
         config = GaussianActorConfig.model_validate_json((path / CONFIG_FILE).read_text())
-        policy = cls(config, seed)
+        # the saved weights hold the vision encoder's own, so their first source need not be there
+        policy = cls(config.model_copy(update={"vision_encoder_weights": None}), seed)
         load_model(policy, str(path / MODEL_FILE))
+        policy.config = config
         return policy

@@ -187,6 +187,11 @@ class ReplayBuffer:
             for key in self.state_keys
             if tensors[f"state.{key}"].ndim == 3
         }
+        for key, store in self._stores.items():
+            if store.dtype == torch.uint8 and self._pad >= min(store.shape[1:]):
+                raise ValueError(
+                    f"image_pad {self._pad} is too much for {key}, {tuple(store.shape)}"
+                )
         slots = torch.zeros(1, dtype=torch.int64)
         self._rows = {
             name: self._empty(slots if self._store_of(name) else row.unsqueeze(0))

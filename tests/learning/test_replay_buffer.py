@@ -58,17 +58,6 @@ def test_trap_02_the_next_state_is_the_rows_own_at_every_seam():
     assert set(drawn) == set(list(pairs.items())[2:])
 
 
-def test_trap_11_images_stay_uint8():
-    buffer = ReplayBuffer(8, "cpu", ["image"])
-    image = np.full((3, 4, 4), 200, np.uint8)
-    buffer.add({"image": image}, np.zeros(1), 0.0, {"image": image + 5}, False, False)
-    batch = buffer.sample(2)
-    assert batch["state"]["image"].dtype == torch.uint8
-    assert (batch["next_state"]["image"] == 205).all()
-    stored = buffer.state_dict()["rows.state.image"]
-    assert stored.nbytes == image.nbytes
-
-
 def test_trap_13_time_limits_are_not_done():
     buffer = ReplayBuffer(2, "cpu", ["s"])
     buffer.add({"s": np.zeros(1)}, 0.0, 0.0, {"s": np.zeros(1)}, done=False, truncated=True)
