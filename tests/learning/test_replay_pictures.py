@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil_app.bench.replay import PlainPictures
 from hil_app.learning import ReplayBuffer
 from hil_app.learning.pictures import RECENT, PictureStore, map_key
 
@@ -179,3 +180,18 @@ def test_a_picture_of_another_size_is_refused():
     fill(buffer, [1])
     with pytest.raises(ValueError, match=r"\(3, 6, 7\); the buffer stores torch.uint8 \(3, 5, 7\)"):
         buffer.add({KEY: picture(0, 6)}, np.zeros(2), 0.0, {KEY: picture(0, 6)}, False, False)
+
+
+@given(shifts=st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=1, max_size=9))
+def test_the_plain_way_gives_the_same_pictures(shifts):
+    shown, plain = [torch.from_numpy(picture(i).copy()) for i in range(6)], PlainPictures(pad=2)
+    store = PictureStore(shown[0])
+    slots = [store.put(image, image) for image in shown]
+    for now, then in pairwise(shown):
+        plain.add(now, then)
+    rows = [i % 5 for i in range(len(shifts))]
+    moves = torch.tensor([shifts, shifts[::-1]])
+    expected = plain.sample(torch.tensor(rows), moves)
+    for offset, group in enumerate(expected):
+        ours = store.gather([slots[row + offset] for row in rows], moves[offset].tolist())
+        assert torch.equal(ours.float() / 255, group)
