@@ -1,0 +1,102 @@
+"""What a learning benchmark came to: a table and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from hil_app.bench.learn import EPISODES, EVERY, FINAL, Seed
+
+Results = Mapping[str, Sequence[Seed]]
+COLUMNS = {
+    "arm": "left",
+    "seeds at 95 %": "right",
+    "T95 [ticks]": "right",
+    "[updates]": "right",
+    "[s]": "right",
+    "held": "right",
+    f"final of {FINAL}": "right",
+    "interventions, first and last share": "right",
+}
+
+
+def table(results: Results) -> Table:
+    """A row an arm: medians over its seeds, with the least and the most."""
+    shown = Table(title="hil-app bench learn", title_style="bold")
+    for name, side in COLUMNS.items():
+        shown.add_column(name, justify="right" if side == "right" else "left")
+    for name, seeds in results.items():
+        shown.add_row(name, *_row(seeds))
+    shown.caption = (
+        f"T95: the first of two evaluations in a row ({EPISODES} episodes, every {EVERY} ticks) "
+        "with at least 19 of 20; held: none below 18 until twice T95; [s] without evaluations"
+    )
+    return shown
+
+
+def _row(seeds: Sequence[Seed]) -> list[str]:
+    there = [seed for seed in seeds if seed.t95_ticks is not None]
+    first = [seed.interventions[0] for seed in seeds if seed.interventions]
+    last = [seed.interventions[-1] for seed in seeds if seed.interventions]
+    return [
+        f"{len(there)} of {len(seeds)}",
+        _spread([seed.t95_ticks for seed in there]),
+        _spread([seed.t95_updates for seed in there]),
+        _spread([seed.t95_seconds for seed in there]),
+        f"{sum(bool(seed.held) for seed in there)} of {len(there)}",
+        _spread([seed.final * FINAL for seed in seeds]),
+        f"{np.mean(first):.0%} → {np.mean(last):.1%}" if first else "–",
+    ]
+
+
+def _spread(values: Sequence[Any]) -> str:
+    if not values:
+        return "–"
+    return f"{np.median(values):.0f} ({min(values):.0f}–{max(values):.0f})"
+
+
+def plot(results: Results, path: Path) -> None:
+    """Success without help and the person's share of the ticks, a colour an arm."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(2, 1, figsize=(8, 7), sharex=True, layout="constrained")
+    for index, (name, seeds) in enumerate(results.items()):
+        colour = f"C{index}"
+        _curves(axes[0], [(seed.ticks, seed.success) for seed in seeds], colour, name)
+        edges = [(np.arange(1, len(s.interventions) + 1) * EVERY, s.interventions) for s in seeds]
+        _curves(axes[1], edges, colour, name)
+    for axis, title in zip(
+        axes,
+        ("success on its own", "share of training ticks in which the person acted"),
+        strict=True,
+    ):
+        axis.set_title(title, loc="left", fontsize=10)
+        axis.yaxis.set_major_formatter("{x:.0%}")
+        axis.set_ylim(bottom=0)
+        axis.set_xlim(left=0)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylim(0, 1.04)
+    axes[0].legend(frameon=False, loc="lower right", fontsize=9)
+    axes[1].set_xlabel("training ticks")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _curves(axis: Any, curves: Sequence[tuple[Any, Any]], colour: str, name: str) -> None:
+    """Each seed thin, their mean thick, over the length that all of them have."""
+    curves = [(np.array(x), np.array(y)) for x, y in curves if len(x)]
+    for x, y in curves:
+        axis.plot(x, y, color=colour, alpha=0.25, linewidth=1)
+    if not curves:
+        return
+    length = min(len(x) for x, _ in curves)
+    x, y = (np.mean([curve[part][:length] for curve in curves], axis=0) for part in (0, 1))
+    axis.plot(x, y, color=colour, linewidth=2.5, label=name)

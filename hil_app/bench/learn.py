@@ -1,0 +1,221 @@
+"""How fast and how surely a run learns: several seeds of one or more arms of an experiment.
+
+Each seed is a run of the real command, in a process and a folder of its own, judged amid the
+training. A benchmark that was cut short goes on with what its folder has.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hil_app.files import write_whole
+from hil_app.monitor import TRAIN
+from hil_app.run_folder import BENCH, EVENTS, SUMMARY
+
+EVERY, EPISODES = 500, 20  # an evaluation: how often [ticks], and how long
+REACHED, HELD = 0.95, 0.90  # success rates: T95 is reached, and not lost again
+FINAL = 100  # episodes at the end
+
+Result = dict[str, Any]
+
+
+class BenchError(Exception):
+    """A run of a benchmark failed; the message has its last words."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is compared: a preset or file, and options on top."""
+
+    name: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What one run came to."""
+
+    seed: int
+    ticks: list[int]  # of each evaluation amid the training
+    success: list[float]  # its success rate
+    t95_ticks: int | None  # first of two evaluations in a row with at least 19 of 20
+    t95_updates: int | None
+    t95_seconds: float | None  # of the training until then, without evaluations
+    held: bool | None  # no evaluation below 18 of 20 from then to twice as long
+    final: float  # success rate of the last 100 episodes
+    final_ticks: float  # mean length of an episode of these
+    interventions: list[float]  # share of ticks in which the person acted, for each 500 ticks
+
+
+def arms(presets: Sequence[str], options: Sequence[str], ablations: bool) -> list[Arm]:
+    """An arm for each preset or file; with `ablations` also without some of the person's help."""
+    found = []
+    for preset in presets:
+        usual = Arm(Path(preset).stem, (f"--config_path={preset}", *options))
+        found.append(usual)
+        if ablations:
+            for name, option in ABLATIONS.items():
+                found.append(Arm(f"{usual.name}, {name}", (*usual.options, option)))
+    return found
+
+
+ABLATIONS = {
+    "no demonstrations": "--train.demonstrations=0",
+    "demonstrations only": "--teleop.intervention.max_share=0",
+}
+
+
+class Experiment:
+    """The runs of all arms and seeds in one folder, `jobs` of them at a time."""
+
+    def __init__(self, folder: Path, arms: Sequence[Arm], seeds: Sequence[int], jobs: int) -> None:
+        self.folder, self.arms, self.seeds = folder, arms, seeds
+        self._jobs = jobs
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def run(self) -> Iterator[tuple[Arm, Seed]]:
+        """Every run in turn, as it ends; on an error or an interrupt all others are ended too."""
+        with ThreadPoolExecutor(self._jobs) as pool:
+            work = [(arm, pool.submit(self._one, arm, seed)) for arm, seed in self._pairs()]
+            try:
+                for arm, future in work:
+                    yield arm, future.result()
+            except BaseException:
+                self._stop()
+                raise
+
+    def progress(self) -> dict[tuple[str, int], int]:
+        """How many training ticks each run has come to, by its last evaluation or its end."""
+        return {(arm.name, seed): _newest_tick(self.path(arm, seed)) for arm, seed in self._pairs()}
+
+    def path(self, arm: Arm, seed: int) -> Path:
+        """The folder of a run."""
+        return self.folder / arm.name.replace(", ", "_").replace(" ", "_") / f"seed_{seed}"
+
+    def _pairs(self) -> list[tuple[Arm, int]]:
+        return [(arm, seed) for arm in self.arms for seed in self.seeds]
+
+    def _one(self, arm: Arm, seed: int) -> Seed:
+        folder = self.path(arm, seed)
+        if not self._stopped and not _finished(folder):
+            self._start(arm, seed, folder)
+        return read(folder, seed)
+
+    def _start(self, arm: Arm, seed: int, folder: Path) -> None:
+        command = [sys.executable, "-m", "hil_app", "train", *arm.options, *protocol(seed)]
+        if folder.exists():
+            folder.rename(folder.with_name(f"{folder.name}_cut_short_{time.time_ns()}"))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        log = folder.with_suffix(".log")
+        with log.open("wb") as words:
+            run = subprocess.Popen(
+                [*command, f"--output_dir={folder}"], stdout=words, stderr=subprocess.STDOUT
+            )
+            self._running.add(run)
+            status = run.wait()
+            self._running.discard(run)
+        if status:
+            last = log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise BenchError(
+                f"{arm.name}, seed {seed}, ended with status {status}: {' '.join(last)} (see {log})"
+            )
+
+    def _stop(self) -> None:
+        self._stopped = True
+        for run in list(self._running):
+            run.terminate()
+
+
+def protocol(seed: int) -> list[str]:
+    """The options that make a run one of the benchmark's."""
+    return [
+        f"--seed={seed}",
+        f"--train.eval_every={EVERY}",
+        f"--train.eval_episodes={EPISODES}",
+        f"--eval.episodes={FINAL}",
+        "--eval.deterministic=true",
+        "--eval.video=false",
+    ]
+
+
+def read(folder: Path, seed: int) -> Seed:
+    """What the run in `folder` came to. BenchError if it has not finished."""
+    if not _finished(folder):
+        raise BenchError(f"{folder} has no finished run")
+    summary = json.loads((folder / SUMMARY).read_text())
+    judged = summary["train"]["evaluations"]
+    ticks, success = [e["ticks"] for e in judged], [e["successes"] / e["episodes"] for e in judged]
+    first = reached(success)
+    at = None if first is None else judged[first]
+    return Seed(
+        seed=seed,
+        ticks=ticks,
+        success=success,
+        t95_ticks=at and at["ticks"],
+        t95_updates=at and at["updates"],
+        t95_seconds=at and at["train_seconds"],
+        held=at and held(list(zip(ticks, success, strict=True)), at["ticks"]),
+        final=summary["eval"]["success_rate"],
+        final_ticks=summary["eval"]["mean_ticks"],
+        interventions=_interventions(folder),
+    )
+
+
+def reached(success: Sequence[float]) -> int | None:
+    """Index of the first of two evaluations in a row that are good enough."""
+    good = [rate >= REACHED for rate in success]
+    pairs = (i for i, pair in enumerate(pairwise(good)) if all(pair))
+    return next(pairs, None)
+
+
+def held(curve: Sequence[tuple[int, float]], since: int) -> bool:
+    """Whether no success rate from `since` to twice that [ticks] is below HELD."""
+    return all(rate >= HELD for tick, rate in curve if since <= tick <= 2 * since)
+
+
+def save(results: dict[str, list[Seed]], folder: Path) -> Result:
+    """Write the results of all arms as JSON; returns what was written."""
+    content = {name: [asdict(seed) for seed in seeds] for name, seeds in results.items()}
+    write_whole(folder / BENCH, (json.dumps(content, indent=2) + "\n").encode())
+    return content
+
+
+def _finished(folder: Path) -> bool:
+    path = folder / SUMMARY
+    return path.is_file() and json.loads(path.read_text())["ended"] == "finished"
+
+
+def _events(folder: Path) -> Iterator[dict[str, Any]]:
+    path = folder / EVENTS
+    if not path.is_file():
+        return
+    for line in path.read_text().splitlines():
+        if line.endswith("}"):  # the last one may be under way
+            yield json.loads(line)
+
+
+def _newest_tick(folder: Path) -> int:
+    episodes = (e for e in _events(folder) if e["event"] == "episode" and e["stage"] == TRAIN)
+    return sum(event["ticks"] for event in episodes)
+
+
+def _interventions(folder: Path) -> list[float]:
+    """Share of ticks in which the person acted, by EVERY ticks, an episode where it ends."""
+    episodes = [e for e in _events(folder) if e["event"] == "episode" and e["stage"] == TRAIN]
+    ticks = np.array([e["ticks"] for e in episodes])
+    by_hand = np.array([e["intervention_ticks"] for e in episodes])
+    bins = (np.cumsum(ticks) - 1) // EVERY
+    shares = (by_hand[bins == i].sum() / ticks[bins == i].sum() for i in np.unique(bins))
+    return [round(float(share), 4) for share in shares]
