@@ -123,7 +123,8 @@ def quick(monkeypatch):
     monkeypatch.setattr("hil_app.bench.learn.protocol", lambda seed: [f"--seed={seed}", *changed])
 
 
-def test_runs_are_real_and_what_is_there_is_not_run_again(tmp_path, quick):
+@pytest.mark.usefixtures("quick")
+def test_runs_are_real_and_what_is_there_is_not_run_again(tmp_path):
     experiment = Experiment(tmp_path, [Arm("tiny one", TINY)], [0, 1], jobs=2)
     found = [seed for _, seed in experiment.run()]
     assert [seed.seed for seed in found] == [0, 1]
@@ -135,7 +136,8 @@ def test_runs_are_real_and_what_is_there_is_not_run_again(tmp_path, quick):
     assert (tmp_path / "tiny_one" / "seed_0" / "summary.json").stat().st_mtime_ns == written
 
 
-def test_a_run_cut_short_is_kept_beside_and_run_again(tmp_path, quick):
+@pytest.mark.usefixtures("quick")
+def test_a_run_cut_short_is_kept_beside_and_run_again(tmp_path):
     cut = a_run(tmp_path / "arm" / "seed_0", [20], ended="SIGTERM")
     (cut / "mine").write_text("kept")
     ((_, seed),) = Experiment(tmp_path, [Arm("arm", TINY)], [0], jobs=1).run()
@@ -182,7 +184,8 @@ def test_bad_options_are_refused_before_anything_runs(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_prints_json_alone(tmp_path, quick, capsys):
+@pytest.mark.usefixtures("quick")
+def test_the_command_prints_json_alone(tmp_path, capsys):
     argv = ["--preset", "sim_pick_lift", "--seeds=1", "--json", f"--output_dir={tmp_path}"]
     assert bench_learn.run([*argv, *TINY[1:]]) == 0
     printed = capsys.readouterr()
