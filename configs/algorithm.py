@@ -12,6 +12,8 @@ from configs.base import Config
 from configs.policy import GaussianActorConfig
 
 CONFIG_FILE = "config.json"
+EntropyMode: TypeAlias = Literal["log", "direct", "fixed"]
+Schedule: TypeAlias = Literal["constant", "linear", "cosine"]
 ConfigClass: TypeAlias = "type[RLAlgorithmConfig]"  # the field `type` hides the builtin below
 
 
@@ -78,10 +80,25 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     """Adam's step size for the critics, their encoder and the discrete critic."""
 
     temperature_lr: float = Field(default=3e-4, gt=0)
-    """Adam's step size for the logarithm of the temperature."""
+    """Adam's step size for the temperature or its logarithm, where it is learned."""
+
+    lr_schedule: Schedule = "constant"
+    """How every step size falls after the warm-up: not at all, on a line, or on half a cosine."""
+
+    lr_warmup_steps: int = Field(default=0, ge=0)
+    """Updates in which the step sizes rise from 0 to their values."""
+
+    lr_decay_steps: int | None = Field(default=None, ge=1)
+    """Updates, the warm-up included, after which a linear or cosine schedule is at its end."""
+
+    lr_final_fraction: float | None = Field(default=None, ge=0, le=1)
+    """Share of the step sizes that is left at the end of a linear or cosine schedule."""
 
     discount: float = Field(default=0.99, ge=0, le=1)
     """Discount a tick; a batch's own `complementary_info.discount` comes before it."""
+
+    reward_scale: float = Field(default=1.0, gt=0)
+    """Factor on the reward and on the discrete penalty before they are learned from."""
 
     use_backup_entropy: bool = True
     """The critics' target counts the entropy of the next action."""
@@ -89,11 +106,21 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     critic_target_update_weight: float = Field(default=0.005, gt=0, le=1)
     """Share of the online parameters that enters the target networks after each critic step."""
 
+    target_update_interval: int = Field(default=1, ge=1)
+    """The target networks move after every n-th critic step."""
+
     num_critics: int = Field(default=2, ge=1)
     """Critics in the ensemble."""
 
     num_subsample_critics: int | None = Field(default=None, ge=1)
     """Critics, drawn anew for each target, over which the minimum is taken; null for all."""
+
+    critic_dropout: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the critics' hidden units that is left out at random in training (DroQ), never in
+    their targets; null for none."""
+
+    temperature_mode: EntropyMode = "log"
+    """The temperature is learned by its logarithm, directly, or stays fixed at temperature_init."""
 
     temperature_init: float = Field(default=1.0, gt=0)
     """The temperature before the first update."""
@@ -115,6 +142,27 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
 
     behavior_cloning_weight: float = Field(default=0.0, ge=0)
     """Weight of imitating the person's actions in rows with `is_intervention`; 0 for off."""
+
+    compile: bool = False
+    """Compile the losses before the run starts: a minute the first time, then kept on disk."""
+
+    @model_validator(mode="after")
+    def _schedule_is_whole(self) -> Self:
+        given = {name: getattr(self, name) for name in ("lr_decay_steps", "lr_final_fraction")}
+        if self.lr_schedule == "constant":
+            for name, value in given.items():
+                if value is not None:
+                    raise ValueError(f"{name} needs lr_schedule linear or cosine, not constant")
+            return self
+        for name, value in given.items():
+            if value is None:
+                raise ValueError(f"lr_schedule {self.lr_schedule} needs {name}")
+        if (self.lr_decay_steps or 0) <= self.lr_warmup_steps:
+            raise ValueError(
+                f"lr_decay_steps {self.lr_decay_steps} must exceed "
+                f"lr_warmup_steps {self.lr_warmup_steps}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _subsample_fits(self) -> Self:

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from configs.algorithm import RLAlgorithmConfig
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.batch import Batch, DataMixer
-from hil_app.learning.optimizers import load_optimizer_tensors, optimizer_tensors
+from hil_app.learning.optimizers import load_optimizer_tensors, optimizer_tensors, set_rate
 from hil_app.learning.weights import Weights, copy_into, cpu_copy
 
 _COUNTERS = ("optimization_step", "skipped_updates", "consecutive_skips")
@@ -69,6 +69,7 @@ class RLAlgorithm(ABC):
         self.skipped_updates = 0
         self.consecutive_skips = 0
         self.last_skip_cause: str | None = None
+        self.compile_problem: str | None = None
 
     @abstractmethod
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
@@ -143,7 +144,7 @@ class RLAlgorithm(ABC):
         parts = self._parts(state)
         for name, optimizer in self.optimizers.items():
             own = parts[f"optimizer.{name}"]
-            _set_rate(optimizer, own.pop("lr").item())
+            set_rate(optimizer, own.pop("lr").item())
             load_optimizer_tensors(optimizer, own)
         for name, generator in self._generators.items():
             generator.set_state(state[f"generator.{name}"].cpu())
@@ -204,8 +205,3 @@ def make_algorithm(
         known = ", ".join(sorted(RLAlgorithm._registry))
         raise KeyError(f"no algorithm for {cfg.type!r}; known: {known}") from None
     return algorithm(policy=policy, config=cfg, seed=seed)
-
-
-def _set_rate(optimizer: Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate

@@ -23,8 +23,12 @@ def log_prob(noise: Tensor, log_std: Tensor, raw: Tensor) -> Tensor:
     return (gaussian - squash).sum(dim=-1)
 
 
-def sample(mean: Tensor, log_std: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Reparameterised actions (..., c) in (-1, 1) and their log density (...,) [nat]."""
-    noise = torch.empty_like(mean).normal_(generator=generator)
+def squash(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Actions (..., c) in (-1, 1) of standard normal noise, and their log density (...,) [nat]."""
     raw = mean + log_std.exp() * noise
     return raw.tanh(), log_prob(noise, log_std, raw)
+
+
+def sample(mean: Tensor, log_std: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Reparameterised actions (..., c) and their log density (...,) [nat]; see `squash`."""
+    return squash(mean, log_std, torch.empty_like(mean).normal_(generator=generator))

@@ -1,4 +1,4 @@
-"""The networks: multilayer perceptron and a batched critic ensemble.
+"""The networks: multilayer perceptron and an ensemble of critics.
 
 Every layer is drawn from an explicit generator, so building a network neither reads nor moves
 torch's global random state.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from hil_app.learning.products import linear
 
 
 class Dense(nn.Linear):
@@ -25,6 +28,10 @@ class Dense(nn.Linear):
         with torch.no_grad():
             self.weight.uniform_(-bound, bound, generator=generator)
             self.bias.uniform_(-bound, bound, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs)."""
+        return linear(x, self.weight, self.bias)
 
     def reset_parameters(self) -> None:
         """Do nothing: the constructor draws from its own generator."""
@@ -44,7 +51,7 @@ def mlp(
 
 
 class EnsembleLayer(nn.Module):
-    """E linear layers in one operation, with LayerNorm and SiLU unless it is an output layer."""
+    """The parameters of E linear layers, each with a LayerNorm unless `norm` is off."""
 
     def __init__(
         self, members: int, inputs: int, outputs: int, norm: bool, generator: torch.Generator
@@ -52,26 +59,43 @@ class EnsembleLayer(nn.Module):
         super().__init__()
         bound = inputs**-0.5
         self.weight = nn.Parameter(torch.empty(members, inputs, outputs))
-        self.bias = nn.Parameter(torch.empty(members, 1, outputs))
+        self.bias = nn.Parameter(torch.empty(members, outputs))
         for parameter in (self.weight, self.bias):
             parameter.data.uniform_(-bound, bound, generator=generator)
-        self.gain = nn.Parameter(torch.ones(members, 1, outputs)) if norm else None
-        self.shift = nn.Parameter(torch.zeros(members, 1, outputs)) if norm else None
+        self.gain = nn.Parameter(torch.ones(members, outputs)) if norm else None
+        self.shift = nn.Parameter(torch.zeros(members, outputs)) if norm else None
 
-    def forward(self, x: Tensor, members: Tensor | None = None) -> Tensor:
-        """(E, B, inputs) -> (E, B, outputs), by all members or by those at these indices."""
-        x = torch.baddbmm(_pick(self.bias, members), x, _pick(self.weight, members))
-        if self.gain is None or self.shift is None:
-            return x
-        normed = F.layer_norm(x, x.shape[-1:])
-        return torch.addcmul(_pick(self.shift, members), normed, _pick(self.gain, members))
+    def of(self, members: Tensor | None) -> list[LayerOf]:
+        """The layer of every member, or of those at these indices (k,)."""
+        parts = (self.weight, self.bias, self.gain, self.shift)
+        chosen = [p if p is None or members is None else p[members] for p in parts]
+        count = self.weight.shape[0] if members is None else len(members)
+        split = [[None] * count if part is None else part.unbind() for part in chosen]
+        return [LayerOf(*layer) for layer in zip(*split, strict=True)]
+
+
+class LayerOf(NamedTuple):
+    """One member's linear layer: weight (inputs, outputs), the rest (outputs,)."""
+
+    weight: Tensor
+    bias: Tensor
+    gain: Tensor | None
+    shift: Tensor | None
+
+    def hidden(self, x: Tensor, kept: Tensor | None) -> Tensor:
+        """Dropout, LayerNorm and SiLU of what the linear layer gave (B, outputs)."""
+        if kept is not None:
+            x = x * kept
+        if self.gain is not None:
+            x = F.layer_norm(x, self.gain.shape, self.gain, self.shift)
+        return F.silu(x)
 
 
 class CriticEnsemble(nn.Module):
-    """E critics of [features, continuous action] -> Q, evaluated together.
+    """E critics of [features, continuous action] -> Q (REDQ, Chen et al. 2021; RLPD, Ball 2023).
 
-    With few critics a batch of matrix products costs what a loop does, with ten it is far faster
-    (REDQ, Chen et al. 2021; RLPD, Ball et al. 2023).
+    Their parameters are kept together, so ten critics are as few tensors to an optimiser as two;
+    their products are not, since one after the other they stay in the processor's cache.
     """
 
     def __init__(
@@ -91,15 +115,48 @@ class CriticEnsemble(nn.Module):
         )
         self.output = EnsembleLayer(num_critics, hidden_dims[-1], 1, False, generator)
 
-    def forward(self, features: Tensor, action: Tensor, members: Tensor | None = None) -> Tensor:
-        """Q (E, B) of features (B, F) and actions (B, c), or (k, B) of k members' indices (k,)."""
-        x = torch.cat((features, action), dim=-1)
-        x = x.expand(self.num_critics if members is None else len(members), -1, -1)
-        for layer in self.hidden:
-            x = F.silu(layer(x, members))
-        q: Tensor = self.output(x, members)
-        return q.squeeze(-1)
+    def layers(self) -> list[EnsembleLayer]:
+        """The layers from the input to the output."""
+        return [*(cast(EnsembleLayer, layer) for layer in self.hidden), self.output]
+
+    def forward(
+        self,
+        features: Tensor,
+        action: Tensor,
+        members: Tensor | None = None,
+        kept: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """Q (E, B) of features (B, F) and actions (B, c), or (k, B) of k members' indices (k,).
+
+        `kept` is what dropout leaves: a mask (E, B, width) a hidden layer, already scaled (DroQ,
+        Hiraoka et al. 2022: before the LayerNorm); without it there is no dropout.
+        """
+        *layers, outputs = (layer.of(members) for layer in self.layers())
+        masks = [mask.unbind() for mask in kept] if kept else [[None] * len(outputs)] * len(layers)
+        members_q = [
+            _critic(features, action, hidden, output, mask)
+            for hidden, output, mask in zip(
+                zip(*layers, strict=True), outputs, zip(*masks, strict=True), strict=True
+            )
+        ]
+        return torch.stack(members_q)
 
 
-def _pick(parameter: Tensor, members: Tensor | None) -> Tensor:
-    return parameter if members is None else parameter[members]
+def _critic(
+    features: Tensor,
+    action: Tensor,
+    hidden: Sequence[LayerOf],
+    output: LayerOf,
+    masks: Sequence[Tensor | None],
+) -> Tensor:
+    """One member's Q (B,).
+
+    The first weight is split, so a gradient wanted for the action alone costs only its few rows.
+    """
+    first, width = hidden[0], action.shape[1]
+    of_features, of_action = torch.split(first.weight, [features.shape[1], width])
+    x = torch.addmm(linear(features, of_features.t(), first.bias), action, of_action)
+    x = first.hidden(x, masks[0])
+    for layer, mask in zip(hidden[1:], masks[1:], strict=True):
+        x = layer.hidden(linear(x, layer.weight.t(), layer.bias), mask)
+    return torch.addmv(output.bias, x, output.weight.squeeze(1))

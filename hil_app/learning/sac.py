@@ -15,30 +15,26 @@ before the critic step that it follows.
 from __future__ import annotations
 
 import copy
-import math
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.optim import Optimizer
 
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
-from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.batch import Batch
-from hil_app.learning.distributions import sample
+from hil_app.learning.compiled import compiled, problem_of
+from hil_app.learning.losses import Draws, Losses, Transitions, example_batch
 from hil_app.learning.networks import CriticEnsemble
-from hil_app.learning.optimizers import adam
+from hil_app.learning.optimizers import adam, descend, set_rate
+from hil_app.learning.records import Record, peaks, summarise
+from hil_app.learning.schedules import rate_factor
+from hil_app.learning.temperature import Temperature
 
 M = TypeVar("M", bound=nn.Module)
-
-IMITATION_MARGIN = 0.1
-"""The lead the person's discrete choice is given over the others, in units of value, where a
-success is worth 1: a few ticks' worth of discount at .97. DQfD's .8 belongs to its own scale."""
 
 
 class SACAlgorithm(RLAlgorithm, name="sac"):
@@ -63,131 +59,144 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             layer_norm=config.layer_norm,
             generator=torch.Generator().manual_seed(seed),
         ).to(policy.device)
-        log_alpha = torch.tensor(math.log(config.temperature_init), device=policy.device)
-        self.log_alpha = nn.Parameter(log_alpha)
+        self._temperature = Temperature(
+            config.temperature_mode, config.temperature_init, policy.device
+        )
         self.critic_target = _frozen_copy(self.critic_ensemble)
         self.target_encoder = _frozen_copy(policy.encoder)
         critic = policy.discrete_critic
         self.discrete_critic_target = None if critic is None else _frozen_copy(critic.head)
+        self.losses = Losses(
+            config, policy, self.critic_ensemble, self.critic_target, self.target_encoder,
+            self.discrete_critic_target, self._temperature, self.target_entropy,
+        )  # fmt: skip
+        self._critic_losses, self._actor_losses = self.losses.critic, self.losses.actor
+        self._warm = not config.compile
+        self._lagging, self._leading = self._pair_targets()
 
     @property
     def temperature(self) -> float:
         """The entropy coefficient alpha."""
-        return self.log_alpha.exp().item()
+        return float(self._temperature().detach())
+
+    @property
+    def log_alpha(self) -> Tensor:
+        """Its logarithm: the parameter itself, unless the config has it learned directly."""
+        own = self._temperature.parameter
+        return own.log() if self.config.temperature_mode == "direct" else own
 
     def make_optimizers_and_scheduler(self) -> dict[str, Optimizer]:
-        """One fused Adam each for critics (with encoder), actor, temperature, discrete critic."""
-        config, groups = self.config, self.policy.get_optim_params()
-        critic = [*self.critic_ensemble.parameters(), *groups["encoder"]]
-        self.optimizers = {
-            "critic": adam(critic, config.critic_lr),
-            "actor": adam(groups["actor"], config.actor_lr),
-            "temperature": adam([self.log_alpha], config.temperature_lr),
+        """One fused Adam each for critics (with encoder), actor, temperature, discrete critic.
+
+        The schedule needs no object: `rate_factor` gives the rates of every update.
+        """
+        groups = self.policy.get_optim_params()
+        owned: dict[str, list[nn.Parameter]] = {
+            "critic": [*self.critic_ensemble.parameters(), *groups["encoder"]],
+            "actor": groups["actor"],
         }
+        if self._temperature.learned:
+            owned["temperature"] = [self._temperature.parameter]
         if "discrete_critic" in groups:
-            discrete = adam(groups["discrete_critic"], config.critic_lr)
-            self.optimizers["discrete_critic"] = discrete
-        self._pair_targets()
+            owned["discrete_critic"] = groups["discrete_critic"]
+        rates = self._rates(1.0)
+        self.optimizers = {name: adam(group, rates[name]) for name, group in owned.items()}
         return self.optimizers
 
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
         """Take `utd_ratio` batches, a critic step on each; the last also trains the actor.
 
-        A step whose gradient is not finite is skipped whole: no optimiser moves, the batch counts
-        in `extra["skipped_updates"]` (a total), and it trains no actor.
+        A step in which anything is not finite is skipped whole: no optimiser and no target moves,
+        it trains no actor, and it counts in `extra["skipped_updates"]` (a total);
+        `last_skip_cause` has its cause. Nothing is read from the device before the end.
         """
         if not self.optimizers:
             raise RuntimeError("call make_optimizers_and_scheduler() before update()")
-        meter = _Meter()
-        for _ in range(self.config.utd_ratio):
+        self._schedule()
+        records = []
+        for index in range(self.config.utd_ratio):
             batch = next(batch_iterator)
-            features = self.policy.encoder(batch["state"])
-            healthy = self._train_critics(batch, features, meter)
-        if healthy and self.optimization_step % self.config.policy_update_freq == 0:
-            self._train_actor(batch, features.detach(), meter)
+            seen = Transitions.of(batch, self.policy, self.config)
+            if not self._warm:
+                self.warm_up(len(batch["reward"]))
+            record, features = self._train_critics(batch, seen, index)
+            records.append(record)
+        if self.optimization_step % self.config.policy_update_freq == 0:
+            records.append(self._train_actor(record, seen, features))
         self.optimization_step += 1
-        meter.extra["temperature"].append(self.log_alpha.detach().exp())
-        return meter.stats(self.skipped_updates)
+        return self._report(records)
 
-    def _train_critics(self, batch: Batch, features: Tensor, meter: _Meter) -> bool:
-        target, discrete_target = self._targets(batch)
-        q = self.critic_ensemble(features, self._continuous(batch["action"]))  # (E, B)
-        losses = {"critic": (q - target).square().mean(dim=1).sum()}
-        if discrete_target is not None:
-            losses["discrete_critic"] = self._discrete_loss(
-                batch, features.detach(), discrete_target
-            )
-        if not self._descend(losses, meter):
-            return False
-        torch._foreach_lerp_(self._lagging, self._leading, self.config.critic_target_update_weight)
-        meter.extra["q_mean"].append(q.detach().mean())
-        return True
+    def _train_critics(self, batch: Batch, seen: Transitions, index: int) -> tuple[Record, Tensor]:
+        fields, largest = peaks(batch)
+        draws = self._draw(len(seen.reward), for_targets=True)
+        losses, features, q_mean = self._critic_losses(seen, draws)
+        outcome = descend(self.optimizers, losses, largest, self.config.grad_clip_norm)
+        steps = self.optimization_step * self.config.utd_ratio + index + 1
+        if steps % self.config.target_update_interval == 0:
+            share = self.config.critic_target_update_weight * (1 - outcome.skipped)
+            torch._foreach_lerp_(self._lagging, self._leading, [share] * len(self._lagging))
+        return Record(tuple(losses), outcome, {"q_mean": q_mean}, fields, largest), features
 
-    @torch.no_grad()
-    def _targets(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Targets (B,) of the critics and of the discrete critic, if there is one."""
-        next_state, info = batch["next_state"], batch["complementary_info"]
-        features, lagging = self.policy.encoder(next_state), self.target_encoder(next_state)
-        action, log_prob = self._act(next_state, features)
-        value = self.critic_target(lagging, action, self._subset()).amin(dim=0)  # (B,)
-        if self.config.use_backup_entropy:
-            value = value - self.log_alpha.exp() * log_prob
-        discount = info.get(DISCOUNT, self.config.discount) * (1 - batch["done"])  # (B,)
-        target = batch["reward"] + discount * value
-        critic = self.policy.discrete_critic
-        if critic is None or self.discrete_critic_target is None:
-            return target, None
-        best = critic(features).argmax(dim=1, keepdim=True)  # (B, 1)
-        value = self.discrete_critic_target(lagging).gather(1, best).squeeze(1)
-        penalty = info.get(DISCRETE_PENALTY, 0.0)
-        return target, batch["reward"] + penalty + discount * value
+    def _train_actor(self, before: Record, seen: Transitions, features: Tensor) -> Record:
+        """A step on the batch of the step `before`, unless that one was skipped."""
+        losses, entropy = self._actor_losses(seen, features, self._draw(len(seen.reward)))
+        nothing, limit = before.peaks[:0], self.config.grad_clip_norm
+        outcome = descend(self.optimizers, losses, nothing, limit, before.outcome.skipped)
+        self._temperature.keep_valid()
+        return Record(tuple(losses), outcome, {"entropy": entropy}, (), nothing)
 
-    def _discrete_loss(self, batch: Batch, features: Tensor, target: Tensor) -> Tensor:
-        assert self.policy.discrete_critic is not None
-        q = self.policy.discrete_critic(features)  # (B, n)
-        chosen = batch["action"][:, -1:].long()  # (B, 1)
-        q_chosen = q.gather(1, chosen).squeeze(1)
-        loss = F.mse_loss(q_chosen, target)
-        if self.config.behavior_cloning_weight:
-            # A cross-entropy would drive the values apart for ever; the margin (DQfD, Hester et
-            # al. 2018) asks for a small lead and then leaves the scale of the values alone.
-            rivals = (q + IMITATION_MARGIN).scatter_add(
-                1, chosen, q.new_full(chosen.shape, -IMITATION_MARGIN)
-            )
-            loss = loss + self._imitation(batch, rivals.amax(dim=1) - q_chosen)
-        return loss
+    def _report(self, records: list[Record]) -> TrainingStats:
+        summary = summarise(records)
+        self.consecutive_skips = self.consecutive_skips + 1 if summary.causes else 0
+        self.skipped_updates += len(summary.causes)
+        if summary.causes:
+            self.last_skip_cause = summary.causes[-1]
+        extra = summary.stats.extra
+        extra |= {"temperature": self.temperature, "skipped_updates": float(self.skipped_updates)}
+        for name, optimizer in self.optimizers.items():
+            extra[f"{name}_lr"] = float(optimizer.param_groups[0]["lr"])
+        return summary.stats
 
-    def _train_actor(self, batch: Batch, features: Tensor, meter: _Meter) -> None:
-        mean, log_std = self.policy.actor(self.policy.actor_features(batch["state"], features))
-        action, log_prob = sample(mean, log_std, self.generator)
-        q = self.critic_ensemble(features, action).amin(dim=0)  # (B,)
-        loss = (self.log_alpha.detach().exp() * log_prob - q).mean()
-        if self.config.behavior_cloning_weight:
-            # Nair et al. 2018, on the mean: it is what a deterministic policy executes.
-            error = mean.tanh() - self._continuous(batch["action"])
-            loss = loss + self._imitation(batch, error.square().mean(dim=1))
-        surplus = (log_prob.detach() + self.target_entropy).mean()
-        losses = {"actor": loss, "temperature": -self.log_alpha.exp() * surplus}
-        if self._descend(losses, meter):
-            meter.extra["entropy"].append(-log_prob.detach().mean())
+    def warm_up(self, batch_size: int) -> None:
+        """Compile for batches of this size, if the config says so: call it before the run starts.
 
-    def _imitation(self, batch: Batch, row_loss: Tensor) -> Tensor:
-        """Weighted mean of row_loss (B,) over the rows in which the person acted; 0 without any."""
-        rows = batch["complementary_info"].get(IS_INTERVENTION)
-        if rows is None:
-            raise KeyError(
-                f"behavior_cloning_weight > 0 needs complementary_info.{IS_INTERVENTION}; "
-                f"the batch has {sorted(batch['complementary_info'])}"
-            )
-        mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)
-        return self.config.behavior_cloning_weight * mean
+        Where that is impossible the losses stay as they are, and `compile_problem` says why.
+        """
+        if self._warm:
+            return
+        self._warm = True
+        seen = Transitions.of(example_batch(self.policy, batch_size), self.policy, self.config)
+        generator = self.generator.get_state()
+        self._critic_losses = compiled(self.losses.critic, self.policy.device)
+        self._actor_losses = compiled(self.losses.actor, self.policy.device)
+        self.compile_problem = problem_of(lambda: self._rehearse(seen))
+        self.generator.set_state(generator)
+        if self.compile_problem:
+            self._critic_losses, self._actor_losses = self.losses.critic, self.losses.actor
 
-    def _act(self, state: dict[str, Tensor], features: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_std = self.policy.actor(self.policy.actor_features(state, features))
-        return sample(mean, log_std, self.generator)
+    def _rehearse(self, seen: Transitions) -> None:
+        """Do all of an update but the steps of the optimisers."""
+        size, groups = len(seen.reward), self.policy.get_optim_params()
+        losses, features, _ = self._critic_losses(seen, self._draw(size, for_targets=True))
+        torch.autograd.grad(list(losses.values()), list(self.critic_ensemble.parameters()))
+        losses, _ = self._actor_losses(seen, features, self._draw(size))
+        torch.autograd.grad(losses["actor"], groups["actor"])
 
-    def _continuous(self, action: Tensor) -> Tensor:
-        return action[:, : self.policy.config.continuous_dims]
+    def _draw(self, size: int, *, for_targets: bool = False) -> Draws:
+        """Every random number of a step on `size` rows."""
+        device, rate = self.policy.device, self.config.critic_dropout
+        noise = torch.empty(size, self.policy.config.continuous_dims, device=device)
+        noise.normal_(generator=self.generator)
+        members = self._subset() if for_targets else None
+        if rate is None:
+            return Draws(noise, members, None)
+        kept = tuple(
+            torch.empty(self.config.num_critics, size, width, device=device)
+            .bernoulli_(1 - rate, generator=self.generator)
+            .div_(1 - rate)
+            for width in self.policy.config.hidden_dims
+        )
+        return Draws(noise, members, kept)
 
     def _subset(self) -> Tensor | None:
         """Indices (k,) of the target critics to evaluate (REDQ); None for all."""
@@ -198,41 +207,43 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         order = torch.randperm(self.config.num_critics, generator=self.generator, device=device)
         return order[:count]
 
-    def _descend(self, losses: dict[str, Tensor], meter: _Meter) -> bool:
-        """Step every optimiser named in losses on its own loss, or none if one is not finite.
+    def _schedule(self) -> None:
+        config = self.config
+        if config.lr_schedule == "constant" and self.optimization_step > config.lr_warmup_steps:
+            return  # the rates are at their values, and the user's to change
+        rates = self._rates(rate_factor(config, self.optimization_step))
+        for name, optimizer in self.optimizers.items():
+            set_rate(optimizer, rates[name])
 
-        Gradients are asked for by parameter, so a loss moves nothing but its optimiser's own.
-        """
-        groups = {name: self.optimizers[name].param_groups[0]["params"] for name in losses}
-        parameters = [parameter for group in groups.values() for parameter in group]
-        gradients = torch.autograd.grad(list(losses.values()), parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        limit = self.config.grad_clip_norm or math.inf
-        norms = {name: nn.utils.clip_grad_norm_(group, limit) for name, group in groups.items()}
-        if not torch.stack([*norms.values(), *losses.values()]).isfinite().all():
-            self.skipped_updates += 1
-            self.consecutive_skips += 1
-            return False
-        self.consecutive_skips = 0
-        for name in losses:
-            self.optimizers[name].step()
-            meter.losses[f"loss_{name}"].append(losses[name].detach())
-            meter.grad_norms[name].append(norms[name])
-        return True
+    def _rates(self, factor: float) -> dict[str, float]:
+        config = self.config
+        rates = {"actor": config.actor_lr, "temperature": config.temperature_lr}
+        rates |= {"critic": config.critic_lr, "discrete_critic": config.critic_lr}
+        return {name: factor * rate for name, rate in rates.items()}
 
-    def _pair_targets(self) -> None:
-        """List the lagging tensors and the ones they follow, for one fused interpolation."""
+    def _pair_targets(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The lagging tensors and the ones they follow, for one fused interpolation."""
         pairs: list[tuple[nn.Module, nn.Module]] = [
             (self.critic_target, self.critic_ensemble),
             (self.target_encoder, self.policy.encoder),
         ]
         if self.discrete_critic_target is not None and self.policy.discrete_critic is not None:
             pairs.append((self.discrete_critic_target, self.policy.discrete_critic.head))
-        self._lagging: list[Tensor] = [p for target, _ in pairs for p in target.parameters()]
-        self._leading: list[Tensor] = [
-            p.detach() for _, online in pairs for p in online.parameters()
-        ]
+        lagging: list[Tensor] = [p for target, _ in pairs for p in target.parameters()]
+        return lagging, [p.detach() for _, online in pairs for p in online.parameters()]
+
+    def get_observation_features(
+        self, observations: dict[str, Tensor], next_observations: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor] | None, dict[str, Tensor] | None]:
+        """What a frozen vision encoder makes of both, to be stored; (None, None) without one."""
+        if self.policy.vision is None:
+            return None, None
+        with torch.no_grad():
+            pairs = [
+                (seen, self.policy.perceive(seen)) for seen in (observations, next_observations)
+            ]
+        first, second = ({k: v for k, v in to.items() if k not in of} for of, to in pairs)
+        return first, second
 
     def state_dict(self) -> dict[str, Tensor]:
         """Temperature, critics and targets; the lagging encoder is `critic_target.features.*`."""
@@ -242,7 +253,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             "critic_target.features": self.target_encoder,
             "discrete_critic_target": self.discrete_critic_target,
         }
-        state = {"log_alpha": self.log_alpha.detach()}
+        state = {self._temperature.name: self._temperature.parameter.detach()}
         for name, module in modules.items():
             if module is not None:
                 state |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
@@ -251,23 +262,3 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
 
 def _frozen_copy(module: M) -> M:
     return copy.deepcopy(module).requires_grad_(False)
-
-
-class _Meter:
-    """Collects what the steps of one update report, and averages it at the end."""
-
-    def __init__(self) -> None:
-        self.losses: defaultdict[str, list[Tensor]] = defaultdict(list)
-        self.grad_norms: defaultdict[str, list[Tensor]] = defaultdict(list)
-        self.extra: defaultdict[str, list[Tensor]] = defaultdict(list)
-
-    def stats(self, skipped: int) -> TrainingStats:
-        return TrainingStats(
-            _means(self.losses),
-            _means(self.grad_norms),
-            {**_means(self.extra), "skipped_updates": float(skipped)},
-        )
-
-
-def _means(values: dict[str, list[Tensor]]) -> dict[str, float]:
-    return {name: sum(v.item() for v in tensors) / len(tensors) for name, tensors in values.items()}

@@ -121,10 +121,10 @@ STATE = PolicyFeature(FeatureType.STATE, (4,))
             {
                 "input_features": {
                     OBS_STATE: STATE,
-                    OBS_IMAGE: PolicyFeature(FeatureType.VISUAL, (3, 8, 8)),
+                    OBS_IMAGE: PolicyFeature(FeatureType.REWARD, (1,)),
                 }
             },
-            r"'observation.image' is VISUAL.*observation.state: STATE \(4,\)",
+            r"'observation.image' is REWARD.*observation.state: STATE \(4,\)",
         ),
         ({"input_features": {OBS_STATE: PolicyFeature(FeatureType.STATE, (2, 2))}}, r"\(n,\)"),
         ({"output_features": {}}, "got nothing"),
@@ -165,7 +165,19 @@ SAC_FIELDS = {
     "grad_clip_norm": 0.01,
     "layer_norm": False,
     "behavior_cloning_weight": 1.0,
+    "reward_scale": 2.0,
+    "target_update_interval": 2,
+    "critic_dropout": 0.5,
+    "temperature_mode": "direct",
+    "lr_warmup_steps": 2,
 }
+ELSEWHERE = {
+    "type",
+    "compile",
+    "lr_schedule",
+    "lr_decay_steps",
+    "lr_final_fraction",
+}  # each has tests of its own: test_compiled, test_sac_options
 POLICY_FIELDS = {
     "latent_dim": 9,
     "hidden_dims": [16, 8],
@@ -180,7 +192,9 @@ POLICY_FIELDS = {
 
 def test_the_lists_of_fields_below_are_complete():
     elsewhere = {"input_features", "output_features", "dataset_stats"}
-    assert SAC_FIELDS.keys() == SACAlgorithmConfig.model_fields.keys() - {"type"}
+    elsewhere |= {name for name in GaussianActorConfig.model_fields if "vision" in name}
+    elsewhere |= {"image_encoder_hidden_dim", "image_embedding_pooling_dim"}  # in test_encoders
+    assert SAC_FIELDS.keys() == SACAlgorithmConfig.model_fields.keys() - ELSEWHERE
     assert POLICY_FIELDS.keys() == GaussianActorConfig.model_fields.keys() - elsewhere
 
 

@@ -14,7 +14,7 @@ from hil_app.learning import (
     TrainingStats,
     make_algorithm,
 )
-from hil_app.learning.sac import IMITATION_MARGIN
+from hil_app.learning.losses import IMITATION_MARGIN
 
 LOSSES = {"loss_critic", "loss_actor", "loss_temperature", "loss_discrete_critic"}
 NORMS = {"critic", "actor", "temperature", "discrete_critic"}
@@ -121,7 +121,8 @@ def test_stats_have_the_published_names(make_sac, make_batch):
     stats = make_sac().update(repeat(make_batch()))
     assert stats.losses.keys() == LOSSES
     assert stats.grad_norms.keys() == NORMS
-    assert stats.extra.keys() == {"temperature", "q_mean", "entropy", "skipped_updates"}
+    rates = {f"{name}_lr" for name in NORMS}
+    assert stats.extra.keys() == {"temperature", "q_mean", "entropy", "skipped_updates"} | rates
     log = stats.to_log_dict()
     assert log["loss_critic"] == stats.losses["loss_critic"]
     assert log["critic_grad_norm"] == stats.grad_norms["critic"]
@@ -287,20 +288,25 @@ def _poisoned(batch, where, value):
 @pytest.mark.parametrize(
     "where",
     ["state/observation.state", "next_state/observation.state", "action", "reward", "done",
-     "complementary_info/discrete_penalty", "complementary_info/is_intervention"],
+     "truncated", "complementary_info/discrete_penalty", "complementary_info/is_intervention",
+     "complementary_info/discount"],
 )  # fmt: skip
 def test_a_poisoned_batch_is_skipped_and_counted(make_sac, make_batch, weights_of, where, value):
     sac = make_sac(behavior_cloning_weight=1.0)
     sac.update(repeat(make_batch()))
     before = weights_of(sac)
-    stats = sac.update(repeat(_poisoned(make_batch(), where, value)))
+    batch = make_batch(discount=torch.full((32,), 0.9))
+    stats = sac.update(repeat(_poisoned(batch, where, value)))
     after = weights_of(sac)
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert stats.extra["skipped_updates"] == 1
     assert stats.losses == stats.grad_norms == {}
+    assert sac.last_skip_cause == f"batch entry {where.replace('/', '.')}"
+    assert sac.consecutive_skips == 1
     clean = sac.update(repeat(make_batch()))
     assert clean.losses.keys() == LOSSES
     assert clean.extra["skipped_updates"] == 1
+    assert sac.consecutive_skips == 0
     assert all(value.isfinite().all() for value in weights_of(sac).values())
 
 

@@ -1,0 +1,232 @@
+"""SAC as published code has it: the yardstick of the fast form, in speed and in numbers.
+
+It encodes an observation wherever one is used, loops over critics, takes its density from
+torch.distributions, has a backward pass a loss and a loop over parameters for the targets. Given
+the same batches it is to have the losses, the gradients and the weights of `SACAlgorithm`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal, TanhTransform, TransformedDistribution
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.optim import Adam
+
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from hil_app.learning.batch import Batch
+from hil_app.learning.losses import IMITATION_MARGIN
+from hil_app.learning.networks import CriticEnsemble, Dense
+from hil_app.learning.sac import SACAlgorithm
+
+M = TypeVar("M", bound=nn.Module)
+Observation = dict[str, Tensor]
+
+
+class PlainSAC:
+    """What an algorithm is about to do, from copies of its weights and of its random state.
+
+    It follows the options that change the mathematics of the published algorithm, not those that
+    other algorithms brought: the entropy coefficient is learned in log space, without dropout.
+    """
+
+    def __init__(self, algorithm: SACAlgorithm) -> None:
+        self.config, self.target_entropy = algorithm.config, algorithm.target_entropy
+        self.policy = plain_copy(algorithm.policy)
+        self.critics = plain_critics(algorithm.critic_ensemble)
+        self.target_critics = plain_critics(algorithm.critic_target)
+        self.target_encoder = plain_copy(algorithm.target_encoder)
+        lagging = algorithm.discrete_critic_target
+        self.discrete_target = None if lagging is None else plain_copy(lagging)
+        self.log_alpha = nn.Parameter(algorithm.log_alpha.detach().clone())
+        self.generator = torch.Generator()
+        self.generator.set_state(algorithm.generator.get_state())
+        self.step = algorithm.optimization_step
+        self.optimizers = self._optimizers()
+        self.losses: dict[str, float] = {}
+
+    def _optimizers(self) -> dict[str, Adam]:
+        config, groups = self.config, self.policy.get_optim_params()
+        critic = [*self.critics.parameters(), *groups["encoder"]]
+        optimizers = {
+            "critic": Adam(critic, config.critic_lr),
+            "actor": Adam(groups["actor"], config.actor_lr),
+            "temperature": Adam([self.log_alpha], config.temperature_lr),
+        }
+        if "discrete_critic" in groups:
+            optimizers["discrete_critic"] = Adam(groups["discrete_critic"], config.critic_lr)
+        return optimizers
+
+    def update(self, batches: Sequence[Batch]) -> dict[str, float]:
+        """Train on `utd_ratio` batches; the losses of the last step of each kind."""
+        for batch in batches[:-1]:
+            self._train_critics(batch)
+        last = batches[-1]
+        before = [self.encode(last["state"]) for _ in ("actor", "critics", "temperature")]
+        self._train_critics(last)
+        if self.step % self.config.policy_update_freq == 0:
+            noise = self._noise(last)
+            self._train_actor(last, before, noise)
+        self.step += 1
+        return self.losses
+
+    @torch.no_grad()
+    def encode(self, observation: Observation) -> Tensor:
+        """Features (B, F) that nothing is to be learned through."""
+        features: Tensor = self.policy.encoder(self.policy.perceive(observation))
+        return features
+
+    @torch.no_grad()
+    def encode_lagging(self, observation: Observation) -> Tensor:
+        """The same by the target's encoder."""
+        features: Tensor = self.target_encoder(self.policy.perceive(observation))
+        return features
+
+    def _train_critics(self, batch: Batch) -> None:
+        """A step of the critics and one of the discrete critic, both on the weights before."""
+        noise = self._noise(batch)
+        losses = {"critic": self._critic_loss(batch, noise)}
+        if self.policy.discrete_critic is not None:
+            losses["discrete_critic"] = self._discrete_loss(batch)
+        for name, loss in losses.items():
+            self._descend(name, loss)
+        self._update_targets()
+
+    def _critic_loss(self, batch: Batch, noise: Tensor) -> Tensor:
+        seen = batch["next_state"]
+        with torch.no_grad():
+            action, log_prob = self._sample(seen, self.encode(seen), noise)
+            inputs = torch.cat((self.encode_lagging(seen), action), dim=1)
+            values = torch.stack([critic(inputs) for critic in self._subset()]).squeeze(2)
+            value = values.min(dim=0).values
+            if self.config.use_backup_entropy:
+                value = value - self.log_alpha.exp() * log_prob
+            target = self.config.reward_scale * batch["reward"] + self._discount(batch) * value
+        features = self.policy.encoder(self.policy.perceive(batch["state"]))
+        inputs = torch.cat((features, self._continuous(batch)), dim=1)
+        losses = [F.mse_loss(critic(inputs).squeeze(1), target) for critic in self.critics]
+        return torch.stack(losses).sum()
+
+    def _discrete_loss(self, batch: Batch) -> Tensor:
+        critic, lagging = self.policy.discrete_critic, self.discrete_target
+        assert critic is not None
+        assert lagging is not None
+        with torch.no_grad():
+            best = critic(self.encode(batch["next_state"])).argmax(dim=1, keepdim=True)
+            values = lagging(self.encode_lagging(batch["next_state"])).gather(1, best).squeeze(1)
+            reward = batch["reward"] + batch["complementary_info"].get(DISCRETE_PENALTY, 0)
+            target = self.config.reward_scale * reward + self._discount(batch) * values
+        q = critic(self.encode(batch["state"]))
+        chosen = batch["action"][:, -1:].long()
+        taken = q.gather(1, chosen).squeeze(1)
+        loss = F.mse_loss(taken, target)
+        if self.config.behavior_cloning_weight:
+            margin = torch.full_like(q, IMITATION_MARGIN).scatter(1, chosen, 0)
+            loss = loss + self._imitation(batch, (q + margin).max(dim=1).values - taken)
+        return loss
+
+    def _train_actor(self, batch: Batch, before: Sequence[Tensor], noise: Tensor) -> None:
+        """A step of the actor and one of the temperature, on features from before the critics'."""
+        for_actor, for_critics, for_temperature = before
+        action, log_prob = self._sample(batch["state"], for_actor, noise)
+        inputs = torch.cat((for_critics, action), dim=1)
+        q = torch.stack([critic(inputs) for critic in self.critics]).squeeze(2).min(dim=0).values
+        loss = (self.log_alpha.exp().detach() * log_prob - q).mean()
+        if self.config.behavior_cloning_weight:
+            mean, _ = self.policy.actor(self.policy.actor_features(batch["state"], for_actor))
+            error = (mean.tanh() - self._continuous(batch)) ** 2
+            loss = loss + self._imitation(batch, error.mean(dim=1))
+        with torch.no_grad():
+            _, log_prob = self._sample(batch["state"], for_temperature, noise)
+        surplus = log_prob + self.target_entropy
+        self._descend("actor", loss)
+        self._descend("temperature", (-self.log_alpha.exp() * surplus).mean())
+
+    def _sample(self, seen: Observation, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        own = self.policy.actor_features(self.policy.perceive(seen), features)
+        mean, log_std = self.policy.actor(own)
+        normal, tanh = Normal(mean, log_std.exp()), TanhTransform(cache_size=1)
+        action = tanh(normal.mean + normal.stddev * noise)
+        squashed = Independent(TransformedDistribution(normal, [tanh]), 1)
+        return action, squashed.log_prob(action)  # type: ignore[no-untyped-call]
+
+    def _imitation(self, batch: Batch, row_loss: Tensor) -> Tensor:
+        rows = batch["complementary_info"][IS_INTERVENTION]
+        mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)
+        return self.config.behavior_cloning_weight * mean
+
+    def _descend(self, name: str, loss: Tensor) -> None:
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.grad_clip_norm is not None:
+            parameters = optimizer.param_groups[0]["params"]
+            nn.utils.clip_grad_norm_(parameters, self.config.grad_clip_norm)
+        optimizer.step()
+        self.losses[f"loss_{name}"] = loss.item()
+
+    @torch.no_grad()
+    def _update_targets(self) -> None:
+        share = self.config.critic_target_update_weight
+        pairs = [(self.target_critics, self.critics), (self.target_encoder, self.policy.encoder)]
+        if self.discrete_target is not None and self.policy.discrete_critic is not None:
+            pairs.append((self.discrete_target, self.policy.discrete_critic.head))
+        for lagging, leading in pairs:
+            for old, new in zip(lagging.parameters(), leading.parameters(), strict=True):
+                old.data.copy_(new.data * share + old.data * (1 - share))
+
+    def _subset(self) -> list[nn.Module]:
+        count, critics = self.config.num_subsample_critics, list(self.target_critics)
+        if count is None or count == len(critics):
+            return critics
+        order = torch.randperm(len(critics), generator=self.generator)
+        return [critics[index] for index in order[:count]]
+
+    def _noise(self, batch: Batch) -> Tensor:
+        shape = len(batch["reward"]), self.policy.config.continuous_dims
+        return torch.empty(shape).normal_(generator=self.generator)
+
+    def _continuous(self, batch: Batch) -> Tensor:
+        return batch["action"][:, : self.policy.config.continuous_dims]
+
+    def _discount(self, batch: Batch) -> Tensor:
+        discount = batch["complementary_info"].get(DISCOUNT, self.config.discount)
+        return discount * (1 - batch["done"])
+
+
+def plain_copy(module: M) -> M:
+    """A copy in which every linear layer is torch's own."""
+    copied = copy.deepcopy(module)
+    for parent in list(copied.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Dense):
+                layer = nn.Linear(child.in_features, child.out_features)
+                layer.weight, layer.bias = child.weight, child.bias
+                setattr(parent, name, layer)
+    return copied
+
+
+@torch.no_grad()
+def plain_critics(ensemble: CriticEnsemble) -> nn.ModuleList:
+    """The members of an ensemble, each a stack of torch's own layers: (B, F + c) -> (B, 1)."""
+    critics = nn.ModuleList()
+    for member in range(ensemble.num_critics):
+        layers: list[nn.Module] = []
+        for layer in ensemble.layers():
+            weight = layer.weight[member]
+            linear = nn.Linear(*weight.shape)
+            linear.weight.copy_(weight.t())
+            linear.bias.copy_(layer.bias[member])
+            layers.append(linear)
+            if layer.gain is not None and layer.shift is not None:
+                norm = nn.LayerNorm(weight.shape[1])
+                norm.weight.copy_(layer.gain[member])
+                norm.bias.copy_(layer.shift[member])
+                layers.append(norm)
+            layers.append(nn.SiLU())
+        critics.append(nn.Sequential(*layers[:-1]))
+    return critics

@@ -1,0 +1,174 @@
+"""The losses of SAC as functions of a batch, the networks and every random number they use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from configs.algorithm import SACAlgorithmConfig
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.batch import Batch
+from hil_app.learning.distributions import squash
+from hil_app.learning.networks import CriticEnsemble
+from hil_app.learning.temperature import Temperature
+
+IMITATION_MARGIN = 0.1
+"""The lead the person's discrete choice is given over the others, in units of value, where a
+success is worth 1: a few ticks' worth of discount at .97. DQfD's .8 belongs to its own scale."""
+
+
+class Transitions(NamedTuple):
+    """A batch in the form the losses read: nothing in it is optional but a person's rows."""
+
+    state: dict[str, Tensor]  # as the policy perceives it
+    next_state: dict[str, Tensor]
+    action: Tensor  # (B, c [+ 1])
+    reward: Tensor  # (B,)
+    penalty: Tensor  # (B,) <= 0
+    discount: Tensor  # (B,), 0 where the episode ended
+    intervention: Tensor | None  # (B,) 0 or 1
+
+    @classmethod
+    def of(
+        cls, batch: Batch, policy: GaussianActorPolicy, config: SACAlgorithmConfig
+    ) -> Transitions:
+        """What to learn from in a batch. KeyError if it lacks what the config needs."""
+        info, reward = batch["complementary_info"], batch["reward"]
+        person = info.get(IS_INTERVENTION)
+        if config.behavior_cloning_weight and person is None:
+            raise KeyError(
+                f"behavior_cloning_weight > 0 needs complementary_info.{IS_INTERVENTION}; "
+                f"the batch has {sorted(info)}"
+            )
+        discount = info[DISCOUNT] if DISCOUNT in info else torch.full_like(reward, config.discount)
+        penalty = info[DISCRETE_PENALTY] if DISCRETE_PENALTY in info else torch.zeros_like(reward)
+        return cls(
+            policy.perceive(batch["state"]),
+            policy.perceive(batch["next_state"]),
+            batch["action"],
+            config.reward_scale * reward,
+            config.reward_scale * penalty,
+            discount * (1 - batch["done"]),
+            person,
+        )
+
+
+def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
+    """A batch of zeros for this policy, with all that a batch can have."""
+    config, device = policy.config, policy.device
+    zeros = torch.zeros(size, device=device)
+    pictures = set(config.image_keys)
+    state = {
+        key: torch.zeros(
+            size, *feature.shape, device=device,
+            dtype=torch.uint8 if key in pictures else torch.float32,
+        )
+        for key, feature in config.input_features.items()
+    }  # fmt: skip
+    return {
+        "state": state,
+        "next_state": state,
+        "action": torch.zeros(size, config.action_dims, device=device),
+        "reward": zeros,
+        "done": zeros,
+        "truncated": zeros,
+        "complementary_info": {DISCOUNT: zeros, DISCRETE_PENALTY: zeros, IS_INTERVENTION: zeros},
+    }
+
+
+class Draws(NamedTuple):
+    """The random numbers of a step of the critics, or of the actor."""
+
+    noise: Tensor  # (B, c), standard normal
+    members: Tensor | None  # (k,), of the target critics
+    kept: tuple[Tensor, ...] | None  # (E, B, width) a hidden layer of the critics
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """The networks that the losses go through; it draws nothing and changes nothing."""
+
+    config: SACAlgorithmConfig
+    policy: GaussianActorPolicy
+    critics: CriticEnsemble
+    critic_target: CriticEnsemble
+    target_encoder: nn.Module
+    discrete_target: nn.Module | None
+    temperature: Temperature
+    target_entropy: float
+
+    def critic(self, batch: Transitions, draws: Draws) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Losses of the critics and of the discrete critic, features (B, F), and the mean Q."""
+        features: Tensor = self.policy.encoder(batch.state)
+        target, discrete_target = self.targets(batch, draws)
+        q = self.critics(features, self._continuous(batch), kept=draws.kept)  # (E, B)
+        losses = {"critic": (q - target).square().mean(dim=1).sum()}
+        if discrete_target is not None:
+            losses["discrete_critic"] = self._discrete(batch, features.detach(), discrete_target)
+        return losses, features.detach(), q.detach().mean()
+
+    @torch.no_grad()
+    def targets(self, batch: Transitions, draws: Draws) -> tuple[Tensor, Tensor | None]:
+        """Targets (B,) of the critics and of the discrete critic, if there is one."""
+        seen = batch.next_state
+        features, lagging = self.policy.encoder(seen), self.target_encoder(seen)
+        mean, log_std = self.policy.actor(self.policy.actor_features(seen, features))
+        action, log_prob = squash(mean, log_std, draws.noise)
+        value = self.critic_target(lagging, action, draws.members).amin(dim=0)  # (B,)
+        if self.config.use_backup_entropy:
+            value = value - self.temperature() * log_prob
+        target = batch.reward + batch.discount * value
+        critic = self.policy.discrete_critic
+        if critic is None or self.discrete_target is None:
+            return target, None
+        best = critic(features).argmax(dim=1, keepdim=True)  # (B, 1)
+        value = self.discrete_target(lagging).gather(1, best).squeeze(1)
+        return target, batch.reward + batch.penalty + batch.discount * value
+
+    def _discrete(self, batch: Transitions, features: Tensor, target: Tensor) -> Tensor:
+        assert self.policy.discrete_critic is not None
+        q = self.policy.discrete_critic(features)  # (B, n)
+        chosen = batch.action[:, -1:].nan_to_num(0, 0, 0).long()  # (B, 1)
+        q_chosen = q.gather(1, chosen).squeeze(1)
+        loss = F.mse_loss(q_chosen, target)
+        if self.config.behavior_cloning_weight:
+            # A cross-entropy would drive the values apart for ever; the margin (DQfD, Hester et
+            # al. 2018) asks for a small lead and then leaves the scale of the values alone.
+            lead = torch.full_like(q_chosen, IMITATION_MARGIN).unsqueeze(1)
+            rivals = (q + IMITATION_MARGIN).scatter_add(1, chosen, -lead)
+            loss = loss + self._imitation(batch, rivals.amax(dim=1) - q_chosen)
+        return loss
+
+    def actor(
+        self, batch: Transitions, features: Tensor, draws: Draws
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Losses of the actor and of the temperature, and the policy's entropy [nat]."""
+        mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
+        action, log_prob = squash(mean, log_std, draws.noise)
+        q = self.critics(features, action, kept=draws.kept).amin(dim=0)  # (B,)
+        alpha = self.temperature()
+        loss = (alpha.detach() * log_prob - q).mean()
+        if self.config.behavior_cloning_weight:
+            # Nair et al. 2018, on the mean: it is what a deterministic policy executes.
+            error = mean.tanh() - self._continuous(batch)
+            loss = loss + self._imitation(batch, error.square().mean(dim=1))
+        entropy = -log_prob.detach().mean()
+        losses = {"actor": loss}
+        if self.temperature.learned:
+            losses["temperature"] = alpha * (entropy - self.target_entropy)
+        return losses, entropy
+
+    def _imitation(self, batch: Transitions, row_loss: Tensor) -> Tensor:
+        """Weighted mean of row_loss (B,) over the rows in which the person acted; 0 without any."""
+        assert batch.intervention is not None
+        rows = batch.intervention
+        mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)
+        return self.config.behavior_cloning_weight * mean
+
+    def _continuous(self, batch: Transitions) -> Tensor:
+        return batch.action[:, : self.policy.config.continuous_dims]
