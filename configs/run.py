@@ -28,6 +28,10 @@ class TrainConfig(Config):
     """How often the policy is judged on its own during the training [ticks]; null for never."""
     eval_episodes: int = Field(20, ge=1)
     """Episodes of each such evaluation; always the same scenes."""
+    save_every: int | None = Field(500, ge=1)
+    """How often a checkpoint is written [ticks]; null for only at the end."""
+    keep_last: int = Field(2, ge=1)
+    """Checkpoints to keep, beside the one that did best on its own."""
 
 
 class EvalConfig(Config):
@@ -72,6 +76,15 @@ class RunConfig(Config):
         if self.train.demonstrations and self.teleop is None:
             raise ValueError(
                 "train.demonstrations needs a teleop; set one, or train.demonstrations to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_see(self) -> Self:
+        wanted = self.processor.observation
+        if not wanted.numbers and not (wanted.images and self.robot.cameras):
+            raise ValueError(
+                "processor.observation: the policy would see nothing: turn on at least one part"
             )
         return self
 

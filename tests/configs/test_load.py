@@ -247,4 +247,4 @@ def test_help_shows_descriptions_units_and_defaults(capsys: pytest.CaptureFixtur
     assert ended.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "--env.fps float Control rate [Hz]. (default: 10.0)" in shown
-    assert "--config_path PRESET|FILE a preset (sim_pick_lift" in shown
+    assert "--config_path PRESET|FILE a preset (hil_serl, " in shown

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from configs.base import Config
 from configs.env import EnvConfig
-from configs.processor import ImageConfig, ObservationConfig
+from configs.processor import ImageConfig
 from configs.run import RunConfig
 
 
@@ -77,10 +77,3 @@ def test_the_time_limit_in_ticks(seconds: float | None, fps: float, ticks: int |
 def test_a_crop_lies_inside_its_picture(region: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValidationError, match="crop"):
         ImageConfig(crop={"front": region})
-
-
-def test_a_policy_must_see_something() -> None:
-    blind = {"joints": None, "end_effector": None, "target": False, "object": None}
-    assert ObservationConfig.model_validate({**blind, "motor_current": True}).motor_current
-    with pytest.raises(ValidationError, match="see nothing"):
-        ObservationConfig.model_validate(blind)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from sample_runs import tiny
 
-from configs.load import validate
+from configs.load import ConfigError, validate
 from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
 from configs.policy import FeatureType, PolicyFeature
 from hil_app import build
-from hil_app.policy import NoPolicy
+from hil_app.events import EventLog
+from hil_app.policy import LearnedPolicy, NoPolicy
 from hil_app.signals import StopRequest
 from robots.kinematics import Kinematics
 from teleop.hands_off import HandsOff
@@ -112,6 +113,66 @@ def test_the_features_of_a_tick_fit_the_policy_that_is_built_for_them(observatio
         scaled = 2 * (features[key] - low) / (high - low) - 1
         assert np.abs(scaled).max() < 2  # its own range, give or take
         assert features[key].dtype == np.float32
+
+
+CAMERAS = {"front": {"width": 96, "height": 64}, "wrist": {"view": "wrist"}}
+
+
+@pytest.mark.parametrize(
+    ("images", "front", "wrist"),
+    [
+        ({}, (64, 96), (128, 128)),
+        ({"crop": {"front": [1, 2, 30, 40]}}, (30, 40), (128, 128)),
+        ({"crop": {"front": [1, 2, 30, 40]}, "resize": [16, 24]}, (16, 24), (16, 24)),
+    ],
+)
+def test_a_policy_sees_the_pictures_as_crop_and_resize_leave_them(images, front, wrist, tmp_path):
+    config = tiny(tmp_path, robot={"cameras": CAMERAS}, processor={"images": images})
+    body = build.robot(config)
+    made = build.policy_config(config, body)
+    made.validate_features()
+    assert made.input_features["observation.images.front"].shape == (3, *front)
+    assert made.input_features["observation.images.wrist"].shape == (3, *wrist)
+    with body:
+        features = build.loop(config, body, HandsOff(), NoPolicy(), StopRequest()).reset(3).features
+    assert features["observation.images.front"].shape == (*front, 3)
+    assert features["observation.images.wrist"].shape == (*wrist, 3)
+    policy = build.policy(config, body, "test")
+    action = LearnedPolicy(policy, deterministic=True).act(features)
+    assert action.shape == (4,)
+
+
+def test_pictures_may_be_recorded_without_being_seen(tmp_path):
+    blind = {"observation": {"images": False}}
+    config = tiny(tmp_path, robot={"cameras": CAMERAS}, processor=blind)
+    made = build.policy_config(config, build.robot(config))
+    assert set(made.input_features) == {OBS_STATE, OBS_ENV_STATE}
+
+
+def test_a_policy_that_would_see_nothing_is_refused():
+    nothing = {"joints": None, "end_effector": None, "target": False, "object": None}
+    with pytest.raises(ConfigError, match="the policy would see nothing"):
+        validate({"processor": {"observation": nothing}})
+    seeing = {"robot": {"type": "so101_sim", "cameras": {"front": {}}}}
+    validate({"processor": {"observation": nothing}, **seeing})
+    validate({"processor": {"observation": {**nothing, "motor_current": True}}})
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_buffers_keep_pictures_or_a_frozen_encoder_s_maps(tmp_path, frozen):
+    config = tiny(
+        tmp_path,
+        robot={"cameras": {"front": {"width": 16, "height": 16}}},
+        policy={"freeze_vision_encoder": frozen},
+        learner={"random_shift": 2},
+    )
+    body = build.robot(config)
+    brain = build.algorithm(config, build.policy(config, body, "test"))
+    mixer = build.learner(config, brain, EventLog())._trainer.data_mixer
+    for buffer in (mixer.online_buffer, mixer.offline_buffer):
+        assert ("observation.images.front" in buffer.state_keys) == (not frozen)
+        assert ("observation.images.front.map" in buffer.state_keys) == frozen
+        assert buffer._pad == 2
 
 
 def test_a_gripper_that_opens_towards_0_has_a_policy_too():

@@ -54,6 +54,7 @@ CHANGES: dict[str, Any] = {
     "processor.observation.end_effector": "relative",
     "processor.observation.target": False,
     "processor.observation.object": "absolute",
+    "processor.observation.images": False,
     "processor.images.crop": {"front": (1, 1, 4, 4)},
     "processor.images.resize": (3, 4),
 }
@@ -94,13 +95,14 @@ def clocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 
 
 def episode(config: RunConfig, clock: Clock) -> Any:
-    """All that one demonstrated episode shows: commands, frames and the time by the clock."""
+    """All that one demonstrated episode shows, and what of it a policy would see."""
     frames: list[Frame] = []
     without_cameras = config.robot.model_copy(update={"cameras": {}})
     with Watched(without_cameras, config.env.fps) as body:
         hands = build.teleop(config, body, demonstrating=True)
         build.loop(config, body, hands, NoPolicy(), lambda: False).episode(3, [frames.append])
-    return flat([body.commands, frames, clock.now])
+        seen = list(build.policy_config(config, body).input_features)
+    return flat([body.commands, frames, clock.now, seen])
 
 
 def leaves(model: type[BaseModel], path: str) -> Iterator[str]:
