@@ -19,6 +19,8 @@ class LearnerConfig(Config):
     """Lockstep: time between two rounds of updates [ticks]."""
     gradient_steps: int = Field(1, ge=1)
     """Lockstep: updates in a round."""
+    device: str = "cpu"
+    """Where it computes: cpu, cuda, cuda:1, mps. The policy acts on the cpu."""
     batch_size: int = Field(256, ge=2)
     """Transitions a batch."""
     online_ratio: float = Field(0.5, ge=0, le=1)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
+import torch
 
+from configs.load import ConfigError
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
@@ -184,7 +186,8 @@ def policy(config: RunConfig, body: SimRobot, seed_name: str) -> GaussianActorPo
 
 
 def algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm:
-    """The learning algorithm, ready to train ``actor``."""
+    """The learning algorithm, ready to train ``actor``, which it moves to its device."""
+    actor.to(_device(config.learner.device))
     built = make_algorithm(config.algorithm, actor, seed=seed_of(config, "algorithm"))
     built.make_optimizers_and_scheduler()
     return built
@@ -203,6 +206,15 @@ def learner(config: RunConfig, brain: RLAlgorithm, log: EventLog) -> Learner:
         queue_size=settings.prefetch or 1,
     )
     return Learner(trainer, online, offline, settings, config.algorithm.discount, log)
+
+
+def _device(name: str) -> torch.device:
+    """ConfigError unless there is such a device."""
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        cause = str(error).partition("\n")[0]
+        raise ConfigError(f"learner.device: cannot compute on '{name}': {cause}") from error
 
 
 def _buffer(config: RunConfig, brain: RLAlgorithm, capacity: int, name: str) -> ReplayBuffer:

@@ -134,7 +134,7 @@ class GaussianActorPolicy(nn.Module):
     def replay_state(self, features: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """What a replay buffer keeps of one observation of the loop: `replay_keys`."""
         kept = self.perceive.kept(self.observation(features))
-        return {key: tensor.numpy() for key, tensor in kept.items()}
+        return {key: tensor.cpu().numpy() for key, tensor in kept.items()}
 
     @property
     def replay_keys(self) -> tuple[str, ...]:

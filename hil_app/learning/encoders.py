@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from configs.policy import GaussianActorConfig
 from hil_app.learning.networks import Dense
 from hil_app.learning.pictures import map_key
-from hil_app.learning.vision import VisionEncoder, make_scaler, make_vision_encoder
+from hil_app.learning.vision import (
+    PictureScaler,
+    VisionEncoder,
+    make_scaler,
+    make_vision_encoder,
+)
 
 
 class Perception(nn.Module):
@@ -45,7 +50,10 @@ class Perception(nn.Module):
             if self.encoders is None:
                 seen[key] = self.scalers[index](observation[key])
             elif map_key(key) not in seen:
-                seen[map_key(key)] = self.encoders[index](self.scalers[index](seen.pop(key)))
+                scaler, encoder = self.scalers[index], self.encoders[index]
+                assert isinstance(scaler, PictureScaler)
+                picture = seen.pop(key).to(scaler.mean.device)
+                seen[map_key(key)] = encoder(scaler(picture))
         return seen
 
     def kept(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sample_runs import tiny
 
 from configs.load import ConfigError, validate
@@ -156,6 +157,22 @@ def test_a_policy_that_would_see_nothing_is_refused():
     seeing = {"robot": {"type": "so101_sim", "cameras": {"front": {}}}}
     validate({"processor": {"observation": nothing}, **seeing})
     validate({"processor": {"observation": {**nothing, "motor_current": True}}})
+
+
+@pytest.mark.parametrize("name", ["cuda:7", "abacus"])
+def test_a_device_that_is_not_there_is_refused(tmp_path, name):
+    config = tiny(tmp_path, learner={"device": name})
+    with pytest.raises(ConfigError, match=f"learner.device: cannot compute on '{name}'"):
+        build.algorithm(config, build.policy(config, build.robot(config), "test"))
+
+
+def test_the_learner_computes_where_it_is_told_to(tmp_path, monkeypatch):
+    moved = []
+    config = tiny(tmp_path, learner={"device": "cpu"})
+    policy = build.policy(config, build.robot(config), "test")
+    monkeypatch.setattr(policy, "to", moved.append)
+    build.algorithm(config, policy)
+    assert moved == [torch.device("cpu")]
 
 
 @pytest.mark.parametrize("frozen", [True, False])
