@@ -54,7 +54,8 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self.target_entropy = config.entropy_target(policy.config)
         self.critic_ensemble = CriticEnsemble(
             config.num_critics,
-            policy.encoder.output_dim + policy.config.continuous_dims,
+            policy.encoder.output_dim,
+            policy.config.continuous_dims,
             policy.config.hidden_dims,
             layer_norm=config.layer_norm,
             generator=torch.Generator().manual_seed(seed),
@@ -236,7 +237,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self, observations: dict[str, Tensor], next_observations: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor] | None, dict[str, Tensor] | None]:
         """What a frozen vision encoder makes of both, to be stored; (None, None) without one."""
-        if self.policy.vision is None:
+        if self.policy.perceive.encoders is None:
             return None, None
         with torch.no_grad():
             pairs = [

@@ -266,3 +266,38 @@ def test_no_vision_field_is_dead(make_policy, name):
 def test_the_list_of_vision_fields_is_complete():
     named = {f for f in GaussianActorConfig.model_fields if "vision" in f or "image" in f}
     assert named == CHANGES.keys() | {"vision_encoder_weights"}
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_observation_features_are_a_frozen_encoder_s_maps(make_sac, frozen):
+    algorithm = make_sac(policy={"input_features": inputs(), "freeze_vision_encoder": frozen})
+    now, then = algorithm.get_observation_features(seen(2), seen(2, seed=1))
+    if not frozen:
+        assert (now, then) == (None, None)
+        return
+    assert now.keys() == then.keys() == {map_key(FRONT), map_key(WRIST)}
+    assert torch.equal(now[map_key(FRONT)], algorithm.policy.perceive(seen(2))[map_key(FRONT)])
+    assert not torch.equal(now[map_key(FRONT)], then[map_key(FRONT)])
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_sac_learns_from_pictures(make_sac, make_batch, frozen):
+    """Trained encoders move, and their targets lag; frozen ones do neither."""
+    algorithm = make_sac(policy={"input_features": inputs(), "freeze_vision_encoder": frozen})
+    batch = {**make_batch(8), "state": seen(8), "next_state": seen(8, seed=1)}
+    vision = {name: p.clone() for name, p in algorithm.policy.named_parameters() if p.ndim == 4}
+    stats = algorithm.update(iter([batch] * 2))
+    assert stats.losses["loss_critic"] > 0
+    assert algorithm.skipped_updates == 0
+    after = dict(algorithm.policy.named_parameters())
+    assert vision
+    assert all(torch.equal(after[name], before) == frozen for name, before in vision.items())
+    if not frozen:
+        own, lagging = algorithm.policy.encoder, algorithm.target_encoder
+        kernels = [
+            (p, q)
+            for p, q in zip(own.parameters(), lagging.parameters(), strict=True)
+            if p.ndim == 4
+        ]
+        assert kernels
+        assert not any(torch.equal(p, q) or p is q for p, q in kernels)
