@@ -12,28 +12,21 @@ from rich.table import Table
 from hil_app.bench.learn import EPISODES, EVERY, FINAL, Seed
 
 Results = Mapping[str, Sequence[Seed]]
-COLUMNS = {
-    "arm": "left",
-    "seeds at 95 %": "right",
-    "T95 [ticks]": "right",
-    "[updates]": "right",
-    "[s]": "right",
-    "held": "right",
-    f"final of {FINAL}": "right",
-    "interventions, first and last share": "right",
-}
+COLUMNS = ("got there", "T95, ticks", "updates", "seconds", "held", f"final/{FINAL}", "by hand")
 
 
 def table(results: Results) -> Table:
     """A row an arm: medians over its seeds, with the least and the most."""
     shown = Table(title="hil-app bench learn", title_style="bold")
-    for name, side in COLUMNS.items():
-        shown.add_column(name, justify="right" if side == "right" else "left")
+    shown.add_column("arm")
+    for name in COLUMNS:
+        shown.add_column(name, justify="right")
     for name, seeds in results.items():
         shown.add_row(name, *_row(seeds))
     shown.caption = (
-        f"T95: the first of two evaluations in a row ({EPISODES} episodes, every {EVERY} ticks) "
-        "with at least 19 of 20; held: none below 18 until twice T95; [s] without evaluations"
+        f"T95: the first of two evaluations in a row ({EPISODES} episodes on its own, every "
+        f"{EVERY} ticks) with at least 19 of 20. Held: none below 18 until twice T95. By hand: "
+        "share of ticks, at first and at last. Medians (least–most); seconds of training alone."
     )
     return shown
 
@@ -45,18 +38,20 @@ def _row(seeds: Sequence[Seed]) -> list[str]:
     return [
         f"{len(there)} of {len(seeds)}",
         _spread([seed.t95_ticks for seed in there]),
-        _spread([seed.t95_updates for seed in there]),
-        _spread([seed.t95_seconds for seed in there]),
+        _median([seed.t95_updates for seed in there]),
+        _median([seed.t95_seconds for seed in there]),
         f"{sum(bool(seed.held) for seed in there)} of {len(there)}",
         _spread([seed.final * FINAL for seed in seeds]),
         f"{np.mean(first):.0%} → {np.mean(last):.1%}" if first else "–",
     ]
 
 
+def _median(values: Sequence[Any]) -> str:
+    return f"{np.median(values):.0f}" if values else "–"
+
+
 def _spread(values: Sequence[Any]) -> str:
-    if not values:
-        return "–"
-    return f"{np.median(values):.0f} ({min(values):.0f}–{max(values):.0f})"
+    return f"{_median(values)} ({min(values):.0f}–{max(values):.0f})" if values else "–"
 
 
 def plot(results: Results, path: Path) -> None:

@@ -96,9 +96,9 @@ class Experiment:
                 self._stop()
                 raise
 
-    def progress(self) -> dict[tuple[str, int], int]:
-        """How many training ticks each run has come to, by its last evaluation or its end."""
-        return {(arm.name, seed): _newest_tick(self.path(arm, seed)) for arm, seed in self._pairs()}
+    def progress(self) -> dict[tuple[str, int], str]:
+        """How far each run is, in words."""
+        return {(arm.name, seed): _so_far(self.path(arm, seed)) for arm, seed in self._pairs()}
 
     def path(self, arm: Arm, seed: int) -> Path:
         """The folder of a run."""
@@ -206,14 +206,23 @@ def _events(folder: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _newest_tick(folder: Path) -> int:
-    episodes = (e for e in _events(folder) if e["event"] == "episode" and e["stage"] == TRAIN)
-    return sum(event["ticks"] for event in episodes)
+def _so_far(folder: Path) -> str:
+    if not folder.is_dir():
+        return "waiting"
+    ticks, judged = sum(e["ticks"] for e in _training(folder)), ""
+    for event in _events(folder):
+        if event["event"] == "evaluation":
+            judged = f", {event['successes']} of {event['episodes']} on its own"
+    return f"{ticks} ticks{judged}{', finished' if _finished(folder) else ''}"
+
+
+def _training(folder: Path) -> list[dict[str, Any]]:
+    return [e for e in _events(folder) if e["event"] == "episode" and e["stage"] == TRAIN]
 
 
 def _interventions(folder: Path) -> list[float]:
     """Share of ticks in which the person acted, by EVERY ticks, an episode where it ends."""
-    episodes = [e for e in _events(folder) if e["event"] == "episode" and e["stage"] == TRAIN]
+    episodes = _training(folder)
     ticks = np.array([e["ticks"] for e in episodes])
     by_hand = np.array([e["intervention_ticks"] for e in episodes])
     bins = (np.cumsum(ticks) - 1) // EVERY

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from torch.optim import Adam
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.batch import Batch
 from hil_app.learning.losses import IMITATION_MARGIN
-from hil_app.learning.networks import CriticEnsemble, Dense
+from hil_app.learning.networks import Critic, CriticEnsemble, Dense
 from hil_app.learning.sac import SACAlgorithm
 
 M = TypeVar("M", bound=nn.Module)
@@ -204,29 +204,26 @@ def plain_copy(module: M) -> M:
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Dense):
-                layer = nn.Linear(child.in_features, child.out_features)
-                layer.weight, layer.bias = child.weight, child.bias
-                setattr(parent, name, layer)
+                setattr(parent, name, _plain_linear(child))
     return copied
 
 
 @torch.no_grad()
 def plain_critics(ensemble: CriticEnsemble) -> nn.ModuleList:
     """The members of an ensemble, each a stack of torch's own layers: (B, F + c) -> (B, 1)."""
-    critics = nn.ModuleList()
-    for member in range(ensemble.num_critics):
-        layers: list[nn.Module] = []
-        for layer in ensemble.layers():
-            weight = layer.weight[member]
-            linear = nn.Linear(*weight.shape)
-            linear.weight.copy_(weight.t())
-            linear.bias.copy_(layer.bias[member])
-            layers.append(linear)
-            if layer.gain is not None and layer.shift is not None:
-                norm = nn.LayerNorm(weight.shape[1])
-                norm.weight.copy_(layer.gain[member])
-                norm.bias.copy_(layer.shift[member])
-                layers.append(norm)
-            layers.append(nn.SiLU())
-        critics.append(nn.Sequential(*layers[:-1]))
-    return critics
+    return nn.ModuleList(_plain_critic(cast(Critic, critic)) for critic in ensemble.critics)
+
+
+def _plain_critic(critic: Critic) -> nn.Sequential:
+    first = _plain_linear(critic.first)
+    first.weight = nn.Parameter(torch.cat((critic.first.weight, critic.action.t()), dim=1))
+    layers: list[nn.Module] = [first]
+    for norm, deeper in zip(critic.norms, [*critic.deeper, critic.output], strict=True):
+        layers += [copy.deepcopy(norm), nn.SiLU(), _plain_linear(cast(Dense, deeper))]
+    return nn.Sequential(*layers)
+
+
+def _plain_linear(layer: Dense) -> nn.Linear:
+    plain = nn.Linear(layer.in_features, layer.out_features)
+    plain.load_state_dict(layer.state_dict())
+    return plain

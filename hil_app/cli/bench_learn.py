@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,28 +92,14 @@ def _options(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 @contextmanager
 def _watched(experiment: Experiment, console: Console) -> Iterator[None]:
     """Show how far each run is while the block runs them."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.live import Live
+    from rich.table import Table
 
-    columns = ("{task.description}", BarColumn(), "{task.completed} ticks", TimeElapsedColumn())
-    shown = [TextColumn(column) if isinstance(column, str) else column for column in columns]
-    over = threading.Event()
-    with Progress(*shown, console=console) as progress:
-        tasks = {
-            (name, seed): progress.add_task(f"{name}, seed {seed}", total=None, start=False)
-            for name, seed in experiment.progress()
-        }
+    def so_far() -> Table:
+        grid = Table.grid(padding=(0, 2))
+        for (name, seed), words in experiment.progress().items():
+            grid.add_row(f"{name}, seed {seed}", words)
+        return grid
 
-        def watch() -> None:
-            while not over.wait(1.0):
-                for run, ticks in experiment.progress().items():
-                    if ticks:
-                        progress.start_task(tasks[run])
-                        progress.update(tasks[run], completed=ticks)
-
-        watcher = threading.Thread(target=watch, name="progress")
-        watcher.start()
-        try:
-            yield
-        finally:
-            over.set()
-            watcher.join()
+    with Live(get_renderable=so_far, console=console, refresh_per_second=1):
+        yield

@@ -129,7 +129,7 @@ def test_runs_are_real_and_what_is_there_is_not_run_again(tmp_path):
     found = [seed for _, seed in experiment.run()]
     assert [seed.seed for seed in found] == [0, 1]
     assert all(len(seed.success) == 2 for seed in found)
-    assert experiment.progress()["tiny one", 0] >= 40
+    assert "on its own, finished" in experiment.progress()["tiny one", 0]
     written = (tmp_path / "tiny_one" / "seed_0" / "summary.json").stat().st_mtime_ns
     again = [seed for _, seed in Experiment(tmp_path, [Arm("tiny one", TINY)], [0], jobs=1).run()]
     assert again == found[:1]
@@ -158,7 +158,7 @@ def test_the_table_and_the_picture_show_every_arm(tmp_path):
     good = [read(a_run(tmp_path / f"g{i}", [3, 19, 20, 20]), i) for i in range(3)]
     bad = [read(a_run(tmp_path / "b", [0, 0], final=0.02, episodes=[(700, 0)]), 0)]
     results = {"good": good, "never": bad}
-    console = Console(width=160, record=True, file=StringIO())
+    console = Console(width=100, record=True, file=StringIO())
     console.print(curves.table(results))
     text = console.export_text()
     assert "3 of 3" in text
