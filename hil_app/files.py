@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+DRAFT = ".part"  # how the name of something unfinished ends
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write beside ``path``, reach the disk, then swap: a reader never sees half a file."""
-    draft = path.with_name(path.name + ".part")
+    draft = path.with_name(path.name + DRAFT)
     try:
         with draft.open("wb") as file:
             file.write(content)
@@ -21,31 +23,41 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    _sync(path.parent)
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A draft folder that takes the place of ``folder`` once its block ends without an error."""
-    draft, old = folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")
-    shutil.rmtree(draft, ignore_errors=True)
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A draft that becomes ``folder``, which must be new, once its block ends without an error.
+
+    What an earlier crash left of other drafts beside it is removed.
+    """
+    for leftover in folder.parent.glob(f"*{DRAFT}"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft = folder.with_name(folder.name + DRAFT)
     draft.mkdir(parents=True)
     try:
         yield draft
-        shutil.rmtree(old, ignore_errors=True)
-        _swap(draft, folder, old)
+        for path in [*draft.rglob("*"), draft]:
+            _sync(path)
+        draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    _sync(folder.parent)
 
 
-def _swap(draft: Path, folder: Path, old: Path) -> None:
-    """Put ``draft`` in the place of ``folder``, which becomes ``old``, or change nothing."""
-    if folder.exists():
-        folder.rename(old)
+def remove_folder(folder: Path) -> None:
+    """Remove ``folder``: at once by name, so that half of it is never taken for the whole."""
+    draft = folder.with_name(folder.name + DRAFT)
+    folder.rename(draft)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or a folder's list of names, reach the disk."""
+    number = os.open(path, os.O_RDONLY)
     try:
-        draft.rename(folder)
-    except BaseException:
-        if old.exists():
-            old.rename(folder)
-        raise
+        os.fsync(number)
+    finally:
+        os.close(number)

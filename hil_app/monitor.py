@@ -63,6 +63,17 @@ class Timer:
         self._before, self._since = self.seconds, time.monotonic()
 
 
+@dataclass(frozen=True)
+class StageState:
+    """A stage as it stood at the end of an episode."""
+
+    name: str
+    ticks: int
+    seconds: float
+    version: int  # of the weights in use
+    finished: list[Finished]
+
+
 class Stage:
     """One stage of a run: its ticks and finished episodes."""
 
@@ -84,6 +95,16 @@ class Stage:
     def end(self, episode: Episode) -> None:
         """Count a finished episode."""
         self.finished.append(Finished(episode, self.ticks))
+
+    def state(self) -> StageState:
+        """The stage as it stands, at the end of an episode."""
+        return StageState(self.name, self.ticks, self.seconds, self.version, list(self.finished))
+
+    def restore(self, state: StageState) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.ticks, self.version = state.ticks, state.version
+        self.finished = list(state.finished)
+        self._timer = Timer(state.seconds)
 
     @property
     def done(self) -> int:

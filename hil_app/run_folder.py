@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 
 from configs.load import ConfigError, dump
 from configs.run import RunConfig
+from hil_app.files import write_whole
 
 RUNS = Path("runs")  # where runs go that name no output_dir
 CONFIG = "config.yaml"  # the merged configuration
 EVENTS = "events.jsonl"  # what happened, a line each
 EPISODES = "episodes"  # every frame, a file an episode
-CHECKPOINT = "checkpoint"  # the newest weights
+CHECKPOINTS = "checkpoints"  # a folder each: what a run goes on from, and eval acts with
+SET_ASIDE = "set_aside"  # what a run that went on from a checkpoint had come to after it
+METRICS = "metrics.jsonl"  # the learning in figures
 SUMMARY = "summary.json"  # the figures
 PLOT = "learning.png"  # success, interventions and return over the training
+BEST = "best.json"  # which of the checkpoints did best on its own
 BENCH = "bench.json"  # what a benchmark measured
 FILM = "evaluation.mp4"  # the first evaluation episodes
+
+WHICH = ("last", "best")  # of a run's checkpoints
+NAME = re.compile(r"tick_(\d+)(?:_(\d+))?")  # the second number tells those of one tick apart
 
 
 def new_run(command: str) -> Path:
@@ -27,31 +36,99 @@ def new_run(command: str) -> Path:
     return next(RUNS / name for name in names if not (RUNS / name).exists())
 
 
-def open_folder(folder: Path, config: RunConfig) -> None:
-    """Make ``folder`` and save the configuration there; ConfigError if it is not to be had."""
+def open_folder(folder: Path, config: RunConfig, *, again: bool = False) -> None:
+    """Make ``folder``, or open it ``again``, and save the configuration there.
+
+    Raises ConfigError if it is not to be had, or is not empty and not to be opened again.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise ConfigError(f"output_dir: {folder} is not empty; name a new folder")
+        if not again and any(folder.iterdir()):
+            hint = "; name a new folder, or go on with its run by --resume=true"
+            raise ConfigError(f"output_dir: {folder} is not empty{hint}")
         saved = config.model_copy(update={"output_dir": None})
-        (folder / CONFIG).write_text(dump(saved))
+        write_whole(folder / CONFIG, dump(saved).encode())
     except OSError as error:
         raise ConfigError(f"output_dir: cannot write to {folder}: {error.strerror}") from error
 
 
-def find_run(named: Path | None) -> Path:
-    """The run folder that ``named`` is or has its checkpoint in; None finds the newest one.
+def checkpoints_of(run: Path) -> list[Path]:
+    """The checkpoints of a run, the oldest first."""
+    return whole(run / CHECKPOINTS)
 
+
+def whole(folder: Path) -> list[Path]:
+    """The checkpoints in ``folder``, the oldest first."""
+    found = [(NAME.fullmatch(path.name), path) for path in folder.glob("tick_*")]
+    ranked = [((int(m[1]), int(m[2] or 1)), path) for m, path in found if m]
+    return [path for _, path in sorted(ranked)]
+
+
+def best_of(folder: Path) -> Path | None:
+    """The checkpoint in ``folder`` that did best on its own; None if none was judged.
+
+    Raises ConfigError if what says so cannot be read.
+    """
+    try:
+        return folder / str(json.loads((folder / BEST).read_text())["checkpoint"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        remedy = others(folder / BEST)
+        raise ConfigError(f"--checkpoint: {folder / BEST} is damaged: {remedy}") from error
+
+
+def others(folder: Path) -> str:
+    """What to do about a checkpoint that is no use: name one of those beside it."""
+    known = [f"--checkpoint={path}" for path in whole(folder.parent) if path != folder]
+    return f"name another, {' or '.join(known)}" if known else "there is no other beside it"
+
+
+def find_checkpoint(named: Path | None, which: str = "last") -> Path:
+    """The checkpoint that ``named`` is, or the last or best one of the run that it is.
+
+    ``RUN/checkpoints/best`` and ``…/last`` are understood too; None is the newest run in runs/.
     Raises ConfigError, in the words of the option --checkpoint.
     """
     if named is None:
-        trained = sorted(RUNS.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
-        if not trained:
-            raise ConfigError(
-                f"--checkpoint: no trained run in {RUNS}/; run `hil-app train` or name its folder"
-            )
-        return trained[-1].parent
-    run = named.parent if named.name == CHECKPOINT else named
+        named = _newest_run()
+    elif named.parent.name == CHECKPOINTS and named.name in WHICH:
+        named, which = named.parent.parent, named.name
+    elif NAME.fullmatch(named.name):
+        if not named.is_dir():
+            raise ConfigError(f"--checkpoint: there is no {named}: {others(named)}")
+        _check_run(named.parent.parent, named)
+        return named
+    run = named.parent if named.name == CHECKPOINTS else named
+    _check_run(run, named)
+    known = checkpoints_of(run)
+    if not known:
+        raise ConfigError(f"--checkpoint: {run} has no checkpoint: it ended before its first")
+    if which == "last":
+        return known[-1]
+    best = best_of(run / CHECKPOINTS)
+    if best is None:
+        raise ConfigError(
+            f"--checkpoint: {run} knows of no best checkpoint, as train.eval_every was null; the "
+            f"last one is {known[-1]}"
+        )
+    return best
+
+
+def config_of(checkpoint: Path) -> Path:
+    """The saved configuration of the run that a checkpoint is of."""
+    return checkpoint.parent.parent / CONFIG
+
+
+def _newest_run() -> Path:
+    found = sorted(RUNS.glob(f"*/{CHECKPOINTS}/tick_*"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise ConfigError(
+            f"--checkpoint: no trained run in {RUNS}/; run `hil-app train` or name its folder"
+        )
+    return found[-1].parent.parent
+
+
+def _check_run(run: Path, named: Path) -> None:
     if not (run / CONFIG).is_file():
         raise ConfigError(f"--checkpoint: {named} is no run's folder: it has no {CONFIG}")
-    return run

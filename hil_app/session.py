@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Self
+from typing import Any, Self
 
 import torch
 
@@ -27,10 +28,15 @@ def calm_threads() -> None:
 
 
 class Session:
-    """Entered around a whole command; each stage enters ``body`` last, so it is made safe first."""
+    """Entered around a whole command; each stage enters ``body`` last, so it is made safe first.
 
-    def __init__(self, config: RunConfig, command: str) -> None:
-        self.config = config
+    With ``resumed``, the facts to tell of a run that goes on, its folder is opened again.
+    """
+
+    def __init__(
+        self, config: RunConfig, command: str, resumed: Mapping[str, Any] | None = None
+    ) -> None:
+        self.config, self._resumed = config, resumed
         self.folder = config.output_dir or new_run(command)
         self.events = EventLog(self.folder / EVENTS)
         self.stop = StopRequest()
@@ -39,13 +45,16 @@ class Session:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        open_folder(self.folder, self.config)
+        open_folder(self.folder, self.config, again=self._resumed is not None)
         calm_threads()
         with ExitStack() as stack:
             stack.enter_context(self.events)
             stack.enter_context(self.stop)
             self._open = stack.pop_all()
-        self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
+        if self._resumed is None:
+            self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
+        else:
+            self.events.emit("run_resumed", **self._resumed)
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict, replace
 from functools import partial
 
+from torch import Tensor
+
 from hil_app import build
+from hil_app.checkpoints import Checkpoints
 from hil_app.evaluation import Evaluator
 from hil_app.learning.algorithm import RLAlgorithm
-from hil_app.learning.checkpoint import CheckpointError, TrainingState, save_checkpoint
-from hil_app.learning.learner import Learner
+from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
+from hil_app.learning.learner import COUNTS, Learner
 from hil_app.loop import Loop, Sink
-from hil_app.monitor import DEMONSTRATE, TRAIN, Stage
+from hil_app.monitor import DEMONSTRATE, TRAIN, Evaluation, Stage
 from hil_app.policy import LearnedPolicy, NoPolicy, Policy
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.writer import FolderWriter
-from hil_app.run_folder import CHECKPOINT, EPISODES
+from hil_app.resume import ACTING, LOOP, Resumed
+from hil_app.run_folder import CHECKPOINTS, EPISODES
+from hil_app.run_state import RunState
 from hil_app.session import Session
+from teleop.base import Remembering
 
 
 class Training:
@@ -27,27 +34,44 @@ class Training:
 
         with Session(config, "train") as session:
             Training(session).run()
+
+    At the end of every episode it takes a snapshot of itself; ``resumed`` is one that it goes on
+    from.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, resumed: Resumed | None = None) -> None:
         config = session.config
         self._session, self._config = session, config
+        self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
         actor = build.policy(config, session.body, "initial weights")
         self.algorithm: RLAlgorithm = build.algorithm(config, actor)
         self.learner: Learner = build.learner(config, self.algorithm, session.events)
         self._acting = build.policy(config, session.body, "exploration")
+        if resumed is not None:
+            resumed.restore(self.learner, self._acting.generator)
+            session.monitor.evaluations += resumed.state.evaluations
         self._acting.load_actor_weights(self.algorithm.get_weights())
+        writer = FolderWriter(session.folder / EPISODES, self._before.recorded)
+        self._recorder = Recorder(writer, session.events, self._before.recorded)
+        self._checkpoints = Checkpoints(
+            session.folder / CHECKPOINTS,
+            config.train.keep_last,
+            session.events,
+            before=lambda snapshot: self._recorder.wait(snapshot.state["recorded"]),
+        )
+        self._asked = self._before.ticks  # for a checkpoint, the last time
         judged = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=True)
-        self._evaluator = Evaluator(session, judged, session.stop)
-        self._recorder = Recorder(FolderWriter(session.folder / EPISODES), session.events)
+        self._evaluator = Evaluator(session, judged, self._stop)
 
     def run(self) -> None:
         """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
         with ExitStack() as stack:
-            stack.push(lambda _kind, error, _trace: self._save(error))
+            stack.enter_context(self._checkpoints)
             stack.enter_context(self.learner)
             stack.enter_context(self._recorder)
             stack.enter_context(self._session.body)
+            if self._fresh:
+                self._snapshot()
             if self._config.train.demonstrations:
                 self._demonstrate()
             if not self._session.stop():
@@ -56,44 +80,104 @@ class Training:
     def _demonstrate(self) -> None:
         count = self._config.train.demonstrations
         loop = self._loop(NoPolicy(), demonstrating=True)
-        stage = self._session.monitor.begin(DEMONSTRATE, count, "episodes", loop)
+        stage = self._begin(DEMONSTRATE, count, "episodes", loop)
         self._episodes(stage, [self.learner.demonstrate])
 
     def _train(self) -> None:
         mind = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=False)
         loop = self._loop(mind, demonstrating=False)
-        stage = self._session.monitor.begin(TRAIN, self._config.train.ticks, "ticks", loop)
+        stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
+        if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
+            self._evaluate(stage)
         self._episodes(stage, [self.learner.offer])
 
-    def _evaluate(self, stage: Stage) -> None:
-        """Judge the policy while the learner rests."""
-        self.learner.rest()
-        self._evaluator.run(stage, self.learner.progress.updates)
-        self.learner.go_on()
+    def _begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
+        """Begin a stage, where the run that is resumed left it."""
+        stage = self._session.monitor.begin(name, goal, unit, loop)
+        if before := self._before.stage(name):
+            stage.restore(before)
+            if before is self._before.stages[-1] and isinstance(loop.teleop, Remembering):
+                loop.teleop.load_state(self._before.hands or {})
+        return stage
 
     def _loop(self, mind: Policy, *, demonstrating: bool) -> Loop:
         body = self._session.body
         hands = build.teleop(self._config, body, demonstrating=demonstrating)
-        return build.loop(self._config, body, hands, mind, self._session.stop)
+        return build.loop(self._config, body, hands, mind, self._stop)
+
+    def _stop(self) -> bool:
+        """Whether the run is to end; raises what has ended one of its threads."""
+        self.learner.check()
+        self._recorder.check()
+        self._checkpoints.check()
+        return self._session.stop()
 
     def _episodes(self, stage: Stage, sinks: Sequence[Sink]) -> None:
         """Episode after episode until the stage has reached its goal or the run is to stop."""
         record = partial(self._recorder.add, stage=stage.name)
         with stage.loop.teleop:
-            while stage.done < stage.goal and not self._session.stop():
+            while stage.done < stage.goal and not self._stop():
                 seed = build.seed_of(self._config, stage.name, len(stage.finished))
                 episode = stage.loop.episode(seed, [stage.frame, record, *sinks])
                 self._session.ended(stage, episode)
-                if stage.name == TRAIN and self._evaluator.due(stage.ticks):
-                    self._evaluate(stage)
+                if not episode.stop:
+                    self._between(stage)
 
-    def _save(self, ended_by: BaseException | None) -> None:
-        """Keep a checkpoint, however the run ended; a full disk does not mask what ended it."""
-        ticks = sum(stage.ticks for stage in self._session.monitor.stages if stage.name == TRAIN)
-        state = TrainingState(ticks=ticks, updates=self.learner.progress.updates)
-        try:
-            save_checkpoint(self._session.folder / CHECKPOINT, self.algorithm, state)
-        except CheckpointError as problem:
-            if ended_by is None:
-                raise
-            self._session.events.emit("checkpoint_not_saved", cause=str(problem))
+    def _between(self, stage: Stage) -> None:
+        """At an episode's end: take a snapshot, judge the policy, have a checkpoint written."""
+        training = stage.name == TRAIN
+        if training and stage.done >= stage.goal:
+            self.learner.rest()  # so that the last checkpoint has the policy that is judged last
+        judge = training and self._evaluator.due(stage.ticks)
+        self._snapshot(stage, write=not judge)
+        if judge:
+            self._evaluate(stage)
+
+    def _evaluate(self, stage: Stage) -> None:
+        """Judge the policy while the learner rests."""
+        done = self._session.monitor.evaluations
+        best = max((evaluation.success_rate for evaluation in done), default=0.0)
+        self.learner.rest()
+        result = self._evaluator.run(stage, self.learner.progress.updates)
+        if result is not None:
+            self._snapshot(stage, best=result if result.success_rate >= best else None)
+        if stage.done < stage.goal:
+            self.learner.go_on()
+
+    def _snapshot(
+        self, stage: Stage | None = None, *, write: bool = True, best: Evaluation | None = None
+    ) -> None:
+        """Copy the run as it stands between two episodes; on disk too if it is time for that."""
+        hands = stage.loop.teleop if stage else None
+        monitor = self._session.monitor
+        state = RunState(
+            ticks=sum(stage.ticks for stage in monitor.stages if stage.name == TRAIN),
+            recorded=self._recorder.count,
+            stages=[stage.state() for stage in monitor.stages],
+            evaluations=list(monitor.evaluations),
+            hands=hands.state() if isinstance(hands, Remembering) else None,
+        )
+        random = {ACTING: self._acting.generator.get_state()}
+        every = self._config.train.save_every
+        write = write and every is not None and state.ticks // every > self._asked // every
+        if write:
+            self._asked = state.ticks
+        self.learner.snapshot(partial(self._keep, state, random, write, best))
+
+    def _keep(
+        self,
+        state: RunState,
+        random: Mapping[str, Tensor],
+        write: bool,
+        best: Evaluation | None,
+        tensors: Tensors,
+    ) -> None:
+        """Put the loop's and the learner's parts together, in the learner's thread."""
+        state = replace(state, updates=int(tensors[COUNTS]["updates"]))
+        configs = {
+            POLICY: self.algorithm.policy.config.model_dump_json(indent=2),
+            ALGORITHM: self.algorithm.config.model_dump_json(indent=2),
+        }
+        snapshot = Snapshot(vars(state), configs, {**tensors, LOOP: random})
+        mark = asdict(best) if best else None
+        self._checkpoints.keep(snapshot, state.ticks, write=write, best=mark)

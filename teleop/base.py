@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +44,14 @@ class Teleop(Protocol):
 
     def read(self) -> TeleopSample:
         """What the person does now."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """Hands that carry something over from one episode to the next, so that a run can resume."""
+
+    def state(self) -> dict[str, Any]:
+        """What they remember, as JSON values."""
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` gave."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
@@ -51,6 +52,14 @@ class ScriptedTeleop:
         intervening = self._demonstrating or self._watcher.intervenes(truth)
         executed = self._shaken(action) if intervening else NEUTRAL
         return TeleopSample(executed, intervening, failure=self._hopeless(truth))
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers from one episode to the next, as JSON values."""
+        return {"random": self._random.bit_generator.state}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` gave. Raises ValueError or KeyError if it is not that."""
+        self._random.bit_generator.state = state["random"]
 
     def _hopeless(self, truth: Truth) -> bool:
         limit = self._config.gives_up_beyond

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 
+from configs.load import read, validate
 from configs.run import RunConfig
 from hil_app import report
 from hil_app.errors import APP_ERRORS
@@ -14,7 +16,8 @@ from hil_app.evaluation import film, run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.learner import Learner
 from hil_app.monitor import TRAIN
-from hil_app.run_folder import FILM, PLOT
+from hil_app.resume import Resumed, check_changes, set_aside
+from hil_app.run_folder import FILM, PLOT, config_of
 from hil_app.session import Session
 from hil_app.training import Training
 from hil_app.view import View
@@ -22,15 +25,32 @@ from hil_app.view import View
 
 def train(config: RunConfig, command: str) -> int:
     """A whole training run; returns its exit status."""
-    console = Console()
     with Session(config, command) as session:
-        training = Training(session)
+        return _train(session, Training(session))
 
-        def work() -> None:
-            training.run()
-            _judge(session, console, training.algorithm.policy)
 
-        return _conduct(session, console, work, training.learner)
+def resume(config: RunConfig, checkpoint: Path) -> int:
+    """Go on with the run of a checkpoint, as ``config`` has it now; returns the exit status."""
+    run = config_of(checkpoint).parent
+    config = config.model_copy(update={"output_dir": run})
+    changed = check_changes(validate(read(str(config_of(checkpoint)))), config)
+    resumed = Resumed.read(checkpoint)
+    facts = {"checkpoint": checkpoint.name, "ticks": resumed.state.ticks, "changed": changed}
+    session = Session(config, "train", facts)
+    training = Training(session, resumed)  # nothing has changed yet if the checkpoint is no use
+    with session:
+        session.events.emit("set_aside", files=set_aside(run, resumed))
+        return _train(session, training)
+
+
+def _train(session: Session, training: Training) -> int:
+    console = Console()
+
+    def work() -> None:
+        training.run()
+        _judge(session, console, training.algorithm.policy)
+
+    return _conduct(session, console, work, training.learner)
 
 
 def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from configs.load import ConfigError, Parser, load
 from configs.policy import GaussianActorConfig
 from configs.run import RunConfig
-from hil_app.run_folder import CHECKPOINT, CONFIG, find_run
+from hil_app.run_folder import WHICH, config_of, find_checkpoint
 
 DESCRIPTION = """\
 Let a trained policy act on its own and count its successes. The run's saved config is used, with
@@ -22,11 +22,16 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        metavar="RUN",
-        help="a run's folder (default: the newest one in runs/ that has a checkpoint)",
+        metavar="PATH",
+        help="a run's folder, or one of its checkpoints/tick_… (default: the newest in runs/)",
     )
-    config, options = load(parser, argv, lambda options: str(find_run(options.checkpoint) / CONFIG))
-    return _evaluate(config, find_run(options.checkpoint) / CHECKPOINT)
+    parser.add_argument(
+        "--which", choices=WHICH, default="last", help="of a run's checkpoints (default: last)"
+    )
+    config, options = load(
+        parser, argv, lambda o: str(config_of(find_checkpoint(o.checkpoint, o.which)))
+    )
+    return _evaluate(config, find_checkpoint(options.checkpoint, options.which))
 
 
 def _evaluate(config: RunConfig, checkpoint: Path) -> int:

@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
-from configs.load import DEFAULT_PRESET, Parser, load
+from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
+from hil_app.run_folder import config_of, find_checkpoint
 
 DESCRIPTION = """\
 Train a policy. The person demonstrates the task, then the policy acts and learns in a background
 thread while the person takes over whenever it errs; at the end it is evaluated on its own.
-Every option below can also stand in a YAML file given with --config_path.
+Every option below can also stand in a YAML file given with --config_path. A run that was cut off,
+or is to be longer, goes on with `hil-app train --resume=true --train.ticks=8000`.
 """
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    config, _ = load(Parser(prog="hil-app train", description=DESCRIPTION), argv, DEFAULT_PRESET)
-    from hil_app.cli.conduct import train  # loads torch: only once the options are known to be good
+    parser = Parser(prog="hil-app train", description=DESCRIPTION)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        choices=["true", "false"],
+        const="true",
+        default="false",
+        help="go on with the run in output_dir, or with the newest one (default: false)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="PATH",
+        help="with --resume: go on from this one of the run's checkpoints (default: the last)",
+    )
+    config, options = load(parser, argv, _base)
+    from hil_app.cli.conduct import resume, train  # torch: only once the options are good
 
-    return train(config, "train")
+    if options.resume == "false":
+        return train(config, "train")
+    return resume(config, _checkpoint(options))
+
+
+def _base(options: Namespace) -> str:
+    """The preset or file that the options go on top of."""
+    if options.resume == "true":
+        if options.config_path is not None:
+            raise ConfigError("--resume takes the run's own config: leave out --config_path")
+        return str(config_of(_checkpoint(options)))
+    if options.checkpoint is not None:
+        raise ConfigError("--checkpoint is what --resume=true goes on from: add that, or leave it")
+    return DEFAULT_PRESET
+
+
+def _checkpoint(options: Namespace) -> Path:
+    """The checkpoint to go on from."""
+    given = getattr(options, "output_dir", None)
+    if options.checkpoint is None:
+        return find_checkpoint(None if given is None else Path(given))
+    found = find_checkpoint(options.checkpoint)
+    if given is not None and config_of(found).parent.resolve() != Path(given).resolve():
+        raise ConfigError(f"--checkpoint: {found} is not of the run in {given}; leave one out")
+    return found

@@ -1,19 +1,48 @@
-"""A checkpoint on disk: the policy, what the algorithm owns, and how far the run had come."""
+"""A checkpoint on disk: all that a run needs to go on, as safetensors and JSON.
+
+``policy/`` and ``algorithm/`` are what their ``save_pretrained`` writes; every other group of
+tensors is a file, ``state.json`` says how far the run is, and ``manifest.json`` lists the files.
+Pictures lie in blocks, a file each, and a block that has not changed is linked, not written again.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-from hil_app.files import whole_folder
-from hil_app.learning.actor import GaussianActorPolicy
-from hil_app.learning.algorithm import RLAlgorithm
+from configs.algorithm import CONFIG_FILE
+from hil_app.files import new_folder
+from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
+from hil_app.run_folder import others
 
-POLICY, ALGORITHM, STATE = "policy", "algorithm", "state.json"
+POLICY, ALGORITHM = "policy", "algorithm"
+STATE, MANIFEST = "state.json", "manifest.json"
+BLOCK = "blocks."  # how the names of tensors begin that are files of their own
+SUFFIX = ".safetensors"
+
+Tensors = Mapping[str, Mapping[str, Tensor]]  # group -> name -> tensor
+DAMAGE = (
+    OSError,
+    ValidationError,
+    SafetensorError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
+"""What reading a file raises that is cut off, missing, or of another shape than expected."""
 
 
 class CheckpointError(Exception):
@@ -21,28 +50,54 @@ class CheckpointError(Exception):
 
 
 @dataclass(frozen=True)
-class TrainingState:
-    """How far a run had come."""
+class Snapshot:
+    """A run at the end of an episode, in memory; nobody changes its tensors."""
 
-    ticks: int
-    updates: int
+    state: Mapping[str, Any]  # JSON values and dataclasses of them
+    configs: Mapping[str, str]  # POLICY, ALGORITHM -> config.json
+    tensors: Tensors
 
 
-def save_checkpoint(folder: Path, algorithm: RLAlgorithm, state: TrainingState) -> None:
-    """Write ``folder`` beside the old one and swap: there is always one whole checkpoint.
+@dataclass
+class Saved:
+    """Where the blocks of the last checkpoint lie, for the next one to link to."""
 
-    Raises :class:`CheckpointError` if the disk refuses; the old checkpoint stays.
+    blocks: dict[Path, Tensor] = field(default_factory=dict)  # path within the checkpoint
+    folder: Path | None = None
+
+
+def save(snapshot: Snapshot, folder: Path, last: Saved | None = None) -> Saved:
+    """Write the checkpoint ``folder``, a new one, whole or not at all.
+
+    Raises :class:`CheckpointError` if the disk refuses.
     """
     try:
-        with whole_folder(folder) as draft:
-            algorithm.policy.save_pretrained(draft / POLICY)
-            algorithm.save_pretrained(draft / ALGORITHM)
-            (draft / STATE).write_text(json.dumps(asdict(state), indent=2) + "\n")
+        with new_folder(folder) as draft:
+            blocks = _write(snapshot, draft, last or Saved())
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"cannot write the checkpoint {folder} ({error}); free some space or choose another "
             "--output_dir"
         ) from error
+    return Saved(blocks, folder)
+
+
+def load(folder: Path) -> Snapshot:
+    """Read a checkpoint back. Raises :class:`CheckpointError` if it is not whole."""
+    if not (folder / MANIFEST).is_file():
+        raise CheckpointError(f"no checkpoint at {folder}: it has no {MANIFEST}")
+    try:
+        sizes = json.loads((folder / MANIFEST).read_text())
+        for name, size in sizes.items():
+            if (folder / name).stat().st_size != size:
+                raise ValueError(f"{name} should have {size} bytes")
+        return Snapshot(
+            state=json.loads((folder / STATE).read_text()),
+            configs={name: (folder / name / CONFIG_FILE).read_text() for name in _configs(sizes)},
+            tensors=_read(folder, [Path(name) for name in sizes if name.endswith(SUFFIX)]),
+        )
+    except DAMAGE as error:
+        raise damaged(folder, error) from error
 
 
 def load_policy(folder: Path, seed: int) -> GaussianActorPolicy:
@@ -51,6 +106,77 @@ def load_policy(folder: Path, seed: int) -> GaussianActorPolicy:
         raise CheckpointError(f"no checkpoint at {folder}: expected a folder '{POLICY}' in it")
     try:
         return GaussianActorPolicy.from_pretrained(folder / POLICY, seed=seed)
-    except (OSError, ValidationError, SafetensorError, RuntimeError, ValueError) as error:
-        cause = " ".join(str(error).split())
-        raise CheckpointError(f"the checkpoint at {folder} is damaged: {cause}") from error
+    except DAMAGE as error:
+        raise damaged(folder, error) from error
+
+
+def damaged(folder: Path, error: Exception) -> CheckpointError:
+    """The error to raise for a checkpoint that cannot be used."""
+    cause = " ".join(str(error).split())
+    return CheckpointError(f"the checkpoint {folder} is damaged ({cause}): {others(folder)}")
+
+
+def own_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """The state of a module, where parts may share tensors: each under the first of its names."""
+    first: dict[int, tuple[str, Tensor]] = {}
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        first.setdefault(id(tensor), (name, tensor.detach()))
+    return dict(first.values())
+
+
+def _write(snapshot: Snapshot, draft: Path, last: Saved) -> dict[Path, Tensor]:
+    """Fill the draft; returns its blocks."""
+    for name, text in snapshot.configs.items():
+        (draft / name).mkdir()
+        (draft / name / CONFIG_FILE).write_text(text)
+    (draft / STATE).write_text(json.dumps(snapshot.state, indent=2, default=asdict) + "\n")
+    blocks: dict[Path, Tensor] = {}
+    for group, tensors in snapshot.tensors.items():
+        own = {_block_path(group, k): t for k, t in tensors.items() if k.startswith(BLOCK)}
+        rest = {k: t.contiguous() for k, t in tensors.items() if not k.startswith(BLOCK)}
+        save_file(rest, draft / _path(group))
+        for path, block in own.items():
+            (draft / path).parent.mkdir(exist_ok=True)
+            if not _linked(path, block, draft, last):
+                save_file({"block": block.contiguous()}, draft / path)
+        blocks |= own
+    files = [path for path in sorted(draft.rglob("*")) if path.is_file()]
+    sizes = {path.relative_to(draft).as_posix(): path.stat().st_size for path in files}
+    (draft / MANIFEST).write_text(json.dumps(sizes, indent=2) + "\n")
+    return blocks
+
+
+def _linked(path: Path, block: Tensor, draft: Path, last: Saved) -> bool:
+    """Link to the last checkpoint's file if it has this very block; False if that is no way."""
+    if last.folder is None or last.blocks.get(path) is not block:
+        return False
+    with suppress(OSError):
+        os.link(last.folder / path, draft / path)
+        return True
+    return False
+
+
+def _read(folder: Path, paths: list[Path]) -> Tensors:
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for path in paths:
+        content = load_file(folder / path)
+        if path.name == MODEL_FILE:
+            tensors[path.parent.name] = content
+        elif path.parent.name:
+            group, name = path.parent.name, unquote(path.name.removesuffix(SUFFIX))
+            tensors.setdefault(group, {})[name] = content["block"]
+        else:
+            tensors.setdefault(path.name.removesuffix(SUFFIX), {}).update(content)
+    return tensors
+
+
+def _configs(sizes: Mapping[str, int]) -> list[str]:
+    return [Path(name).parent.name for name in sizes if Path(name).name == CONFIG_FILE]
+
+
+def _path(group: str) -> Path:
+    return Path(group, MODEL_FILE) if group in (POLICY, ALGORITHM) else Path(group + SUFFIX)
+
+
+def _block_path(group: str, name: str) -> Path:
+    return Path(group, quote(name, safe="") + SUFFIX)

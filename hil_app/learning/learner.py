@@ -7,23 +7,29 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Self
+
+import torch
 
 from configs.learner import LearnerConfig
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
+from hil_app.learning.checkpoint import ALGORITHM, POLICY, Tensors, own_tensors
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.returns import NStepReturns, Row
 from hil_app.learning.trainer import RLTrainer
+from hil_app.learning.weights import copy_into, cpu_copy
 from hil_app.recording.frames import Frame
 from processors.base import Features
 
 POLL = 0.1  # how often a waiting thread looks up [s]
 METRICS_EVERY = 50  # updates between two metrics events
+TRAINING, ONLINE, OFFLINE, COUNTS = "training", "online", "offline", "learner"  # of a snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,14 @@ class _Job:
 
     task: Callable[[], None]
     done: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class _Counts:
+    """What the learner has done so far."""
+
+    frames: int = 0  # of the policy's own episodes
+    updates: int = 0
 
 
 class LearnerDied(Exception):
@@ -83,8 +97,7 @@ class Learner:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="learner")
         self._resting = False
-        self._frames = 0  # of the policy's own episodes
-        self._updates = 0
+        self._counts = _Counts()
         self._clock: deque[float] = deque(maxlen=100)
 
     def __enter__(self) -> Self:
@@ -112,6 +125,32 @@ class Learner:
     def go_on(self) -> None:
         """Run free again."""
         self._put(partial(self._set_resting, False))
+
+    def snapshot(self, keep: Callable[[Tensors], None]) -> None:
+        """Have ``keep`` called with copies of all that going on takes, as of the frames so far.
+
+        It is called in the learner's thread, once that has come to the frames offered last; in
+        lockstep that is before this returns. The frame offered last must have ended its episode.
+        """
+        job = self._put(lambda: keep(self._state()))
+        if self._lockstep:
+            self._await(job)
+
+    def restore(self, tensors: Tensors) -> None:
+        """Go on from what :meth:`snapshot` gave; call it before entering.
+
+        Raises KeyError, ValueError or RuntimeError if it is of another algorithm or other networks.
+        """
+        algorithm = self._trainer.algorithm
+        copy_into(own_tensors(algorithm.policy), tensors[POLICY])
+        algorithm.load_state_dict(dict(tensors[ALGORITHM]))
+        algorithm.load_training_state(tensors[TRAINING])
+        self._online.load_state_dict(tensors[ONLINE])
+        self._offline.load_state_dict(tensors[OFFLINE])
+        self._counts = _Counts(**{name: int(value) for name, value in tensors[COUNTS].items()})
+        if self._counts.updates:
+            self.mailbox.publish(self._counts.updates, algorithm.get_weights())
+        self.progress = Progress(self._counts.updates, 0.0, len(self._online), len(self._offline))
 
     def check(self) -> None:
         """Raise :class:`LearnerDied` if the thread has died."""
@@ -153,11 +192,12 @@ class Learner:
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
-                self._work()
-                if self._free:
-                    self._update()
-            self._work()  # what came last
+            with closing(self._trainer):
+                while not self._stop.is_set():
+                    self._work()
+                    if self._free:
+                        self._update()
+                self._work()  # what came last
         except BaseException as error:
             self._error = error
             self._events.emit("learner_died", cause=_in_one_line(error))
@@ -182,13 +222,24 @@ class Learner:
         """Whether updates are to be made as fast as the machine allows."""
         return not self._lockstep and self._ready and not self._resting
 
+    def _state(self) -> Tensors:
+        algorithm = self._trainer.algorithm
+        return {
+            POLICY: cpu_copy(own_tensors(algorithm.policy)),
+            ALGORITHM: cpu_copy(algorithm.state_dict()),
+            TRAINING: algorithm.training_state(),
+            ONLINE: self._online.state_dict(),
+            OFFLINE: self._offline.state_dict(),
+            COUNTS: {name: torch.tensor(value) for name, value in asdict(self._counts).items()},
+        }
+
     def _set_resting(self, resting: bool) -> None:
         self._resting = resting
 
     def _learn(self, frame: Frame) -> None:
         self._store(frame, demonstration=False)
-        self._frames += 1
-        if self._lockstep and self._ready and self._frames % self._config.train_freq == 0:
+        self._counts.frames += 1
+        if self._lockstep and self._ready and self._counts.frames % self._config.train_freq == 0:
             for _ in range(self._config.gradient_steps):
                 self._update()
 
@@ -228,8 +279,8 @@ class Learner:
 
     def _update(self) -> None:
         stats = self._trainer.training_step()
-        self._updates += 1
-        self.mailbox.publish(self._updates, self._trainer.algorithm.get_weights())
+        self._counts.updates += 1
+        self.mailbox.publish(self._counts.updates, self._trainer.algorithm.get_weights())
         self._report(stats)
 
     def _report(self, stats: TrainingStats) -> None:
@@ -237,12 +288,12 @@ class Learner:
         elapsed = self._clock[-1] - self._clock[0]
         self.progress = replace(
             self.progress,
-            updates=self._updates,
+            updates=self._counts.updates,
             updates_per_second=(len(self._clock) - 1) / elapsed if elapsed else 0.0,
             stats=stats.to_log_dict(),
         )
-        if self._updates % METRICS_EVERY == 0:
-            self._events.emit("learner", updates=self._updates, **self.progress.stats)
+        if self._counts.updates % METRICS_EVERY == 0:
+            self._events.emit("learner", updates=self._counts.updates, **self.progress.stats)
 
 
 def _in_one_line(error: BaseException) -> str:

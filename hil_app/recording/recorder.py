@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import replace
 from typing import Self
 
@@ -12,6 +13,7 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.writer import EpisodeWriter
 
 BACKLOG = 256  # episodes that may wait for the disk
+POLL = 0.01  # how often a waiting thread looks up [s]
 
 
 class RecorderDied(Exception):
@@ -26,8 +28,10 @@ class Recorder:
     episode.
     """
 
-    def __init__(self, writer: EpisodeWriter, events: EventLog) -> None:
+    def __init__(self, writer: EpisodeWriter, events: EventLog, recorded: int = 0) -> None:
         self._writer, self._events = writer, events
+        self.count = recorded  # episodes kept so far, written or on their way
+        self._written = recorded
         self._episode: list[Frame] = []
         self._stage = ""
         self._queue: queue.Queue[tuple[list[Frame], str] | None] = queue.Queue(BACKLOG)
@@ -44,11 +48,11 @@ class Recorder:
         self._queue.put(None)
         self._thread.join()
         if kind is None:
-            self._check()
+            self.check()
 
     def add(self, frame: Frame, stage: str) -> None:
         """Keep a frame of a ``stage`` ("demonstrate", "train", …); only ever enqueues."""
-        self._check()
+        self.check()
         self._episode.append(frame)
         self._stage = stage
         if not frame.done:
@@ -60,6 +64,12 @@ class Recorder:
             self._queue.put_nowait((episode, stage))
         except queue.Full:
             raise RecorderDied(f"{BACKLOG} episodes wait for the disk, which is too slow") from None
+        self.count += 1
+
+    def wait(self, count: int) -> None:
+        """Return once ``count`` episodes are safe, or can no longer be."""
+        while self._written < count and self._error is None and self._thread.is_alive():
+            time.sleep(POLL)
 
     def _cut_short(self) -> None:
         """Keep the episode that an error interrupted, marked as truncated."""
@@ -67,7 +77,8 @@ class Recorder:
         self._queue.put(([*frames, replace(last, truncated=True)], self._stage))
         self._events.emit("episode_interrupted", stage=self._stage, ticks=last.tick)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise :class:`RecorderDied` if the disk has refused an episode."""
         if self._error is not None:
             raise RecorderDied(
                 f"episodes can no longer be written ({self._error}); free some space or choose "
@@ -79,6 +90,7 @@ class Recorder:
             try:
                 if self._error is None:
                     self._writer.write(*item)
+                    self._written += 1
             except Exception as error:
                 self._error = error
                 self._events.emit("recorder_died", cause=str(error))

@@ -24,6 +24,8 @@ SMALL = (
     "--policy.latent_dim=16",
 )
 
+LONG = (*SMALL, "--train.ticks=400", "--train.save_every=60", "--train.keep_last=9")
+
 
 def hil_app(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -67,7 +69,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_demo_leaves_the_documented_folder(run: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == [
-        "checkpoint",
+        "checkpoints",
         "config.yaml",
         "episodes",
         "events.jsonl",
@@ -108,6 +110,16 @@ def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
     assert again["eval"] == json.loads((run / "summary.json").read_text())["eval"]
 
 
+def test_a_run_names_its_checkpoints_and_eval_takes_any(run: Path) -> None:
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    options = ("--eval.episodes=1", "--eval.video=false", "--checkpoint", str(checkpoint))
+    done = hil_app("eval", *options, "--output_dir=one", cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    done = hil_app("eval", "--checkpoint", str(run), "--which=best", cwd=run.parent)
+    assert done.returncode == 2
+    assert f"the last one is {checkpoint}" in done.stderr
+
+
 def test_a_checkpoint_refuses_observations_it_was_not_trained_on(run: Path) -> None:
     options = ("--processor.observation.joints=all", "--output_dir=other")
     done = hil_app("eval", "--checkpoint", str(run), *options, cwd=run.parent)
@@ -129,6 +141,47 @@ def test_lockstep_repeats_a_run_bit_for_bit(run: Path, tmp_path: Path) -> None:
             assert values.tobytes() == second[name].tobytes(), (file, name)
 
 
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A longer run that nothing has cut off."""
+    folder = tmp_path_factory.mktemp("long")
+    done = hil_app("train", *LONG, "--output_dir=out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+@pytest.mark.parametrize("checkpoints", [1, 3])
+def test_a_killed_run_goes_on_bit_for_bit(long_run: Path, tmp_path: Path, checkpoints: int) -> None:
+    """Trap 9, with SIGKILL: nothing is left but what the disk has."""
+    out = tmp_path / "out"
+    process = start("train", *LONG, "--output_dir=out", cwd=tmp_path)
+    try:
+        wait_for(out / "checkpoints", "tick_*/manifest.json", checkpoints)
+        time.sleep(0.3)  # somewhere in the middle of an episode
+    finally:
+        process.kill()
+        process.communicate()
+    assert not (out / "summary.json").exists()
+    done = hil_app("train", "--resume=true", "--output_dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    last = max((long_run / "checkpoints").iterdir()).name
+    files = [*(long_run / "checkpoints" / last).rglob("*.safetensors")]
+    files += (long_run / "episodes").iterdir()
+    assert len(files) > 15
+    for file in files:
+        ours, other = load_file(out / file.relative_to(long_run)), load_file(file)
+        assert ours.keys() == other.keys()
+        for name, values in other.items():
+            assert ours[name].tobytes() == values.tobytes(), (file, name)
+    count = len(list((long_run / "episodes").iterdir()))
+    assert len(list((out / "episodes").iterdir())) == count
+    one, two = (json.loads((folder / "summary.json").read_text()) for folder in (out, long_run))
+    for summary in (one, two):
+        del summary["seconds"], summary["loop"]
+    assert one == two
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path) -> None:
     options = (*SMALL, "--train.ticks=1000000", "--output_dir=out")
@@ -148,6 +201,10 @@ def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path) -> No
     assert sum(len(e["action"]) for e in episodes[3:]) == summary["train"]["ticks"]
     again = hil_app("eval", "--checkpoint", "out", "--eval.episodes=1", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
+    more = f"--train.ticks={summary['train']['ticks'] + 1}"
+    resumed = hil_app("train", "--resume=true", "--output_dir=out", more, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["ended"] == "finished"
 
 
 def test_a_dead_learner_ends_the_run_safely_with_its_cause_on_one_line(tmp_path: Path) -> None:
@@ -233,7 +290,7 @@ def test_config_show_prints_what_config_path_takes(tmp_path: Path) -> None:
         (["train", "--env.fsp=3"], "env.fsp: unknown key (did you mean fps?)"),
         (["train", "--robot.type=so200"], "allowed: so100_sim, so101_sim"),
         (["train", "--env.fps=-1"], "env.fps"),
-        (["train", "--config_path=nowhere.yaml"], "presets: sim_pick_lift"),
+        (["train", "--config_path=nowhere.yaml"], "sim_pick_lift"),
         (["train", "--teleop=null"], "train.demonstrations"),
         (["eval"], "no trained run"),
         (["eval", "--checkpoint=nowhere"], "no run's folder"),

@@ -1,11 +1,13 @@
 """Files and folders that are whole or not there at all."""
 
 import os
-from pathlib import Path
+import shutil
+from contextlib import suppress
 
 import pytest
 
-from hil_app.files import whole_folder, write_whole
+from hil_app import files
+from hil_app.files import new_folder, remove_folder, write_whole
 
 CUT_OFF = pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
 
@@ -40,58 +42,65 @@ def test_a_file_that_is_cut_off_leaves_the_old_one_and_nothing_else(tmp_path, mo
     assert names(tmp_path) == ["summary.json"]
 
 
-def test_a_folder_takes_the_place_of_the_old_one_only_when_it_is_whole(tmp_path):
-    folder = tmp_path / "deep" / "checkpoint"
-    with whole_folder(folder) as draft:
-        (draft / "old").write_text("1")
+def test_a_folder_is_there_only_when_it_is_whole(tmp_path, monkeypatch):
+    folder, synced, sync = tmp_path / "deep" / "one", [], files._sync
+
+    def noting(path):
+        synced.append((path.name, folder.exists()))
+        sync(path)
+
+    monkeypatch.setattr(files, "_sync", noting)
+    with new_folder(folder) as draft:
+        (draft / "inner").mkdir()
+        (draft / "inner" / "file").write_text("1")
         assert not folder.exists()
-    with whole_folder(folder) as draft:
-        (draft / "new").write_text("2")
-        assert names(folder) == ["old"]
-    assert names(folder) == ["new"]
-    assert names(folder.parent) == ["checkpoint"]
+    assert (folder / "inner" / "file").read_text() == "1"
+    assert names(folder.parent) == ["one"]
+    # everything has reached the disk before the name has, and the name at last
+    assert sorted(synced[:-1]) == [("file", False), ("inner", False), ("one.part", False)]
+    assert synced[-1] == ("deep", True)
 
 
 @CUT_OFF
-def test_a_folder_that_is_cut_off_leaves_the_old_one_and_nothing_else(tmp_path, error):
-    folder = tmp_path / "checkpoint"
-    with whole_folder(folder) as draft:
-        (draft / "old").write_text("1")
-
+def test_a_folder_that_is_cut_off_leaves_nothing(tmp_path, error):
     def write():
-        with whole_folder(folder) as draft:
-            (draft / "new").write_text("2")
+        with new_folder(tmp_path / "one") as draft:
+            (draft / "file").write_text("1")
             raise error
 
     with pytest.raises(type(error)):
         write()
-    assert names(folder) == ["old"]
-    assert names(tmp_path) == ["checkpoint"]
+    assert names(tmp_path) == []
 
 
-def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
-    folder, rename = tmp_path / "checkpoint", Path.rename
-    with whole_folder(folder) as draft:
-        (draft / "old").write_text("1")
-
-    def refuse_drafts(path, target):
-        if path.name.endswith(".part"):
-            raise OSError(5, "Input/output error")
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", refuse_drafts)
-    with pytest.raises(OSError, match="Input/output"), whole_folder(folder) as draft:
-        (draft / "new").write_text("2")
-    assert names(folder) == ["old"]
-    assert names(tmp_path) == ["checkpoint"]
+def test_a_folder_never_takes_the_place_of_another(tmp_path):
+    for text in ("first", "second"):
+        with suppress(OSError), new_folder(tmp_path / "one") as draft:
+            (draft / "file").write_text(text)
+    assert (tmp_path / "one" / "file").read_text() == "first"
+    assert names(tmp_path) == ["one"]
 
 
 def test_what_a_killed_run_left_behind_is_swept_away(tmp_path):
-    folder = tmp_path / "checkpoint"
-    for left in ("checkpoint.part", "checkpoint.old"):
+    for left in ("one.part", "other.part"):
         (tmp_path / left).mkdir()
         (tmp_path / left / "stale").write_text("x")
-    with whole_folder(folder) as draft:
+    with new_folder(tmp_path / "one") as draft:
         (draft / "new").write_text("1")
-    assert names(folder) == ["new"]
-    assert names(tmp_path) == ["checkpoint"]
+    assert names(tmp_path / "one") == ["new"]
+    assert names(tmp_path) == ["one"]
+
+
+def test_a_folder_loses_its_name_before_its_files(tmp_path, monkeypatch):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "file").write_text("1")
+    remove, seen = shutil.rmtree, []
+
+    def noting(path, **options):
+        seen.append(names(tmp_path))
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", noting)
+    remove_folder(tmp_path / "one")
+    assert seen == [["one.part"]]
+    assert names(tmp_path) == []

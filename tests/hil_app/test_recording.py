@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from hil_app import files
 from hil_app.events import Event, EventLog
-from hil_app.files import whole_folder, write_whole
+from hil_app.files import write_whole
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder, RecorderDied
 from hil_app.recording.writer import FolderWriter, columns
@@ -159,6 +159,14 @@ def test_episodes_are_numbered_in_order(tmp_path: Path) -> None:
     assert [float(load_file(tmp_path / name)["action"][0, 0]) for name in names] == [10, 20, 30]
 
 
+def test_numbering_goes_on_where_an_earlier_run_ended(tmp_path: Path) -> None:
+    with Recorder(FolderWriter(tmp_path, first=7), EventLog(), recorded=7) as recorder:
+        record(recorder, episode(10))
+        assert recorder.count == 8
+        recorder.wait(8)
+        assert [path.name for path in tmp_path.iterdir()] == ["episode_000007.safetensors"]
+
+
 # the recorder
 
 
@@ -221,6 +229,26 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.os, "fsync", full)
 
 
+def test_waiting_for_an_episode_ends_when_it_is_safe_or_can_no_longer_be() -> None:
+    class Slow(Memory):
+        def write(self, frames: Sequence[Frame], stage: str) -> None:
+            time.sleep(0.2)
+            super().write(frames, stage)
+
+    writer = Slow(refused=1)
+    with suppress(RecorderDied), Recorder(writer, EventLog()) as recorder:
+        record(recorder, episode(1))
+        recorder.wait(1)
+        assert len(writer.episodes) == 1
+        record(recorder, episode(20, truncated=True, rerecord=True))  # thrown away: not counted
+        assert recorder.count == 1
+        record(recorder, episode(40))
+        recorder.wait(2)
+        with pytest.raises(RecorderDied):
+            recorder.check()
+    recorder.wait(3)
+
+
 def test_a_disk_that_refuses_the_last_episode_is_told_at_the_end() -> None:
     writer = Memory(refused=1)
     with pytest.raises(RecorderDied, match="No space left"):
@@ -281,19 +309,5 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     seen = []
     monkeypatch.setattr(files.os, "fsync", lambda _number: seen.append(path.read_bytes()))
     write_whole(path, b"new")
-    assert seen == [b"old and whole"]  # until the new content has reached the disk
+    assert seen == [b"old and whole", b"new"]  # the name is synced once the content has been
     assert path.read_bytes() == b"new"
-
-
-def test_a_folder_is_swapped_only_when_it_is_whole(tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoint"
-    with whole_folder(folder) as draft:
-        (draft / "weights").write_text("one")
-    with suppress(ZeroDivisionError), whole_folder(folder) as draft:
-        (draft / "weights").write_text("two")
-        raise ZeroDivisionError
-    assert (folder / "weights").read_text() == "one"
-    with whole_folder(folder) as draft:
-        (draft / "weights").write_text("three")
-    assert (folder / "weights").read_text() == "three"
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]

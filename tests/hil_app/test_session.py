@@ -55,7 +55,9 @@ def test_a_folder_that_is_not_empty_is_refused_in_one_line_and_left_alone(tmp_pa
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(ConfigError) as refused:
         enter(tmp_path)
-    assert str(refused.value) == f"output_dir: {tmp_path} is not empty; name a new folder"
+    fact = f"output_dir: {tmp_path} is not empty"
+    remedy = "name a new folder, or go on with its run by --resume=true"
+    assert str(refused.value) == f"{fact}; {remedy}"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

@@ -9,18 +9,32 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from sample_runs import recorded, tiny
 
-from hil_app import training
+from hil_app import checkpoints
 from hil_app.learning.checkpoint import CheckpointError, load_policy
 from hil_app.learning.learner import Learner, LearnerDied
 from hil_app.learning.trainer import RLTrainer
 from hil_app.monitor import TRAIN, Stage
 from hil_app.recording.recorder import Recorder
-from hil_app.run_folder import CHECKPOINT, EVENTS
+from hil_app.run_folder import EVENTS, find_checkpoint
 from hil_app.session import Session
 from hil_app.training import Training
 from robots.base import NotConnected, RobotError
 from robots.sim import SimRobot
 from teleop.scripted import ScriptedTeleop
+
+CHECKPOINT = (
+    "algorithm/config.json",
+    "algorithm/model.safetensors",
+    "learner.safetensors",
+    "loop.safetensors",
+    "manifest.json",
+    "offline.safetensors",
+    "online.safetensors",
+    "policy/config.json",
+    "policy/model.safetensors",
+    "state.json",
+    "training.safetensors",
+)
 
 
 def train(folder, **changes):
@@ -43,7 +57,7 @@ def stages_on_disk(folder):
 
 
 def state(folder):
-    return json.loads((folder / CHECKPOINT / "state.json").read_text())
+    return json.loads((find_checkpoint(folder) / "state.json").read_text())
 
 
 def fail_in_update(monkeypatch, number):
@@ -76,13 +90,7 @@ def order(monkeypatch):
     watch(SimRobot, "robot")
     watch(Recorder, "recorder")
     watch(Learner, "learner")
-    save = training.save_checkpoint
-
-    def saving(*arguments):
-        closed.append("checkpoint")
-        save(*arguments)
-
-    monkeypatch.setattr(training, "save_checkpoint", saving)
+    watch(checkpoints.Checkpoints, "checkpoint")
     return closed
 
 
@@ -93,11 +101,7 @@ def test_a_run_leaves_its_config_events_episodes_and_checkpoint(tmp_path):
     assert trained.ticks >= 60 > trained.ticks - trained.episodes[-1].ticks
     count = 2 + len(trained.finished)
     assert contents(session.folder) == [
-        "checkpoint/algorithm/config.json",
-        "checkpoint/algorithm/model.safetensors",
-        "checkpoint/policy/config.json",
-        "checkpoint/policy/model.safetensors",
-        "checkpoint/state.json",
+        *(f"checkpoints/tick_{trained.ticks:06d}/{name}" for name in CHECKPOINT),
         "config.yaml",
         *(f"episodes/episode_{number:06d}.safetensors" for number in range(count)),
         "events.jsonl",
@@ -128,9 +132,13 @@ def test_the_same_seed_gives_the_same_frames_and_weights_bit_for_bit(tmp_path):
         ]
 
     def weights(folder):
-        files = sorted((folder / CHECKPOINT).rglob("*.safetensors"))
-        assert len(files) == 2
-        tensors = {(file.parent.name, k): v for file in files for k, v in load_file(file).items()}
+        files = sorted(find_checkpoint(folder).rglob("*.safetensors"))
+        assert len(files) == 7
+        tensors = {
+            (str(file.relative_to(folder)), k): v
+            for file in files
+            for k, v in load_file(file).items()
+        }
         return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
 
     assert frames(one) == frames(same)
@@ -162,7 +170,7 @@ def test_a_lost_robot_ends_in_the_same_order_and_keeps_what_there_is(tmp_path, o
         "demonstrate",
         "demonstrate",
     ]  # the 2nd is cut short
-    load_policy(tmp_path / "run" / CHECKPOINT, seed=0)
+    load_policy(find_checkpoint(tmp_path / "run"), seed=0)
 
 
 @pytest.mark.parametrize("mode", ["lockstep", "background"])
@@ -181,8 +189,13 @@ def test_a_dead_learner_leaves_whole_episodes_a_checkpoint_and_a_safe_arm(
         session.body.read()
     names = {thread.name for thread in threading.enumerate()}
     assert not names & {"learner", "recorder"}
-    assert state(session.folder)["updates"] == 10
-    load_policy(session.folder / CHECKPOINT, seed=0)
+    # as of the last episode's end
+    whole_ticks = [s.finished[-1].tick for s in session.monitor.stages[1:] if s.finished]
+    assert state(session.folder)["ticks"] == sum(whole_ticks)
+    assert state(session.folder)["recorded"] == sum(
+        len(stage.finished) for stage in session.monitor.stages
+    )
+    load_policy(find_checkpoint(session.folder), seed=0)
 
     episodes = recorded(session.folder)
     counted = [len(stage.finished) for stage in session.monitor.stages]
@@ -201,7 +214,7 @@ def full_disk(monkeypatch):
     def refuse(*_):
         raise CheckpointError("cannot write the checkpoint")
 
-    monkeypatch.setattr(training, "save_checkpoint", refuse)
+    monkeypatch.setattr(checkpoints, "save", refuse)
 
 
 @pytest.mark.usefixtures("full_disk")
@@ -218,7 +231,9 @@ def test_a_full_disk_does_not_mask_what_ended_the_run(tmp_path, monkeypatch):
     assert "cannot write the checkpoint" in (tmp_path / "run" / EVENTS).read_text()
 
 
-def test_a_stop_keeps_the_episode_under_way_and_a_checkpoint(tmp_path, monkeypatch):
+def test_a_stop_keeps_the_episode_under_way_and_a_checkpoint_of_the_one_before(
+    tmp_path, monkeypatch
+):
     session = Session(tiny(tmp_path / "run", train={"ticks": 100_000}), "train")
     count = Stage.frame
 
@@ -234,7 +249,9 @@ def test_a_stop_keeps_the_episode_under_way_and_a_checkpoint(tmp_path, monkeypat
     assert last["next.truncated"].tolist()[-1] is True
     assert stages_on_disk(session.folder)[-1] == "train"
     assert 42 <= session.monitor.stages[-1].ticks <= 43
-    assert state(session.folder)["ticks"] == session.monitor.stages[-1].ticks
+    trained = session.monitor.stages[-1]
+    assert state(session.folder)["ticks"] == trained.finished[-1].tick < trained.ticks
+    assert state(session.folder)["recorded"] == len(recorded(session.folder)) - 1
 
 
 @pytest.mark.parametrize("tick", [5, 45])  # of a demonstration, of an episode of the policy's own

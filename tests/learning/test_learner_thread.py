@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 
@@ -30,6 +31,9 @@ class FakeTrainer:
 
     def replay_state(self, features):
         return features
+
+    def close(self):
+        self.closed = True
 
     def training_step(self):
         self.during()
@@ -230,6 +234,16 @@ def test_frames_that_wait_when_the_learner_ends_are_kept():
             run.learner.offer(frame(tick))
         threading.Timer(0.1, gate.opened.set).start()
     assert ticks(run.online) == list(range(1, 31))
+
+
+@MODES
+def test_the_trainer_is_closed_with_the_thread_however_it_ends(mode):
+    for during in (lambda: None, fail):
+        run = assemble(FakeTrainer(during), mode=mode)
+        with suppress(LearnerDied), run.learner:
+            run.learner.offer(frame(1))
+            assert not hasattr(run.trainer, "closed") or during is fail
+        assert run.trainer.closed
 
 
 @MODES

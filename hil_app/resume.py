@@ -1,0 +1,121 @@
+"""Going on with a run that has ended, however it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from configs.load import ConfigError
+from configs.run import RunConfig
+from hil_app.learning.checkpoint import DAMAGE, Snapshot, damaged, load
+from hil_app.learning.learner import Learner
+from hil_app.run_folder import BEST, CHECKPOINTS, EPISODES, SET_ASIDE, best_of, checkpoints_of
+from hil_app.run_state import RunState
+
+LOOP, ACTING = "loop", "acting"  # of a snapshot: the random generator of the acting policy
+CHANGEABLE = (
+    "train.ticks",
+    "train.eval_every",
+    "train.eval_episodes",
+    "train.save_every",
+    "train.keep_last",
+    "eval.",
+    "env.paced",
+    "env.reset_time_s",
+    "env.reset_speed",
+    "teleop.noise",
+    "teleop.gives_up_beyond",
+    "teleop.intervention.",
+    "learner.mode",
+    "learner.device",
+    "learner.train_freq",
+    "learner.gradient_steps",
+    "learner.batch_size",
+    "learner.online_ratio",
+    "learner.learning_starts",
+    "learner.n_steps",
+    "learner.random_shift",
+    "learner.prefetch",
+    "learner.queue_size",
+    "learner.max_skipped_updates",
+)
+"""Options that a run may change when it goes on; a dot at the end stands for all of a block."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run as its checkpoint has it."""
+
+    checkpoint: Path
+    state: RunState
+    snapshot: Snapshot
+
+    @classmethod
+    def read(cls, checkpoint: Path) -> Resumed:
+        """Read a checkpoint; raises CheckpointError if it is not whole."""
+        snapshot = load(checkpoint)
+        try:
+            return cls(checkpoint, RunState.parse(snapshot.state), snapshot)
+        except DAMAGE as error:
+            raise damaged(checkpoint, error) from error
+
+    def restore(self, learner: Learner, acting: torch.Generator) -> None:
+        """Bring a learner and the acting policy's generator to where they were.
+
+        Raises CheckpointError if the checkpoint is of other networks or damaged.
+        """
+        try:
+            learner.restore(self.snapshot.tensors)
+            acting.set_state(self.snapshot.tensors[LOOP][ACTING])
+        except DAMAGE as error:
+            raise damaged(self.checkpoint, error) from error
+
+
+def check_changes(before: RunConfig, now: RunConfig) -> list[str]:
+    """The options that differ. Raises ConfigError if one of them cannot change in a run."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    for name in changed:
+        if not name.startswith(CHANGEABLE):
+            raise ConfigError(
+                f"{name}: a run that goes on keeps its {old.get(name)}, got {new.get(name)}; start "
+                "a new run, or leave it"
+            )
+    return changed
+
+
+def set_aside(run: Path, resumed: Resumed) -> list[str]:
+    """Move what the run came to after the checkpoint out of the way; returns what was moved."""
+    newer = [
+        path
+        for path in sorted((run / EPISODES).glob("episode_*.safetensors"))
+        if int(path.stem.removeprefix("episode_")) >= resumed.state.recorded
+    ]
+    known = checkpoints_of(run)
+    later = known[known.index(resumed.checkpoint) + 1 :]
+    if best_of(run / CHECKPOINTS) in later:
+        later.append(run / CHECKPOINTS / BEST)
+    if newer or later:
+        place = next(p for p in (run / SET_ASIDE / str(n) for n in count(1)) if not p.exists())
+        place.mkdir(parents=True)
+        for path in newer + later:
+            path.rename(place / path.name)
+    return [path.name for path in newer + later]
+
+
+def _flat(config: RunConfig) -> Iterator[tuple[str, Any]]:
+    content = config.model_dump(mode="json", exclude={"output_dir"})
+
+    def walk(block: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        for key, value in block.items():
+            if isinstance(value, Mapping) and value:
+                yield from walk(value, f"{prefix}{key}.")
+            else:
+                yield prefix + key, value
+
+    return walk(content, "")
