@@ -11,9 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.batch import Batch
 from hil_app.learning.pictures import MAP_SUFFIX, PictureStore
 from hil_app.learning.prefetch import endless
+from hil_app.learning.returns import NStepReturns
+from hil_app.recording.frames import Frame
 
 Row = Tensor | NDArray[np.generic] | float | bool
 BLOCKS = "blocks"
@@ -63,13 +66,25 @@ class ReplayBuffer:
         return self._size
 
     @classmethod
-    def from_transitions(
-        cls, transitions: Iterable[Mapping[str, Any]], capacity: int, **options: Any
+    def from_frames(
+        cls,
+        frames: Iterable[Frame],
+        policy: GaussianActorPolicy,
+        capacity: int,
+        *,
+        n_steps: int = 1,
+        discount: float = 1.0,
+        **options: Any,
     ) -> Self:
-        """A buffer filled with transitions, each the arguments of `add` by name."""
-        buffer = cls(capacity, **options)
-        for transition in transitions:
-            buffer.add(**transition)
+        """A buffer of what `policy` can learn from recorded frames, in their order.
+
+        Rows reach over up to `n_steps` ticks of an episode, with rewards discounted by `discount`.
+        """
+        buffer = cls(capacity, state_keys=policy.replay_keys, **options)
+        returns = NStepReturns(n_steps, discount, policy.replay_state)
+        for frame in frames:
+            for row in returns.push(frame):
+                buffer.add(**row.transition())
         return buffer
 
     def add(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.recording.frames import Frame
 from processors.base import Features
 from robots.base import F32
@@ -24,21 +27,41 @@ class Row:
     is_intervention: bool  # of the first tick, whose action the row has
     discount: float  # gamma to the k
 
+    def transition(self) -> dict[str, Any]:
+        """The arguments of `ReplayBuffer.add`."""
+        return {
+            "state": self.state,
+            "action": self.action,
+            "reward": self.reward,
+            "next_state": self.next_state,
+            "done": self.done,
+            "truncated": self.truncated,
+            "complementary_info": {
+                DISCRETE_PENALTY: self.discrete_penalty,
+                IS_INTERVENTION: float(self.is_intervention),
+                DISCOUNT: self.discount,
+            },
+        }
+
 
 class NStepReturns:
     """Sums rewards over up to ``n`` ticks within an episode (Sutton and Barto 2018, chapter 7).
 
     A row is self-contained, so nothing reaches over an episode's end, an intervention's edge or a
-    buffer's seam. Near an episode's end rows are shorter: k < n.
+    buffer's seam. Near an episode's end rows are shorter: k < n. ``keep`` makes of an observation
+    what the rows have; it is called once for each, so rows that share one have the same object.
     """
 
-    def __init__(self, n: int, discount: float) -> None:
-        self._n, self._discount = n, discount
+    def __init__(
+        self, n: int, discount: float, keep: Callable[[Features], Features] = lambda seen: seen
+    ) -> None:
+        self._n, self._discount, self._keep = n, discount, keep
         self._window: deque[Frame] = deque()
+        self._last: tuple[Features, Features] = ({}, {})  # newest observation, what is kept of it
 
     def push(self, frame: Frame) -> list[Row]:
         """The rows that ``frame`` completes: none, one, or at an episode's end the rest."""
-        self._window.append(frame)
+        self._window.append(self._kept(frame))
         if frame.done:
             rows = [self._row(first) for first in range(len(self._window))]
             self._window.clear()
@@ -48,6 +71,12 @@ class NStepReturns:
         row = self._row(0)
         self._window.popleft()
         return [row]
+
+    def _kept(self, frame: Frame) -> Frame:
+        newest, kept = self._last
+        state = kept if frame.state is newest else self._keep(frame.state)
+        self._last = frame.next_state, self._keep(frame.next_state)
+        return replace(frame, state=state, next_state=self._last[1])
 
     def _row(self, first: int) -> Row:
         frames = list(self._window)[first : first + self._n]

@@ -9,6 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil_app.learning import (
+    ACTION,
+    FeatureType,
+    GaussianActorConfig,
+    GaussianActorPolicy,
+    PolicyFeature,
+    ReplayBuffer,
+)
 from hil_app.learning.returns import NStepReturns, Row
 from hil_app.recording.frames import Frame
 
@@ -174,3 +182,80 @@ def test_rows_are_those_of_the_definition(
         assert row.discount == pytest.approx(power)
         assert row.is_intervention == by_hand
         assert row.action is frames[first].action
+
+
+def test_what_is_kept_of_an_observation_is_made_once_and_shared() -> None:
+    made: list[Any] = []
+
+    def keep(seen: Any) -> Any:
+        made.append({"kept": seen[SEEN] * 10})
+        return made[-1]
+
+    shown = [{SEEN: np.float32([i])} for i in range(5)]
+    frames = [
+        frame(i, state=shown[i], next_state=shown[i + 1], terminated=i == 3) for i in range(4)
+    ]
+    returns = NStepReturns(2, 0.5, keep)
+    found = [row for each in frames for row in returns.push(each)]
+    assert len(made) == 5
+    assert [float(row.state["kept"][0]) for row in found] == [0, 10, 20, 30]
+    assert [float(row.next_state["kept"][0]) for row in found] == [20, 30, 40, 40]
+    assert found[0].next_state["kept"] is found[2].state["kept"]
+
+
+CAMERA = "observation.images.front"
+
+
+@bounded
+@given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5), n=st.integers(1, 4))
+def test_frames_become_a_buffer_with_every_value_boundary_and_flag(
+    lengths: list[int], n: int
+) -> None:
+    """Frame i of episode e: number 10 e + i everywhere, its picture too."""
+
+    def seen(number: int) -> dict[str, Any]:
+        picture = np.full((4, 5, 3), number, np.uint8)
+        return {SEEN: np.full(2, number, np.float32), CAMERA: picture}
+
+    frames = []
+    for episode, length in enumerate(lengths):
+        shown = [seen(10 * episode + i) for i in range(length + 1)]
+        frames += [
+            frame(
+                10 * episode + i,
+                state=shown[i],
+                next_state=shown[i + 1],
+                reward=float(i == length - 1),
+                discrete_penalty=-float(i),
+                terminated=i == length - 1 and episode % 2 == 0,
+                truncated=i == length - 1 and episode % 2 == 1,
+                is_intervention=i % 2 == 1,
+            )
+            for i in range(length)
+        ]
+    features = {
+        SEEN: PolicyFeature(FeatureType.STATE, (2,)),
+        CAMERA: PolicyFeature(FeatureType.VISUAL, (3, 4, 5)),
+    }
+    action = {ACTION: PolicyFeature(FeatureType.ACTION, (4,))}
+    config = GaussianActorConfig(input_features=features, output_features=action, latent_dim=2)
+    policy = GaussianActorPolicy(config)
+    buffer = ReplayBuffer.from_frames(frames, policy, 100, n_steps=n, discount=0.5)
+    assert len(buffer) == sum(lengths)
+    batch = buffer.sample(300)
+    for row in range(300):
+        number = int(batch["action"][row, 0])
+        episode, i = divmod(number, 10)
+        steps = min(n, lengths[episode] - i)
+        end = i + steps == lengths[episode]
+        assert (batch["state"][SEEN][row] == number).all()
+        assert (batch["state"][CAMERA][row] == number).all()
+        assert (batch["next_state"][SEEN][row] == number + steps).all()
+        assert (batch["next_state"][CAMERA][row] == number + steps).all()
+        assert batch["reward"][row] == (0.5 ** (steps - 1) if end else 0)
+        assert batch["done"][row] == (end and episode % 2 == 0)
+        assert batch["truncated"][row] == (end and episode % 2 == 1)
+        info = {key: float(value[row]) for key, value in batch["complementary_info"].items()}
+        assert info["discount"] == 0.5**steps
+        assert info["is_intervention"] == i % 2
+        assert info["discrete_penalty"] == -sum(0.5**k * (i + k) for k in range(steps))
