@@ -32,6 +32,10 @@ class TrainConfig(Config):
     """How often a checkpoint is written [ticks]; null for only at the end."""
     keep_last: int = Field(2, ge=1)
     """Checkpoints to keep, beside the one that did best on its own."""
+    log_every: int = Field(50, ge=1)
+    """How often the learner's figures are written to metrics.jsonl [updates]."""
+    tensorboard: bool = False
+    """Write the figures for TensorBoard too."""
 
 
 class EvalConfig(Config):

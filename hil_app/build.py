@@ -16,7 +16,7 @@ from configs.run import RunConfig
 from hil_app.events import EventLog
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
-from hil_app.learning.learner import Learner
+from hil_app.learning.learner import Learner, Log
 from hil_app.learning.mixer import OnlineOfflineMixer
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.trainer import RLTrainer
@@ -193,8 +193,10 @@ def algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm:
     return built
 
 
-def learner(config: RunConfig, brain: RLAlgorithm, log: EventLog) -> Learner:
-    """The learner thread with its buffers."""
+def learner(
+    config: RunConfig, brain: RLAlgorithm, events: EventLog, log: Log | None = None
+) -> Learner:
+    """The learner thread with its buffers; ``log`` gets its figures now and then."""
     settings = config.learner
     online = _buffer(config, brain, settings.online_capacity, "online buffer")
     offline = _buffer(config, brain, settings.offline_capacity, "offline buffer")
@@ -205,7 +207,16 @@ def learner(config: RunConfig, brain: RLAlgorithm, log: EventLog) -> Learner:
         async_prefetch=settings.prefetch is not None,
         queue_size=settings.prefetch or 1,
     )
-    return Learner(trainer, online, offline, settings, config.algorithm.discount, log)
+    return Learner(
+        trainer,
+        online,
+        offline,
+        settings,
+        config.algorithm.discount,
+        events,
+        log,
+        config.train.log_every,
+    )
 
 
 def _device(name: str) -> torch.device:

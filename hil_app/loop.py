@@ -33,6 +33,7 @@ class Episode:
     takeovers: int
     rerecord: bool  # the person asked to throw it away
     stop: bool = False  # the run is to end: this episode is cut short
+    terminated: bool = False  # the task was over; false if time was
 
 
 class Stopwatch:
@@ -57,7 +58,10 @@ class Stopwatch:
 
 
 class Loop:
-    """Runs episodes on one robot: ``stop()`` says whether the run is to end."""
+    """Runs episodes on one robot: ``stop()`` says whether the run is to end.
+
+    It is asked in every control period, on the way to the reset pose too, and may raise.
+    """
 
     def __init__(
         self,
@@ -103,6 +107,7 @@ class Loop:
             takeovers,
             command.sample.rerecord,
             command.sample.stop,
+            transition.terminated,
         )
 
     def tick(self, last: Transition) -> Transition:
@@ -146,6 +151,8 @@ class Loop:
         ready = time.monotonic() + self._env.reset_time_s
         step = self._env.reset_speed * self.rate.period
         for target in ramp(self.robot.read().joints, self._reset_pose, step):
+            if self._stop():
+                break
             self.robot.command(target)
             self.rate.wait()
         while self.rate.paced and time.monotonic() < ready and not self._stop():

@@ -24,6 +24,8 @@ CHANGEABLE = (
     "train.eval_episodes",
     "train.save_every",
     "train.keep_last",
+    "train.log_every",
+    "train.tensorboard",
     "eval.",
     "env.paced",
     "env.reset_time_s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
@@ -14,10 +14,12 @@ from hil_app.checkpoints import Checkpoints
 from hil_app.evaluation import Evaluator
 from hil_app.learning.algorithm import RLAlgorithm
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
-from hil_app.learning.learner import COUNTS, Learner
-from hil_app.loop import Loop, Sink
+from hil_app.learning.learner import COUNTS, Learner, Progress
+from hil_app.loop import Episode, Loop, Sink
+from hil_app.metrics import Figures, Metrics, of_episode, of_evaluation, of_learner
 from hil_app.monitor import DEMONSTRATE, TRAIN, Evaluation, Stage
 from hil_app.policy import LearnedPolicy, NoPolicy, Policy
+from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.writer import FolderWriter
 from hil_app.resume import ACTING, LOOP, Resumed
@@ -45,7 +47,13 @@ class Training:
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
         actor = build.policy(config, session.body, "initial weights")
         self.algorithm: RLAlgorithm = build.algorithm(config, actor)
-        self.learner: Learner = build.learner(config, self.algorithm, session.events)
+        self._metrics = Metrics(
+            session.folder, session.events, tensorboard=config.train.tensorboard
+        )
+        self.learner: Learner = build.learner(
+            config, self.algorithm, session.events, self._log_learner
+        )
+        self._seen: list[Frame] = []  # of the episode under way
         self._acting = build.policy(config, session.body, "exploration")
         if resumed is not None:
             resumed.restore(self.learner, self._acting.generator)
@@ -66,6 +74,7 @@ class Training:
     def run(self) -> None:
         """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
         with ExitStack() as stack:
+            stack.enter_context(self._metrics)
             stack.enter_context(self._checkpoints)
             stack.enter_context(self.learner)
             stack.enter_context(self._recorder)
@@ -81,7 +90,7 @@ class Training:
         count = self._config.train.demonstrations
         loop = self._loop(NoPolicy(), demonstrating=True)
         stage = self._begin(DEMONSTRATE, count, "episodes", loop)
-        self._episodes(stage, [self.learner.demonstrate])
+        self._episodes(stage, self.learner.demonstrate)
 
     def _train(self) -> None:
         mind = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=False)
@@ -89,7 +98,7 @@ class Training:
         stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
         if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
             self._evaluate(stage)
-        self._episodes(stage, [self.learner.offer])
+        self._episodes(stage, self.learner.offer)
 
     def _begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
         """Begin a stage, where the run that is resumed left it."""
@@ -112,20 +121,24 @@ class Training:
         self._checkpoints.check()
         return self._session.stop()
 
-    def _episodes(self, stage: Stage, sinks: Sequence[Sink]) -> None:
+    def _episodes(self, stage: Stage, learn: Sink) -> None:
         """Episode after episode until the stage has reached its goal or the run is to stop."""
         record = partial(self._recorder.add, stage=stage.name)
         with stage.loop.teleop:
             while stage.done < stage.goal and not self._stop():
                 seed = build.seed_of(self._config, stage.name, len(stage.finished))
-                episode = stage.loop.episode(seed, [stage.frame, record, *sinks])
+                self._seen = []
+                sinks: list[Sink] = [stage.frame, record, self._seen.append, learn]
+                episode = stage.loop.episode(seed, sinks)
                 self._session.ended(stage, episode)
                 if not episode.stop:
-                    self._between(stage)
+                    self._between(stage, episode)
 
-    def _between(self, stage: Stage) -> None:
+    def _between(self, stage: Stage, episode: Episode) -> None:
         """At an episode's end: take a snapshot, judge the policy, have a checkpoint written."""
         training = stage.name == TRAIN
+        if training and not episode.rerecord:
+            self._log(stage, partial(of_episode, self._seen, stage.recent))
         if training and stage.done >= stage.goal:
             self.learner.rest()  # so that the last checkpoint has the policy that is judged last
         judge = training and self._evaluator.due(stage.ticks)
@@ -140,9 +153,18 @@ class Training:
         self.learner.rest()
         result = self._evaluator.run(stage, self.learner.progress.updates)
         if result is not None:
+            self._log(stage, partial(of_evaluation, result))
             self._snapshot(stage, best=result if result.success_rate >= best else None)
         if stage.done < stage.goal:
             self.learner.go_on()
+
+    def _log(self, stage: Stage, figures: Callable[[], Figures]) -> None:
+        updates = self.learner.progress.updates
+        self._metrics.log(figures, ticks=stage.ticks, updates=updates)
+
+    def _log_learner(self, frames: int, progress: Progress) -> None:
+        figures = partial(of_learner, frames, progress)
+        self._metrics.log(figures, ticks=frames, updates=progress.updates)
 
     def _snapshot(
         self, stage: Stage | None = None, *, write: bool = True, best: Evaluation | None = None

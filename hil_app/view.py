@@ -118,11 +118,13 @@ class View:
         if self._learner is None or stage.name != TRAIN:
             return []
         progress = self._learner.progress
+        skipped = progress.stats.get("skipped_updates", 0.0)
         losses = [(f"{title} loss", name) for title, name in LOSSES.items()]
         return [
             ("updates", f"{progress.updates} ({progress.updates_per_second:.0f}/s)"),
             ("weights version", f"{stage.version}"),
             ("on/offline buffer", f"{progress.online} / {progress.offline}"),
+            *([("skipped updates", f"{skipped:.0f}")] if skipped else []),
             ("temperature", _number(progress.stats.get("temperature"))),
             *((title, _number(progress.stats.get(name))) for title, name in losses),
         ]

@@ -15,6 +15,7 @@ from hil_app.errors import APP_ERRORS
 from hil_app.evaluation import film, run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.learner import Learner
+from hil_app.metrics import summary_writer
 from hil_app.monitor import TRAIN
 from hil_app.resume import Resumed, check_changes, set_aside
 from hil_app.run_folder import FILM, PLOT, config_of
@@ -25,6 +26,7 @@ from hil_app.view import View
 
 def train(config: RunConfig, command: str) -> int:
     """A whole training run; returns its exit status."""
+    _check(config)
     with Session(config, command) as session:
         return _train(session, Training(session))
 
@@ -34,6 +36,7 @@ def resume(config: RunConfig, checkpoint: Path) -> int:
     run = config_of(checkpoint).parent
     config = config.model_copy(update={"output_dir": run})
     changed = check_changes(validate(read(str(config_of(checkpoint)))), config)
+    _check(config)
     resumed = Resumed.read(checkpoint)
     facts = {"checkpoint": checkpoint.name, "ticks": resumed.state.ticks, "changed": changed}
     session = Session(config, "train", facts)
@@ -41,6 +44,12 @@ def resume(config: RunConfig, checkpoint: Path) -> int:
     with session:
         session.events.emit("set_aside", files=set_aside(run, resumed))
         return _train(session, training)
+
+
+def _check(config: RunConfig) -> None:
+    """Refuse what this machine cannot do before anything is written."""
+    if config.train.tensorboard:
+        summary_writer()
 
 
 def _train(session: Session, training: Training) -> int:

@@ -28,7 +28,6 @@ from hil_app.recording.frames import Frame
 from processors.base import Features
 
 POLL = 0.1  # how often a waiting thread looks up [s]
-METRICS_EVERY = 50  # updates between two metrics events
 TRAINING, ONLINE, OFFLINE, COUNTS = "training", "online", "offline", "learner"  # of a snapshot
 
 
@@ -46,6 +45,7 @@ class _Counts:
 
     frames: int = 0  # of the policy's own episodes
     updates: int = 0
+    told: int = 0  # whether it has told of an update that was skipped
 
 
 class LearnerDied(Exception):
@@ -63,6 +63,9 @@ class Progress:
     stats: dict[str, float] = field(default_factory=dict)  # losses, gradient norms and the like
 
 
+Log = Callable[[int, Progress], None]  # called with the frames learned from so far
+
+
 class Learner:
     """Owns the buffers and the trainer while its thread runs; the loop only calls :meth:`offer`.
 
@@ -72,7 +75,8 @@ class Learner:
             loop.episode(seed, [learner.offer])   # the policy reads learner.mailbox
 
     In lockstep mode ``offer`` returns when the tick's updates are done; in background mode it
-    never waits. Raises :class:`LearnerDied` if the thread has ended or cannot keep up.
+    never waits. ``log`` is called, in the thread, after every ``log_every`` updates. Raises
+    :class:`LearnerDied` if the thread has ended or cannot keep up.
     """
 
     def __init__(
@@ -83,11 +87,14 @@ class Learner:
         config: LearnerConfig,
         discount: float,
         events: EventLog,
+        log: Log | None = None,
+        log_every: int = 50,
     ) -> None:
         self.mailbox = Mailbox()
         self.progress = Progress()
         self._trainer, self._online, self._offline = trainer, online, offline
         self._config, self._events = config, events
+        self._log, self._log_every = log, log_every
         self._lockstep = config.mode == "lockstep"
         self._returns = {kind: NStepReturns(config.n_steps, discount) for kind in (False, True)}
         self._shown: list[Row] = []  # of the demonstration under way
@@ -282,6 +289,7 @@ class Learner:
         self._counts.updates += 1
         self.mailbox.publish(self._counts.updates, self._trainer.algorithm.get_weights())
         self._report(stats)
+        self._check_health()
 
     def _report(self, stats: TrainingStats) -> None:
         self._clock.append(time.monotonic())
@@ -292,11 +300,27 @@ class Learner:
             updates_per_second=(len(self._clock) - 1) / elapsed if elapsed else 0.0,
             stats=stats.to_log_dict(),
         )
-        if self._counts.updates % METRICS_EVERY == 0:
-            self._events.emit("learner", updates=self._counts.updates, **self.progress.stats)
+        if self._log is not None and self._counts.updates % self._log_every == 0:
+            self._log(self._counts.frames, self.progress)
+
+    def _check_health(self) -> None:
+        """Tell of the first update that was skipped; end the run after too many in a row."""
+        algorithm, limit = self._trainer.algorithm, self._config.max_skipped_updates
+        skipped = self.progress.stats.get("skipped_updates", 0.0)
+        if skipped and not self._counts.told:
+            self._counts.told = 1
+            self._events.emit("update_skipped", cause=algorithm.last_skip_cause)
+        if algorithm.consecutive_skips >= limit:
+            raise LearnerDied(
+                f"{limit} updates in a row were not finite (the last one: "
+                f"{algorithm.last_skip_cause}); look for its source, or lower the learning rates. "
+                "learner.max_skipped_updates sets the limit"
+            )
 
 
 def _in_one_line(error: BaseException) -> str:
+    if isinstance(error, LearnerDied):
+        return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 

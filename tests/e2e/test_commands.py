@@ -74,6 +74,7 @@ def test_a_demo_leaves_the_documented_folder(run: Path) -> None:
         "episodes",
         "events.jsonl",
         "learning.png",
+        "metrics.jsonl",
         "summary.json",
     ]
     assert (run / "learning.png").read_bytes().startswith(b"\x89PNG")

@@ -25,7 +25,7 @@ def tiny(folder, **changes):
     return validate(merge(small, changes))
 
 
-def an_episode(ticks=10, *, success=False, by_hand=0, reward=0.0, rerecord=False):
+def an_episode(ticks=10, *, success=False, by_hand=0, reward=0.0, rerecord=False, terminated=False):
     return Episode(
         seed=0,
         ticks=ticks,
@@ -34,6 +34,7 @@ def an_episode(ticks=10, *, success=False, by_hand=0, reward=0.0, rerecord=False
         intervention_ticks=by_hand,
         takeovers=int(by_hand > 0),
         rerecord=rerecord,
+        terminated=terminated,
     )
 
 

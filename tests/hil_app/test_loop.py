@@ -291,6 +291,13 @@ def test_a_stop_ends_the_episode_at_the_next_tick(scene: Scene) -> None:
     assert not episode.success
 
 
+def test_a_stop_on_the_way_to_the_reset_pose_ends_the_way_and_the_episode(scene: Scene) -> None:
+    scene.joints = scene.target = RESET_POSE + 60
+    episode, frames = run(loop_of(scene, stop=lambda: scene.now > 50.35, reset_speed=60.0))
+    assert (episode.stop, len(frames)) == (True, 1)
+    assert len(scene.targets) == 5  # of the 10 of the whole way, and the tick's own
+
+
 def test_a_stop_while_resetting_ends_the_waiting_and_the_episode(scene: Scene) -> None:
     episode, frames = run(loop_of(scene, stop=lambda: scene.now > 51, reset_time_s=60.0))
     assert scene.reset_at < 51.2

@@ -69,6 +69,36 @@ def test_recent_looks_back_on_the_last_episodes():
     assert [episode.ticks for episode in stage.recent] == list(range(6, RECENT + 6))
 
 
+def test_a_stage_s_time_stands_still_during_an_evaluation_amid_it(clock):
+    monitor = Monitor()
+    stage = monitor.begin("train", 100, "ticks", a_loop())
+    clock.now = 105.0
+    with monitor.amid(20, a_loop()) as judged:
+        assert monitor.shown is judged
+        clock.now = 150.0
+        assert stage.seconds == 5.0
+    assert monitor.shown is stage
+    clock.now = 152.0
+    assert stage.seconds == 7.0
+    assert monitor.stages == [stage]
+
+
+def test_a_stage_goes_on_from_its_state(clock):
+    stage = Stage(TRAIN, 30, "ticks", a_loop())
+    for tick in (1, 2):
+        stage.frame(a_frame(tick, 5))
+    stage.end(an_episode(2))
+    clock.now = 104.0
+    state = stage.state()
+    stage.frame(a_frame(1, 6))
+    stage.end(an_episode(1))
+    other = Stage(TRAIN, 60, "ticks", a_loop())
+    other.restore(state)
+    clock.now = 105.0
+    assert (other.ticks, other.version, other.seconds) == (2, 5, 5.0)
+    assert [(f.tick, f.episode.ticks) for f in other.finished] == [(2, 2)]
+
+
 def test_a_stage_ends_where_the_next_begins(clock):
     monitor = Monitor()
     monitor.close()

@@ -52,6 +52,8 @@ ELSEWHERE = {
     "train.eval_episodes": "test_evaluator",
     "train.save_every": "test_resume",
     "train.keep_last": "test_resume",
+    "train.log_every": "test_metrics",
+    "train.tensorboard": "test_metrics",
     "eval.video": "tests/e2e/test_commands",
     "teleop.type": "the tag",
     "teleop.gives_up_beyond": "tests/teleop",

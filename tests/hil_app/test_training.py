@@ -2,19 +2,20 @@
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file
-from sample_runs import recorded, tiny
+from sample_runs import recorded, tiny, until
 
 from hil_app import checkpoints
 from hil_app.learning.checkpoint import CheckpointError, load_policy
 from hil_app.learning.learner import Learner, LearnerDied
 from hil_app.learning.trainer import RLTrainer
 from hil_app.monitor import TRAIN, Stage
-from hil_app.recording.recorder import Recorder
+from hil_app.recording.recorder import Recorder, RecorderDied
 from hil_app.run_folder import EVENTS, find_checkpoint
 from hil_app.session import Session
 from hil_app.training import Training
@@ -105,6 +106,7 @@ def test_a_run_leaves_its_config_events_episodes_and_checkpoint(tmp_path):
         "config.yaml",
         *(f"episodes/episode_{number:06d}.safetensors" for number in range(count)),
         "events.jsonl",
+        "metrics.jsonl",
     ]
     assert stages_on_disk(session.folder) == ["demonstrate"] * 2 + ["train"] * (count - 2)
     lengths = [len(episode["action"]) for episode in recorded(session.folder)]
@@ -189,12 +191,11 @@ def test_a_dead_learner_leaves_whole_episodes_a_checkpoint_and_a_safe_arm(
         session.body.read()
     names = {thread.name for thread in threading.enumerate()}
     assert not names & {"learner", "recorder"}
-    # as of the last episode's end
-    whole_ticks = [s.finished[-1].tick for s in session.monitor.stages[1:] if s.finished]
-    assert state(session.folder)["ticks"] == sum(whole_ticks)
-    assert state(session.folder)["recorded"] == sum(
-        len(stage.finished) for stage in session.monitor.stages
-    )
+    # as of the last episode's end that the learner had come to
+    ends = [0, *(f.tick for stage in session.monitor.stages[1:] for f in stage.finished)]
+    kept = state(session.folder)
+    assert kept["ticks"] in (ends if mode == "background" else ends[-1:])
+    assert kept["recorded"] == 2 + ends.index(kept["ticks"])
     load_policy(find_checkpoint(session.folder), seed=0)
 
     episodes = recorded(session.folder)
@@ -295,3 +296,44 @@ def test_the_person_ends_the_run(tmp_path, monkeypatch, tick):
     assert sum(len(episode["action"]) for episode in episodes) == tick
     counted = sum(len(stage.finished) for stage in session.monitor.stages)
     assert counted == len(episodes) - 1  # the one cut short judges nothing
+
+
+DEATHS = {
+    "learner": (LearnerDied, lambda it: it.learner._put(lambda: 1 / 0)),
+    "recorder": (RecorderDied, lambda it: setattr(it._recorder, "_error", OSError("full"))),
+    "checkpoints": (CheckpointError, lambda it: setattr(it._checkpoints, "_error", OSError("?"))),
+}
+PLACES = {
+    "waiting for the scene": {"reset_time_s": 30.0},
+    "on the way to the reset pose": {"reset_speed": 0.5},
+    "evaluating": {},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("thread", DEATHS)
+def test_a_thread_that_dies_ends_the_run_within_a_second(tmp_path, thread, place):
+    """Trap 10, wherever the loop is, also between two episodes."""
+    env = {"paced": True, "fps": 50, "control_time_s": 0.5, **PLACES[place]}
+    stages = {"demonstrations": 0, "ticks": 9999, "eval_every": 1, "eval_episodes": 999}
+    config = tiny(tmp_path, env=env, train=stages, learner={"mode": "background"})
+    error, kill = DEATHS[thread]
+    killed, session = [], Session(config, "train")
+
+    def killer(training):
+        until(lambda: session.monitor._amid if place == "evaluating" else session.monitor.stages)
+        time.sleep(0.3)
+        killed.append(time.monotonic())
+        kill(training)
+
+    def work():
+        with session:
+            training = Training(session)
+            threading.Thread(target=killer, args=[training]).start()
+            training.run()
+
+    with pytest.raises(error):
+        work()
+    assert 0 <= time.monotonic() - killed[0] < 1.0
+    counted = session.monitor.stages[0].ticks
+    assert (counted > 0) == (place == "evaluating")  # it really was there

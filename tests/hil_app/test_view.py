@@ -4,6 +4,7 @@ import io
 import re
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from sample_runs import a_loop, an_episode
 
 from hil_app.events import EventLog
 from hil_app.learning.learner import Progress
-from hil_app.monitor import Monitor
+from hil_app.monitor import Evaluation, Monitor
 from hil_app.view import TITLES, View
 
 PROGRESS = Progress(
@@ -99,6 +100,31 @@ def test_training_shows_the_learner():
         "temperature loss": "0.4444",
     }
     assert {title: cells.get(title) for title in shown} == shown
+
+
+def test_skipped_updates_and_evaluations_are_shown_once_there_are_some():
+    rig = Rig(width=160)
+    rig.stage("train")
+    assert not {"skipped updates", "on its own"} & rig.cells().keys()
+    rig = Rig(width=160)
+    rig.stage("train")
+    rig.view._learner.progress = replace(PROGRESS, stats={"skipped_updates": 3.0})
+    for ticks, successes in ((500, 19), (1000, 15)):
+        rig.monitor.evaluations.append(Evaluation(ticks, successes, 20, 12.0, ticks, 1.0))
+    cells = rig.cells()
+    assert cells["skipped updates"] == "3"
+    assert cells["on its own"] == "75% at tick 1000, best 95%"
+
+
+def test_an_evaluation_amid_the_training_is_shown_while_it_lasts():
+    rig = Rig(width=160)
+    rig.stage("train")
+    with rig.monitor.amid(20, a_loop()) as judged:
+        judged.end(an_episode(10, success=True))
+        assert rig.cells()["episodes"] == "1 of 20"
+        rig.console.print(rig.view.render())
+        assert TITLES["evaluate"] in rig.text()
+    assert rig.cells()["ticks"] == "51 of 400"
 
 
 @pytest.mark.parametrize("name", list(TITLES))
