@@ -12,13 +12,13 @@ from rich.table import Table
 from hil_app.bench.learn import EPISODES, EVERY, FINAL, Seed
 
 Results = Mapping[str, Sequence[Seed]]
-COLUMNS = ("got there", "T95, ticks", "updates", "seconds", "held", f"final/{FINAL}", "by hand")
+COLUMNS = ("reached", "T95, ticks", "updates", "s", "held", "final", "by hand")
 
 
 def table(results: Results) -> Table:
     """A row an arm: medians over its seeds, with the least and the most."""
     shown = Table(title="hil-app bench learn", title_style="bold")
-    shown.add_column("arm")
+    shown.add_column("arm", overflow="fold")
     for name in COLUMNS:
         shown.add_column(name, justify="right")
     for name, seeds in results.items():
@@ -26,7 +26,8 @@ def table(results: Results) -> Table:
     shown.caption = (
         f"T95: the first of two evaluations in a row ({EPISODES} episodes on its own, every "
         f"{EVERY} ticks) with at least 19 of 20. Held: none below 18 until twice T95. By hand: "
-        "share of ticks, at first and at last. Medians (least–most); seconds of training alone."
+        f"share of ticks, at first and at last. Final: of {FINAL} episodes at the end. Medians, and "
+        "least–most; seconds of training alone."
     )
     return shown
 
@@ -42,7 +43,7 @@ def _row(seeds: Sequence[Seed]) -> list[str]:
         _median([seed.t95_seconds for seed in there]),
         f"{sum(bool(seed.held) for seed in there)} of {len(there)}",
         _spread([seed.final * FINAL for seed in seeds]),
-        f"{np.mean(first):.0%} → {np.mean(last):.1%}" if first else "–",
+        f"{np.mean(first):.1%}\n→ {np.mean(last):.1%}" if first else "–",
     ]
 
 
@@ -51,7 +52,7 @@ def _median(values: Sequence[Any]) -> str:
 
 
 def _spread(values: Sequence[Any]) -> str:
-    return f"{_median(values)} ({min(values):.0f}–{max(values):.0f})" if values else "–"
+    return f"{_median(values)}\n{min(values):.0f}–{max(values):.0f}" if values else "–"
 
 
 def plot(results: Results, path: Path) -> None:

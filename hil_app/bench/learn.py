@@ -166,7 +166,7 @@ def read(folder: Path, seed: int) -> Seed:
         t95_ticks=at and at["ticks"],
         t95_updates=at and at["updates"],
         t95_seconds=at and at["train_seconds"],
-        held=at and held(list(zip(ticks, success, strict=True)), at["ticks"]),
+        held=None if first is None else held(success, first),
         final=summary["eval"]["success_rate"],
         final_ticks=summary["eval"]["mean_ticks"],
         interventions=_interventions(folder),
@@ -180,9 +180,9 @@ def reached(success: Sequence[float]) -> int | None:
     return next(pairs, None)
 
 
-def held(curve: Sequence[tuple[int, float]], since: int) -> bool:
-    """Whether no success rate from `since` to twice that [ticks] is below HELD."""
-    return all(rate >= HELD for tick, rate in curve if since <= tick <= 2 * since)
+def held(success: Sequence[float], first: int) -> bool:
+    """Whether no success rate from evaluation `first` on is below HELD, up to twice its time."""
+    return all(rate >= HELD for rate in success[first : 2 * (first + 1)])
 
 
 def save(results: dict[str, list[Seed]], folder: Path) -> Result:
@@ -225,6 +225,7 @@ def _interventions(folder: Path) -> list[float]:
     episodes = _training(folder)
     ticks = np.array([e["ticks"] for e in episodes])
     by_hand = np.array([e["intervention_ticks"] for e in episodes])
-    bins = (np.cumsum(ticks) - 1) // EVERY
+    last = max(0, ticks.sum() // EVERY - 1)  # the rest of a share counts with the one before
+    bins = np.minimum((np.cumsum(ticks) - 1) // EVERY, last)
     shares = (by_hand[bins == i].sum() / ticks[bins == i].sum() for i in np.unique(bins))
     return [round(float(share), 4) for share in shares]

@@ -66,9 +66,10 @@ def test_t95_is_the_first_of_two_good_evaluations_in_a_row(success, expected):
 
 
 def test_held_looks_at_twice_t95_and_no_further():
-    curve = [(500, 0.2), (1000, 0.95), (1500, 0.9), (2000, 0.9), (2500, 0.1)]
-    assert held(curve, since=1000)
-    assert not held([*curve[:3], (2000, 0.85)], since=1000)
+    success = [0.2, 0.95, 1.0, 0.9, 0.1]
+    assert held(success, first=1)
+    assert not held([0.2, 0.95, 1.0, 0.85, 1.0], first=1)
+    assert not held(success, first=2)
 
 
 def test_a_run_is_read_as_it_was(tmp_path):
@@ -79,6 +80,11 @@ def test_a_run_is_read_as_it_was(tmp_path):
     assert seed.held is False  # 17 of 20 at 2003, before 2 x 1003
     assert seed.final == 0.99
     assert seed.interventions == [0.2, 0.0]
+
+
+def test_the_rest_of_a_share_of_ticks_counts_with_the_one_before(tmp_path):
+    run = a_run(tmp_path / "run", [20, 20], episodes=[(500, 50), (490, 0), (20, 20)])
+    assert read(run, 0).interventions == [0.1, round(20 / 510, 4)]
 
 
 def test_a_run_that_never_got_there_says_so(tmp_path):
@@ -158,13 +164,14 @@ def test_the_table_and_the_picture_show_every_arm(tmp_path):
     good = [read(a_run(tmp_path / f"g{i}", [3, 19, 20, 20]), i) for i in range(3)]
     bad = [read(a_run(tmp_path / "b", [0, 0], final=0.02, episodes=[(700, 0)]), 0)]
     results = {"good": good, "never": bad}
-    console = Console(width=100, record=True, file=StringIO())
+    console = Console(width=80, record=True, file=StringIO())
     console.print(curves.table(results))
     text = console.export_text()
     assert "3 of 3" in text
-    assert "1003 (1003–1003)" in text
-    assert "99 (99–99)" in text
-    assert "20% → 0.0%" in text
+    assert "1003–1003" in text
+    assert "99–99" in text
+    assert "20.0%" in text
+    assert "→ 0.0%" in text
     assert "0 of 1" in text
     curves.plot(results, tmp_path / "learning.png")
     assert (tmp_path / "learning.png").stat().st_size > 10_000
