@@ -26,7 +26,7 @@ def table(results: Results) -> Table:
     shown.caption = (
         f"T95: the first of two evaluations in a row ({EPISODES} episodes on its own, every "
         f"{EVERY} ticks) with at least 19 of 20. Held: none below 18 until twice T95. By hand: "
-        f"share of ticks, at first and at last. Final: of {FINAL} episodes at the end. Medians, and "
+        f"share of ticks, at first and at last. Final: of {FINAL} episodes. Medians, and "
         "least–most; seconds of training alone."
     )
     return shown
