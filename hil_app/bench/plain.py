@@ -20,7 +20,7 @@ from torch.optim import Adam
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.batch import Batch
 from hil_app.learning.losses import IMITATION_MARGIN
-from hil_app.learning.networks import Critic, CriticEnsemble, Dense
+from hil_app.learning.networks import Critic, CriticEnsemble, Dense, Tanh
 from hil_app.learning.sac import SACAlgorithm
 
 M = TypeVar("M", bound=nn.Module)
@@ -199,12 +199,14 @@ class PlainSAC:
 
 
 def plain_copy(module: M) -> M:
-    """A copy in which every linear layer is torch's own."""
+    """A copy in which every layer is torch's own."""
     copied = copy.deepcopy(module)
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Dense):
                 setattr(parent, name, _plain_linear(child))
+            elif isinstance(child, Tanh):
+                setattr(parent, name, nn.Tanh())
     return copied
 
 

@@ -63,7 +63,7 @@ class RLAlgorithm(ABC):
         self.policy = policy
         self.config = config
         self.seed = seed
-        self.generator = torch.Generator(policy.device).manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
         self.optimizers: dict[str, Optimizer] = {}
         self.optimization_step = 0
         self.skipped_updates = 0

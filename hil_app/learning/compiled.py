@@ -6,24 +6,47 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from types import FunctionType, MethodType
+from typing import Any, ParamSpec, TypeVar, cast
 
 import torch
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-CACHE = "TORCHINDUCTOR_CACHE_DIR"
+
+def _cache_folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "hil-app" / "compiled"
 
 
-def compiled(function: Callable[P, R], device: torch.device) -> Callable[P, R]:
-    """`function` as torch.compile has it; the first call compiles, or loads what is on disk.
+# Torch takes a folder of its own, under /tmp, as soon as the first optimiser is made.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(_cache_folder()))
 
-    On a GPU it is recorded as a CUDA graph (mode `reduce-overhead`), on which no test has run.
+
+def compiled(method: Callable[P, R], device: torch.device) -> Callable[P, R]:
+    """A bound method as torch.compile has it; its first call compiles, or loads what is on disk.
+
+    Gradients may be taken inside it. The networks of its object must keep their layers. On a GPU
+    it is recorded as a CUDA graph (mode `reduce-overhead`), on which no test has run.
     """
-    os.environ.setdefault(CACHE, str(_cache_folder()))
-    mode = "reduce-overhead" if device.type == "cuda" else None
-    return torch.compile(function, fullgraph=True, dynamic=False, mode=mode)
+    import torch._dynamo  # seconds, and only where something is compiled
+
+    torch._dynamo.config.trace_autograd_ops = True
+    options: dict[str, Any] = {"triton.cudagraphs": True} if device.type == "cuda" else {}
+    if hasattr(torch.compiler, "skip_guard_on_all_nn_modules_unsafe"):
+        # looking at every layer before every call takes longer than a small layer itself
+        options["guard_filter_fn"] = torch.compiler.skip_guard_on_all_nn_modules_unsafe
+    own = _with_code_of_its_own(method)
+    return torch.compile(own, fullgraph=True, dynamic=False, options=options)
+
+
+def _with_code_of_its_own(method: Callable[P, R]) -> Callable[P, R]:
+    """Torch keeps what it compiled with the code, which all objects of a class share."""
+    assert isinstance(method, MethodType)
+    shared = method.__func__
+    own = FunctionType(shared.__code__.replace(), shared.__globals__, shared.__name__)
+    return cast("Callable[P, R]", MethodType(own, method.__self__))
 
 
 def problem_of(run: Callable[[], object]) -> str | None:
@@ -35,8 +58,3 @@ def problem_of(run: Callable[[], object]) -> str | None:
         except Exception as error:  # any stage of the compiler, each with errors of its own
             return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     return None
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "hil-app" / "compiled"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from configs.policy import GaussianActorConfig
-from hil_app.learning.networks import Dense
+from hil_app.learning.networks import Dense, Tanh
 from hil_app.learning.pictures import map_key
 from hil_app.learning.vision import (
     PictureScaler,
@@ -129,5 +129,5 @@ def _branch(
             layers, shape = [own], own.map_shape
         pool = SpatialEmbedding(shape, config.image_embedding_pooling_dim, generator)
         layers, inputs = [*layers, pool], pool.output_dim
-    last = [Dense(inputs, config.latent_dim, generator), nn.LayerNorm(config.latent_dim), nn.Tanh()]
+    last = [Dense(inputs, config.latent_dim, generator), nn.LayerNorm(config.latent_dim), Tanh()]
     return nn.Sequential(*layers, *last)

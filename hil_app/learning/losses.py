@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -85,7 +86,6 @@ class Draws(NamedTuple):
     """The random numbers of a step of the critics, or of the actor."""
 
     noise: Tensor  # (B, c), standard normal
-    members: Tensor | None  # (k,), of the target critics
     kept: tuple[Tensor, ...] | None  # (E, B, width) a hidden layer of the critics
 
 
@@ -96,16 +96,20 @@ class Losses:
     config: SACAlgorithmConfig
     policy: GaussianActorPolicy
     critics: CriticEnsemble
-    critic_target: CriticEnsemble
     target_encoder: nn.Module
     discrete_target: nn.Module | None
     temperature: Temperature
     target_entropy: float
 
-    def critic(self, batch: Transitions, draws: Draws) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Losses of the critics and of the discrete critic, features (B, F), and the mean Q."""
+    def critic(
+        self, batch: Transitions, draws: Draws, lagging: Sequence[nn.Module]
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Losses of the critics and of the discrete critic, features (B, F), and the mean Q.
+
+        The minimum over the `lagging` critics is their target.
+        """
         features: Tensor = self.policy.encoder(batch.state)
-        target, discrete_target = self.targets(batch, draws)
+        target, discrete_target = self.targets(batch, draws, lagging)
         q = self.critics(features, self._continuous(batch), kept=draws.kept)  # (E, B)
         losses = {"critic": (q - target).square().mean(dim=1).sum()}
         if discrete_target is not None:
@@ -113,13 +117,15 @@ class Losses:
         return losses, features.detach(), q.detach().mean()
 
     @torch.no_grad()
-    def targets(self, batch: Transitions, draws: Draws) -> tuple[Tensor, Tensor | None]:
+    def targets(
+        self, batch: Transitions, draws: Draws, critics: Sequence[nn.Module]
+    ) -> tuple[Tensor, Tensor | None]:
         """Targets (B,) of the critics and of the discrete critic, if there is one."""
         seen = batch.next_state
         features, lagging = self.policy.encoder(seen), self.target_encoder(seen)
         mean, log_std = self.policy.actor(self.policy.actor_features(seen, features))
         action, log_prob = squash(mean, log_std, draws.noise)
-        value = self.critic_target(lagging, action, draws.members).amin(dim=0)  # (B,)
+        value = torch.stack([critic(lagging, action) for critic in critics]).amin(dim=0)  # (B,)
         if self.config.use_backup_entropy:
             value = value - self.temperature() * log_prob
         target = batch.reward + batch.discount * value

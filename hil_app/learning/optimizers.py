@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -24,9 +24,10 @@ def adam(parameters: Iterable[nn.Parameter], lr: float) -> Adam:
     on_gpu = device.type == "cuda"
     rate = torch.tensor(lr, device=device) if on_gpu else lr
     optimizer = Adam(owned, rate, fused=True, capturable=on_gpu)
+    step = torch.zeros((), device=device)
     for parameter in owned:
         optimizer.state[parameter] = {
-            "step": torch.zeros((), device=device),
+            "step": step,
             "exp_avg": torch.zeros_like(parameter),
             "exp_avg_sq": torch.zeros_like(parameter),
         }
@@ -42,6 +43,14 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
+class Slopes(NamedTuple):
+    """The losses of n optimisers and their gradients, as functions of tensors alone."""
+
+    losses: dict[str, Tensor]  # a scalar each
+    gradients: dict[str, list[Tensor]]  # one a parameter
+    norms: Tensor  # (n,) of the gradients
+
+
 class Outcome(NamedTuple):
     """What a step of n optimisers came to; all of it stays on the device."""
 
@@ -50,40 +59,57 @@ class Outcome(NamedTuple):
     skipped: Tensor  # 1.0 if no optimiser moved, else 0.0
 
 
+def slopes(losses: dict[str, Tensor], parameters: Mapping[str, Sequence[Tensor]]) -> Slopes:
+    """Differentiate each loss by the parameters under its name, and by no others.
+
+    One backward pass serves them all, so no loss may depend on the parameters of another.
+    """
+    owned = [parameter for name in losses for parameter in parameters[name]]
+    in_turn = iter(torch.autograd.grad(list(losses.values()), owned))
+    gradients = {name: list(islice(in_turn, len(parameters[name]))) for name in losses}
+    norms = [torch.stack(torch._foreach_norm(group)).norm() for group in gradients.values()]
+    return Slopes({k: v.detach() for k, v in losses.items()}, gradients, torch.stack(norms))
+
+
 def descend(
     optimizers: Mapping[str, Optimizer],
-    losses: Mapping[str, Tensor],
+    found: Slopes,
     inputs: Tensor,
     grad_clip_norm: float | None,
     blocked: Tensor | None = None,
 ) -> Outcome:
-    """Step every optimiser named in losses on its own loss, or none if anything is not finite.
+    """Step every optimiser that has a loss, or none if anything is not finite.
 
     `inputs` (k,) are numbers that have to be finite besides losses and gradients; `blocked`, a
-    scalar, skips the step where it is 1. Gradients are asked for by parameter, so a loss moves
-    nothing but its optimiser's own.
+    scalar, skips the step where it is 1.
     """
-    groups = {name: list(_parameters(optimizers[name])) for name in losses}
-    owned = [parameter for group in groups.values() for parameter in group]
-    gradients = torch.autograd.grad(list(losses.values()), owned)
-    for parameter, gradient in zip(owned, gradients, strict=True):
-        parameter.grad = gradient
-    in_turn = iter(torch._foreach_norm(gradients))  # one a parameter
-    sizes = [torch.stack(list(islice(in_turn, len(group)))).norm() for group in groups.values()]
-    norms, values = torch.stack(sizes), torch.stack(list(losses.values())).detach()
-    skipped = 1 - torch.cat((values, norms, inputs)).isfinite().all().float()
+    losses = torch.stack(list(found.losses.values()))
+    skipped = 1 - torch.cat((losses, found.norms, inputs)).isfinite().all().float()
     if blocked is not None:
         skipped = torch.maximum(skipped, blocked)
-    scales = ((norms + 1e-6) / (grad_clip_norm or math.inf)).clamp(min=1)
-    for name, scale in zip(losses, scales, strict=True):
-        _step(optimizers[name], scale, skipped)
-    return Outcome(values, norms, skipped)
+    scales = ((found.norms + 1e-6) / (grad_clip_norm or math.inf)).clamp(min=1)
+    for (name, gradients), scale in zip(found.gradients.items(), scales, strict=True):
+        _step(optimizers[name], gradients, scale, skipped)
+    return Outcome(losses, found.norms, skipped)
 
 
-def _step(optimizer: Optimizer, scale: Tensor, skipped: Tensor) -> None:
-    """Step on the gradient / scale, unless skipped: fused Adam decides it without the host."""
-    optimizer.grad_scale, optimizer.found_inf = scale, skipped  # type: ignore[attr-defined]
-    optimizer.step()
+@torch.no_grad()
+def _step(optimizer: Optimizer, gradients: list[Tensor], scale: Tensor, skipped: Tensor) -> None:
+    """Adam on gradient / scale, unless skipped: the operation decides that without the host."""
+    (group,) = optimizer.param_groups
+    parameters, (beta1, beta2) = group["params"], group["betas"]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    states = [optimizer.state[parameter] for parameter in parameters]
+    steps = states[0]["step"]  # all have this one
+    steps += 1 - skipped
+    torch._fused_adam_(
+        parameters, gradients,
+        [state["exp_avg"] for state in states], [state["exp_avg_sq"] for state in states],
+        [], [steps] * len(states),
+        lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"], weight_decay=0.0,
+        amsgrad=False, maximize=False, grad_scale=scale, found_inf=skipped,
+    )  # fmt: skip
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ from hil_app.learning.batch import Batch
 from hil_app.learning.compiled import compiled, problem_of
 from hil_app.learning.losses import Draws, Losses, Transitions, example_batch
 from hil_app.learning.networks import CriticEnsemble
-from hil_app.learning.optimizers import adam, descend, set_rate
+from hil_app.learning.optimizers import Slopes, adam, descend, set_rate, slopes
 from hil_app.learning.records import Record, peaks, summarise
 from hil_app.learning.schedules import rate_factor
 from hil_app.learning.temperature import Temperature
@@ -68,11 +68,12 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         critic = policy.discrete_critic
         self.discrete_critic_target = None if critic is None else _frozen_copy(critic.head)
         self.losses = Losses(
-            config, policy, self.critic_ensemble, self.critic_target, self.target_encoder,
-            self.discrete_critic_target, self._temperature, self.target_entropy,
+            config, policy, self.critic_ensemble, self.target_encoder, self.discrete_critic_target,
+            self._temperature, self.target_entropy,
         )  # fmt: skip
-        self._critic_losses, self._actor_losses = self.losses.critic, self.losses.actor
+        self._passes = self._critic_pass, self._actor_pass
         self._warm = not config.compile
+        self._owned: dict[str, list[nn.Parameter]] = {}
         self._lagging, self._leading = self._pair_targets()
 
     @property
@@ -101,6 +102,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         if "discrete_critic" in groups:
             owned["discrete_critic"] = groups["discrete_critic"]
         rates = self._rates(1.0)
+        self._owned = owned
         self.optimizers = {name: adam(group, rates[name]) for name, group in owned.items()}
         return self.optimizers
 
@@ -129,22 +131,34 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
 
     def _train_critics(self, batch: Batch, seen: Transitions, index: int) -> tuple[Record, Tensor]:
         fields, largest = peaks(batch)
-        draws = self._draw(len(seen.reward), for_targets=True)
-        losses, features, q_mean = self._critic_losses(seen, draws)
-        outcome = descend(self.optimizers, losses, largest, self.config.grad_clip_norm)
+        draws = self._draw(len(seen.reward))
+        found, features, q_mean = self._passes[0](seen, draws, self._subset())
+        outcome = descend(self.optimizers, found, largest, self.config.grad_clip_norm)
         steps = self.optimization_step * self.config.utd_ratio + index + 1
         if steps % self.config.target_update_interval == 0:
             share = self.config.critic_target_update_weight * (1 - outcome.skipped)
             torch._foreach_lerp_(self._lagging, self._leading, [share] * len(self._lagging))
-        return Record(tuple(losses), outcome, {"q_mean": q_mean}, fields, largest), features
+        return Record(tuple(found.losses), outcome, {"q_mean": q_mean}, fields, largest), features
 
     def _train_actor(self, before: Record, seen: Transitions, features: Tensor) -> Record:
         """A step on the batch of the step `before`, unless that one was skipped."""
-        losses, entropy = self._actor_losses(seen, features, self._draw(len(seen.reward)))
+        found, entropy = self._passes[1](seen, features, self._draw(len(seen.reward)))
         nothing, limit = before.peaks[:0], self.config.grad_clip_norm
-        outcome = descend(self.optimizers, losses, nothing, limit, before.outcome.skipped)
+        outcome = descend(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()
-        return Record(tuple(losses), outcome, {"entropy": entropy}, (), nothing)
+        return Record(tuple(found.losses), outcome, {"entropy": entropy}, (), nothing)
+
+    def _critic_pass(
+        self, seen: Transitions, draws: Draws, lagging: list[nn.Module]
+    ) -> tuple[Slopes, Tensor, Tensor]:
+        losses, features, q_mean = self.losses.critic(seen, draws, lagging)
+        return slopes(losses, self._owned), features, q_mean
+
+    def _actor_pass(
+        self, seen: Transitions, features: Tensor, draws: Draws
+    ) -> tuple[Slopes, Tensor]:
+        losses, entropy = self.losses.actor(seen, features, draws)
+        return slopes(losses, self._owned), entropy
 
     def _report(self, records: list[Record]) -> TrainingStats:
         summary = summarise(records)
@@ -168,45 +182,40 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self._warm = True
         seen = Transitions.of(example_batch(self.policy, batch_size), self.policy, self.config)
         generator = self.generator.get_state()
-        self._critic_losses = compiled(self.losses.critic, self.policy.device)
-        self._actor_losses = compiled(self.losses.actor, self.policy.device)
+        device = self.policy.device
+        self._passes = compiled(self._critic_pass, device), compiled(self._actor_pass, device)
         self.compile_problem = problem_of(lambda: self._rehearse(seen))
         self.generator.set_state(generator)
         if self.compile_problem:
-            self._critic_losses, self._actor_losses = self.losses.critic, self.losses.actor
+            self._passes = self._critic_pass, self._actor_pass
 
     def _rehearse(self, seen: Transitions) -> None:
         """Do all of an update but the steps of the optimisers."""
-        size, groups = len(seen.reward), self.policy.get_optim_params()
-        losses, features, _ = self._critic_losses(seen, self._draw(size, for_targets=True))
-        torch.autograd.grad(list(losses.values()), list(self.critic_ensemble.parameters()))
-        losses, _ = self._actor_losses(seen, features, self._draw(size))
-        torch.autograd.grad(losses["actor"], groups["actor"])
+        size = len(seen.reward)
+        _, features, _ = self._passes[0](seen, self._draw(size), self._subset())
+        self._passes[1](seen, features, self._draw(size))
 
-    def _draw(self, size: int, *, for_targets: bool = False) -> Draws:
-        """Every random number of a step on `size` rows."""
+    def _draw(self, size: int) -> Draws:
+        """Every random number of a step on `size` rows, drawn on the CPU whatever the device."""
         device, rate = self.policy.device, self.config.critic_dropout
-        noise = torch.empty(size, self.policy.config.continuous_dims, device=device)
-        noise.normal_(generator=self.generator)
-        members = self._subset() if for_targets else None
+        noise = torch.empty(size, self.policy.config.continuous_dims)
+        noise = noise.normal_(generator=self.generator).to(device, non_blocking=True)
         if rate is None:
-            return Draws(noise, members, None)
-        kept = tuple(
-            torch.empty(self.config.num_critics, size, width, device=device)
-            .bernoulli_(1 - rate, generator=self.generator)
-            .div_(1 - rate)
+            return Draws(noise, None)
+        masks = (
+            torch.empty(self.config.num_critics, size, width)
             for width in self.policy.config.hidden_dims
         )
-        return Draws(noise, members, kept)
+        kept = (mask.bernoulli_(1 - rate, generator=self.generator) for mask in masks)
+        return Draws(noise, tuple(mask.div_(1 - rate).to(device) for mask in kept))
 
-    def _subset(self) -> Tensor | None:
-        """Indices (k,) of the target critics to evaluate (REDQ); None for all."""
-        count = self.config.num_subsample_critics
-        if count is None or count == self.config.num_critics:
-            return None
-        device = self.policy.device
-        order = torch.randperm(self.config.num_critics, generator=self.generator, device=device)
-        return order[:count]
+    def _subset(self) -> list[nn.Module]:
+        """The target critics to evaluate: a fresh choice of them (REDQ), or all."""
+        count, critics = self.config.num_subsample_critics, list(self.critic_target.critics)
+        if count is None or count == len(critics):
+            return critics
+        order = torch.randperm(len(critics), generator=self.generator)
+        return [critics[index] for index in order[:count].tolist()]
 
     def _schedule(self) -> None:
         config = self.config

@@ -21,7 +21,11 @@ CASES: dict[str, dict[str, Any]] = {
     "own encoder": {"policy": {"shared_encoder": False}},
     "no layer norm": {"layer_norm": False, "policy": {"layer_norm": False}},
     "scaled rewards": {"reward_scale": 3.0},
-    "wide enough for oneDNN": {"policy": {"latent_dim": 64, "hidden_dims": [256, 256]}},
+    "wide enough for oneDNN": {
+        "policy": {"latent_dim": 64, "hidden_dims": [256, 256]},
+        "actor_lr": 1e-4,  # Adam makes whole steps of rounding errors in gradients near 0
+        "critic_lr": 1e-4,
+    },
 }
 
 
@@ -106,7 +110,8 @@ def _same_gradients(sac: SACAlgorithm, plain: Watched) -> None:
 def test_the_oracle_would_see_a_wrong_target(drifted, make_batch):
     sac = drifted()
     plain = PlainSAC(sac)
-    sac.critic_target.output.bias.data += 1e-3
+    sac.critic_target.critics[0].output.bias.data += 1e-3
+    sac.critic_target.critics[1].output.bias.data += 1e-3
     batch = make_batch(64)
     wrong = sac.update(iter([batch])).losses["loss_critic"]
     assert wrong != pytest.approx(plain.update([batch])["loss_critic"], rel=1e-5)

@@ -70,7 +70,8 @@ def test_trap_05_the_targets_value_comes_from_the_lagging_encoder(make_sac, make
             for parameter in sac.policy.encoder.parameters():
                 parameter.data += 1
         seen = Transitions.of(batch, sac.policy, sac.config)
-        target, _ = sac.losses.targets(seen, Draws(torch.ones(32, 3), None, None))
+        lagging = list(sac.critic_target.critics)
+        target, _ = sac.losses.targets(seen, Draws(torch.ones(32, 3), None), lagging)
         losses.append(target)
     assert torch.equal(*losses)
 
@@ -119,8 +120,9 @@ def test_trap_05_an_actors_own_encoder_is_trained_by_the_actor(make_sac, make_ba
 
 def _far_future(sac, batch, **flags):
     """Loss of a batch without reward, when every next value is about 100."""
-    for output in (sac.critic_target.output.bias, sac.discrete_critic_target[-1].bias):
-        output.data += 100
+    outputs = [critic.output for critic in sac.critic_target.critics]
+    for output in [*outputs, sac.discrete_critic_target[-1]]:
+        output.bias.data += 100
     zeros = torch.zeros(len(batch["reward"]))
     batch |= {"reward": zeros, "done": zeros, "truncated": zeros}
     batch["complementary_info"]["discrete_penalty"] = zeros
