@@ -131,9 +131,10 @@ class ReplayBuffer:
                 self._size, (batch_size,), generator=self.generator, device=self.storage_device
             )
             found = {name: rows.index_select(0, index) for name, rows in self._rows.items()}
-            for name, slots in found.items():
-                if store := self._store_of(name):
-                    found[name] = self._gather(store, slots)
+            for group in ("state", "next_state"):  # in an order of its own: each draws its shifts
+                for key, store in self._stores.items():
+                    name = f"{group}.{key}"
+                    found[name] = self._gather(store, found[name])
         rows = {name: value.to(self.device, non_blocking=True) for name, value in found.items()}
         return {
             "state": _group("state", rows),

@@ -3,12 +3,13 @@
 import errno
 import json
 import os
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from hil_app.learning import OBS_ENV_STATE, OBS_STATE, SACAlgorithm
+from hil_app.learning import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE, ReplayBuffer, SACAlgorithm
 from hil_app.learning.checkpoint import (
     CheckpointError,
     Snapshot,
@@ -304,3 +305,43 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         load_policy(tmp_path / "nowhere", 0)
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*/nowhere: it has no manifest"):
         load(tmp_path / "nowhere")
+
+
+def pictures(number):
+    """Two cameras' pictures that tell themselves apart."""
+    ramp = torch.arange(8 * 8 * 3).reshape(3, 8, 8) % 97
+    return {
+        f"{OBS_IMAGES}.{name}": (ramp + 20 * number + shift).to(torch.uint8)
+        for name, shift in (("front", 0), ("wrist", 7))
+    }
+
+
+def a_buffer(seed=0):
+    keys = (f"{OBS_IMAGES}.wrist", f"{OBS_IMAGES}.front", OBS_STATE)
+    buffer = ReplayBuffer(6, state_keys=keys, use_drq=True, image_pad=2, seed=seed)
+
+    def add(number):
+        state, after = (
+            {**pictures(n), OBS_STATE: torch.full((4,), float(n))} for n in (number, number + 1)
+        )
+        buffer.add(state, torch.zeros(4), 1.0, after, done=False, truncated=False)
+
+    return buffer, add
+
+
+def test_a_buffer_of_pictures_draws_on_from_disk_as_if_nothing_had_been(trained, tmp_path):
+    """Trap 9. Names come back from a file in another order; each picture draws its own shift."""
+    buffer, add = a_buffer()
+    for number in range(9):  # the ring has gone round
+        add(number)
+    taken = snapshot(trained)
+    save(replace(taken, tensors={"online": buffer.state_dict()}), tmp_path / "one")
+    other, add_to_other = a_buffer(seed=5)
+    other.load_state_dict(load(tmp_path / "one").tensors["online"])
+    for number in range(9, 14):
+        one, two = buffer.sample(16), other.sample(16)
+        for group in ("state", "next_state"):
+            for key, value in one[group].items():
+                assert torch.equal(value, two[group][key]), (number, key)
+        add(number)
+        add_to_other(number)
