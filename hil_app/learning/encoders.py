@@ -99,8 +99,8 @@ class Encoder(nn.Module):
 class SpatialEmbedding(nn.Module):
     """A feature map (..., C, h, w) -> (..., C * n): n learned weightings of its places.
 
-    Where something is, not only whether it is there, survives the pooling (HIL-SERL, Luo et al.
-    2024, follows Soft-attention pooling in the same way).
+    Where something is, not only whether it is there, survives such a pooling (as in HIL-SERL, Luo
+    et al. 2024).
     """
 
     def __init__(self, shape: tuple[int, int, int], count: int, generator: torch.Generator) -> None:
@@ -113,8 +113,8 @@ class SpatialEmbedding(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Pool every channel with its own weightings."""
-        rows = maps.flatten(-2).unsqueeze(-2)  # (..., C, 1, h*w)
-        return (rows @ self.weight).flatten(-3)
+        pooled = torch.einsum("...cp,cpn->...cn", maps.flatten(-2), self.weight)
+        return pooled.flatten(-2)
 
 
 def _branch(
