@@ -90,6 +90,8 @@ class View:
         """Print what the operator must know; without a terminal, now and then how far it is."""
         if cause := event.get("cause"):
             self._console.out(f"! {event['event']}: {cause}", highlight=False)
+        if event["event"] == "evaluation":
+            self._console.out(_judgement(event), highlight=False)
         now = time.monotonic()
         due = now - self._last_line > LINE_EVERY
         if event["event"] == "episode" and due and not self._console.is_terminal:
@@ -148,6 +150,13 @@ def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
     if late is None:
         return []
     return [("lateness p50 / p99 / max", "{p50:.2f} / {p99:.2f} / {max:.2f} ms".format(**late))]
+
+
+def _judgement(event: Event) -> str:
+    return (
+        f"on its own after {event['ticks']} ticks: {event['successes']} of {event['episodes']} "
+        f"succeed, {event['mean_ticks']:.1f} ticks long"
+    )
 
 
 def _number(value: float | None) -> str:

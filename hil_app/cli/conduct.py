@@ -42,7 +42,8 @@ def resume(config: RunConfig, checkpoint: Path) -> int:
     session = Session(config, "train", facts)
     training = Training(session, resumed)  # nothing has changed yet if the checkpoint is no use
     with session:
-        session.events.emit("set_aside", files=set_aside(run, resumed))
+        if moved := set_aside(run, resumed):
+            session.events.emit("set_aside", files=moved)
         return _train(session, training)
 
 

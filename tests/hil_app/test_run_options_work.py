@@ -1,5 +1,6 @@
 """Every option of learner, train, eval, teleop and robot changes what a run does."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,14 @@ from safetensors.numpy import load_file
 from sample_runs import tiny
 
 from configs.learner import LearnerConfig
+from configs.load import ConfigError
 from configs.run import EvalConfig, TrainConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from hil_app.evaluation import run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.learner import LearnerDied
+from hil_app.learning.trainer import RLTrainer
 from hil_app.session import Session
 from hil_app.training import Training
 
@@ -45,7 +49,7 @@ ELSEWHERE = {
     "learner.device": "test_build",
     "learner.mode": "test_training, test_learner_thread",
     "learner.queue_size": "below",
-    "learner.prefetch": "tests/learning/test_trainer, test_learner_thread",
+    "learner.prefetch": "below",
     "learner.random_shift": "tests/learning/test_replay_buffer",
     "learner.max_skipped_updates": "tests/learning/test_learner_thread",
     "train.eval_every": "test_evaluator",
@@ -134,3 +138,30 @@ def test_a_queue_of_one_frame_overflows(tmp_path: Path) -> None:
         pytest.raises(LearnerDied, match=r"raise learner\.queue_size"),
     ):
         Training(session).run()
+
+
+def test_prefetching_draws_ahead_in_a_thread_that_ends_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, seen = RLTrainer.training_step, []
+
+    def watched(trainer: RLTrainer) -> TrainingStats:
+        seen.append(sum(thread.name == "prefetch" for thread in threading.enumerate()))
+        return step(trainer)
+
+    monkeypatch.setattr(RLTrainer, "training_step", watched)
+    for prefetch, expected in ((None, {0}), (2, {0, 1})):  # it starts with the first update
+        learner = {"mode": "background", "prefetch": prefetch}
+        config = tiny(tmp_path / str(prefetch), learner=learner, train={"ticks": 600})
+        with Session(config, "train") as session:
+            Training(session).run()
+        assert set(seen) == expected
+        seen.clear()
+        assert not any(thread.name == "prefetch" for thread in threading.enumerate())
+
+
+def test_prefetching_is_refused_in_lockstep(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"set learner\.prefetch to null or learner\.mode to backgr"
+    ):
+        tiny(tmp_path, learner={"mode": "lockstep", "prefetch": 2})

@@ -13,6 +13,7 @@ from sample_runs import recorded, tiny, until
 from hil_app import checkpoints
 from hil_app.learning.checkpoint import CheckpointError, load_policy
 from hil_app.learning.learner import Learner, LearnerDied
+from hil_app.learning.returns import NStepReturns
 from hil_app.learning.trainer import RLTrainer
 from hil_app.monitor import TRAIN, Stage
 from hil_app.recording.recorder import Recorder, RecorderDied
@@ -296,6 +297,22 @@ def test_the_person_ends_the_run(tmp_path, monkeypatch, tick):
     assert sum(len(episode["action"]) for episode in episodes) == tick
     counted = sum(len(stage.finished) for stage in session.monitor.stages)
     assert counted == len(episodes) - 1  # the one cut short judges nothing
+
+
+def test_rewards_that_are_not_finite_end_the_run_with_their_cause(tmp_path, monkeypatch):
+    push = NStepReturns.push
+
+    def spoil(returns, frame):
+        return [replace(row, reward=float("nan")) for row in push(returns, frame)]
+
+    monkeypatch.setattr(NStepReturns, "push", spoil)
+    with pytest.raises(LearnerDied) as died:
+        train(tmp_path, learner={"max_skipped_updates": 4}, train={"ticks": 9999})
+    assert "4 updates in a row were not finite" in str(died.value)
+    assert "reward" in str(died.value)
+    assert state(tmp_path)["updates"] == 0  # as of an episode's end before them
+    told = (tmp_path / EVENTS).read_text()
+    assert told.count("update_skipped") == 1
 
 
 DEATHS = {

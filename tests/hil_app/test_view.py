@@ -197,6 +197,14 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
+def test_every_evaluation_amid_the_training_leaves_a_line(terminal):
+    rig = Rig(terminal)
+    with rig.view:
+        rig.events.emit("evaluation", ticks=500, successes=19, episodes=20, mean_ticks=13.21)
+    assert "on its own after 500 ticks: 19 of 20 succeed, 13.2 ticks long" in rig.text()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
 def test_a_cause_is_shown_as_it_is_even_if_it_looks_like_markup(terminal):
     rig = Rig(terminal)
     with rig.view:
