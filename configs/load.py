@@ -47,15 +47,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def load(
-    parser: Parser, argv: Sequence[str], default: str | Callable[[argparse.Namespace], str]
+    parser: Parser,
+    argv: Sequence[str],
+    default: str | Callable[[argparse.Namespace], str],
+    named: str | None = None,
 ) -> tuple[RunConfig, argparse.Namespace]:
     """Parse ``argv`` with ``parser``'s own options and every dotted config option.
 
     ``default`` is the preset or file used when ``--config_path`` is absent, or tells it from the
-    command's own options. Returns the validated configuration and those options. Raises
-    :class:`ConfigError`.
+    command's own options, and then ``named`` says in the help what it is. Returns the validated
+    configuration and those options. Raises :class:`ConfigError`.
     """
-    named = default if isinstance(default, str) else "the run's own"
+    named = default if isinstance(default, str) else named
     parser.add_argument(
         "--config_path",
         metavar="PRESET|FILE",

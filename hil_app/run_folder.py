@@ -93,7 +93,9 @@ def find_checkpoint(named: Path | None, which: str = "last") -> Path:
     """
     if named is None:
         named = _newest_run()
-    elif named.parent.name == CHECKPOINTS and named.name in WHICH:
+    elif not named.parent.name:  # a bare name: the run is further up
+        named = named.absolute()
+    if named.parent.name == CHECKPOINTS and named.name in WHICH:
         named, which = named.parent.parent, named.name
     elif NAME.fullmatch(named.name):
         if not named.is_dir():

@@ -29,7 +29,10 @@ def run(argv: Sequence[str]) -> int:
         "--which", choices=WHICH, default="last", help="of a run's checkpoints (default: last)"
     )
     config, options = load(
-        parser, argv, lambda o: str(config_of(find_checkpoint(o.checkpoint, o.which)))
+        parser,
+        argv,
+        lambda given: str(config_of(find_checkpoint(given.checkpoint, given.which))),
+        named="the run's own",
     )
     return _evaluate(config, find_checkpoint(options.checkpoint, options.which))
 

@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
         metavar="PATH",
         help="with --resume: go on from this one of the run's checkpoints (default: the last)",
     )
-    config, options = load(parser, argv, _base)
+    config, options = load(parser, argv, _base, named=DEFAULT_PRESET)
     from hil_app.cli.conduct import resume, train  # torch: only once the options are good
 
     if options.resume == "false":

@@ -15,7 +15,6 @@ from typing import Self
 import torch
 
 from configs.learner import LearnerConfig
-from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Tensors, own_tensors
@@ -25,7 +24,6 @@ from hil_app.learning.returns import NStepReturns, Row
 from hil_app.learning.trainer import RLTrainer
 from hil_app.learning.weights import copy_into, cpu_copy
 from hil_app.recording.frames import Frame
-from processors.base import Features
 
 POLL = 0.1  # how often a waiting thread looks up [s]
 TRAINING, ONLINE, OFFLINE, COUNTS = "training", "online", "offline", "learner"  # of a snapshot
@@ -96,9 +94,12 @@ class Learner:
         self._config, self._events = config, events
         self._log, self._log_every = log, log_every
         self._lockstep = config.mode == "lockstep"
-        self._returns = {kind: NStepReturns(config.n_steps, discount) for kind in (False, True)}
+        keep = trainer.algorithm.policy.replay_state  # where an observation becomes a row's state
+        self._returns = {
+            demonstration: NStepReturns(config.n_steps, discount, keep)
+            for demonstration in (False, True)
+        }
         self._shown: list[Row] = []  # of the demonstration under way
-        self._last: tuple[Features, Features] = ({}, {})  # newest observation, what is kept of it
         self._queue: queue.Queue[_Job] = queue.Queue(config.queue_size)
         self._stop = threading.Event()
         self._error: BaseException | None = None
@@ -251,7 +252,7 @@ class Learner:
                 self._update()
 
     def _store(self, frame: Frame, demonstration: bool) -> None:
-        rows = self._returns[demonstration].push(self._seen(frame))
+        rows = self._returns[demonstration].push(frame)
         if demonstration:
             self._keep_demonstration(frame, rows)
         else:
@@ -259,21 +260,11 @@ class Learner:
         online, offline = len(self._online), len(self._offline)
         self.progress = replace(self.progress, online=online, offline=offline)
 
-    def _seen(self, frame: Frame) -> Frame:
-        """The frame with what a replay buffer keeps of its observations, each made only once."""
-        policy = self._trainer.algorithm.policy
-        features, state = self._last
-        if frame.state is not features:
-            state = policy.replay_state(frame.state)
-        next_state = policy.replay_state(frame.next_state)
-        self._last = frame.next_state, next_state
-        return replace(frame, state=state, next_state=next_state)
-
     def _keep(self, rows: list[Row]) -> None:
         for row in rows:
-            _add(self._online, row)
+            self._online.add(**row.transition())
             if row.is_intervention:
-                _add(self._offline, row)
+                self._offline.add(**row.transition())
 
     def _keep_demonstration(self, frame: Frame, rows: list[Row]) -> None:
         """Demonstrations wait for their end: the person may ask to do one again."""
@@ -281,7 +272,7 @@ class Learner:
         if not frame.done:
             return
         for row in [] if frame.rerecord else self._shown:
-            _add(self._offline, row)
+            self._offline.add(**row.transition())
         self._shown = []
 
     def _update(self) -> None:
@@ -322,19 +313,3 @@ def _in_one_line(error: BaseException) -> str:
     if isinstance(error, LearnerDied):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _add(buffer: ReplayBuffer, row: Row) -> None:
-    buffer.add(
-        state=row.state,
-        action=row.action,
-        reward=row.reward,
-        next_state=row.next_state,
-        done=row.done,
-        truncated=row.truncated,
-        complementary_info={
-            DISCRETE_PENALTY: row.discrete_penalty,
-            IS_INTERVENTION: float(row.is_intervention),
-            DISCOUNT: row.discount,
-        },
-    )

@@ -3,6 +3,7 @@
 import errno
 import json
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -270,6 +271,12 @@ def trained(tmp_path, monkeypatch):
 def test_a_checkpoint_is_found_by_its_run_or_by_its_name(trained, named, which, found):
     path = find_checkpoint(None if named is None else trained.parents[2] / named, which)
     assert path.resolve() == trained / found
+
+
+def test_a_checkpoint_is_found_by_its_bare_name_from_beside_it(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    assert find_checkpoint(Path("tick_000010")).resolve() == trained / "tick_000010"
+    assert find_checkpoint(Path("best")).resolve() == trained / "tick_000010"
 
 
 @pytest.mark.parametrize(
