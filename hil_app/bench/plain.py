@@ -19,6 +19,7 @@ from torch.optim import Adam
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.batch import Batch
+from hil_app.learning.encoders import SpatialEmbedding
 from hil_app.learning.losses import IMITATION_MARGIN
 from hil_app.learning.networks import Critic, CriticEnsemble, Dense, Tanh
 from hil_app.learning.sac import SACAlgorithm
@@ -199,7 +200,7 @@ class PlainSAC:
 
 
 def plain_copy(module: M) -> M:
-    """A copy in which every layer is torch's own."""
+    """A copy in which every layer is torch's own, with its memory in the usual order."""
     copied = copy.deepcopy(module)
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
@@ -207,7 +208,23 @@ def plain_copy(module: M) -> M:
                 setattr(parent, name, _plain_linear(child))
             elif isinstance(child, Tanh):
                 setattr(parent, name, nn.Tanh())
+            elif isinstance(child, SpatialEmbedding):
+                setattr(parent, name, PlainEmbedding(child))
+    copied.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return copied
+
+
+class PlainEmbedding(nn.Module):
+    """A spatial embedding as a product with every weighting, summed over the places."""
+
+    def __init__(self, embedding: SpatialEmbedding) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(embedding.weight.detach().clone())  # (C, h*w, n)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (B, C, h, w) -> (B, C * n)."""
+        spread = maps.flatten(2).unsqueeze(-1)  # (B, C, h*w, 1)
+        return (spread * self.weight).sum(dim=2).flatten(1)
 
 
 @torch.no_grad()

@@ -60,25 +60,29 @@ class Transitions(NamedTuple):
 
 
 def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
-    """A batch of zeros for this policy, with all that a batch can have."""
+    """A batch of zeros for this policy, with all that a batch can have, each tensor its own."""
     config, device = policy.config, policy.device
-    zeros = torch.zeros(size, device=device)
     pictures = set(config.image_keys)
-    state = {
-        key: torch.zeros(
-            size, *feature.shape, device=device,
-            dtype=torch.uint8 if key in pictures else torch.float32,
-        )
-        for key, feature in config.input_features.items()
-    }  # fmt: skip
+
+    def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.zeros(size, *shape, device=device, dtype=dtype)
+
+    def state() -> dict[str, Tensor]:
+        return {
+            key: zeros(*feature.shape, dtype=torch.uint8 if key in pictures else torch.float32)
+            for key, feature in config.input_features.items()
+        }
+
     return {
-        "state": state,
-        "next_state": state,
-        "action": torch.zeros(size, config.action_dims, device=device),
-        "reward": zeros,
-        "done": zeros,
-        "truncated": zeros,
-        "complementary_info": {DISCOUNT: zeros, DISCRETE_PENALTY: zeros, IS_INTERVENTION: zeros},
+        "state": state(),
+        "next_state": state(),
+        "action": zeros(config.action_dims),
+        "reward": zeros(),
+        "done": zeros(),
+        "truncated": zeros(),
+        "complementary_info": {
+            key: zeros() for key in (DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION)
+        },
     }
 
 

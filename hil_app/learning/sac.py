@@ -136,8 +136,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         outcome = descend(self.optimizers, found, largest, self.config.grad_clip_norm)
         steps = self.optimization_step * self.config.utd_ratio + index + 1
         if steps % self.config.target_update_interval == 0:
-            share = self.config.critic_target_update_weight * (1 - outcome.skipped)
-            torch._foreach_lerp_(self._lagging, self._leading, [share] * len(self._lagging))
+            self._follow(self.config.critic_target_update_weight * (1 - outcome.skipped))
         return Record(tuple(found.losses), outcome, {"q_mean": q_mean}, fields, largest), features
 
     def _train_actor(self, before: Record, seen: Transitions, features: Tensor) -> Record:
@@ -147,6 +146,11 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         outcome = descend(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()
         return Record(tuple(found.losses), outcome, {"entropy": entropy}, (), nothing)
+
+    @torch.no_grad()
+    def _follow(self, share: Tensor) -> None:
+        """Move the targets by this share of the way to what they follow."""
+        torch._foreach_lerp_(self._lagging, self._leading, [share] * len(self._lagging))
 
     def _critic_pass(
         self, seen: Transitions, draws: Draws, lagging: list[nn.Module]
@@ -240,19 +244,24 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         if self.discrete_critic_target is not None and self.policy.discrete_critic is not None:
             pairs.append((self.discrete_critic_target, self.policy.discrete_critic.head))
         lagging: list[Tensor] = [p for target, _ in pairs for p in target.parameters()]
-        return lagging, [p.detach() for _, online in pairs for p in online.parameters()]
+        leading: list[Tensor] = [p for _, online in pairs for p in online.parameters()]
+        return lagging, leading
 
     def get_observation_features(
         self, observations: dict[str, Tensor], next_observations: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor] | None, dict[str, Tensor] | None]:
-        """What a frozen vision encoder makes of both, to be stored; (None, None) without one."""
-        if self.policy.perceive.encoders is None:
+        """Feature maps that a frozen vision encoder makes of both, to be stored; or None, None.
+
+        Batches may have them in the place of the pictures.
+        """
+        config = self.policy.config
+        if not (config.freeze_vision_encoder and config.image_keys):
             return None, None
-        with torch.no_grad():
-            pairs = [
-                (seen, self.policy.perceive(seen)) for seen in (observations, next_observations)
-            ]
-        first, second = ({k: v for k, v in to.items() if k not in of} for of, to in pairs)
+        maps = [self.policy.perceive(seen) for seen in (observations, next_observations)]
+        first, second = (
+            {key: value for key, value in seen.items() if key not in config.input_features}
+            for seen in maps
+        )
         return first, second
 
     def state_dict(self) -> dict[str, Tensor]:

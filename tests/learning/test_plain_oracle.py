@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hil_app.bench.plain import PlainSAC, plain_critics
-from hil_app.learning import Batch, SACAlgorithm
+from hil_app.learning import Batch, FeatureType, PolicyFeature, SACAlgorithm
 
 CASES: dict[str, dict[str, Any]] = {
     "published": {},
@@ -105,6 +105,34 @@ def _same_gradients(sac: SACAlgorithm, plain: Watched) -> None:
             theirs = theirs[len(members) :]
         assert len(ours) == len(theirs)
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_pictures_through_a_frozen_encoder_are_those_of_the_plain_form(make_sac, make_batch):
+    camera = "observation.images.front"
+    inputs = {
+        "observation.state": PolicyFeature(FeatureType.STATE, (4,)),
+        camera: PolicyFeature(FeatureType.VISUAL, (3, 16, 16)),
+    }
+    sac = make_sac(policy={"input_features": inputs, "freeze_vision_encoder": True})
+    plain, batch = PlainSAC(sac), make_batch(16)
+    for name in ("state", "next_state"):
+        draw = torch.Generator().manual_seed(len(name))
+        batch[name][camera] = torch.randint(
+            0, 256, (16, 3, 16, 16), generator=draw, dtype=torch.uint8
+        )
+    maps = sac.get_observation_features(batch["state"], batch["next_state"])
+    stored = copy.deepcopy(sac)
+    stored.make_optimizers_and_scheduler()
+    kept = {"observation.state"}
+    for algorithm in (sac, stored):
+        if algorithm is stored:  # features in the place of pictures
+            for name, features in zip(("state", "next_state"), maps, strict=True):
+                numbers = {key: value for key, value in batch[name].items() if key in kept}
+                batch = {**batch, name: {**numbers, **features}}
+        else:
+            expected = plain.update([batch])
+        assert algorithm.update(iter([batch])).losses == pytest.approx(expected, rel=1e-5)
+    assert make_sac().get_observation_features(batch["state"], batch["next_state"]) == (None, None)
 
 
 def test_the_oracle_would_see_a_wrong_target(drifted, make_batch):

@@ -1,5 +1,6 @@
 """SAC solves what it must be able to solve, in seconds."""
 
+import pytest
 import torch
 
 from hil_app.learning import (
@@ -34,7 +35,8 @@ def _bandit(count, seed):
     return buffer
 
 
-def test_sac_solves_a_bandit_with_an_arm_and_a_gripper():
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_trap_07_sac_solves_a_bandit_with_an_arm_and_a_gripper_compiled_or_not(compiled):
     config = GaussianActorConfig(
         input_features={OBS_STATE: PolicyFeature(FeatureType.STATE, (1,))},
         output_features={ACTION: PolicyFeature(FeatureType.ACTION, (1,))},
@@ -45,8 +47,11 @@ def test_sac_solves_a_bandit_with_an_arm_and_a_gripper():
     )
     policy = Policy(config, seed=0)
     rates = {"actor_lr": 3e-3, "critic_lr": 3e-3, "temperature_lr": 3e-3}
-    algorithm = make_algorithm(SACAlgorithmConfig(temperature_init=0.01, **rates), policy)
+    settings = SACAlgorithmConfig(temperature_init=0.01, compile=compiled, **rates)
+    algorithm = make_algorithm(settings, policy)
     algorithm.make_optimizers_and_scheduler()
+    algorithm.warm_up(128)
+    assert algorithm.compile_problem is None
     mixer = OnlineOfflineMixer(_bandit(1500, 0), _bandit(500, 1))
     trainer = RLTrainer(algorithm=algorithm, data_mixer=mixer, batch_size=128)
     for _ in range(400):

@@ -1,0 +1,171 @@
+"""How fast an update is: as published code has it, as this one does, and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from configs.algorithm import SACAlgorithmConfig
+from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
+from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from hil_app.bench.plain import PlainSAC
+from hil_app.bench.replay import interleaved
+from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.batch import Batch
+from hil_app.learning.losses import example_batch
+from hil_app.learning.products import HAS_ONEDNN, linear
+from hil_app.learning.sac import SACAlgorithm
+
+Result = dict[str, Any]
+PLAIN, EAGER, COMPILED, PRODUCTS = "plain", "eager", "compiled", "its products"
+CAMERAS = {
+    f"{OBS_IMAGES}.{name}": PolicyFeature(FeatureType.VISUAL, (3, 128, 128))
+    for name in ("front", "wrist")
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is updated: sizes of the published defaults where nothing else is said."""
+
+    algorithm: dict[str, Any] = field(default_factory=dict)
+    policy: dict[str, Any] = field(default_factory=dict)
+    batch_size: int = 256
+    cameras: bool = False  # two of 3 x 128 x 128
+
+
+CASES = {
+    "state, utd 1": Case(),
+    "state, utd 2": Case({"utd_ratio": 2}),
+    "state, 128 wide, utd 2": Case({"utd_ratio": 2}, {"latent_dim": 128, "hidden_dims": [128] * 2}),
+    "state, ten critics, least of two": Case({"num_critics": 10, "num_subsample_critics": 2}),
+}
+FROZEN = Case({}, {"freeze_vision_encoder": True}, batch_size=64, cameras=True)
+
+
+def learner(rounds: int, compiled: bool, images: bool) -> Result:
+    """Time of an update [ms] in every case, and how often it fits into the plain form's.
+
+    The forms take turns, so that all see the same machine. The plain form of the images recomputes
+    what a frozen encoder makes of them wherever an observation is used.
+    """
+    cases = {name: _state(case, rounds, compiled) for name, case in CASES.items()}
+    if images:
+        cases |= _images(max(rounds // 10, 3))
+    first = cases[next(iter(CASES))]
+    return {"ratios": first["ratios"], "cases": cases, "onednn": HAS_ONEDNN}
+
+
+def _state(case: Case, rounds: int, compiled: bool) -> Result:
+    batch = _filled(example_batch(make_policy(case), case.batch_size))
+    plain = PlainSAC(make_algorithm(case))
+    turns: dict[str, Callable[[], object]] = {
+        PLAIN: lambda: plain.update([batch] * plain.config.utd_ratio),
+        EAGER: _updating(make_algorithm(case), repeat(batch)),
+    }
+    facts: dict[str, Any] = {}
+    if compiled:
+        algorithm = make_algorithm(case, compile=True)
+        started = perf_counter()
+        algorithm.warm_up(case.batch_size)
+        facts = {"compile_s": round(perf_counter() - started, 1)}
+        if algorithm.compile_problem:
+            facts["compile_problem"] = algorithm.compile_problem
+        else:
+            turns[COMPILED] = _updating(algorithm, repeat(batch))
+    if case == Case():
+        turns[PRODUCTS] = _products()
+    return {**_compared(turns, rounds), **facts}
+
+
+def _images(rounds: int) -> Result:
+    """Plain on pictures; ours on pictures, which are encoded once, and on stored features."""
+    case = FROZEN
+    batch = _filled(example_batch(make_policy(case), case.batch_size))
+    once, stored = (make_algorithm(case) for _ in range(2))
+    maps: Batch = {
+        **batch,
+        "state": stored.policy.perceive(batch["state"]),
+        "next_state": stored.policy.perceive(batch["next_state"]),
+    }
+    plain = PlainSAC(make_algorithm(case))
+    turns: dict[str, Callable[[], object]] = {
+        PLAIN: lambda: plain.update([batch]),
+        EAGER: _updating(once, repeat(batch)),
+        "features stored": _updating(stored, repeat(maps)),
+    }
+    return {"two frozen cameras": _compared(turns, rounds)}
+
+
+def _compared(turns: dict[str, Callable[[], object]], rounds: int) -> Result:
+    for _ in range(2):  # the first calls are slower
+        for turn in turns.values():
+            turn()
+    times = interleaved(turns, rounds)
+    plain = times[PLAIN]["median"]
+    ratios = {name: round(plain / of["median"], 2) for name, of in times.items() if name != PLAIN}
+    return {"ms": times, "ratios": ratios}
+
+
+def _updating(algorithm: SACAlgorithm, batches: Iterator[Batch]) -> Callable[[], object]:
+    return lambda: algorithm.update(batches)
+
+
+def make_policy(case: Case) -> GaussianActorPolicy:
+    """The policy of a case: 15 + 3 numbers, and its cameras, to 3 + 1 action dimensions."""
+    inputs = {
+        OBS_STATE: PolicyFeature(FeatureType.STATE, (15,)),
+        OBS_ENV_STATE: PolicyFeature(FeatureType.ENV, (3,)),
+        **(CAMERAS if case.cameras else {}),
+    }
+    config = GaussianActorConfig(
+        input_features=inputs,
+        output_features={ACTION: PolicyFeature(FeatureType.ACTION, (3,))},
+        num_discrete_actions=3,
+        **case.policy,
+    )
+    return GaussianActorPolicy(config)
+
+
+def make_algorithm(case: Case, **changes: Any) -> SACAlgorithm:
+    """The algorithm of a case, ready to learn."""
+    config = SACAlgorithmConfig(**case.algorithm, **changes)
+    algorithm = SACAlgorithm(policy=make_policy(case), config=config)
+    algorithm.make_optimizers_and_scheduler()
+    return algorithm
+
+
+def _filled(batch: Batch) -> Batch:
+    """The batch with random observations and actions, and a discount of its own."""
+    draw = torch.Generator().manual_seed(0)
+
+    def like(value: torch.Tensor) -> torch.Tensor:
+        if value.dtype == torch.uint8:
+            return torch.randint(0, 256, value.shape, generator=draw, dtype=torch.uint8)
+        return torch.randn(value.shape, generator=draw)
+
+    info = batch["complementary_info"]
+    return {
+        **batch,
+        "state": {key: like(value) for key, value in batch["state"].items()},
+        "next_state": {key: like(value) for key, value in batch["next_state"].items()},
+        "action": like(batch["action"]).clamp(-1, 1) * torch.tensor([1.0, 1, 1, 0]),
+        "complementary_info": {**info, "discount": torch.full_like(batch["reward"], 0.99)},
+    }
+
+
+def _products() -> Callable[[], object]:
+    """The matrix products of the first case, 17 of 512 x 256 and 21 of 256 x 256: its floor."""
+    sizes = [512] * 17 + [256] * 21
+    zeros = torch.zeros(256)
+    pairs = [(torch.randn(256, size), torch.randn(256, size)) for size in sizes]
+
+    def run() -> list[torch.Tensor]:
+        return [linear(x, weight, zeros) for x, weight in pairs]
+
+    return run
