@@ -87,6 +87,13 @@ class RLAlgorithm(ABC):
         """The optimisers by name; empty on the actor's side."""
         return self.optimizers
 
+    def warm_up(self, batch_size: int) -> None:  # noqa: B027 - most have nothing to do
+        """Do what would make the first update on batches of this size slow, before a robot moves.
+
+        Nothing learned and no random state changes. Where something cannot be done,
+        `compile_problem` says why, and updates go on without it.
+        """
+
     def configure_data_iterator(
         self,
         data_mixer: DataMixer,

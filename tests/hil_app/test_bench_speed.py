@@ -1,0 +1,54 @@
+"""``hil-app bench learner|swap|replay``: what they print."""
+
+import json
+
+import pytest
+
+from configs.load import ConfigError
+from hil_app.bench import learner
+from hil_app.cli import bench
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """One case with small networks."""
+    tiny = learner.Case(policy={"latent_dim": 8, "hidden_dims": [8, 8]}, batch_size=16)
+    cases = {"state, utd 1": tiny, "state, 128 wide, utd 2": tiny}
+    monkeypatch.setattr(learner, "CASES", cases)
+    monkeypatch.setattr("hil_app.bench.swap.CASES", cases)
+
+
+@pytest.mark.usefixtures("small")
+def test_learner_prints_ratios_to_the_plain_form(capsys):
+    assert bench.run(["learner", "--no-compile", "--no-images", "--rounds=3", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    case = result["cases"]["state, utd 1"]
+    assert result["ratios"] == case["ratios"]
+    times = case["ms"]
+    assert set(times) == {"plain", "eager"}
+    assert all(0 < t["min"] <= t["median"] <= t["max"] for t in times.values())
+    ratio = times["plain"]["median"] / times["eager"]["median"]
+    assert result["ratios"]["eager"] == pytest.approx(ratio, abs=0.01)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("what", ["learner", "swap", "replay"])
+def test_tables_have_a_row_each(capsys, what):
+    quick = ["--no-compile", "--no-images", "--rounds=2", "--batch_size=4"]
+    assert bench.run([what, *quick]) == 0
+    printed = capsys.readouterr().out
+    rows = {"learner": "eager", "swap": "take", "replay": "random shift"}
+    assert rows[what] in printed
+
+
+@pytest.mark.usefixtures("small")
+def test_swap_takes_what_its_parts_take(capsys):
+    assert bench.run(["swap", "--rounds=20", "--json"]) == 0
+    parts = json.loads(capsys.readouterr().out)["256 wide"]
+    assert set(parts) == {"copy", "publish", "take", "all"}
+    assert parts["all"]["p50"] >= max(parts["copy"]["p50"], parts["take"]["p50"])
+
+
+def test_a_count_below_one_is_refused():
+    with pytest.raises(ConfigError, match="--rounds"):
+        bench.run(["swap", "--rounds=0"])
