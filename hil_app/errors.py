@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from configs.load import ConfigError
+from hil_app.bench.learn import BenchError
 from hil_app.learning.checkpoint import CheckpointError
 from hil_app.learning.learner import LearnerDied
+from hil_app.learning.vision import VisionError
 from hil_app.recording.recorder import RecorderDied
 from robots.base import RobotError
 from teleop.base import TeleopError
 
-APP_ERRORS = (ConfigError, RobotError, TeleopError, LearnerDied, RecorderDied, CheckpointError)
+APP_ERRORS = (
+    ConfigError,
+    RobotError,
+    TeleopError,
+    LearnerDied,
+    RecorderDied,
+    CheckpointError,
+    VisionError,
+    BenchError,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -73,6 +74,7 @@ class Training:
 
     def run(self) -> None:
         """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
+        self._warm_up()
         with ExitStack() as stack:
             stack.enter_context(self._metrics)
             stack.enter_context(self._checkpoints)
@@ -85,6 +87,18 @@ class Training:
                 self._demonstrate()
             if not self._session.stop():
                 self._train()
+
+    def _warm_up(self) -> None:
+        """Compile what is to be compiled, while nothing moves yet."""
+        if not self._config.algorithm.compile:
+            return
+        events, started = self._session.events, time.monotonic()
+        events.emit("compiling", note="the first time takes a minute or two, later ones are faster")
+        self.algorithm.warm_up(self._config.learner.batch_size)
+        if problem := self.algorithm.compile_problem:
+            events.emit("not_compiled", cause=f"it learns without: {problem}")
+        else:
+            events.emit("compiled", seconds=round(time.monotonic() - started, 1))
 
     def _demonstrate(self) -> None:
         count = self._config.train.demonstrations

@@ -90,6 +90,8 @@ class View:
         """Print what the operator must know; without a terminal, now and then how far it is."""
         if cause := event.get("cause"):
             self._console.out(f"! {event['event']}: {cause}", highlight=False)
+        if note := event.get("note"):
+            self._console.out(f"{event['event']}: {note}", highlight=False)
         if event["event"] == "evaluation":
             self._console.out(_judgement(event), highlight=False)
         now = time.monotonic()

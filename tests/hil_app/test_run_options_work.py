@@ -50,7 +50,7 @@ ELSEWHERE = {
     "learner.mode": "test_training, test_learner_thread",
     "learner.queue_size": "below",
     "learner.prefetch": "below",
-    "learner.random_shift": "tests/learning/test_replay_buffer",
+    "learner.random_shift": "test_build, tests/learning/test_replay_pictures",
     "learner.max_skipped_updates": "tests/learning/test_learner_thread",
     "train.eval_every": "test_evaluator",
     "train.eval_episodes": "test_evaluator",
