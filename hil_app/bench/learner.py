@@ -45,7 +45,12 @@ CASES = {
     "state, 128 wide, utd 2": Case({"utd_ratio": 2}, {"latent_dim": 128, "hidden_dims": [128] * 2}),
     "state, ten critics, least of two": Case({"num_critics": 10, "num_subsample_critics": 2}),
 }
-FROZEN = Case({}, {"freeze_vision_encoder": True}, batch_size=64, cameras=True)
+FROZEN = {
+    f"two cameras, frozen {name}": Case(
+        {}, {"vision_encoder_name": name, "freeze_vision_encoder": True}, 64, cameras=True
+    )
+    for name in ("cnn", "resnet10")
+}
 
 
 def learner(rounds: int, compiled: bool, images: bool) -> Result:
@@ -56,7 +61,8 @@ def learner(rounds: int, compiled: bool, images: bool) -> Result:
     """
     cases = {name: _state(case, rounds, compiled) for name, case in CASES.items()}
     if images:
-        cases |= _images(max(rounds // 10, 3))
+        few = max(rounds // 10, 3)
+        cases |= {name: _images(case, few) for name, case in FROZEN.items()}
     first = cases[next(iter(CASES))]
     return {"ratios": first["ratios"], "cases": cases, "onednn": HAS_ONEDNN}
 
@@ -83,9 +89,8 @@ def _state(case: Case, rounds: int, compiled: bool) -> Result:
     return {**_compared(turns, rounds), **facts}
 
 
-def _images(rounds: int) -> Result:
+def _images(case: Case, rounds: int) -> Result:
     """Plain on pictures; ours on pictures, which are encoded once, and on stored features."""
-    case = FROZEN
     batch = _filled(example_batch(make_policy(case), case.batch_size))
     once, stored = (make_algorithm(case) for _ in range(2))
     maps: Batch = {
@@ -99,7 +104,7 @@ def _images(rounds: int) -> Result:
         EAGER: _updating(once, repeat(batch)),
         "features stored": _updating(stored, repeat(maps)),
     }
-    return {"two frozen cameras": _compared(turns, rounds)}
+    return _compared(turns, rounds)
 
 
 def _compared(turns: dict[str, Callable[[], object]], rounds: int) -> Result:
