@@ -28,7 +28,7 @@ def compiled(method: Callable[P, R], device: torch.device) -> Callable[P, R]:
     """A bound method as torch.compile has it; its first call compiles, or loads what is on disk.
 
     Gradients may be taken inside it. The networks of its object must keep their layers. On a GPU
-    it is recorded as a CUDA graph (mode `reduce-overhead`), on which no test has run.
+    it is recorded as a CUDA graph; that has never been run.
     """
     import torch._dynamo  # seconds, and only where something is compiled
 

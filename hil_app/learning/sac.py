@@ -184,14 +184,17 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         if self._warm:
             return
         self._warm = True
-        seen = Transitions.of(example_batch(self.policy, batch_size), self.policy, self.config)
         generator = self.generator.get_state()
-        device = self.policy.device
-        self._passes = compiled(self._critic_pass, device), compiled(self._actor_pass, device)
-        self.compile_problem = problem_of(lambda: self._rehearse(seen))
+        self.compile_problem = problem_of(lambda: self._compile(batch_size))
         self.generator.set_state(generator)
         if self.compile_problem:
             self._passes = self._critic_pass, self._actor_pass
+
+    def _compile(self, batch_size: int) -> None:
+        device = self.policy.device
+        self._passes = compiled(self._critic_pass, device), compiled(self._actor_pass, device)
+        batch = example_batch(self.policy, batch_size)
+        self._rehearse(Transitions.of(batch, self.policy, self.config))
 
     def _rehearse(self, seen: Transitions) -> None:
         """Do all of an update but the steps of the optimisers."""

@@ -128,7 +128,7 @@ def test_the_best_one_is_written_however_slow_the_disk_is(run, monkeypatch):
     assert best_of(run.folder) == run.folder / "tick_000003"
 
 
-def test_nothing_is_deleted_before_the_new_one_is_whole(run, monkeypatch):
+def test_trap_12_nothing_is_deleted_before_the_new_one_is_whole(run, monkeypatch):
     """Trap 12."""
     seen, rename = [], checkpoints.remove_folder
 
@@ -145,7 +145,7 @@ def test_nothing_is_deleted_before_the_new_one_is_whole(run, monkeypatch):
     assert names(run.folder) == ["tick_000020"]
 
 
-def test_keeping_a_snapshot_never_waits_for_the_disk(run, monkeypatch):
+def test_trap_12_keeping_a_snapshot_never_waits_for_the_disk(run, monkeypatch):
     """Trap 12: the training goes on while a checkpoint is written."""
     gate = Gate(monkeypatch)
     with run.open() as writer:

@@ -105,7 +105,7 @@ def ends(folder):
         ("evaluate", 50),
     ],
 )
-def test_a_run_cut_off_anywhere_goes_on_as_if_it_had_not_been(
+def test_trap_09_a_run_cut_off_anywhere_goes_on_as_if_it_had_not_been(
     tmp_path, monkeypatch, usual, stage, tick
 ):
     """Trap 9: weights, optimisers, counts, buffers and every random state are there again."""

@@ -109,7 +109,7 @@ def test_a_row_has_the_action_and_the_flag_of_its_first_tick() -> None:
     assert [float(row.action[0]) for row in found] == [0, 1, 2, 3, 4]  # executed, not wanted
 
 
-def test_trap_2_no_next_state_or_reward_crosses_an_episodes_end() -> None:
+def test_trap_02_no_next_state_or_reward_crosses_an_episodes_end() -> None:
     """At a time limit, after success, and for an episode shorter than n."""
     run = episode(0, 4, truncated=True) + episode(100, 1) + episode(200, 2) + episode(300, 5)
     found = rows(3, 1.0, run)
@@ -122,7 +122,7 @@ def test_trap_2_no_next_state_or_reward_crosses_an_episodes_end() -> None:
     assert [row.reward for row in found[4:7]] == [1, 11, 10]
 
 
-def test_trap_2_skipped_rows_do_not_shift_the_others() -> None:
+def test_trap_02_skipped_rows_do_not_shift_the_others() -> None:
     """Rows of interventions alone (the offline buffer) still have their own next states."""
     frames = [frame(i, is_intervention=i % 3 == 0, truncated=i == 9) for i in range(10)]
     kept = [row for row in rows(2, 0.9, frames) if row.is_intervention]
