@@ -59,13 +59,15 @@ class PictureStore:
         if not self._uses[slot]:
             self._free.append(slot)
 
-    def gather(self, slots: Sequence[int], shifts: Sequence[Sequence[int]] | None) -> Tensor:
+    def gather(
+        self, slots: Sequence[int], shifts: Sequence[Sequence[int]] | None, *, pinned: bool = False
+    ) -> Tensor:
         """Pictures (B, C, H, W) of these slots, each moved by its (dy, dx) [px] if there are any.
 
-        What a move uncovers repeats the picture's edge (random shift, Kostrikov et al. 2020).
+        What a move uncovers repeats the picture's edge (random shift, Kostrikov et al. 2020). Pinned
+        memory goes to a GPU without waiting.
         """
         count, height, width, channels = self._block_shape
-        pinned = torch.cuda.is_available()
         gathered = torch.empty(
             (len(slots), height, width, channels), dtype=self.dtype, pin_memory=pinned
         )

@@ -135,7 +135,7 @@ class ReplayBuffer:
                 for key, store in self._stores.items():
                     name = f"{group}.{key}"
                     found[name] = self._gather(store, found[name])
-        rows = {name: value.to(self.device, non_blocking=True) for name, value in found.items()}
+        rows = {name: self._carried(value) for name, value in found.items()}
         return {
             "state": _group("state", rows),
             "action": rows["action"],
@@ -256,7 +256,17 @@ class ReplayBuffer:
             span, shape = 2 * self._pad + 1, (len(slots), 2)
             draw = torch.randint(span, shape, generator=self.generator, device=slots.device)
             shifts = (draw - self._pad).tolist()
-        return store.gather(slots.tolist(), shifts)
+        return store.gather(slots.tolist(), shifts, pinned=self._onto_gpu)
+
+    @property
+    def _onto_gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    def _carried(self, value: Tensor) -> Tensor:
+        """On the device of the batches; nobody waits for the way to a GPU (which has no test)."""
+        if self._onto_gpu and value.device.type == "cpu" and not value.is_pinned():
+            value = value.pin_memory()
+        return value.to(self.device, non_blocking=True)
 
     def _kept(self, state: Mapping[str, Tensor]) -> list[str]:
         return [k for k in self.state_keys if any(n.startswith(f"{BLOCKS}.{k}.") for n in state)]
