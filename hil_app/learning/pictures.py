@@ -64,7 +64,7 @@ class PictureStore:
     ) -> Tensor:
         """Pictures (B, C, H, W) of these slots, each moved by its (dy, dx) [px] if there are any.
 
-        What a move uncovers repeats the picture's edge (random shift, Kostrikov et al. 2020). Pinned
+        What a move uncovers repeats the edge (random shift, Kostrikov et al. 2020). Pinned
         memory goes to a GPU without waiting.
         """
         count, height, width, channels = self._block_shape
