@@ -12,7 +12,7 @@ COMMANDS = {
     "train": "demonstrate, learn with interventions, evaluate without",
     "eval": "judge a trained policy on its own",
     "config": "show the configuration that a run would use",
-    "bench": "measure the tick and the loop",
+    "bench": "measure the tick, the learner, and how soon a preset learns",
 }
 
 
