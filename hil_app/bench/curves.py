@@ -41,7 +41,7 @@ def _row(seeds: Sequence[Seed]) -> list[str]:
         _spread([seed.t95_ticks for seed in there]),
         _median([seed.t95_updates for seed in there]),
         _median([seed.t95_seconds for seed in there]),
-        f"{sum(bool(seed.held) for seed in there)} of {len(there)}",
+        f"{sum(bool(seed.held) for seed in there)} of {len(there)}" if there else "–",
         _spread([seed.final * FINAL for seed in seeds]),
         f"{np.mean(first):.1%}\n→ {np.mean(last):.1%}" if first else "–",
     ]
