@@ -76,8 +76,8 @@ def _show(what: str, result: Mapping[str, Any]) -> None:
     for title, times, ratios in _tables(what, result):
         table.add_row(title, style="bold")
         for name, values in times.items():
-            ratio = f"{ratios[name]:.2f}" if name in ratios else ""
-            table.add_row(f"  {name}", *(f"{values[key]:.3f}" for key in columns), ratio)
+            ratio = [f"{ratios[name]:.2f}"] if name in ratios else []
+            table.add_row(f"  {name}", *(f"{values[key]:.3f}" for key in columns), *ratio)
         table.add_section()
     console = Console()
     console.print(table)
@@ -93,5 +93,5 @@ def _tables(
     if what == "learner":
         return [(name, case["ms"], case["ratios"]) for name, case in result["cases"].items()]
     if what == "replay":
-        return [(f"sample({result['batch_size']})", result["ms"], {})]
+        return [(f"sample({result['batch_size']})", result["ms"], result["ratios"])]
     return [(name, case, {}) for name, case in result.items() if name != "rounds"]
