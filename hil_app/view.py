@@ -115,7 +115,7 @@ class View:
         if not evaluations:
             return []
         last, best = evaluations[-1], max(evaluations, key=lambda e: e.success_rate)
-        shown = f"{last.success_rate:.0%} at tick {last.ticks}, best {best.success_rate:.0%}"
+        shown = f"{last.success_rate:.0%} at {last.ticks}, best {best.success_rate:.0%}"
         return [("on its own", shown)]
 
     def _learner_cells(self, stage: Stage) -> list[tuple[str, str]]:

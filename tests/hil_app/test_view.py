@@ -113,7 +113,7 @@ def test_skipped_updates_and_evaluations_are_shown_once_there_are_some():
         rig.monitor.evaluations.append(Evaluation(ticks, successes, 20, 12.0, ticks, 1.0))
     cells = rig.cells()
     assert cells["skipped updates"] == "3"
-    assert cells["on its own"] == "75% at tick 1000, best 95%"
+    assert cells["on its own"] == "75% at 1000, best 95%"
 
 
 def test_an_evaluation_amid_the_training_is_shown_while_it_lasts():
