@@ -27,8 +27,10 @@ from hil_app.view import View
 def train(config: RunConfig, command: str) -> int:
     """A whole training run; returns its exit status."""
     _check(config)
-    with Session(config, command) as session:
-        return _train(session, Training(session))
+    session = Session(config, command)
+    training = Training(session)  # nothing is written yet if it cannot be built
+    with session:
+        return _train(session, training)
 
 
 def resume(config: RunConfig, checkpoint: Path) -> int:

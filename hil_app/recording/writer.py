@@ -37,13 +37,13 @@ class FolderWriter:
     """Writes ``episode_000000.safetensors``, … into ``folder``, from the number ``first`` on."""
 
     def __init__(self, folder: Path, first: int = 0) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = first
 
     def write(self, frames: Sequence[Frame], stage: str) -> None:
         """Write the next file; OSError if the disk refuses."""
         metadata = {"stage": stage, "success": str(any(f.success for f in frames)).lower()}
+        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / EPISODE.format(self._count)
         write_whole(path, save(columns(frames), metadata))
         self._count += 1

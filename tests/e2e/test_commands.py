@@ -340,3 +340,18 @@ def test_bench_loop_prints_json(tmp_path: Path) -> None:
     result = json.loads(done.stdout)
     assert set(result["lateness_ms"]) == {"learner_off", "learner_on"}
     assert result["updates_per_s"] > 0
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--learner.device=abacus", "--policy.vision_encoder_weights=/no/such.safetensors"],
+)
+def test_a_run_that_cannot_be_built_is_one_line_and_leaves_no_folder(
+    tmp_path: Path, option: str
+) -> None:
+    camera = "--robot.cameras.front.width=32"
+    ended = hil_app("train", *SMALL, camera, option, "--output_dir=run", cwd=tmp_path)
+    assert ended.returncode in (1, 2)
+    assert ended.stderr.count("\n") == 1
+    assert option.partition("=")[0].removeprefix("--") in ended.stderr
+    assert not (tmp_path / "run").exists()
