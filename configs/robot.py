@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from configs.base import Config
+from configs.camera import OpenCVCameraConfig
 
 JointPose = tuple[float, float, float, float, float, float]
+Sign = Literal[-1, 1]
 
 
 class SimCameraConfig(Config):
@@ -49,6 +52,87 @@ class SO100SimConfig(SimRobotConfig):
     """Joints at an episode's start: body joints [deg], gripper [%]."""
 
 
+class SafetyConfig(Config):
+    """What keeps the arm, and what is around it, whole."""
+
+    max_speed: float = Field(120.0, gt=0)
+    """Fastest that the target of a body joint may move [deg/s]; the gripper's goes twice as fast
+    [%/s]."""
+    max_squeeze: float = Field(25.0, gt=0, le=100)
+    """How far beyond its measured opening the gripper may be told to close [%]."""
+    max_load: float = Field(80.0, gt=0, le=100)
+    """Load of a body joint that counts as an overload [% of stall torque]."""
+    max_temperature: float = Field(60.0, gt=0, le=80)
+    """Temperature of a motor that counts as too hot [deg C]."""
+    voltage: tuple[float, float] = (4.5, 13.5)
+    """Lowest and highest supply that is in order [V]."""
+    stall_error: float = Field(10.0, gt=0)
+    """How far behind its target a joint that stands still is stalled [deg]."""
+    hold_s: float = Field(0.5, gt=0)
+    """How long a joint in trouble is held where it is before it backs off [s]."""
+    back_off_s: float = Field(1.5, gt=0)
+    """How long it then backs off before all torque is released and the run ends [s]."""
+    patience_s: float = Field(0.5, gt=0, le=2)
+    """How long a motor may stay silent, or its packets corrupt, before the run ends [s]."""
+    watchdog_s: float = Field(0.3, gt=0)
+    """Time without a command after which the arm is held where it is [s]."""
+
+
+class FollowerConfig(Config):
+    """What an SO100 and an SO101 share."""
+
+    port: str = "/dev/ttyACM0"
+    """Serial port of the arm; `hil-app find-port` finds it."""
+    baud_rate: Literal[1_000_000, 500_000, 250_000, 128_000, 115_200] = 1_000_000
+    """Speed of the servo bus [bit/s]."""
+    id: str | None = None
+    """Name of the arm's calibration file; null takes the calibration that its motors hold."""
+    calibration_dir: Path | None = None
+    """Folder of calibration files; null is where lerobot keeps them."""
+    gripper_opens: Literal["up", "down"] = "up"
+    """Whether the gripper's position counts up or down as it opens; older calibrations differ."""
+    joint_signs: tuple[Sign, Sign, Sign, Sign, Sign] | None = None
+    """Which way each body joint turns the arm's model, 1 or -1; null is as calibrated by
+    `hil-app calibrate`."""
+    joint_offsets: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    """What each body joint reads where the arm's model is at the middle of its range [deg]."""
+    max_relative_target: float | None = Field(None, gt=0)
+    """How far a joint's target may lead its measured position [deg], gripper [%]; null for no
+    such limit."""
+    rest_pose: JointPose | None = (0.0, -100.0, 95.0, 60.0, 0.0, 5.0)
+    """Where the arm goes before torque is released: body joints [deg], gripper [%]; null stays."""
+    disable_torque_on_disconnect: bool = True
+    """Release torque at the end; false leaves the arm holding its pose."""
+    p_coefficient: int = Field(16, ge=0, le=254)
+    """Stiffness of the servos' position control."""
+    i_coefficient: int = Field(0, ge=0, le=254)
+    """Integral part of the servos' position control."""
+    d_coefficient: int = Field(32, ge=0, le=254)
+    """Damping of the servos' position control."""
+    safety: SafetyConfig = SafetyConfig()
+    """What keeps the arm, and what is around it, whole."""
+    cameras: dict[str, OpenCVCameraConfig] = {}
+    """Cameras by name."""
+
+
+class SO101Config(FollowerConfig):
+    """An SO101 on its servo bus."""
+
+    type: Literal["so101"] = "so101"
+    """The body's name."""
+    reset_pose: JointPose = (0.0, -12.2, 13.6, 88.5, 0.0, 45.0)
+    """Joints at an episode's start: body joints [deg], gripper [%]."""
+
+
+class SO100Config(FollowerConfig):
+    """An SO100 on its servo bus."""
+
+    type: Literal["so100"] = "so100"
+    """The body's name."""
+    reset_pose: JointPose = (0.0, -12.5, 18.3, 91.6, 0.0, 45.0)
+    """Joints at an episode's start: body joints [deg], gripper [%]."""
+
+
 def our_spelling(kind: str) -> str:
     """Our ``so100`` for lerobot's ``so100_follower`` (and ``so100_follower_sim``)."""
     return kind.replace("_follower", "")
@@ -62,7 +146,7 @@ def _lerobot_spelling(block: object) -> object:
 
 
 RobotConfig = Annotated[
-    SO100SimConfig | SO101SimConfig,
+    SO100SimConfig | SO101SimConfig | SO100Config | SO101Config,
     Field(discriminator="type"),
     BeforeValidator(_lerobot_spelling),
 ]

@@ -28,6 +28,22 @@ class NotConnected(RobotError):
     """The body was used outside its ``with`` block."""
 
 
+class BusTimeout(RobotError):
+    """A motor does not answer, or only with damaged packets, for longer than can be borne."""
+
+
+class ServoFault(RobotError):
+    """A motor is in trouble, or is not the one that was expected."""
+
+
+class Uncalibrated(RobotError):
+    """It is not known where the arm's joints are."""
+
+
+class CameraError(RobotError):
+    """A camera cannot be opened, gives something else than asked for, or is lost."""
+
+
 class RenderError(RobotError):
     """Pictures of the twin were asked for and no off-screen OpenGL is to be had."""
 
@@ -42,6 +58,7 @@ class Reading:
     currents: F32 | None = None  # (6,) [mA]
     environment_state: F32 | None = None  # (3,) object position, base frame [m]
     images: Mapping[str, U8] = field(default_factory=dict)  # (H, W, 3) RGB
+    ages: Mapping[str, float] = field(default_factory=dict)  # of each image, at ``stamp`` [s]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +102,4 @@ class Robot(Protocol):
 
 
 TruthSource = Callable[[], Truth]
+Tell = Callable[..., None]  # ``tell(name, **facts)``: something happened that a person must know

@@ -1,0 +1,36 @@
+"""A camera beside the arm."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from configs.base import Config
+
+
+class OpenCVCameraConfig(Config):
+    """Anything that OpenCV opens: a camera, a stream, a video file or a folder of pictures."""
+
+    type: Literal["opencv"] = "opencv"
+    """The camera's kind."""
+    index_or_path: int | str = 0
+    """Number of the device, its path (/dev/video0), the address of a stream, a video file, or a
+    folder of pictures; `hil-app find-cameras` lists the devices."""
+    width: int = Field(640, ge=16, le=4096)
+    """Picture width, before rotation [px]."""
+    height: int = Field(480, ge=16, le=4096)
+    """Picture height, before rotation [px]."""
+    fps: float = Field(30.0, gt=0, le=240)
+    """Pictures a second that the camera is asked for; a file is played at this rate."""
+    fourcc: str | None = Field(None, pattern=r"^[ -~]{4}$")
+    """Pixel format that the camera is asked for, such as MJPG; null leaves it."""
+    rotation: Literal[0, 90, 180, 270] = 0
+    """Clockwise turn of every picture [deg]."""
+    channels: Literal["bgr", "rgb"] = "bgr"
+    """Order of the colours as the device gives them; OpenCV says bgr, rgb is for devices that have
+    red and blue the other way round."""
+    max_age_s: float = Field(0.5, gt=0)
+    """Age from which the newest picture counts as stale, which is told at once [s]."""
+    patience_s: float = Field(5.0, ge=0)
+    """How long a stale camera may take to come back before the run ends [s]."""
