@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from configs.base import Config
+
+
+def _number(source: object) -> object:
+    """Take a number written as text for the number it is."""
+    return int(source) if isinstance(source, str) and source.isdecimal() else source
+
+
+Device = Annotated[
+    Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)],
+    BeforeValidator(_number),
+]
 
 
 class OpenCVCameraConfig(Config):
@@ -14,7 +25,7 @@ class OpenCVCameraConfig(Config):
 
     type: Literal["opencv"] = "opencv"
     """The camera's kind."""
-    index_or_path: int | str = 0
+    index_or_path: Device = 0
     """Number of the device, its path (/dev/video0), the address of a stream, a video file, or a
     folder of pictures; `hil-app find-cameras` lists the devices."""
     width: int = Field(640, ge=16, le=4096)
@@ -24,7 +35,7 @@ class OpenCVCameraConfig(Config):
     fps: float = Field(30.0, gt=0, le=240)
     """Pictures a second that the camera is asked for; a file is played at this rate."""
     fourcc: str | None = Field(None, pattern=r"^[ -~]{4}$")
-    """Pixel format that the camera is asked for, such as MJPG; null leaves it."""
+    """Pixel format that the camera is asked for, such as MJPG, in four letters; null leaves it."""
     rotation: Literal[0, 90, 180, 270] = 0
     """Clockwise turn of every picture [deg]."""
     channels: Literal["bgr", "rgb"] = "bgr"

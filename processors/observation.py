@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from processors.base import Step, Transition
 from robots.base import F32, GRIPPER, JOINTS, U8, RobotError
+from robots.opencv import load_opencv
 
 Locate = Callable[[F32], F32]  # joints (6,) [deg, %] -> gripper frame (3,) [m]
 XYZ = ("x", "y", "z")
@@ -164,13 +165,7 @@ def _keep(picture: U8) -> U8:
 
 def _resizer(size: tuple[int, int]) -> Callable[[U8], U8]:
     """Bring pictures to ``size`` (height, width) [px]; only runs that resize load OpenCV."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise RobotError(
-            f"processor.images.resize needs OpenCV, which does not load ({error}); on "
-            "Debian/Ubuntu: sudo apt install libgl1 libglib2.0-0"
-        ) from error
+    cv2 = load_opencv("processor.images.resize")
 
     def resized(picture: U8) -> U8:
         scaled: U8 = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)

@@ -1,0 +1,187 @@
+"""All cameras of an arm: a capture thread each, of which the loop takes the newest pictures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Self
+
+from configs.camera import OpenCVCameraConfig
+from robots.base import U8, CameraError, NotConnected, Tell
+from robots.capture import Shot, shots
+from robots.opencv import load_opencv
+
+START = 5.0  # longest wait for the first picture [s]
+END = 0.5  # longest wait for the threads to end; one that blocks in its device is left behind [s]
+KEPT = 4  # pictures kept of each camera, to find the one nearest to an instant
+RETRY, LONGEST_RETRY = 0.1, 1.0  # waits before a dead camera is opened again; they double [s]
+WINDOW = 2.0  # time over which the rate of pictures is measured [s]
+SLOW = 0.8  # share of the configured rate below which a camera counts as slow
+
+
+class Cameras:
+    """All cameras of an arm: a capture thread each.
+
+    ::
+
+        with Cameras(config.cameras, tell) as cameras:
+            while True:
+                images, ages = cameras.newest(time.monotonic())
+
+    ``tell`` is called by :meth:`newest` alone, in the thread of its caller: ``camera_stale``,
+    ``camera_back`` and ``camera_slow``, each with the ``camera`` and the ``cause``.
+    """
+
+    def __init__(self, configs: Mapping[str, OpenCVCameraConfig], tell: Tell) -> None:
+        self._configs, self._tell = dict(configs), tell
+        self._cameras: dict[str, _Camera] | None = None
+
+    def __enter__(self) -> Self:
+        if self._configs:
+            load_opencv("a camera")  # here, so that a failure is not the thread's
+        self._cameras = {name: _Camera(name, config) for name, config in self._configs.items()}
+        try:
+            deadline = time.monotonic() + START
+            for camera in self._cameras.values():
+                camera.wait_for_picture(deadline)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        cameras, self._cameras = self._cameras or {}, None
+        for camera in cameras.values():
+            camera.stop()
+        deadline = time.monotonic() + END
+        for camera in cameras.values():
+            camera.join(deadline)
+
+    def newest(self, at: float) -> tuple[dict[str, U8], dict[str, float]]:
+        """Of each camera the picture (H, W, 3) RGB taken nearest to ``at``, and its age then [s].
+
+        ``at`` is a recent time.monotonic(); an age is below 0 if the picture came after it. Never
+        blocks. A camera without a new picture for its ``max_age_s`` is told of, and its last one
+        goes on being returned; CameraError once it has been so for ``patience_s``.
+        """
+        if self._cameras is None:
+            raise NotConnected("The cameras are used outside their `with` block: enter it first.")
+        images, ages = {}, {}
+        for name, camera in self._cameras.items():
+            camera.check(at, self._tell)
+            shot = camera.nearest(at)
+            images[name], ages[name] = shot.picture, at - shot.stamp
+        return images, ages
+
+
+class _Camera:
+    """One camera and the thread that keeps its newest pictures."""
+
+    def __init__(self, name: str, config: OpenCVCameraConfig) -> None:
+        self._name, self._config = name, config
+        self._kept: tuple[Shot, ...] = ()  # oldest first; replaced as a whole, so no lock is needed
+        self._failure: str | None = None  # why there are no pictures just now
+        self._died: Exception | None = None  # what no new try will mend
+        self._rate: float | None = None  # of the last window [pictures/s]
+        self._stale_since: float | None = None
+        self._slow = False  # told already
+        self._stop, self._first = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
+        self._thread.start()
+
+    def wait_for_picture(self, deadline: float) -> None:
+        """Return once there is a picture; CameraError if it fails, or has none at ``deadline``."""
+        self._first.wait(max(0.0, deadline - time.monotonic()))
+        if not self._kept:
+            raise self._error(f"gives no picture within {START:g} s; is it in use, or far away?")
+
+    def nearest(self, at: float) -> Shot:
+        """Of the pictures kept the one taken nearest to ``at``."""
+        return min(self._kept, key=lambda shot: abs(shot.stamp - at))
+
+    def check(self, at: float, tell: Tell) -> None:
+        """Tell what changed; CameraError if the camera has been stale for longer than patience."""
+        age = at - self._kept[-1].stamp
+        if self._died is not None:
+            raise self._error()
+        if age <= self._config.max_age_s:
+            self._check_back(at, tell)
+            self._check_rate(tell)
+            return
+        stale = f"gives no new picture for {age:.1f} s"
+        if self._stale_since is None:
+            self._stale_since = at
+            tell("camera_stale", camera=self._name, cause=str(self._error(stale)))
+        if at - self._stale_since >= self._config.patience_s:
+            raise self._error(stale)
+
+    def stop(self) -> None:
+        """Ask the thread to end."""
+        self._stop.set()
+
+    def join(self, deadline: float) -> None:
+        """Wait until the thread has ended, but not past ``deadline``."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _check_back(self, at: float, tell: Tell) -> None:
+        if self._stale_since is not None:
+            seconds = at - self._stale_since + self._config.max_age_s
+            self._stale_since = None
+            cause = f"{self._where} gives pictures again, after {seconds:.1f} s without"
+            tell("camera_back", camera=self._name, cause=cause)
+
+    def _check_rate(self, tell: Tell) -> None:
+        rate, wanted = self._rate, self._config.fps
+        if rate is not None and rate < SLOW * wanted and not self._slow:
+            self._slow = True
+            cause = (
+                f"{self._where} gives {rate:.1f} pictures/s, not {wanted:g}: more light, "
+                f"fourcc=MJPG, a smaller size or a USB port of its own may help; or set "
+                f"--robot.cameras.{self._name}.fps={rate:.0f}"
+            )
+            tell("camera_slow", camera=self._name, cause=cause)
+
+    @property
+    def _where(self) -> str:
+        return f"camera '{self._name}' ({self._config.index_or_path})"
+
+    def _error(self, fact: str = "failed") -> CameraError:
+        """What is wrong: the failure that the thread met, else ``fact``."""
+        error = CameraError(f"{self._where} {self._failure or fact}")
+        error.__cause__ = self._died
+        return error
+
+    def _run(self) -> None:
+        """The thread: take pictures, and open the camera again whenever it fails."""
+        wait = RETRY
+        while not self._stop.is_set():
+            before = self._kept
+            try:
+                self._take_pictures()
+            except CameraError as error:
+                self._failure = str(error)
+            except Exception as error:  # a defect: no new try mends it, so newest() raises it
+                self._failure = f"failed: {type(error).__name__}: {error}"
+                self._died = error
+                self._stop.set()
+            self._first.set()
+            wait = RETRY if self._kept is not before else min(2 * wait, LONGEST_RETRY)
+            self._stop.wait(wait)
+
+    def _take_pictures(self) -> None:
+        """Keep the newest pictures until the end is asked for; CameraError if the camera fails."""
+        started, count = None, 0
+        with closing(shots(self._name, self._config, self._stop.wait)) as source:
+            for shot in source:
+                self._kept = (*self._kept[1 - KEPT :], shot)
+                self._failure = None
+                self._first.set()
+                if self._stop.is_set():
+                    return
+                started = shot.stamp if started is None else started
+                if shot.stamp - started >= WINDOW:
+                    self._rate = count / (shot.stamp - started)
+                    started, count = shot.stamp, 0
+                count += 1

@@ -1,0 +1,325 @@
+"""Cameras through the real OpenCV: video files, folders of pictures and MJPEG streams."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sample_cameras import (
+    COUNT,
+    HEIGHT,
+    WIDTH,
+    Streams,
+    number_of,
+    picture,
+    red_corner,
+    streaming,
+    write_film,
+)
+
+from configs.camera import OpenCVCameraConfig
+from robots.base import CameraError, NotConnected
+from robots.cameras import Cameras
+
+cv2 = pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
+Told = list[tuple[str, dict[str, Any]]]
+
+
+def camera(source: object, **options: Any) -> OpenCVCameraConfig:
+    content = {"index_or_path": str(source), "width": WIDTH, "height": HEIGHT, **options}
+    return OpenCVCameraConfig.model_validate(content)
+
+
+def one(source: object, told: Told | None = None, **options: Any) -> Cameras:
+    def tell(name: str, **facts: Any) -> None:
+        if told is not None:
+            told.append((name, facts))
+
+    return Cameras({"front": camera(source, **options)}, tell)
+
+
+def newest(cameras: Cameras) -> Any:
+    return cameras.newest(time.monotonic())[0]["front"]
+
+
+def poll(cameras: Cameras, done: Callable[[], object], seconds: float = 10) -> None:
+    """Call newest() as a loop does until ``done``."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it never came"
+        cameras.newest(time.monotonic())
+        time.sleep(0.01)
+
+
+def capture_threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("camera ")]
+
+
+def refusal(cameras: Cameras) -> str:
+    """The one line that says why the cameras cannot be opened."""
+    with pytest.raises(CameraError) as caught, cameras:
+        pass
+    assert not capture_threads()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_film(tmp_path_factory.mktemp("film") / "film.avi")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("folder")
+    for number in range(COUNT):
+        cv2.imwrite(str(path / f"{number:02}.png"), picture(number))
+    (path / "notes.txt").write_text("not a picture")
+    return path
+
+
+@pytest.fixture
+def server() -> Iterator[Streams]:
+    with streaming() as one:
+        yield one
+
+
+@pytest.fixture(params=["film", "folder"])
+def played(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.getfixturevalue(request.param)
+    return path
+
+
+def test_what_is_in_files_plays_in_order_at_its_rate_and_again_and_again(played: Path) -> None:
+    with one(played, fps=100) as cameras:
+        start, seen = time.monotonic(), [number_of(newest(cameras))]
+        while time.monotonic() < start + 0.6:
+            if (number := number_of(newest(cameras))) != seen[-1]:
+                seen.append(number)
+            time.sleep(0.002)
+    steps = np.diff(seen) % COUNT
+    assert max(steps) <= 6  # a busy machine may miss a few, none comes twice or backwards
+    assert 45 <= steps.sum() <= 70  # in 0.6 s: three times through
+    assert set(seen) >= {0, COUNT - 1} or len(set(seen)) > COUNT // 2
+
+
+def test_the_picture_is_the_one_nearest_to_the_instant_asked_for(film: Path) -> None:
+    with one(film, fps=20) as cameras:
+        poll(cameras, lambda: number_of(newest(cameras)) >= 4)
+        now = time.monotonic()
+        shown = {back: cameras.newest(now - back) for back in (0.0, 0.05, 0.1)}
+    numbers = [number_of(images["front"]) for images, _ in shown.values()]
+    assert list(np.diff(numbers)) == [-1, -1]
+    for _, ages in shown.values():
+        assert abs(ages["front"]) <= 0.05  # a period: the newest has no later neighbour
+    assert len({round(ages["front"], 6) for _, ages in shown.values()}) == 1
+
+
+def test_pictures_are_rgb_contiguous_and_read_only(played: Path) -> None:
+    with one(played) as cameras:
+        image = newest(cameras)
+    assert (image.shape, image.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
+    assert red_corner(image) == "top left"
+    assert image.flags.c_contiguous
+    with pytest.raises(ValueError, match="read-only"):
+        image[0, 0, 0] = 1
+
+
+def test_a_device_that_gives_rgb_is_taken_as_it_is(film: Path) -> None:
+    with one(film, channels="rgb") as cameras:
+        image = newest(cameras)
+    assert red_corner(image) == "nowhere"
+    assert red_corner(image[..., ::-1]) == "top left"
+
+
+@pytest.mark.parametrize(
+    ("rotation", "corner"), [(90, "top right"), (180, "bottom right"), (270, "bottom left")]
+)
+def test_pictures_are_turned_clockwise(film: Path, rotation: int, corner: str) -> None:
+    with one(film, rotation=rotation) as cameras:
+        image = newest(cameras)
+    assert image.shape == ((HEIGHT, WIDTH, 3) if rotation == 180 else (WIDTH, HEIGHT, 3))
+    assert red_corner(image) == corner
+    assert image.flags.c_contiguous
+
+
+def test_several_cameras_open_side_by_side(film: Path, folder: Path, server: Streams) -> None:
+    sources = {"film": film, "folder": folder, "stream": server.address}
+    configs = {name: camera(source) for name, source in sources.items()}
+    with Cameras(configs, lambda *_: None) as cameras:
+        images, ages = cameras.newest(time.monotonic())
+    assert list(images) == list(ages) == list(sources)
+
+
+def test_no_cameras_are_no_trouble() -> None:
+    with Cameras({}, lambda *_: None) as cameras:
+        assert cameras.newest(time.monotonic()) == ({}, {})
+
+
+def test_cameras_are_used_inside_their_block(film: Path) -> None:
+    cameras = one(film)
+    with pytest.raises(NotConnected, match="`with` block"):
+        cameras.newest(0.0)
+
+
+@pytest.mark.parametrize("kind", ["film", "folder", "stream"])
+def test_another_size_than_asked_for_names_the_options(
+    kind: str, film: Path, folder: Path, server: Streams
+) -> None:
+    source = {"film": film, "folder": folder, "stream": server.address}[kind]
+    message = refusal(one(source, width=640, height=480))
+    assert f"camera 'front' ({source}) gives 64x48 pictures, not 640x480" in message
+    assert "--robot.cameras.front.width=64 and --robot.cameras.front.height=48" in message
+
+
+def test_another_pixel_format_than_asked_for_names_the_option(film: Path, server: Streams) -> None:
+    for source in (film, server.address):
+        message = refusal(one(source, fourcc="YUYV"))
+        assert "gives MJPG, not YUYV: set --robot.cameras.front.fourcc=null" in message
+        with one(source, fourcc="MJPG") as cameras:
+            newest(cameras)
+
+
+def test_a_source_that_is_none_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/1.png").write_bytes(b"no picture")
+    said = {
+        tmp_path / "text.mp4": "not a video file",
+        tmp_path / "empty": "without pictures (.png, .jpg, .jpeg)",
+        tmp_path / "broken": "1.png, which is not a whole picture",
+        tmp_path / "nowhere.mp4": "there is no ",
+        "http://127.0.0.1:9/front": "check the address",
+        "98": "/dev/video98",
+    }
+    for source, message in said.items():
+        assert message in refusal(one(source))
+
+
+def test_failing_to_open_keeps_off_the_screen() -> None:
+    program = """
+from configs.camera import OpenCVCameraConfig
+from robots.base import CameraError
+from robots.cameras import Cameras
+for source in (98, "/dev/video98", "http://127.0.0.1:9/front"):
+    try:
+        with Cameras({"front": OpenCVCameraConfig(index_or_path=source)}, print):
+            pass
+    except CameraError as error:
+        print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "refused\n" * 3, "")
+
+
+def test_a_stream_shows_what_was_sent_last(server: Streams) -> None:
+    with one(server.address) as cameras:
+        behind = []
+        for _ in range(40):
+            sent = server.last
+            behind.append((sent - number_of(newest(cameras))) % COUNT)
+            time.sleep(0.01)
+    assert np.median(behind) <= 2
+
+
+def test_a_stream_that_stalls_is_told_at_once_and_so_is_its_return(server: Streams) -> None:
+    told: Told = []
+    with one(server.address, told, max_age_s=0.2, patience_s=20) as cameras:
+        poll(cameras, lambda: server.last > 3)
+        assert told == []
+        server.running.clear()
+        stopped = time.monotonic()
+        poll(cameras, lambda: told)
+        assert time.monotonic() - stopped < 1.0
+        assert cameras.newest(time.monotonic())[1]["front"] > 0.2
+        server.running.set()
+        poll(cameras, lambda: len(told) > 1)
+    (stale, facts), (back, again) = told
+    assert (stale, facts["camera"], back, again["camera"]) == (
+        "camera_stale",
+        "front",
+        "camera_back",
+        "front",
+    )
+    assert f"camera 'front' ({server.address}) gives no new picture for 0.2 s" in facts["cause"]
+    assert "gives pictures again, after 0." in again["cause"]
+
+
+def test_a_dead_stream_is_opened_again_once_it_is_back(server: Streams) -> None:
+    told: Told = []
+    with one(server.address, told, max_age_s=0.2, patience_s=20) as cameras:
+        server.refusing = True
+        server.drop()
+        poll(cameras, lambda: told)
+        assert "check" in told[0][1]["cause"]
+        server.refusing = False
+        poll(cameras, lambda: len(told) > 1)
+        assert number_of(newest(cameras)) < COUNT
+    assert [name for name, _ in told] == ["camera_stale", "camera_back"]
+
+
+def test_a_camera_that_stays_dead_ends_the_run_after_its_patience(server: Streams) -> None:
+    told: Told = []
+    with one(server.address, told, max_age_s=0.2, patience_s=0.5) as cameras:
+        server.refusing = True
+        server.drop()
+        dropped = time.monotonic()
+        with pytest.raises(CameraError, match=r"camera 'front' .* check"):
+            poll(cameras, lambda: False)
+        assert 0.6 < time.monotonic() - dropped < 2.0
+    assert [name for name, _ in told] == ["camera_stale"]
+
+
+def test_a_stream_that_comes_back_in_another_size_says_so(server: Streams) -> None:
+    with one(server.address, max_age_s=0.2, patience_s=1) as cameras:
+        server.size = (96, 128)
+        server.drop()
+        with pytest.raises(CameraError, match="gives 128x96 pictures, not 64x48"):
+            poll(cameras, lambda: False)
+
+
+def test_a_slow_camera_is_told_of_once() -> None:
+    told: Told = []
+    with streaming(fps=12) as server, one(server.address, told, fps=30) as cameras:
+        poll(cameras, lambda: told)
+        for _ in range(10):
+            newest(cameras)
+    ((name, facts),) = told
+    assert name == "camera_slow"
+    assert "pictures/s, not 30: more light" in facts["cause"]
+    assert "--robot.cameras.front.fps=1" in facts["cause"]
+
+
+def test_a_defect_in_a_capture_thread_reaches_the_loop(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with one(film) as cameras:
+        monkeypatch.setattr(cv2, "cvtColor", lambda *_: 1 / 0)
+        with pytest.raises(CameraError, match="failed: ZeroDivisionError") as caught:
+            poll(cameras, lambda: False)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("stalled", [False, True])
+def test_the_threads_end_quickly_even_if_a_camera_blocks(server: Streams, stalled: bool) -> None:
+    with one(server.address, max_age_s=5) as cameras:
+        newest(cameras)
+        if stalled:
+            server.running.clear()
+            time.sleep(0.1)
+        start = time.monotonic()
+    assert time.monotonic() - start < 0.9
+    assert stalled or not capture_threads()
+    server.running.set()  # what blocked goes on, and finds that all is over
+    deadline = time.monotonic() + 5
+    while capture_threads():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
