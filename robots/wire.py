@@ -1,0 +1,165 @@
+"""The serial port of a servo bus: the SDK's port handler, opened exclusively and read patiently."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from select import select
+from time import monotonic
+
+from scservo_sdk.port_handler import PortHandler
+from serial import Serial, SerialException
+from serial.tools.list_ports import comports
+
+from robots.base import NotConnected
+
+_CHUNK = 4096  # bytes taken at once
+_FLOOD = 16  # chunks thrown away at most before a request: a babbling device must not hold us up
+
+
+class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
+    """A serial port as the SDK's packet handler uses it; every failure is a NotConnected.
+
+    Time is monotonic, waiting is ``select``'s, no call takes longer than it is told.
+    """
+
+    def __init__(self, port: str, baud_rate: int, write_timeout_s: float) -> None:
+        super().__init__(port)
+        self.baudrate = baud_rate
+        self.stale = b""  # what came unasked before the newest request
+        self.sent = b""  # the newest request
+        self._write_timeout_s = write_timeout_s  # [s]
+        self._fd = -1
+
+    def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802  # the SDK's name
+        """Open the port for us alone; raises NotConnected."""
+        self.closePort()
+        try:
+            self.ser = Serial(self.port_name, cflag_baud, timeout=0, exclusive=True)
+        except (OSError, ValueError) as problem:
+            raise NotConnected(_why_closed(self.port_name, problem)) from problem
+        self._fd = self.ser.fileno()
+        self._mark(termios.TIOCEXCL)
+        self.is_open, self.is_using = True, False
+        return True
+
+    def closePort(self) -> None:  # noqa: N802
+        """Close the port, if it is open, even if it is gone."""
+        if not self.is_open:
+            return
+        self.is_open, self._fd = False, -1
+        with suppress(OSError):  # it may be gone
+            self.ser.close()
+
+    def clearPort(self) -> None:  # noqa: N802
+        """Throw away what came unasked; the SDK calls this just before it sends."""
+        stale = []
+        for _ in range(_FLOOD):
+            stale.append(self._take())
+            if not stale[-1]:
+                break
+        self.stale = b"".join(stale)
+
+    def writePort(self, packet: list[int]) -> int:  # noqa: N802
+        """Send all of ``packet``; returns its length."""
+        rest = self.sent = bytes(packet)
+        deadline = monotonic() + self._write_timeout_s
+        while rest:
+            rest = rest[self._give(rest) :]
+            if rest and not self._ready(deadline, writing=True):
+                raise NotConnected(f"{self.port_name} takes no data: unplug it and plug it in.")
+        return len(packet)
+
+    @contextmanager
+    def at(self, baud_rate: int) -> Iterator[None]:
+        """The port at another speed [bit/s] for a while."""
+        before = self.baudrate
+        self._set_speed(baud_rate)
+        try:
+            yield
+        finally:
+            self._set_speed(before)
+
+    def receive(self, deadline: float) -> bytes:
+        """Bytes that are there, or come until ``deadline`` [s, monotonic]; none if none come."""
+        if not self._ready(deadline):
+            return b""
+        chunk = self._take()
+        if not chunk:  # a port that is gone is always ready, with nothing
+            raise self._gone()
+        return chunk
+
+    def _set_speed(self, baud_rate: int) -> None:
+        if baud_rate == self.baudrate:
+            return
+        try:
+            self.ser.baudrate = self.baudrate = baud_rate
+        except OSError as problem:
+            raise self._gone() from problem
+
+    def _ready(self, deadline: float, writing: bool = False) -> bool:
+        fd, left = [self._opened()], max(0.0, deadline - monotonic())
+        try:
+            readable, writable, _ = select(*(([], fd) if writing else (fd, [])), [], left)
+        except (OSError, ValueError) as problem:
+            raise self._gone() from problem
+        return bool(readable or writable)
+
+    def _take(self) -> bytes:
+        try:
+            return os.read(self._opened(), _CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError as problem:
+            raise self._gone() from problem
+
+    def _give(self, content: bytes) -> int:
+        try:
+            return os.write(self._opened(), content)
+        except BlockingIOError:
+            return 0
+        except OSError as problem:
+            raise self._gone() from problem
+
+    def _opened(self) -> int:
+        if self._fd < 0:
+            raise NotConnected(f"{self.port_name} is not open: open the bus first.")
+        return self._fd
+
+    def _gone(self) -> NotConnected:
+        return NotConnected(
+            f"{self.port_name} is gone: plug the arm's USB cable in again, and see that it sits."
+        )
+
+    def _mark(self, mark: int) -> None:
+        """Refuse other programs that do not look for the lock.
+
+        Not on a pseudo-terminal: its other end keeps the mark when this process is killed.
+        """
+        if not os.path.realpath(self.port_name).startswith("/dev/pts/"):
+            fcntl.ioctl(self._fd, mark)
+
+
+def _why_closed(port: str, problem: OSError | ValueError) -> str:
+    """One line on why ``port`` cannot be opened, and what to do."""
+    code = problem.errno if isinstance(problem, OSError) else None
+    if code == errno.ENOENT:
+        there = ", ".join(sorted(item.device for item in comports())) or "none"
+        return (
+            f"There is no port {port} (serial ports here: {there}): plug the arm in, switch it on, "
+            "or find its port with `hil-app find-port`."
+        )
+    if code in (errno.EACCES, errno.EPERM):
+        return (
+            f"No permission to use {port}: run `sudo usermod -aG dialout $USER` and log in anew, "
+            f"or, until it is unplugged, `sudo chmod a+rw {port}`."
+        )
+    if code in (errno.EAGAIN, errno.EBUSY):
+        return f"{port} is in use: another program has it open; end that program."
+    if isinstance(problem, SerialException) and code is None:
+        return f"{port} is not a serial port: `hil-app find-port` finds the arm's."
+    return f"{port} cannot be opened ({problem}): unplug the arm and plug it in again."
