@@ -13,6 +13,7 @@ COMMANDS = {
     "eval": "judge a trained policy on its own",
     "config": "show the configuration that a run would use",
     "bench": "measure the tick, the learner, and how soon a preset learns",
+    "virtual-arm": "an arm that is not there, on a serial port that is",
 }
 
 
@@ -36,7 +37,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
     from configs.load import ConfigError
 
     try:
-        status: int = import_module(f"hil_app.cli.{name}").run(argv)
+        status: int = import_module(f"hil_app.cli.{name.replace('-', '_')}").run(argv)
     except ConfigError as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt:

@@ -1,0 +1,120 @@
+"""The far side of a virtual arm, for whoever has its port: JSON lines over a local socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from robots.base import NotConnected, RobotError, Truth
+
+_PATIENCE_S = 5.0
+
+
+def socket_path(port: str) -> Path:
+    """Where the virtual arm behind ``port``, a device or a link to it, listens."""
+    return socket_folder() / (os.path.realpath(port).strip("/").replace("/", "-") + ".sock")
+
+
+def socket_folder() -> Path:
+    """A folder that only this user may enter; raises RobotError if it is someone else's."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    folder = Path(base) / f"hil-app-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+        raise RobotError(f"{folder} can be entered by other users: remove it, or chmod 700 it.")
+    return folder
+
+
+class VirtualArm:
+    """The world and the faults of a virtual arm, from outside.
+
+    ::
+
+        with VirtualArm.behind(port) as arm:
+            arm.reset(seed=0)
+            arm.set(drop=0.1)
+            assert arm.truth().success
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lines = connection.makefile("r", encoding="utf-8")
+        self.task: str = self._ask("hello")["task"]
+
+    @classmethod
+    def behind(cls, port: str) -> VirtualArm | None:
+        """The virtual arm whose port this is; None if it is not a virtual arm's."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(_PATIENCE_S)
+        try:
+            connection.connect(str(socket_path(port)))
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            return None
+        return cls(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def truth(self) -> Truth:
+        """What only the simulated world knows; ``tick`` is 0, ``episode`` counts resets."""
+        answer = self._ask("truth")
+        return Truth(
+            episode=answer["episode"],
+            tick=0,
+            tip=np.array(answer["tip"], np.float32),
+            gripper=answer["gripper"],
+            object=np.array(answer["object"], np.float32),
+            success=answer["success"],
+        )
+
+    def reset(self, seed: int) -> None:
+        """Put the object where ``seed`` says; the arm is not touched."""
+        self._ask("reset", seed=seed)
+
+    def hand(self, joints: Mapping[str, float] | None) -> None:
+        """A person's hand takes ``joints`` to these values, body [deg], gripper [%], whatever the
+        motors do, at a person's speed; None lets go."""
+        self._ask("hand", joints=None if joints is None else dict(joints))
+
+    def set(self, **knobs: Any) -> None:
+        """Turn knobs: the fields of ``robots.virtual.knobs.Knobs``."""
+        self._ask("set", knobs=knobs)
+
+    def knobs(self) -> dict[str, Any]:
+        """How the knobs stand."""
+        return self._ask("knobs")
+
+    def report(self) -> dict[str, Any]:
+        """What the motors have seen; see ``robots.virtual.witness``."""
+        return self._ask("report")
+
+    def close(self) -> None:
+        """End the connection."""
+        self._lines.close()
+        self._connection.close()
+
+    def _ask(self, what: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            self._connection.sendall(json.dumps({"ask": what, **arguments}).encode() + b"\n")
+            line = self._lines.readline()
+        except OSError as error:
+            raise NotConnected(
+                f"The virtual arm does not answer ({error}): is it running?"
+            ) from None
+        if not line:
+            raise NotConnected("The virtual arm has ended: start it again.")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise RobotError(answer["error"])
+        return answer

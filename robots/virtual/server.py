@@ -1,0 +1,159 @@
+"""A virtual arm at work: one loop that serves the port, the control socket and the physics."""
+
+from __future__ import annotations
+
+import heapq
+import selectors
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from robots.base import JOINTS, RobotError
+from robots.virtual.chain import Chain
+from robots.virtual.control import Control
+from robots.virtual.faults import Faults
+from robots.virtual.knobs import Knobs
+from robots.virtual.motors import Motors
+from robots.virtual.packets import Reader
+from robots.virtual.port import Port
+
+PERIOD = 0.01  # of the physics [s]
+_BEHIND = 5  # periods that are made up for; more are skipped
+_SILENCE = 0.005  # without a byte, after which a servo waits no longer for a packet's end [s]
+
+
+class Server:
+    """Runs ``chain`` on ``port`` with ``motors``; ``save`` stores the EEPROMs."""
+
+    def __init__(self, chain: Chain, motors: Motors, port: Port, save: Callable[[], None]) -> None:
+        self._chain, self._motors, self._port, self._save = chain, motors, port, save
+        self._faults, self._knobs = Faults(), Knobs()
+        self._reader, self._heard = Reader(), 0.0
+        self._answers: list[tuple[float, int, bytes]] = []  # (due, order, bytes), a heap
+        self._order = count()
+        self._back: float | None = None  # when the port comes back
+        self._selector = selectors.DefaultSelector()
+        self._control = Control(
+            self._selector,
+            {
+                "hello": lambda _: {"task": motors.task},
+                "truth": lambda _: self._truth(),
+                "reset": lambda ask: motors.reset(int(ask["seed"])),
+                "hand": lambda ask: self._hand(ask["joints"]),
+                "set": lambda ask: self.turn(ask["knobs"]),
+                "knobs": lambda _: self._knobs.model_dump(mode="json"),
+                "report": lambda _: self._report(),
+            },
+        )
+        self._attach()
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Serve until ``stop`` says so, looking at least once a period."""
+        due = time.monotonic() + PERIOD
+        while not stop():
+            self._wait(due)
+            now = time.monotonic()
+            while now >= due:
+                self._advance()
+                due = max(due + PERIOD, now - _BEHIND * PERIOD)
+            if self._back is not None and now >= self._back:
+                self._attach()
+
+    def close(self) -> None:
+        """Remove everything that others could see."""
+        self._detach()
+        self._control.close()
+        self._selector.close()
+
+    def turn(self, changes: dict[str, Any]) -> None:
+        """Turn knobs; raises RobotError with what is allowed."""
+        knobs = self._knobs.with_changes(changes)
+        self._chain.turn(knobs)
+        self._faults.turn(knobs, set(changes))
+        self._motors.block(np.array([name in knobs.stuck for name in JOINTS]))
+        if knobs.gone_s:
+            self._detach()
+            self._back = time.monotonic() + knobs.gone_s
+        self._knobs = knobs.model_copy(update={"gone_s": 0.0, "power_cycle": False})
+
+    def _wait(self, due: float) -> None:
+        """Serve what comes until ``due``, or until something was done."""
+        until = min(due, self._answers[0][0]) if self._answers else due
+        now = time.monotonic()
+        if self._reader.waiting:
+            until = min(until, self._heard + _SILENCE)
+        for key, _ in self._selector.select(max(0.0, until - now)):
+            key.data()
+        now = time.monotonic()
+        if self._reader.waiting and now >= self._heard + _SILENCE:
+            self._execute(*self._reader.give_up())
+        while self._answers and self._answers[0][0] <= now:
+            self._port.write(heapq.heappop(self._answers)[2])
+
+    def _listen(self) -> None:
+        self._heard = time.monotonic()
+        self._execute(*self._reader.feed(self._port.read()))
+
+    def _execute(self, packets: list[Any], damaged: int) -> None:
+        self._chain.witness.damaged += damaged
+        for packet in packets:
+            for answer in self._chain.handle(packet, self._port.speed):
+                content, delay = self._faults.befall(answer)
+                if delay:
+                    item = (time.monotonic() + delay, next(self._order), content)
+                    heapq.heappush(self._answers, item)
+                else:
+                    self._port.write(content)
+
+    def _advance(self) -> None:
+        """One period of the servos and of what they move."""
+        servos, motors = self._chain.servos.values(), self._motors
+        setpoints, shares = zip(*(servo.drive(PERIOD) for servo in servos), strict=True)
+        motors.advance(np.array(setpoints), np.array(shares))
+        felt = zip(
+            motors.positions.tolist(),
+            motors.velocities.tolist(),
+            motors.efforts.tolist(),
+            strict=True,
+        )
+        for servo, (position, velocity, effort) in zip(servos, felt, strict=True):
+            servo.feel(position, velocity, effort, PERIOD)
+        if self._chain.dirty:
+            self._chain.dirty = False
+            self._save()
+
+    def _attach(self) -> None:
+        if not self._port.name:
+            self._port.open()
+        self._control.move(self._port.name)
+        self._selector.register(self._port.master, selectors.EVENT_READ, self._listen)
+        self._back = None
+
+    def _detach(self) -> None:
+        if self._port.name:
+            self._control.move("")
+            self._selector.unregister(self._port.master)
+            self._port.close()
+            self._answers.clear()
+            self._reader = Reader()
+
+    def _hand(self, joints: dict[str, float] | None) -> None:
+        if unknown := set(joints or ()) - set(JOINTS):
+            raise RobotError(f"No joint {', '.join(unknown)}; joints: {', '.join(JOINTS)}")
+        self._motors.hand(joints)
+
+    def _report(self) -> dict[str, Any]:
+        return self._chain.witness.report() | {"faults": dict(self._faults.done)}
+
+    def _truth(self) -> dict[str, Any]:
+        truth = self._motors.truth()
+        return {
+            "episode": truth.episode,
+            "tip": truth.tip.tolist(),
+            "gripper": truth.gripper,
+            "object": truth.object.tolist(),
+            "success": truth.success,
+        }
