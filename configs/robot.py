@@ -58,8 +58,9 @@ class SafetyConfig(Config):
     max_speed: float = Field(120.0, gt=0)
     """Fastest that the target of a body joint may move [deg/s]; the gripper's goes twice as fast
     [%/s]."""
-    max_squeeze: float = Field(25.0, gt=0, le=100)
-    """How far beyond its measured opening the gripper may be told to close [%]."""
+    max_grip: float = Field(24.0, gt=0, le=50)
+    """What the gripper may squeeze with [% of stall torque]; from 25 on its motor protects itself
+    after two seconds and lets go."""
     max_load: float = Field(80.0, gt=0, le=100)
     """Load of a body joint that counts as an overload [% of stall torque]."""
     max_temperature: float = Field(60.0, gt=0, le=80)
@@ -78,8 +79,8 @@ class SafetyConfig(Config):
     """Time without a command after which the arm is held where it is [s]."""
 
 
-class FollowerConfig(Config):
-    """What an SO100 and an SO101 share."""
+class ServoArmConfig(Config):
+    """What every arm on a servo bus has, be it follower or leader."""
 
     port: str = "/dev/ttyACM0"
     """Serial port of the arm; `hil-app find-port` finds it."""
@@ -91,6 +92,11 @@ class FollowerConfig(Config):
     """Folder of calibration files; null is where lerobot keeps them."""
     gripper_opens: Literal["up", "down"] = "up"
     """Whether the gripper's position counts up or down as it opens; older calibrations differ."""
+
+
+class FollowerConfig(ServoArmConfig):
+    """What an SO100 and an SO101 share."""
+
     joint_signs: tuple[Sign, Sign, Sign, Sign, Sign] | None = None
     """Which way each body joint turns the arm's model, 1 or -1; null is as calibrated by
     `hil-app calibrate`."""

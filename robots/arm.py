@@ -7,7 +7,8 @@ arms the same way: pan right, lift, elbow and wrist flex forward and down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -43,6 +44,17 @@ class Arm:
     def velocity_from_urdf(self, rates: F64) -> F32:
         """Motor speeds (6,) [deg/s, %/s] of URDF ``rates`` (6,) [rad/s]."""
         return (rates / self.scale).astype(np.float32)
+
+    def calibrated(self, signs: Sequence[int] | None, offsets: Sequence[float]) -> Arm:
+        """This arm on motors that read ``offsets`` (5,) [deg] at the middle of its range.
+
+        ``signs`` (5,), 1 or -1, say which of them count the other way round.
+        """
+        turned = np.array([*(signs or [1] * GRIPPER), 1], np.float64)
+        scale = self.scale * turned
+        zero = self.zero - scale * np.array([*offsets, 0.0])
+        ends = (self.to_urdf(self.limits.T) - zero) / scale  # (2, 6)
+        return replace(self, scale=scale, zero=zero, limits=np.sort(ends.T, axis=1).astype("f4"))
 
 
 def _arm(name: str, sign: tuple[float, ...], zero: tuple[float, ...]) -> Arm:

@@ -1,0 +1,192 @@
+"""What turns a motor's steps into joint positions, and lerobot's files that keep it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from robots.base import F32, GRIPPER, JOINTS, Uncalibrated
+from robots.registers import REGISTERS, TOP
+
+Numbers = NDArray[np.float64] | NDArray[np.int64]
+DEGREES = 360.0 / TOP  # a step, as lerobot counts [deg]
+_LEAST_RANGE = 100  # steps; a joint that moved less has not been calibrated
+
+
+@dataclass(frozen=True, slots=True)
+class MotorCalibration:
+    """What is known of one motor; the fields of lerobot's files, all in steps."""
+
+    id: int
+    drive_mode: int  # 1: the gripper's position counts down as it opens
+    homing_offset: int
+    range_min: int
+    range_max: int
+
+
+Calibration = Mapping[str, MotorCalibration]  # by motor, in the order of JOINTS
+
+
+class Registers(Protocol):
+    """What is needed of a servo bus."""
+
+    def read(self, register: str, motor: str) -> int:
+        """The value of a register."""
+
+    def write(self, register: str, motor: str, value: int) -> None:
+        """Set a register."""
+
+
+class Units:
+    """The conversion between steps (6,) and joint positions (6,) [deg], gripper [%].
+
+    Body joints are in degrees about the middle of their range, the gripper is 0 closed and 100
+    open; ``opens`` is "up" if its steps grow on the way.
+    """
+
+    def __init__(self, calibration: Calibration, opens: str = "up") -> None:
+        motors = [calibration[name] for name in JOINTS]
+        self.low = np.array([motor.range_min for motor in motors], np.float64)  # [step]
+        self.high = np.array([motor.range_max for motor in motors], np.float64)
+        self._zero = (self.low + self.high) / 2
+        self._unit = np.full(len(JOINTS), DEGREES)  # of a step
+        jaw = self.high[GRIPPER] - self.low[GRIPPER]
+        down = (opens == "down") != bool(motors[GRIPPER].drive_mode)
+        self._zero[GRIPPER] = self.high[GRIPPER] if down else self.low[GRIPPER]
+        self._unit[GRIPPER] = (-100.0 if down else 100.0) / jaw
+        ends = np.stack([self.joints(self.low), self.joints(self.high)], axis=1)
+        self.limits: F32 = np.sort(ends, axis=1)  # (6, 2) calibrated range [deg], gripper [%]
+
+    def joints(self, steps: Numbers) -> F32:
+        """Joint positions (6,) of motor positions (6,) [step]."""
+        return np.asarray((steps - self._zero) * self._unit, np.float32)
+
+    def speeds(self, steps: Numbers) -> F32:
+        """Joint speeds (6,) [deg/s, %/s] of motor speeds (6,) [step/s]."""
+        return np.asarray(steps * self._unit, np.float32)
+
+    def steps(self, joints: F32) -> NDArray[np.int64]:
+        """The nearest motor positions (6,) [step] within the calibrated range."""
+        steps = np.rint(joints / self._unit + self._zero)
+        return np.asarray(np.clip(steps, self.low, self.high), np.int64)
+
+
+def folder(kind: str, group: str = "robots") -> Path:
+    """Where lerobot keeps the calibrations of ``kind``, such as so_follower."""
+    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
+    lerobot = Path(os.environ.get("HF_LEROBOT_HOME", f"{home}/lerobot"))
+    root = Path(os.environ.get("HF_LEROBOT_CALIBRATION", lerobot / "calibration"))
+    return root.expanduser() / group / kind
+
+
+def load(path: Path) -> dict[str, MotorCalibration]:
+    """The calibration in a file of lerobot's; raises Uncalibrated if it is none."""
+    try:
+        found = _FILE.validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        known = sorted(file.stem for file in path.parent.glob("*.json"))
+        there = f"; calibrated there: {', '.join(known)}" if known else ""
+        raise Uncalibrated(
+            f"There is no calibration {path}: run `hil-app calibrate` with this id, or leave "
+            f"robot.id out to use what the motors hold{there}."
+        ) from error
+    except OSError as error:
+        raise Uncalibrated(f"Cannot read the calibration {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise Uncalibrated(
+            f"The calibration {path} is damaged ({where}: {fault['msg']}): run `hil-app calibrate`."
+        ) from error
+    check(found, f"The calibration {path}")
+    return {name: found[name] for name in JOINTS}
+
+
+def save(calibration: Calibration, path: Path) -> None:
+    """Write ``calibration`` as lerobot does; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {name: asdict(motor) for name, motor in calibration.items()}
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(json.dumps(content, indent=4))
+    draft.replace(path)
+
+
+def check(calibration: Calibration, what: str) -> None:
+    """Raise Uncalibrated, in a sentence that begins with ``what``, unless it can be used."""
+    missing = [name for name in JOINTS if name not in calibration]
+    if missing:
+        raise Uncalibrated(f"{what} lacks {', '.join(missing)}: run `hil-app calibrate`.")
+    offset = REGISTERS["Homing_Offset"]
+    for name in JOINTS:
+        motor = calibration[name]
+        if not offset.lowest <= motor.homing_offset <= offset.highest:
+            raise Uncalibrated(
+                f"{what} has a homing offset of {motor.homing_offset} for {name}, and a motor "
+                f"holds ±{offset.highest}: turn its horn by half a turn, or calibrate with the "
+                "joint nearer to mid-range."
+            )
+        moved = motor.range_max - motor.range_min
+        if motor.range_min < 0 or motor.range_max > TOP or moved < _LEAST_RANGE:
+            raise Uncalibrated(
+                f"{what} has a range of {motor.range_min} to {motor.range_max} steps for {name}: "
+                "run `hil-app calibrate` and move every joint through all of its range."
+            )
+
+
+def of_motors(bus: Registers, ids: Mapping[str, int]) -> dict[str, MotorCalibration]:
+    """The calibration that the motors themselves hold."""
+    return {
+        name: MotorCalibration(
+            id=ids[name],
+            drive_mode=0,
+            homing_offset=bus.read("Homing_Offset", name),
+            range_min=bus.read("Min_Position_Limit", name),
+            range_max=bus.read("Max_Position_Limit", name),
+        )
+        for name in JOINTS
+    }
+
+
+def check_motors(calibration: Calibration) -> None:
+    """Raise Uncalibrated if motors hold what they hold when they are new."""
+    new = [
+        name
+        for name in JOINTS
+        if name != "wrist_roll"  # which may turn all the way
+        and (calibration[name].range_min, calibration[name].range_max) == (0, TOP)
+    ]
+    if new:
+        raise Uncalibrated(
+            f"The motors have not been calibrated ({', '.join(new)}): run `hil-app calibrate`, or "
+            "name an earlier calibration with robot.id."
+        )
+    check(calibration, "What the motors hold")
+
+
+def differences(calibration: Calibration, held: Calibration) -> dict[str, str]:
+    """By motor, how what the motors hold differs from ``calibration``."""
+    fields = ("homing_offset", "range_min", "range_max")
+    found = {}
+    for name in JOINTS:
+        pairs = [(f, getattr(held[name], f), getattr(calibration[name], f)) for f in fields]
+        if changes := [f"{field} {old} → {new}" for field, old, new in pairs if old != new]:
+            found[name] = ", ".join(changes)
+    return found
+
+
+def write_to(bus: Registers, name: str, motor: MotorCalibration) -> None:
+    """Have a motor whose torque is off and whose EEPROM is unlocked hold its calibration."""
+    bus.write("Homing_Offset", name, motor.homing_offset)
+    bus.write("Min_Position_Limit", name, motor.range_min)
+    bus.write("Max_Position_Limit", name, motor.range_max)
+
+
+_FILE: TypeAdapter[dict[str, MotorCalibration]] = TypeAdapter(dict[str, MotorCalibration])
