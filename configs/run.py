@@ -13,7 +13,7 @@ from configs.env import EnvConfig
 from configs.learner import LearnerConfig
 from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
-from configs.robot import RobotConfig, SO101SimConfig
+from configs.robot import FollowerConfig, RobotConfig, SO101SimConfig
 from configs.teleop import ScriptedTeleopConfig, TeleopConfig
 
 
@@ -89,6 +89,21 @@ class RunConfig(Config):
         if not wanted.numbers and not (wanted.images and self.robot.cameras):
             raise ValueError(
                 "processor.observation: the policy would see nothing: turn on at least one part"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_real_arm_lives_in_real_time(self) -> Self:
+        if not isinstance(self.robot, FollowerConfig):
+            return self
+        if not self.env.paced:
+            raise ValueError("env.paced: a real arm moves in real time: set it to true")
+        if self.learner.mode == "lockstep":
+            raise ValueError("learner.mode: a real arm cannot wait for updates: set background")
+        if self.processor.observation.object is not None:
+            raise ValueError(
+                "processor.observation.object: a real arm does not sense it: set null, and name "
+                "cameras under robot.cameras"
             )
         return self
 

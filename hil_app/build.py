@@ -12,6 +12,7 @@ from configs.load import ConfigError
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
+from configs.robot import SimRobotConfig
 from configs.run import RunConfig
 from hil_app.events import EventLog
 from hil_app.learning.actor import GaussianActorPolicy
@@ -25,9 +26,10 @@ from hil_app.policy import Policy
 from processors import action, events, gripper_penalty, observation
 from processors.base import Command, Pipeline, Step, Transition
 from processors.observation import Observe
-from robots.base import F32
+from robots.base import F32, Tell, tell_nobody
 from robots.kinematics import Kinematics
 from robots.sim import SimRobot
+from robots.so100 import SO100Robot
 from teleop.base import Teleop
 from teleop.hands_off import HandsOff
 from teleop.oracle import Oracle, PickLift, Stick, reach
@@ -37,19 +39,32 @@ CAN_GRIP = 3  # close, stay, open
 ENDLESS = 10**9  # ticks of an episode without a time limit
 
 
-def robot(config: RunConfig) -> SimRobot:
-    """The body."""
-    return SimRobot(config.robot, config.env.fps)
+Body = SimRobot | SO100Robot
 
 
-def teleop(config: RunConfig, body: SimRobot, *, demonstrating: bool) -> Teleop:
-    """The hands: nobody's where the config has no teleop."""
+def robot(config: RunConfig, tell: Tell = tell_nobody) -> Body:
+    """The body; ``tell`` hears what a person must know of it."""
+    if isinstance(config.robot, SimRobotConfig):
+        return SimRobot(config.robot, config.env.fps)
+    return SO100Robot(config.robot, config.env.fps, tell)
+
+
+def teleop(config: RunConfig, body: Body, *, demonstrating: bool) -> Teleop:
+    """The hands: nobody's where the config has no teleop.
+
+    Raises ConfigError if they cannot work on this body.
+    """
     if config.teleop is None:
         return HandsOff()
+    if body.truth is None:
+        raise ConfigError(
+            "teleop.type: the scripted person knows its way only in a simulated world, which the "
+            "arm on robot.port has not; choose another, or null for nobody"
+        )
     return ScriptedTeleop(
         config.teleop,
         body.truth,
-        _oracle(config),
+        _oracle(config, body),
         workspace=(_f32(config.processor.bounds.min), _f32(config.processor.bounds.max)),
         max_ticks=config.env.time_limit or ENDLESS,
         seed=seed_of(config, "demonstrator" if demonstrating else "operator"),
@@ -58,7 +73,7 @@ def teleop(config: RunConfig, body: SimRobot, *, demonstrating: bool) -> Teleop:
 
 
 def loop(
-    config: RunConfig, body: SimRobot, hands: Teleop, mind: Policy, stop: Callable[[], bool]
+    config: RunConfig, body: Body, hands: Teleop, mind: Policy, stop: Callable[[], bool]
 ) -> Loop:
     """The control loop around a body, hands and a policy."""
     kinematics = Kinematics(body.arm)
@@ -90,15 +105,14 @@ def action_steps(config: ProcessorConfig, kinematics: Kinematics) -> dict[str, S
     }
 
 
-def env_steps(
-    config: RunConfig, body: SimRobot, kinematics: Kinematics
-) -> dict[str, Step[Transition]]:
+def env_steps(config: RunConfig, body: Body, kinematics: Kinematics) -> dict[str, Step[Transition]]:
     """From what the robot sensed to features, reward and the episode's end, in order."""
     grip, images = config.processor.gripper, config.processor.images
     steps: dict[str, Step[Transition]] = dict(observations(config.processor, body, kinematics))
     if config.robot.cameras:
         steps["images"] = observation.images(images.crop, images.resize)
-    steps["simulated success"] = events.simulated_success(body.truth)
+    if body.truth is not None:
+        steps["simulated success"] = events.simulated_success(body.truth)
     steps["operator events"] = events.operator_events
     steps["reward"] = events.sparse_reward(config.env.terminate_on_success)
     if grip.penalty is not None:
@@ -110,9 +124,7 @@ def env_steps(
     return steps
 
 
-def observations(
-    config: ProcessorConfig, body: SimRobot, kinematics: Kinematics
-) -> dict[str, Observe]:
+def observations(config: ProcessorConfig, body: Body, kinematics: Kinematics) -> dict[str, Observe]:
     """The parts of the observation that the config asks for, in order."""
     return dict(_observations(config, body.limits, kinematics))
 
@@ -142,7 +154,7 @@ def _observations(
         yield "object", observation.object_position(locate, low, high, relative)
 
 
-def policy_config(config: RunConfig, body: SimRobot) -> GaussianActorConfig:
+def policy_config(config: RunConfig, body: Body) -> GaussianActorConfig:
     """The policy's config with the features that the config's observation has, and their ranges."""
     parts = observations(config.processor, body, Kinematics(body.arm)).values()
     kinds = {OBS_STATE: FeatureType.STATE, OBS_ENV_STATE: FeatureType.ENV}
@@ -180,7 +192,7 @@ def _pictures(config: RunConfig) -> dict[str, PolicyFeature]:
     return found
 
 
-def policy(config: RunConfig, body: SimRobot, seed_name: str) -> GaussianActorPolicy:
+def policy(config: RunConfig, body: Body, seed_name: str) -> GaussianActorPolicy:
     """An untrained policy that fits the config's observations; ``seed_name`` tells copies apart."""
     return GaussianActorPolicy(policy_config(config, body), seed=seed_of(config, seed_name))
 
@@ -246,10 +258,10 @@ def seed_of(config: RunConfig, name: str, index: int = 0) -> int:
     return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
-def _oracle(config: RunConfig) -> Oracle:
+def _oracle(config: RunConfig, body: Body) -> Oracle:
     stick = Stick(_f32(config.processor.step_size), config.env.fps)
     grip = config.processor.gripper
-    return reach(stick) if config.robot.task == "reach" else PickLift(stick, grip.closed, grip.open)
+    return reach(stick) if body.task == "reach" else PickLift(stick, grip.closed, grip.open)
 
 
 def _f32(values: Sequence[float]) -> F32:

@@ -16,6 +16,7 @@ from hil_app.recording.film import Film
 from hil_app.run_folder import FILM
 from hil_app.session import Session
 from robots.base import RenderError
+from robots.sim import SimRobot
 from teleop.hands_off import HandsOff
 
 FILMED = 3  # episodes in the film
@@ -78,8 +79,10 @@ def run_episodes(session: Session, policy: GaussianActorPolicy) -> None:
 
 def film(session: Session, policy: GaussianActorPolicy) -> str | None:
     """Film the first evaluation episodes; returns why there is no film, if there is none."""
-    config, loop = session.config, _loop(session, policy)
-    with session.body as body:
+    config, loop, body = session.config, _loop(session, policy), session.body
+    if not isinstance(body, SimRobot):
+        return "only simulated worlds can be seen from outside"
+    with body:
         try:
             with Film(session.folder / FILM, config.env.fps, HEIGHT, WIDTH) as reel:
                 for index in range(min(FILMED, config.eval.episodes)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -14,10 +14,12 @@ from configs.env import EnvConfig
 from hil_app.policy import Policy
 from hil_app.rate import Rate
 from hil_app.recording.frames import Frame
-from processors.base import Command, Pipeline, Transition
-from robots.base import F32, Robot
+from processors.base import Command, Goal, Pipeline, Transition
+from robots.base import F32, GRIPPER, Robot
+from robots.safety import ramp
 from teleop.base import Teleop, TeleopSample
 
+SAME = 0.5  # a joint target that differs by less is the same one [deg]
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
 
 
@@ -117,7 +119,7 @@ class Loop:
         version = self.policy.version
         wanted = self.policy.act(last.features)
         self.watch.lap("policy")
-        sample = self._poll()
+        sample = self._heed(self.teleop.read())
         self.watch.lap("teleop")
         goal = last.command.goal
         command = self.action_pipeline(
@@ -136,6 +138,7 @@ class Loop:
         )
         self.watch.lap("action steps")
         sent = self.robot.command(command.goal.joints)
+        command = self._as_sent(command, sent)
         self.watch.lap("robot.command")
         self.rate.wait()
         self.watch.lap("wait")
@@ -151,27 +154,38 @@ class Loop:
         ready = time.monotonic() + self._env.reset_time_s
         step = self._env.reset_speed * self.rate.period
         for target in ramp(self.robot.read().joints, self._reset_pose, step):
-            if self._stop():
+            if not self._move(target):
                 break
-            self.robot.command(target)
-            self.rate.wait()
-        while self.rate.paced and time.monotonic() < ready and not self._stop():
-            self.robot.command(self._reset_pose)
-            self.rate.wait()
+        while self.rate.paced and time.monotonic() < ready:
+            if not self._move(self._reset_pose):
+                break
         self.robot.reset(seed)
         reading = self.robot.read()
         self.rate.start()
         command = Command.at_reset(reading, self._locate(reading.joints))
         return self.env_pipeline(Transition(command, reading.joints, reading))
 
-    def _poll(self) -> TeleopSample:
-        sample = self.teleop.read()
-        return replace(sample, stop=True) if self._stop() else sample
+    def _move(self, target: F32) -> bool:
+        """One control period of the reset; False if the run is to stop."""
+        if self._heed(self.teleop.idle()).stop:
+            return False
+        self.robot.command(target)
+        self.rate.wait()
+        return True
 
+    def _heed(self, sample: TeleopSample) -> TeleopSample:
+        """``sample``, with a stop if one was asked for anywhere; an emergency acts at once."""
+        if sample.emergency_stop:
+            self.robot.halt("emergency stop")
+        stop = sample.stop or sample.emergency_stop or self._stop()
+        return replace(sample, stop=True) if stop else sample
 
-def ramp(start: F32, end: F32, max_step: float) -> Iterator[F32]:
-    """Joint targets (6,) from ``start`` to ``end``, no joint moving over ``max_step`` a tick."""
-    way = end - start
-    ticks = int(np.ceil(np.abs(way).max() / max_step))
-    for tick in range(1, ticks + 1):
-        yield (start + way * (tick / ticks)).astype(np.float32)
+    def _as_sent(self, command: Command, sent: F32) -> Command:
+        """``command`` with the goal that the robot took, where it took another.
+
+        So a goal never runs away from an arm that is held back, to pull it along later.
+        """
+        if np.abs(command.goal.joints - sent)[:GRIPPER].max() <= SAME:
+            return command
+        joints = np.append(sent[:GRIPPER], command.goal.joints[GRIPPER]).astype(np.float32)
+        return replace(command, goal=Goal(self._locate(joints), joints))

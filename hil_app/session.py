@@ -40,7 +40,7 @@ class Session:
         self.folder = config.output_dir or new_run(command)
         self.events = EventLog(self.folder / EVENTS)
         self.stop = StopRequest()
-        self.body = build.robot(config)
+        self.body = build.robot(config, self.events.emit)
         self.monitor = Monitor()
         self._open = ExitStack()
 

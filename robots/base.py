@@ -73,6 +73,14 @@ class Truth:
     success: bool
 
 
+TruthSource = Callable[[], Truth]
+Tell = Callable[..., None]  # ``tell(name, **facts)``: something happened that a person must know
+
+
+def tell_nobody(name: str, **facts: object) -> None:
+    """A ``Tell`` for bodies that nobody listens to."""
+
+
 class Robot(Protocol):
     """A body: entered, reset, then read and commanded once a tick.
 
@@ -86,6 +94,8 @@ class Robot(Protocol):
     """
 
     limits: F32  # (6, 2) lowest and highest value of each joint [deg], gripper [%]
+    task: str | None  # what a simulated world wants done
+    truth: TruthSource | None  # what only a simulated world knows
 
     def __enter__(self) -> Self: ...
 
@@ -100,6 +110,5 @@ class Robot(Protocol):
     def command(self, target: F32) -> F32:
         """Move towards ``target`` (6,) [deg, %]; returns what was really sent, within limits."""
 
-
-TruthSource = Callable[[], Truth]
-Tell = Callable[..., None]  # ``tell(name, **facts)``: something happened that a person must know
+    def halt(self, cause: str) -> None:
+        """Stop at once and stay: commands from now on change nothing, until entered again."""

@@ -9,7 +9,16 @@ import numpy as np
 
 from configs.robot import SO100SimConfig, SO101SimConfig
 from robots.arm import ARMS
-from robots.base import F32, GRIPPER, U8, NotConnected, Reading, RobotError, Truth
+from robots.base import (
+    F32,
+    GRIPPER,
+    U8,
+    NotConnected,
+    Reading,
+    RobotError,
+    Truth,
+    TruthSource,
+)
 from robots.render import Painter
 from robots.world import World
 
@@ -28,16 +37,20 @@ class SimRobot:
     def __init__(self, cfg: SO100SimConfig | SO101SimConfig, fps: float) -> None:
         self.arm = ARMS[cfg.type.removesuffix("_sim")]
         self.limits: F32 = self.arm.limits  # (6, 2) [deg], gripper [%]
+        self.task: str | None = cfg.task
+        self.truth: TruthSource | None = self._truth
         self._cfg, self._fps = cfg, fps
         self._world: World | None = None
         self._painters: dict[tuple[int, int, bool], Painter] = {}
         self._episode = self._tick = 0
+        self._halted: F32 | None = None  # where
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._close)
             self._world = World(self.arm, self._cfg.task, period=1.0 / self._fps)
             self._world.reset(self.arm.zero, seed=0)  # at mid-range until the first ramp
+            self._halted = None
             for camera in self._cfg.cameras.values():  # fail now, not in the loop
                 self._painter(camera.height, camera.width, fine=False)
             undo.pop_all()
@@ -77,12 +90,17 @@ class SimRobot:
         world = self._entered()
         if not np.isfinite(target).all():
             raise RobotError(f"The joint target {target} is not finite: look at the step before.")
+        target = target if self._halted is None else self._halted
         sent: F32 = np.clip(target, self.limits[:, 0], self.limits[:, 1]).astype(np.float32)
         world.advance(self.arm.to_urdf(sent))
         self._tick += 1
         return sent
 
-    def truth(self) -> Truth:
+    def halt(self, cause: str) -> None:  # noqa: ARG002 - nobody has to be told of a simulated arm
+        """Stay here: commands from now on change nothing."""
+        self._halted = self.arm.from_urdf(self._entered().angles)
+
+    def _truth(self) -> Truth:
         """What only the simulated world knows."""
         world = self._entered()
         return Truth(

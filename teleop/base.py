@@ -30,6 +30,7 @@ class TeleopSample:
     failure: bool = False
     rerecord: bool = False
     stop: bool = False
+    emergency_stop: bool = False
 
 
 HANDS_OFF = TeleopSample(NEUTRAL)
@@ -44,6 +45,9 @@ class Teleop(Protocol):
 
     def read(self) -> TeleopSample:
         """What the person does now."""
+
+    def idle(self) -> TeleopSample:
+        """The same between two episodes, once a control period: only stops count."""
 
 
 @runtime_checkable

@@ -19,3 +19,7 @@ class HandsOff:
     def read(self) -> TeleopSample:
         """Nothing asked for."""
         return HANDS_OFF
+
+    def idle(self) -> TeleopSample:
+        """Nothing asked for."""
+        return HANDS_OFF

@@ -9,7 +9,7 @@ import numpy as np
 
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from robots.base import F32, Truth, TruthSource
-from teleop.base import NEUTRAL, TeleopSample
+from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
 from teleop.oracle import Oracle, progress
 
 
@@ -52,6 +52,10 @@ class ScriptedTeleop:
         intervening = self._demonstrating or self._watcher.intervenes(truth)
         executed = self._shaken(action) if intervening else NEUTRAL
         return TeleopSample(executed, intervening, failure=self._hopeless(truth))
+
+    def idle(self) -> TeleopSample:
+        """Waits for the next episode."""
+        return HANDS_OFF
 
     def state(self) -> dict[str, Any]:
         """What it remembers from one episode to the next, as JSON values."""

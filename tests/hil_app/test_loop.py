@@ -17,12 +17,13 @@ from configs.env import EnvConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.run import RunConfig
 from hil_app import build
-from hil_app.loop import Episode, Loop, ramp
+from hil_app.loop import Episode, Loop
 from hil_app.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from processors.base import Command, Goal, Pipeline, Transition
 from processors.events import operator_events, sparse_reward, time_limit
-from robots.base import F32, Reading, RobotError
+from robots.base import F32, GRIPPER, Reading, RobotError
+from robots.safety import ramp
 from teleop.base import HANDS_OFF, TeleopSample
 from teleop.hands_off import HandsOff
 
@@ -39,6 +40,8 @@ class Scene:
     """
 
     samples: dict[int, TeleopSample] = field(default_factory=dict)  # what the person does, by poll
+    between: dict[int, TeleopSample] = field(default_factory=dict)  # the same while resetting
+    shift: float = 0.0  # how much less than its target the arm takes
     joints: F32 = field(default_factory=RESET_POSE.copy)
     calls: list[str] = field(default_factory=list)
     targets: list[F32] = field(default_factory=list)
@@ -46,6 +49,9 @@ class Scene:
     now: float = 50.0
     reset_at: float = 0.0
     polls: int = 0
+    idles: int = 0
+    halted: str | None = None
+    task = truth = None
     limits: F32 = field(default_factory=lambda: np.zeros((6, 2), np.float32))
 
     def __post_init__(self) -> None:
@@ -83,7 +89,11 @@ class Scene:
         self.calls.append("command")
         self.targets.append(target)
         self.target, self.commanded_at = target, self.now
-        return target
+        return target - np.float32(self.shift)
+
+    def halt(self, cause: str) -> None:
+        self.calls.append("halt")
+        self.halted = cause
 
 
 class Person:
@@ -100,6 +110,10 @@ class Person:
         self.scene.calls.append("poll")
         self.scene.polls += 1
         return self.scene.samples.get(self.scene.polls, HANDS_OFF)
+
+    def idle(self) -> TeleopSample:
+        self.scene.idles += 1
+        return self.scene.between.get(self.scene.idles, HANDS_OFF)
 
 
 class Mind:
@@ -215,6 +229,49 @@ def test_a_tap_counts_in_the_tick_it_was_polled(scene: Scene) -> None:
     assert (episode.ticks, episode.success, episode.reward) == (3, True, 1.0)
     assert [frame.reward for frame in frames] == [0, 0, 1]
     assert (frames[-1].terminated, frames[-1].truncated) == (True, False)
+
+
+def test_an_emergency_stop_halts_the_arm_before_anything_else_in_its_tick(scene: Scene) -> None:
+    scene.samples[3] = replace(HANDS_OFF, emergency_stop=True)
+    episode, frames = run(loop_of(scene))
+    assert scene.halted == "emergency stop"
+    third = scene.calls[[i for i, call in enumerate(scene.calls) if call == "poll"][2] :]
+    assert third[:2] == ["poll", "halt"]
+    assert (episode.ticks, episode.stop, frames[-1].truncated) == (3, True, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "halted"), [("stop", None), ("emergency_stop", "emergency stop")]
+)
+def test_a_stop_counts_on_the_way_to_the_reset_pose_too(
+    scene: Scene, asked: str, halted: str | None
+) -> None:
+    scene.joints = scene.target = RESET_POSE + 90
+    scene.between[3] = replace(HANDS_OFF, **{asked: True})
+    scene.samples[1] = replace(HANDS_OFF, stop=True)  # as the session will say from then on
+    episode, _ = run(loop_of(scene))
+    assert scene.calls[: scene.calls.index("reset 7")].count("command") == 2
+    assert scene.halted == halted
+    assert episode.stop
+
+
+def test_a_goal_that_the_arm_did_not_take_is_not_chased_later(scene: Scene) -> None:
+    """The next tick starts from what was sent, and the gripper from what it was told."""
+    scene.shift = 3.0
+    goals: list[Goal] = []
+
+    def note(transition: Transition) -> Transition:
+        goals.append(transition.command.goal)
+        return transition
+
+    run(loop_of(scene, last={"note": note}))
+    for tick, goal in enumerate(goals[1:], 1):
+        np.testing.assert_array_equal(goal.joints[:GRIPPER], tick - 3)
+        assert goal.joints[GRIPPER] == tick
+    scene.shift = 0.25  # rounding is no such thing
+    goals.clear()
+    run(loop_of(scene, last={"note": note}))
+    assert [goal.joints[0] for goal in goals[1:]] == [1, 2, 3, 4, 5]
 
 
 def test_every_sink_gets_every_frame_and_each_section_is_timed(scene: Scene) -> None:

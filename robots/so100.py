@@ -1,0 +1,298 @@
+"""SO100 and SO101 on their servo bus: the hardware behind the contract of ``Robot``."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from itertools import chain, repeat
+from typing import Any, Self
+
+import numpy as np
+
+from configs.robot import SO100Config, SO101Config
+from robots.arm import ARMS
+from robots.base import (
+    F32,
+    GRIPPER,
+    JOINTS,
+    BusTimeout,
+    NotConnected,
+    Reading,
+    RobotError,
+    ServoFault,
+    Tell,
+    Truth,
+    TruthSource,
+    Uncalibrated,
+)
+from robots.cameras import Cameras
+from robots.safety import Guard, Limiter, Response, Senses, ramp
+from robots.servos import Servos
+from robots.virtual.client import VirtualArm
+from robots.watchdog import Watchdog
+
+_FASTEST = 254  # acceleration
+_FULL = 1000  # torque [0.1 % of stall torque]
+_LAG = 3.0  # how far from its goal a held joint may stay [deg]
+_NEAR = 3.0  # a pose is reached within this [deg, %]
+_HOMING_SPEED = 60.0  # on the way to rest [deg/s]
+_SETTLING_S = 1.0  # in which the arm must come to rest
+_SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
+
+
+class SO100Robot:
+    """An SO100 or SO101 with its cameras.
+
+    Entered, it is checked, configured and made to hold where it stands. Left, it goes to its rest
+    pose and is released; after a fault of its own, or an emergency stop, it is let down where it
+    is. ``tell`` hears what a person must know. On a virtual arm it has a ``task`` and a ``truth``.
+    """
+
+    def __init__(self, cfg: SO100Config | SO101Config, fps: float, tell: Tell) -> None:
+        self.arm = ARMS[cfg.type].calibrated(cfg.joint_signs, cfg.joint_offsets)
+        self.limits: F32 = self.arm.limits  # (6, 2) [deg], gripper [%]
+        self.task = _virtual_task(cfg)
+        self.truth: TruthSource | None = None if self.task is None else self._truth
+        self._cfg, self._period, self._tell = cfg, 1.0 / fps, tell
+        self._servos = Servos(cfg, cfg.safety.patience_s, tell, group="robots", kind="so_follower")
+        self._cameras = Cameras(cfg.cameras, tell)
+        self._watchdog = Watchdog(cfg.safety.watchdog_s, self._loop_is_silent)
+        self._world: VirtualArm | None = None
+        self._open: ExitStack | None = None
+        self._halted = False
+        self._episode = self._tick = 0
+        self._began = 0.0  # of the episode, monotonic [s]
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            self._servos.open()
+            undo.callback(self._servos.close)
+            if self.task is not None:
+                self._world = undo.enter_context(_world(self._cfg))
+            undo.enter_context(self._cameras)
+            undo.push(self._let_go)
+            self._take_hold()
+            undo.enter_context(self._watchdog)
+            self._open = undo.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        stack, self._open = self._open, None
+        if stack is None:
+            return
+        try:
+            if not isinstance(error[1], RobotError | KeyboardInterrupt):
+                self._go_to_rest()
+        finally:
+            stack.__exit__(*error)
+
+    def reset(self, seed: int) -> None:
+        """Begin an episode; a virtual arm's world puts its object where ``seed`` says."""
+        if self._world is not None:
+            self._world.reset(seed)
+        self._episode, self._tick, self._began = self._episode + 1, 0, time.monotonic()
+
+    def read(self) -> Reading:
+        """Sense now.
+
+        Raises ServoFault if a motor's trouble lasts, and BusTimeout, NotConnected or CameraError
+        if what was lost does not come back in time.
+        """
+        self._check_entered()
+        with self._servos.bus.lock:
+            senses = self._sense()
+        images, ages = self._cameras.newest(senses.stamp)
+        return Reading(
+            joints=senses.joints,
+            stamp=senses.stamp - self._began,
+            velocities=senses.velocities,
+            currents=senses.currents,
+            images=images,
+            ages=ages,
+        )
+
+    def command(self, target: F32) -> F32:
+        """Move towards ``target`` (6,) [deg, %]; returns what was sent, within all limits.
+
+        Raises RobotError if the target holds a NaN or an infinity.
+        """
+        self._check_entered()
+        if not np.isfinite(target).all():
+            raise RobotError(f"The joint target {target} is not finite: look at the step before.")
+        with self._servos.bus.lock:
+            if self._senses is self._answered:  # nobody has read since the last command
+                self._sense()
+            self._tick += 1
+            return self._send(target)
+
+    def halt(self, cause: str) -> None:
+        """Stop at once, here, and stay: commands from now on change nothing."""
+        self._check_entered()
+        with self._servos.bus.lock:
+            self._halted = True
+            self._sent = self._servos.send(self._servos.sense().joints)
+        self._tell("halted", cause=cause)
+
+    def _truth(self) -> Truth:
+        """What only the virtual arm's world knows, in the loop's own count."""
+        if self._world is None:
+            raise NotConnected("The virtual arm is asked outside the `with` block: enter it first.")
+        return replace(self._world.truth(), episode=self._episode, tick=self._tick)
+
+    def _take_hold(self) -> None:
+        """Configure the motors and have them hold where they stand."""
+        self._servos.configure(_settings(self._cfg))
+        limits = _common(self.limits, self._servos.units.limits)
+        cfg = self._cfg
+        self._limiter = Limiter(limits, cfg.safety, cfg.max_relative_target, self._period)
+        self._guard, self._response = Guard(cfg.safety), Response.NONE
+        self._halted = False
+        self._sent = self._servos.engage()
+        self._senses = self._answered = self._servos.settled()
+
+    def _sense(self) -> Senses:
+        """Read the motors and have the guard look at them."""
+        senses = self._servos.sense()
+        if self._servos.woken:
+            self._revive()
+        response = self._guard.watch(senses, self._sent)
+        if response > self._response:
+            self._tell("trouble", response=response.name.lower(), cause=self._guard.cause)
+        self._senses, self._response = senses, response
+        if response is Response.RELEASE:
+            raise ServoFault(
+                f"{self._guard.cause}: holding and backing off did not help, so the arm is let "
+                "down. See what it pushes against, let it cool, and check its supply."
+            )
+        return senses
+
+    def _revive(self) -> None:
+        """Give motors that were silent their torque back, if they have lost it with the power."""
+        servos = self._servos
+        try:
+            if limp := servos.limp():
+                self._tell("torque_lost", cause=f"{', '.join(limp)} had no power for a moment")
+                servos.configure(_settings(self._cfg))
+                self._sent = servos.engage()
+            servos.woken.clear()
+        except BusTimeout:
+            pass  # still not well: the next tick tries again, or finds that it lasts too long
+
+    def _send(self, target: F32) -> F32:
+        """Send ``target`` (6,) as far as limits and guard allow; returns what was sent."""
+        wanted = self._sent if self._halted else self._guard.shape(target)
+        self._sent = self._servos.send(self._limiter(wanted, self._senses.joints, self._sent))
+        self._answered = self._senses
+        self._watchdog.feed()
+        return self._sent
+
+    def _loop_is_silent(self) -> None:
+        """Hold where the arm is; called by the watchdog, in its thread."""
+        with self._servos.bus.lock, suppress(RobotError):  # the loop will meet the fault itself
+            here = self._servos.sense().joints
+            self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
+        self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
+
+    def _go_to_rest(self) -> None:
+        """Move to the rest pose, unless the arm is in trouble."""
+        if self._cfg.rest_pose is None or self._halted or self._response is not Response.NONE:
+            return
+        rest = np.array(self._cfg.rest_pose, np.float32)
+        ticks = ramp(self._sent, rest, _HOMING_SPEED * self._period)
+        settling = repeat(rest, round(_SETTLING_S / self._period))
+        try:
+            for target in chain(ticks, settling):
+                with self._servos.bus.lock:
+                    self._sense()
+                    self._send(target)
+                if target is rest and self._at(rest):
+                    break
+                time.sleep(self._period)
+        except RobotError as error:
+            self._tell("rest_not_reached", cause=str(error))
+
+    def _let_go(self, kind: object, error: object, trace: object) -> None:  # noqa: ARG002 - as ExitStack calls it
+        """Release all torque, whatever has happened; raises ServoFault if nothing else had."""
+        if not self._cfg.disable_torque_on_disconnect:
+            self._tell("torque_stays_on", note="as robot.disable_torque_on_disconnect=false has it")
+            return
+        rest = self._cfg.rest_pose
+        resting = rest is not None and self._at(np.array(rest, np.float32))
+        try:
+            if resting or isinstance(error, NotConnected):
+                self._servos.release()
+            else:
+                self._servos.let_down(_SINKING_S)
+        except ServoFault as fault:
+            if error is None:
+                raise
+            self._tell("torque_left_on", cause=str(fault))
+        else:
+            self._tell("released", motors=list(JOINTS))
+
+    def _at(self, pose: F32) -> bool:
+        return bool(np.abs(self._senses.joints - pose)[:GRIPPER].max() < _NEAR)
+
+    def _check_entered(self) -> None:
+        if self._open is None:
+            raise NotConnected(
+                f"The {self._cfg.type} is used outside its `with` block: enter it first."
+            )
+
+
+def _settings(cfg: SO100Config | SO101Config) -> dict[str, dict[str, int]]:
+    """What the motors' registers must hold, by register and motor."""
+
+    def every(value: int) -> dict[str, int]:
+        return dict.fromkeys(JOINTS, value)
+
+    return {
+        "Return_Delay_Time": every(0),
+        "Response_Status_Level": every(1),
+        "Operating_Mode": every(0),
+        "P_Coefficient": every(cfg.p_coefficient),
+        "I_Coefficient": every(cfg.i_coefficient),
+        "D_Coefficient": every(cfg.d_coefficient),
+        "Max_Torque_Limit": every(_FULL) | {"gripper": _FULL // 2},
+        "Protection_Current": {"gripper": 250},
+        "Overload_Torque": {"gripper": 25},
+        "Maximum_Acceleration": every(_FASTEST),
+        "Acceleration": every(_FASTEST),
+        "Torque_Limit": every(_FULL) | {"gripper": round(10 * cfg.safety.max_grip)},
+    }
+
+
+def _common(one: F32, other: F32) -> F32:
+    """The ranges (6, 2) that two share; raises Uncalibrated where they share none."""
+    low = np.maximum(one[:, 0], other[:, 0])
+    high = np.minimum(one[:, 1], other[:, 1])
+    for name, least, most in zip(JOINTS, low, high, strict=True):
+        if least >= most:
+            raise Uncalibrated(
+                f"The calibrated range of {name} is outside of what the arm can do: run "
+                "`hil-app calibrate`, or look at robot.joint_offsets."
+            )
+    return np.stack([low, high], axis=1)
+
+
+def _virtual_task(cfg: SO100Config | SO101Config) -> str | None:
+    """What a virtual arm on the port is to do; None for a real arm."""
+    world = VirtualArm.behind(cfg.port)
+    if world is None:
+        return None
+    with world:
+        if world.arm != cfg.type:
+            raise ServoFault(
+                f"The virtual arm on {cfg.port} is an {world.arm}, not an {cfg.type}: say "
+                f"--robot.type={world.arm}, or start it with --arm {cfg.type}."
+            )
+        return None if world.task == "none" else world.task
+
+
+def _world(cfg: SO100Config | SO101Config) -> VirtualArm:
+    """The virtual arm on the port, which was there before."""
+    world = VirtualArm.behind(cfg.port)
+    if world is None:
+        raise NotConnected(f"The virtual arm on {cfg.port} is gone: start it again.")
+    return world
