@@ -9,6 +9,7 @@ import math
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from robots.arm import F64, Arm
 from robots.base import JOINTS
@@ -20,6 +21,7 @@ _LIFTED = 0.05  # [m] above rest
 _REACHED = 0.015  # [m] from gripper frame to goal
 _CUBE_LOW, _CUBE_HIGH = (0.17, -0.12, -math.pi / 4), (0.30, 0.12, math.pi / 4)  # x, y, yaw
 _GOAL_LOW, _GOAL_HIGH = (0.16, -0.12, 0.02), (0.29, 0.12, 0.075)  # x, y, z
+_BLOCKED = 100.0  # friction of a joint that something blocks [N m]
 _ARM = slice(0, len(JOINTS))
 
 
@@ -40,6 +42,8 @@ class World:
         self._tip = self.model.body(arm.tip).id
         self._object = self.model.body("object").id
         self._lifting = task == "pick_lift"
+        self._strength = self.model.actuator_forcerange[:, 1].copy()  # (6,) [N m]
+        self._friction = self.model.dof_frictionloss[_ARM].copy()  # (6,) [N m]
         self._rest = 0.0  # height of the cube's centre before it is lifted [m]
 
     @property
@@ -73,6 +77,23 @@ class World:
         if self._lifting:
             return bool(self.object[2] - self._rest >= _LIFTED)
         return bool(np.linalg.norm(self.tip - self.object) < _REACHED)
+
+    def limit_torques(self, most: F64) -> None:
+        """Let no servo exert more than ``most`` (6,) [N m], nor more than it can; 0 is limp."""
+        limit = np.minimum(most, self._strength)
+        self.model.actuator_forcerange[:] = np.stack([-limit, limit], axis=1)
+
+    def block(self, stuck: NDArray[np.bool_]) -> None:
+        """Let the joints ``stuck`` (6,) not move, whatever the servos do, until told otherwise."""
+        self.model.dof_frictionloss[_ARM] = np.where(stuck, _BLOCKED, self._friction)
+
+    def put_object(self, seed: int) -> None:
+        """Put the object where ``reset`` would with that ``seed``; the arm is not touched."""
+        self._place(np.random.default_rng(seed))
+        if self._lifting:
+            self.data.qvel[_ARM.stop :] = 0.0
+        mujoco.mj_forward(self.model, self.data)
+        self._rest = float(self.object[2])
 
     def reset(self, angles: F64, seed: int) -> None:
         """Hold the arm still at ``angles`` (6,) [rad] and draw the object's place from ``seed``."""

@@ -3,50 +3,221 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from robots.arm import ARMS
+import yaml
+
+from configs.load import ConfigError, read, validate
+from configs.robot import SimCameraConfig, SimRobotConfig
+from hil_app.signals import StopRequest
+from robots.arm import ARMS, Arm
+from robots.base import F32, RobotError
 
 DESCRIPTION = """\
-Put an SO100 or SO101 that is not there on a serial port that is: six servos which speak the wire
-protocol byte for byte, moved by the simulated world, for use as --robot.port of any command.
+An SO100 or SO101 that is not there, on a serial port that is: six servos which speak the wire
+protocol, moved by the simulated world, for --robot.port of every command. Ctrl-C ends it.
+
+hil-app virtual-arm set PORT [knob=value ...] makes things go wrong while it runs, for example
+drop=0.1 or errors='{gripper: 32}'; without a knob it shows how they all stand.
 """
+_WORLD, _CAMERA_PORT, _CAMERA_FPS = "sim_pick_lift_pixels", 8700, 15.0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the arm stands."""
+
+    arm: Arm
+    task: str  # "none" without a world
+    cameras: Mapping[str, SimCameraConfig]
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    options = _parser().parse_args(list(argv))
-    arm = ARMS[options.arm]
-    import numpy as np
-
-    from hil_app.signals import StopRequest
-    from robots.virtual.chain import Chain
-    from robots.virtual.motors import FreeMotors
-    from robots.virtual.mount import REST_POSE, Mount, factory
-    from robots.virtual.port import Port
-    from robots.virtual.server import PERIOD, Server
-
-    mount = Mount(arm)
-    pose = np.array(REST_POSE, np.float32)
-    eeproms = factory() if options.factory else mount.calibrated()
-    chain = Chain(eeproms, mount.shaft(pose).tolist())
-    motors = FreeMotors(arm, mount, pose, PERIOD)
-    port = Port(options.link)
-    with StopRequest() as stop:
-        server = Server(chain, motors, port, lambda: None)
-        try:
-            print(f"virtual {arm.name} on {port.name}, link {options.link}", flush=True)
-            server.run(stop)
-        finally:
-            server.close()
+    if argv and argv[0] == "set":
+        return _set(argv[1:])
+    options = _options(argv)
+    with StopRequest() as stop, ExitStack() as stack:
+        _serve(options, _place(options), stop, stack)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hil-app virtual-arm", description=DESCRIPTION)
-    parser.add_argument("--link", type=Path, help="where to put a link to the device")
-    parser.add_argument("--world", default="sim_pick_lift_pixels", help="none or PRESET|FILE")
-    parser.add_argument("--arm", choices=list(ARMS), default="so101")
-    parser.add_argument("--factory", action="store_true")
-    return parser
+def _serve(
+    options: argparse.Namespace, place: _Place, stop: Callable[[], bool], stack: ExitStack
+) -> None:
+    import numpy as np
+
+    from robots.virtual.chain import Chain
+    from robots.virtual.mount import REST_POSE, Mount
+    from robots.virtual.port import Port
+    from robots.virtual.server import PERIOD, Server
+
+    mount, pose = Mount(place.arm), np.array(REST_POSE, np.float32)
+    contents, save = _eeprom(options, mount)
+    chain = Chain(contents, mount.shaft(pose).tolist())
+    motors, streams = _motors(options, place, mount, pose, PERIOD, stack)
+    server = Server(chain, motors, Port(options.link), partial(save, chain))
+    stack.callback(server.close)
+    if options.latency_ms:
+        server.turn({"latency_ms": options.latency_ms})
+    print(_ready(options, place, server.port, streams), flush=True)
+    server.run(stop)
+
+
+def _place(options: argparse.Namespace) -> _Place:
+    """The arm, its task and its cameras, as --world and --arm say."""
+    if options.world == "none":
+        return _Place(ARMS[options.arm or "so101"], "none", {})
+    robot = validate(read(options.world)).robot
+    if not isinstance(robot, SimRobotConfig):
+        raise ConfigError(
+            f"--world: {options.world} has robot.type {robot.type}, which is not simulated; "
+            f"so100_sim and so101_sim are, or take --world=none"
+        )
+    kind = options.arm or robot.type.removesuffix("_sim")
+    return _Place(ARMS[kind], robot.task, robot.cameras)
+
+
+def _motors(
+    options: argparse.Namespace,
+    place: _Place,
+    mount: Any,
+    pose: F32,
+    period: float,
+    stack: ExitStack,
+) -> tuple[Any, Any]:
+    """What moves the shafts, and the streams of the cameras (None without any)."""
+    if place.task == "none":
+        from robots.virtual.motors import FreeMotors
+
+        return FreeMotors(place.arm, mount, pose, period), None
+    from robots.virtual.world_motors import WorldMotors
+
+    motors = WorldMotors(place.arm, place.task, mount, pose, period)
+    if not place.cameras:
+        return motors, None
+    from robots.virtual.streams import Streams
+
+    streams = Streams(
+        motors.world.model,
+        lambda: motors.scene,
+        place.cameras,
+        options.camera_fps,
+        options.camera_port,
+    )
+    return motors, stack.enter_context(streams)
+
+
+def _eeprom(options: argparse.Namespace, mount: Any) -> tuple[Any, Callable[[Any], None]]:
+    """What the EEPROMs hold at first, and what stores them when that has changed."""
+    from robots.virtual import eeprom
+    from robots.virtual.mount import factory
+
+    contents = factory() if options.factory else mount.calibrated()
+    path: Path | None = options.eeprom
+    if path is None:
+        return contents, lambda _: None
+    if path.exists():
+        contents = eeprom.load(path)
+    eeprom.save(path, contents)  # fail now, not in the loop
+    return contents, lambda chain: eeprom.save(path, chain.eeproms())
+
+
+def _ready(options: argparse.Namespace, place: _Place, port: str, streams: Any) -> str:
+    parts = [f"port {port}"]
+    if options.link is not None:
+        parts.append(f"link {options.link}")
+    if streams is not None:
+        parts.append(f"cameras {' '.join(streams.addresses.values())}")
+        if options.camera_port not in (0, streams.port):
+            parts.append(f"({_CAMERA_PORT} is taken)")
+    return f"virtual {place.arm.name} ready: {', '.join(parts)}"
+
+
+def _set(argv: Sequence[str]) -> int:
+    """``hil-app virtual-arm set``."""
+    from robots.virtual.client import VirtualArm
+
+    parser = argparse.ArgumentParser(
+        prog="hil-app virtual-arm set", description=_knobs(), formatter_class=_HELP
+    )
+    parser.add_argument("port", help="port of the virtual arm, or its link")
+    parser.add_argument("knob", nargs="*", help="knob=value, the value as in YAML")
+    options = parser.parse_args(list(argv))
+    changes = dict(_knob(word) for word in options.knob)
+    arm = VirtualArm.behind(options.port)
+    if arm is None:
+        raise RobotError(f"No virtual arm at {options.port}: start hil-app virtual-arm first.")
+    with arm:
+        if changes:
+            arm.set(**changes)
+        else:
+            print(yaml.safe_dump(arm.knobs(), sort_keys=False), end="")
+    return 0
+
+
+def _knob(word: str) -> tuple[str, Any]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise ConfigError(f"{word}: knobs are spelled name=value, for example drop=0.1")
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"{word}: the value is not YAML") from None
+
+
+def _knobs() -> str:
+    """All knobs, for people."""
+    from robots.virtual.knobs import Knobs
+
+    lines = [
+        f"  {name}: {' '.join((field.description or '').split())}"
+        for name, field in Knobs.model_fields.items()
+    ]
+    return "\n".join(["Make things go wrong with a virtual arm. The knobs:", *lines])
+
+
+_HELP = argparse.RawDescriptionHelpFormatter
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hil-app virtual-arm",
+        description=DESCRIPTION,
+        formatter_class=_HELP,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--link", type=Path, metavar="PATH", help="make a symbolic link to the port there")
+    add(
+        "--world",
+        default=_WORLD,
+        metavar="none|PRESET|FILE",
+        help=f"task, arm and cameras of a simulated robot's config; none: motors that turn "
+        f"nothing (default: {_WORLD})",
+    )
+    add("--arm", choices=list(ARMS), help="which arm (default: the world's, or so101)")
+    add("--eeprom", type=Path, metavar="FILE", help="keep the motors' EEPROM in this file")
+    add("--factory", action="store_true", help="motors out of the box: ID 1, not calibrated")
+    add(
+        "--latency-ms",
+        type=float,
+        default=0.0,
+        help="until every answer [ms]; real: 3 (default: 0)",
+    )
+    add(
+        "--camera-port",
+        type=int,
+        default=_CAMERA_PORT,
+        help=f"0 picks one (default: {_CAMERA_PORT})",
+    )
+    add("--camera-fps", type=float, default=_CAMERA_FPS, help=f"(default: {_CAMERA_FPS:g})")
+    options = parser.parse_args(list(argv))
+    if not 0 < options.camera_fps <= 120 or not 0 <= options.camera_port <= 65535:
+        raise ConfigError("--camera-fps is above 0 and at most 120, --camera-port 0 to 65535")
+    return options

@@ -49,6 +49,10 @@ class Chain:
         self._knobs = knobs
         self.witness.max_jump = knobs.max_jump
 
+    def eeproms(self) -> dict[str, dict[str, int]]:
+        """What outlives a power cycle, by motor."""
+        return {name: servo.table.eeprom() for name, servo in self.servos.items()}
+
     def handle(self, packet: Packet, speed: int) -> list[bytes]:
         """The answers to ``packet``, sent at ``speed`` [bit/s], in the order they come."""
         self.witness.packets += 1

@@ -46,7 +46,9 @@ class VirtualArm:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lines = connection.makefile("r", encoding="utf-8")
-        self.task: str = self._ask("hello")["task"]
+        hello = self._ask("hello")
+        self.arm: str = hello["arm"]  # "so100" or "so101"
+        self.task: str = hello["task"]  # "pick_lift", "reach" or "none"
 
     @classmethod
     def behind(cls, port: str) -> VirtualArm | None:

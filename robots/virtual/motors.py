@@ -22,6 +22,7 @@ class Motors(Protocol):
     Every period: ``advance``, then look at ``positions``, ``velocities`` and ``efforts``.
     """
 
+    kind: str  # the arm that they are of: "so100" or "so101"
     task: str  # "pick_lift", "reach" or "none"
     positions: F64  # (6,) of the shafts [step]
     velocities: F64  # (6,) [step/s]
@@ -71,6 +72,7 @@ class FreeMotors:
     task = "none"
 
     def __init__(self, arm: Arm, mount: Mount, pose: F32, period: float) -> None:
+        self.kind = arm.name
         self._arm, self._mount, self._period = arm, mount, period
         self._range = np.sort(mount.shaft(arm.limits.T.astype(np.float64)), axis=0)  # (2, 6)
         self.positions = mount.shaft(pose)

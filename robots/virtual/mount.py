@@ -12,7 +12,8 @@ from robots.base import F32, GRIPPER, JOINTS
 from robots.registers import TOP
 from robots.virtual.table import FACTORY
 
-REST_POSE = (0.0, -100.0, 95.0, 60.0, 0.0, 5.0)  # folded: body joints [deg], gripper [%]
+# Folded, and clear of the table with both arms: body joints [deg], gripper [%].
+REST_POSE = (0.0, -98.0, 85.0, 60.0, 0.0, 5.0)
 
 _MIDDLE = 2047  # of every calibrated range but wrist_roll's
 _OFFSETS = (-137, 412, -268, 95, 331, -74)  # how the horns happened to be screwed on [step]

@@ -39,7 +39,7 @@ class Server:
         self._control = Control(
             self._selector,
             {
-                "hello": lambda _: {"task": motors.task},
+                "hello": lambda _: {"arm": motors.kind, "task": motors.task},
                 "truth": lambda _: self._truth(),
                 "reset": lambda ask: motors.reset(int(ask["seed"])),
                 "hand": lambda ask: self._hand(ask["joints"]),
@@ -49,6 +49,11 @@ class Server:
             },
         )
         self._attach()
+
+    @property
+    def port(self) -> str:
+        """The device's name now."""
+        return self._port.name
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Serve until ``stop`` says so, looking at least once a period."""
@@ -100,13 +105,16 @@ class Server:
     def _execute(self, packets: list[Any], damaged: int) -> None:
         self._chain.witness.damaged += damaged
         for packet in packets:
+            at_once = b""
             for answer in self._chain.handle(packet, self._port.speed):
                 content, delay = self._faults.befall(answer)
                 if delay:
                     item = (time.monotonic() + delay, next(self._order), content)
                     heapq.heappush(self._answers, item)
                 else:
-                    self._port.write(content)
+                    at_once += content
+            if at_once:
+                self._port.write(at_once)
 
     def _advance(self) -> None:
         """One period of the servos and of what they move."""
@@ -120,7 +128,9 @@ class Server:
             strict=True,
         )
         for servo, (position, velocity, effort) in zip(servos, felt, strict=True):
-            servo.feel(position, velocity, effort, PERIOD)
+            load = self._knobs.load.get(servo.name)
+            servo.feel(position, velocity, effort if load is None else load / 100, PERIOD)
+            servo.temperature = self._knobs.temperature.get(servo.name, servo.temperature)
         if self._chain.dirty:
             self._chain.dirty = False
             self._save()

@@ -1,0 +1,33 @@
+"""The file that keeps what the servos' EEPROMs hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from robots.base import JOINTS, RobotError
+from robots.registers import REGISTERS
+
+Contents = Mapping[str, Mapping[str, int]]  # of the registers, by motor
+
+
+def load(path: Path) -> Contents:
+    """What ``path`` holds; raises RobotError if that is not what ``save`` has written."""
+    try:
+        content: dict[str, dict[str, int]] = json.loads(path.read_text())
+        for name in JOINTS:
+            for register, value in content[name].items():
+                REGISTERS[register].encode(value)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RobotError(
+            f"{path} is not the EEPROM of a virtual arm ({error!r}): remove it to start anew."
+        ) from None
+    return content
+
+
+def save(path: Path, contents: Contents) -> None:
+    """Replace ``path`` in one go."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(json.dumps({name: dict(held) for name, held in contents.items()}, indent=4))
+    draft.replace(path)
