@@ -61,7 +61,9 @@ def _serve(
     contents, save = _eeprom(options, mount)
     chain = Chain(contents, mount.shaft(pose).tolist())
     motors, streams = _motors(options, place, mount, pose, PERIOD, stack)
-    server = Server(chain, motors, Port(options.link), partial(save, chain))
+    port = Port(options.link)
+    stack.callback(port.close)
+    server = Server(chain, motors, port, partial(save, chain))
     stack.callback(server.close)
     if options.latency_ms:
         server.turn({"latency_ms": options.latency_ms})
@@ -73,7 +75,10 @@ def _place(options: argparse.Namespace) -> _Place:
     """The arm, its task and its cameras, as --world and --arm say."""
     if options.world == "none":
         return _Place(ARMS[options.arm or "so101"], "none", {})
-    robot = validate(read(options.world)).robot
+    try:
+        robot = validate(read(options.world)).robot
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("--config_path", "--world")) from None
     if not isinstance(robot, SimRobotConfig):
         raise ConfigError(
             f"--world: {options.world} has robot.type {robot.type}, which is not simulated; "

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -23,10 +24,12 @@ def socket_path(port: str) -> Path:
 
 
 def socket_folder() -> Path:
-    """A folder that only this user may enter; raises RobotError if it is someone else's."""
+    """A folder, maybe not there yet, that only this user may enter; raises RobotError if others
+    may."""
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     folder = Path(base) / f"hil-app-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    if not folder.exists():
+        return folder
     if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
         raise RobotError(f"{folder} can be entered by other users: remove it, or chmod 700 it.")
     return folder
@@ -45,6 +48,7 @@ class VirtualArm:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._lock = threading.Lock()
         self._lines = connection.makefile("r", encoding="utf-8")
         hello = self._ask("hello")
         self.arm: str = hello["arm"]  # "so100" or "so101"
@@ -57,10 +61,13 @@ class VirtualArm:
         connection.settimeout(_PATIENCE_S)
         try:
             connection.connect(str(socket_path(port)))
+            return cls(connection)
         except (FileNotFoundError, ConnectionRefusedError):
             connection.close()
             return None
-        return cls(connection)
+        except BaseException:
+            connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -107,9 +114,11 @@ class VirtualArm:
         self._connection.close()
 
     def _ask(self, what: str, **arguments: Any) -> dict[str, Any]:
+        question = json.dumps({"ask": what, **arguments}).encode() + b"\n"
         try:
-            self._connection.sendall(json.dumps({"ask": what, **arguments}).encode() + b"\n")
-            line = self._lines.readline()
+            with self._lock:
+                self._connection.sendall(question)
+                line = self._lines.readline()
         except OSError as error:
             raise NotConnected(
                 f"The virtual arm does not answer ({error}): is it running?"

@@ -22,7 +22,9 @@ class Control:
 
     def __init__(self, selector: selectors.BaseSelector, answers: Answers) -> None:
         self._selector, self._answers = selector, answers
-        self._path = socket_folder() / f"{os.getpid()}.sock"
+        folder = socket_folder()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._path = folder / f"{os.getpid()}.sock"
         self._path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._path))

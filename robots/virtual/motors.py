@@ -48,7 +48,8 @@ class Motors(Protocol):
 class Hand:
     """A person's hand: the joints that it holds, on their way at a person's speed."""
 
-    def __init__(self) -> None:
+    def __init__(self, arm: Arm) -> None:
+        self._limits = arm.limits.T.astype(np.float64)  # (2, 6) [deg, %]
         self.holds = np.zeros(len(JOINTS), bool)  # (6,)
         self._target = self._now = np.zeros(len(JOINTS))  # (6,) [deg, %]
 
@@ -57,7 +58,8 @@ class Hand:
         wanted = joints or {}
         self._now = np.where(self.holds, self._now, now)
         self.holds = np.array([name in wanted for name in JOINTS])
-        self._target = np.array([wanted.get(name, 0.0) for name in JOINTS])
+        target = np.array([wanted.get(name, 0.0) for name in JOINTS])
+        self._target = np.clip(target, *self._limits)
 
     def move(self, period: float) -> F64:
         """Where the joints (6,) [deg, %] are that it holds after ``period`` [s]."""
@@ -73,12 +75,12 @@ class FreeMotors:
 
     def __init__(self, arm: Arm, mount: Mount, pose: F32, period: float) -> None:
         self.kind = arm.name
-        self._arm, self._mount, self._period = arm, mount, period
+        self._mount, self._period = mount, period
         self._range = np.sort(mount.shaft(arm.limits.T.astype(np.float64)), axis=0)  # (2, 6)
         self.positions = mount.shaft(pose)
         self.velocities, self.efforts = np.zeros(len(JOINTS)), np.zeros(len(JOINTS))
         self._stuck = np.zeros(len(JOINTS), bool)
-        self._hand = Hand()
+        self._hand = Hand(arm)
         self._episode = 0
 
     def advance(self, setpoints: F64, shares: F64) -> None:

@@ -12,6 +12,7 @@ import tty
 from pathlib import Path
 
 from robots.base import RobotError
+from robots.virtual.client import VirtualArm
 
 _TCGETS2 = 0x802C542A  # Linux: terminal settings with the speeds as numbers
 _SETTINGS2 = struct.Struct("4IB19B2I")  # flags, line discipline, characters, speeds in and out
@@ -45,8 +46,9 @@ class Port:
         """Take the device and the link away."""
         if not self.name:
             return
-        if self._link is not None and self._link.is_symlink():
-            self._link.unlink()
+        link = self._link  # unless it is someone else's by now
+        if link is not None and link.is_symlink() and os.readlink(link) == self.name:
+            link.unlink()
         os.close(self.master)
         os.close(self._slave)
         self.name, self.master = "", -1
@@ -74,9 +76,14 @@ class Port:
 
 def _clear(link: Path) -> None:
     """Remove a link that leads to nothing or to a terminal; refuse anything else."""
+    if link.exists() and not link.is_char_device():
+        raise RobotError(f"{link} is no link to a device: choose another --link, or remove it.")
+    if link.is_char_device() and not link.is_symlink():
+        raise RobotError(f"{link} is a device itself: choose another --link.")
     if link.is_symlink():
+        if arm := VirtualArm.behind(str(link)):
+            arm.close()
+            raise RobotError(f"{link} leads to a virtual arm that runs: choose another --link.")
         link.unlink()
-    elif link.exists():
-        raise RobotError(f"{link} is a file, not a link: choose another --link, or remove it.")
     elif not link.parent.is_dir():
         raise RobotError(f"{link.parent} is no folder: make it first, or choose another --link.")

@@ -35,7 +35,7 @@ class Server:
         self._answers: list[tuple[float, int, bytes]] = []  # (due, order, bytes), a heap
         self._order = count()
         self._back: float | None = None  # when the port comes back
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.SelectSelector()  # waits to the microsecond
         self._control = Control(
             self._selector,
             {
@@ -153,6 +153,8 @@ class Server:
     def _hand(self, joints: dict[str, float] | None) -> None:
         if unknown := set(joints or ()) - set(JOINTS):
             raise RobotError(f"No joint {', '.join(unknown)}; joints: {', '.join(JOINTS)}")
+        if not np.isfinite(list((joints or {}).values())).all():
+            raise RobotError(f"A hand takes joints to finite values, not to {joints}")
         self._motors.hand(joints)
 
     def _report(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 
 from robots.registers import REGISTERS, STEPS
 from robots.virtual.drive import TOP_SPEED, Drive
@@ -22,6 +23,8 @@ _MILLIAMPERES = 6.5  # a unit of the current's registers
 _ACCELERATION = 100.0  # [step/s^2], a unit of Acceleration
 _STILL = 5.0  # [step/s]
 
+# Present position, velocity, load, voltage, temperature; status, moving; current: 56 to 70.
+_SHOWN = struct.Struct("<HHHBBxBBxxH")
 _PRESENT = REGISTERS["Present_Position"].address
 _GOAL = REGISTERS["Goal_Position"].address
 _TORQUE = REGISTERS["Torque_Enable"].address
@@ -46,8 +49,8 @@ class Servo:
     def boot(self) -> None:
         """A power cycle: the RAM is new, the torque off, and turns are no longer counted."""
         self.table.boot()
-        self.position %= STEPS
-        self._tripped, self._loaded_s, self._current_s = 0, 0.0, 0.0
+        self._lost = self.position // STEPS * STEPS  # whole turns [step]
+        self._relieve()
         self._end = self.position  # of a turn in step mode [step]
         self._registered: tuple[int, bytes] | None = None
         self.table["Goal_Position"] = self.present
@@ -66,8 +69,12 @@ class Servo:
     @property
     def _counted(self) -> float:
         """The present position, not rounded [step]."""
-        counted = self.position - self.table["Homing_Offset"]
+        counted = self.position - self._lost - self.table["Homing_Offset"]
         return counted if self.table["Phase"] & MULTI_TURN else (counted + 0.5) % STEPS - 0.5
+
+    def _relieve(self) -> None:
+        """Forget what tripped, and what was about to."""
+        self._tripped, self._loaded_s, self._current_s = 0, 0.0, 0.0
 
     @property
     def errors(self) -> int:
@@ -95,9 +102,10 @@ class Servo:
             if table["Torque_Enable"] == CENTRE:
                 table["Torque_Enable"] = before
                 self._centre()
-            elif self.torque and not was_on:
+            if self.torque and not was_on:
                 self._setpoint.hold(self.position)
-            self._tripped = 0 if not (was_on and self.torque) else self._tripped
+            if not (self.torque and was_on):
+                self._relieve()
         if address < _GOAL + 2 and address + len(content) > _GOAL:
             self._new_goal()
 
@@ -207,25 +215,28 @@ class Servo:
             table["Torque_Enable"] = 0
 
     def _measure(self) -> None:
-        """Bring the registers that show the present up to date."""
-        table, still = self.table, abs(self.velocity) < _STILL
-        table["Present_Position"] = self.present
-        table["Present_Velocity"] = _within("Present_Velocity", self.velocity)
-        table["Present_Load"] = _within("Present_Load", self.effort * 1000)
-        table["Present_Voltage"] = _within("Present_Voltage", self.voltage * 10)
-        table["Present_Temperature"] = _within("Present_Temperature", self.temperature)
-        table["Status"] = self.errors
-        table["Moving"] = int(not still or (self.torque and self._setpoint.speed != 0))
+        """Bring the registers that show the present up to date, in one piece: this is often."""
+        moving = abs(self.velocity) >= _STILL or (self.torque and self._setpoint.speed != 0)
         current = self.effort * _STALL_CURRENT / _MILLIAMPERES
-        table["Present_Current"] = _within("Present_Current", current)
+        shown = _SHOWN.pack(
+            _sign_magnitude(self.present, 15),
+            _sign_magnitude(round(self.velocity), 15),
+            _sign_magnitude(round(self.effort * 1000), 10),
+            max(0, min(255, round(self.voltage * 10))),
+            max(0, min(255, round(self.temperature))),
+            self.errors,
+            moving,
+            _sign_magnitude(round(current), 15),
+        )
+        self.table.show(_PRESENT, shown)
 
 
-def _within(name: str, value: float) -> int:
-    """``value`` as the register ``name`` can show it."""
-    register = REGISTERS[name]
-    return max(register.lowest, min(register.highest, round(value)))
+def _sign_magnitude(value: int, bit: int) -> int:
+    """``value`` as far as ``bit`` bits hold it, with that bit as its sign."""
+    magnitude = min(abs(value), (1 << bit) - 1)
+    return magnitude | 1 << bit if value < 0 else magnitude
 
 
 def _signed(value: int, bit: int) -> int:
-    """Sign and magnitude of ``value``."""
+    """What sign and magnitude mean."""
     return -(value & ~(1 << bit)) if value >> bit & 1 else value

@@ -62,9 +62,10 @@ class Table:
 
     def __getitem__(self, name: str) -> int:
         register = REGISTERS[name]
-        return register.decode(
-            bytes(self._bytes[register.address : register.address + register.size])
-        )
+        address = register.address
+        if register.size == 1:  # most are, and this is often
+            return self._bytes[address]
+        return register.decode(bytes(self._bytes[address : address + 2]))
 
     def __setitem__(self, name: str, value: int) -> None:
         register = REGISTERS[name]
@@ -98,6 +99,10 @@ class Table:
     def read(self, address: int, size: int) -> bytes:
         """``size`` bytes from ``address``."""
         return bytes(self._bytes[address : address + size])
+
+    def show(self, address: int, content: bytes) -> None:
+        """What the servo itself writes, from ``address`` on."""
+        self._bytes[address : address + len(content)] = content
 
     def write(self, address: int, content: bytes) -> None:
         """What a client writes; bytes that are read-only, or mean nothing, stay as they are."""

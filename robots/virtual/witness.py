@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from robots.registers import REGISTERS
+from robots.virtual.knobs import Knobs
 from robots.virtual.servo import POSITION, Servo
 from robots.virtual.table import EEPROM_END
 
@@ -29,7 +30,7 @@ class Witness:
     def __init__(self, servos: Mapping[str, Servo]) -> None:
         self._servos = servos
         self.packets = self.damaged = 0
-        self.max_jump = 0  # [step]
+        self.max_jump = Knobs().max_jump  # [step]
         self._violations: list[str] = []
         self._last_goal: float | None = None  # monotonic [s]
         self._largest_step = 0

@@ -31,7 +31,7 @@ class WorldMotors:
         self._arm, self._mount, self._period = arm, mount, period
         self._sign = np.sign(arm.scale)  # (6,) of a shaft's turn in the URDF
         self._stiffness = self.world.model.actuator_gainprm[:, 0].copy()  # (6,) [N m/rad]
-        self._hand = Hand()
+        self._hand = Hand(arm)
         self._episode = 0
         self._look(np.zeros(len(JOINTS)))
 
