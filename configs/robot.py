@@ -105,7 +105,7 @@ class FollowerConfig(ServoArmConfig):
     max_relative_target: float | None = Field(None, gt=0)
     """How far a joint's target may lead its measured position [deg], gripper [%]; null for no
     such limit."""
-    rest_pose: JointPose | None = (0.0, -100.0, 95.0, 60.0, 0.0, 5.0)
+    rest_pose: JointPose | None = (0.0, -98.0, 85.0, 60.0, 0.0, 5.0)
     """Where the arm goes before torque is released: body joints [deg], gripper [%]; null stays."""
     disable_torque_on_disconnect: bool = True
     """Release torque at the end; false leaves the arm holding its pose."""

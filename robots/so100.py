@@ -68,6 +68,7 @@ class SO100Robot:
         with ExitStack() as undo:
             self._servos.open()
             undo.callback(self._servos.close)
+            self._senses = self._answered = self._servos.settled()
             if self.task is not None:
                 self._world = undo.enter_context(_world(self._cfg))
             undo.enter_context(self._cameras)
@@ -149,7 +150,6 @@ class SO100Robot:
         self._guard, self._response = Guard(cfg.safety), Response.NONE
         self._halted = False
         self._sent = self._servos.engage()
-        self._senses = self._answered = self._servos.settled()
 
     def _sense(self) -> Senses:
         """Read the motors and have the guard look at them."""

@@ -1,0 +1,493 @@
+"""The arm on its servo bus, against virtual servos that speak the wire protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from virtual_arms import Running, virtual_arm
+
+from configs.robot import SO101Config
+from robots import calibration
+from robots.arm import ARMS
+from robots.base import (
+    F32,
+    GRIPPER,
+    JOINTS,
+    BusTimeout,
+    NotConnected,
+    RobotError,
+    ServoFault,
+    Uncalibrated,
+)
+from robots.feetech import FeetechBus
+from robots.servos import MOTORS
+from robots.so100 import SO100Robot
+from robots.virtual.knobs import Knobs
+
+FPS = 30
+REST = np.array(SO101Config().rest_pose, np.float32)
+RESET = np.array(SO101Config().reset_pose, np.float32)
+LATE = 1.0  # what a busy machine may add to a stated time [s]
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Running]:
+    with virtual_arm() as running:
+        yield running
+
+
+@pytest.fixture
+def servos(chain: Running) -> Running:
+    """The virtual chain in order, as after its power was switched off and on."""
+    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(power_cycle=True)
+    chain.arm.hand(dict(zip(JOINTS, REST.tolist(), strict=True)))
+    until(lambda: max(abs(goal["load"]) for goal in chain.arm.report()["motors"].values()) == 0)
+    chain.arm.hand(None)
+    return chain
+
+
+@pytest.fixture
+def told() -> list[tuple[str, dict[str, Any]]]:
+    return []
+
+
+Told = list[tuple[str, dict[str, Any]]]
+
+
+def names(told: Told) -> list[str]:
+    return [name for name, _ in told]
+
+
+def robot(servos: Running, told: Told | None = None, **changes: Any) -> SO100Robot:
+    def tell(name: str, **facts: Any) -> None:
+        if told is not None:
+            told.append((name, facts))
+
+    return SO100Robot(SO101Config(port=servos.port, **changes), FPS, tell)
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def run(arm: SO100Robot, seconds: float, target: F32 | None = None) -> None:
+    """The control loop in short: command, wait, read."""
+    goal = arm.read().joints if target is None else target
+    for _ in range(round(seconds * FPS)):
+        arm.command(goal)
+        time.sleep(1 / FPS)
+        arm.read()
+
+
+def fail(arm: SO100Robot, servos: Running, **knobs: Any) -> None:
+    """Run with a fault until it ends the run; how long that took is noted in the error [s]."""
+    run(arm, 0.3, RESET)
+    servos.arm.set(**knobs)
+    began = time.monotonic()
+    try:
+        run(arm, 10, RESET)
+    except RobotError as error:
+        error.after = time.monotonic() - began  # type: ignore[attr-defined]
+        raise
+    raise AssertionError("the fault was borne for ten seconds")
+
+
+def torques(servos: Running) -> set[int]:
+    return {motor["torque_enable"] for motor in servos.arm.report()["motors"].values()}
+
+
+def goals(servos: Running) -> list[int]:
+    return [motor["goal"] for motor in servos.arm.report()["motors"].values()]
+
+
+def new_violations(servos: Running, before: int) -> list[str]:
+    return list(servos.arm.report()["violations"][before:])
+
+
+def seen(servos: Running) -> int:
+    return len(servos.arm.report()["violations"])
+
+
+# connecting
+
+
+def test_it_takes_hold_where_the_arm_stands_and_moves_where_it_is_told(servos: Running) -> None:
+    before = seen(servos)
+    with robot(servos) as arm:
+        here = arm.read().joints
+        np.testing.assert_allclose(here[:GRIPPER], REST[:GRIPPER], atol=0.2)
+        assert torques(servos) == {1}
+        run(arm, 2.0, RESET)
+        reading = arm.read()
+        np.testing.assert_allclose(reading.joints, RESET, atol=0.2)
+        assert reading.velocities is not None
+        assert reading.currents is not None
+        assert (np.abs(reading.velocities) < 5).all()
+        assert reading.images == {}
+    assert new_violations(servos, before) == []
+
+
+def test_leaving_it_goes_to_rest_and_is_released(servos: Running, told: Told) -> None:
+    with robot(servos, told) as arm:
+        run(arm, 2.0, RESET)
+    assert torques(servos) == {0}
+    assert "released" in names(told)
+    with robot(servos, rest_pose=None) as arm:
+        np.testing.assert_allclose(arm.read().joints[:GRIPPER], REST[:GRIPPER], atol=1)
+
+
+def test_a_rest_pose_of_null_stays_and_torque_may_stay_on(servos: Running, told: Told) -> None:
+    with robot(servos, told, rest_pose=None, disable_torque_on_disconnect=False) as arm:
+        run(arm, 0.5, RESET)
+        there = arm.read().joints
+    assert torques(servos) == {1}
+    assert "torque_stays_on" in names(told)
+    with robot(servos) as arm:  # it is taken over as it is, without a fall
+        np.testing.assert_allclose(arm.read().joints, there, atol=2)
+
+
+def test_the_motors_are_configured_and_locked_again(servos: Running) -> None:
+    with robot(servos, p_coefficient=20, i_coefficient=1, d_coefficient=30):
+        pass
+    expected = {
+        "Return_Delay_Time": [0] * 6,
+        "Operating_Mode": [0] * 6,
+        "P_Coefficient": [20] * 6,
+        "I_Coefficient": [1] * 6,
+        "D_Coefficient": [30] * 6,
+        "Maximum_Acceleration": [254] * 6,
+        "Acceleration": [254] * 6,
+        "Max_Torque_Limit": [1000] * 5 + [500],
+        "Torque_Limit": [1000] * 5 + [240],
+        "Lock": [1] * 6,
+    }
+    with FeetechBus(servos.port, MOTORS) as bus:
+        found = {name: [*bus.sync_read([name]).values[name].values()] for name in expected}
+        assert bus.read("Protection_Current", "gripper") == 250
+        assert bus.read("Overload_Torque", "gripper") == 25
+    assert found == expected
+
+
+def test_the_grip_is_as_strong_as_configured(servos: Running) -> None:
+    with robot(servos, safety={"max_grip": 12.5}):
+        pass
+    with FeetechBus(servos.port, MOTORS) as bus:
+        assert bus.read("Torque_Limit", "gripper") == 125
+
+
+def test_motors_that_count_many_turns_are_brought_back_to_one(servos: Running) -> None:
+    with FeetechBus(servos.port, MOTORS) as bus:
+        bus.write("Lock", "wrist_roll", 0)
+        bus.write("Phase", "wrist_roll", bus.read("Phase", "wrist_roll") | 16)
+    with robot(servos):
+        pass
+    with FeetechBus(servos.port, MOTORS) as bus:
+        assert bus.read("Phase", "wrist_roll") & 16 == 0
+
+
+REFUSED: dict[str, tuple[dict[str, Any], type[RobotError], str]] = {
+    "a motor is missing": (
+        {"missing": ["elbow_flex"]},
+        BusTimeout,
+        r"No answer of elbow_flex \(ID 3\); the other 5 motors answer",
+    ),
+    "all are missing": ({"missing": list(JOINTS)}, BusTimeout, "No motor answers on .*power on"),
+    "another model": (
+        {"model": {"gripper": 1029}},
+        ServoFault,
+        r"gripper \(ID 6\) is of model 1029, not 777",
+    ),
+    "another firmware": (
+        {"firmware": {"wrist_flex": [3, 9]}},
+        ServoFault,
+        "different firmware .*wrist_flex 3.9",
+    ),
+}
+
+
+@pytest.mark.parametrize(("knobs", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_an_arm_that_is_not_as_expected_is_refused(
+    servos: Running, knobs: dict[str, Any], error: type[RobotError], message: str
+) -> None:
+    servos.arm.set(**knobs)
+    with pytest.raises(error, match=message) as caught, robot(servos):
+        pass
+    assert "\n" not in str(caught.value)
+    assert torques(servos) == {0}
+    servos.arm.set(**Knobs().model_dump(mode="json"))
+    with robot(servos):  # and the port was closed
+        pass
+
+
+def test_a_port_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotConnected, match="hil-app find-port"),
+        SO100Robot(SO101Config(port=str(tmp_path / "no")), FPS, lambda *_, **__: None),
+    ):
+        pass
+
+
+def test_it_must_be_entered_first(servos: Running) -> None:
+    arm = robot(servos)
+    for use in (arm.read, lambda: arm.command(RESET), lambda: arm.halt("why")):
+        with pytest.raises(NotConnected, match="enter it first"):
+            use()
+
+
+# calibration
+
+
+def held(servos: Running) -> dict[str, calibration.MotorCalibration]:
+    with FeetechBus(servos.port, MOTORS) as bus:
+        return calibration.of_motors(bus, MOTORS)
+
+
+def test_a_saved_calibration_is_given_back_to_motors_that_lost_it(
+    servos: Running, told: Told, tmp_path: Path
+) -> None:
+    original = held(servos)
+    calibration.save(original, tmp_path / "mine.json")
+    with FeetechBus(servos.port, MOTORS) as bus:
+        bus.write("Lock", "elbow_flex", 0)
+        bus.write("Homing_Offset", "elbow_flex", 77)
+        bus.write("Min_Position_Limit", "elbow_flex", 5)
+        bus.write("Lock", "elbow_flex", 1)
+    with robot(servos, told, id="mine", calibration_dir=tmp_path):
+        pass
+    assert held(servos) == original
+    ((_, facts),) = [event for event in told if event[0] == "calibration_restored"]
+    assert "elbow_flex: homing_offset 77 → " in facts["note"]
+    assert "gripper" not in facts["note"]
+    servos.arm.set(power_cycle=True)
+    assert held(servos) == original  # it was written to stay
+
+
+def test_motors_as_new_are_refused_without_moving(servos: Running) -> None:
+    original = held(servos)
+    with FeetechBus(servos.port, MOTORS) as bus:
+        calibration.write_to(
+            bus, "elbow_flex", replace(original["elbow_flex"], range_min=0, range_max=4095)
+        )
+    with (
+        pytest.raises(Uncalibrated, match=r"\(elbow_flex\): run `hil-app calibrate`"),
+        robot(servos),
+    ):
+        pass
+    assert torques(servos) == {0}
+
+
+def test_a_joint_outside_of_its_range_is_not_jerked_back(servos: Running) -> None:
+    original = held(servos)
+    with FeetechBus(servos.port, MOTORS) as bus:
+        lift = replace(original["shoulder_lift"], range_min=1700, range_max=2400)
+        calibration.write_to(bus, "shoulder_lift", lift)
+    with pytest.raises(Uncalibrated, match=r"shoulder_lift stands \d\d deg outside"), robot(servos):
+        pass
+    assert torques(servos) == {0}
+
+
+def test_a_gripper_that_counts_down_is_turned_round(servos: Running) -> None:
+    with robot(servos) as arm:
+        up = arm.read().joints
+    with robot(servos, gripper_opens="down", rest_pose=None) as arm:
+        down = arm.read().joints
+    assert up[GRIPPER] + down[GRIPPER] == pytest.approx(100, abs=0.5)
+    np.testing.assert_allclose(up[:GRIPPER], down[:GRIPPER], atol=0.2)
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_signs_and_offsets_map_motors_to_the_arms_model(name: str) -> None:
+    arm, rng = ARMS[name], np.random.default_rng(0)
+    signs, offsets = (1, -1, 1, -1, 1), (1.0, 20.0, -3.0, 4.0, 5.0)
+    mapped = arm.calibrated(signs, offsets)
+    motor = rng.uniform(-50, 50, 6).astype(np.float32)
+    plain = motor.copy()
+    plain[:GRIPPER] = np.multiply(signs, motor[:GRIPPER] - offsets)
+    np.testing.assert_allclose(mapped.to_urdf(motor), arm.to_urdf(plain), atol=1e-6)
+    np.testing.assert_allclose(mapped.from_urdf(mapped.to_urdf(motor)), motor, atol=1e-3)
+    low, high = arm.limits[1]
+    assert mapped.limits[1] == pytest.approx([20 - high, 20 - low])
+    assert arm.calibrated(None, (0.0,) * 5).limits == pytest.approx(arm.limits)
+
+
+def test_a_robot_uses_its_signs_and_offsets(servos: Running) -> None:
+    changed = robot(servos, joint_signs=(1, 1, -1, 1, 1), joint_offsets=(5.0, 0, 0, 0, 0))
+    expected = ARMS["so101"].calibrated((1, 1, -1, 1, 1), (5.0, 0, 0, 0, 0))
+    np.testing.assert_array_equal(changed.limits, expected.limits)
+    np.testing.assert_array_equal(changed.arm.zero, expected.zero)
+
+
+# every command
+
+
+def test_a_far_target_is_approached_at_the_speed_limit_from_the_first_command_on(
+    servos: Running,
+) -> None:
+    with robot(servos, safety={"max_speed": 60.0}) as arm:
+        last = arm.read().joints
+        for _ in range(20):
+            sent = arm.command(RESET)
+            assert (np.abs(sent - last)[:GRIPPER] <= 60 / FPS + 0.1).all()
+            assert abs(sent - last)[GRIPPER] <= 2 * 60 / FPS + 0.1
+            last = sent
+            arm.read()
+
+
+def test_a_target_may_not_lead_the_arm_by_more_than_max_relative_target(servos: Running) -> None:
+    servos.arm.set(stuck=["shoulder_lift"])
+    with robot(servos, max_relative_target=3.0, safety={"stall_error": 90.0}) as arm:
+        for _ in range(4):  # no longer: it would count as an overload
+            arm.command(RESET)
+            reading = arm.read()
+        lead = arm.command(RESET) - reading.joints
+        assert (np.abs(lead) <= 3.1).all()
+        assert lead[1] == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_target_beyond_the_limits_goes_to_the_limit(servos: Running) -> None:
+    before = seen(servos)
+    with robot(servos, safety={"max_speed": 200.0}) as arm:
+        run(arm, 1.0, np.float32([500, 0, 0, 0, 500, 500]))
+        sent = arm.command(np.float32([500, 0, 0, 0, 500, 500]))
+        assert sent == pytest.approx([arm.limits[0, 1], 0, 0, 0, arm.limits[4, 1], 100], abs=0.1)
+    assert new_violations(servos, before) == []
+
+
+def test_what_is_not_a_number_is_refused(servos: Running) -> None:
+    with robot(servos) as arm, pytest.raises(RobotError, match="not finite"):
+        arm.command(np.full(6, np.nan, np.float32))
+
+
+def test_halted_it_stays_where_it_is_until_it_is_let_down(servos: Running, told: Told) -> None:
+    with robot(servos, told) as arm:
+        for _ in range(10):
+            arm.command(RESET)
+            time.sleep(1 / FPS)
+            arm.read()
+        arm.halt("emergency stop")
+        there = goals(servos)
+        run(arm, 0.3, RESET)
+        assert goals(servos) == there
+        stopped = arm.read().joints
+    assert torques(servos) == {0}
+    assert ("halted", {"cause": "emergency stop"}) in told
+    with robot(servos, rest_pose=None) as arm:  # it did not go to rest
+        np.testing.assert_allclose(arm.read().joints, stopped, atol=1)
+
+
+def test_a_loop_that_falls_silent_leaves_an_arm_that_holds(servos: Running, told: Told) -> None:
+    servos.arm.set(stuck=["shoulder_lift"])
+    with robot(servos, told, safety={"stall_error": 90.0, "watchdog_s": 0.2}) as arm:
+        run(arm, 0.5, RESET)
+        pushing = servos.arm.report()["motors"]["shoulder_lift"]
+        assert abs(pushing["goal"] - pushing["present"]) > 300
+        until(lambda: "watchdog_held" in names(told))
+        held = servos.arm.report()["motors"]["shoulder_lift"]
+        assert abs(held["goal"] - held["present"]) < 40
+        servos.arm.set(stuck=[])
+        before = seen(servos)
+        run(arm, 0.3, RESET)
+        assert new_violations(servos, before) == []
+
+
+# what goes wrong on the way
+
+
+def test_lost_and_damaged_packets_never_end_a_run(servos: Running) -> None:
+    with robot(servos) as arm:
+        servos.arm.set(drop=0.05, corrupt=0.05, truncate=0.02, garbage=0.05, delay_share=0.02)
+        run(arm, 3.0, RESET)
+        np.testing.assert_allclose(arm.read().joints, RESET, atol=1)
+        servos.arm.set(**Knobs().model_dump(mode="json"))
+    assert torques(servos) == {0}
+
+
+def test_a_motor_that_stays_silent_ends_it_in_time_and_the_others_are_released(
+    servos: Running, told: Told
+) -> None:
+    message = r"wrist_flex \(ID 4\) gives no good answer \(no answer\)"
+    with pytest.raises(BusTimeout, match=message) as caught, robot(servos, told) as arm:
+        fail(arm, servos, missing=["wrist_flex"])
+    assert caught.value.after < 0.5 + 0.2 + LATE
+    report = servos.arm.report()["motors"]
+    assert {name for name in JOINTS if report[name]["torque_enable"]} == {"wrist_flex"}
+    ((_, facts),) = [event for event in told if event[0] == "torque_left_on"]
+    assert facts["cause"].startswith("wrist_flex may still have torque: switch off")
+
+
+def test_a_motor_that_is_silent_for_a_moment_is_borne(servos: Running, told: Told) -> None:
+    with robot(servos, told, safety={"patience_s": 2.0}) as arm:
+        servos.arm.set(missing=["wrist_flex"])
+        run(arm, 0.1)
+        servos.arm.set(missing=[])
+        run(arm, 0.5)
+    assert ("motor_silent", {"motor": "wrist_flex", "reason": "no answer"}) in told
+
+
+def test_a_port_that_comes_back_in_time_is_taken_up_again(servos: Running, told: Told) -> None:
+    with robot(servos, told, safety={"patience_s": 2.0}) as arm:
+        run(arm, 0.2, RESET)
+        servos.arm.set(gone_s=0.5)
+        run(arm, 2.5, RESET)
+        np.testing.assert_allclose(arm.read().joints, RESET, atol=1)
+    assert [name for name in names(told) if name.startswith("port")] == ["port_gone", "port_back"]
+    assert torques(servos) == {0}
+
+
+def test_a_port_that_is_gone_ends_it_in_time(servos: Running, told: Told) -> None:
+    with pytest.raises(NotConnected, match="port") as caught, robot(servos, told) as arm:
+        fail(arm, servos, gone_s=4.0)
+    assert caught.value.after < 0.5 + LATE
+    assert "\n" not in str(caught.value)
+    assert "torque_left_on" in names(told)
+    until(lambda: Path(servos.port).exists())
+
+
+def test_a_lasting_overload_holds_then_lets_the_arm_down(servos: Running, told: Told) -> None:
+    message = r"elbow_flex reports overload.*let down"
+    with pytest.raises(ServoFault, match=message) as caught, robot(servos, told) as arm:
+        fail(arm, servos, errors={"elbow_flex": 32})
+    assert 1.9 <= caught.value.after < 2.0 + LATE
+    responses = [facts["response"] for name, facts in told if name == "trouble"]
+    assert responses == ["hold", "back_off", "release"]
+    assert torques(servos) == {0}
+
+
+def test_motors_that_lost_their_power_for_a_moment_get_their_torque_back(
+    servos: Running, told: Told
+) -> None:
+    with robot(servos, told, safety={"patience_s": 2.0}) as arm:
+        run(arm, 0.3, RESET)
+        servos.arm.set(missing=["gripper"])
+        run(arm, 0.1)
+        servos.arm.set(power_cycle=True)
+        assert torques(servos) == {0}
+        servos.arm.set(missing=[])
+        before = seen(servos)
+        run(arm, 0.5, RESET)
+        assert torques(servos) == {1}
+        assert new_violations(servos, before) == []
+    assert "torque_lost" in names(told)
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+def test_whatever_error_ends_it_torque_is_released(
+    servos: Running, error: type[BaseException]
+) -> None:
+    def loop(arm: SO100Robot) -> None:
+        run(arm, 0.2, RESET)
+        raise error("of the loop")
+
+    with pytest.raises(error), robot(servos) as arm:
+        loop(arm)
+    assert torques(servos) == {0}
