@@ -116,6 +116,16 @@ def validate(content: Mapping[str, Any]) -> RunConfig:
         raise ConfigError("; ".join(_explain(fault) for fault in error.errors())) from None
 
 
+def faults(content: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+    """All that is wrong with ``content``: the place of each fault, and a clause that says what."""
+    try:
+        RunConfig.model_validate(dict(content))
+    except ValidationError as error:
+        found = error.errors()
+        return [(tuple(_locate(fault["loc"])[0]), _explain(fault)) for fault in found]
+    return []
+
+
 def dump(config: RunConfig) -> str:
     """The configuration as YAML that :func:`read` takes back."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
@@ -170,8 +180,8 @@ def _explain(fault: Mapping[str, Any]) -> str:
         allowed = fault["ctx"]["expected_tags"].replace("'", "")
         return f"{where}.type: got '{fault['ctx']['tag']}', allowed: {allowed}"
     if fault["type"] == "union_tag_not_found" and model is not None:
-        choices = _models(model.model_fields[path[-1]].annotation)
-        return f"{where}.type: missing, allowed: {', '.join(str(_tag(one)) for one in choices)}"
+        choices = models_in(model.model_fields[path[-1]].annotation)
+        return f"{where}.type: missing, allowed: {', '.join(str(tag_of(one)) for one in choices)}"
     message = fault["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = fault["input"]
@@ -186,7 +196,7 @@ def _locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None
     models: list[type[BaseModel]] = [RunConfig]
     named_by_user = False
     for part in map(str, loc):
-        if tagged := [model for model in models if _tag(model) == part]:
+        if tagged := [model for model in models if tag_of(model) == part]:
             models = tagged
             continue
         path.append(part)
@@ -195,22 +205,22 @@ def _locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None
             continue
         owner = models[0] if models else None
         field = owner.model_fields.get(part) if owner else None
-        models = _models(field.annotation) if field else []
+        models = models_in(field.annotation) if field else []
         named_by_user = field is not None and typing.get_origin(field.annotation) is dict
     return path, owner
 
 
-def _tag(model: type[BaseModel]) -> object:
+def tag_of(model: type[BaseModel]) -> object:
     """What a model's ``type`` says, if it has one."""
     field = model.model_fields.get("type")
     return field.default if field else None
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
     """Every config model that an annotation may hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+    return [model for inner in typing.get_args(annotation) for model in models_in(inner)]
 
 
 def _one_line(error: Exception) -> str:

@@ -1,20 +1,94 @@
-"""``hil-app config show``: the merged configuration."""
+"""``hil-app config``: shows the merged configuration, and imports one of lerobot."""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from configs.load import DEFAULT_PRESET, Parser, dump, load
+import yaml
+
+from configs.load import DEFAULT_PRESET, ConfigError, Parser, dump, load
+
+if TYPE_CHECKING:
+    from configs.lerobot import Imported
 
 DESCRIPTION = """\
-Print the configuration that preset, file and options come to, as YAML that --config_path takes.
+show: print the configuration that preset, file and options come to, as YAML that --config_path
+takes.
+hil-app config import FILE [--help]: make such YAML of a config of lerobot's gym_manipulator.
+"""
+IMPORT_DESCRIPTION = """\
+Read a JSON config of lerobot's gym_manipulator (for an SO100 or SO101, or for gym_hil) and write
+ours: YAML that --config_path takes. What means something else here, and what has no counterpart,
+is listed by name; nothing is dropped in silence.
+
+  hil-app config import env_config.json --save mine.yaml
+  hil-app train --config_path mine.yaml
 """
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(prog="hil-app config show", description=DESCRIPTION)
+    if argv and argv[0] == "import":
+        return _import(argv[1:])
+    parser = Parser(
+        prog="hil-app config show|import",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("action", choices=["show"], help="show: print the merged configuration")
     config, _ = load(parser, argv, DEFAULT_PRESET)
     print(dump(config), end="")
     return 0
+
+
+def _import(argv: Sequence[str]) -> int:
+    from configs.lerobot import read_lerobot
+
+    parser = argparse.ArgumentParser(
+        prog="hil-app config import",
+        description=IMPORT_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", type=Path, help="lerobot's config, a JSON file")
+    parser.add_argument("--save", type=Path, metavar="YAML", help="file to write (default: print)")
+    options = parser.parse_args(list(argv))
+    imported = read_lerobot(options.file)
+    text = f"# Made by `hil-app config import {options.file.name}`.\n"
+    text += yaml.safe_dump(imported.content, sort_keys=False, default_flow_style=None)
+    if options.save is None:
+        _tell(imported)
+        print(text, end="")
+        return 0
+    _write(options.save, text)
+    _tell(imported)
+    print(f"Look it over, then: hil-app train --config_path {options.save}", file=sys.stderr)
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the new file; ConfigError if it is there already, or cannot be written."""
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"--save: {path} is there already: name a new file") from None
+    except OSError as error:
+        raise ConfigError(f"--save: cannot write {path}: {error.strerror}") from error
+
+
+def _tell(imported: Imported) -> None:
+    """List on stderr what became of their values."""
+    same = sum(entry.kind == "taken" for entry in imported.entries if entry.keys)
+    lines = [f"{same} values mean the same here."]
+    for kind, title in (("changed", "Taken, but look at these:"), ("left out", "Left out:")):
+        rows = [entry for entry in imported.entries if entry.kind == kind]
+        lines += [title] * bool(rows)
+        for entry in rows:
+            ours = f"{'.'.join(entry.ours)}={entry.value}" if entry.ours else ""
+            places = " -> ".join(filter(None, (entry.name, ours)))
+            lines.append(f"  {places}: {entry.note}")
+    print("\n".join(lines), file=sys.stderr)
