@@ -40,8 +40,8 @@ class Chain:
     def turn(self, knobs: Knobs) -> None:
         """Go by ``knobs`` from now on."""
         for name, servo in self.servos.items():
-            joined = name in knobs.connected and name not in self._knobs.connected
-            if joined or knobs.power_cycle:
+            replugged = (name in knobs.connected) != (name in self._knobs.connected)
+            if replugged or knobs.power_cycle:
                 servo.boot()
             servo.injected = knobs.errors.get(name, 0)
             servo.voltage = knobs.voltage
