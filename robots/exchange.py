@@ -164,6 +164,7 @@ class Exchange:
         self._read_once(_STATUS_LEVEL, 1, [motor], 0.0, contents)
         if contents.get(motor) == b"\x00":
             self._silent.add(motor)
+            self._late.pop((motor, 0), None)
         else:
             self._silent.discard(motor)
 

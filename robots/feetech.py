@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Self
 
 from robots.base import BusTimeout, RobotError
@@ -202,9 +203,9 @@ class FeetechBus:
         if register == "Baud_Rate" and value not in range(len(BAUD_RATES)):
             raise RobotError(f"Baud_Rate is 0 to {len(BAUD_RATES) - 1}, for {BAUD_RATES} bit/s.")
         try:
-            return place, place.encode(value)
-        except ValueError as problem:
-            raise RobotError(f"{problem}: nothing was sent.") from problem
+            return place, place.encode(index(value))
+        except (TypeError, ValueError) as problem:
+            raise RobotError(f"{register} cannot be {value!r}: {problem}.") from problem
 
     def _timeout(self, motor: int, what: str, problem: str) -> BusTimeout:
         name = self._names.get(motor)

@@ -40,10 +40,10 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         self.closePort()
         try:
             self.ser = Serial(self.port_name, cflag_baud, timeout=0, exclusive=True)
-        except (OSError, ValueError) as problem:
+            self._refuse_others()
+        except (OSError, ValueError, termios.error) as problem:
             raise NotConnected(_why_closed(self.port_name, problem)) from problem
         self._fd = self.ser.fileno()
-        self._mark(termios.TIOCEXCL)
         self.is_open, self.is_using = True, False
         return True
 
@@ -98,7 +98,7 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             return
         try:
             self.ser.baudrate = self.baudrate = baud_rate
-        except OSError as problem:
+        except (OSError, termios.error) as problem:
             raise self._gone() from problem
 
     def _ready(self, deadline: float, writing: bool = False) -> bool:
@@ -135,16 +135,16 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             f"{self.port_name} is gone: plug the arm's USB cable in again, and see that it sits."
         )
 
-    def _mark(self, mark: int) -> None:
-        """Refuse other programs that do not look for the lock.
+    def _refuse_others(self) -> None:
+        """Shut out programs that do not look for the lock, too.
 
-        Not on a pseudo-terminal: its other end keeps the mark when this process is killed.
+        Not on a pseudo-terminal: its other end would keep the mark if this process was killed.
         """
         if not os.path.realpath(self.port_name).startswith("/dev/pts/"):
-            fcntl.ioctl(self._fd, mark)
+            fcntl.ioctl(self.ser, termios.TIOCEXCL)
 
 
-def _why_closed(port: str, problem: OSError | ValueError) -> str:
+def _why_closed(port: str, problem: Exception) -> str:
     """One line on why ``port`` cannot be opened, and what to do."""
     code = problem.errno if isinstance(problem, OSError) else None
     if code == errno.ENOENT:
