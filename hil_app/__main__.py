@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "the whole loop on the simulated arm; nothing to configure",
     "train": "demonstrate, learn with interventions, evaluate without",
     "eval": "judge a trained policy on its own",
+    "find-cameras": "list the cameras, save a picture of each, and say how to use them",
     "config": "show the configuration that a run would use, or import one of lerobot",
     "bench": "measure the tick, the learner, and how soon a preset learns",
     "virtual-arm": "an arm that is not there, on a serial port that is",

@@ -15,6 +15,7 @@ from configs.camera import OpenCVCameraConfig
 from robots.base import U8, CameraError
 from robots.opencv import load_opencv
 
+SYSTEM = Path("/sys/class/video4linux")
 PICTURES = (".png", ".jpg", ".jpeg")
 TIMEOUT = 2000  # a stream that does not open, or sends nothing, for so long is given up [ms]
 
@@ -85,10 +86,15 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def video_devices() -> dict[str, str]:
-    """Name of each video device that Linux has, by its path."""
-    found = Path("/sys/class/video4linux").glob("video*/name")
-    names = {f"/dev/{file.parent.name}": file.read_text().strip() for file in found}
-    return dict(sorted(names.items(), key=lambda item: int(item[0].removeprefix("/dev/video"))))
+    """Name of each camera that Linux has, by its path; further devices of one camera are no more.
+
+    Most cameras have a second device, which gives no pictures.
+    """
+    names = {}
+    for folder in sorted(SYSTEM.glob("video*"), key=lambda one: (len(one.name), one.name)):
+        if (folder / "index").read_text().strip() == "0":
+            names[f"/dev/{folder.name}"] = (folder / "name").read_text().strip()
+    return names
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ class _Source:
     def live(self) -> Generator[tuple[Raw, float], None, None]:
         """Pictures of a device or stream, and when each arrived [s]."""
         source = self.config.index_or_path
-        with _released(open_capture(self.cv2, source)) as capture:
+        with released(open_capture(self.cv2, source)) as capture:
             if not is_address(source):
                 self._ask(capture)
             self._check_format(pixel_format(self.cv2, capture))
@@ -117,7 +123,7 @@ class _Source:
         """The pictures of a video file, again and again."""
         while True:
             played = 0
-            with _released(open_capture(self.cv2, str(path))) as capture:
+            with released(open_capture(self.cv2, str(path))) as capture:
                 self._check_format(pixel_format(self.cv2, capture))
                 while (read := capture.read())[0]:
                     played += 1
@@ -194,7 +200,8 @@ def _paced(
 
 
 @contextmanager
-def _released(capture: Any) -> Iterator[Any]:
+def released(capture: Any) -> Iterator[Any]:
+    """The open cv2.VideoCapture, given back at the end."""
     try:
         yield capture
     finally:

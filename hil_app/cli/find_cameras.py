@@ -1,0 +1,111 @@
+"""``hil-app find-cameras``: which cameras there are, and how to name them to a run."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robots.base import CameraError
+
+if TYPE_CHECKING:
+    from robots.find_cameras import Found
+
+DESCRIPTION = """\
+List the cameras of this computer, save a picture of each, and print the options that name it to a
+run. --also looks at what cannot be listed: the address of a stream, a video file, a folder of
+pictures.
+"""
+NAMES = ("front", "wrist")  # suggested for the first cameras
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status: 1 if no camera gives a picture."""
+    parser = argparse.ArgumentParser(
+        prog="hil-app find-cameras",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="URL|FILE", help="look at this, too"
+    )
+    parser.add_argument(
+        "--save",
+        type=Path,
+        default=Path("cameras"),
+        metavar="FOLDER",
+        help="where the pictures go (default: cameras)",
+    )
+    options = parser.parse_args(list(argv))
+    from robots.find_cameras import cameras
+
+    found = list(cameras(options.also))
+    if not found:
+        raise CameraError(_none_found())
+    pictures = {one.source: _save(one, options.save) for one in found if one.view is not None}
+    _show(found, pictures)
+    _suggest([one for one in found if one.view is not None])
+    return 0 if pictures else 1
+
+
+def _none_found() -> str:
+    remedy = "check its USB plug"
+    if sys.platform == "linux":
+        remedy += (
+            " (`lsusb` lists what is plugged in) and that you may use it: "
+            "`sudo usermod -aG video $USER`, then log in again"
+        )
+    return f"no camera found: {remedy}; --also looks at a stream or file"
+
+
+def _save(found: Found, folder: Path) -> Path:
+    """Save the picture of a camera; CameraError if it cannot be written."""
+    from robots.opencv import load_opencv
+
+    assert found.view is not None
+    source = found.source
+    name = f"video{source}" if isinstance(source, int) else re.sub(r"[^\w.-]+", "_", source)
+    path = folder / f"{name.strip('_')}.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(load_opencv("find-cameras").imencode(".png", found.view.picture)[1])
+    except OSError as error:
+        raise CameraError(f"--save: cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def _show(found: Sequence[Found], pictures: dict[int | str, Path]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("camera", "name", "size", "fps", "format", "picture", title="Cameras")
+    for column in table.columns:
+        column.overflow = "fold"
+    for one in found:
+        if one.view is None:
+            table.add_row(str(one.source), escape(one.name), "", "", "", escape(one.problem))
+            continue
+        height, width = one.view.picture.shape[:2]
+        fps = "" if one.view.fps is None else f"{one.view.fps:.0f}"
+        facts = (f"{width}x{height}", fps, one.view.fourcc or "", str(pictures[one.source]))
+        table.add_row(escape(str(one.source)), escape(one.name), *map(escape, facts))
+    Console().print(table)
+
+
+def _suggest(found: Sequence[Found]) -> None:
+    """Print the options that name the cameras to a run, on a line each."""
+    if not found:
+        return
+    print("To use them (rename them as you like; their order is that of the policy's pictures):")
+    for index, one in enumerate(found):
+        assert one.view is not None
+        name = NAMES[index] if index < len(NAMES) else f"camera{index + 1}"
+        height, width = one.view.picture.shape[:2]
+        facts = {"index_or_path": one.source, "width": width, "height": height}
+        if one.view.fps is not None:
+            facts["fps"] = max(1, round(one.view.fps))
+        print("  " + " ".join(f"--robot.cameras.{name}.{key}={v}" for key, v in facts.items()))

@@ -1,0 +1,96 @@
+"""Which cameras there are, and what each gives if it is asked for nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robots.base import U8, CameraError
+from robots.capture import open_capture, picture_files, pixel_format, released, video_devices
+from robots.opencv import load_opencv
+
+NUMBERS = 10  # that are tried where the system does not list its cameras
+LOOK = 1.0  # how long a camera is watched, to measure its rate [s]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a camera gives."""
+
+    picture: U8  # (H, W, 3) BGR
+    fps: float | None  # [pictures/s]; None for a folder, which has none of its own
+    fourcc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A camera, or what one could be."""
+
+    source: int | str  # as index_or_path takes it
+    name: str
+    view: View | None
+    problem: str  # why there is no view
+
+
+def cameras(also: Sequence[str] = ()) -> Iterator[Found]:
+    """Look at every camera of this computer, and at the addresses, files and folders of ``also``.
+
+    Raises RobotError if OpenCV does not load.
+    """
+    cv2 = load_opencv("find-cameras")
+    listed = sys.platform == "linux"
+    if listed:
+        numbered = {int(path.removeprefix("/dev/video")): n for path, n in video_devices().items()}
+    else:
+        numbered = dict.fromkeys(range(NUMBERS), "")
+    for number, name in numbered.items():
+        found = _look_at(cv2, number, name)
+        if listed or found.view is not None:
+            yield found
+    for source in also:
+        yield _look_at(cv2, source, "")
+
+
+def _look_at(cv2: Any, source: int | str, name: str) -> Found:
+    try:
+        return Found(source, name, _view(cv2, source), "")
+    except CameraError as error:
+        return Found(source, name, None, str(error))
+
+
+def _view(cv2: Any, source: int | str) -> View:
+    """What ``source`` gives; CameraError if it gives no picture."""
+    path = Path(str(source))
+    if path.is_dir():
+        files = picture_files(path)
+        picture = cv2.imread(str(files[0])) if files else None
+        return View(_seen(picture), None, None)
+    with released(open_capture(cv2, source)) as capture:
+        fourcc = pixel_format(cv2, capture)
+        if path.is_file():
+            return View(_seen(capture.read()[1]), capture.get(cv2.CAP_PROP_FPS), fourcc)
+        picture, fps = _watched(capture)
+        return View(_seen(picture), fps, fourcc)
+
+
+def _watched(capture: Any) -> tuple[Any, float | None]:
+    """The last picture of ``LOOK`` seconds, when the light is measured, and the rate it had."""
+    picture, stamps = None, [time.monotonic()]
+    while stamps[-1] - stamps[0] < LOOK and capture.grab():
+        stamps.append(time.monotonic())
+        picture = capture.retrieve()[1]
+    late = stamps[len(stamps) // 2 :]  # cameras start slowly
+    if len(late) < 2:
+        return picture, None
+    return picture, (len(late) - 1) / (late[-1] - late[0])
+
+
+def _seen(picture: Any) -> U8:
+    if picture is None:
+        raise CameraError("gives no picture")
+    seen: U8 = picture
+    return seen
