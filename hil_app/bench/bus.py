@@ -1,0 +1,131 @@
+"""What our servo bus costs over the bare SDK: both on one port, in turns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from scservo_sdk import COMM_SUCCESS, GroupSyncRead, GroupSyncWrite, PacketHandler, PortHandler
+
+from hil_app.rate import milliseconds
+from robots.base import JOINTS, BusTimeout, RobotError
+from robots.feetech import FeetechBus
+from robots.registers import REGISTERS
+
+Result = dict[str, Any]
+Cycle = Callable[[], None]
+TICK_MS = 1000 / 30
+WARM_UP = 20  # rounds that do not count
+MOTORS = {name: number for number, name in enumerate(JOINTS, 1)}
+STATE = (
+    "Present_Position",
+    "Present_Velocity",
+    "Present_Load",
+    "Present_Voltage",
+    "Present_Temperature",
+    "Present_Current",
+)
+PLACES = [REGISTERS[name] for name in STATE]
+START = PLACES[0].address
+SIZE = PLACES[-1].address + PLACES[-1].size - START  # 15 bytes
+GOAL = REGISTERS["Goal_Position"]
+
+
+def bus(port: str, rounds: int) -> Result:
+    """Time [ms] of reading six motors' state and writing their goals, by the SDK and by us.
+
+    The goals are where the motors are, so nothing moves. Raises RobotError.
+    """
+    sdk_port = PortHandler(port)
+    with FeetechBus(port, MOTORS, timeout_s=0.2) as ours:
+        sdk_port.openPort()  # after ours, which says what is wrong with a port
+        try:
+            goals = _positions(ours)
+            times = _measure({"sdk": _sdk(sdk_port, goals), "ours": _ours(ours, goals)}, rounds)
+        finally:
+            sdk_port.closePort()
+    figures = {name: milliseconds(seconds) or {} for name, seconds in times.items()}
+    return {
+        "ms": figures,
+        "ratio": {
+            key: round(figures["ours"][key] / figures["sdk"][key], 3) for key in ("p50", "p99")
+        },
+        "share_of_tick": {
+            name: round(values["p50"] / TICK_MS, 4) for name, values in figures.items()
+        },
+        "rounds": rounds,
+    }
+
+
+@contextmanager
+def virtual_arm() -> Iterator[str]:
+    """The port of a virtual arm without a world, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        link = str(Path(folder, "arm"))
+        command = [sys.executable, "-m", "hil_app", "virtual-arm", "--world=none", f"--link={link}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                if not process.stdout.readline():
+                    raise RobotError("The virtual arm did not start: see what it says above.")
+                yield link
+            finally:
+                process.terminate()
+
+
+def _measure(cycles: dict[str, Cycle], rounds: int) -> dict[str, list[float]]:
+    """Durations [s] of each cycle, in turns, so that all see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in cycles}
+    for turn in range(WARM_UP + rounds):
+        for name, cycle in cycles.items():
+            started = perf_counter()
+            cycle()
+            if turn >= WARM_UP:
+                times[name].append(perf_counter() - started)
+    return times
+
+
+def _sdk(port: PortHandler, goals: dict[str, int]) -> Cycle:
+    """The bare SDK, used as its makers mean it."""
+    handler = PacketHandler(0)
+    reader = GroupSyncRead(port, handler, START, SIZE)
+    writer = GroupSyncWrite(port, handler, GOAL.address, GOAL.size)
+    for number in MOTORS.values():
+        reader.addParam(number)
+
+    def cycle() -> None:
+        if reader.txRxPacket() != COMM_SUCCESS:
+            raise BusTimeout(f"The SDK's sync read failed on {port.port_name}: is it all there?")
+        for number in MOTORS.values():
+            for place in PLACES:
+                reader.getData(number, place.address, place.size)
+        for name, goal in goals.items():
+            writer.addParam(MOTORS[name], list(GOAL.encode(goal)))
+        writer.txPacket()
+        writer.clearParam()
+
+    return cycle
+
+
+def _ours(bus: FeetechBus, goals: dict[str, int]) -> Cycle:
+    def cycle() -> None:
+        bus.sync_read(STATE)
+        bus.sync_write(GOAL.name, goals)
+
+    return cycle
+
+
+def _positions(bus: FeetechBus) -> dict[str, int]:
+    answers = bus.sync_read(STATE)
+    if answers.missing:
+        raise BusTimeout(
+            f"No answer on {bus.port} of {', '.join(answers.missing)}: "
+            "the bench needs motors 1 to 6, see `hil-app doctor`."
+        )
+    return answers.values[STATE[0]]
