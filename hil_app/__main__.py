@@ -36,11 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(name: str, argv: Sequence[str]) -> int:
     from configs.load import ConfigError
+    from robots.base import RobotError
 
     try:
         status: int = import_module(f"hil_app.cli.{name.replace('-', '_')}").run(argv)
     except ConfigError as error:
         return _fail(str(error), 2)
+    except RobotError as error:  # of the tools, too, which load no torch
+        return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except Exception as error:

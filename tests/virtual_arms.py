@@ -30,7 +30,8 @@ def virtual_arm(*options: str) -> Iterator[Running]:
     """``hil-app virtual-arm --link PORT`` with ``options``; without --world there is no world."""
     world = () if any(option.startswith("--world") for option in options) else ("--world=none",)
     with tempfile.TemporaryDirectory() as folder:
-        port = str(Path(folder) / "arm")
+        links = [option.removeprefix("--link=") for option in options if "--link=" in option]
+        port = links[0] if links else str(Path(folder) / "arm")
         command = [sys.executable, "-m", "hil_app", "virtual-arm", f"--link={port}"]
         process = subprocess.Popen(
             [*command, *world, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -85,7 +85,9 @@ def _place(options: argparse.Namespace) -> _Place:
             f"so100_sim and so101_sim are, or take --world=none"
         )
     kind = options.arm or robot.type.removesuffix("_sim")
-    return _Place(ARMS[kind], robot.task, robot.cameras)
+    size = options.camera_size or {}
+    cameras = {name: camera.model_copy(update=size) for name, camera in robot.cameras.items()}
+    return _Place(ARMS[kind], robot.task, cameras)
 
 
 def _motors(
@@ -140,7 +142,7 @@ def _ready(options: argparse.Namespace, place: _Place, port: str, streams: Any) 
     if streams is not None:
         parts.append(f"cameras {' '.join(streams.addresses.values())}")
         if options.camera_port not in (0, streams.port):
-            parts.append(f"({_CAMERA_PORT} is taken)")
+            parts.append(f"({options.camera_port} is taken)")
     return f"virtual {place.arm.name} ready: {', '.join(parts)}"
 
 
@@ -187,6 +189,13 @@ def _knobs() -> str:
     return "\n".join(["Make things go wrong with a virtual arm. The knobs:", *lines])
 
 
+def _size(text: str) -> dict[str, int]:
+    """``640x480`` as the width and height of a camera; raises ValueError."""
+    width, height = map(int, text.split("x"))
+    camera = SimCameraConfig(width=width, height=height)
+    return camera.model_dump(include={"width", "height"})
+
+
 _HELP = argparse.RawDescriptionHelpFormatter
 
 
@@ -220,6 +229,12 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         type=int,
         default=_CAMERA_PORT,
         help=f"0 picks one (default: {_CAMERA_PORT})",
+    )
+    add(
+        "--camera-size",
+        type=_size,
+        metavar="WxH",
+        help="of every picture, such as 640x480 [px] (default: as the world says)",
     )
     add("--camera-fps", type=float, default=_CAMERA_FPS, help=f"(default: {_CAMERA_FPS:g})")
     options = parser.parse_args(list(argv))

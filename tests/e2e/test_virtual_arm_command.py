@@ -1,0 +1,461 @@
+"""The virtual arm as users start it: the servos' own SDK on its port, OpenCV on its cameras."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scservo_sdk as sdk
+import serial
+from virtual_arms import Running, virtual_arm
+
+from robots.base import JOINTS, NotConnected, RobotError
+from robots.registers import REGISTERS
+from robots.virtual.client import VirtualArm, socket_path
+from robots.virtual.packets import checksum
+
+PRESENT, GOAL = (REGISTERS[f"{name}_Position"].address for name in ("Present", "Goal"))
+TORQUE, LOCK, ID = (REGISTERS[name].address for name in ("Torque_Enable", "Lock", "ID"))
+PING_1 = bytes.fromhex("FF FF 01 02 01 FB")
+PONG_1 = bytes.fromhex("FF FF 01 02 00 FC")
+
+
+class Client:
+    """The servos' own SDK."""
+
+    def __init__(self, port: str) -> None:
+        self.port = sdk.PortHandler(port)
+        self.packets = sdk.PacketHandler(0)
+        self.port.openPort()
+
+    def ping(self, number: int) -> tuple[int, int, int]:
+        self.port.ser.reset_input_buffer()
+        self.port.is_using = False
+        return self.packets.ping(self.port, number)
+
+    def read(self, number: int, address: int, size: int = 2) -> int:
+        self.port.ser.reset_input_buffer()
+        content, result, _ = self.packets.readTxRx(self.port, number, address, size)
+        assert result == sdk.COMM_SUCCESS
+        return int.from_bytes(bytes(content), "little")
+
+    def write(self, number: int, address: int, value: int, size: int = 1) -> None:
+        content = list(value.to_bytes(size, "little"))
+        done = self.packets.writeTxRx(self.port, number, address, size, content)
+        assert done == (sdk.COMM_SUCCESS, 0)
+
+
+@contextmanager
+def client(port: str) -> Iterator[Client]:
+    one = Client(port)
+    try:
+        yield one
+    finally:
+        one.port.closePort()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with virtual_arm() as one:
+        yield one
+
+
+@pytest.fixture
+def arm(running: Running) -> Iterator[VirtualArm]:
+    """The virtual arm that all tests share, in order again after each."""
+    before = running.arm.knobs()
+    running.arm.set(power_cycle=True)
+    yield running.arm
+    running.arm.hand(None)
+    running.arm.set(**before)
+
+
+def until(condition, seconds: float = 5.0) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hil_app", "virtual-arm", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_the_ready_line_names_the_port_and_its_link(running: Running) -> None:
+    device = os.path.realpath(running.port)
+    assert running.ready == f"virtual so101 ready: port {device}, link {running.port}\n"
+    assert Path(device).is_char_device()
+
+
+@pytest.mark.usefixtures("arm")
+def test_the_sdk_pings_reads_and_writes(running: Running) -> None:
+    with client(running.port) as bus:
+        assert [bus.ping(number)[0] for number in range(1, 7)] == [777] * 6
+        assert bus.ping(7)[1] == sdk.COMM_RX_TIMEOUT
+        assert bus.read(3, PRESENT) == 3014
+        bus.write(3, GOAL, 2900, size=2)
+        bus.write(3, TORQUE, 1)
+        until(lambda: bus.read(3, PRESENT) == 2900)
+        bus.write(3, GOAL, 3014, size=2)
+        until(lambda: bus.read(3, PRESENT) == 3014)
+
+
+@pytest.mark.usefixtures("arm")
+def test_the_sdk_registers_writes_and_sets_them_off_together(running: Running) -> None:
+    with client(running.port) as bus:
+        for number in (1, 2):
+            done = bus.packets.regWriteTxRx(bus.port, number, GOAL, 2, [0, 8])
+            assert done == (sdk.COMM_SUCCESS, 0)
+        assert [bus.read(number, GOAL) for number in (1, 2)] == [2047, 932]
+        assert bus.packets.action(bus.port, sdk.BROADCAST_ID) == sdk.COMM_SUCCESS
+        until(lambda: [bus.read(number, GOAL) for number in (1, 2)] == [2048, 2048])
+
+
+@pytest.mark.usefixtures("arm")
+def test_the_sdk_writes_and_reads_all_motors_at_once(running: Running) -> None:
+    with client(running.port) as bus:
+        write = sdk.GroupSyncWrite(bus.port, bus.packets, GOAL, 2)
+        read = sdk.GroupSyncRead(bus.port, bus.packets, GOAL, 2)
+        for number in range(1, 7):
+            write.addParam(number, [number, 8])
+            read.addParam(number)
+        assert write.txPacket() == sdk.COMM_SUCCESS
+        for _ in range(50):
+            assert read.txRxPacket() == sdk.COMM_SUCCESS
+            assert [read.getData(n, GOAL, 2) for n in range(1, 7)] == [
+                2048 + n for n in range(1, 7)
+            ]
+
+
+@pytest.mark.usefixtures("arm")
+def test_the_port_never_echoes_and_answers_after_garbage(running: Running) -> None:
+    before = running.arm.report()["bad_packets"]
+    with serial.Serial(running.port, 1_000_000, timeout=0.5) as port:
+        for garbage in (b"", b"hello", b"\xff", b"\xff\xff\x01\xf0", bytes(range(256))):
+            port.write(garbage + PING_1)
+            assert port.read(len(PONG_1)) == PONG_1
+        port.timeout = 0.1
+        port.write(PING_1[:-1] + b"\x00")
+        assert port.read(1) == b""
+    assert running.arm.report()["bad_packets"] > before
+
+
+@pytest.mark.usefixtures("arm")
+@pytest.mark.parametrize("code", range(5))
+def test_a_motor_answers_at_the_speed_that_it_was_set_to(running: Running, code: int) -> None:
+    speeds = (1_000_000, 500_000, 250_000, 128_000, 115_200)
+    with client(running.port) as bus:
+        bus.write(1, REGISTERS["Baud_Rate"].address, code)  # locked: until the next power cycle
+        for speed in speeds:
+            bus.port.setBaudRate(speed)
+            assert (bus.ping(1)[1] == sdk.COMM_SUCCESS) is (speed == speeds[code])
+
+
+def test_lost_late_and_damaged_answers(running: Running, arm: VirtualArm) -> None:
+    with serial.Serial(running.port, 1_000_000, timeout=0.3) as port:
+
+        def ping() -> bytes:
+            port.reset_input_buffer()
+            port.write(PING_1)
+            return port.read(len(PONG_1))
+
+        done = arm.report()["faults"]
+        arm.set(drop_next=1)
+        assert [ping(), ping()] == [b"", PONG_1]
+        arm.set(truncate_next=1)
+        assert PONG_1.startswith(ping())
+        arm.set(corrupt_next=1)
+        assert ping() != PONG_1
+        arm.set(garbage_next=1)
+        assert not ping().startswith(PONG_1)
+        arm.set(delay_next=1, delay_ms=150)
+        start = time.monotonic()
+        assert ping() == PONG_1
+        assert time.monotonic() - start >= 0.15
+        now = arm.report()["faults"]
+    kinds = ("drop", "truncate", "corrupt", "garbage", "delay")
+    assert [now[kind] - done.get(kind, 0) for kind in kinds] == [1] * 5
+
+
+def test_answers_take_the_simulated_latency(running: Running, arm: VirtualArm) -> None:
+    with serial.Serial(running.port, 1_000_000, timeout=0.5) as port:
+        took = []
+        arm.set(latency_ms=20)
+        for _ in range(5):
+            start = time.monotonic()
+            port.write(PING_1)
+            assert port.read(len(PONG_1)) == PONG_1
+            took.append(time.monotonic() - start)
+    assert 0.02 <= min(took) < 0.1
+
+
+def test_the_port_vanishes_and_comes_back_behind_its_link(
+    running: Running, arm: VirtualArm
+) -> None:
+    device = os.path.realpath(running.port)
+    with client(running.port) as bus:
+        arm.set(gone_s=0.5)
+        assert not os.path.lexists(running.port)
+        assert not Path(device).exists()
+        assert VirtualArm.behind(running.port) is None
+        assert VirtualArm.behind(device) is None
+        with pytest.raises((OSError, termios.error)):
+            bus.ping(1)
+        assert arm.report()["motors"]["gripper"]["present"] == 1484  # still connected
+    until(lambda: os.path.lexists(running.port))
+    with client(running.port) as bus:
+        assert bus.ping(1)[1] == sdk.COMM_SUCCESS
+    again = VirtualArm.behind(running.port)
+    assert again is not None
+    again.close()
+
+
+def test_a_hand_moves_the_limp_arm(running: Running, arm: VirtualArm) -> None:
+    middle = dict.fromkeys(JOINTS, 0.0) | {"gripper": 50.0}
+    arm.hand(middle)
+    with client(running.port) as bus:
+        until(lambda: bus.read(3, PRESENT) == 2047)
+        until(lambda: arm.truth().gripper == pytest.approx(50))
+    with pytest.raises(RobotError, match="No joint thumb; joints: shoulder_pan,"):
+        arm.hand({"thumb": 1.0})
+    with pytest.raises(RobotError, match="finite"):
+        arm.hand({"gripper": float("nan")})
+
+
+def test_knobs_are_turned_from_the_command_line(running: Running, arm: VirtualArm) -> None:
+    done = command("set", running.port, "errors={gripper: 32}", "drop=0.25")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert arm.knobs()["errors"] == {"gripper": 32}
+    shown = command("set", running.port)
+    assert "drop: 0.25\n" in shown.stdout
+    wrong = command("set", running.port, "dorp=1")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("hil-app: dorp: no such knob; knobs: drop,")
+    assert wrong.stderr.count("\n") == 1
+    assert command("set", running.port, "drop").returncode == 2
+    nobody = command("set", "/dev/null", "drop=1")
+    assert nobody.returncode == 1
+    assert nobody.stderr == (
+        "hil-app: No virtual arm at /dev/null: start hil-app virtual-arm first.\n"
+    )
+
+
+def test_a_question_that_makes_no_sense_is_answered_with_an_error(running: Running) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(socket_path(running.port)))
+        for line in (b"nonsense", b"[]", b'{"ask": "money"}', b'{"ask": "reset"}', b"\xff\xfe"):
+            connection.sendall(line + b"\n")
+            assert "error" in json.loads(connection.recv(4096))
+        connection.sendall(b'{"ask": "hel')
+        connection.sendall(b'lo"}\n')
+        assert json.loads(connection.recv(4096)) == {"arm": "so101", "task": "none"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_leaves_nothing_behind(number: signal.Signals) -> None:
+    with virtual_arm() as one:
+        path = socket_path(one.port)
+        assert path.exists()
+        one.process.send_signal(number)
+        assert one.process.wait(10) == 0
+        assert not os.path.lexists(one.port)
+        assert not path.exists()
+        with pytest.raises(NotConnected):
+            one.arm.truth()
+
+
+def test_what_a_killed_one_has_left_is_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "arm"
+    with virtual_arm(f"--link={link}") as one:
+        one.process.kill()
+        one.process.wait(10)
+        assert link.is_symlink()
+        with virtual_arm(f"--link={link}") as two, client(str(link)) as bus:
+            assert bus.ping(1)[1] == sdk.COMM_SUCCESS
+            assert two.process.poll() is None
+            taken = command(f"--link={link}", "--world=none")
+            assert taken.returncode == 1
+            assert "leads to a virtual arm that runs" in taken.stderr
+
+
+def test_a_link_never_replaces_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    file.write_text("mine")
+    (tmp_path / "link").symlink_to(file)
+    for path, said in (
+        (file, "is no link to a device"),
+        (tmp_path / "link", "is no link to a device"),
+        (tmp_path / "no" / "folder", "is no folder"),
+        (Path("/dev/null"), "is a device itself"),
+    ):
+        done = command("--world=none", f"--link={path}")
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert file.read_text() == "mine"
+
+
+def test_the_eeprom_outlives_the_process_and_the_ram_does_not(tmp_path: Path) -> None:
+    file = tmp_path / "eeprom.json"
+    with virtual_arm(f"--eeprom={file}") as one, client(one.port) as bus:
+        bus.write(6, LOCK, 0)
+        bus.write(6, ID, 42)
+        bus.write(42, REGISTERS["Acceleration"].address, 100)
+        until(lambda: json.loads(file.read_text())["gripper"]["ID"] == 42)
+    with virtual_arm(f"--eeprom={file}") as one, client(one.port) as bus:
+        assert bus.ping(42)[0] == 777
+        assert bus.read(42, REGISTERS["Acceleration"].address, size=1) == 0
+        assert bus.ping(6)[1] == sdk.COMM_RX_TIMEOUT
+    file.write_text('{"gripper": {}}')
+    done = command("--world=none", f"--eeprom={file}")
+    assert done.returncode == 1
+    assert "is not the EEPROM of a virtual arm" in done.stderr
+
+
+def test_boxed_motors_are_given_their_ids_one_at_a_time() -> None:
+    with virtual_arm("--factory") as one, client(one.port) as bus:
+        for number, name in enumerate(JOINTS, start=1):
+            one.arm.set(connected=[name])
+            assert bus.ping(1)[0] == 777
+            bus.write(1, LOCK, 0)
+            bus.write(1, ID, number)
+            bus.write(number, LOCK, 1)
+        one.arm.set(connected=list(JOINTS))
+        assert [bus.ping(number)[0] for number in range(1, 7)] == [777] * 6
+        assert one.arm.report()["violations"] == []
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Running]:
+    """A virtual SO100 in the simulated world, with cameras."""
+    with virtual_arm("--world=sim_pick_lift_pixels", "--arm=so100", "--camera-port=0") as one:
+        yield one
+
+
+def test_the_motors_move_the_simulated_arm_in_real_time(world: Running) -> None:
+    assert world.arm.task == "pick_lift"
+    world.arm.reset(4)
+    truth = world.arm.truth()
+    assert truth.episode == 1
+    assert not truth.success
+    with client(world.port) as bus:
+        pan = bus.read(1, PRESENT)
+        bus.write(1, GOAL, pan, size=2)
+        bus.write(1, REGISTERS["Goal_Velocity"].address, 400, size=2)
+        bus.write(1, TORQUE, 1)
+        start = time.monotonic()
+        bus.write(1, GOAL, pan + 400, size=2)
+        until(lambda: bus.read(1, PRESENT) > pan + 360)
+        assert 0.8 < time.monotonic() - start < 2.0
+        bus.write(1, TORQUE, 0)
+    moved = world.arm.truth()
+    assert abs(moved.tip[1] - truth.tip[1]) > 0.05
+    np.testing.assert_allclose(moved.object, truth.object, atol=2e-3)
+
+
+def test_opencv_opens_the_cameras_like_any_ip_camera(world: Running) -> None:
+    cv2 = pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
+    addresses = [word for word in world.ready.split() if word.startswith("http")]
+    assert [address.rpartition("/")[2] for address in addresses] == ["front", "wrist"]
+    for address in addresses:
+        if reason := refusal(address):
+            pytest.skip(reason)
+        capture = cv2.VideoCapture(address)
+        try:
+            pictures = [capture.read()[1] for _ in range(3)]
+        finally:
+            capture.release()
+        assert all(picture.shape == (64, 64, 3) for picture in pictures)
+        assert pictures[0].std() > 10  # not blank
+
+
+def refusal(address: str) -> str | None:
+    """Why there is no stream, if there is none."""
+    try:
+        with urllib.request.urlopen(address, timeout=20):
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
+def test_an_unknown_camera_is_refused_with_those_there_are(world: Running) -> None:
+    address = next(word for word in world.ready.split() if word.startswith("http"))
+    assert refusal(address.replace("front", "side").strip(",")) == "Cameras: /front, /wrist\n"
+
+
+def test_without_opengl_all_but_the_pictures_works() -> None:
+    command = ("--world=sim_pick_lift_pixels", "--camera-port=0")
+    before = os.environ.get("__EGL_VENDOR_LIBRARY_FILENAMES")
+    os.environ["__EGL_VENDOR_LIBRARY_FILENAMES"] = "/nowhere"
+    try:
+        with virtual_arm(*command) as one, client(one.port) as bus:
+            address = next(word for word in one.ready.split() if word.startswith("http"))
+            assert "Cannot draw the twin" in (refusal(address) or "")
+            until(lambda: bus.ping(1)[1] == sdk.COMM_SUCCESS)
+    finally:
+        del os.environ["__EGL_VENDOR_LIBRARY_FILENAMES"]
+        if before is not None:
+            os.environ["__EGL_VENDOR_LIBRARY_FILENAMES"] = before
+
+
+def test_a_taken_camera_port_is_replaced_and_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with virtual_arm("--world=sim_pick_lift_pixels", f"--camera-port={taken}") as one:
+            assert f"({taken} is taken)" in one.ready
+            assert f":{taken}/" not in one.ready
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--world=nowhere"], "--world: no preset or file 'nowhere'; presets:"),
+        (["--camera-fps=0"], "--camera-fps is above 0"),
+        (["--camera-size=8x8"], "--camera-size"),
+        (["--arm=so200"], "so100"),
+    ],
+)
+def test_bad_options_are_refused(options: list[str], said: str) -> None:
+    done = command(*options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_world_must_be_a_simulated_one() -> None:
+    done = command("--world=so101_pick_lift")
+    assert done.returncode == 2
+    assert "which is not simulated" in done.stderr
+
+
+def test_a_broken_line_of_a_packet_does_not_stick(running: Running, arm: VirtualArm) -> None:
+    """A packet whose end never comes must not swallow the next one."""
+    body = bytes((1, 4, 2, PRESENT, 2))
+    content = b"\xff\xff" + body + bytes((checksum(body),))
+    with serial.Serial(running.port, 1_000_000, timeout=0.5) as port:
+        port.write(content[:-2])
+        time.sleep(0.1)
+        port.write(content)
+        assert len(port.read(8)) == 8
+    assert arm.report()["packets"] > 0
