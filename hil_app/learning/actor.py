@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model, save_model
@@ -142,11 +143,15 @@ class GaussianActorPolicy(nn.Module):
         return self.encoder.keys
 
     def observation(self, features: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-        """Tensors of one observation of the loop, whose pictures are (H, W, C); nothing is copied.
+        """Tensors of one observation of the loop, whose pictures are (H, W, C).
 
-        Raises KeyError for a missing key.
+        Only read-only arrays, which torch knows nothing of, are copied. Raises KeyError for a
+        missing key.
         """
-        tensors = {key: torch.from_numpy(features[key]) for key in self.config.observation_keys}
+        tensors = {
+            key: torch.from_numpy(np.require(features[key], requirements="W"))
+            for key in self.config.observation_keys
+        }
         for key in self.config.image_keys:
             tensors[key] = tensors[key].permute(2, 0, 1)
         return tensors

@@ -1,0 +1,167 @@
+"""The real command on the hardware path: SDK, serial port, servos, cameras, in real time."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from virtual_arms import Running, virtual_arm
+
+from configs.robot import SO100Config
+from robots.base import GRIPPER, tell_nobody
+from robots.servos import Servos
+
+SMALL = (
+    "--train.demonstrations=2",
+    "--train.ticks=60",
+    "--eval.episodes=1",
+    "--env.control_time_s=5",
+    "--learner.learning_starts=20",
+    "--learner.batch_size=16",
+    "--policy.hidden_dims=[16]",
+    "--policy.latent_dim=16",
+)
+
+
+@pytest.fixture
+def arm() -> Iterator[Running]:
+    with virtual_arm("--arm=so100", "--world=sim_pick_lift_pixels", "--camera-port=0") as running:
+        yield running
+
+
+def command(running: Running, *options: str) -> list[str]:
+    address = re.search(r"http://127.0.0.1:\d+", running.ready)
+    assert address is not None
+    cameras = [
+        f"--robot.cameras.{name}.index_or_path={address[0]}/{name}" for name in ("front", "wrist")
+    ]
+    preset = "--config_path=so100_pick_lift"
+    train = [sys.executable, "-m", "hil_app", "train", preset, f"--robot.port={running.port}"]
+    return [*train, *cameras, *SMALL, *options]
+
+
+def start(running: Running, folder: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*command(running, "--output_dir=out", *options)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "out/events.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def wait_for(folder: Path, event: str, count: int = 1) -> None:
+    end = time.monotonic() + 60
+    while sum(one["event"] == event for one in events(folder)) < count:
+        assert time.monotonic() < end, f"never saw {count} {event}"
+        time.sleep(0.05)
+
+
+def torque(running: Running) -> set[int]:
+    return {motor["torque_enable"] for motor in running.arm.report()["motors"].values()}
+
+
+def test_a_training_run_on_the_hardware_path(arm: Running, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(arm, "--output_dir=out"), cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["ended"] == "finished"
+    assert summary["demonstrations"]["success_rate"] == 1.0
+    assert summary["train"]["ticks"] >= 60
+    assert summary["loop"]["lateness_ms"]["p50"] < 33
+    report = arm.arm.report()
+    assert report["violations"] == []
+    assert torque(arm) == {0}
+    first = load_file(tmp_path / "out/episodes/episode_000000.safetensors")
+    assert first["observation.images.front"].shape[1:] == (64, 64, 3)
+    assert first["complementary_info.is_intervention"].all()
+    periods = np.diff(first["stamp"])
+    assert np.median(periods) == pytest.approx(1 / 30, rel=0.1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
+    arm: Running, tmp_path: Path, number: signal.Signals
+) -> None:
+    run = start(arm, tmp_path, "--train.demonstrations=50")
+    wait_for(tmp_path, "episode", 1)
+    time.sleep(1.0)
+    os.kill(run.pid, number)
+    _, errors = run.communicate(timeout=60)
+    assert (run.returncode, errors) == (128 + number, "")
+    assert torque(arm) == {0}
+    assert arm.arm.report()["violations"] == []
+    rest = SO100Config().rest_pose
+    assert rest is not None
+    servos = Servos(SO100Config(port=arm.port), 1.0, tell_nobody, group="robots", kind="none")
+    servos.open()
+    limp = servos.settled().joints  # it has sunk a little
+    np.testing.assert_allclose(limp[:GRIPPER], rest[:GRIPPER], atol=8)
+    servos.close()
+    assert len(list((tmp_path / "out/episodes").glob("*.safetensors"))) >= 2
+
+
+def test_a_lasting_fault_ends_the_run_with_its_cause_and_whole_data(
+    arm: Running, tmp_path: Path
+) -> None:
+    run = start(arm, tmp_path)
+    wait_for(tmp_path, "episode", 1)
+    arm.arm.set(errors={"elbow_flex": 32})
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert errors.startswith("hil-app: elbow_flex reports overload")
+    assert errors.count("\n") == 1
+    assert torque(arm) == {0}
+    assert events(tmp_path)[-1]["event"] == "run_ended"
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert "elbow_flex reports overload" in summary["ended"]
+    for episode in (tmp_path / "out/episodes").glob("*.safetensors"):
+        assert len(load_file(episode)["action"]) > 0
+
+
+def test_the_scripted_person_needs_a_world_that_it_can_see(tmp_path: Path) -> None:
+    with virtual_arm("--arm=so100") as blind:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "hil_app", "train", "--config_path=so100_pick_lift"),
+                f"--robot.port={blind.port}",
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert "the scripted person knows its way only in a simulated world" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_wrong_kind_of_arm_is_told(arm: Running, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*command(arm), "--robot.type=so101", "--output_dir=out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "is an so100, not an so101: say --robot.type=so100" in done.stderr
