@@ -97,9 +97,10 @@ class Chain:
             return
         for number in packet.parameters[2:]:
             for servo in audience:
-                content = self._read(servo, packet.parameters[:2])
-                if servo.table["ID"] == number and content is not None:
-                    yield from self._status(servo, number, content)
+                if servo.table["ID"] == number:
+                    content = self._read(servo, packet.parameters[:2])
+                    if content is not None:
+                        yield from self._status(servo, number, content)
 
     def _sync_write(self, packet: Packet, audience: list[Servo]) -> None:
         if packet.id != BROADCAST or len(packet.parameters) < 2:

@@ -27,7 +27,11 @@ def load(path: Path) -> Contents:
 
 
 def save(path: Path, contents: Contents) -> None:
-    """Replace ``path`` in one go."""
+    """Replace ``path`` in one go; raises RobotError if that cannot be."""
     draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps({name: dict(held) for name, held in contents.items()}, indent=4))
-    draft.replace(path)
+    text = json.dumps({name: dict(held) for name, held in contents.items()}, indent=4)
+    try:
+        draft.write_text(text + "\n")
+        draft.replace(path)
+    except OSError as error:
+        raise RobotError(f"Cannot write {path}: {error.strerror}; choose another file.") from None
