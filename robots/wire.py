@@ -89,8 +89,10 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         if not self._ready(deadline):
             return b""
         chunk = self._take()
-        if not chunk:  # a port that is gone is always ready, with nothing
-            raise self._gone()
+        if not chunk and self._ready(deadline=0.0):  # else another program took it first
+            chunk = self._take()
+            if not chunk:  # a port that is gone is always ready, with nothing
+                raise self._gone()
         return chunk
 
     def _set_speed(self, baud_rate: int) -> None:

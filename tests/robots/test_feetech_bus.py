@@ -1,5 +1,6 @@
 """The bus: registers by name, errors that help, bounded times, ports that come and go."""
 
+import fcntl
 import subprocess
 import sys
 import time
@@ -295,6 +296,32 @@ def test_a_port_that_takes_no_data_is_given_up_in_time(bus, monkeypatch):
     monkeypatch.setattr("robots.wire.select", never)
     with takes(0.2, 0.2), pytest.raises(NotConnected, match="takes no data"):
         bus.sync_write("Lock", {"pan": 1})
+
+
+def test_bytes_that_another_program_took_first_are_not_a_port_that_is_gone(bus, monkeypatch):
+    wire = bus._exchange.wire
+    take, thefts = wire._take, [True]
+
+    def robbed():
+        content = take()
+        return thefts.clear() or b"" if content and thefts else content
+
+    monkeypatch.setattr(wire, "_take", robbed)
+    assert bus.ping("pan") == 777
+    assert bus.glitches == 1
+
+
+def test_programs_that_look_for_no_lock_are_shut_out_of_a_real_port(bus, monkeypatch):
+    exclusive = 0x80045440  # TIOCGEXCL: whether TIOCEXCL is in force
+
+    def shut() -> bool:
+        return fcntl.ioctl(bus._exchange.wire._fd, exclusive, bytes(4)) != bytes(4)
+
+    assert not shut()  # a pseudo-terminal's other end would keep the mark
+    monkeypatch.setattr("robots.wire.os.path.realpath", lambda _: "/dev/ttyACM0")
+    bus.reopen()
+    assert shut()
+    assert bus.ping("pan") == 777
 
 
 @pytest.mark.parametrize(
