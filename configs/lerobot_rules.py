@@ -150,6 +150,7 @@ def _teleop(teleop: Mapping[str, Any]) -> Rules:
     if model is None:
         return {above: _none(f"no {kind} in this version: nobody takes over, and nobody shows how")}
     rules: Rules = {(*above, key): _to(f"teleop.{key}") for key in model.model_fields}
+    rules["env", "processor", "control_mode"] = _none("who takes over is under teleop", "leader")
     rules[*above, "use_gripper"] = _none("the gripper is always there", True)
     rules[*above, "use_degrees"] = _none("joints are in degrees here, always", True)
     note = "they are demonstrated at the start of a run, not recorded beforehand"

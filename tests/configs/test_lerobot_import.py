@@ -196,6 +196,19 @@ def test_a_config_of_gym_hil_becomes_the_simulated_arm() -> None:
     assert "Panda" in note(GYM_HIL, "env.processor.reset.fixed_reset_joint_positions")
 
 
+def test_a_leader_arm_takes_over_and_demonstrates() -> None:
+    leader = {"type": "so101_leader", "port": "/dev/ttyACM5", "id": "red", "use_degrees": True}
+    theirs = changed(REAL, "env.teleop", leader)
+    theirs["env"]["processor"]["control_mode"] = "leader"
+    imported = translate(theirs)
+    config = validate(imported.content)
+    ours = {"type": "so101_leader", "port": "/dev/ttyACM5", "id": "red"}
+    assert imported.content["teleop"] == ours
+    assert config.train.demonstrations == 15
+    assert "start of a run" in entry(imported, "dataset.num_episodes_to_record").note
+    assert entry(imported, "env.processor.control_mode").kind == "taken"
+
+
 def test_what_a_file_leaves_out_gets_their_value_and_is_told() -> None:
     bare = {"env": {"robot": {"type": "so101_follower"}}}
     imported = translate(bare)
