@@ -9,7 +9,7 @@ from robots.registers import BAUD_RATES, BROADCAST
 from robots.virtual import packets
 from robots.virtual.knobs import Knobs
 from robots.virtual.packets import Packet, status
-from robots.virtual.servo import Servo
+from robots.virtual.servo import AMBIENT, Servo
 from robots.virtual.table import SIZE, Table
 from robots.virtual.witness import Witness
 
@@ -45,6 +45,8 @@ class Chain:
                 servo.boot()
             servo.injected = knobs.errors.get(name, 0)
             servo.voltage = knobs.voltage
+            if name in self._knobs.temperature and name not in knobs.temperature:
+                servo.temperature = AMBIENT
             servo.disguise(knobs.model.get(name), knobs.firmware.get(name))
         self._knobs = knobs
         self.witness.max_jump = knobs.max_jump

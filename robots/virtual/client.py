@@ -35,6 +35,12 @@ def socket_folder() -> Path:
     return folder
 
 
+def virtual_ports() -> list[str]:
+    """The ports of the virtual arms that run, and of any that was killed on a port still there."""
+    found = ["/" + path.stem.replace("-", "/") for path in socket_folder().glob("dev-*.sock")]
+    return sorted(port for port in found if os.path.exists(port))
+
+
 class VirtualArm:
     """The world and the faults of a virtual arm, from outside.
 

@@ -32,6 +32,10 @@ class Faults:
         self._shares = np.array([getattr(knobs, _SHARES[kind]) for kind in _KINDS])
         self.knobs = knobs
 
+    def left(self) -> dict[str, int]:
+        """How many of the next answers will go wrong, by knob."""
+        return {f"{kind}_next": self._left[kind] for kind in _KINDS}
+
     def befall(self, answer: bytes) -> tuple[bytes, float]:
         """What arrives of ``answer`` (nothing if it is lost) and after how long [s]."""
         kind, latency = self._choose(), self.knobs.latency_ms / 1000

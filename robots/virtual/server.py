@@ -44,7 +44,7 @@ class Server:
                 "reset": lambda ask: motors.reset(int(ask["seed"])),
                 "hand": lambda ask: self._hand(ask["joints"]),
                 "set": lambda ask: self.turn(ask["knobs"]),
-                "knobs": lambda _: self._knobs.model_dump(mode="json"),
+                "knobs": lambda _: self._knobs.model_dump(mode="json") | self._faults.left(),
                 "report": lambda _: self._report(),
             },
         )

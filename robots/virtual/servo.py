@@ -17,7 +17,7 @@ MULTI_TURN = 16  # bit of Phase
 # Estimates, not measured: the supply that the top speed is for, the current at stall, how hot a
 # motor gets under full load and how fast, and how long too much current is borne.
 _NOMINAL, _STALL_CURRENT = 12.0, 2700.0  # [V], [mA]
-_AMBIENT, _HEATING, _WARMING_S = 25.0, 75.0, 300.0  # [deg C], [K], [s]
+AMBIENT, _HEATING, _WARMING_S = 25.0, 75.0, 300.0  # [deg C], [K], [s]
 _CURRENT_S = 2.0
 _MILLIAMPERES = 6.5  # a unit of the current's registers
 _ACCELERATION = 100.0  # [step/s^2], a unit of Acceleration
@@ -41,7 +41,7 @@ class Servo:
     def __init__(self, name: str, table: Table, position: float) -> None:
         self.name, self.table = name, table
         self.position, self.velocity, self.effort = position, 0.0, 0.0  # effort: share of stall
-        self.temperature, self.voltage = _AMBIENT, _NOMINAL  # [deg C], [V]
+        self.temperature, self.voltage = AMBIENT, _NOMINAL  # [deg C], [V]
         self.injected = 0  # error bits of a fault that is played
         self._setpoint = Drive(position)
         self.boot()
@@ -151,7 +151,7 @@ class Servo:
         """The shaft came to ``position`` [step] at ``velocity`` [step/s], the motor exerting
         ``effort`` (signed share of stall torque), during ``period`` [s]."""
         self.position, self.velocity, self.effort = position, velocity, effort
-        warmth = _AMBIENT + _HEATING * effort * effort
+        warmth = AMBIENT + _HEATING * effort * effort
         self.temperature += (warmth - self.temperature) * period / _WARMING_S
         self._protect(period)
 

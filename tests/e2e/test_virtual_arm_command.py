@@ -24,7 +24,7 @@ from virtual_arms import Running, virtual_arm
 
 from robots.base import JOINTS, NotConnected, RobotError
 from robots.registers import REGISTERS
-from robots.virtual.client import VirtualArm, socket_path
+from robots.virtual.client import VirtualArm, socket_path, virtual_ports
 from robots.virtual.packets import checksum
 
 PRESENT, GOAL = (REGISTERS[f"{name}_Position"].address for name in ("Present", "Goal"))
@@ -104,6 +104,7 @@ def test_the_ready_line_names_the_port_and_its_link(running: Running) -> None:
     device = os.path.realpath(running.port)
     assert running.ready == f"virtual so101 ready: port {device}, link {running.port}\n"
     assert Path(device).is_char_device()
+    assert device in virtual_ports()
 
 
 @pytest.mark.usefixtures("arm")
@@ -160,6 +161,19 @@ def test_the_port_never_echoes_and_answers_after_garbage(running: Running) -> No
 
 
 @pytest.mark.usefixtures("arm")
+def test_noise_never_ends_it(running: Running) -> None:
+    random = np.random.default_rng(0)
+    with serial.Serial(running.port, 1_000_000, timeout=0.5) as port:
+        for _ in range(100):
+            noise = random.integers(0, 256, 400) * (random.random(400) < 0.6)  # with many FF FF
+            port.write((noise.astype(np.uint8) ^ 0xFF).tobytes())
+        time.sleep(0.1)
+        port.reset_input_buffer()
+        port.write(PING_1)
+        assert port.read(len(PONG_1)) == PONG_1
+
+
+@pytest.mark.usefixtures("arm")
 @pytest.mark.parametrize("code", range(5))
 def test_a_motor_answers_at_the_speed_that_it_was_set_to(running: Running, code: int) -> None:
     speeds = (1_000_000, 500_000, 250_000, 128_000, 115_200)
@@ -180,7 +194,9 @@ def test_lost_late_and_damaged_answers(running: Running, arm: VirtualArm) -> Non
 
         done = arm.report()["faults"]
         arm.set(drop_next=1)
+        assert arm.knobs()["drop_next"] == 1
         assert [ping(), ping()] == [b"", PONG_1]
+        assert arm.knobs()["drop_next"] == 0
         arm.set(truncate_next=1)
         assert PONG_1.startswith(ping())
         arm.set(corrupt_next=1)
@@ -218,6 +234,7 @@ def test_the_port_vanishes_and_comes_back_behind_its_link(
         assert not Path(device).exists()
         assert VirtualArm.behind(running.port) is None
         assert VirtualArm.behind(device) is None
+        assert device not in virtual_ports()
         with pytest.raises((OSError, termios.error)):
             bus.ping(1)
         assert arm.report()["motors"]["gripper"]["present"] == 1484  # still connected
@@ -366,7 +383,7 @@ def test_the_motors_move_the_simulated_arm_in_real_time(world: Running) -> None:
         start = time.monotonic()
         bus.write(1, GOAL, pan + 400, size=2)
         until(lambda: bus.read(1, PRESENT) > pan + 360)
-        assert 0.8 < time.monotonic() - start < 2.0
+        assert 0.8 < time.monotonic() - start < 4.0
         bus.write(1, TORQUE, 0)
     moved = world.arm.truth()
     assert abs(moved.tip[1] - truth.tip[1]) > 0.05

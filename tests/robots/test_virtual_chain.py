@@ -203,6 +203,13 @@ def test_faults_of_motors_show_on_the_wire() -> None:
     assert read(chain, 4, "Model_Number") == 777
 
 
+def test_a_temperature_that_was_set_is_gone_with_its_knob() -> None:
+    chain = calibrated(temperature={"gripper": 80})
+    chain.servos["gripper"].temperature = 80.0
+    chain.turn(Knobs())
+    assert read(chain, 6, "Present_Temperature") == 25
+
+
 def violations(chain: Chain) -> list[str]:
     found: list[str] = chain.witness.report()["violations"]
     return found
