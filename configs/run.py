@@ -14,7 +14,7 @@ from configs.learner import LearnerConfig
 from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
 from configs.robot import FollowerConfig, RobotConfig, SO101SimConfig
-from configs.teleop import ScriptedTeleopConfig, TeleopConfig
+from configs.teleop import LeaderConfig, ScriptedTeleopConfig, TeleopConfig
 
 
 class TrainConfig(Config):
@@ -104,6 +104,19 @@ class RunConfig(Config):
             raise ValueError(
                 "processor.observation.object: a real arm does not sense it: set null, and name "
                 "cameras under robot.cameras"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_leader_is_another_real_arm(self) -> Self:
+        if not isinstance(self.teleop, LeaderConfig):
+            return self
+        if not self.env.paced:
+            raise ValueError("env.paced: a leader arm moves in real time: set it to true")
+        if isinstance(self.robot, FollowerConfig) and self.teleop.port == self.robot.port:
+            raise ValueError(
+                f"teleop.port: {self.robot.port} is the arm's own port (robot.port): name the "
+                "leader's, `hil-app find-port` finds it"
             )
         return self
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.base import Config
+from configs.robot import ServoArmConfig
 
 
 class InterventionConfig(Config):
@@ -42,4 +43,38 @@ class ScriptedTeleopConfig(Config):
     """When the person takes over, and for how long."""
 
 
-TeleopConfig = Annotated[ScriptedTeleopConfig, Field()]
+class LeaderConfig(ServoArmConfig):
+    """What an SO100 and an SO101 leader share: the arm in a person's hand."""
+
+    port: str = "/dev/ttyACM1"
+    """Serial port of the leader; `hil-app find-port` finds it."""
+    control: Literal["end_effector", "joints"] = "end_effector"
+    """What of the leader the arm follows: the gripper's position, or every joint. Either way the
+    policy learns from the end-effector action that does the same."""
+    follow_torque: float = Field(30.0, gt=0, le=100)
+    """Torque with which the leader follows the arm while the policy acts [% of stall torque]; with
+    so little a hand can stop it."""
+    follow_speed: float = Field(90.0, gt=0)
+    """Fastest that it then moves [deg/s]; the gripper twice as fast [%/s]."""
+    patience_s: float = Field(0.5, gt=0, le=2)
+    """How long one of its motors may stay silent before the run ends [s]; until then the arm holds
+    if the person leads."""
+
+
+class SO101LeaderConfig(LeaderConfig):
+    """An SO101 leader on its servo bus."""
+
+    type: Literal["so101_leader"] = "so101_leader"
+    """The teleoperator's name."""
+
+
+class SO100LeaderConfig(LeaderConfig):
+    """An SO100 leader on its servo bus."""
+
+    type: Literal["so100_leader"] = "so100_leader"
+    """The teleoperator's name."""
+
+
+TeleopConfig = Annotated[
+    ScriptedTeleopConfig | SO100LeaderConfig | SO101LeaderConfig, Field(discriminator="type")
+]

@@ -14,6 +14,7 @@ from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
 from configs.robot import SimRobotConfig
 from configs.run import RunConfig
+from configs.teleop import LeaderConfig, TeleopConfig
 from hil_app.events import EventLog
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
@@ -23,7 +24,7 @@ from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.trainer import RLTrainer
 from hil_app.loop import Loop
 from hil_app.policy import Policy
-from processors import action, events, gripper_penalty, observation
+from processors import action, events, gripper_penalty, leader, observation
 from processors.base import Command, Pipeline, Step, Transition
 from processors.observation import Observe
 from robots.base import F32, Tell, tell_nobody
@@ -32,6 +33,7 @@ from robots.sim import SimRobot
 from robots.so100 import SO100Robot
 from teleop.base import Teleop
 from teleop.hands_off import HandsOff
+from teleop.leader import Leader
 from teleop.oracle import Oracle, PickLift, Stick, reach
 from teleop.scripted import ScriptedTeleop
 
@@ -49,13 +51,18 @@ def robot(config: RunConfig, tell: Tell = tell_nobody) -> Body:
     return SO100Robot(config.robot, config.env.fps, tell)
 
 
-def teleop(config: RunConfig, body: Body, *, demonstrating: bool) -> Teleop:
-    """The hands: nobody's where the config has no teleop.
+def teleop(
+    config: RunConfig, body: Body, tell: Tell = tell_nobody, *, demonstrating: bool
+) -> Teleop:
+    """The hands: nobody's where the config has no teleop; ``tell`` hears what a person must know.
 
     Raises ConfigError if they cannot work on this body.
     """
     if config.teleop is None:
         return HandsOff()
+    if isinstance(config.teleop, LeaderConfig):
+        period = 1.0 / config.env.fps
+        return Leader(config.teleop, body.joints_now, period, tell, demonstrating=demonstrating)
     if body.truth is None:
         raise ConfigError(
             "teleop.type: the scripted person knows its way only in a simulated world, which the "
@@ -81,7 +88,7 @@ def loop(
         body,
         hands,
         mind,
-        Pipeline("action", action_steps(config.processor, kinematics)),
+        Pipeline("action", action_steps(config.processor, kinematics, config.teleop)),
         Pipeline("env", env_steps(config, body, kinematics)),
         env=config.env,
         reset_pose=_f32(config.robot.reset_pose),
@@ -90,18 +97,33 @@ def loop(
     )
 
 
-def action_steps(config: ProcessorConfig, kinematics: Kinematics) -> dict[str, Step[Command]]:
-    """From the policy's or the person's action to joint targets, in order."""
+def action_steps(
+    config: ProcessorConfig, kinematics: Kinematics, hands: TeleopConfig | None = None
+) -> dict[str, Step[Command]]:
+    """From the policy's or the person's action to joint targets, in order.
+
+    A leader among the ``hands`` has steps of its own.
+    """
     step, grip, ik = _f32(config.step_size), config.gripper, config.inverse_kinematics
     low, high = _f32(config.bounds.min), _f32(config.bounds.max)
+    jaw = leader.Jaw(grip.closed, grip.open, grip.max_step)
+    joints = leader.JointFollowing(kinematics, step, low, high, ik.max_joint_step, jaw)
+    first: dict[str, Step[Command]] = {}
+    last: dict[str, Step[Command]] = {}
+    if isinstance(hands, LeaderConfig) and hands.control == "end_effector":
+        first["leader"] = leader.leader_tip(kinematics, step, jaw)
+    elif isinstance(hands, LeaderConfig):
+        first["leader"], last["leader's joints"] = joints.action, joints.target
     return {
         "intervention": action.intervention,
+        **first,
         "end-effector target": action.end_effector_target(step),
         "workspace bounds": action.workspace_bounds(low, high, step),
         "gripper": action.gripper(grip.closed, grip.open, grip.max_step),
         "inverse kinematics": action.inverse_kinematics(
             kinematics, ik.max_joint_step, ik.max_error
         ),
+        **last,
     }
 
 

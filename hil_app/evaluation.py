@@ -35,7 +35,8 @@ class Evaluator:
         config = session.config
         self._session, self._every = session, config.train.eval_every
         self._episodes, self._stop = config.train.eval_episodes, stop
-        self._loop = build.loop(config, session.body, HandsOff(), policy, stop)
+        hands = session.attended(HandsOff())
+        self._loop = build.loop(config, session.body, hands, policy, stop)
 
     def due(self, ticks: int) -> bool:
         """Whether an evaluation is due after so many training ticks."""
@@ -48,11 +49,14 @@ class Evaluator:
         """Judge the policy after ``updates`` updates; None if the run is to stop first."""
         monitor = self._session.monitor
         with monitor.amid(self._episodes, self._loop) as judged:
-            for index in range(self._episodes):
-                seed = build.seed_of(self._session.config, AMID, index)
-                judged.end(self._loop.episode(seed, [judged.frame]))
+            while len(judged.episodes) < self._episodes:
+                seed = build.seed_of(self._session.config, AMID, len(judged.episodes))
+                episode = self._loop.episode(seed, [judged.frame])
+                self._session.heed(episode)
                 if self._stop():
                     return None
+                if not episode.rerecord:
+                    judged.end(episode)
         episodes = judged.episodes
         result = Evaluation(
             ticks=stage.ticks,
@@ -97,4 +101,5 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
 
 def _loop(session: Session, policy: GaussianActorPolicy) -> Loop:
     mind = LearnedPolicy(policy, deterministic=session.config.eval.deterministic)
-    return build.loop(session.config, session.body, HandsOff(), mind, session.stop)
+    hands = session.attended(HandsOff())
+    return build.loop(session.config, session.body, hands, mind, session.stop)

@@ -17,7 +17,7 @@ from hil_app.recording.frames import Frame
 from processors.base import Command, Goal, Pipeline, Transition
 from robots.base import F32, GRIPPER, Robot
 from robots.safety import ramp
-from teleop.base import Teleop, TeleopSample
+from teleop.base import HANDS_OFF, Teleop, TeleopSample
 
 SAME = 0.5  # a joint target that differs by less is the same one [deg]
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
@@ -35,6 +35,7 @@ class Episode:
     takeovers: int
     rerecord: bool  # the person asked to throw it away
     stop: bool = False  # the run is to end: this episode is cut short
+    emergency_stop: bool = False  # and the arm was halted
     terminated: bool = False  # the task was over; false if time was
 
 
@@ -83,6 +84,7 @@ class Loop:
         self.rate = Rate(env.fps, env.paced)
         self.watch = Stopwatch()
         self._env, self._reset_pose, self._locate, self._stop = env, reset_pose, locate, stop
+        self._asked = HANDS_OFF  # with the stops that the person has asked for so far
 
     def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
         """Reset, then tick until the episode is done; every sink gets every frame."""
@@ -109,6 +111,7 @@ class Loop:
             takeovers,
             command.sample.rerecord,
             command.sample.stop,
+            command.sample.emergency_stop,
             transition.terminated,
         )
 
@@ -174,11 +177,15 @@ class Loop:
         return True
 
     def _heed(self, sample: TeleopSample) -> TeleopSample:
-        """``sample``, with a stop if one was asked for anywhere; an emergency acts at once."""
-        if sample.emergency_stop:
+        """``sample``, with a stop if one was ever asked for; an emergency acts at once."""
+        if sample.emergency_stop and not self._asked.emergency_stop:
             self.robot.halt("emergency stop")
-        stop = sample.stop or sample.emergency_stop or self._stop()
-        return replace(sample, stop=True) if stop else sample
+        emergency = sample.emergency_stop or self._asked.emergency_stop
+        stop = sample.stop or emergency or self._asked.stop
+        self._asked = replace(self._asked, stop=stop, emergency_stop=emergency)
+        if not (stop or self._stop()):
+            return sample
+        return replace(sample, stop=True, emergency_stop=emergency)
 
     def _as_sent(self, command: Command, sent: F32) -> Command:
         """``command`` with the goal that the robot took, where it took another.

@@ -10,14 +10,20 @@ from typing import Any, Self
 
 import torch
 
+from configs.robot import FollowerConfig
 from configs.run import RunConfig
+from configs.teleop import LeaderConfig
 from hil_app import build
 from hil_app.events import EventLog
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
 from hil_app.run_folder import EVENTS, new_run, open_folder
 from hil_app.signals import StopRequest
+from teleop import keys
+from teleop.base import Teleop
+from teleop.keys import Attended, Keys
 
+CTRL_C = "Ctrl-C ends the run safely"
 SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
 
 
@@ -42,6 +48,8 @@ class Session:
         self.stop = StopRequest()
         self.body = build.robot(config, self.events.emit)
         self.monitor = Monitor()
+        arms = isinstance(config.robot, FollowerConfig) or isinstance(config.teleop, LeaderConfig)
+        self.keys = Keys() if arms else None  # a real arm has a person beside it
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -50,6 +58,8 @@ class Session:
         with ExitStack() as stack:
             stack.enter_context(self.events)
             stack.enter_context(self.stop)
+            if self.keys is not None:
+                stack.enter_context(self.keys)
             self._open = stack.pop_all()
         if self._resumed is None:
             self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
@@ -61,9 +71,25 @@ class Session:
         self.events.emit("run_ended", error=None if error is None else f"{error}")
         self._open.close()
 
+    @property
+    def hint(self) -> str:
+        """What a person can do to the run from the terminal, in a line."""
+        if self.keys is None or not self.keys.live:
+            return CTRL_C
+        return keys.hint(switched=isinstance(self.config.teleop, LeaderConfig))
+
+    def attended(self, hands: Teleop) -> Teleop:
+        """``hands`` with the person at the keys beside them, where there are keys."""
+        return hands if self.keys is None else Attended(hands, self.keys)
+
+    def heed(self, episode: Episode) -> None:
+        """Stop the run if the person asked for it in ``episode``."""
+        self.stop.by_person |= episode.stop and self.stop.signal is None
+        self.stop.emergency |= episode.emergency_stop
+
     def ended(self, stage: Stage, episode: Episode) -> None:
         """Count an episode, unless the person threw it away or the stop cut it short."""
-        self.stop.by_person |= episode.stop and self.stop.signal is None
+        self.heed(episode)
         if not (episode.rerecord or episode.stop):
             stage.end(episode)
         self.events.emit("episode", stage=stage.name, **asdict(episode))

@@ -11,14 +11,15 @@ class StopRequest:
     """While entered, SIGINT and SIGTERM set ``signal`` and the loop ends at its next tick.
 
     A second signal raises KeyboardInterrupt, which ends the run at once but still closes
-    everything in order. The person at the controls may ask too: ``by_person``.
+    everything in order. The person at the controls may ask too: ``by_person``, and that in an
+    ``emergency``.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.by_person = False
+        self.by_person = self.emergency = False
         self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:

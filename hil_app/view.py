@@ -44,13 +44,19 @@ class View:
     """Shows a run while entered: live in a terminal, now and then a line elsewhere.
 
     It only looks at what others count, from a thread of its own, so the loop never waits for it.
+    ``hint`` says what a person can do meanwhile.
     """
 
     def __init__(
-        self, console: Console, monitor: Monitor, events: EventLog, learner: Learner | None = None
+        self,
+        console: Console,
+        monitor: Monitor,
+        events: EventLog,
+        learner: Learner | None = None,
+        hint: str = "",
     ) -> None:
         self._console, self._monitor, self._learner = console, monitor, learner
-        self._events = events
+        self._events, self._hint = events, hint
         self._live = Live(
             get_renderable=self.render,
             console=console,
@@ -64,6 +70,8 @@ class View:
         self._events.listeners.append(self._hear)
         if self._console.is_terminal:
             self._live.start()
+        elif self._hint:
+            self._console.out(self._hint, highlight=False)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -83,7 +91,7 @@ class View:
         return Panel(
             Group(bar, self._figures(stage)),
             title=f"[bold]{TITLES[stage.name]}[/bold]",
-            subtitle="Ctrl-C ends the run safely",
+            subtitle=self._hint,
         )
 
     def _hear(self, event: Event) -> None:

@@ -28,7 +28,7 @@ class Solver(Protocol):
 def intervention(command: Command) -> Command:
     """The person's action replaces the policy's while the person intervenes."""
     chosen = command.sample.action if command.sample.intervening else command.policy_action
-    return replace(command, action=chosen)
+    return replace(command, action=chosen.copy())  # one's own: NEUTRAL, say, cannot be written to
 
 
 def end_effector_target(step_size: F32) -> Step[Command]:

@@ -188,7 +188,7 @@ class Servos:
         self._known = _Known()
         while True:
             senses = self.sense()
-            if not self._silent and self._gone is None:
+            if not self.silent:
                 return senses
 
     def let_down(self, seconds: float) -> None:
@@ -220,6 +220,11 @@ class Servos:
             raise ServoFault(
                 f"{', '.join(failed)} may still have torque: switch off the arm's power. {causes}"
             )
+
+    @property
+    def silent(self) -> bool:
+        """Whether older values stand for some motor's, since its newest answer is missing."""
+        return bool(self._silent) or self._gone is not None
 
     def limp(self) -> list[str]:
         """The motors that have no torque."""

@@ -96,9 +96,13 @@ class SimRobot:
         self._tick += 1
         return sent
 
+    def joints_now(self) -> F32:
+        """The joints (6,) [deg, %]."""
+        return self.arm.from_urdf(self._entered().angles)
+
     def halt(self, cause: str) -> None:  # noqa: ARG002 - nobody has to be told of a simulated arm
         """Stay here: commands from now on change nothing."""
-        self._halted = self.arm.from_urdf(self._entered().angles)
+        self._halted = self.joints_now()
 
     def _truth(self) -> Truth:
         """What only the simulated world knows."""

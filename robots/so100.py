@@ -127,6 +127,11 @@ class SO100Robot:
             self._tick += 1
             return self._send(target)
 
+    def joints_now(self) -> F32:
+        """The joints (6,) [deg, %] as they were last read."""
+        self._check_entered()
+        return self._senses.joints
+
     def halt(self, cause: str) -> None:
         """Stop at once, here, and stay: commands from now on change nothing."""
         self._check_entered()

@@ -31,6 +31,7 @@ class TeleopSample:
     rerecord: bool = False
     stop: bool = False
     emergency_stop: bool = False
+    joints: F32 | None = None  # (6,) of a leader arm [deg], gripper [%]; they stand for the action
 
 
 HANDS_OFF = TeleopSample(NEUTRAL)
@@ -48,6 +49,14 @@ class Teleop(Protocol):
 
     def idle(self) -> TeleopSample:
         """The same between two episodes, once a control period: only stops count."""
+
+
+@runtime_checkable
+class Switched(Protocol):
+    """Hands without a button of their own to take over and to hand back with."""
+
+    def switch(self) -> None:
+        """Take over if the policy acts, else hand back; from the next poll on."""
 
 
 @runtime_checkable

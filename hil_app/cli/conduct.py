@@ -77,12 +77,13 @@ def _conduct(
 ) -> int:
     """Do the ``work`` of a run with its live view; however it ends, save and show what it came to.
 
-    Returns the exit status: 0, or 128 and the number of the signal that ended the run.
+    Returns the exit status: 0, 1 after an emergency stop, or 128 and the number of the signal that
+    ended the run.
     """
     console.out(f"run folder: {session.folder}", highlight=False)
-    ended = "finished"
+    ended, stop = "finished", session.stop
     try:
-        with View(console, session.monitor, session.events, learner):
+        with View(console, session.monitor, session.events, learner, session.hint):
             work()
     except APP_ERRORS as error:
         ended = f"error: {error}"
@@ -91,12 +92,12 @@ def _conduct(
         ended = f"{type(error).__name__}: {error}"
         raise
     finally:
-        if session.stop.signal is not None:
-            ended = signal.Signals(session.stop.signal).name
-        elif session.stop.by_person and ended == "finished":
-            ended = "stopped by the person"
+        if stop.signal is not None:
+            ended = signal.Signals(stop.signal).name
+        elif stop.by_person and ended == "finished":
+            ended = "emergency stop" if stop.emergency else "stopped by the person"
         _conclude(session, console, ended, learner)
-    return 0 if session.stop.signal is None else 128 + session.stop.signal
+    return int(stop.emergency) if stop.signal is None else 128 + stop.signal
 
 
 def _judge(session: Session, console: Console, policy: GaussianActorPolicy) -> None:

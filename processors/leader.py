@@ -1,0 +1,126 @@
+"""Action steps for a leader arm: its joints as the action that does the same.
+
+So what is recorded and learned from is what is executed, whoever acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from processors.action import Solver
+from processors.base import Command, Goal, Step
+from robots.base import F32, GRIPPER
+from teleop.base import CLOSE, OPEN, STAY
+
+_WORTH = 0.2  # share of its way by which the gripper must come closer for it to be moved at all
+_SHORTER, _TRIES = 0.95, 8  # to find a step that is short enough
+
+
+@dataclass(frozen=True, slots=True)
+class Jaw:
+    """What the gripper step does: the ends of its way and its longest step [%]."""
+
+    closed: float
+    open: float
+    max_step: float
+
+    def command(self, held: float, wanted: float) -> int:
+        """The command that brings a gripper that is to be at ``held`` nearest to ``wanted`` [%].
+
+        It stays unless it gets a good deal nearer: a trembling hand does not make it chatter.
+        """
+        best, gain = STAY, 0.0
+        for command, end in ((CLOSE, self.closed), (OPEN, self.open)):
+            step = float(np.clip(end - held, -self.max_step, self.max_step))
+            nearer = abs(wanted - held) - abs(wanted - held - step)
+            if nearer > max(gain, _WORTH * abs(step)):
+                best, gain = command, nearer
+        return best
+
+
+def leader_tip(solver: Solver, step_size: F32, jaw: Jaw) -> Step[Command]:
+    """The action that brings the target in force towards where the leader's gripper is.
+
+    ``step_size`` (3,) [m] is the way of a full action.
+    """
+
+    def step(command: Command) -> Command:
+        joints = _led(command)
+        if joints is None:
+            return command
+        way = solver.tip(joints) - command.before.tip
+        return _acting(command, np.clip(way / step_size, -1.0, 1.0), joints, jaw)
+
+    return step
+
+
+@dataclass(frozen=True, slots=True)
+class JointFollowing:
+    """How an arm's joints go where a leader's are, at most a full action away in a tick.
+
+    ``action`` stands right after the intervention, ``target`` after all other steps. Where the
+    way would leave the box from ``low`` to ``high`` (3,) [m], the other steps lead the gripper
+    alone, along its wall.
+    """
+
+    solver: Solver
+    step_size: F32  # (3,) way of a full action [m]
+    low: F32
+    high: F32
+    max_joint_step: float  # [deg]
+    jaw: Jaw
+
+    def action(self, command: Command) -> Command:
+        """The end-effector action that does what ``target`` will do."""
+        goal, joints = self._goal(command), _led(command)
+        if joints is None:
+            return command
+        if goal is None:
+            return leader_tip(self.solver, self.step_size, self.jaw)(command)
+        way = (goal.tip - command.before.tip) / self.step_size
+        return _acting(command, way, joints, self.jaw)
+
+    def target(self, command: Command) -> Command:
+        """The body joints on their way to the leader's."""
+        goal = self._goal(command)
+        if goal is None:
+            return command
+        joints = goal.joints.copy()
+        joints[GRIPPER] = command.goal.joints[GRIPPER]
+        return replace(command, goal=Goal(goal.tip, joints))
+
+    def _goal(self, command: Command) -> Goal | None:
+        """The next goal on the straight way of the joints; None if there is no good one."""
+        joints, before = _led(command), command.before
+        if joints is None:
+            return None
+        way = np.clip(joints - before.joints, -self.max_joint_step, self.max_joint_step)
+        way[GRIPPER] = 0.0
+        for _ in range(_TRIES):
+            tip = self.solver.tip(before.joints + way)
+            share = float((np.abs(tip - before.tip) / self.step_size).max())
+            if share <= 1.0:
+                return Goal(tip, before.joints + way) if self._allowed(before.tip, tip) else None
+            way *= _SHORTER / share
+        return None
+
+    def _allowed(self, before: F32, after: F32) -> bool:
+        """Whether a tip that moves from ``before`` to ``after`` gets no further out of the box."""
+        return bool((np.abs(self._beyond(after)) <= np.abs(self._beyond(before))).all())
+
+    def _beyond(self, tip: F32) -> F32:
+        """How far the tip is outside (3,) [m]."""
+        return tip - np.clip(tip, self.low, self.high)
+
+
+def _led(command: Command) -> F32 | None:
+    """The leader's joints (6,) [deg, %], if it leads."""
+    return command.sample.joints if command.sample.intervening else None
+
+
+def _acting(command: Command, way: F32, joints: F32, jaw: Jaw) -> Command:
+    """``command`` with the action that moves by ``way`` (3,), 1 for a full action."""
+    grip = jaw.command(float(command.before.joints[GRIPPER]), float(joints[GRIPPER]))
+    return replace(command, action=np.append(way, grip).astype(np.float32))

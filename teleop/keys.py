@@ -1,0 +1,170 @@
+"""The operator's terminal as a few buttons while a run moves a real arm."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import sys
+import termios
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Self
+
+from teleop.base import HANDS_OFF, Remembering, Switched, Teleop, TeleopSample
+
+BUTTONS = MappingProxyType(
+    {
+        " ": "emergency_stop",
+        "s": "success",
+        "f": "failure",
+        "r": "rerecord",
+        "t": "switch",
+        "q": "stop",
+    }
+)
+"""What each key does: ``switch`` takes over or hands back, the others are of TeleopSample."""
+
+_STOPS = frozenset({"stop", "emergency_stop"})
+_SEQUENCE = re.compile(r"\x1b[\[O][0-9;]*[@-~]")  # what cursor and function keys send
+_MANY = 4096  # bytes, more than anyone types between two looks
+_INPUT, _LOCAL = 0, 3  # places of these modes in a terminal's attributes
+
+
+def hint(*, switched: bool) -> str:
+    """What the keys do, in a line; ``switched`` has the one that takes over."""
+    take_over = "t take over / hand back, " if switched else ""
+    return f"space EMERGENCY STOP, {take_over}s success, f failure, r again, q quit"
+
+
+class Keys:
+    """The keys pressed in the terminal that this program was started from.
+
+    ::
+
+        with Keys() as keys:
+            while True:
+                if "emergency_stop" in keys.pressed():
+                    ...
+
+    While entered, keys act at once and are not shown; Ctrl-C stays what it is. What was typed
+    before or after is thrown away. If the program has no terminal to itself (a pipe, the
+    background), no key is ever pressed.
+    """
+
+    def __init__(self) -> None:
+        self._terminal: int | None = None  # its file descriptor
+        self._before: list[Any] = []  # its attributes
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody can press a key."""
+        return self._terminal is not None
+
+    def __enter__(self) -> Self:
+        with suppress(OSError, ValueError, AttributeError, termios.error):  # none, or it is gone
+            terminal = sys.stdin.fileno()
+            if os.isatty(terminal) and _in_front(terminal):
+                self._before = termios.tcgetattr(terminal)
+                self._listen(terminal)
+                self._terminal = terminal
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        terminal, self._terminal = self._terminal, None
+        if terminal is None:
+            return
+        with suppress(OSError, termios.error), _unstopped():
+            if _in_front(terminal):  # else it is in the hands of another program, with its modes
+                termios.tcsetattr(terminal, termios.TCSAFLUSH, self._before)
+
+    def pressed(self) -> frozenset[str]:
+        """What was pressed since the last call, of the names in BUTTONS; never waits."""
+        terminal = self._terminal
+        if terminal is None:
+            return frozenset()
+        try:
+            if not _in_front(terminal):  # reading would stop the program
+                return frozenset()
+            if termios.tcgetattr(terminal)[_LOCAL] & termios.ICANON:  # back from the background
+                self._listen(terminal)
+            ready, _, _ = select.select([terminal], [], [], 0)
+            typed = os.read(terminal, _MANY).decode(errors="replace") if ready else ""
+        except (OSError, termios.error):  # the terminal is gone
+            self._terminal = None
+            return frozenset()
+        typed = _SEQUENCE.sub("", typed).lower()
+        return frozenset(BUTTONS[key] for key in typed if key in BUTTONS)
+
+    def _listen(self, terminal: int) -> None:
+        """Have keys come one by one, unseen; Ctrl-S must not hold up what prints."""
+        modes = termios.tcgetattr(terminal)
+        modes[_INPUT] &= ~termios.IXON
+        modes[_LOCAL] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, modes)
+
+
+class Attended:
+    """Hands with a person at the keys beside them.
+
+    An emergency stop counts at once, whatever the hands are at. Between two episodes only stops
+    count. What the hands remember stays theirs.
+    """
+
+    def __init__(self, hands: Teleop, keys: Keys) -> None:
+        self._hands, self._keys = hands, keys
+
+    def __enter__(self) -> Self:
+        self._hands.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hands.__exit__(*error)
+
+    def read(self) -> TeleopSample:
+        """What the hands do now, and what was pressed."""
+        pressed = self._keys.pressed()
+        if "emergency_stop" in pressed:
+            return replace(HANDS_OFF, emergency_stop=True)
+        if "switch" in pressed and isinstance(self._hands, Switched):
+            self._hands.switch()
+        return _with(self._hands.read(), pressed - {"switch"})
+
+    def idle(self) -> TeleopSample:
+        """The same between two episodes: only stops count."""
+        pressed = self._keys.pressed()
+        if "emergency_stop" in pressed:
+            return replace(HANDS_OFF, emergency_stop=True)
+        return _with(self._hands.idle(), pressed & _STOPS)
+
+    def state(self) -> dict[str, Any]:
+        """What the hands remember."""
+        return self._hands.state() if isinstance(self._hands, Remembering) else {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Have the hands go on from what :meth:`state` gave."""
+        if isinstance(self._hands, Remembering):
+            self._hands.load_state(state)
+
+
+def _with(sample: TeleopSample, pressed: frozenset[str]) -> TeleopSample:
+    told: dict[str, Any] = dict.fromkeys(pressed, True)
+    return replace(sample, **told) if told else sample
+
+
+def _in_front(terminal: int) -> bool:
+    """Whether this program has ``terminal`` to itself now."""
+    return os.tcgetpgrp(terminal) == os.getpgrp()
+
+
+@contextmanager
+def _unstopped() -> Iterator[None]:
+    """Meanwhile changing a terminal from the background does not stop the program."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

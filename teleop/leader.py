@@ -1,0 +1,196 @@
+"""An SO100 or SO101 leader: a small arm in the person's hand that the robot follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from enum import Enum, auto
+from typing import Any, Self
+
+import numpy as np
+
+from configs.teleop import LeaderConfig
+from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, Tell
+from robots.calibration import DEGREES
+from robots.servos import Servos
+from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
+
+_FASTEST = 254  # acceleration
+_GRIPPER_SPEED = 2.0  # times the speed limit of the body joints
+_LEEWAY = 1.5  # over that limit, for a motor to catch up
+_SINKING_S = 1.0  # in which a leader that held itself gets weaker, before it is let go
+_TOLD = {
+    True: "the leader is limp: hold it, the arm follows you",
+    False: "the leader goes where the arm goes",
+}
+_HOLD = TeleopSample(NEUTRAL, intervening=True)  # the arm stays where it has been told to be
+
+
+class _Mode(Enum):
+    FOLLOWING = auto()  # the policy acts, the leader goes along
+    LEADING = auto()  # the person acts, the leader is limp
+    HOLDING = auto()  # it was lost while it led: nobody acts until the person says who
+
+
+class Leader:
+    """Hands that are an arm of their own.
+
+    While the policy acts, the leader follows the ``follower``, whose newest joints (6,) [deg, %]
+    that gives, with little torque and at a limited speed. While the person leads, it is limp and
+    its joints go into the sample. ``switch`` takes over and hands back. ``demonstrating`` has the
+    person lead from the start of every episode. ``period`` is the time between two polls [s].
+
+    A leader that is lost while it leads makes the arm hold, until the person switches. One that
+    stays lost raises BusTimeout or NotConnected.
+    """
+
+    def __init__(
+        self,
+        cfg: LeaderConfig,
+        follower: Callable[[], F32],
+        period: float,
+        tell: Tell,
+        *,
+        demonstrating: bool,
+    ) -> None:
+        self._cfg, self._follower, self._tell = cfg, follower, tell
+        self._servos = Servos(
+            cfg, cfg.patience_s, self._relay, group="teleoperators", kind="so_leader"
+        )
+        step = np.full(len(JOINTS), cfg.follow_speed * period, np.float32)
+        step[GRIPPER] *= _GRIPPER_SPEED
+        self._step: F32 = step  # (6,) longest way in a tick while it follows
+        self._at_start = _Mode.LEADING if demonstrating else _Mode.FOLLOWING
+        self._mode = _Mode.FOLLOWING
+        self._between = True  # two episodes
+        self._goal: F32 | None = None  # (6,) newest one of the motors; None if they are limp
+
+    def __enter__(self) -> Self:
+        self._servos.open()
+        try:
+            self._servos.configure(self._settings())
+            self._goal = self._servos.engage()
+        except BaseException as error:
+            self._let_go(error)
+            raise
+        self._mode, self._between = _Mode.FOLLOWING, True
+        self._tell("leader_ready", note="it goes where the arm goes until you lead")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._let_go(error[1])
+
+    def read(self) -> TeleopSample:
+        """What the person does with the leader now: one read of its motors."""
+        self._begin()
+        here = self._sense()
+        if self._mode is _Mode.LEADING:
+            return TeleopSample(NEUTRAL, intervening=True, joints=here)
+        return _HOLD if self._mode is _Mode.HOLDING else HANDS_OFF
+
+    def idle(self) -> TeleopSample:
+        """Between two episodes the leader goes where the arm goes."""
+        self._between, self._mode = True, _Mode.FOLLOWING
+        self._sense()
+        return HANDS_OFF
+
+    def switch(self) -> None:
+        """Take over if the policy acts, else hand back; from the next poll on."""
+        self._begin()
+        if self._servos.silent:
+            self._tell("not_switched", cause="the leader does not answer")
+        elif self._mode is _Mode.LEADING:
+            self._turn_to(_Mode.FOLLOWING)
+        else:
+            self._turn_to(_Mode.LEADING)
+
+    def _begin(self) -> None:
+        """See to it that an episode is under way."""
+        if self._between:
+            self._between = False
+            self._turn_to(self._at_start)
+
+    def _turn_to(self, mode: _Mode) -> None:
+        if mode is not self._mode:
+            leads = mode is _Mode.LEADING
+            self._tell("taken_over" if leads else "handed_back", note=_TOLD[leads])
+        self._mode = mode
+
+    def _sense(self) -> F32:
+        """Read the motors, have them do as the mode says; returns the joints (6,) [deg, %]."""
+        here = self._servos.sense().joints
+        if self._servos.silent:
+            if self._mode is _Mode.LEADING:
+                self._mode = _Mode.HOLDING
+                self._tell("leader_lost", cause="the arm holds until you lead on or hand back")
+            return here
+        with suppress(BusTimeout, NotConnected):  # the next poll tries again, or says it is lost
+            if self._servos.woken:
+                self._revive()
+            if self._mode is _Mode.FOLLOWING:
+                self._follow(here)
+            elif self._goal is not None:
+                self._ensure("Torque_Enable", dict.fromkeys(JOINTS, 0))
+                self._goal = None
+        return here
+
+    def _follow(self, here: F32) -> None:
+        """Move on towards where the arm is; from limp, begin at ``here`` (6,) [deg, %]."""
+        if self._goal is None:
+            steps = self._servos.units.steps(here)
+            self._ensure("Goal_Position", dict(zip(JOINTS, steps.tolist(), strict=True)))
+            self._ensure("Torque_Enable", dict.fromkeys(JOINTS, 1))
+            self._goal = self._servos.units.joints(steps)
+        way = np.clip(self._follower() - self._goal, -self._step, self._step)
+        self._goal = self._servos.send(self._goal + way)
+
+    def _revive(self) -> None:
+        """Set motors up again that were silent: they may have been without power."""
+        self._servos.configure(self._settings())
+        self._goal = None if self._mode is _Mode.FOLLOWING else self._goal
+        self._servos.woken.clear()
+        self._tell("leader_back", note="it answers again")
+
+    def _ensure(self, register: str, values: Mapping[str, int]) -> None:
+        """Set a register of every motor in one packet, and see to it that it arrived."""
+        self._servos.bus.sync_write(register, values)
+        self._servos.configure({register: values})
+
+    def _let_go(self, error: BaseException | None) -> None:
+        """Release all torque, whatever has happened; raises ServoFault if nothing else had."""
+        try:
+            if self._goal is None or isinstance(error, NotConnected):
+                self._servos.release()
+            else:
+                self._servos.let_down(_SINKING_S)
+        except RobotError as fault:
+            if error is None:
+                raise
+            self._tell("leader_torque_left_on", cause=str(fault))
+        finally:
+            self._goal = None
+            self._servos.close()
+
+    def _relay(self, name: str, **facts: Any) -> None:
+        """Tell what the servos tell, as of the leader."""
+        self._tell(f"leader_{name}", **facts)
+
+    def _settings(self) -> dict[str, dict[str, int]]:
+        """What the motors' registers must hold, by register and motor."""
+
+        def every(value: int) -> dict[str, int]:
+            return dict.fromkeys(JOINTS, value)
+
+        speed = _LEEWAY * self._cfg.follow_speed / DEGREES  # [step/s]
+        return {
+            "Return_Delay_Time": every(0),
+            "Response_Status_Level": every(1),
+            "Operating_Mode": every(0),
+            "P_Coefficient": every(16),
+            "I_Coefficient": every(0),
+            "D_Coefficient": every(32),
+            "Maximum_Acceleration": every(_FASTEST),
+            "Acceleration": every(_FASTEST),
+            "Goal_Velocity": every(round(speed)) | {"gripper": round(_GRIPPER_SPEED * speed)},
+            "Torque_Limit": every(round(10 * self._cfg.follow_torque)),
+        }

@@ -1,0 +1,64 @@
+"""Programs in a terminal of their own, with a person who types."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+_TAKE += "os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A program and its terminal; what it prints goes to pipes."""
+
+    process: subprocess.Popen[str]
+    person: int  # the terminal's far side
+    program: int
+
+    def press(self, keys: str) -> None:
+        """Type ``keys``."""
+        os.write(self.person, keys.encode())
+
+    @property
+    def modes(self) -> list[Any]:
+        """How the terminal is set."""
+        return termios.tcgetattr(self.program)
+
+
+@contextmanager
+def in_terminal(*command: str, cwd: Path | None = None) -> Iterator[Terminal]:
+    """A command whose standard input is a terminal that it has to itself."""
+    person, program = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TAKE, *command],
+        stdin=program,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        start_new_session=True,
+    )
+    try:
+        with process:
+            try:
+                yield Terminal(process, person, program)
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    try:
+                        process.communicate(timeout=20)
+                    finally:
+                        process.kill()
+    finally:
+        os.close(person)
+        os.close(program)
