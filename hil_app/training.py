@@ -27,7 +27,7 @@ from hil_app.resume import ACTING, LOOP, Resumed
 from hil_app.run_folder import CHECKPOINTS, EPISODES
 from hil_app.run_state import RunState
 from hil_app.session import Session
-from teleop.base import Remembering
+from teleop.base import Remembering, Teleop
 
 
 class Training:
@@ -45,6 +45,7 @@ class Training:
     def __init__(self, session: Session, resumed: Resumed | None = None) -> None:
         config = session.config
         self._session, self._config = session, config
+        self._hands(demonstrating=False)  # refused now if they cannot work on this body
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
         actor = build.policy(config, session.body, "initial weights")
         self.algorithm: RLAlgorithm = build.algorithm(config, actor)
@@ -124,9 +125,12 @@ class Training:
         return stage
 
     def _loop(self, mind: Policy, *, demonstrating: bool) -> Loop:
-        body = self._session.body
-        hands = build.teleop(self._config, body, demonstrating=demonstrating)
-        return build.loop(self._config, body, hands, mind, self._stop)
+        hands = self._session.attended(self._hands(demonstrating=demonstrating))
+        return build.loop(self._config, self._session.body, hands, mind, self._stop)
+
+    def _hands(self, *, demonstrating: bool) -> Teleop:
+        tell = self._session.events.emit
+        return build.teleop(self._config, self._session.body, tell, demonstrating=demonstrating)
 
     def _stop(self) -> bool:
         """Whether the run is to end; raises what has ended one of its threads."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from types import MappingProxyType
 
 import numpy as np
@@ -39,7 +40,8 @@ _SENSED = (
     "Present_Current",
 )
 _MILLIAMPERES = 6.5  # a unit of Present_Current
-_TRIES = 3  # to release a motor
+_TRIES = 3  # at least, to release the motors
+_PAUSE = 0.05  # before a port that is gone is looked for again [s]
 _SHARES = 20  # steps in which an arm is let down
 _MULTI_TURN = 16  # bit of the register Phase
 _BEYOND = 3.0  # how far outside its range a joint may stand when torque comes on [deg]
@@ -98,6 +100,11 @@ class Servos:
         except BaseException:
             self.bus.close()
             raise
+
+    @property
+    def silent(self) -> bool:
+        """Whether a motor, or the port, gave no good answer when they were last asked."""
+        return bool(self._silent) or self._gone is not None
 
     def close(self) -> None:
         """Close the port; torque stays as it is."""
@@ -210,38 +217,42 @@ class Servos:
         self.bus.sync_write("Torque_Limit", limits)
 
     def release(self) -> None:
-        """Torque off: each motor is tried, and the rest go on when one fails.
+        """Torque off: all motors are told at once, and again while one of them has not heard.
 
-        Raises ServoFault that names the motors that may still have torque.
+        A port that is gone is waited for as long as patience lasts. Raises ServoFault that names
+        the motors that may still have torque.
         """
-        failed = {name: why for name in JOINTS if (why := self._released(name))}
-        if failed:
-            causes = "; ".join(dict.fromkeys(failed.values()))
-            raise ServoFault(
-                f"{', '.join(failed)} may still have torque: switch off the arm's power. {causes}"
-            )
+        failed, end = dict.fromkeys(JOINTS, ""), time.monotonic() + self._patience
+        lost = self._gone is not None
+        for tried in count():
+            try:
+                if lost:
+                    self.bus.reopen()
+                    lost = False
+                self.bus.sync_write("Torque_Enable", dict.fromkeys(failed, 0))
+                failed = self._holding(list(failed))
+            except NotConnected as error:
+                failed, lost = dict.fromkeys(failed, str(error)), True
+                time.sleep(_PAUSE)
+            if not failed:
+                return
+            if tried >= _TRIES and time.monotonic() > end:
+                break
+        causes = "; ".join(dict.fromkeys(failed.values()))
+        raise ServoFault(
+            f"{', '.join(failed)} may still have torque: switch off the arm's power ({causes})."
+        )
 
-    @property
-    def silent(self) -> bool:
-        """Whether older values stand for some motor's, since its newest answer is missing."""
-        return bool(self._silent) or self._gone is not None
+    def _holding(self, motors: list[str]) -> dict[str, str]:
+        """The motors that are not known to be without torque, and why."""
+        answers = self.bus.sync_read(["Torque_Enable"], motors)
+        on = [name for name, torque in answers.values["Torque_Enable"].items() if torque]
+        return answers.missing | dict.fromkeys(on, "torque stays on")
 
     def limp(self) -> list[str]:
         """The motors that have no torque."""
         torque = self._all("Torque_Enable")
         return [name for name in JOINTS if not torque[name]]
-
-    def _released(self, motor: str) -> str | None:
-        """Release one motor; returns why it cannot be."""
-        why = ""
-        for _ in range(_TRIES):
-            try:
-                self.bus.write("Torque_Enable", motor, 0)
-            except RobotError as error:
-                why = str(error)
-            else:
-                return None
-        return why
 
     def _handshake(self) -> None:
         """Raise unless the six motors are there and alike."""
