@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from configs.base import Config
 from robots.base import JOINTS, RobotError
@@ -17,7 +17,12 @@ def _known(name: str) -> str:
     return name
 
 
+def _listed(names: object) -> object:
+    return [names] if isinstance(names, str) else names
+
+
 Motor = Annotated[str, AfterValidator(_known)]
+Motors = Annotated[tuple[Motor, ...], BeforeValidator(_listed)]  # one may stand alone
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -55,11 +60,11 @@ class Knobs(Config):
     errors: dict[Motor, Byte] = Field(default_factory=dict)
     """Error bits in the answers of motors: 1 voltage, 2 angle sensor, 4 overheat, 8 over-current,
     32 overload."""
-    missing: tuple[Motor, ...] = ()
+    missing: Motors = ()
     """Motors that neither hear nor answer; they have power, and go on as they were told."""
-    duplicate: tuple[Motor, ...] = ()
+    duplicate: Motors = ()
     """Motors whose ID answers twice."""
-    connected: tuple[Motor, ...] = JOINTS
+    connected: Motors = JOINTS
     """Motors that are plugged in; the others have no power."""
     model: dict[Motor, Annotated[int, Field(ge=0, le=0xFFFF)]] = Field(default_factory=dict)
     """Model numbers that differ."""
@@ -71,7 +76,7 @@ class Knobs(Config):
     """Temperatures at which motors stay, whatever they do [deg C]."""
     load: dict[Motor, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     """Loads that motors feel, whatever they do [% of stall torque]."""
-    stuck: tuple[Motor, ...] = ()
+    stuck: Motors = ()
     """Motors whose joint is blocked."""
     max_jump: int = Field(683, ge=0)
     """Distance from goal to present position, torque on, from which it is a violation [step]."""

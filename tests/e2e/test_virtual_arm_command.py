@@ -362,6 +362,27 @@ def test_boxed_motors_are_given_their_ids_one_at_a_time() -> None:
         assert one.arm.report()["violations"] == []
 
 
+def test_a_pause_of_the_process_is_not_made_up_for(running: Running, arm: VirtualArm) -> None:
+    """A machine that is too slow must not make the arm race afterwards."""
+    arm.hand({"shoulder_pan": 100.0})
+    until(lambda: arm.report()["motors"]["shoulder_pan"]["present"] > 2100)
+    running.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.7)  # 63 deg, 717 steps, at a person's speed
+    running.process.send_signal(signal.SIGCONT)
+    assert arm.report()["motors"]["shoulder_pan"]["present"] < 2100 + 600
+
+
+def test_no_more_is_loaded_than_is_needed(running: Running, world: Running) -> None:
+    def loads(one: Running, library: str) -> bool:
+        return library in Path(f"/proc/{one.process.pid}/maps").read_text()
+
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("this system does not show what a process has loaded")
+    assert loads(world, "mujoco")
+    assert not any(loads(running, library) for library in ("mujoco", "torch", "placo", "cv2"))
+    assert not any(loads(world, library) for library in ("torch", "placo"))
+
+
 @pytest.fixture(scope="module")
 def world() -> Iterator[Running]:
     """A virtual SO100 in the simulated world, with cameras."""

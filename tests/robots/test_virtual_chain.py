@@ -186,7 +186,7 @@ def test_faults_of_motors_show_on_the_wire() -> None:
     chain = calibrated(
         errors={"gripper": 32},
         missing=["elbow_flex"],
-        duplicate=["shoulder_pan"],
+        duplicate="shoulder_pan",
         model={"wrist_flex": 1030},
         firmware={"wrist_roll": [3, 9]},
         voltage=5.0,

@@ -7,7 +7,9 @@ import pytest
 from configs.robot import SO100SimConfig, SO101SimConfig
 from robots.arm import ARMS, F64
 from robots.base import JOINTS
+from robots.kinematics import Kinematics
 from robots.sim import SimRobot
+from robots.virtual.chain import Chain
 from robots.virtual.motors import FreeMotors, Motors
 from robots.virtual.mount import REST_POSE, Mount
 from robots.virtual.world_motors import WorldMotors
@@ -168,6 +170,44 @@ def clearance(scene: World) -> float:
     table = model.geom("table").id
     moving = [g for g in range(model.ngeom) if model.geom_contype[g] and model.geom_bodyid[g] > 1]
     return min(mujoco.mj_geomDistance(model, data, g, table, 1.0, None) for g in moving)
+
+
+@pytest.mark.parametrize("name", ["so100", "so101"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_servos_pick_the_cube_up_and_hold_it_even_when_overloaded(name: str, seed: int) -> None:
+    """With the gripper set as users of these arms set it: half the torque, overload at 25 %."""
+    arm, mount = ARMS[name], Mount(ARMS[name])
+    motors, kinematics = world(name), Kinematics(ARMS[name])
+    motors.reset(seed)
+    chain = Chain(mount.calibrated(), motors.positions.tolist())
+    for servo in chain.servos.values():
+        servo.table["Torque_Enable"], servo.table["Acceleration"] = 1, 254
+    gripper = chain.servos["gripper"].table
+    gripper["Torque_Limit"], gripper["Overload_Torque"] = 500, 25
+    cube, joints = motors.truth().object, REACHING.astype(np.float32)
+    bearing = np.arctan2(cube[1], cube[0] - 0.04)
+    beside = cube - 0.012 * np.array([np.cos(bearing), np.sin(bearing), 0])
+    for height, opening, seconds in ((0.06, 45, 1.5), (0, 45, 1), (0, 0, 0.6), (0.06, 0, 3.4)):
+        joints = kinematics.solve(joints, np.float32([*beside[:2], beside[2] + height]), 20)
+        joints[4:] = 0.0, opening
+        goals = mount.shaft(joints) - [s.table["Homing_Offset"] for s in chain.servos.values()]
+        for servo, goal in zip(chain.servos.values(), goals, strict=True):
+            servo.table["Goal_Position"] = round(goal)
+            servo.table["Goal_Velocity"] = 800
+        for _ in range(round(seconds / PERIOD)):
+            step(chain, motors)
+    assert chain.servos["gripper"].errors == 32
+    assert abs(motors.efforts[GRIPPER]) == pytest.approx(0.2, abs=0.01)
+    assert motors.truth().success
+    assert arm.limits[GRIPPER, 0] + 5 < motors.truth().gripper < 45
+
+
+def step(chain: Chain, motors: Motors) -> None:
+    asked = [servo.drive(PERIOD) for servo in chain.servos.values()]
+    motors.advance(np.array([a for a, _ in asked]), np.array([share for _, share in asked]))
+    felt = zip(motors.positions, motors.velocities, motors.efforts, strict=True)
+    for servo, (position, velocity, effort) in zip(chain.servos.values(), felt, strict=True):
+        servo.feel(float(position), float(velocity), float(effort), PERIOD)
 
 
 def test_a_dropped_arm_stays_in_one_piece() -> None:
