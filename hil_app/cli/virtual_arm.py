@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -150,9 +150,7 @@ def _set(argv: Sequence[str]) -> int:
     """``hil-app virtual-arm set``."""
     from robots.virtual.client import VirtualArm
 
-    parser = argparse.ArgumentParser(
-        prog="hil-app virtual-arm set", description=_knobs(), formatter_class=_HELP
-    )
+    parser = _Parser(prog="hil-app virtual-arm set", description=_knobs(), formatter_class=_HELP)
     parser.add_argument("port", help="port of the virtual arm, or its link")
     parser.add_argument("knob", nargs="*", help="knob=value, the value as in YAML")
     options = parser.parse_args(list(argv))
@@ -196,11 +194,16 @@ def _size(text: str) -> dict[str, int]:
     return camera.model_dump(include={"width", "height"})
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
 _HELP = argparse.RawDescriptionHelpFormatter
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hil-app virtual-arm",
         description=DESCRIPTION,
         formatter_class=_HELP,
