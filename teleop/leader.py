@@ -15,6 +15,7 @@ from robots.calibration import DEGREES
 from robots.servos import Servos
 from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
 
+_LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]
 _FASTEST = 254  # acceleration
 _GRIPPER_SPEED = 2.0  # times the speed limit of the body joints
 _LEEWAY = 1.5  # over that limit, for a motor to catch up
@@ -141,8 +142,9 @@ class Leader:
             self._ensure("Goal_Position", dict(zip(JOINTS, steps.tolist(), strict=True)))
             self._ensure("Torque_Enable", dict.fromkeys(JOINTS, 1))
             self._goal = self._servos.units.joints(steps)
-        way = np.clip(self._follower() - self._goal, -self._step, self._step)
-        self._goal = self._servos.send(self._goal + way)
+        near = np.clip(self._goal, here - _LEAD, here + _LEAD)  # else it would snap from a hand
+        way = np.clip(self._follower() - near, -self._step, self._step)
+        self._goal = self._servos.send(near + way)
 
     def _revive(self) -> None:
         """Set motors up again that were silent: they may have been without power."""

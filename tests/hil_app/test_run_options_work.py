@@ -11,7 +11,7 @@ from sample_runs import tiny
 from configs.learner import LearnerConfig
 from configs.load import ConfigError
 from configs.run import EvalConfig, TrainConfig
-from configs.teleop import InterventionConfig, ScriptedTeleopConfig
+from configs.teleop import InterventionConfig, ScriptedTeleopConfig, SO101LeaderConfig
 from hil_app.evaluation import run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import TrainingStats
@@ -62,6 +62,16 @@ ELSEWHERE = {
     "teleop.type": "the tag",
     "teleop.gives_up_beyond": "tests/teleop",
     "teleop.intervention": "by its fields",
+    "leader.type": "the tag",
+    "leader.control": "tests/processors/test_leader_step",
+    "leader.port": "tests/teleop/test_leader, as all of the following",
+    "leader.baud_rate": "",
+    "leader.id": "",
+    "leader.calibration_dir": "",
+    "leader.gripper_opens": "",
+    "leader.follow_torque": "",
+    "leader.follow_speed": "",
+    "leader.patience_s": "",
 }
 
 
@@ -125,6 +135,7 @@ def test_no_option_is_missing_here() -> None:
         "eval": EvalConfig,
         "teleop": ScriptedTeleopConfig,
         "teleop.intervention": InterventionConfig,
+        "leader": SO101LeaderConfig,
     }
     fields = {f"{block}.{field}" for block, model in models.items() for field in model.model_fields}
     assert fields - CHANGES.keys() - ELSEWHERE.keys() == set()

@@ -165,6 +165,18 @@ def test_handed_back_it_holds_where_it_is_and_then_goes_to_the_arm_without_a_jum
         assert it.names[-1] == "handed_back"
 
 
+def test_held_back_by_a_hand_it_does_not_gather_a_way_to_snap_along(arm: Running) -> None:
+    with bench(arm) as it:
+        it.polls(2)
+        arm.arm.hand(HELD)
+        it.polls(60)
+        here = joints(motors(arm, "present"))
+        assert np.abs(here - POSE)[:GRIPPER].max() > 25
+        assert np.abs(goal(arm) - here)[:GRIPPER].max() < 20 + 90 * PERIOD + 0.2
+        arm.arm.hand(None)
+        it.until(lambda _: bool(np.abs(goal(arm) - POSE)[:GRIPPER].max() < 0.1))
+
+
 def test_in_demonstrations_it_leads_in_every_episode_and_follows_between_them(
     arm: Running,
 ) -> None:
@@ -313,3 +325,15 @@ def test_its_calibration_is_looked_for_where_lerobot_keeps_those_of_leaders(
 
 def test_a_leader_has_a_port_of_its_own() -> None:
     assert SO101LeaderConfig().port != ServoArmConfig().port
+
+
+def test_its_port_s_speed_its_calibration_s_folder_and_its_gripper_s_way_are_options(
+    arm: Running, tmp_path: Path
+) -> None:
+    with pytest.raises(BusTimeout, match="No motor answers"):
+        Bench(arm.port, True, baud_rate=500_000).leader.__enter__()
+    with pytest.raises(Uncalibrated, match=str(tmp_path / "mine.json")):
+        Bench(arm.port, True, id="mine", calibration_dir=tmp_path).leader.__enter__()
+    arm.arm.hand({"gripper": 30.0})
+    with bench(arm, demonstrating=True, gripper_opens="down") as it:
+        it.until(lambda s: s.joints is not None and abs(float(s.joints[GRIPPER]) - 70) < 0.5)
