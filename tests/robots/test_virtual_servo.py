@@ -97,6 +97,32 @@ def test_no_write_upsets_a_servo(address: int, content: bytes, seconds: float) -
     bench.servo.read(0, 256)
 
 
+registers = st.sampled_from([one for one in REGISTERS.values() if one.writable])
+writes = registers.flatmap(
+    lambda one: st.tuples(st.just(one.name), st.integers(one.lowest, one.highest))
+)
+
+
+@given(st.lists(st.tuples(writes, st.integers(0, 30), st.floats(-1, 1)), max_size=12))
+def test_whatever_is_written_a_servo_stays_within_its_means(
+    story: list[tuple[tuple[str, int], int, float]],
+) -> None:
+    bench = Bench()
+    for (name, value), ticks, load in story:
+        bench.write(name, value)
+        bench.load = load
+        for _ in range(ticks):
+            setpoint, share = bench.servo.drive(PERIOD)
+            assert 0 <= share <= (1.0 if bench.servo.torque else 0.0)
+            assert abs(setpoint - bench.servo.position) <= bench.servo.top_speed * PERIOD + 1e-6
+            bench.run(PERIOD)
+        assert bench.read("Status") & ~0b101111 == 0
+        bench.servo.read(0, 256)
+    bench.servo.boot()
+    assert bench.read("Torque_Enable") == 0
+    assert bench.read("Torque_Limit") == bench.read("Max_Torque_Limit")
+
+
 def test_eeprom_writes_outlive_a_power_cycle_only_while_unlocked() -> None:
     bench = Bench()
     bench.write("P_Coefficient", 16)
