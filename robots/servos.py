@@ -85,6 +85,7 @@ class Servos:
         self._known = _Known()
         self._silent: dict[str, _Silence] = {}
         self._gone: float | None = None  # since when the port has been
+        self._farewell = NotConnected()  # what was said of it then
         self.units: Units  # once open
 
     def open(self) -> None:
@@ -375,12 +376,12 @@ class Servos:
         )
 
     def _bear(self, now: float, error: NotConnected) -> None:
-        """The port is gone; raise ``error`` if it has been for too long."""
+        """The port is gone; raise what was first said of it once that is too long ago."""
         if self._gone is None:
-            self._gone = now
+            self._gone, self._farewell = now, error
             self._tell("port_gone", cause=str(error))
         if now - self._gone > self._patience:
-            raise error
+            raise self._farewell
 
     def _back(self, now: float) -> None:
         if self._gone is not None:

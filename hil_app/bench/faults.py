@@ -37,6 +37,7 @@ Draw = np.random.Generator
 PATIENCE = 1.0  # what the arm of these runs bears [s]
 EPISODE_S = 2.0
 CALM = (0.1, 0.4)  # least and most time between two faults that pass [s]
+LONG_CALM = (0.5, 0.8)  # between those that the arm takes for one and the same if they come soon
 BEARABLE = (0.05, 0.25)  # how long they last [s]
 BACK_WITHIN = 5.0  # how long a virtual arm may take to be back in order [s]
 GONE = 3.0  # how long a port is gone for good [s]
@@ -55,6 +56,7 @@ class Fault:
     cause: str | None = None  # what the message must say; None if it passes and is borne
     ends: str = ""  # how soon it must end the loop: a key of SOON
     one_shot: bool = False  # it passes by itself
+    calm: tuple[float, float] = CALM  # until the next one [s]
 
 
 @dataclass
@@ -105,9 +107,9 @@ PASSING = (
     Fault("slow answers (8 ms)", _always(latency_ms=8.0)),
     Fault("a motor silent", _in_lists("missing")),
     Fault("an ID answers twice", _in_lists("duplicate")),
-    Fault("error bits set", _at("errors", 1, 4, 8, 32, 33)),
-    Fault("supply out of range", _always(voltage=4.2)),
-    Fault("a joint blocked", _in_lists("stuck")),
+    Fault("error bits set", _at("errors", 1, 4, 8, 32, 33), calm=LONG_CALM),
+    Fault("supply out of range", _always(voltage=4.2), calm=LONG_CALM),
+    Fault("a joint blocked", _in_lists("stuck"), calm=LONG_CALM),
     Fault("port gone and back", _always(gone_s=0.3), one_shot=True),
     Fault("power off and on", _always(power_cycle=True), one_shot=True),
 )
@@ -116,7 +118,7 @@ LASTING = (
     Fault("all motors silent", _always(missing=list(JOINTS)), "gives no good answer", "silent"),
     Fault("every answer corrupt", _always(corrupt=1.0), "gives no good answer", "silent"),
     Fault("an ID given twice", _in_lists("duplicate"), "duplicate|two|damaged|answer", "silent"),
-    Fault("port gone for good", _always(gone_s=GONE), "port", "silent"),
+    Fault("port gone for good", _always(gone_s=GONE), "is gone: plug", "silent"),
     Fault("overload", _at("errors", 32), "reports overload", "trouble"),
     Fault("overheat", _at("errors", 4), "reports overheat", "trouble"),
     Fault("a motor at 70 °C", _at("temperature", 70), "70 °C hot", "trouble"),
@@ -256,14 +258,14 @@ class _Trouble:
         self.done = 0
         self.since = time.monotonic()  # the last fault
         self._until: float | None = None  # the fault under way passes
-        self._next = self.since + draw.uniform(*CALM) + PATIENCE
+        self._next = self.since + draw.uniform(*fault.calm) + PATIENCE
 
     def tick(self) -> None:
         """Called once a tick of the loop."""
         now = time.monotonic()
         if self._until is not None and now >= self._until:
             self._clear()
-            self._next = now + self._draw.uniform(*CALM)
+            self._next = now + self._draw.uniform(*self._fault.calm)
         elif self._until is None and now >= self._next and self.done < self._count:
             self.strike()
 
