@@ -136,11 +136,9 @@ class Exchange:
         if motor in self._silent:
             self._send(send)
             return False, "no acknowledgement"
-        answering = {motor, content[0]} if address == _ID else {motor}
-        replies = self._ask(send, answering, 0)
-        for number, status in replies.found.items():
-            self.errors[number] = status.error
-        if replies.found:
+        replies = self._ask(send, [motor], 0)
+        if motor in replies.found:
+            self.errors[motor] = replies.found[motor].error
             return trusted, "an acknowledgement that may be an earlier one's"
         problem = replies.problem(motor)
         self._note(replies, {motor: problem or ""})

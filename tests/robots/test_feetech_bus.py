@@ -227,6 +227,13 @@ def test_two_motors_with_one_id_are_told_by_a_ping(servos, bus):
     assert answers.missing["pan"] == "two answers to one request"
 
 
+def test_a_ping_listens_on_for_a_second_motor(servos, bus, monkeypatch):
+    monkeypatch.setattr("robots.feetech._LINGER_S", 0.2)
+    servos.alter = lambda _, answers: [*answers, 0.02, *answers]
+    with pytest.raises(BusTimeout, match="two motors have this ID"):
+        bus.ping("pan")
+
+
 def test_two_motors_that_talk_at_once_are_told_by_damage_on_every_try(servos, bus):
     servos.alter = lambda _, answers: [a[:-1] + bytes([a[-1] ^ 0x10]) for a in answers]
     with pytest.raises(BusTimeout, match=r"damaged packet, 2 times, .*no other motor has its ID"):
@@ -465,3 +472,20 @@ def test_a_device_that_babbles_without_end_is_given_up_in_time(servos, bus):
     servos.alter = alter
     with takes(0, 0.2 * 3), pytest.raises(BusTimeout):
         bus.read("Lock", "pan")
+
+
+def test_input_that_never_ends_is_given_up_in_time(bus, monkeypatch):
+    """As the device that babbles, and never a moment without a byte."""
+    wire = bus._exchange.wire
+    monkeypatch.setattr(wire, "_take", lambda: b"\x55" * 64)
+    monkeypatch.setattr(wire, "_ready", lambda *_, **__: time.sleep(1e-4) or True)
+    with takes(0.4, 0.4), pytest.raises(BusTimeout):
+        bus.read("Lock", "pan")
+
+
+def test_a_port_that_takes_a_few_bytes_at_once_gets_them_all(bus, monkeypatch):
+    wire = bus._exchange.wire
+    give = wire._give
+    monkeypatch.setattr(wire, "_give", lambda content: give(content[:3]))
+    assert bus.ping("pan") == 777
+    assert bus.glitches == 0
