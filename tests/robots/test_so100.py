@@ -445,7 +445,7 @@ def test_a_port_that_comes_back_in_time_is_taken_up_again(servos: Running, told:
 
 
 def test_a_port_that_is_gone_ends_it_in_time(servos: Running, told: Told) -> None:
-    with pytest.raises(NotConnected, match="port") as caught, robot(servos, told) as arm:
+    with pytest.raises(NotConnected, match="is gone: plug") as caught, robot(servos, told) as arm:
         fail(arm, servos, gone_s=4.0)
     assert caught.value.after < 0.5 + LATE
     assert "\n" not in str(caught.value)
