@@ -31,7 +31,7 @@ from robots.safety import Senses
 MOTORS = MappingProxyType({name: number for number, name in enumerate(JOINTS, 1)})
 """The ID of each motor."""
 
-_SENSED = (
+SENSED = (
     "Present_Position",
     "Present_Velocity",
     "Present_Load",
@@ -61,7 +61,7 @@ class _Known:
     """The newest good answers of all motors."""
 
     values: dict[str, np.ndarray] = field(
-        default_factory=lambda: {name: np.zeros(len(JOINTS)) for name in _SENSED}
+        default_factory=lambda: {name: np.zeros(len(JOINTS)) for name in SENSED}
     )
     errors: list[int] = field(default_factory=lambda: [0] * len(JOINTS))
     stamps: list[float] = field(default_factory=lambda: [-np.inf] * len(JOINTS))
@@ -146,7 +146,7 @@ class Servos:
         try:
             if self._gone is not None:
                 self.bus.reopen()
-            answers = self.bus.sync_read(_SENSED)
+            answers = self.bus.sync_read(SENSED)
         except NotConnected as error:
             self._bear(now, error)
         else:
@@ -344,7 +344,7 @@ class Servos:
             if reason:
                 self._miss(name, reason, now)
                 continue
-            for register in _SENSED:
+            for register in SENSED:
                 self._known.values[register][index] = answers.values[register][name]
             self._known.errors[index] = answers.errors[name]
             self._known.stamps[index] = now

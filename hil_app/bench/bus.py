@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 from scservo_sdk import COMM_SUCCESS, GroupSyncRead, GroupSyncWrite, PacketHandler, PortHandler
 
 from hil_app.rate import milliseconds
-from robots.base import JOINTS, BusTimeout, RobotError
+from robots.base import BusTimeout
 from robots.feetech import FeetechBus
 from robots.registers import REGISTERS
+from robots.servos import MOTORS, SENSED
 
 Result = dict[str, Any]
 Cycle = Callable[[], None]
 TICK_MS = 1000 / 30
 WARM_UP = 20  # rounds that do not count
-MOTORS = {name: number for number, name in enumerate(JOINTS, 1)}
-STATE = (
-    "Present_Position",
-    "Present_Velocity",
-    "Present_Load",
-    "Present_Voltage",
-    "Present_Temperature",
-    "Present_Current",
-)
-PLACES = [REGISTERS[name] for name in STATE]
+PLACES = [REGISTERS[name] for name in SENSED]
 START = PLACES[0].address
 SIZE = PLACES[-1].address + PLACES[-1].size - START  # 15 bytes
 GOAL = REGISTERS["Goal_Position"]
@@ -61,22 +48,6 @@ def bus(port: str, rounds: int) -> Result:
         },
         "rounds": rounds,
     }
-
-
-@contextmanager
-def virtual_arm() -> Iterator[str]:
-    """The port of a virtual arm without a world, in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        link = str(Path(folder, "arm"))
-        command = [sys.executable, "-m", "hil_app", "virtual-arm", "--world=none", f"--link={link}"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout is not None
-                if not process.stdout.readline():
-                    raise RobotError("The virtual arm did not start: see what it says above.")
-                yield link
-            finally:
-                process.terminate()
 
 
 def _measure(cycles: dict[str, Cycle], rounds: int) -> dict[str, list[float]]:
@@ -115,17 +86,17 @@ def _sdk(port: PortHandler, goals: dict[str, int]) -> Cycle:
 
 def _ours(bus: FeetechBus, goals: dict[str, int]) -> Cycle:
     def cycle() -> None:
-        bus.sync_read(STATE)
+        bus.sync_read(SENSED)
         bus.sync_write(GOAL.name, goals)
 
     return cycle
 
 
 def _positions(bus: FeetechBus) -> dict[str, int]:
-    answers = bus.sync_read(STATE)
+    answers = bus.sync_read(SENSED)
     if answers.missing:
         raise BusTimeout(
             f"No answer on {bus.port} of {', '.join(answers.missing)}: "
             "the bench needs motors 1 to 6, see `hil-app doctor`."
         )
-    return answers.values[STATE[0]]
+    return answers.values[SENSED[0]]

@@ -23,8 +23,9 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     options = _options(argv)
     from hil_app.bench import bus
+    from hil_app.bench.virtual import virtual_arm
 
-    with nullcontext(options.port) if options.port else bus.virtual_arm() as port:
+    with nullcontext(options.port) if options.port else virtual_arm("--world=none") as port:
         result = bus.bus(port, options.rounds)
     if options.json:
         print(json.dumps(result, indent=2))

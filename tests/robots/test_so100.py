@@ -356,7 +356,7 @@ def test_a_target_may_not_lead_the_arm_by_more_than_max_relative_target(servos: 
 
 def test_a_target_beyond_the_limits_goes_to_the_limit(servos: Running) -> None:
     before = seen(servos)
-    with robot(servos, safety={"max_speed": 200.0}) as arm:
+    with robot(servos, safety={"max_speed": 150.0}) as arm:
         run(arm, 1.0, np.float32([500, 0, 0, 0, 500, 500]))
         sent = arm.command(np.float32([500, 0, 0, 0, 500, 500]))
         assert sent == pytest.approx([arm.limits[0, 1], 0, 0, 0, arm.limits[4, 1], 100], abs=0.1)
