@@ -44,11 +44,16 @@ ENDLESS = 10**9  # ticks of an episode without a time limit
 Body = SimRobot | SO100Robot
 
 
-def robot(config: RunConfig, tell: Tell = tell_nobody) -> Body:
-    """The body; ``tell`` hears what a person must know of it."""
+def robot(
+    config: RunConfig, tell: Tell = tell_nobody, emergency: Callable[[], bool] = lambda: False
+) -> Body:
+    """The body; ``tell`` hears what a person must know of it.
+
+    ``emergency`` says whether that person presses for a stop while it goes to rest.
+    """
     if isinstance(config.robot, SimRobotConfig):
         return SimRobot(config.robot, config.env.fps)
-    return SO100Robot(config.robot, config.env.fps, tell)
+    return SO100Robot(config.robot, config.env.fps, tell, emergency)
 
 
 def teleop(

@@ -46,7 +46,7 @@ class Session:
         self.folder = config.output_dir or new_run(command)
         self.events = EventLog(self.folder / EVENTS)
         self.stop = StopRequest()
-        self.body = build.robot(config, self.events.emit)
+        self.body = build.robot(config, self.events.emit, self._emergency)
         self.monitor = Monitor()
         arms = isinstance(config.robot, FollowerConfig) or isinstance(config.teleop, LeaderConfig)
         self.keys = Keys() if arms else None  # a real arm has a person beside it
@@ -86,6 +86,12 @@ class Session:
         """Stop the run if the person asked for it in ``episode``."""
         self.stop.by_person |= episode.stop and self.stop.signal is None
         self.stop.emergency |= episode.emergency_stop
+
+    def _emergency(self) -> bool:
+        """Whether the person presses for an emergency stop while no loop looks."""
+        if self.keys is not None and "emergency_stop" in self.keys.pressed():
+            self.stop.by_person = self.stop.emergency = True
+        return self.stop.emergency
 
     def ended(self, stage: Stage, episode: Episode) -> None:
         """Count an episode, unless the person threw it away or the stop cut it short."""

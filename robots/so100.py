@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import chain, repeat
@@ -46,15 +47,23 @@ class SO100Robot:
 
     Entered, it is checked, configured and made to hold where it stands. Left, it goes to its rest
     pose and is released; after a fault of its own, or an emergency stop, it is let down where it
-    is. ``tell`` hears what a person must know. On a virtual arm it has a ``task`` and a ``truth``.
+    is. ``tell`` hears what a person must know, and ``emergency`` says whether that person presses
+    for a stop on the way to rest, when nobody else asks. On a virtual arm it has a ``task`` and a
+    ``truth``.
     """
 
-    def __init__(self, cfg: SO100Config | SO101Config, fps: float, tell: Tell) -> None:
+    def __init__(
+        self,
+        cfg: SO100Config | SO101Config,
+        fps: float,
+        tell: Tell,
+        emergency: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.arm = ARMS[cfg.type].calibrated(cfg.joint_signs, cfg.joint_offsets)
         self.limits: F32 = self.arm.limits  # (6, 2) [deg], gripper [%]
         self.task = _virtual_task(cfg)
         self.truth: TruthSource | None = None if self.task is None else self._truth
-        self._cfg, self._period, self._tell = cfg, 1.0 / fps, tell
+        self._cfg, self._period, self._tell, self._emergency = cfg, 1.0 / fps, tell, emergency
         self._servos = Servos(cfg, cfg.safety.patience_s, tell, group="robots", kind="so_follower")
         self._cameras = Cameras(cfg.cameras, tell)
         self._watchdog = Watchdog(cfg.safety.watchdog_s, self._loop_is_silent)
@@ -135,10 +144,7 @@ class SO100Robot:
     def halt(self, cause: str) -> None:
         """Stop at once, here, and stay: commands from now on change nothing."""
         self._check_entered()
-        with self._servos.bus.lock:
-            self._halted = True
-            self._sent = self._servos.send(self._servos.sense().joints)
-        self._tell("halted", cause=cause)
+        self._halt(cause)
 
     def _truth(self) -> Truth:
         """What only the virtual arm's world knows, in the loop's own count."""
@@ -199,6 +205,12 @@ class SO100Robot:
             self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
         self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
 
+    def _halt(self, cause: str) -> None:
+        with self._servos.bus.lock:
+            self._halted = True
+            self._sent = self._servos.send(self._servos.sense().joints)
+        self._tell("halted", cause=cause)
+
     def _go_to_rest(self) -> None:
         """Move to the rest pose, unless the arm is in trouble."""
         if self._cfg.rest_pose is None or self._halted or self._response is not Response.NONE:
@@ -208,6 +220,9 @@ class SO100Robot:
         settling = repeat(rest, round(_SETTLING_S / self._period))
         try:
             for target in chain(ticks, settling):
+                if self._emergency():
+                    self._halt("emergency stop on the way to rest")
+                    break
                 with self._servos.bus.lock:
                     self._sense()
                     self._send(target)

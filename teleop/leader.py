@@ -13,7 +13,7 @@ from configs.teleop import LeaderConfig
 from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, Tell
 from robots.calibration import DEGREES
 from robots.servos import Servos
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
+from teleop.base import HANDS_OFF, NEUTRAL, TeleopError, TeleopSample
 
 _LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]
 _FASTEST = 254  # acceleration
@@ -42,7 +42,7 @@ class Leader:
     person lead from the start of every episode. ``period`` is the time between two polls [s].
 
     A leader that is lost while it leads makes the arm hold, until the person switches. One that
-    stays lost raises BusTimeout or NotConnected.
+    stays lost raises TeleopError.
     """
 
     def __init__(
@@ -67,13 +67,16 @@ class Leader:
         self._goal: F32 | None = None  # (6,) newest one of the motors; None if they are limp
 
     def __enter__(self) -> Self:
-        self._servos.open()
         try:
-            self._servos.configure(self._settings())
-            self._goal = self._servos.engage()
-        except BaseException as error:
-            self._let_go(error)
-            raise
+            self._servos.open()
+            try:
+                self._servos.configure(self._settings())
+                self._goal = self._servos.engage()
+            except BaseException as error:
+                self._let_go(error)
+                raise
+        except RobotError as error:
+            raise TeleopError(f"The leader cannot be used. {error}") from error
         self._mode, self._between = _Mode.FOLLOWING, True
         self._tell("leader_ready", note="it goes where the arm goes until you lead")
         return self
@@ -119,7 +122,10 @@ class Leader:
 
     def _sense(self) -> F32:
         """Read the motors, have them do as the mode says; returns the joints (6,) [deg, %]."""
-        here = self._servos.sense().joints
+        try:
+            here = self._servos.sense().joints
+        except RobotError as error:
+            raise TeleopError(f"The leader is lost. {error}") from error
         if self._servos.silent:
             if self._mode is _Mode.LEADING:
                 self._mode = _Mode.HOLDING
@@ -159,15 +165,15 @@ class Leader:
         self._servos.configure({register: values})
 
     def _let_go(self, error: BaseException | None) -> None:
-        """Release all torque, whatever has happened; raises ServoFault if nothing else had."""
+        """Release all torque, whatever has happened; raises TeleopError if nothing else had."""
         try:
-            if self._goal is None or isinstance(error, NotConnected):
+            if self._goal is None:
                 self._servos.release()
             else:
                 self._servos.let_down(_SINKING_S)
         except RobotError as fault:
             if error is None:
-                raise
+                raise TeleopError(f"The leader is not released. {fault}") from fault
             self._tell("leader_torque_left_on", cause=str(fault))
         finally:
             self._goal = None

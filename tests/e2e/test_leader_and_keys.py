@@ -106,6 +106,25 @@ def test_the_space_bar_halts_a_moving_arm_at_once_and_ends_the_run(
     assert told.index("halted") < told.index("released") < told.index("run_ended")
 
 
+def test_the_space_bar_halts_an_arm_that_is_on_its_way_to_rest(
+    follower: Running, tmp_path: Path
+) -> None:
+    rest = "--robot.rest_pose=[0, -98, 85, 60, 0, 5]"
+    teleop = ("--teleop=null", "--train.demonstrations=0")
+    with train(tmp_path, follower, rest, *teleop) as terminal:
+        wait(terminal, lambda: shown(follower)["shoulder_lift"] > -20)
+        terminal.press("q")
+        wait(terminal, lambda: shown(follower)["shoulder_lift"] < -40)
+        terminal.press(" ")
+        assert ended(terminal) == (1, "")
+    assert -90 < shown(follower)["shoulder_lift"] < -40
+    assert set(motors(follower, "torque_enable")) == {0}
+    assert follower.arm.report()["violations"] == []
+    assert summary(tmp_path)["ended"] == "emergency stop"
+    halted = next(event for event in events(tmp_path) if event["event"] == "halted")
+    assert halted["cause"] == "emergency stop on the way to rest"
+
+
 def test_a_person_leads_a_demonstration_lets_the_policy_act_and_takes_over(
     follower: Running, leader: Running, tmp_path: Path
 ) -> None:
