@@ -7,8 +7,8 @@ import pty
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from select import select
 from types import TracebackType
 from typing import Self
@@ -16,7 +16,16 @@ from typing import Self
 PING, READ, WRITE, SYNC_READ, SYNC_WRITE = 1, 2, 3, 0x82, 0x83
 BROADCAST = 0xFE
 Sent = list[bytes | float]  # what goes back: bytes, and pauses [s]
+SPARE_S = 0.15  # what a busy machine may add to a time [s]
 Alter = Callable[[bytes, Sent], Sent]  # request, answers in order -> what to send instead
+
+
+@contextmanager
+def takes(least: float, most: float) -> Iterator[None]:
+    """Whether what is inside takes as long as said [s]."""
+    started = time.monotonic()
+    yield
+    assert least <= time.monotonic() - started <= most + SPARE_S
 
 
 def packet(motor: int, error: int, content: bytes) -> bytes:

@@ -1,23 +1,18 @@
-"""The bus: registers by name, errors that help, bounded times, ports that come and go."""
+"""The bus: registers by name, errors that help, bounded times, motors that change."""
 
-import fcntl
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pty_servos import PING, READ, SYNC_READ, WRITE, PtyServos, packet
+from pty_servos import PING, READ, SYNC_READ, WRITE, PtyServos, packet, takes
 
-from robots.base import BusTimeout, NotConnected, RobotError
+from robots.base import BusTimeout, RobotError
 from robots.feetech import FeetechBus
 from robots.registers import BAUD_RATES, REGISTERS
 
 MOTORS = {"pan": 1, "lift": 2, "jaw": 6}
-SPARE_S = 0.15  # what a busy machine may add to a time [s]
 
 
 @pytest.fixture
@@ -30,14 +25,6 @@ def servos():
 def bus(servos):
     with FeetechBus(servos.port, MOTORS, timeout_s=0.2, retries=1) as opened:
         yield opened
-
-
-@contextmanager
-def takes(least: float, most: float):
-    """Whether what is inside takes as long as said [s]."""
-    started = time.monotonic()
-    yield
-    assert least <= time.monotonic() - started <= most + SPARE_S
 
 
 def drop(servos, *motors, kinds=(PING, READ, WRITE, SYNC_READ), times=10**9):
@@ -249,119 +236,6 @@ def test_a_second_answer_that_comes_between_requests_is_noted(servos, bus):
     assert bus.duplicates == {1}
 
 
-def test_a_port_that_vanishes_is_not_connected_and_closing_it_is_quiet(servos, bus):
-    servos.unplug()
-    calls = [
-        lambda: bus.read("Lock", "pan"),
-        lambda: bus.write("Lock", "pan", 1),
-        lambda: bus.sync_read(["Lock"]),
-        lambda: bus.sync_write("Lock", {"pan": 1}),
-        lambda: bus.ping("pan"),
-        bus.scan,
-    ]
-    for call in calls:
-        with takes(0, 0.05), pytest.raises(NotConnected, match=f"{servos.port} is gone: plug"):
-            call()
-    bus.close()
-    bus.close()
-    with pytest.raises(NotConnected):
-        bus.reopen()
-
-
-def test_a_port_that_vanishes_while_waiting_is_noticed_at_once(servos, bus):
-    servos.alter = lambda *_: servos.unplug() or []
-    with takes(0, 0.1), pytest.raises(NotConnected, match="is gone"):
-        bus.sync_read(["Lock"])
-
-
-def test_a_port_that_came_back_under_its_link_is_opened_again(tmp_path):
-    link = tmp_path / "arm"
-    with PtyServos() as first:
-        link.symlink_to(first.port)
-        bus = FeetechBus(str(link), MOTORS, timeout_s=0.2)
-        bus.open()
-        assert bus.ping("pan") == 777
-        first.unplug()
-        link.unlink()
-        with pytest.raises(NotConnected, match="is gone"):
-            bus.ping("pan")
-        with pytest.raises(NotConnected, match=f"There is no port {link}"):
-            bus.reopen()
-    with PtyServos() as second:
-        link.symlink_to(second.port)
-        bus.reopen()
-        assert bus.ping("pan") == 777
-        bus.close()
-
-
-def test_a_port_that_takes_no_data_is_given_up_in_time(bus, monkeypatch):
-    def never(*sets_and_left):
-        time.sleep(sets_and_left[-1])
-        return [], [], []
-
-    monkeypatch.setattr(bus._exchange.wire, "_give", lambda _: 0)
-    monkeypatch.setattr("robots.wire.select", never)
-    with takes(0.2, 0.2), pytest.raises(NotConnected, match="takes no data"):
-        bus.sync_write("Lock", {"pan": 1})
-
-
-def test_bytes_that_another_program_took_first_are_not_a_port_that_is_gone(bus, monkeypatch):
-    wire = bus._exchange.wire
-    take, thefts = wire._take, [True]
-
-    def robbed():
-        content = take()
-        return thefts.clear() or b"" if content and thefts else content
-
-    monkeypatch.setattr(wire, "_take", robbed)
-    assert bus.ping("pan") == 777
-    assert bus.glitches == 1
-
-
-def test_programs_that_look_for_no_lock_are_shut_out_of_a_real_port(bus, monkeypatch):
-    exclusive = 0x80045440  # TIOCGEXCL: whether TIOCEXCL is in force
-
-    def shut() -> bool:
-        return fcntl.ioctl(bus._exchange.wire._fd, exclusive, bytes(4)) != bytes(4)
-
-    assert not shut()  # a pseudo-terminal's other end would keep the mark
-    monkeypatch.setattr("robots.wire.os.path.realpath", lambda _: "/dev/ttyACM0")
-    bus.reopen()
-    assert shut()
-    assert bus.ping("pan") == 777
-
-
-@pytest.mark.parametrize(
-    ("port", "message"),
-    [
-        ("/dev/ttyACM99", "There is no port /dev/ttyACM99 .*here: .*plug the arm in.*find-port"),
-        ("/dev/null", "/dev/null is not a serial port: .*find-port"),
-        ("/", "/ cannot be opened"),
-    ],
-)
-def test_a_port_that_cannot_be_opened_says_why(port, message):
-    with pytest.raises(NotConnected, match=message) as refusal:
-        FeetechBus(port, MOTORS).open()
-    assert "\n" not in str(refusal.value)
-
-
-def test_no_permission_names_the_group_and_the_quick_way(servos, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("serial.serialposix.os.open", refuse)
-    expected = f"No permission to use {servos.port}: .*dialout.*sudo chmod a.rw {servos.port}"
-    with pytest.raises(NotConnected, match=expected):
-        FeetechBus(servos.port, MOTORS).open()
-
-
-def test_another_process_cannot_open_the_port_too(servos, bus):
-    bus.ping("pan")
-    script = f"from robots.feetech import FeetechBus; FeetechBus({servos.port!r}, {{}}).open()"
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert f"{servos.port} is in use: another program has it open" in other.stderr
-
-
 def test_the_bus_loads_fast_and_nothing_heavy():
     script = (
         "import sys; import robots.feetech; "
@@ -369,123 +243,3 @@ def test_the_bus_loads_fast_and_nothing_heavy():
     )
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert output.stdout.strip() == "set()", output.stderr
-
-
-# Each register of each motor holds a value of its own, so that a wrong answer shows.
-ODD = ("ID", "Baud_Rate", "Homing_Offset")  # not every bit pattern is a value
-READABLE = [place for place in REGISTERS.values() if place.name not in ODD]
-faults = st.sampled_from(["none", "none", "drop", "late", "flip", "cut", "garbage", "echo", "any"])
-
-
-def hurt(fault: str, request: bytes, answers: list, noise: bytes, which: int) -> list:
-    """The answers to a request after something went wrong with one of them."""
-    if fault == "echo":
-        return [request, *answers]
-    if fault == "late":
-        return [0.06, *answers]
-    if not answers:
-        return answers
-    at = which % len(answers)
-    victim = answers[at]
-    bit = which % (8 * len(victim))
-    changed = {
-        "none": [victim],
-        "drop": [],
-        "flip": [bytes(byte ^ ((1 << bit % 8) * (i == bit // 8)) for i, byte in enumerate(victim))],
-        "cut": [victim[: which % len(victim)]],
-        "garbage": [noise, victim],
-        "any": [noise],
-    }
-    return answers[:at] + changed[fault] + answers[at + 1 :]
-
-
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.tuples(
-            st.lists(faults, min_size=1, max_size=4),
-            st.sampled_from(["read", "sync_read", "write", "ping"]),
-            st.lists(st.sampled_from(READABLE), min_size=1, max_size=3),
-            st.sampled_from(list(MOTORS)),
-            st.binary(max_size=40),
-            st.integers(0, 300),
-        ),
-        min_size=1,
-        max_size=12,
-    )
-)
-def test_whatever_goes_wrong_on_the_wire_no_value_is_wrong_and_no_call_hangs(servos, calls):
-    with FeetechBus(servos.port, MOTORS, timeout_s=0.04, retries=2) as bus:
-        for kinds, call, places, name, noise, which in calls:
-            left = list(kinds)
-
-            def alter(request, answers, left=left, noise=noise, which=which):
-                return hurt(left.pop() if left else "none", request, answers, noise, which)
-
-            servos.alter = alter
-            memory, place = servos.memory[MOTORS[name]], places[0]
-            held = place.decode(bytes(memory[place.address : place.address + place.size]))
-            with takes(0, 7 * 0.045):
-                try:
-                    if call == "read":
-                        assert bus.read(place.name, name) == held
-                    elif call == "ping":
-                        assert bus.ping(name) == 777
-                    elif call == "write" and place.writable:
-                        bus.write(place.name, name, held)
-                    else:
-                        names = [place.name for place in places]
-                        for register, values in bus.sync_read(names).values.items():
-                            check_values(servos, register, values)
-                except BusTimeout:
-                    pass
-
-
-def check_values(servos, register, values):
-    place = REGISTERS[register]
-    for name, value in values.items():
-        content = servos.memory[MOTORS[name]][place.address : place.address + place.size]
-        assert value == place.decode(bytes(content))
-
-
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.binary(max_size=200), max_size=6), st.sampled_from([0.0, 0.01]))
-def test_random_bytes_never_become_a_value_or_another_error(servos, chunks, pause):
-    servos.alter = lambda *_: [part for chunk in chunks for part in (chunk, pause)]
-    with FeetechBus(servos.port, MOTORS, timeout_s=0.03, retries=1) as bus:
-        for call in (bus.read, lambda *names: bus.write(*names, 1)):
-            with takes(0, 0.5), pytest.raises(BusTimeout):
-                call("Torque_Enable", "pan")
-        assert bus.sync_read(["Lock"]).missing.keys() == MOTORS.keys()
-
-
-def test_a_device_that_babbles_without_end_is_given_up_in_time(servos, bus):
-    babble = bytes(range(256)) * 16
-    end = time.monotonic() + 1.5
-
-    def alter(*_):
-        while time.monotonic() < end:
-            servos.send(babble[:2000])
-            time.sleep(0.001)
-        return []
-
-    servos.alter = alter
-    with takes(0, 0.2 * 3), pytest.raises(BusTimeout):
-        bus.read("Lock", "pan")
-
-
-def test_input_that_never_ends_is_given_up_in_time(bus, monkeypatch):
-    """As the device that babbles, and never a moment without a byte."""
-    wire = bus._exchange.wire
-    monkeypatch.setattr(wire, "_take", lambda: b"\x55" * 64)
-    monkeypatch.setattr(wire, "_ready", lambda *_, **__: time.sleep(1e-4) or True)
-    with takes(0.4, 0.4), pytest.raises(BusTimeout):
-        bus.read("Lock", "pan")
-
-
-def test_a_port_that_takes_a_few_bytes_at_once_gets_them_all(bus, monkeypatch):
-    wire = bus._exchange.wire
-    give = wire._give
-    monkeypatch.setattr(wire, "_give", lambda content: give(content[:3]))
-    assert bus.ping("pan") == 777
-    assert bus.glitches == 0
