@@ -1,33 +1,39 @@
-"""A clean end on Ctrl-C and SIGTERM: the first one asks, the second one insists."""
+"""A clean end on Ctrl-C, SIGTERM and a terminal that hangs up: the first asks, a second insists."""
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType
 from typing import Any, Self
 
 
 class StopRequest:
-    """While entered, SIGINT and SIGTERM set ``signal`` and the loop ends at its next tick.
+    """While entered, SIGINT, SIGTERM and SIGHUP set ``signal`` and the loop ends at its next tick.
 
     A second signal raises KeyboardInterrupt, which ends the run at once but still closes
-    everything in order. The person at the controls may ask too: ``by_person``, and that in an
-    ``emergency``.
+    everything in order. SIGHUP, which may come twice, never does; what is printed from then on
+    goes nowhere, since the terminal is gone. It stays ignored under nohup. The person at the
+    controls may ask too: ``by_person``, and that in an ``emergency``.
     """
 
-    HANDLED = (signal.SIGINT, signal.SIGTERM)
+    HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self.by_person = self.emergency = False
         self._before: dict[int, Any] = {}
+        self._screens: list[int] = []  # file descriptors of output that a terminal shows
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
         return self.by_person or self.signal is not None
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._handle) for number in self.HANDLED}
+        self._screens = [output for output in (1, 2) if os.isatty(output)]
+        for number in self.HANDLED:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -35,6 +41,15 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as signal calls it
-        if self.signal is not None:
+        if number == signal.SIGHUP:
+            self._print_nowhere()
+        elif self.signal is not None:
             raise KeyboardInterrupt
-        self.signal = number
+        self.signal = self.signal or number
+
+    def _print_nowhere(self) -> None:
+        """Keep what still prints from failing, while the arm is brought to rest."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for output in self._screens:
+            os.dup2(nowhere, output)
+        os.close(nowhere)

@@ -29,6 +29,12 @@ class Terminal:
         """Type ``keys``."""
         os.write(self.person, keys.encode())
 
+    def hang_up(self) -> None:
+        """Close the terminal, as a window or a connection is closed."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, self.person)
+        os.close(nowhere)
+
     @property
     def modes(self) -> list[Any]:
         """How the terminal is set."""

@@ -1,15 +1,20 @@
-"""Ctrl-C and SIGTERM: the first one asks, the second one insists, and then all is as before."""
+"""Ctrl-C, SIGTERM, a terminal that hangs up: the first asks, the second insists, then all is as
+before."""
 
 import os
 import signal
+import sys
+import textwrap
 import time
 
 import pytest
 from sample_runs import until
+from terminals import in_terminal
 
 from hil_app.signals import StopRequest
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+ALL = [*SIGNALS, signal.SIGHUP]
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +34,7 @@ def send(number):
     os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", ALL)
 def test_a_signal_asks_for_a_stop(number, outer):
     with StopRequest() as stop:
         assert not stop()
@@ -41,7 +46,7 @@ def test_a_signal_asks_for_a_stop(number, outer):
 
 
 @pytest.mark.parametrize("second", SIGNALS)
-@pytest.mark.parametrize("first", SIGNALS)
+@pytest.mark.parametrize("first", ALL)
 def test_a_second_signal_insists(first, second):
     def insist():
         send(second)
@@ -56,7 +61,48 @@ def test_a_second_signal_insists(first, second):
 
 
 def test_the_handlers_are_restored_even_after_an_error():
-    before = [signal.getsignal(number) for number in SIGNALS]
+    before = [signal.getsignal(number) for number in ALL]
     with pytest.raises(KeyError), StopRequest():
         raise KeyError
-    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert [signal.getsignal(number) for number in ALL] == before
+
+
+@pytest.mark.parametrize("first", ALL)
+def test_a_terminal_that_hangs_up_does_not_insist(first):
+    with StopRequest() as stop:
+        send(first)
+        until(stop)
+        send(signal.SIGHUP)
+        time.sleep(0.05)
+        assert stop.signal == first
+
+
+def test_under_nohup_a_terminal_may_hang_up():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with StopRequest() as stop:
+        send(signal.SIGHUP)
+        time.sleep(0.05)
+        assert not stop()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_a_program_whose_terminal_is_gone_ends_in_order_though_it_prints(tmp_path):
+    code = """
+        import os, sys, time
+        from hil_app.signals import StopRequest
+        sys.stdout.write("ready\\n"), sys.stdout.flush()
+        os.dup2(0, 1), os.dup2(0, 2)  # all of it in the terminal
+        with StopRequest() as stop:
+            while not stop():
+                time.sleep(0.01)
+            for _ in range(1000):
+                print("on the way to rest", flush=True)
+        open("rested", "w").close()
+    """
+    with in_terminal(sys.executable, "-c", textwrap.dedent(code), cwd=tmp_path) as terminal:
+        assert terminal.process.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        terminal.hang_up()
+        terminal.process.communicate(timeout=20)
+        assert terminal.process.returncode == 0
+    assert (tmp_path / "rested").exists()
