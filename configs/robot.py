@@ -62,7 +62,7 @@ class SafetyConfig(Config):
     """What the gripper may squeeze with [% of stall torque]; from 25 on its motor protects itself
     after two seconds and lets go."""
     max_load: float = Field(80.0, gt=0, le=100)
-    """Load of a body joint that counts as an overload [% of stall torque]."""
+    """Load of a body joint that hardly moves, which counts as an overload [% of stall torque]."""
     max_temperature: float = Field(60.0, gt=0, le=80)
     """Temperature of a motor that counts as too hot [deg C]."""
     voltage: tuple[float, float] = (4.5, 13.5)
@@ -108,7 +108,8 @@ class FollowerConfig(ServoArmConfig):
     rest_pose: JointPose | None = (0.0, -98.0, 85.0, 60.0, 0.0, 5.0)
     """Where the arm goes before torque is released: body joints [deg], gripper [%]; null stays."""
     disable_torque_on_disconnect: bool = True
-    """Release torque at the end; false leaves the arm holding its pose."""
+    """Release torque at the end; false leaves the arm holding its pose, except after a fault of its
+    motors."""
     p_coefficient: int = Field(16, ge=0, le=254)
     """Stiffness of the servos' position control."""
     i_coefficient: int = Field(0, ge=0, le=254)

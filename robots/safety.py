@@ -18,6 +18,7 @@ from robots.registers import error_names
 
 _SUSTAINED_S = 0.3  # loads, stalls and voltages shorter than this are a part of moving
 _STANDING = 3.0  # slower than this is standing still [deg/s]
+_CREEPING = 10.0  # faster than this, a load is what it takes to move [deg/s]
 _GRIPPER_SPEED = 2.0  # times the speed limit of the body joints
 _MEMORY_S = 1.5  # how far back the arm's way is remembered
 _OPENED = 5.0  # how far a gripper in trouble opens from where it is [%]
@@ -135,9 +136,10 @@ class Guard:
                 yield motor, "volts", f"has {volts:.1f} V, not {low:g} to {high:g}", False
             if index == GRIPPER:  # which is there to push, with limits of its own
                 continue
-            if abs(load := senses.loads[index]) >= safety.max_load:
-                yield motor, "load", f"bears {abs(load):.0f} % of its stall torque", False
-            if behind[index] >= safety.stall_error and abs(senses.velocities[index]) < _STANDING:
+            speed, load = abs(senses.velocities[index]), abs(senses.loads[index])
+            if load >= safety.max_load and speed < _CREEPING:
+                yield motor, "load", f"bears {load:.0f} % of its stall torque", False
+            if behind[index] >= safety.stall_error and speed < _STANDING:
                 yield motor, "stall", f"is stalled {behind[index]:.0f} deg from its target", False
 
     def _remember(self, senses: Senses) -> None:

@@ -39,6 +39,7 @@ _LAG = 3.0  # how far from its goal a held joint may stay [deg]
 _NEAR = 3.0  # a pose is reached within this [deg, %]
 _HOMING_SPEED = 60.0  # on the way to rest [deg/s]
 _SETTLING_S = 1.0  # in which the arm must come to rest
+_NO_WAY_TO_REST = BusTimeout | NotConnected | ServoFault | KeyboardInterrupt
 _SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
 
 
@@ -92,7 +93,7 @@ class SO100Robot:
         if stack is None:
             return
         try:
-            if not isinstance(error[1], RobotError | KeyboardInterrupt):
+            if not isinstance(error[1], _NO_WAY_TO_REST):
                 self._go_to_rest()
         finally:
             stack.__exit__(*error)
@@ -203,7 +204,7 @@ class SO100Robot:
         with self._servos.bus.lock, suppress(RobotError):  # the loop will meet the fault itself
             here = self._servos.sense().joints
             self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
-        self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
+            self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
 
     def _halt(self, cause: str) -> None:
         with self._servos.bus.lock:
@@ -234,7 +235,7 @@ class SO100Robot:
 
     def _let_go(self, kind: object, error: object, trace: object) -> None:  # noqa: ARG002 - as ExitStack calls it
         """Release all torque, whatever has happened; raises ServoFault if nothing else had."""
-        if not self._cfg.disable_torque_on_disconnect:
+        if not (self._cfg.disable_torque_on_disconnect or isinstance(error, ServoFault)):
             self._tell("torque_stays_on", note="as robot.disable_torque_on_disconnect=false has it")
             return
         rest = self._cfg.rest_pose

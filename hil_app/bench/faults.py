@@ -207,7 +207,6 @@ class Trials:
             if frame.tick == 1:
                 ticks.append(0)
             ticks[-1] += 1
-            trouble.tick()
 
         error: BaseException | None = None
         with tempfile.TemporaryDirectory() as folder:
@@ -260,14 +259,15 @@ class _Trouble:
         self._until: float | None = None  # the fault under way passes
         self._next = self.since + draw.uniform(*fault.calm) + PATIENCE
 
-    def tick(self) -> None:
-        """Called once a tick of the loop."""
+    def over(self) -> bool:
+        """Whether all faults have come and gone; asked in every control period, it makes them."""
         now = time.monotonic()
         if self._until is not None and now >= self._until:
             self._clear()
             self._next = now + self._draw.uniform(*self._fault.calm)
         elif self._until is None and now >= self._next and self.done < self._count:
             self.strike()
+        return self._fault.cause is None and self.done >= self._count and self._until is None
 
     def strike(self) -> None:
         """A fault, now."""
@@ -276,10 +276,6 @@ class _Trouble:
         self.since = time.monotonic()
         lasts = self._draw.uniform(*BEARABLE) if self._fault.cause is None else np.inf
         self._until = self.since + lasts
-
-    def over(self) -> bool:
-        """Whether all faults have come and gone."""
-        return self._fault.cause is None and self.done >= self._count and self._until is None
 
     def end(self) -> None:
         """Leave an arm in order."""

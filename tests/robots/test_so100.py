@@ -20,6 +20,7 @@ from robots.base import (
     GRIPPER,
     JOINTS,
     BusTimeout,
+    CameraError,
     NotConnected,
     RobotError,
     ServoFault,
@@ -29,6 +30,7 @@ from robots.feetech import FeetechBus
 from robots.servos import MOTORS
 from robots.so100 import SO100Robot
 from robots.virtual.knobs import Knobs
+from teleop.base import TeleopError
 
 FPS = 30
 REST = np.array(SO101Config().rest_pose, np.float32)
@@ -357,7 +359,7 @@ def test_a_target_may_not_lead_the_arm_by_more_than_max_relative_target(servos: 
 def test_a_target_beyond_the_limits_goes_to_the_limit(servos: Running) -> None:
     before = seen(servos)
     with robot(servos, safety={"max_speed": 150.0}) as arm:
-        run(arm, 1.0, np.float32([500, 0, 0, 0, 500, 500]))
+        run(arm, 1.6, np.float32([500, 0, 0, 0, 500, 500]))
         sent = arm.command(np.float32([500, 0, 0, 0, 500, 500]))
         assert sent == pytest.approx([arm.limits[0, 1], 0, 0, 0, arm.limits[4, 1], 100], abs=0.1)
     assert new_violations(servos, before) == []
@@ -388,9 +390,12 @@ def test_halted_it_stays_where_it_is_until_it_is_let_down(servos: Running, told:
 def test_a_loop_that_falls_silent_leaves_an_arm_that_holds(servos: Running, told: Told) -> None:
     servos.arm.set(stuck=["shoulder_lift"])
     with robot(servos, told, safety={"stall_error": 90.0, "watchdog_s": 0.2}) as arm:
-        run(arm, 0.5, RESET)
+        for _ in range(8):  # no longer: it would count as an overload
+            arm.command(RESET)
+            time.sleep(1 / FPS)
+            arm.read()
         pushing = servos.arm.report()["motors"]["shoulder_lift"]
-        assert abs(pushing["goal"] - pushing["present"]) > 300
+        assert abs(pushing["goal"] - pushing["present"]) > 100
         until(lambda: "watchdog_held" in names(told))
         held = servos.arm.report()["motors"]["shoulder_lift"]
         assert abs(held["goal"] - held["present"]) < 40
@@ -478,6 +483,27 @@ def test_motors_that_lost_their_power_for_a_moment_get_their_torque_back(
         assert torques(servos) == {1}
         assert new_violations(servos, before) == []
     assert "torque_lost" in names(told)
+
+
+@pytest.mark.parametrize("error", [CameraError, TeleopError, ValueError])
+def test_an_error_that_is_not_the_arms_brings_it_to_rest(
+    servos: Running, error: type[Exception]
+) -> None:
+    def loop(arm: SO100Robot) -> None:
+        run(arm, 0.4, RESET)
+        raise error("of something else")
+
+    with pytest.raises(error), robot(servos) as arm:
+        loop(arm)
+    with robot(servos, rest_pose=None) as arm:
+        np.testing.assert_allclose(arm.read().joints[:GRIPPER], REST[:GRIPPER], atol=3)
+
+
+def test_after_a_fault_of_a_motor_torque_does_not_stay_on(servos: Running) -> None:
+    stays = {"disable_torque_on_disconnect": False}
+    with pytest.raises(ServoFault), robot(servos, **stays) as arm:
+        fail(arm, servos, errors={"elbow_flex": 4})
+    assert torques(servos) == {0}
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
