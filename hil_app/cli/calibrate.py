@@ -1,0 +1,258 @@
+"""``hil-app calibrate``: learn where an arm's joints are, by moving it by hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from configs.load import ConfigError
+from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
+from hil_app.cli.guide import Guide, InputEnded, uninterrupted
+from robots import calibration
+from robots.arm import ARMS
+from robots.base import GRIPPER, JOINTS, RobotError
+from robots.calibration import Calibration
+from robots.feetech import FeetechBus
+from robots.servos import MOTORS
+from robots.travel import ENDLESS, MOST, Shafts, Travel, check_motors, installed
+
+DESCRIPTION = """\
+Calibrate an arm by moving it with your hands, with its motors limp. The result goes into the
+motors, and into the file that lerobot reads and writes, too. In short:
+
+  1. Put every joint in the middle of its range.
+  2. Move each joint to both of its ends.
+  3. Look at the result, and agree.
+
+Nothing is written before you agree: until then Ctrl-C, or a pulled plug, leaves motors and file as
+they were.
+
+examples:
+  hil-app calibrate --robot.type=so101 --robot.port=/dev/ttyACM0 --robot.id=my_arm
+  hil-app calibrate --teleop.type=so101_leader --teleop.port=/dev/ttyACM1 --teleop.id=my_leader
+"""
+_LEAST, _LITTLE, _MUCH = 0.25, 0.8, 1.2  # shares of what a joint usually moves
+_DEGREES = calibration.DEGREES  # a step
+_LEAST_STEPS = 100  # where nobody knows what is usual
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status, 1 if the person disagrees."""
+    parser = argparse.ArgumentParser(
+        prog="hil-app calibrate",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_arm_options(parser)
+    parser.add_argument("--yes", action="store_true", help="write the result without asking")
+    options = parser.parse_args(list(argv))
+    arm = chosen_arm(options)
+    _check_writable(arm.path)
+    guide = Guide()
+    with FeetechBus(arm.cfg.port, MOTORS, arm.cfg.baud_rate) as bus:
+        check_motors(bus)
+        found = _agreed(guide, bus, arm, options.yes)
+        if found is None:
+            guide.say("Nothing was written.")
+            return 1
+        with uninterrupted():
+            _tell(guide, arm, _write(bus, found, arm.path))
+    return 0
+
+
+def _agreed(guide: Guide, bus: FeetechBus, arm: ChosenArm, yes: bool) -> Calibration | None:
+    """The calibration to write, if the person agrees."""
+    try:
+        found = _measured(guide, bus, arm.kind)
+        return found if yes or guide.agrees(_question(arm.path)) else None
+    except KeyboardInterrupt:
+        guide.say("", "Stopped: nothing was written.")
+        raise
+    except InputEnded as error:
+        raise InputEnded(f"{error} Nothing was written.") from None
+
+
+def _measured(guide: Guide, bus: FeetechBus, kind: str) -> Calibration:
+    """What the person's movements show."""
+    guide.say(f"Calibrating the {kind} on {bus.port}.")
+    _make_limp(guide, bus)
+    guide.say(
+        "1. Put every joint about in the middle of its range, as halfway between its two ends. "
+        f"For {ENDLESS}, which has no ends, this is what will be 0 degrees."
+    )
+    guide.ask("Hold the arm there, and press Enter.")
+    shafts = Shafts(bus)
+    travel, usual = Travel(shafts.all(), time.monotonic()), _usual(kind)
+    guide.say(f"2. Move every joint but {ENDLESS} to both of its ends, one after the other.")
+    _record(guide, travel, shafts, usual)
+    found = travel.calibration(bus.motors)
+    calibration.check(found, "This calibration")
+    guide.say("3. The result:", _result(found))
+    return found
+
+
+def _record(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> None:
+    """Follow the joints until the person is done and they have moved far enough."""
+    prompt, doubted = "Press Enter when all are done.", False
+    while True:
+        guide.watch(prompt, lambda: _look(travel, shafts, usual))
+        travel.see(shafts.all(), time.monotonic())
+        if problems := _amiss(travel, usual):
+            prompt = "Move these, too, and press Enter."
+        elif (problems := _doubts(travel, usual)) and not doubted:
+            prompt, doubted = "Move these to both ends, or press Enter if they have been there.", True
+        else:
+            return
+        for problem in problems:
+            guide.problem(problem)
+
+
+def _make_limp(guide: Guide, bus: FeetechBus) -> None:
+    torque = bus.sync_read(["Torque_Enable"]).values["Torque_Enable"]
+    if any(torque.values()):
+        guide.ask("Hold the arm, it will go limp and fall: then press Enter.")
+    for name in JOINTS:
+        bus.write("Torque_Enable", name, 0)
+    guide.say("The motors are limp: move the arm with your hands.")
+
+
+def _look(travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> Table:
+    """The ranges so far, after one more look at the motors; degrees from where it began."""
+    travel.see(shafts.now(), time.monotonic())
+    table = Table(title="Degrees, from where it began", title_justify="left")
+    for column in ("joint", "lowest", "now", "highest", "moved", "usually", ""):
+        table.add_column(column)
+    for column in table.columns[1:6]:
+        column.justify = "right"
+    for name in JOINTS:
+        if name == ENDLESS:
+            table.add_row(name, "", _degrees(travel.now[name] - travel.middle[name]))
+            continue
+        moved, most = travel.span(name), usual.get(name)
+        enough = moved >= (_LITTLE * most if most else _LEAST_STEPS)
+        table.add_row(
+            name,
+            *(
+                _degrees(steps[name] - travel.middle[name])
+                for steps in (travel.low, travel.now, travel.high)
+            ),
+            f"{moved * _DEGREES:.0f}",
+            f"{most * _DEGREES:.0f}" if most else "",
+            "[green]done[/green]" if enough else "[yellow]move it[/yellow]",
+        )
+    return table
+
+
+def _degrees(steps: int) -> str:
+    return f"{steps * _DEGREES:+.1f}"
+
+
+def _usual(kind: str) -> dict[str, int]:
+    """How far each joint of such an arm can move, by its model [step]."""
+    arm = ARMS[kind.removesuffix("_leader")]
+    spans = np.abs(arm.scale * np.ptp(arm.limits, axis=1))  # (6,) [rad]
+    steps = np.rint(np.rad2deg(spans) / _DEGREES).astype(int).tolist()
+    usual = dict(zip(JOINTS, steps, strict=True))
+    del usual[ENDLESS]
+    if kind.endswith("_leader"):  # it has a handle in the gripper's place
+        del usual[JOINTS[GRIPPER]]
+    return usual
+
+
+def _amiss(travel: Travel, usual: Mapping[str, int]) -> list[str]:
+    """What must be done again, and begins anew."""
+    found = []
+    for name in JOINTS:
+        if name == ENDLESS:
+            continue
+        moved = travel.span(name)
+        if moved > MOST:
+            found.append(f"{name} has turned by all of a turn: move it between its ends again.")
+            travel.restart(name)
+        elif moved < max(_LEAST * usual.get(name, 0), _LEAST_STEPS):
+            lost = " could not be followed for a moment, check its cable; since then it"
+            why = lost if name in travel.lost else ""
+            found.append(f"{name}{why} has moved only {moved * _DEGREES:.0f} degrees.")
+    travel.lost.clear()
+    return found
+
+
+def _doubts(travel: Travel, usual: Mapping[str, int]) -> list[str]:
+    """What is far from what the arm's model says."""
+    return [
+        f"{name} has moved {moved * _DEGREES:.0f} degrees, usually it is {most * _DEGREES:.0f}."
+        for name, most in usual.items()
+        if not _LITTLE * most <= (moved := travel.span(name)) <= _MUCH * most
+    ]
+
+
+def _result(found: Calibration) -> Table:
+    table = Table("motor", "ID", "offset", "lowest", "highest", "degrees")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, motor in found.items():
+        moved = motor.range_max - motor.range_min
+        facts = (motor.id, motor.homing_offset, motor.range_min, motor.range_max)
+        table.add_row(name, *map(str, facts), f"{moved * _DEGREES:.0f}")
+    return table
+
+
+def _question(path: Path | None) -> str:
+    if path is None:
+        return "Write this into the motors?"
+    old = f" (the old file is kept as {_backup(path).name})" if path.exists() else ""
+    return f"Write this into the motors and {path}{old}?"
+
+
+def _write(bus: FeetechBus, found: Calibration, path: Path | None) -> Path | None:
+    """Into the motors and the file, or into neither; returns where the old file is now."""
+    with installed(bus, found):
+        return None if path is None else _save(found, path)
+
+
+def _save(found: Calibration, path: Path) -> Path | None:
+    """Save the calibration; returns where the file that was there before is now."""
+    backup = None
+    try:
+        if path.exists():
+            backup = _backup(path)
+            backup.write_bytes(path.read_bytes())
+        calibration.save(found, path)
+    except OSError as error:
+        raise RobotError(
+            f"Cannot write {path} ({error.strerror}): name another folder with calibration_dir. "
+            "The calibration is as it was."
+        ) from error
+    return backup
+
+
+def _check_writable(path: Path | None) -> None:
+    """Raise ConfigError, before a person begins, if the file could not be written."""
+    if path is None:
+        return
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(f"{path} cannot be written: name another folder with calibration_dir")
+
+
+def _backup(path: Path) -> Path:
+    return path.with_name(path.name + ".bak")
+
+
+def _tell(guide: Guide, arm: ChosenArm, kept: Path | None) -> None:
+    """Say what was done, and how to use it."""
+    if kept is not None:
+        guide.line(f"The old calibration is {kept}")
+    if arm.path is None:
+        guide.say(f"The motors hold it; name it with --{arm.block}.id to have it in a file, too.")
+    else:
+        guide.line(f"The motors hold it, and {arm.path}")
+    guide.say("Options that use it:")
+    guide.line(f"  {arm.options}")

@@ -1,0 +1,124 @@
+"""What guided commands share: prompts, answers, and pictures that change while a person acts."""
+
+from __future__ import annotations
+
+import os
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from select import select
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from hil_app.signals import StopRequest
+from robots.base import RobotError
+
+_LOOK_EVERY = 0.02  # seconds between two looks while a person moves something
+_DRAW_EVERY = 0.1  # seconds between two pictures
+
+
+class InputEnded(RobotError):
+    """Nobody is there to answer."""
+
+
+class Guide:
+    """Talks with a person: sentences out, lines in.
+
+    Input that is no terminal is read line by line, and pictures are not drawn then.
+    """
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False)
+        self._typed = b""  # and not asked for yet
+
+    @property
+    def _input(self) -> int:
+        return sys.stdin.fileno()
+
+    def say(self, *things: RenderableType) -> None:
+        """Print sentences or pictures, each on lines of its own."""
+        for thing in things:
+            if isinstance(thing, str):
+                self.console.print(thing, markup=False)
+            else:
+                self.console.print(thing)
+
+    def line(self, text: str) -> None:
+        """Print what a person may copy: never broken into lines."""
+        self.console.out(text, highlight=False)
+
+    def problem(self, text: str) -> None:
+        """Print what went wrong, and what to do."""
+        self.console.print(f"! {text}", style="bold yellow", markup=False)
+
+    def ask(self, question: str) -> str:
+        """What the person answers, "" for Enter alone; raises InputEnded."""
+        self._forget_typed()
+        self.console.print(f"> {question}", style="bold", markup=False)
+        answer = self._line(None)
+        assert answer is not None
+        return answer
+
+    def agrees(self, question: str) -> bool:
+        """Whether the person says yes, or presses Enter alone."""
+        return self.ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
+
+    def watch(self, prompt: str, look: Callable[[], RenderableType]) -> None:
+        """Call ``look`` again and again, showing what it gives, until the person presses Enter."""
+        self._forget_typed()
+        self.console.print(f"> {prompt}", style="bold", markup=False)
+        drawn = -_DRAW_EVERY
+        with self._no_echo(), self._live() as live:
+            while self._line(_LOOK_EVERY) is None:
+                picture, now = look(), time.monotonic()
+                if now - drawn >= _DRAW_EVERY:
+                    drawn = now
+                    live.update(picture, refresh=True)
+
+    def _live(self) -> Live:
+        return Live(console=self.console, auto_refresh=False, transient=True)
+
+    def _line(self, patience_s: float | None) -> str | None:
+        """The next line; None if there is none within ``patience_s``."""
+        while b"\n" not in self._typed:
+            if not select([self._input], [], [], patience_s)[0]:
+                return None
+            chunk = os.read(self._input, 4096)
+            if not chunk:
+                raise InputEnded("The input has ended, so this has, too: run it in a terminal.")
+            self._typed += chunk
+        line, _, self._typed = self._typed.partition(b"\n")
+        return line.decode(errors="replace").strip()
+
+    def _forget_typed(self) -> None:
+        """An impatient Enter must not answer what was not asked yet."""
+        if os.isatty(self._input):
+            termios.tcflush(self._input, termios.TCIFLUSH)
+            self._typed = b""
+
+    @contextmanager
+    def _no_echo(self) -> Iterator[None]:
+        """Meanwhile what is typed does not show: it would tear a picture that changes."""
+        if not os.isatty(self._input):
+            yield
+            return
+        before = termios.tcgetattr(self._input)
+        quiet = [*before]
+        quiet[3] &= ~termios.ECHO
+        termios.tcsetattr(self._input, termios.TCSADRAIN, quiet)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(self._input, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """What must not be left half done: a Ctrl-C counts at its end, a second one at once."""
+    with StopRequest() as stop:
+        yield
+    if stop():
+        raise KeyboardInterrupt

@@ -1,0 +1,213 @@
+"""An arm's calibration, measured while a person moves it and then written into its motors.
+
+While it is measured nothing is changed in the motors: where a shaft is within its turn follows from
+the position that its motor shows and the homing offset that it holds, and turns are counted here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from robots.base import JOINTS, BusTimeout, RobotError, ServoFault
+from robots.calibration import Calibration, MotorCalibration
+from robots.feetech import FeetechBus
+from robots.registers import MODEL, REGISTERS, STEPS, TOP
+
+ENDLESS = "wrist_roll"  # the joint whose range is all of a turn
+MOST = 4000  # steps that any other may move, for its range to fit into a turn
+_HALF = 2047  # where lerobot has the middle [step]
+_LARGEST_OFFSET = REGISTERS["Homing_Offset"].highest
+_JUMP = STEPS // 4  # steps between two readings that no hand can do
+_BLIND_S = 1.0  # between two readings, in which nobody knows how often a shaft has turned
+_PATIENCE_S = 1.0  # how long a motor may be silent
+_STIR = 200  # how far a limp arm may move while it is written to [step]
+_TRIES = 3  # to give a motor back what it held
+_MULTI_TURN = 16  # bit of the register Phase
+
+
+class Shafts:
+    """Where the shafts of all motors are within their turn, 0 to 4095 [step]."""
+
+    def __init__(self, bus: FeetechBus) -> None:
+        self._bus = bus
+        self._offsets = {name: bus.read("Homing_Offset", name) for name in JOINTS}
+        self._heard = dict.fromkeys(JOINTS, time.monotonic())
+
+    def now(self) -> dict[str, int]:
+        """Of the motors that answer; raises BusTimeout if one has been silent for a second."""
+        answers = self._bus.sync_read(["Present_Position"])
+        found = answers.values["Present_Position"]
+        now = time.monotonic()
+        self._heard |= dict.fromkeys(found, now)
+        for name, reason in answers.missing.items():
+            if now - self._heard[name] > _PATIENCE_S:
+                raise BusTimeout(
+                    f"{name} (ID {self._bus.motors[name]}) has stopped to answer ({reason}): check "
+                    "its cable and the arm's power, and begin again. Nothing was written."
+                )
+        return {name: (found[name] + self._offsets[name]) % STEPS for name in found}
+
+    def all(self) -> dict[str, int]:
+        """Of every motor."""
+        while len(shafts := self.now()) < len(JOINTS):
+            pass
+        return shafts
+
+
+class Travel:
+    """How far shafts have turned, counted on beyond the ends of a turn [step].
+
+    It begins where the shafts stand in the middle of the joints' ranges.
+    """
+
+    def __init__(self, shafts: Mapping[str, int], now: float) -> None:
+        self.middle = dict(shafts)
+        self.now, self.low, self.high = dict(shafts), dict(shafts), dict(shafts)
+        self.lost: set[str] = set()  # joints that could not be followed, and began anew
+        self._seen = dict.fromkeys(shafts, now)  # [s]
+
+    def see(self, shafts: Mapping[str, int], now: float) -> None:
+        """Take in where shafts are within their turn, at a time ``now`` [s]."""
+        for name, shaft in shafts.items():
+            moved = nearest(shaft - self.now[name])
+            blind = now - self._seen[name] > _BLIND_S
+            self.now[name] += moved
+            self._seen[name] = now
+            if blind or abs(moved) > _JUMP:
+                self.lost.add(name)
+                self.restart(name)
+            self.low[name] = min(self.low[name], self.now[name])
+            self.high[name] = max(self.high[name], self.now[name])
+
+    def restart(self, name: str) -> None:
+        """Forget how far a shaft has turned."""
+        self.low[name] = self.high[name] = self.now[name]
+
+    def span(self, name: str) -> int:
+        """How far a shaft has turned."""
+        return self.high[name] - self.low[name]
+
+    def calibration(self, ids: Mapping[str, int]) -> dict[str, MotorCalibration]:
+        """The calibration with each range in the middle of the motor's turn.
+
+        So a range never passes the end of a turn, and never needs an offset that a motor cannot
+        hold, wherever its horn is screwed on and however well the middle was met.
+        """
+        return {name: self._motor(name, ids[name]) for name in JOINTS}
+
+    def _motor(self, name: str, number: int) -> MotorCalibration:
+        if name == ENDLESS:
+            offset, _, _ = centred(self.middle[name], self.middle[name])
+            return MotorCalibration(number, 0, offset, 0, TOP)
+        return MotorCalibration(number, 0, *centred(self.low[name], self.high[name]))
+
+
+def nearest(steps: int) -> int:
+    """The shortest way to turn by ``steps``."""
+    return (steps + STEPS // 2) % STEPS - STEPS // 2
+
+
+def centred(low: int, high: int) -> tuple[int, int, int]:
+    """The homing offset that brings a range into the middle of a turn, and the range then."""
+    middle = (low + high) // 2
+    # The offset of a middle at 4095 would be one more than a motor holds.
+    offset = min(middle % STEPS - _HALF, _LARGEST_OFFSET)
+    shift = middle // STEPS * STEPS + offset
+    return offset, low - shift, high - shift
+
+
+def check_motors(bus: FeetechBus) -> None:
+    """Raise BusTimeout or ServoFault unless all motors of an arm are there."""
+    silent = []
+    for name in JOINTS:
+        try:
+            model = bus.ping(name)
+        except BusTimeout as error:
+            silent.append((name, error))
+            continue
+        if model != MODEL:
+            raise ServoFault(f"{name} is of model {model}, not {MODEL} (STS3215).")
+    if len(silent) == 1:
+        raise silent[0][1]
+    if silent:
+        who = ", ".join(name for name, _ in silent) if len(silent) < len(JOINTS) else "any motor"
+        raise BusTimeout(
+            f"No answer of {who} on {bus.port}: is the arm's power on, is this its port (`hil-app "
+            "find-port`), and have its motors been set up (`hil-app setup-motors`)?"
+        )
+
+
+@contextmanager
+def installed(bus: FeetechBus, wanted: Calibration) -> Iterator[None]:
+    """The limp motors hold ``wanted`` from now on; if the block fails, or this, what they held.
+
+    They count one turn and hold positions, too. Raises BusTimeout, NotConnected or ServoFault.
+    """
+    before: dict[str, dict[str, int]] = {}
+    shafts = Shafts(bus).all()
+    try:
+        for name in JOINTS:
+            registers = _registers(bus, name, wanted[name])
+            before[name] = {register: bus.read(register, name) for register in registers}
+            _write(bus, name, registers)
+            _check_position(bus, name, (shafts[name] - wanted[name].homing_offset) % STEPS)
+        yield
+    except BaseException as error:
+        failed = [name for name, old in before.items() if not _restored(bus, name, old)]
+        if failed:
+            raise ServoFault(
+                f"{', '.join(failed)} may hold a part of the new calibration: check the cables and "
+                f"run `hil-app calibrate` again. {error}"
+            ) from error
+        raise
+
+
+def _registers(bus: FeetechBus, name: str, motor: MotorCalibration) -> dict[str, int]:
+    return {
+        "Phase": bus.read("Phase", name) & ~_MULTI_TURN,
+        "Operating_Mode": 0,
+        "Homing_Offset": motor.homing_offset,
+        "Min_Position_Limit": motor.range_min,
+        "Max_Position_Limit": motor.range_max,
+    }
+
+
+def _write(bus: FeetechBus, name: str, registers: Mapping[str, int]) -> None:
+    """Have a motor's EEPROM hold ``registers``, and see that it does."""
+    bus.write("Torque_Enable", name, 0)
+    bus.write("Lock", name, 0)
+    try:
+        for register, value in registers.items():
+            bus.write(register, name, value)
+    finally:
+        bus.write("Lock", name, 1)
+    for register, value in registers.items():
+        if (found := bus.read(register, name)) != value:
+            raise ServoFault(
+                f"{name} holds {found} as {register} after {value} was written: turn the arm's "
+                "power off and on, and try again."
+            )
+
+
+def _restored(bus: FeetechBus, name: str, registers: Mapping[str, int]) -> bool:
+    """Whether a motor holds ``registers`` again."""
+    for _ in range(_TRIES):
+        try:
+            _write(bus, name, registers)
+        except RobotError:
+            continue
+        return True
+    return False
+
+
+def _check_position(bus: FeetechBus, name: str, expected: int) -> None:
+    """Raise ServoFault unless a motor shows ``expected`` with its new offset."""
+    shown = bus.read("Present_Position", name)
+    if not 0 <= shown <= TOP or abs(nearest(shown - expected)) > _STIR:
+        raise ServoFault(
+            f"With its new homing offset {name} reads {shown} instead of {expected}: hold the arm "
+            "still, turn its power off and on and calibrate again; if that does not help, screw "
+            "the motor's horn on half a turn further round."
+        )

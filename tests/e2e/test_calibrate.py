@@ -1,0 +1,334 @@
+"""`hil-app calibrate` as a user runs it, on a virtual arm that the test moves like a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from guided import Guided, guided
+from virtual_arms import Running, virtual_arm
+
+from configs.load import ConfigError, Parser, load
+from configs.robot import SO101Config
+from hil_app.cli import calibrate
+from robots import calibration
+from robots.arm import ARMS
+from robots.base import JOINTS, NotConnected
+from robots.feetech import FeetechBus
+from robots.registers import REGISTERS
+from robots.servos import MOTORS
+from robots.so100 import SO100Robot
+
+LIMITS = ARMS["so101"].limits
+LOW, HIGH = (dict(zip(JOINTS, LIMITS[:, end].tolist(), strict=True)) for end in (0, 1))
+ZERO = dict.fromkeys(JOINTS, 0.0) | {"gripper": 50.0}
+MOVED = [name for name in JOINTS if name != "wrist_roll"]
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Running]:
+    with virtual_arm() as running:
+        yield running
+
+
+@pytest.fixture
+def arm(chain: Running) -> Running:
+    """Calibrated and limp, all joints in the middle of their range."""
+    chain.arm.set(missing=[], power_cycle=True)
+    place(chain, ZERO)
+    return chain
+
+
+def place(servos: Running, joints: Mapping[str, float], person: Guided | None = None) -> None:
+    """A person takes ``joints`` there."""
+    servos.arm.hand(joints)
+    before: list[int] = []
+    while (now := positions(servos)) != before:
+        before = now
+        if person is not None:
+            person.listen(0.1)  # or it cannot go on talking
+        else:
+            time.sleep(0.1)
+
+
+def positions(servos: Running) -> list[int]:
+    return [motor["present"] for motor in servos.arm.report()["motors"].values()]
+
+
+def only(joints: Mapping[str, float]) -> dict[str, float]:
+    return {name: joints[name] for name in MOVED}
+
+
+def options(servos: Running, folder: Path, *more: str) -> list[str]:
+    named = (f"--robot.port={servos.port}", "--robot.id=mine", f"--robot.calibration_dir={folder}")
+    return ["calibrate", "--robot.type=so101", *named, *more]
+
+
+def held(servos: Running) -> dict[str, Any]:
+    """All that the motors' EEPROM holds, and their locks."""
+    names = [name for name, register in REGISTERS.items() if register.eeprom or name == "Lock"]
+    with FeetechBus(servos.port, MOTORS) as bus:
+        return bus.sync_read(names).values
+
+
+def give_ids(servos: Running) -> None:
+    """What `hil-app setup-motors` does, to motors out of the box."""
+    for name, number in MOTORS.items():
+        servos.arm.set(connected=[name])
+        with FeetechBus(servos.port, {}) as bus:
+            bus.write("Lock", 1, 0)
+            bus.write("ID", 1, number)
+            bus.write("Lock", number, 1)
+    servos.arm.set(connected=list(JOINTS))
+
+
+def test_motors_out_of_the_box_are_calibrated_and_read_what_is_true(tmp_path: Path) -> None:
+    """From a bad middle: two joints pass the end of a turn on the way, one counts turns."""
+    path = tmp_path / "new/folder/mine.json"
+    with virtual_arm("--factory") as servos:
+        give_ids(servos)
+        with FeetechBus(servos.port, MOTORS) as bus:
+            bus.write("Lock", "elbow_flex", 0)
+            bus.write("Phase", "elbow_flex", 12 | 16)
+            bus.write("Lock", "elbow_flex", 1)
+        place(servos, ZERO | {"shoulder_lift": HIGH["shoulder_lift"], "wrist_flex": -90.0})
+        with guided(*options(servos, path.parent)) as person:
+            person.until("in the middle of its range")
+            person.until("press Enter.")
+            person.enter()
+            person.until("when all are done.")
+            place(servos, only(LOW), person)
+            place(servos, only(HIGH), person)
+            person.enter()
+            person.until("3. The result")
+            person.until(f"Write this into the motors and {path}? [Y/n]")
+            assert not path.parent.exists()
+            person.enter()
+            assert person.end() == 0, person.text
+        words = person.text.split("Options that use it:")[1].split()
+        check_result(servos, path)
+        check_truth(servos, words)
+        assert servos.arm.report()["violations"] == []
+
+
+def check_result(servos: Running, path: Path) -> None:
+    """The file is lerobot's, and the motors hold the same, for good."""
+    found = calibration.load(path)
+    assert list(found) == list(JOINTS)
+    assert path.read_text() == json.dumps(json.loads(path.read_text()), indent=4)
+    keys = ["id", "drive_mode", "homing_offset", "range_min", "range_max"]
+    assert all(list(motor) == keys for motor in json.loads(path.read_text()).values())
+    assert (found["wrist_roll"].range_min, found["wrist_roll"].range_max) == (0, 4095)
+    servos.arm.set(power_cycle=True)
+    with FeetechBus(servos.port, MOTORS) as bus:
+        assert calibration.of_motors(bus, MOTORS) == found
+        rest = bus.sync_read(["Phase", "Operating_Mode", "Lock", "Torque_Enable"]).values
+    assert {name: set(values.values()) for name, values in rest.items()} == {
+        "Phase": {12},
+        "Operating_Mode": {0},
+        "Lock": {1},
+        "Torque_Enable": {0},
+    }
+
+
+def check_truth(servos: Running, words: list[str]) -> None:
+    """A robot with the options that were printed reads joints as they are, to a degree."""
+    run = ["--processor.observation.object=null", "--env.paced=true", "--learner.mode=background"]
+    cfg = load(Parser(prog="test"), [*words, *run], "sim_pick_lift")[0].robot
+    assert isinstance(cfg, SO101Config)
+    cfg = cfg.model_copy(update={"rest_pose": None})
+    for pose in ([20.0, -60, 50, -30, 45, 80], [-40.0, 30, -20, 40, -20, 15]):
+        place(servos, dict(zip(JOINTS, pose, strict=True)))
+        servos.arm.hand(None)
+        with SO100Robot(cfg, 30, lambda *_, **__: None) as robot:
+            np.testing.assert_allclose(robot.read().joints, pose, atol=1.0)
+
+
+def test_joints_that_moved_too_little_are_asked_for_again_and_no_means_no(
+    arm: Running, tmp_path: Path
+) -> None:
+    before = held(arm)
+    with FeetechBus(arm.port, MOTORS) as bus:
+        bus.write("Torque_Enable", "gripper", 1)
+    with guided(*options(arm, tmp_path)) as person:
+        person.until("Hold the arm, it will go limp")
+        person.enter()
+        person.until("Hold the arm there, and press Enter.")
+        assert arm.arm.report()["motors"]["gripper"]["torque_enable"] == 0
+        person.enter()
+        person.until("when all are done.")
+        place(arm, only(HIGH) | {"gripper": 55.0}, person)
+        person.enter()
+        assert "shoulder_pan" not in person.until("gripper has moved only 6 degrees.")
+        person.until("Move these, too, and press Enter.")
+        place(arm, only(LOW) | {"shoulder_pan": 0.0}, person)
+        person.enter()
+        assert "elbow" not in person.until("shoulder_pan has moved 110 degrees, usually it is 220.")
+        person.until("or press Enter if they have been there.")
+        person.enter()
+        person.until("[Y/n]")
+        person.enter("n")
+        assert person.end() == 1
+        assert person.text.rstrip().endswith("Nothing was written.")
+    assert held(arm) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_file_is_kept_and_yes_asks_no_question(arm: Running, tmp_path: Path) -> None:
+    before = held(arm)
+    with FeetechBus(arm.port, MOTORS) as bus:
+        calibration.save(calibration.of_motors(bus, MOTORS), tmp_path / "mine.json")
+    old = (tmp_path / "mine.json").read_bytes()
+    with guided(*options(arm, tmp_path, "--yes")) as person:
+        person.until("press Enter.")
+        place(arm, LOW, person)
+        person.enter()
+        person.until("when all are done.")
+        place(arm, only(HIGH), person)
+        person.enter()
+        assert person.end() == 0, person.text
+    assert "[Y/n]" not in person.text
+    assert f"The old calibration is {tmp_path}/mine.json.bak" in person.text
+    assert (tmp_path / "mine.json.bak").read_bytes() == old
+    after = held(arm)
+    found = calibration.load(tmp_path / "mine.json")
+    for name in MOVED:  # measured from the other end, the same ranges
+        assert after["Min_Position_Limit"][name] == found[name].range_min
+        for register in ("Homing_Offset", "Min_Position_Limit", "Max_Position_Limit"):
+            assert abs(after[register][name] - before[register][name]) <= 1
+
+
+def started(person: Guided, arm: Running) -> None:
+    """The person is in the middle of the second step."""
+    person.until("press Enter.")
+    person.enter()
+    person.until("when all are done.")
+    arm.arm.hand(only(HIGH))
+    person.listen(0.5)
+
+
+def test_ctrl_c_leaves_motors_file_and_terminal_as_they_were(arm: Running, tmp_path: Path) -> None:
+    before = held(arm)
+    (tmp_path / "mine.json").write_text("old")
+    with guided(*options(arm, tmp_path), terminal=True) as person:
+        started(person, arm)
+        person.until("move it")  # the live table
+        person.until("move it")
+        assert not echoes(person)
+        person.interrupt()
+        assert person.end() == 130
+        assert echoes(person)
+        assert person.raw.count(b"\x1b[?25h") == person.raw.count(
+            b"\x1b[?25l"
+        )  # the cursor is back
+    assert "Stopped: nothing was written." in person.text
+    assert held(arm) == before
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def echoes(person: Guided) -> bool:
+    """Whether the terminal shows what is typed."""
+    return bool(termios.tcgetattr(person.writes)[3] & termios.ECHO)
+
+
+@pytest.mark.parametrize("cause", ["no input", "a silent motor", "a port that is gone"])
+def test_what_ends_it_early_is_one_line_and_changes_nothing(
+    arm: Running, tmp_path: Path, cause: str
+) -> None:
+    before = held(arm)
+    with guided(*options(arm, tmp_path)) as person:
+        started(person, arm)
+        if cause == "no input":
+            person.hang_up()
+        elif cause == "a silent motor":
+            arm.arm.set(missing=["elbow_flex"])
+        else:
+            arm.arm.set(gone_s=1.0)
+        assert person.end() == 1
+    arm.arm.set(missing=[])
+    last = person.text[person.text.rindex("hil-app:") :]
+    expected = {
+        "no input": "The input has ended, so this has, too: run it in a terminal. Nothing was",
+        "a silent motor": "elbow_flex (ID 3) has stopped to answer (no answer): check",
+        "a port that is gone": "is gone: plug the arm's USB cable in again",
+    }
+    assert expected[cause] in last
+    assert last.count("\n") == 1
+    while not os.path.exists(arm.port):
+        time.sleep(0.05)
+    assert held(arm) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_motors_that_are_not_set_up_are_told_what_to_do(arm: Running, tmp_path: Path) -> None:
+    arm.arm.set(missing=["gripper", "wrist_roll"])
+    with guided(*options(arm, tmp_path)) as person:
+        assert person.end() == 1
+    assert "No answer of wrist_roll, gripper on" in person.words
+    assert "`hil-app setup-motors`" in person.words
+    assert person.text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no arm is named: take one at a time, as --robot.type=so101 --robot.port=PORT"),
+        (["--robot.type=so101", "--teleop.type=so101_leader"], "both robot and teleop are named"),
+        (["--robot.port=/dev/null"], r"robot\.type: missing, allowed: .*so101"),
+        (["--robot.type=so101_sim"], r"robot\.type: so101_sim has no motors, so101 and so100"),
+        (["--robot.type=so7"], r"robot\.type: got 'so7', allowed: "),
+        (["--robot.type=so101", "--robot.baud_rate=9600"], r"robot\.baud_rate: .*1000000"),
+        (["--teleop.type=scripted"], r"teleop\.type: scripted has no motors, so101_leader and"),
+    ],
+)
+def test_options_that_name_no_arm_are_one_line(arguments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        calibrate.run(arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_a_person_moves(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    arguments = ["--robot.type=so101", "--robot.id=mine"]
+    with pytest.raises(ConfigError, match=r"mine\.json cannot be written: name another folder"):
+        calibrate.run([*arguments, f"--robot.calibration_dir={tmp_path}/file/below"])
+
+
+def test_a_leaders_calibration_is_where_lerobot_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", "/kept")
+    chosen: list[Path] = []
+    monkeypatch.setattr(calibrate, "_check_writable", chosen.append)
+    for arguments in (
+        ["--teleop.type=so101_leader", "--teleop.id=hand"],
+        ["--robot.type=so101_follower", "--robot.id=arm"],
+    ):
+        with pytest.raises(NotConnected, match="There is no port /no/port"):
+            calibrate.run([*arguments, f"{arguments[0].partition('.')[0]}.port=/no/port"])
+    assert [str(path) for path in chosen] == [
+        "/kept/teleoperators/so_leader/hand.json",
+        "/kept/robots/so_follower/arm.json",
+    ]
+
+
+def test_help_teaches_and_loads_no_torch() -> None:
+    with guided("calibrate", "--help") as person:
+        assert person.end() == 0
+    assert "Put every joint in the middle of its range." in person.text
+    assert "--teleop.type so101_leader|so100_leader" in person.words
+    script = "import sys, hil_app.cli.calibrate, hil_app.cli.setup_motors, hil_app.cli.find_port\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script + "print('torch' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"

@@ -1,0 +1,204 @@
+"""`hil-app setup-motors` as a user runs it, on virtual motors that the test plugs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from guided import Guided, guided
+from virtual_arms import Running, virtual_arm
+
+from hil_app.cli import setup_motors
+from robots.base import JOINTS, BusTimeout
+from robots.feetech import FeetechBus
+from robots.registers import BAUD_RATES
+from robots.servos import MOTORS
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Running]:
+    with virtual_arm() as running:
+        yield running
+
+
+@pytest.fixture
+def arm(chain: Running) -> Running:
+    """All six are set up, and connected."""
+    connect(chain, *JOINTS)
+    return chain
+
+
+def connect(arm: Running, *names: str) -> None:
+    arm.arm.set(connected=list(names))
+
+
+def make(arm: Running, name: str, was: tuple[int, int], now: tuple[int, int]) -> None:
+    """Give a virtual motor another ID and speed, and leave it alone on the wire."""
+    connect(arm, name)
+    with FeetechBus(arm.port, {}, was[1]) as bus:
+        bus.write("Lock", was[0], 0)
+        bus.write("ID", was[0], now[0])
+        bus.write("Baud_Rate", now[0], BAUD_RATES.index(now[1]))
+    with FeetechBus(arm.port, {}, now[1]) as bus:
+        bus.write("Lock", now[0], 1)
+
+
+def asked_for(person: Guided, name: str) -> None:
+    person.until(f"Connect only the {name} motor")
+
+
+@pytest.fixture
+def new() -> Iterator[Running]:
+    with virtual_arm("--factory") as running:
+        yield running
+
+
+def test_a_chain_is_set_up_motor_by_motor_whatever_happens_on_the_way(new: Running) -> None:
+    arm = new
+    make(arm, "wrist_flex", (1, 1_000_000), (77, 500_000))
+    connect(arm)
+    with guided("setup-motors", f"--port={arm.port}") as person:
+        asked_for(person, "gripper")
+        connect(arm, "gripper", "wrist_roll")  # one too many
+        person.enter()
+        person.until("More than one motor is connected: ID 1 answer twice.")
+        asked_for(person, "gripper")
+        connect(arm, "gripper")
+        person.enter()
+        person.until("gripper had ID 1, 1000000 bit/s, 12.0 V; now ID 6, 1000000 bit/s.")
+
+        asked_for(person, "wrist_roll")
+        person.enter()  # the gripper is still there
+        person.until("This motor has been set up as gripper (ID 6,")
+        person.enter()
+        person.until("It is still the gripper.")
+        asked_for(person, "wrist_roll")
+        connect(arm, "wrist_roll")
+        arm.arm.set(model={"wrist_roll": 1029})
+        person.enter()
+        person.until("is of model 1029, not 777: the arm takes STS3215")
+        asked_for(person, "wrist_roll")
+        arm.arm.set(model={})
+        person.enter()
+        person.until("now ID 5")
+
+        asked_for(person, "wrist_flex")
+        connect(arm, "wrist_flex")
+        person.enter()
+        person.until("wrist_flex had ID 77, 500000 bit/s, 12.0 V; now ID 4, 1000000 bit/s.")
+        for name in ("elbow_flex", "shoulder_lift", "shoulder_pan"):
+            asked_for(person, name)
+            connect(arm, name)
+            person.enter()
+        person.until("shoulder_pan is right already: ID 1,")
+        person.until("Connect all six motors as a chain")
+        connect(arm, *(set(JOINTS) - {"elbow_flex"}))
+        person.enter()
+        person.until("No answer of elbow_flex (ID 3): check the cable")
+        connect(arm, *JOINTS)
+        person.enter()
+        assert person.end() == 0, person.text
+    assert f"hil-app calibrate --robot.type=so101 --robot.port={arm.port}" in person.text
+    check_chain(arm)
+
+
+def check_chain(arm: Running) -> None:
+    """The motors hold their IDs for good, and are locked."""
+    arm.arm.set(power_cycle=True)
+    with FeetechBus(arm.port, MOTORS) as bus:
+        assert set(bus.scan()) == set(MOTORS.values())
+        assert bus.sync_read(["Lock"]).values["Lock"] == dict.fromkeys(JOINTS, 1)
+    assert arm.arm.report()["violations"] == []
+    # and each is the one that it should be
+    for name, number in MOTORS.items():
+        connect(arm, name)
+        with FeetechBus(arm.port, {}) as bus:
+            assert bus.ping(number) == 777
+    connect(arm, *JOINTS)
+
+
+def test_a_chain_that_is_set_up_is_left_alone(arm: Running) -> None:
+    with guided("setup-motors", f"--port={arm.port}") as person:
+        assert person.end() == 0
+    assert person.text == "All six motors answer and are set up: nothing is to be done.\n"
+
+
+def test_one_motor_is_replaced_and_one_of_another_joint_only_after_a_yes(arm: Running) -> None:
+    make(arm, "elbow_flex", (3, 1_000_000), (4, 1_000_000))
+    with guided("setup-motors", f"--port={arm.port}", "--motor=elbow_flex") as person:
+        asked_for(person, "elbow_flex")
+        person.enter()
+        person.until("This motor has been set up as wrist_flex")
+        person.enter("yes")
+        assert person.end() == 0
+    assert "elbow_flex had ID 4, 1000000 bit/s, 12.0 V; now ID 3" in person.words
+
+
+def test_nothing_attached_is_asked_again_until_ctrl_c(arm: Running) -> None:
+    connect(arm)
+    with guided("setup-motors", f"--port={arm.port}", "--motor=gripper", terminal=True) as person:
+        asked_for(person, "gripper")
+        person.enter()
+        person.until("No motor answers on")
+        person.until("Connect only the gripper motor, and press Enter to look again.")
+        person.interrupt()
+        assert person.end() == 130
+    assert person.text.endswith("hil-app: interrupted\n")
+
+
+def test_the_end_of_input_is_one_line(arm: Running) -> None:
+    with guided("setup-motors", f"--port={arm.port}", "--motor=gripper") as person:
+        asked_for(person, "gripper")
+        person.hang_up()
+        assert person.end() == 1
+    assert "hil-app: The input has ended" in person.text
+
+
+class Dying(FeetechBus):
+    """A bus that dies before the write numbered ``left``."""
+
+    left = 0
+
+    def write(self, register: str, motor: str | int, value: int) -> None:
+        Dying.left -= 1
+        if Dying.left < 0:
+            raise BusTimeout("the cable was pulled")
+        super().write(register, motor, value)
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_a_motor_that_was_cut_off_half_way_is_found_and_finished(
+    arm: Running, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """The order of the writes matters: after each of them the motor is where one looks for it."""
+    make(arm, "wrist_flex", (4, 1_000_000), (9, 250_000))
+    with monkeypatch.context() as patch:
+        patch.setattr(setup_motors, "FeetechBus", Dying)
+        Dying.left = writes
+        with pytest.raises(BusTimeout):
+            setup_motors._write(arm.port, setup_motors._Found(9, 250_000, 12.0), 4)
+    arm.arm.set(power_cycle=True)
+    place = [*[(9, 250_000)] * 3, (4, 250_000), (4, 1_000_000)][writes]
+    check_place(arm, *place)
+    setup_motors._write(arm.port, setup_motors._Found(*place, 12.0), 4)
+    arm.arm.set(power_cycle=True)
+    check_place(arm, 4, 1_000_000)
+
+
+def check_place(arm: Running, number: int, speed: int) -> None:
+    with FeetechBus(arm.port, {}, speed) as bus:
+        assert bus.ping(number) == 777
+
+
+def test_a_port_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    with guided("setup-motors", f"--port={tmp_path}/no") as person:
+        assert person.end() == 1
+    assert "There is no port" in person.text
+    assert person.text.count("\n") == 1
+
+
+def test_help_teaches_the_steps() -> None:
+    with guided("setup-motors", "--help") as person:
+        assert person.end() == 0
+    assert "2. Connect only the motor that is asked for to the board" in person.text
