@@ -54,7 +54,7 @@ class RunConfig(Config):
 
     robot: RobotConfig = SO101SimConfig()
     """The body."""
-    teleop: TeleopConfig | None = ScriptedTeleopConfig()
+    teleop: TeleopConfig = ScriptedTeleopConfig()
     """Who takes over when the policy errs; null for nobody."""
     env: EnvConfig = EnvConfig()
     """The clock of the control loop and the shape of an episode."""

@@ -76,5 +76,6 @@ class SO100LeaderConfig(LeaderConfig):
 
 
 TeleopConfig = Annotated[
-    ScriptedTeleopConfig | SO100LeaderConfig | SO101LeaderConfig, Field(discriminator="type")
+    SO100LeaderConfig | SO101LeaderConfig | ScriptedTeleopConfig | None,  # --help: the last one
+    Field(discriminator="type"),
 ]

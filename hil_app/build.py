@@ -103,7 +103,7 @@ def loop(
 
 
 def action_steps(
-    config: ProcessorConfig, kinematics: Kinematics, hands: TeleopConfig | None = None
+    config: ProcessorConfig, kinematics: Kinematics, hands: TeleopConfig = None
 ) -> dict[str, Step[Command]]:
     """From the policy's or the person's action to joint targets, in order.
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from sample_runs import a_loop, tiny
 
-from configs.load import ConfigError, validate
+from configs.load import validate
 from hil_app import build
 from hil_app.cli.conduct import _conduct
 from hil_app.evaluation import Evaluator, run_episodes
@@ -168,11 +168,3 @@ def test_the_view_shows_what_a_person_can_do(terminal: bool) -> None:
         view._monitor.begin(EVALUATE, 3, "episodes", a_loop())
         console.print(view.render())
     assert "space EMERGENCY STOP, q quit" in out.getvalue()
-
-
-def test_the_leader_needs_a_port_of_its_own_and_real_time() -> None:
-    leader = {"type": "so101_leader", "port": "/nowhere"}
-    with pytest.raises(ConfigError, match=r"teleop\.port: /nowhere is the arm's own port"):
-        validate({**REAL, "teleop": leader})
-    with pytest.raises(ConfigError, match=r"env\.paced: a leader arm moves in real time"):
-        validate({"teleop": leader, "env": {"paced": False}})

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from virtual_arms import Running, virtual_arm
 
-from configs.robot import ServoArmConfig
 from configs.teleop import SO101LeaderConfig
 from robots import calibration
 from robots.base import F32, GRIPPER, JOINTS
@@ -321,10 +320,6 @@ def test_its_calibration_is_looked_for_where_lerobot_keeps_those_of_leaders(
     calibration.save(held, tmp_path / "teleoperators/so_leader/mine.json")
     with bench(arm, id="mine"):
         pass
-
-
-def test_a_leader_has_a_port_of_its_own() -> None:
-    assert SO101LeaderConfig().port != ServoArmConfig().port
 
 
 def test_its_port_s_speed_its_calibration_s_folder_and_its_gripper_s_way_are_options(

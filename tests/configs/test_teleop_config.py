@@ -1,0 +1,71 @@
+"""The teleoperators that a run can be given, and what is said of those it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from configs.load import ConfigError, Parser, load, validate
+from configs.teleop import SO100LeaderConfig, SO101LeaderConfig
+
+REAL = {
+    "robot": {"type": "so101", "port": "/nowhere"},
+    "env": {"paced": True},
+    "processor": {"observation": {"object": None}},
+}
+
+
+def loaded(*options: str) -> Any:
+    return load(Parser(prog="hil-app train"), options, "so101_pick_lift")[0].teleop
+
+
+def test_a_leader_is_chosen_by_the_name_that_lerobot_gives_it() -> None:
+    options = ("--teleop.type=so101_leader", "--teleop.port=/dev/ttyACM7", "--teleop.id=blue")
+    assert loaded(*options) == SO101LeaderConfig(port="/dev/ttyACM7", id="blue")
+    assert loaded("--teleop.type=so100_leader") == SO100LeaderConfig()
+    assert loaded("--teleop.type=so100_leader", "--teleop.control=joints").control == "joints"
+
+
+def test_the_help_has_every_teleoperator_and_the_default(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        loaded("--help")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "--teleop.type {scripted,so100_leader,so101_leader}" in shown
+    assert "The teleoperator's name. (default: scripted)" in shown
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--teleop.type=banana", "teleop.type: got 'banana', allowed: so100_leader, so101_leader,"),
+        ("--teleop.contorl=joints", "teleop.contorl: unknown key (did you mean control?)"),
+        ("--teleop.follow_torque=200", "teleop.follow_torque: input should be less than or equal"),
+        ("--teleop.noise=0.1", "teleop.noise: unknown key; available: port, "),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_line(option: str, told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded("--teleop.type=so101_leader", option)
+    assert str(refused.value).startswith(told)
+
+
+def test_a_block_without_a_type_is_told_the_types_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"^teleop\.type: missing, allowed: so100_leader, so101"):
+        validate({"teleop": {"noise": 0.1}})
+
+
+def test_a_leader_has_a_port_of_its_own() -> None:
+    leader = {"type": "so101_leader", "port": "/nowhere"}
+    with pytest.raises(ConfigError, match=r"teleop\.port: /nowhere is the arm's own port"):
+        validate({**REAL, "teleop": leader})
+    assert SO101LeaderConfig().port != validate(REAL | {"robot": {"type": "so101"}}).robot.port
+
+
+def test_a_leader_lives_in_real_time_even_with_a_simulated_arm() -> None:
+    leader = {"type": "so101_leader"}
+    with pytest.raises(ConfigError, match=r"env\.paced: a leader arm moves in real time"):
+        validate({"teleop": leader, "env": {"paced": False}})
+    validate({"teleop": leader, "env": {"paced": True}})
