@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from hil_app.loop import Episode, Loop
+from hil_app.rate import SAMPLES
 from hil_app.recording.frames import Frame
 
 DEMONSTRATE, TRAIN, EVALUATE = "demonstrate", "train", "evaluate"
@@ -84,6 +86,7 @@ class Stage:
         self.finished: list[Finished] = []
         self.version = 0  # of the weights in use
         self.episode_ticks = 0  # of the episode under way
+        self.ages: deque[float] = deque(maxlen=SAMPLES)  # of each tick's oldest picture [s]
         self._timer = Timer()
 
     def frame(self, frame: Frame) -> None:
@@ -91,6 +94,8 @@ class Stage:
         self.ticks += 1
         self.version = frame.weights_version
         self.episode_ticks = frame.tick
+        if frame.ages:
+            self.ages.append(max(frame.ages.values()))
 
     def end(self, episode: Episode) -> None:
         """Count a finished episode."""

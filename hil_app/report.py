@@ -28,10 +28,12 @@ from hil_app.monitor import (
     intervention_fraction,
     success_rate,
 )
+from hil_app.rate import milliseconds
 from hil_app.run_folder import SUMMARY
 
 QUARTERS = 4
 SHOWN = 8  # evaluations in the table
+TIMES = {"lateness_ms": "loop lateness", "picture_age_ms": "oldest picture"}
 Summary = dict[str, Any]
 
 
@@ -48,6 +50,8 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
     acting = stages.get(TRAIN) or stages.get(EVALUATE)
     lateness = acting.loop.rate.statistics() if acting else None
     summary["loop"] = {"lateness_ms": lateness or {"p50": None, "p99": None, "max": None}}
+    if acting and (old := milliseconds(acting.ages)):
+        summary["loop"]["picture_age_ms"] = old
     summary["seconds"] = {name: round(stage.seconds, 1) for name, stage in stages.items()}
     return summary
 
@@ -147,11 +151,9 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
                 f"{quarters} of ticks, {trained['takeovers']} take-overs",
             ),
         ]
-    late = summary["loop"]["lateness_ms"]
-    if late["p50"] is not None:
-        rows.append(
-            ("loop lateness p50 / p99 / max", f"{late['p50']} / {late['p99']} / {late['max']} ms")
-        )
+    for name, title in TIMES.items():
+        if (ms := summary["loop"].get(name)) and ms["p50"] is not None:
+            rows.append((f"{title} p50 / p99 / max", f"{ms['p50']} / {ms['p99']} / {ms['max']} ms"))
     times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
     return [*rows, ("time", times)]
 

@@ -23,10 +23,11 @@ from hil_app.monitor import (
     intervention_fraction,
     success_rate,
 )
+from hil_app.rate import milliseconds
 
 REFRESH = 4.0  # pictures of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
-NEWEST = 300  # ticks whose lateness is shown
+NEWEST = 300  # ticks whose lateness and pictures' age are shown
 TITLES = {
     DEMONSTRATE: "The person demonstrates",
     TRAIN: "The policy acts and learns; the person takes over when it errs",
@@ -157,9 +158,12 @@ def _episode_cells(stage: Stage) -> list[tuple[str, str]]:
 
 def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
     late = stage.loop.rate.statistics(NEWEST)
-    if late is None:
-        return []
-    return [("lateness p50 / p99 / max", "{p50:.2f} / {p99:.2f} / {max:.2f} ms".format(**late))]
+    old = milliseconds(list(stage.ages.copy())[-NEWEST:])
+    cells = [("oldest picture, p99", f"{old['p99']:.0f} ms")] if old else []
+    if late:
+        figures = "{p50:.2f} / {p99:.2f} / {max:.2f} ms".format(**late)
+        cells.append(("lateness p50 / p99 / max", figures))
+    return cells
 
 
 def _judgement(event: Event) -> str:

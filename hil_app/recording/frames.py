@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from processors.base import Features, Transition
 from robots.base import F32
@@ -27,6 +28,7 @@ class Frame:
     rerecord: bool  # the person asked to throw the episode away
     weights_version: int
     stamp: float  # of the reading the action answers, monotonic within an episode [s]
+    ages: Mapping[str, float] = field(default_factory=dict)  # of its pictures then, by camera [s]
 
     @classmethod
     def of(cls, transition: Transition) -> Frame:
@@ -48,6 +50,7 @@ class Frame:
             rerecord=command.sample.rerecord,
             weights_version=command.weights_version,
             stamp=command.reading.stamp,
+            ages=command.reading.ages,
         )
 
     @property

@@ -68,4 +68,5 @@ def columns(frames: Sequence[Frame]) -> dict[str, NDArray[Any]]:
         ),
         "weights_version": np.array([f.weights_version for f in frames], np.int64),
         "stamp": np.array([f.stamp for f in frames], np.float64),
+        **{f"age.{name}": np.array([f.ages[name] for f in frames]) for name in last.ages},
     }

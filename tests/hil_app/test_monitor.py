@@ -17,7 +17,7 @@ from hil_app.monitor import (
 
 
 def a_frame(tick, version=0):
-    return SimpleNamespace(tick=tick, weights_version=version)
+    return SimpleNamespace(tick=tick, weights_version=version, ages={})
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def frame(number: int, **facts: Any) -> Frame:
         "rerecord": False,
         "weights_version": 1000 + number,
         "stamp": 1e6 + number / 1000,
+        "ages": {"front": number / 2000, "wrist": number / 3000},
     }
     return Frame(**{**usual, **facts})
 
@@ -123,6 +124,8 @@ def test_every_column_comes_back_from_the_file(tmp_path: Path) -> None:
         "complementary_info.discrete_penalty": np.float32([-3.5, -4, -4.5]),
         "weights_version": np.array([1007, 1008, 1009], np.int64),
         "stamp": np.array([1e6 + 0.007, 1e6 + 0.008, 1e6 + 0.009]),
+        "age.front": np.array([7, 8, 9]) / 2000,
+        "age.wrist": np.array([7, 8, 9]) / 3000,
     }
     found = load_file(path)
     assert set(found) == set(expected)

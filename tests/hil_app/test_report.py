@@ -189,3 +189,11 @@ def test_evaluations_amid_the_training_are_a_curve_of_the_picture(monitor, tmp_p
     assert marks(tmp_path / PLOT)["on its own"] > 300
     report.plot(monitor.stages[1].finished, [], tmp_path / PLOT)
     assert marks(tmp_path / PLOT)["on its own"] == 0
+
+
+def test_the_age_of_pictures_is_told_where_there_are_any(monitor):
+    assert "picture_age_ms" not in report.summarize(monitor, ended="finished")["loop"]
+    monitor.stages[1].ages.extend([0.010, 0.020, 0.030])
+    summary = report.summarize(monitor, ended="finished")
+    assert summary["loop"]["picture_age_ms"] == {"p50": 20.0, "p99": 29.8, "max": 30.0}
+    assert "oldest picture p50 / p99 / max" in shown(summary)

@@ -48,7 +48,9 @@ class Rig:
         for success in (True, False, True, False, True):
             stage.ticks += 10
             stage.end(an_episode(10, success=success, by_hand=2, reward=0.75))
-        stage.frame(SimpleNamespace(tick=4, weights_version=320))
+        stage.frame(
+            SimpleNamespace(tick=4, weights_version=320, ages={"front": 0.01, "wrist": 0.02})
+        )
         return stage
 
     def cells(self):
@@ -80,6 +82,7 @@ def test_every_stage_shows_where_it_is(name):
         "interventions, last 20": "20.0% of ticks",
         "last return": "0.75",
         "lateness p50 / p99 / max": "1.25 / 1.25 / 1.25 ms",
+        "oldest picture, p99": "20 ms",
     }
     assert {title: cells.get(title) for title in shown} == shown
     assert ("updates" in cells) == (name == "train")
@@ -152,7 +155,9 @@ def test_it_can_be_shown_while_the_loop_counts():
 
     def count():
         while not stop.is_set():
-            stage.frame(SimpleNamespace(tick=stage.ticks % 10, weights_version=stage.ticks))
+            stage.frame(
+                SimpleNamespace(tick=stage.ticks % 10, weights_version=stage.ticks, ages={})
+            )
             stage.loop.rate.lateness.append(0.001)
             if stage.ticks % 10 == 0 and len(stage.finished) < 1000:
                 stage.end(an_episode(10))
