@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from types import MappingProxyType
 
 import numpy as np
 
 from configs.robot import ServoArmConfig
-from robots import calibration
+from robots import calibration, handshake
 from robots.base import (
     F32,
     JOINTS,
-    BusTimeout,
     NotConnected,
     RobotError,
     ServoFault,
     Tell,
     Uncalibrated,
 )
-from robots.calibration import Calibration, Units
+from robots.calibration import Units
 from robots.feetech import Answers, FeetechBus
-from robots.registers import MODEL, REGISTERS, STEPS
+from robots.handshake import MOTORS
+from robots.registers import REGISTERS, STEPS
 from robots.safety import Senses
-
-MOTORS = MappingProxyType({name: number for number, name in enumerate(JOINTS, 1)})
-"""The ID of each motor."""
 
 SENSED = (
     "Present_Position",
@@ -43,7 +38,6 @@ _MILLIAMPERES = 6.5  # a unit of Present_Current
 _TRIES = 3  # at least, to release the motors
 _PAUSE = 0.05  # before a port that is gone is looked for again [s]
 _SHARES = 20  # steps in which an arm is let down
-_MULTI_TURN = 16  # bit of the register Phase
 _BEYOND = 3.0  # how far outside its range a joint may stand when torque comes on [deg]
 _SOON = 0.5  # readings closer in time cannot differ by a quarter turn [s]
 
@@ -81,7 +75,8 @@ class Servos:
         self.bus = FeetechBus(cfg.port, MOTORS, cfg.baud_rate)
         self.woken: set[str] = set()
         self._cfg, self._patience, self._tell = cfg, patience_s, tell
-        self._folder = cfg.calibration_dir or calibration.folder(kind, group)
+        folder = cfg.calibration_dir or calibration.folder(kind, group)
+        self._saved = None if cfg.id is None else folder / f"{cfg.id}.json"
         self._known = _Known()
         self._silent: dict[str, _Silence] = {}
         self._gone: float | None = None  # since when the port has been
@@ -95,9 +90,10 @@ class Servos:
         """
         self.bus.open()
         try:
-            self._handshake()
-            self._count_one_turn()
-            self.units = Units(self._calibration(), self._cfg.gripper_opens)
+            handshake.check_motors(self.bus)
+            handshake.count_one_turn(self.bus)
+            found = handshake.calibrate(self.bus, self._saved, self._tell)
+            self.units = Units(found, self._cfg.gripper_opens)
         except BaseException:
             self.bus.close()
             raise
@@ -117,24 +113,14 @@ class Servos:
         Torque is taken off a motor whose EEPROM has to change.
         """
         for register, wanted in settings.items():
-            held = self._all(register)
+            held = handshake.ask_all(self.bus, register)
             changes = {name: value for name, value in wanted.items() if held[name] != value}
             for motor, value in changes.items():
                 if REGISTERS[register].eeprom:
-                    with self.unlocked(motor):
+                    with handshake.unlocked(self.bus, motor):
                         self.bus.write(register, motor, value)
                 else:
                     self.bus.write(register, motor, value)
-
-    @contextmanager
-    def unlocked(self, motor: str) -> Iterator[None]:
-        """Meanwhile the motor is limp and what is written to its EEPROM persists."""
-        self.bus.write("Torque_Enable", motor, 0)
-        self.bus.write("Lock", motor, 0)
-        try:
-            yield
-        finally:
-            self.bus.write("Lock", motor, 1)
 
     def sense(self) -> Senses:
         """What all motors say now, or said last.
@@ -202,7 +188,7 @@ class Servos:
     def let_down(self, seconds: float) -> None:
         """Let every motor get weaker until it is limp, so that the arm sinks and does not fall."""
         try:
-            limits = self._all("Torque_Limit")
+            limits = handshake.ask_all(self.bus, "Torque_Limit")
         except RobotError:
             self.release()
             return
@@ -252,74 +238,8 @@ class Servos:
 
     def limp(self) -> list[str]:
         """The motors that have no torque."""
-        torque = self._all("Torque_Enable")
+        torque = handshake.ask_all(self.bus, "Torque_Enable")
         return [name for name in JOINTS if not torque[name]]
-
-    def _handshake(self) -> None:
-        """Raise unless the six motors are there and alike."""
-        silent = {}
-        for name in JOINTS:
-            try:
-                model = self.bus.ping(name)
-            except BusTimeout as error:
-                silent[name] = str(error)
-                continue
-            if model != MODEL:
-                raise ServoFault(
-                    f"{name} (ID {MOTORS[name]}) is of model {model}, not {MODEL} (STS3215): is "
-                    "this the right port, and the right motor?"
-                )
-        if len(silent) == len(MOTORS):
-            raise BusTimeout(
-                f"No motor answers on {self._cfg.port}: is the arm's power on, is this its port "
-                "(`hil-app find-port`), and have its motors been set up (`hil-app setup-motors`)?"
-            )
-        if silent:
-            raise BusTimeout(
-                f"No answer of {', '.join(f'{name} (ID {MOTORS[name]})' for name in silent)}; the "
-                f"other {len(MOTORS) - len(silent)} motors answer: check the cable before it, or "
-                "give it its ID with `hil-app setup-motors`."
-            )
-        self._check_firmware()
-
-    def _check_firmware(self) -> None:
-        major, minor = self._all("Firmware_Major_Version"), self._all("Firmware_Minor_Version")
-        versions = {name: f"{major[name]}.{minor[name]}" for name in JOINTS}
-        if len(set(versions.values())) > 1:
-            shown = ", ".join(f"{name} {version}" for name, version in versions.items())
-            raise ServoFault(
-                f"The motors have different firmware ({shown}): bring all to the newest with "
-                "Feetech's own software."
-            )
-
-    def _count_one_turn(self) -> None:
-        """Take motors out of the mode in which positions count over many turns."""
-        for name, phase in self._all("Phase").items():
-            if phase & _MULTI_TURN:
-                with self.unlocked(name):
-                    self.bus.write("Phase", name, phase & ~_MULTI_TURN)
-
-    def _calibration(self) -> Calibration:
-        """The arm's calibration: the file's, which the motors are made to hold, or the motors'."""
-        held = calibration.of_motors(self.bus, MOTORS)
-        if self._cfg.id is None:
-            calibration.check_motors(held)
-            return held
-        path = self._folder / f"{self._cfg.id}.json"
-        wanted = calibration.load(path)
-        wrong = [name for name in JOINTS if wanted[name].id != MOTORS[name]]
-        if wrong:
-            raise Uncalibrated(
-                f"The calibration {path} is of an arm with other IDs ({', '.join(wrong)})."
-            )
-        changes = calibration.differences(wanted, held)
-        for name in changes:
-            with self.unlocked(name):
-                calibration.write_to(self.bus, name, wanted[name])
-        if changes:
-            told = "; ".join(f"{name}: {change}" for name, change in changes.items())
-            self._tell("calibration_restored", note=f"from {path}: {told}")
-        return wanted
 
     def _check_ranges(self, joints: F32) -> None:
         low, high = self.units.limits.T
@@ -330,13 +250,6 @@ class Servos:
                     f"{name} stands {far:.0f} deg outside of its calibrated range: move it back "
                     "by hand, or run `hil-app calibrate` if it does not stand there."
                 )
-
-    def _all(self, register: str) -> dict[str, int]:
-        """A register of every motor; raises BusTimeout if one does not answer."""
-        answers = self.bus.sync_read([register])
-        for motor, reason in answers.missing.items():
-            raise self._timeout(motor, reason)
-        return answers.values[register]
 
     def _take(self, answers: Answers, now: float) -> None:
         for index, name in enumerate(JOINTS):
@@ -367,13 +280,7 @@ class Servos:
         if silence.since == now:
             self._tell("motor_silent", motor=motor, reason=reason)
         if now - silence.since > self._patience:
-            raise self._timeout(motor, reason)
-
-    def _timeout(self, motor: str, reason: str) -> BusTimeout:
-        return BusTimeout(
-            f"{motor} (ID {MOTORS[motor]}) gives no good answer ({reason}): check the cables and "
-            f"the power of the arm on {self._cfg.port}."
-        )
+            raise handshake.no_good_answer(self.bus, motor, reason)
 
     def _bear(self, now: float, error: NotConnected) -> None:
         """The port is gone; raise what was first said of it once that is too long ago."""

@@ -11,8 +11,9 @@ from scservo_sdk import COMM_SUCCESS, GroupSyncRead, GroupSyncWrite, PacketHandl
 from hil_app.rate import milliseconds
 from robots.base import BusTimeout
 from robots.feetech import FeetechBus
+from robots.handshake import MOTORS
 from robots.registers import REGISTERS
-from robots.servos import MOTORS, SENSED
+from robots.servos import SENSED
 
 Result = dict[str, Any]
 Cycle = Callable[[], None]

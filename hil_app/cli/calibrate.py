@@ -19,8 +19,8 @@ from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, RobotError
 from robots.calibration import Calibration
 from robots.feetech import FeetechBus
-from robots.servos import MOTORS
-from robots.travel import ENDLESS, MOST, Shafts, Travel, check_motors, installed
+from robots.handshake import MOTORS, check_motors
+from robots.travel import ENDLESS, MOST, Shafts, Travel, installed
 
 DESCRIPTION = """\
 Calibrate an arm by moving it with your hands, with its motors limp. The result goes into the
@@ -46,6 +46,7 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status, 1 if the person disagrees."""
     parser = argparse.ArgumentParser(
         prog="hil-app calibrate",
+        usage="hil-app calibrate --robot.type=so101 --robot.port=PORT --robot.id=NAME [options]",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -107,7 +108,8 @@ def _record(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, in
         if problems := _amiss(travel, usual):
             prompt = "Move these, too, and press Enter."
         elif (problems := _doubts(travel, usual)) and not doubted:
-            prompt, doubted = "Move these to both ends, or press Enter if they have been there.", True
+            prompt = "Move these to both ends, or press Enter if they have been there."
+            doubted = True
         else:
             return
         for problem in problems:
@@ -127,10 +129,10 @@ def _look(travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> Table:
     """The ranges so far, after one more look at the motors; degrees from where it began."""
     travel.see(shafts.now(), time.monotonic())
     table = Table(title="Degrees, from where it began", title_justify="left")
-    for column in ("joint", "lowest", "now", "highest", "moved", "usually", ""):
-        table.add_column(column)
-    for column in table.columns[1:6]:
-        column.justify = "right"
+    table.add_column("joint")
+    for heading in ("lowest", "now", "highest", "moved", "usually"):
+        table.add_column(heading, justify="right")
+    table.add_column()
     for name in JOINTS:
         if name == ENDLESS:
             table.add_row(name, "", _degrees(travel.now[name] - travel.middle[name]))

@@ -18,7 +18,7 @@ from hil_app.cli.guide import Guide
 from robots import calibration
 from robots.base import NotConnected, RobotError, Uncalibrated
 from robots.feetech import FeetechBus
-from robots.servos import MOTORS
+from robots.handshake import MOTORS
 
 DESCRIPTION = """\
 Find the serial port of an arm, and print the option that names it to the other commands.

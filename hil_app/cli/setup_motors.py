@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hil_app.cli.guide import Guide, uninterrupted
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault
 from robots.feetech import FeetechBus
+from robots.handshake import MOTORS
 from robots.registers import BAUD_RATES, FACTORY_ID, MODEL
-from robots.servos import MOTORS
 
 DESCRIPTION = """\
 Give the six motors of an arm their IDs, before or after it is assembled. New motors all have ID 1,
@@ -48,7 +48,10 @@ def run(argv: Sequence[str]) -> int:
         "--port", required=True, help="serial port of the board; `hil-app find-port` finds it"
     )
     parser.add_argument(
-        "--motor", choices=JOINTS, help="set up only this one, such as a replacement"
+        "--motor",
+        choices=JOINTS,
+        metavar="NAME",
+        help=f"set up only this one, such as a replacement: {', '.join(reversed(JOINTS))}",
     )
     options = parser.parse_args(list(argv))
     guide = Guide()
@@ -113,7 +116,8 @@ def _one(guide: Guide, port: str, name: str) -> None:
 
 def _set_up(guide: Guide, port: str, name: str) -> str:
     """Set up the motor that is connected; returns what was done, raises RobotError if nothing."""
-    found = _only_motor(port)
+    with guide.console.status("looking for the motor ..."):
+        found = _only_motor(port)
     number = MOTORS[name]
     was = f"ID {found.id}, {found.speed} bit/s, {found.volts:.1f} V"
     if (found.id, found.speed) == (number, SPEED):

@@ -24,8 +24,8 @@ from robots import calibration
 from robots.arm import ARMS
 from robots.base import JOINTS, NotConnected
 from robots.feetech import FeetechBus
+from robots.handshake import MOTORS
 from robots.registers import REGISTERS
-from robots.servos import MOTORS
 from robots.so100 import SO100Robot
 
 LIMITS = ARMS["so101"].limits
@@ -68,9 +68,10 @@ def only(joints: Mapping[str, float]) -> dict[str, float]:
     return {name: joints[name] for name in MOVED}
 
 
-def options(servos: Running, folder: Path, *more: str) -> list[str]:
-    named = (f"--robot.port={servos.port}", "--robot.id=mine", f"--robot.calibration_dir={folder}")
-    return ["calibrate", "--robot.type=so101", *named, *more]
+def options(servos: Running, folder: Path, kind: str = "so101") -> list[str]:
+    block = "teleop" if kind.endswith("leader") else "robot"
+    values = {"type": kind, "port": servos.port, "id": "mine", "calibration_dir": folder}
+    return ["calibrate", *(f"--{block}.{key}={value}" for key, value in values.items())]
 
 
 def held(servos: Running) -> dict[str, Any]:
@@ -183,12 +184,14 @@ def test_joints_that_moved_too_little_are_asked_for_again_and_no_means_no(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_file_is_kept_and_yes_asks_no_question(arm: Running, tmp_path: Path) -> None:
+def test_a_leader_is_calibrated_with_yes_and_its_older_file_is_kept(
+    arm: Running, tmp_path: Path
+) -> None:
     before = held(arm)
     with FeetechBus(arm.port, MOTORS) as bus:
         calibration.save(calibration.of_motors(bus, MOTORS), tmp_path / "mine.json")
     old = (tmp_path / "mine.json").read_bytes()
-    with guided(*options(arm, tmp_path, "--yes")) as person:
+    with guided(*options(arm, tmp_path, "so101_leader"), "--yes") as person:
         person.until("press Enter.")
         place(arm, LOW, person)
         person.enter()
@@ -197,6 +200,7 @@ def test_an_older_file_is_kept_and_yes_asks_no_question(arm: Running, tmp_path: 
         person.enter()
         assert person.end() == 0, person.text
     assert "[Y/n]" not in person.text
+    assert "--teleop.type=so101_leader" in person.text.split("Options that use it:")[1]
     assert f"The old calibration is {tmp_path}/mine.json.bak" in person.text
     assert (tmp_path / "mine.json.bak").read_bytes() == old
     after = held(arm)
@@ -273,7 +277,7 @@ def test_motors_that_are_not_set_up_are_told_what_to_do(arm: Running, tmp_path: 
     arm.arm.set(missing=["gripper", "wrist_roll"])
     with guided(*options(arm, tmp_path)) as person:
         assert person.end() == 1
-    assert "No answer of wrist_roll, gripper on" in person.words
+    assert "No answer of wrist_roll (ID 5), gripper (ID 6); the other 4 motors answer" in person.words
     assert "`hil-app setup-motors`" in person.words
     assert person.text.count("\n") == 1
 

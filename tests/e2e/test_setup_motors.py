@@ -12,8 +12,8 @@ from virtual_arms import Running, virtual_arm
 from hil_app.cli import setup_motors
 from robots.base import JOINTS, BusTimeout
 from robots.feetech import FeetechBus
+from robots.handshake import MOTORS
 from robots.registers import BAUD_RATES
-from robots.servos import MOTORS
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from robots.base import (
     Uncalibrated,
 )
 from robots.feetech import FeetechBus
-from robots.servos import MOTORS
+from robots.handshake import MOTORS
 from robots.so100 import SO100Robot
 from robots.virtual.knobs import Knobs
 from teleop.base import TeleopError

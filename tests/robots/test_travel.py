@@ -14,8 +14,8 @@ from virtual_arms import Running, virtual_arm
 from robots.base import JOINTS, BusTimeout, ServoFault
 from robots.calibration import Calibration, of_motors
 from robots.feetech import FeetechBus
+from robots.handshake import MOTORS
 from robots.registers import STEPS, TOP
-from robots.servos import MOTORS
 from robots.travel import MOST, Shafts, Travel, centred, installed
 
 SHAFTS = {name: 100 * number for number, name in enumerate(JOINTS, 1)}

@@ -16,7 +16,7 @@ from configs.teleop import SO101LeaderConfig
 from robots import calibration
 from robots.base import F32, GRIPPER, JOINTS
 from robots.feetech import FeetechBus
-from robots.servos import MOTORS
+from robots.handshake import MOTORS
 from teleop.base import NEUTRAL, TeleopError, TeleopSample
 from teleop.leader import Leader
 
