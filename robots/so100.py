@@ -28,6 +28,7 @@ from robots.base import (
     Uncalibrated,
 )
 from robots.cameras import Cameras
+from robots.guardian import Guardian
 from robots.safety import Guard, Limiter, Response, Senses, ramp
 from robots.servos import Servos
 from robots.virtual.client import VirtualArm
@@ -82,6 +83,8 @@ class SO100Robot:
             if self.task is not None:
                 self._world = undo.enter_context(_world(self._cfg))
             undo.enter_context(self._cameras)
+            if self._cfg.disable_torque_on_disconnect:
+                undo.enter_context(Guardian(self._cfg))
             undo.push(self._let_go)
             self._take_hold()
             undo.enter_context(self._watchdog)
