@@ -102,7 +102,7 @@ class FollowerConfig(ServoArmConfig):
     `hil-app calibrate`."""
     joint_offsets: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """What each body joint reads where the arm's model is at the middle of its range [deg]."""
-    max_relative_target: float | None = Field(None, gt=0)
+    max_relative_target: float | None = Field(30.0, gt=0)
     """How far a joint's target may lead its measured position [deg], gripper [%]; null for no
     such limit."""
     rest_pose: JointPose | None = (0.0, -98.0, 85.0, 60.0, 0.0, 5.0)

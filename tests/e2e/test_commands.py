@@ -320,7 +320,7 @@ def test_help_teaches(tmp_path: Path) -> None:
     shown = hil_app("train", "--help", cwd=tmp_path).stdout
     assert "--env.fps float" in shown
     assert "Control rate [Hz]. (default: 10.0)" in shown
-    assert "--robot.type {so100_sim,so101_sim}" in shown
+    assert "--robot.type {so100,so100_sim,so101,so101_sim}" in shown
 
 
 def test_bench_step_prints_json(tmp_path: Path) -> None:
