@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault
 from robots.calibration import Calibration, MotorCalibration
 from robots.feetech import FeetechBus
-from robots.registers import MODEL, REGISTERS, STEPS, TOP
+from robots.handshake import unlocked
+from robots.registers import REGISTERS, STEPS, TOP
 
 ENDLESS = "wrist_roll"  # the joint whose range is all of a turn
 MOST = 4000  # steps that any other may move, for its range to fit into a turn
@@ -118,27 +119,6 @@ def centred(low: int, high: int) -> tuple[int, int, int]:
     return offset, low - shift, high - shift
 
 
-def check_motors(bus: FeetechBus) -> None:
-    """Raise BusTimeout or ServoFault unless all motors of an arm are there."""
-    silent = []
-    for name in JOINTS:
-        try:
-            model = bus.ping(name)
-        except BusTimeout as error:
-            silent.append((name, error))
-            continue
-        if model != MODEL:
-            raise ServoFault(f"{name} is of model {model}, not {MODEL} (STS3215).")
-    if len(silent) == 1:
-        raise silent[0][1]
-    if silent:
-        who = ", ".join(name for name, _ in silent) if len(silent) < len(JOINTS) else "any motor"
-        raise BusTimeout(
-            f"No answer of {who} on {bus.port}: is the arm's power on, is this its port (`hil-app "
-            "find-port`), and have its motors been set up (`hil-app setup-motors`)?"
-        )
-
-
 @contextmanager
 def installed(bus: FeetechBus, wanted: Calibration) -> Iterator[None]:
     """The limp motors hold ``wanted`` from now on; if the block fails, or this, what they held.
@@ -176,13 +156,9 @@ def _registers(bus: FeetechBus, name: str, motor: MotorCalibration) -> dict[str,
 
 def _write(bus: FeetechBus, name: str, registers: Mapping[str, int]) -> None:
     """Have a motor's EEPROM hold ``registers``, and see that it does."""
-    bus.write("Torque_Enable", name, 0)
-    bus.write("Lock", name, 0)
-    try:
+    with unlocked(bus, name):
         for register, value in registers.items():
             bus.write(register, name, value)
-    finally:
-        bus.write("Lock", name, 1)
     for register, value in registers.items():
         if (found := bus.read(register, name)) != value:
             raise ServoFault(

@@ -15,7 +15,13 @@ from configs.robot import RobotConfig, ServoArmConfig
 from configs.teleop import TeleopConfig
 from robots import calibration
 
-_FIELDS = ("port", "baud_rate", "id", "calibration_dir")
+_HELP = {
+    "port": "its serial port; `hil-app find-port` finds it",
+    "baud_rate": "speed of its servo bus [bit/s] (default: 1000000)",
+    "id": "name of its calibration file; without one the motors alone hold the calibration",
+    "calibration_dir": "folder of calibration files (default: where lerobot keeps them)",
+}
+_FIELDS = tuple(_HELP)
 _KINDS = {"robot": "so101|so100", "teleop": "so101_leader|so100_leader"}
 _TITLES = {"robot": "the arm that moves", "teleop": "or a leader arm"}
 _MODELS: dict[str, Any] = {"robot": RobotConfig, "teleop": TeleopConfig}
@@ -53,12 +59,11 @@ def add_arm_options(parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group(_TITLES[block])
         group.add_argument(f"--{block}.type", metavar=kinds, help="which arm")
         for name in _FIELDS:
-            field = ServoArmConfig.model_fields[name]
             group.add_argument(
                 f"--{block}.{name}",
                 metavar=name.upper(),
                 type=int if name == "baud_rate" else str,
-                help=" ".join((field.description or "").split()),
+                help=_HELP[name],
             )
 
 

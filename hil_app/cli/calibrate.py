@@ -37,7 +37,7 @@ examples:
   hil-app calibrate --robot.type=so101 --robot.port=/dev/ttyACM0 --robot.id=my_arm
   hil-app calibrate --teleop.type=so101_leader --teleop.port=/dev/ttyACM1 --teleop.id=my_leader
 """
-_LEAST, _LITTLE, _MUCH = 0.25, 0.8, 1.2  # shares of what a joint usually moves
+_LEAST, _LITTLE, _NEARLY, _MUCH = 0.25, 0.8, 0.95, 1.2  # shares of what a joint usually moves
 _DEGREES = calibration.DEGREES  # a step
 _LEAST_STEPS = 100  # where nobody knows what is usual
 
@@ -132,13 +132,12 @@ def _look(travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> Table:
     table.add_column("joint")
     for heading in ("lowest", "now", "highest", "moved", "usually"):
         table.add_column(heading, justify="right")
-    table.add_column()
+    table.add_column(min_width=len("to its end?"))
     for name in JOINTS:
         if name == ENDLESS:
             table.add_row(name, "", _degrees(travel.now[name] - travel.middle[name]))
             continue
         moved, most = travel.span(name), usual.get(name)
-        enough = moved >= (_LITTLE * most if most else _LEAST_STEPS)
         table.add_row(
             name,
             *(
@@ -147,9 +146,16 @@ def _look(travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> Table:
             ),
             f"{moved * _DEGREES:.0f}",
             f"{most * _DEGREES:.0f}" if most else "",
-            "[green]done[/green]" if enough else "[yellow]move it[/yellow]",
+            _advice(moved, most or _LEAST_STEPS),
         )
     return table
+
+
+def _advice(moved: int, most: int) -> str:
+    """What a joint needs that has ``moved`` and can move ``most`` [step], in rich's markup."""
+    if moved >= _NEARLY * most:
+        return "[green]done[/green]"
+    return "to its end?" if moved >= _LITTLE * most else "[yellow]move it[/yellow]"
 
 
 def _degrees(steps: int) -> str:

@@ -90,7 +90,8 @@ def _find(guide: Guide, ports: Ports) -> str:
 def _ports(also: Sequence[str]) -> dict[str, str]:
     """The USB serial ports and what ``also`` names, with what their devices say that they are."""
     usb = {item.device: item.description for item in comports() if item.vid is not None}
-    return usb | {path: "" for pattern in also for path in sorted(glob.glob(pattern))}
+    named = [path for pattern in also for path in sorted(glob.glob(pattern))]
+    return usb | {path: "" for path in named if path not in usb and Path(path).is_char_device()}
 
 
 def _none_found() -> str:

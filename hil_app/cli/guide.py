@@ -57,7 +57,8 @@ class Guide:
     def ask(self, question: str) -> str:
         """What the person answers, "" for Enter alone; raises InputEnded."""
         self._forget_typed()
-        self.console.print(f"> {question}", style="bold", markup=False)
+        end = " " if self.console.is_terminal else "\n"  # where Enter shows, it ends the line
+        self.console.print(f"> {question}", style="bold", markup=False, end=end)
         answer = self._line(None)
         assert answer is not None
         return answer
