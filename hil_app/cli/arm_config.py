@@ -1,0 +1,30 @@
+"""A run's configuration for the tools that look at its arm."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from configs.load import Parser, load
+from configs.robot import our_spelling
+from configs.run import RunConfig
+
+# The preset of the other arm: a changed robot.type drops all that it says of its own arm, cameras
+# too, and what it says of the rest of a run fits any real arm.
+_BARE = {"so100": "so101_pick_lift", "so101": "so100_pick_lift"}
+
+
+def load_arm(
+    parser: Parser, argv: Sequence[str], without: str
+) -> tuple[RunConfig, argparse.Namespace]:
+    """Like ``configs.load.load``; without --config_path, the arm that --robot.type names alone.
+
+    ``without`` is the preset where that is not given either.
+    """
+
+    def default(options: argparse.Namespace) -> str:
+        kind = getattr(options, "robot.type", None) or ""
+        return _BARE.get(our_spelling(kind), without)
+
+    named = f"the arm that --robot.type names, or {without}"
+    return load(parser, argv, default, named)

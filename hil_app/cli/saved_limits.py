@@ -1,0 +1,74 @@
+"""Where the limits that were found go: onto the screen, and into a YAML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.edit import edited, value_at
+from configs.load import ConfigError
+from configs.run import RunConfig
+from hil_app.cli.guide import Guide
+from hil_app.files import write_whole
+from robots.base import RobotError
+
+MIN, MAX = ("processor", "bounds", "min"), ("processor", "bounds", "max")
+POSE = ("robot", "reset_pose")
+
+Limits = dict[tuple[str, ...], Any]  # by its place in a configuration
+
+
+def lines(found: Limits) -> str:
+    """``found`` as lines of a configuration."""
+    form = "processor:\n  bounds:\n    min: 0\n    max: 0\n"
+    form += "robot:\n  reset_pose: 0\n" if POSE in found else ""
+    return "\n".join(f"  {line}" for line in edited(form, found).splitlines())
+
+
+def check_savable(path: Path, *, reset_pose: bool) -> None:
+    """Raise ConfigError, before a person begins, if the result could not be saved."""
+    if path.exists():
+        changes: Limits = dict.fromkeys([MIN, MAX, *[POSE] * reset_pose], "measured")
+        try:
+            edited(_text(path), changes)
+        except ConfigError as error:
+            raise ConfigError(f"--save: {path}: {error}: name another file") from None
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise ConfigError(f"--save: {path.resolve().parent} cannot be written: name another folder")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read ({error})") from error
+
+
+def save(guide: Guide, config: RunConfig, found: Limits, path: Path) -> None:
+    """Write ``found`` into a file, whole or not at all; raises RobotError."""
+    old = _text(path) if path.exists() else None
+    text = _new_text(config) if old is None else old
+    try:
+        write_whole(path.resolve(), edited(text, found).encode())
+    except OSError as error:
+        raise RobotError(
+            f"Cannot write {path} ({error.strerror}): put the lines above into it."
+        ) from error
+    if old is None:
+        guide.line(f"Saved in the new file {path}, with the rest of the configuration.")
+    else:
+        guide.line(f"Saved in {path}; all else in it is as it was.")
+        for place in found:
+            if (was := value_at(old, place)) is not None:
+                guide.line(f"  {'.'.join(place)} was {was}")
+    guide.line(f"Use it with --config_path {path}")
+
+
+def _new_text(config: RunConfig) -> str:
+    """All that the person's preset and options say, as YAML."""
+    content = config.model_dump(mode="json", exclude_unset=True)
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None)
+    return f"# The box was measured with `hil-app find-limits`.\n{text}"
