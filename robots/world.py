@@ -21,7 +21,7 @@ _LIFTED = 0.05  # [m] above rest
 _REACHED = 0.015  # [m] from gripper frame to goal
 _CUBE_LOW, _CUBE_HIGH = (0.17, -0.12, -math.pi / 4), (0.30, 0.12, math.pi / 4)  # x, y, yaw
 _GOAL_LOW, _GOAL_HIGH = (0.16, -0.12, 0.02), (0.29, 0.12, 0.075)  # x, y, z
-_BLOCKED = 1e4  # damping of a joint that something blocks [N m s/rad]
+_BLOCKED = 1e4  # inertia [kg m^2] and drag [N m s/rad] of a joint that does not move
 _ARM = slice(0, len(JOINTS))
 
 
@@ -44,6 +44,7 @@ class World:
         self._lifting = task == "pick_lift"
         self._strength = self.model.actuator_forcerange[:, 1].copy()  # (6,) [N m]
         self._damping = self.model.dof_damping[_ARM].copy()  # (6,) [N m s/rad]
+        self._armature = self.model.dof_armature[_ARM].copy()
         self._rest = 0.0  # height of the cube's centre before it is lifted [m]
 
     @property
@@ -86,6 +87,8 @@ class World:
     def block(self, stuck: NDArray[np.bool_]) -> None:
         """Let the joints ``stuck`` (6,) not move, whatever the servos do, until told otherwise."""
         self.model.dof_damping[_ARM] = np.where(stuck, _BLOCKED, self._damping)
+        self.model.dof_armature[_ARM] = np.where(stuck, _BLOCKED, self._armature)
+        self.data.qvel[_ARM] = np.where(stuck, 0.0, self.data.qvel[_ARM])
 
     def put_object(self, seed: int) -> None:
         """Put the object where ``reset`` would with that ``seed``; the arm is not touched."""

@@ -123,7 +123,12 @@ LASTING = (
     Fault("overheat", _at("errors", 4), "reports overheat", "trouble"),
     Fault("a motor at 70 °C", _at("temperature", 70), "70 °C hot", "trouble"),
     Fault("supply at 4.2 V", _always(voltage=4.2), "has 4.2 V", "trouble"),
-    Fault("load of 95 %", _at("load", 95, -95), "bears 95 %", "trouble"),
+    Fault(
+        "load of 95 % on a joint that stands",
+        lambda draw: {"load": {"wrist_roll": float(draw.choice([-95, 95]))}},
+        "bears 95 %",
+        "trouble",
+    ),
 )
 REFUSED = (
     Fault("wrong model", _at("model", 1029), "is of model 1029", "at once"),
