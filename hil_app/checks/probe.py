@@ -1,0 +1,104 @@
+"""What may crash a whole process, tried in one of its own: ``python -m hil_app.checks.probe``.
+
+``import MODULE ...`` loads modules, ``torch DEVICE`` computes, ``draw`` draws. Every answer is a
+line of JSON on stdout, so that a crash shows how far it came.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a probe answered before it ended."""
+
+    answers: list[dict[str, Any]]
+    crash: str | None  # how it ended, if not well
+
+
+def probe(*words: str, patience_s: float = 30.0) -> Outcome:
+    """Run a probe."""
+    command = [sys.executable, "-W", "ignore", "-m", __name__, *words]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        return Outcome([], f"no end within {patience_s:g} s")
+    answers = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    return Outcome(answers, _how_it_ended(ended.returncode, ended.stderr))
+
+
+def _how_it_ended(status: int, stderr: str) -> str | None:
+    if status == 0:
+        return None
+    if status < 0:
+        return f"it was killed by signal {-status}"
+    last = stderr.strip().splitlines()[-1:] or [f"exit status {status}"]
+    return last[0]
+
+
+def _import(modules: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for name in modules:
+        try:
+            import_module(name)
+        except Exception as error:  # broken packages raise all kinds of errors
+            yield {"module": name, "error": f"{type(error).__name__}: {error}"}
+        else:
+            yield {"module": name}
+
+
+def _torch(device: str) -> Iterator[dict[str, Any]]:
+    import torch
+
+    cuda = torch.cuda.is_available()
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    yield {
+        "version": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "gpus": gpus if cuda else [],
+    }
+    try:
+        torch.zeros(1, device=device).add_(1)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        yield {"error": " ".join(str(error).splitlines()[0].split())}
+
+
+def _draw() -> Iterator[dict[str, Any]]:
+    import time
+
+    from robots.arm import ARMS
+    from robots.render import Painter
+    from robots.world import World
+
+    arm = ARMS["so101"]
+    world = World(arm, "reach", period=0.1)
+    world.reset(arm.zero, seed=0)
+    painter = Painter(world.model, 64, 64, fine=False)
+    painter.paint(world.data, "front")
+    began = time.perf_counter()
+    picture = painter.paint(world.data, "front")
+    took = 1000 * (time.perf_counter() - began)  # [ms]
+    yield {"ms": took, "contrast": float(picture.std()), "renderer": _renderer()}
+    painter.close()
+
+
+def _renderer() -> str:
+    """Who draws, as OpenGL says."""
+    gl = import_module("OpenGL.GL")  # after the painter has chosen its platform
+    return str(gl.glGetString(gl.GL_RENDERER).decode())
+
+
+def _main(what: str, words: Sequence[str]) -> None:
+    answers = {"import": lambda: _import(words), "torch": lambda: _torch(words[0]), "draw": _draw}
+    for answer in answers[what]():
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], sys.argv[2:])

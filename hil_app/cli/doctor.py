@@ -1,0 +1,154 @@
+"""``hil-app doctor``: whether this computer, the arm and the cameras are ready for a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from configs.load import DEFAULT_PRESET, Parser
+from configs.robot import FollowerConfig
+from configs.run import RunConfig
+from configs.teleop import LeaderConfig
+from hil_app.checks import machine, software
+from hil_app.checks.arm import arm
+from hil_app.checks.cameras import PATIENCE_S, cameras
+from hil_app.checks.finding import Check, Finding, Findings, examine, note, ok
+from hil_app.cli.arm_config import load_arm
+from robots.virtual.client import VirtualArm
+
+DESCRIPTION = """\
+Check everything that a run with this configuration needs: the software, the computer, the arm's
+motors and its calibration, the cameras. A line says what is, and for every problem what to do.
+Nothing moves, and nothing is written to the motors. Ends with status 1 if there is a problem.
+
+examples:
+  hil-app doctor --robot.type=so101 --robot.port=/dev/ttyACM0 --robot.id=my_arm
+  hil-app doctor --config_path mine.yaml
+"""
+_MARKS = {"ok": ("✓", "green"), "note": ("•", "yellow"), "problem": ("✗", "bold red")}
+_WIDE = 10_000  # a finding is one line where nobody reads it on a terminal
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = Parser(
+        prog="hil-app doctor",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    config, options = load_arm(parser, argv, DEFAULT_PRESET)
+    console = Console(
+        highlight=False, width=None if sys.stdout.isatty() else _WIDE, quiet=options.json
+    )
+    found = list(_show(console, checks(config)))
+    problems = sum(finding.mark == "problem" for _, finding in found)
+    if options.json:
+        rows = [{"topic": topic, **asdict(finding)} for topic, finding in found]
+        print(json.dumps({"ok": not problems, "findings": rows}, indent=2))
+    notes = sum(finding.mark == "note" for _, finding in found)
+    console.print(f"\n{_summary(problems, notes)}", style="bold")
+    return 1 if problems else 0
+
+
+def checks(config: RunConfig) -> list[Check]:
+    """Everything to look at for a run of ``config``, in order."""
+    found = [
+        Check("software", software.python),
+        Check("software", software.packages, 60.0),
+        Check("software", partial(software.torch, config.learner.device), 60.0),
+        Check("software", partial(software.drawing, _draws(config)), 60.0),
+        Check("computer", machine.load),
+        Check("computer", partial(machine.memory, config)),
+        Check("computer", partial(machine.disk, config), 30.0),
+        Check("serial ports", machine.ports),
+    ]
+    period = 1.0 / config.env.fps
+    if isinstance(config.robot, FollowerConfig):
+        found.append(Check("arm", partial(arm, config.robot, period), 20.0))
+        found.append(Check("cameras", partial(cameras, config.robot.cameras), PATIENCE_S))
+    else:
+        found.append(Check("arm", partial(_no_arm, config)))
+    if isinstance(config.teleop, LeaderConfig):
+        found.append(Check("leader", partial(arm, config.teleop, period), 20.0))
+    else:
+        found.append(Check("hands", partial(_hands, config)))
+    return [*found, Check("gamepad", machine.gamepads)]
+
+
+def _draws(config: RunConfig) -> bool:
+    """Whether the run needs pictures of the simulated world."""
+    return not isinstance(config.robot, FollowerConfig) and bool(config.robot.cameras)
+
+
+def _no_arm(config: RunConfig) -> Findings:
+    yield ok(
+        f"no arm is configured: robot.type is {config.robot.type}; "
+        "--robot.type=so101 --robot.port=PORT names one"
+    )
+
+
+def _hands(config: RunConfig) -> Findings:
+    """Who takes over, if that is no leader arm."""
+    if config.teleop is None:
+        yield ok("nobody takes over: teleop is null")
+    elif isinstance(config.robot, FollowerConfig) and not _has_world(config.robot.port):
+        yield note(
+            "teleop.type is scripted, a person who knows its way only in simulated worlds",
+            "name a leader arm with --teleop.type=so101_leader, or nobody with --teleop=null "
+            "--train.demonstrations=0",
+        )
+    else:
+        yield ok("the scripted person takes over")
+
+
+def _has_world(port: str) -> bool:
+    """Whether a virtual arm with a task is on ``port``."""
+    world = VirtualArm.behind(port)
+    if world is None:
+        return False
+    with world:
+        return world.task != "none"
+
+
+def _show(console: Console, wanted: Sequence[Check]) -> Iterator[tuple[str, Finding]]:
+    """Run the checks and print what they find, as they do."""
+    topic = ""
+    for check in wanted:
+        with console.status(f"{check.topic} ..."):
+            found = examine(check)
+        if found and check.topic != topic:
+            topic = check.topic
+            console.print(f"\n{topic}", style="bold")
+        for finding in found:
+            console.print(*_rows(finding))
+            yield topic, finding
+
+
+def _rows(finding: Finding) -> Iterator[Table]:
+    """A finding, its mark before it, and its remedy under it."""
+    mark, style = _MARKS[finding.mark]
+    yield _row(Text(mark, style), Text(finding.fact))
+    if finding.remedy:
+        yield _row(Text(" "), Text(f"→ {finding.remedy}", "italic"))
+
+
+def _row(mark: Text, text: Text) -> Table:
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_row(mark, text)
+    return row
+
+
+def _summary(problems: int, notes: int) -> str:
+    aside = f" {notes} thing{'s' * (notes > 1)} worth knowing (•)." if notes else ""
+    if not problems:
+        return f"Ready.{aside}"
+    return f"{problems} problem{'s' * (problems > 1)} (✗).{aside}"

@@ -1,0 +1,156 @@
+"""``hil-app doctor``, as people run it."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from sample_cameras import HEIGHT, WIDTH, picture
+from virtual_arms import Running, virtual_arm
+
+from robots.virtual.knobs import Knobs
+
+TOPICS = ["software", "computer", "serial ports", "arm", "cameras", "hands", "gamepad"]
+DROP, PRIVILEGES = 24, (1, 2)  # of prctl: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Running]:
+    with virtual_arm() as running:
+        yield running
+
+
+@pytest.fixture
+def arm(chain: Running) -> Running:
+    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(power_cycle=True)
+    return chain
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A camera that is a folder."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "1.png"), picture(5))
+    return folder
+
+
+def doctor(*options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hil_app", "doctor", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **settings)
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+def camera(name: str, source: Path | str) -> list[str]:
+    facts = {"index_or_path": source, "width": WIDTH, "height": HEIGHT}
+    return [f"--robot.cameras.{name}.{key}={value}" for key, value in facts.items()]
+
+
+def named(arm: Running) -> list[str]:
+    return ["--robot.type=so101", f"--robot.port={arm.port}"]
+
+
+def test_a_computer_arm_and_camera_in_order_are_ready(arm: Running, pictures: Path) -> None:
+    before = arm.arm.report()
+    began = time.monotonic()
+    nobody = ["--teleop=null", "--train.demonstrations=0"]
+    done = doctor(*named(arm), *nobody, *camera("front", pictures), cwd=pictures.parent)
+    assert time.monotonic() - began < 30
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stdout
+    assert [line for line in lines if line in TOPICS] == TOPICS
+    assert lines[-1].startswith("Ready.")
+    assert not any("✗" in line for line in lines)
+    assert any(line.startswith("✓ all six motors answer") for line in lines)
+    assert any(line.startswith(f"✓ front ({pictures}) gives 64x48") for line in lines)
+    after = arm.arm.report()
+    assert after["motors"] == before["motors"]
+    assert after["violations"] == before["violations"]
+    assert list(pictures.parent.iterdir()) == [pictures]  # no trace
+
+
+def test_each_problem_is_a_line_with_its_remedy_under_it(arm: Running) -> None:
+    arm.arm.set(missing=["wrist_flex"], voltage=4.0, temperature={"gripper": 75})
+    done = doctor(*named(arm), *camera("front", "/dev/video99"))
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    wrong = [index for index, line in enumerate(lines) if line.startswith("✗ ")]
+    told = [lines[index] for index in wrong]
+    for words in (
+        "wrist_flex (ID 4) does not answer",
+        "the supply is below 4.5 V: 4.0 V",
+        "too hot, from 60 deg C: 75 deg C at gripper",
+        "front (/dev/video99) does not open",
+    ):
+        assert sum(words in line for line in told) == 1
+    assert all(lines[index + 1].startswith("  → ") for index in wrong)
+    assert lines[-1].startswith(f"{len(told)} problems (✗).")
+
+
+def test_json_says_the_same_for_programs_and_without_an_arm_the_computer_is_looked_at() -> None:
+    done = doctor("--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == (0 if found["ok"] else 1)
+    assert found["ok"] == all(finding["mark"] != "problem" for finding in found["findings"])
+    assert found["ok"], found
+    facts = {finding["fact"]: finding for finding in found["findings"]}
+    (no_arm,) = (fact for fact in facts if fact.startswith("no arm is configured"))
+    assert facts[no_arm] == {"topic": "arm", "mark": "ok", "fact": no_arm, "remedy": ""}
+
+
+def test_a_leader_is_looked_at_beside_the_arm(arm: Running) -> None:
+    arm.arm.set(firmware={"gripper": [3, 9]})
+    leader = ["--teleop.type=so101_leader", "--teleop.port=/dev/nowhere"]
+    done = doctor("--json", *named(arm), *leader)
+    assert done.returncode == 1
+    wrong = [one for one in json.loads(done.stdout)["findings"] if one["mark"] == "problem"]
+    assert [one["topic"] for one in wrong] == ["arm", "leader"]
+    assert "3.9 at gripper" in wrong[0]["fact"]
+    assert "There is no port /dev/nowhere" in wrong[1]["fact"]
+
+
+def test_a_port_that_may_not_be_used_is_told_with_the_group_to_join(arm: Running) -> None:
+    device = os.path.realpath(arm.port)
+    mode = os.stat(device).st_mode
+    os.chmod(device, 0)
+    try:
+        done = doctor(
+            "--json", "--robot.type=so101", f"--robot.port={device}", preexec_fn=_as_others
+        )
+    finally:
+        os.chmod(device, mode)
+    assert done.returncode == 1, done.stderr
+    wrong = [one for one in json.loads(done.stdout)["findings"] if one["mark"] == "problem"]
+    assert wrong[0]["fact"] == f"No permission to use {device}"
+    assert "usermod -aG dialout" in wrong[0]["remedy"]
+
+
+def _as_others() -> None:
+    """Even for root, whom nothing is forbidden otherwise, files have their permissions."""
+    for privilege in PRIVILEGES:
+        ctypes.CDLL(None).prctl(DROP, privilege, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--robot.typ=so101", "unknown key"),
+        ("--config_path=nowhere.yaml", "nowhere.yaml"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_one_line(option: str, message: str) -> None:
+    done = doctor(option)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
