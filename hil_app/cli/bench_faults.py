@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
-
-from configs.load import Parser
 
 if TYPE_CHECKING:
     from hil_app.bench.faults import Outcome
@@ -16,14 +15,16 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Make a virtual arm fail in every way there is, at random moments of real control loops at 30 Hz:
 faults that pass must be borne, faults that last must end the loop with the arm without torque.
-Its motors check every command. 1,000 faults take about ten minutes. Exit status 1 if anything is
+Its motors check every command. 1,000 faults take about a quarter of an hour. Exit status 1 if anything is
 not as it should be.
 """
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(prog="hil-app bench faults", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(
+        prog="hil-app bench faults", description=DESCRIPTION, allow_abbrev=False
+    )
     parser.add_argument("--faults", type=int, default=1000, help="how many (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
