@@ -413,6 +413,7 @@ def about(servos: Running, **changes: Any) -> list[Finding]:
 
 def test_an_arm_in_order_is_only_looked_at(servos: Running) -> None:
     before = servos.arm.report()
+    assert machine.users_of(servos.port) == []  # the virtual arm itself is none
     found = about(servos)
     after = servos.arm.report()
     assert problems(found) == []
@@ -463,6 +464,7 @@ def test_a_slow_port_is_a_problem(servos: Running) -> None:
 def test_another_virtual_arm_than_the_configured_is_a_problem(servos: Running) -> None:
     (found,) = (one for one in arm(SO100Config(port=servos.port), PERIOD) if one.mark == "problem")
     assert "is a virtual so101, not an so100" in found.fact
+    assert found.remedy == "say --robot.type=so101, or start it with --arm so100"
 
 
 def test_a_leader_is_looked_at_like_an_arm(servos: Running) -> None:
@@ -514,7 +516,8 @@ def test_a_calibration_in_a_file_is_held_against_the_motors(
     files.save(own, tmp_path / "mine.json")
     mine = SO101Config(id="mine", calibration_dir=tmp_path)
     assert [one.mark for one in calibration(mine, held(servos), JOINTS)] == ["ok"]
-    other = own | {"gripper": dataclasses.replace(own["gripper"], homing_offset=7)}
+    above = {"homing_offset": 7, "range_min": own["gripper"].range_min + 500}
+    other = own | {"gripper": dataclasses.replace(own["gripper"], **above)}
     files.save(other, tmp_path / "mine.json")
     found = only(calibration(mine, held(servos), JOINTS))
     assert found.mark == "note"
