@@ -99,13 +99,15 @@ def virtual(cfg: ServoArmConfig) -> Findings:
     if world is None:
         return
     with world:
-        kind = str(cfg.model_dump()["type"])
-        if world.arm == kind.removesuffix("_leader"):
-            yield ok(f"the arm on {cfg.port} is a virtual {world.arm}")
+        kind = str(cfg.model_dump()["type"]).removesuffix("_leader")
+        if world.arm == kind:
+            yield ok(f"the arm on {cfg.port} is a virtual {kind}")
         else:
+            leads = isinstance(cfg, LeaderConfig)
+            option = f"--teleop.type={world.arm}_leader" if leads else f"--robot.type={world.arm}"
             yield problem(
                 f"the arm on {cfg.port} is a virtual {world.arm}, not an {kind}",
-                f"say --robot.type={world.arm}, or start it with --arm {kind}",
+                f"say {option}, or start it with --arm {kind}",
             )
 
 

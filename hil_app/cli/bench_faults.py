@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Make a virtual arm fail in every way there is, at random moments of real control loops at 30 Hz:
 faults that pass must be borne, faults that last must end the loop with the arm without torque.
-Its motors check every command. 1,000 faults take about a quarter of an hour. Exit status 1 if anything is
-not as it should be.
+Its motors check every command. 1,000 faults take about a quarter of an hour. Exit status 1 if
+anything is not as it should be.
 """
 
 

@@ -138,7 +138,7 @@ def _rows(finding: Finding) -> Iterator[Table]:
     mark, style = _MARKS[finding.mark]
     yield _row(Text(mark, style), Text(finding.fact))
     if finding.remedy:
-        yield _row(Text(" "), Text(f"→ {finding.remedy}", "italic"))
+        yield _row(Text("  →", style), Text(finding.remedy, "italic"))
 
 
 def _row(mark: Text, text: Text) -> Table:

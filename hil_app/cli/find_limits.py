@@ -230,13 +230,13 @@ def _picture(visited: Visited, extremes: bool = True) -> Table:
         column.justify = "right"
     for index, axis in enumerate(AXES):
         values = (visited.low, visited.tip, visited.high) if extremes else (visited.tip,)
-        table.add_row(axis, *(f"{each[index]:.3f}" for each in values), "m")
+        table.add_row(axis, *(f"{each[index]:z.3f}" for each in values), "m")
     table.add_section()
     for index, name in enumerate(JOINTS):
         every = (visited.joints_low, visited.joints, visited.joints_high)
         values = every if extremes else (visited.joints,)
         unit = "%" if name == JOINTS[-1] else "deg"
-        table.add_row(name, *(f"{each[index]:.1f}" for each in values), unit)
+        table.add_row(name, *(f"{each[index]:z.1f}" for each in values), unit)
     return table
 
 
@@ -245,15 +245,15 @@ def _result(visited: Visited, box: BoundsConfig, limits: F32) -> Table:
     for column in table.columns[1:5]:
         column.justify = "right"
     for index, axis in enumerate(AXES):
-        been = f"{visited.low[index]:.3f}", f"{visited.high[index]:.3f}"
-        table.add_row(axis, *been, f"{box.min[index]:.3f}", f"{box.max[index]:.3f}", "m, the box")
+        been = f"{visited.low[index]:z.3f}", f"{visited.high[index]:z.3f}"
+        table.add_row(axis, *been, f"{box.min[index]:z.3f}", f"{box.max[index]:z.3f}", "m, the box")
     table.add_section()
     ends = at_ends(visited.joints_low, visited.joints_high, limits)
     for index, name in enumerate(JOINTS):
-        been = f"{visited.joints_low[index]:.1f}", f"{visited.joints_high[index]:.1f}"
+        been = f"{visited.joints_low[index]:z.1f}", f"{visited.joints_high[index]:z.1f}"
         unit = "%" if name == JOINTS[-1] else "deg"
         note = f"{unit}, [yellow]{ends[name]}[/yellow]" if name in ends else unit
-        table.add_row(name, *been, f"{limits[index, 0]:.1f}", f"{limits[index, 1]:.1f}", note)
+        table.add_row(name, *been, f"{limits[index, 0]:z.1f}", f"{limits[index, 1]:z.1f}", note)
     return table
 
 
