@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pytest
@@ -20,7 +18,14 @@ from virtual_arms import Running, virtual_arm
 from robots.virtual.knobs import Knobs
 
 TOPICS = ["software", "computer", "serial ports", "arm", "cameras", "hands", "gamepad"]
-DROP, PRIVILEGES = 24, (1, 2)  # of prctl: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+# Even for root, whom nothing is forbidden otherwise, files have their permissions after this: it
+# drops CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH before it becomes the command.
+AS_OTHERS = """
+import ctypes, os, sys
+for privilege in (1, 2):
+    ctypes.CDLL(None).prctl(24, privilege, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +50,11 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def doctor(*options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hil_app", "doctor", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **settings)
+def doctor(
+    *options: str, first: Sequence[str] = (), cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [*first, sys.executable, "-m", "hil_app", "doctor", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd)
     assert "Traceback" not in done.stdout + done.stderr
     return done
 
@@ -126,7 +133,10 @@ def test_a_port_that_may_not_be_used_is_told_with_the_group_to_join(arm: Running
     os.chmod(device, 0)
     try:
         done = doctor(
-            "--json", "--robot.type=so101", f"--robot.port={device}", preexec_fn=_as_others
+            "--json",
+            "--robot.type=so101",
+            f"--robot.port={device}",
+            first=[sys.executable, "-c", AS_OTHERS],
         )
     finally:
         os.chmod(device, mode)
@@ -134,12 +144,6 @@ def test_a_port_that_may_not_be_used_is_told_with_the_group_to_join(arm: Running
     wrong = [one for one in json.loads(done.stdout)["findings"] if one["mark"] == "problem"]
     assert wrong[0]["fact"] == f"No permission to use {device}"
     assert "usermod -aG dialout" in wrong[0]["remedy"]
-
-
-def _as_others() -> None:
-    """Even for root, whom nothing is forbidden otherwise, files have their permissions."""
-    for privilege in PRIVILEGES:
-        ctypes.CDLL(None).prctl(DROP, privilege, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
