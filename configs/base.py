@@ -5,6 +5,11 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
+def number(value: object) -> object:
+    """The number that a command line says as text; whatever is none stays as it is."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 class Config(BaseModel):
     """A frozen piece of a run's configuration; every field has a description and a unit."""
 

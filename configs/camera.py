@@ -6,17 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from configs.base import Config
-
-
-def _number(source: object) -> object:
-    """Take a number written as text for the number it is."""
-    return int(source) if isinstance(source, str) and source.isdecimal() else source
-
+from configs.base import Config, number
 
 Device = Annotated[
     Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)],
-    BeforeValidator(_number),
+    BeforeValidator(number),
 ]
 
 

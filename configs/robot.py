@@ -7,11 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from configs.base import Config
+from configs.base import Config, number
 from configs.camera import OpenCVCameraConfig
 
 JointPose = tuple[float, float, float, float, float, float]
 Sign = Literal[-1, 1]
+BaudRate = Annotated[
+    Literal[1_000_000, 500_000, 250_000, 128_000, 115_200], BeforeValidator(number)
+]
 
 
 class SimCameraConfig(Config):
@@ -84,7 +87,7 @@ class ServoArmConfig(Config):
 
     port: str = "/dev/ttyACM0"
     """Serial port of the arm; `hil-app find-port` finds it."""
-    baud_rate: Literal[1_000_000, 500_000, 250_000, 128_000, 115_200] = 1_000_000
+    baud_rate: BaudRate = 1_000_000
     """Speed of the servo bus [bit/s]."""
     id: str | None = None
     """Name of the arm's calibration file; null takes the calibration that its motors hold."""

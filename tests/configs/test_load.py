@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from configs.load import ConfigError, Parser, dump, load, merge, presets, read, validate
-from configs.robot import SO100SimConfig, SO101SimConfig
+from configs.robot import SafetyConfig, SO100SimConfig, SO101Config, SO101SimConfig
 from configs.run import RunConfig
 from configs.teleop import ScriptedTeleopConfig
 
@@ -248,3 +248,62 @@ def test_help_shows_descriptions_units_and_defaults(capsys: pytest.CaptureFixtur
     shown = " ".join(capsys.readouterr().out.split())
     assert "--env.fps float Control rate [Hz]. (default: 10.0)" in shown
     assert "--config_path PRESET|FILE a preset (hil_serl, " in shown
+
+
+def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
+    options = {
+        "port": "/dev/ttyUSB7",
+        "baud_rate": 115200,
+        "id": "blue",
+        "calibration_dir": Path("/arms"),
+        "gripper_opens": "down",
+        "joint_signs": (1, -1, 1, 1, -1),
+        "joint_offsets": (1.0, 2.0, 3.0, 4.0, 5.0),
+        "max_relative_target": 7.5,
+        "rest_pose": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0),
+        "disable_torque_on_disconnect": False,
+        "p_coefficient": 8,
+        "i_coefficient": 1,
+        "d_coefficient": 16,
+        "reset_pose": (6.0, 5.0, 4.0, 3.0, 2.0, 1.0),
+    }
+    safety = {
+        "max_speed": 11.0,
+        "max_grip": 12.0,
+        "max_load": 13.0,
+        "max_temperature": 14.0,
+        "voltage": (1.5, 16.0),
+        "stall_error": 17.0,
+        "hold_s": 18.0,
+        "back_off_s": 19.0,
+        "patience_s": 1.25,
+        "watchdog_s": 20.0,
+    }
+    fields = set(SO101Config.model_fields) - {"type", "safety", "cameras"}
+    assert set(options) == fields
+    assert set(safety) == set(SafetyConfig.model_fields)
+
+    def text(value: Any) -> str:
+        return str(list(value) if isinstance(value, tuple) else value)
+
+    given = [f"--robot.{name}={text(value)}" for name, value in options.items()]
+    given += [f"--robot.safety.{name}={text(value)}" for name, value in safety.items()]
+    robot = loaded(*given, "--robot.cameras.top.index_or_path=2", default="so101_pick_lift").robot
+    assert isinstance(robot, SO101Config)
+    assert robot.model_dump(include=fields) == options
+    assert robot.safety.model_dump() == safety
+    assert robot.cameras["top"].index_or_path == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--env.paced=false", "env.paced: a real arm moves in real time: set it to true"),
+        ("--learner.mode=lockstep", "learner.mode: a real arm cannot wait for updates"),
+        ("--processor.observation.object=absolute", "a real arm does not sense it: set null"),
+        ("--robot.baud_rate=9600", "robot.baud_rate: input should be 1000000, 500000"),
+        ("--robot.safety.patience_s=3", "robot.safety.patience_s: input should be less than"),
+    ],
+)
+def test_what_a_real_arm_cannot_do_is_one_line(option: str, said: str) -> None:
+    assert said in refusal(option, default="so100_pick_lift")

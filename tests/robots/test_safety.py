@@ -185,3 +185,33 @@ def test_trouble_that_flickers_still_counts_as_one() -> None:
         flicker = bits(0, 32) if tick % 2 else bits(0, 0)
         found = guard.watch(senses(tick * PERIOD, errors=flicker), STILL)
     assert found is Response.RELEASE
+
+
+@pytest.mark.parametrize(
+    ("option", "facts", "sent"),
+    [
+        ({"max_load": 90.0}, {"loads": of(1, -85), "velocities": of(1, 5, 50)}, STILL),
+        ({"max_temperature": 70.0}, {"temperatures": of(3, 61, 30)}, STILL),
+        ({"voltage": (3.5, 13.5)}, {"voltages": of(4, 4.0, 12)}, STILL),
+        ({"voltage": (4.5, 14.5)}, {"voltages": of(4, 14.0, 12)}, STILL),
+        ({"stall_error": 25.0}, {"velocities": STILL}, of(0, 20)),
+    ],
+    ids=str,
+)
+def test_each_limit_is_the_configured_one(
+    option: dict[str, object], facts: dict[str, object], sent: F32
+) -> None:
+    usual, changed = Guard(SAFETY), Guard(SAFETY.model_copy(update=option))
+    for tick in range(15):
+        now = senses(tick * PERIOD, **facts)
+        usual.watch(now, sent)
+        changed.watch(now, sent)
+    assert (usual.response, changed.response) == (Response.HOLD, Response.NONE)
+
+
+def test_the_responses_last_as_configured() -> None:
+    safety = SAFETY.model_copy(update={"hold_s": 0.2, "back_off_s": 0.4})
+    guard, ticks = Guard(safety), range(30)
+    seen = [guard.watch(senses(t * PERIOD, errors=bits(0, 32)), STILL) for t in ticks]
+    assert seen.index(Response.BACK_OFF) * PERIOD == pytest.approx(0.2, abs=PERIOD)
+    assert seen.index(Response.RELEASE) * PERIOD == pytest.approx(0.6, abs=PERIOD)

@@ -231,6 +231,11 @@ def test_an_arm_that_is_not_as_expected_is_refused(
         pass
 
 
+def test_motors_at_another_speed_do_not_answer(servos: Running) -> None:
+    with pytest.raises(BusTimeout, match="No motor answers"), robot(servos, baud_rate=500_000):
+        pass
+
+
 def test_a_port_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with (
         pytest.raises(NotConnected, match="hil-app find-port"),
@@ -396,7 +401,10 @@ def test_a_loop_that_falls_silent_leaves_an_arm_that_holds(servos: Running, told
             arm.read()
         pushing = servos.arm.report()["motors"]["shoulder_lift"]
         assert abs(pushing["goal"] - pushing["present"]) > 100
+        fed = time.monotonic()
         until(lambda: "watchdog_held" in names(told))
+        assert time.monotonic() - fed < 0.2 * 1.25 + LATE / 2
+        assert ("watchdog_held", {"after_s": 0.2}) in told
         held = servos.arm.report()["motors"]["shoulder_lift"]
         assert abs(held["goal"] - held["present"]) < 40
         servos.arm.set(stuck=[])
