@@ -8,7 +8,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,6 @@ LIMITS = ARMS["so101"].limits
 LOW, HIGH = (dict(zip(JOINTS, LIMITS[:, end].tolist(), strict=True)) for end in (0, 1))
 ZERO = dict.fromkeys(JOINTS, 0.0) | {"gripper": 50.0}
 MOVED = [name for name in JOINTS if name != "wrist_roll"]
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import pytest
 from sample_cameras import HEIGHT, WIDTH, picture
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running
 
 from robots.virtual.knobs import Knobs
 
@@ -26,12 +26,6 @@ for privilege in (1, 2):
     ctypes.CDLL(None).prctl(24, privilege, 0, 0, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from guided import Guided, guided
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running
 
 from configs.load import read, validate
 from configs.robot import SO101Config
@@ -35,12 +35,6 @@ processor:
     min: [0.2, -0.1, 0.0]  # by guess
     max: [0.3, 0.1, 0.1]
 """
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 @pytest.fixture

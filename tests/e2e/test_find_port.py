@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from robots.virtual.knobs import Knobs
 pytestmark = pytest.mark.skipif(
     any(item.vid is not None for item in comports()), reason="a USB serial port may be an arm's"
 )
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 @pytest.fixture

@@ -16,12 +16,6 @@ from robots.handshake import MOTORS
 from robots.registers import BAUD_RATES
 
 
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
-
-
 @pytest.fixture
 def arm(chain: Running) -> Running:
     """All six are set up, and connected."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sample_cameras import HEIGHT, WIDTH, picture, streaming
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running
 
 from configs.camera import OpenCVCameraConfig
 from configs.load import read, validate
@@ -391,12 +391,6 @@ def test_the_latency_timer_of_an_adapter_is_found_behind_a_link(tmp_path: Path) 
 
 
 # a whole arm
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Self
 PING, READ, WRITE, SYNC_READ, SYNC_WRITE = 1, 2, 3, 0x82, 0x83
 BROADCAST = 0xFE
 Sent = list[bytes | float]  # what goes back: bytes, and pauses [s]
+MOTORS = {"pan": 1, "lift": 2, "jaw": 6}  # names and IDs of those that most tests speak to
 SPARE_S = 0.15  # what a busy machine may add to a time [s]
 Alter = Callable[[bytes, Sent], Sent]  # request, answers in order -> what to send instead
 

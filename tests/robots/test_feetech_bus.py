@@ -6,25 +6,11 @@ import time
 
 import numpy as np
 import pytest
-from pty_servos import PING, READ, SYNC_READ, WRITE, PtyServos, packet, takes
+from pty_servos import MOTORS, PING, READ, SYNC_READ, WRITE, packet, takes
 
 from robots.base import BusTimeout, RobotError
 from robots.feetech import FeetechBus
 from robots.registers import BAUD_RATES, REGISTERS
-
-MOTORS = {"pan": 1, "lift": 2, "jaw": 6}
-
-
-@pytest.fixture
-def servos():
-    with PtyServos() as chain:
-        yield chain
-
-
-@pytest.fixture
-def bus(servos):
-    with FeetechBus(servos.port, MOTORS, timeout_s=0.2, retries=1) as opened:
-        yield opened
 
 
 def drop(servos, *motors, kinds=(PING, READ, WRITE, SYNC_READ), times=10**9):

@@ -5,26 +5,11 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pty_servos import PtyServos, takes
+from pty_servos import MOTORS, takes
 
 from robots.base import BusTimeout
 from robots.feetech import FeetechBus
 from robots.registers import REGISTERS
-
-MOTORS = {"pan": 1, "lift": 2, "jaw": 6}
-
-
-@pytest.fixture
-def servos():
-    with PtyServos() as chain:
-        yield chain
-
-
-@pytest.fixture
-def bus(servos):
-    with FeetechBus(servos.port, MOTORS, timeout_s=0.2, retries=1) as opened:
-        yield opened
-
 
 # Each register of each motor holds a value of its own, so that a wrong answer shows.
 ODD = ("ID", "Baud_Rate", "Homing_Offset")  # not every bit pattern is a value

@@ -6,24 +6,10 @@ import sys
 import time
 
 import pytest
-from pty_servos import PtyServos, takes
+from pty_servos import MOTORS, PtyServos, takes
 
 from robots.base import NotConnected
 from robots.feetech import FeetechBus
-
-MOTORS = {"pan": 1, "lift": 2, "jaw": 6}
-
-
-@pytest.fixture
-def servos():
-    with PtyServos() as chain:
-        yield chain
-
-
-@pytest.fixture
-def bus(servos):
-    with FeetechBus(servos.port, MOTORS, timeout_s=0.2, retries=1) as opened:
-        yield opened
 
 
 def test_a_port_that_vanishes_is_not_connected_and_closing_it_is_quiet(servos, bus):

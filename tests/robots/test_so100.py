@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running
 
 from configs.robot import SO101Config
 from robots import calibration
@@ -36,12 +36,6 @@ FPS = 30
 REST = np.array(SO101Config().rest_pose, np.float32)
 RESET = np.array(SO101Config().reset_pose, np.float32)
 LATE = 1.0  # what a busy machine may add to a stated time [s]
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 @pytest.fixture

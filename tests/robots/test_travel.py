@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running
 
 from robots.base import JOINTS, BusTimeout, ServoFault
 from robots.calibration import Calibration, of_motors
@@ -72,12 +71,6 @@ def test_wrist_roll_takes_a_whole_turn_about_where_it_began() -> None:
 
 
 # in the motors
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 class FailingBus(FeetechBus):

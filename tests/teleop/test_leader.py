@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running
 
 from configs.teleop import SO101LeaderConfig
 from robots import calibration
@@ -23,12 +23,6 @@ from teleop.leader import Leader
 PERIOD = 1 / 30
 POSE = np.array([20, -60, 40, 30, -25, 55], np.float32)  # of the follower
 HELD = dict(zip(JOINTS, [-10.0, -80.0, 70.0, 45.0, 10.0, 30.0], strict=True))  # by the hand
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Running]:
-    with virtual_arm() as running:
-        yield running
 
 
 @pytest.fixture
