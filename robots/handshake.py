@@ -26,6 +26,11 @@ def check_motors(bus: FeetechBus) -> None:
         try:
             model = bus.ping(name)
         except BusTimeout:
+            if MOTORS[name] in bus.duplicates:
+                raise ServoFault(
+                    f"Two motors have the ID {MOTORS[name]}, which is that of {name}: give one of "
+                    "them its own with `hil-app setup-motors`."
+                ) from None
             silent.append(name)
             continue
         if model != MODEL:

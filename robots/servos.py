@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -201,7 +202,8 @@ class Servos:
             pass  # the release says so
         finally:
             self.release()
-        self.bus.sync_write("Torque_Limit", limits)
+        with suppress(RobotError):  # it is safe now; the next connection sets it, too
+            self.configure({"Torque_Limit": limits})
 
     def release(self) -> None:
         """Torque off: all motors are told at once, and again while one of them has not heard.

@@ -203,6 +203,11 @@ REFUSED: dict[str, tuple[dict[str, Any], type[RobotError], str]] = {
         ServoFault,
         r"gripper \(ID 6\) is of model 1029, not 777",
     ),
+    "an ID is given twice": (
+        {"duplicate": ["wrist_roll"]},
+        ServoFault,
+        "Two motors have the ID 5, which is that of wrist_roll",
+    ),
     "another firmware": (
         {"firmware": {"wrist_flex": [3, 9]}},
         ServoFault,
@@ -506,6 +511,14 @@ def test_after_a_fault_of_a_motor_torque_does_not_stay_on(servos: Running) -> No
     with pytest.raises(ServoFault), robot(servos, **stays) as arm:
         fail(arm, servos, errors={"elbow_flex": 4})
     assert torques(servos) == {0}
+
+
+def test_an_arm_that_was_let_down_has_its_strength_back(servos: Running) -> None:
+    with robot(servos, rest_pose=None):
+        pass
+    with FeetechBus(servos.port, MOTORS) as bus:
+        limits = bus.sync_read(["Torque_Limit"]).values["Torque_Limit"]
+    assert limits == dict.fromkeys(JOINTS, 1000) | {"gripper": 240}
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
