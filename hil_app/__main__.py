@@ -18,7 +18,7 @@ COMMANDS = {
     "find-cameras": "list the cameras, save a picture of each, and say how to use them",
     "doctor": "check all that a run needs of this computer, the arm and the cameras",
     "config": "show the configuration that a run would use, or import one of lerobot",
-    "bench": "measure the tick, the learner, the servo bus, its faults, and how soon a preset learns",
+    "bench": "measure the tick, the learner, the servo bus, and what faults lead to",
     "virtual-arm": "an arm that is not there, on a serial port that is",
 }
 
