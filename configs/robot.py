@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from configs.base import Config, number
 from configs.camera import OpenCVCameraConfig
 
+
+def _rising(span: tuple[float, float]) -> tuple[float, float]:
+    if not span[0] < span[1]:
+        raise ValueError("the lower end must be below the upper one")
+    return span
+
+
 JointPose = tuple[float, float, float, float, float, float]
 Sign = Literal[-1, 1]
+Span = Annotated[tuple[float, float], AfterValidator(_rising)]  # lowest, highest
 BaudRate = Annotated[
     Literal[1_000_000, 500_000, 250_000, 128_000, 115_200], BeforeValidator(number)
 ]
@@ -105,6 +113,9 @@ class FollowerConfig(ServoArmConfig):
     `hil-app calibrate`."""
     joint_offsets: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """What each body joint reads where the arm's model is at the middle of its range [deg]."""
+    joint_limits: tuple[Span, Span, Span, Span, Span, Span] | None = None
+    """Lowest and highest position of each joint in a run, within its calibrated range: body
+    joints [deg], gripper [%]; null for all of that range. `hil-app find-limits` measures them."""
     max_relative_target: float | None = Field(30.0, gt=0)
     """How far a joint's target may lead its measured position [deg], gripper [%]; null for no
     such limit."""

@@ -15,6 +15,7 @@ from robots.base import F32, GRIPPER, JOINTS
 
 AXES = "xyz"
 LEAST = 0.03  # shortest side of a box that an arm can learn in [m]
+_MOVED = 10.0  # a joint that moved less was not meant to [deg], gripper [%]
 _NEAR = 2.0  # a joint so close to an end of its range is at it [deg]
 _STRIDE = 0.01  # between two solutions on the way to a corner [m]
 _ITERATIONS = 10  # of each
@@ -52,6 +53,14 @@ class Visited:
             for axis, side in zip(AXES, self.high - self.low, strict=True)
             if side < least
         ]
+
+    def joint_limits(self, limits: F32) -> list[list[float]]:
+        """How far each joint was moved (6, 2) [deg, %]; where it hardly was, its ``limits``."""
+        been = np.stack([self.joints_low, self.joints_high], axis=1)
+        been = np.clip(been, limits[:, :1], limits[:, 1:])
+        moved = np.ptp(been, axis=1, keepdims=True) >= _MOVED
+        spans = np.where(moved, been, limits)
+        return [[round(float(end), 1) + 0.0 for end in span] for span in spans]
 
     def box(self, margin: float) -> BoundsConfig:
         """All that was visited, less ``margin`` [m] at every side, in whole millimetres."""

@@ -39,12 +39,22 @@ class Senses:
 
 
 class Limiter:
-    """Keeps a command within the arm's ``limits`` (6, 2) [deg, %], its speed and its lead."""
+    """Keeps a command within the arm's ``limits`` (6, 2) [deg, %], its speed and its lead.
+
+    ``wanted`` (6, 2) are limits that a person has set: an arm outside of them may come back in its
+    own time, but goes no further out.
+    """
 
     def __init__(
-        self, limits: F32, safety: SafetyConfig, max_lead: float | None, period: float
+        self,
+        limits: F32,
+        safety: SafetyConfig,
+        max_lead: float | None,
+        period: float,
+        wanted: F32 | None = None,
     ) -> None:
         self._low, self._high = limits.T
+        self._wanted = limits if wanted is None else wanted
         step = np.full(len(JOINTS), safety.max_speed * period, np.float32)
         step[GRIPPER] *= _GRIPPER_SPEED
         self._step: F32 = step  # (6,) longest way in a tick
@@ -53,6 +63,8 @@ class Limiter:
     def __call__(self, target: F32, measured: F32, last: F32) -> F32:
         """``target`` (6,) as it may be sent, given the measured joints and the ``last`` sent."""
         sent = np.clip(target, measured - self._lead, measured + self._lead)
+        low, high = self._wanted.T
+        sent = np.clip(sent, np.minimum(low, last), np.maximum(high, last))
         sent = np.clip(sent, self._low, self._high)
         return np.clip(sent, last - self._step, last + self._step).astype(np.float32)
 

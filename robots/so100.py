@@ -138,7 +138,7 @@ class SO100Robot:
             if self._senses is self._answered:  # nobody has read since the last command
                 self._sense()
             self._tick += 1
-            return self._send(target)
+            return self._send(target, self._limiter)
 
     def joints_now(self) -> F32:
         """The joints (6,) [deg, %] as they were last read."""
@@ -161,7 +161,9 @@ class SO100Robot:
         self._servos.configure(_settings(self._cfg))
         limits = _common(self.limits, self._servos.units.limits)
         cfg = self._cfg
-        self._limiter = Limiter(limits, cfg.safety, cfg.max_relative_target, self._period)
+        wanted = None if cfg.joint_limits is None else np.array(cfg.joint_limits, np.float32)
+        bounds = (limits, cfg.safety, cfg.max_relative_target, self._period)
+        self._limiter, self._homing = Limiter(*bounds, wanted), Limiter(*bounds)
         self._guard, self._response = Guard(cfg.safety), Response.NONE
         self._halted = False
         self._sent = self._servos.engage()
@@ -194,10 +196,10 @@ class SO100Robot:
         except BusTimeout:
             pass  # still not well: the next tick tries again, or finds that it lasts too long
 
-    def _send(self, target: F32) -> F32:
+    def _send(self, target: F32, limiter: Limiter) -> F32:
         """Send ``target`` (6,) as far as limits and guard allow; returns what was sent."""
         wanted = self._sent if self._halted else self._guard.shape(target)
-        self._sent = self._servos.send(self._limiter(wanted, self._senses.joints, self._sent))
+        self._sent = self._servos.send(limiter(wanted, self._senses.joints, self._sent))
         self._answered = self._senses
         self._watchdog.feed()
         return self._sent
@@ -229,7 +231,7 @@ class SO100Robot:
                     break
                 with self._servos.bus.lock:
                     self._sense()
-                    self._send(target)
+                    self._send(target, self._homing)
                 if target is rest and self._at(rest):
                     break
                 time.sleep(self._period)

@@ -19,7 +19,16 @@ from configs.robot import FollowerConfig, SO100Config, SO101Config
 from configs.run import RunConfig
 from hil_app.cli.arm_config import load_arm
 from hil_app.cli.guide import Guide, InputEnded
-from hil_app.cli.saved_limits import MAX, MIN, POSE, Limits, check_savable, lines, save
+from hil_app.cli.saved_limits import (
+    JOINT_LIMITS,
+    MAX,
+    MIN,
+    POSE,
+    Limits,
+    check_savable,
+    lines,
+    save,
+)
 from hil_app.workspace import AXES, Visited, at_ends, outside, unreachable
 from robots.arm import ARMS
 from robots.base import F32, JOINTS
@@ -34,6 +43,8 @@ motors limp. The result are the lines processor.bounds of a run's configuration:
   1. Move the tip of the gripper to the nearest, furthest, leftmost, rightmost, lowest and highest
      places that the task needs, and press Enter.
   2. With --reset-pose, put the arm where episodes are to begin, and press Enter.
+
+With --joint-limits the joints, too, stay where they have been (robot.joint_limits).
 
 examples:
   hil-app find-limits --robot.type=so101 --robot.port=/dev/ttyACM0 --robot.id=my_arm
@@ -67,7 +78,8 @@ def run(argv: Sequence[str]) -> int:
             "--robot.type=so101 --robot.port=PORT"
         )
     if options.save is not None:
-        check_savable(options.save, reset_pose=options.reset_pose)
+        wanted = (POSE,) * options.reset_pose + (JOINT_LIMITS,) * options.joint_limits
+        check_savable(options.save, (MIN, MAX, *wanted))
     guide = Guide()
     guide.say(f"Measuring the workspace of the {cfg.type} on {cfg.port}.")
     try:
@@ -104,6 +116,11 @@ def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
     )
     add("--reset-pose", action="store_true", help="measure robot.reset_pose, too")
     add(
+        "--joint-limits",
+        action="store_true",
+        help="limit each joint to where it has been, too (robot.joint_limits)",
+    )
+    add(
         "--margin",
         type=float,
         default=_MARGIN,
@@ -131,6 +148,8 @@ def _measured(
         if options.reset_pose:
             pose = _reset_pose(guide, arm, box, options.seconds)
             found[POSE] = [round(float(value), 1) + 0.0 for value in pose]
+        if options.joint_limits:
+            found[JOINT_LIMITS] = visited.joint_limits(arm.limits)
     finally:
         arm.servos.close()
     guide.say(_result(visited, box, arm.limits))

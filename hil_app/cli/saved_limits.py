@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hil_app.files import write_whole
 from robots.base import RobotError
 
 MIN, MAX = ("processor", "bounds", "min"), ("processor", "bounds", "max")
-POSE = ("robot", "reset_pose")
+POSE, JOINT_LIMITS = ("robot", "reset_pose"), ("robot", "joint_limits")
 
 Limits = dict[tuple[str, ...], Any]  # by its place in a configuration
 
@@ -24,14 +25,15 @@ Limits = dict[tuple[str, ...], Any]  # by its place in a configuration
 def lines(found: Limits) -> str:
     """``found`` as lines of a configuration."""
     form = "processor:\n  bounds:\n    min: 0\n    max: 0\n"
-    form += "robot:\n  reset_pose: 0\n" if POSE in found else ""
+    of_robot = [key for block, key in (POSE, JOINT_LIMITS) if (block, key) in found]
+    form += "".join(["robot:\n", *(f"  {key}: 0\n" for key in of_robot)]) if of_robot else ""
     return "\n".join(f"  {line}" for line in edited(form, found).splitlines())
 
 
-def check_savable(path: Path, *, reset_pose: bool) -> None:
-    """Raise ConfigError, before a person begins, if the result could not be saved."""
+def check_savable(path: Path, places: Sequence[tuple[str, ...]]) -> None:
+    """Raise ConfigError, before a person begins, if results for ``places`` could not be saved."""
     if path.exists():
-        changes: Limits = dict.fromkeys([MIN, MAX, *[POSE] * reset_pose], "measured")
+        changes: Limits = dict.fromkeys(places, "measured")
         try:
             edited(_text(path), changes)
         except ConfigError as error:

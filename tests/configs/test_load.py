@@ -259,6 +259,14 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
         "gripper_opens": "down",
         "joint_signs": (1, -1, 1, 1, -1),
         "joint_offsets": (1.0, 2.0, 3.0, 4.0, 5.0),
+        "joint_limits": (
+            (-1.0, 1.0),
+            (-2.0, 2.0),
+            (-3.0, 3.0),
+            (-4.0, 4.0),
+            (-5.0, 5.0),
+            (6.0, 7.0),
+        ),
         "max_relative_target": 7.5,
         "rest_pose": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0),
         "disable_torque_on_disconnect": False,
@@ -284,7 +292,11 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
     assert set(safety) == set(SafetyConfig.model_fields)
 
     def text(value: Any) -> str:
-        return str(list(value) if isinstance(value, tuple) else value)
+        return (
+            str(value).replace("(", "[").replace(")", "]")
+            if isinstance(value, tuple)
+            else str(value)
+        )
 
     given = [f"--robot.{name}={text(value)}" for name, value in options.items()]
     given += [f"--robot.safety.{name}={text(value)}" for name, value in safety.items()]
@@ -301,6 +313,10 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
         ("--env.paced=false", "env.paced: a real arm moves in real time: set it to true"),
         ("--learner.mode=lockstep", "learner.mode: a real arm cannot wait for updates"),
         ("--processor.observation.object=absolute", "a real arm does not sense it: set null"),
+        (
+            "--robot.joint_limits=[[0,1],[0,1],[0,1],[0,1],[0,1],[7,6]]",
+            "robot.joint_limits.5: the lower end must be below the upper one",
+        ),
         ("--robot.baud_rate=9600", "robot.baud_rate: input should be 1000000, 500000"),
         ("--robot.safety.patience_s=3", "robot.safety.patience_s: input should be less than"),
     ],

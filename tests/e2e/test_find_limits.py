@@ -94,7 +94,7 @@ def test_the_box_and_the_reset_pose_that_a_hand_shows_go_into_a_file_whose_rest_
 ) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text(MINE)
-    named = ["--config_path=so101_pick_lift", f"--save={mine}", "--reset-pose"]
+    named = ["--config_path=so101_pick_lift", f"--save={mine}", "--reset-pose", "--joint-limits"]
     with guided(*options(arm), *named, terminal=True) as find:
         find.until("when it has been everywhere")
         way = carry(arm, find, PLACES)
@@ -118,6 +118,10 @@ def test_the_box_and_the_reset_pose_that_a_hand_shows_go_into_a_file_whose_rest_
     np.testing.assert_allclose(content["processor"]["bounds"]["max"], high - MARGIN, atol=EXACT)
     pose = content["robot"]["reset_pose"]
     np.testing.assert_allclose(pose, joints_at((0.22, 0.02, 0.08)), atol=0.3)
+    been = np.stack([START, *map(joints_at, PLACES)])
+    spans = np.stack([been.min(axis=0), been.max(axis=0)], axis=1)
+    spans[4:] = ARMS["so101"].limits[4:]  # neither roll nor gripper was moved
+    np.testing.assert_allclose(content["robot"]["joint_limits"], spans, atol=0.5)
     lines = mine.read_text().splitlines()
     assert lines[0] == MINE.splitlines()[0]
     assert lines[1].endswith("# the black one")

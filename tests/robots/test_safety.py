@@ -57,6 +57,22 @@ def test_an_arm_that_starts_outside_its_limits_is_led_back_without_a_jump(
     np.testing.assert_allclose(last, np.clip(target, LOW, HIGH), atol=1e-3)
 
 
+def test_limits_that_a_person_set_let_an_arm_outside_come_back_in_its_own_time() -> None:
+    wanted = np.stack([LOW / 2, HIGH / 2], axis=1)
+    limit = Limiter(LIMITS, SAFETY, None, PERIOD, wanted)
+    outside = np.float32([80, 0, 0, 0, 0, 10])
+    slowly, further = outside - 1, outside + 1
+    np.testing.assert_array_equal(limit(slowly, outside, outside), slowly)
+    np.testing.assert_allclose(limit(further, outside, outside)[0], 80)
+    last = slowly
+    for _ in range(50):
+        last = limit(np.full(6, -99, np.float32), last, last)
+    np.testing.assert_allclose(last, wanted[:, 0], atol=1e-3)
+    for _ in range(50):
+        last = limit(np.full(6, 999, np.float32), last, last)
+    np.testing.assert_allclose(last, wanted[:, 1], atol=1e-3)
+
+
 def senses(stamp: float, at: F32 = STILL, **changes: object) -> Senses:
     calm: dict[str, object] = {
         "velocities": np.full(6, 50, np.float32),

@@ -369,6 +369,16 @@ def test_a_target_beyond_the_limits_goes_to_the_limit(servos: Running) -> None:
     assert new_violations(servos, before) == []
 
 
+def test_joint_limits_bound_a_run_and_not_the_way_to_rest(servos: Running) -> None:
+    limits = [(-20, 20), (-50, 10), (0, 80), (70, 95), (-5, 5), (10, 40)]
+    with robot(servos, joint_limits=limits) as arm:
+        run(arm, 1.5, RESET)
+        run(arm, 1.5, np.float32([90, -90, -90, 0, 90, 100]))
+        np.testing.assert_allclose(arm.read().joints, [20, -50, 0, 70, 5, 40], atol=0.3)
+    with robot(servos, rest_pose=None) as arm:
+        np.testing.assert_allclose(arm.read().joints[:GRIPPER], REST[:GRIPPER], atol=3)
+
+
 def test_what_is_not_a_number_is_refused(servos: Running) -> None:
     with robot(servos) as arm, pytest.raises(RobotError, match="not finite"):
         arm.command(np.full(6, np.nan, np.float32))
