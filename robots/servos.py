@@ -38,6 +38,7 @@ SENSED = (
 _MILLIAMPERES = 6.5  # a unit of Present_Current
 _TRIES = 3  # at least, to release the motors
 _PAUSE = 0.05  # before a port that is gone is looked for again [s]
+_BORROWED = ("Maximum_Acceleration", "Acceleration", "Goal_Velocity", "Torque_Limit")
 _SHARES = 20  # steps in which an arm is let down
 _BEYOND = 3.0  # how far outside its range a joint may stand when torque comes on [deg]
 _SOON = 0.5  # readings closer in time cannot differ by a quarter turn [s]
@@ -78,6 +79,7 @@ class Servos:
         self._cfg, self._patience, self._tell = cfg, patience_s, tell
         folder = cfg.calibration_dir or calibration.folder(kind, group)
         self._saved = None if cfg.id is None else folder / f"{cfg.id}.json"
+        self._found: dict[str, dict[str, int]] = {}  # by register and motor, what is borrowed
         self._known = _Known()
         self._silent: dict[str, _Silence] = {}
         self._gone: float | None = None  # since when the port has been
@@ -111,7 +113,9 @@ class Servos:
     def configure(self, settings: Mapping[str, Mapping[str, int]]) -> None:
         """Make registers, by name, have these values by motor; what fits already stays.
 
-        Torque is taken off a motor whose EEPROM has to change.
+        Torque is taken off a motor whose EEPROM has to change. What only lasts until the power
+        goes, speed and strength, ``release`` gives back as it was found: the next program may
+        count on it.
         """
         for register, wanted in settings.items():
             held = handshake.ask_all(self.bus, register)
@@ -121,6 +125,8 @@ class Servos:
                     with handshake.unlocked(self.bus, motor):
                         self.bus.write(register, motor, value)
                 else:
+                    if register in _BORROWED:
+                        self._found.setdefault(register, {}).setdefault(motor, held[motor])
                     self.bus.write(register, motor, value)
 
     def sense(self) -> Senses:
@@ -201,9 +207,8 @@ class Servos:
         except NotConnected:
             pass  # the release says so
         finally:
+            self._found["Torque_Limit"] = limits | self._found.get("Torque_Limit", {})
             self.release()
-        with suppress(RobotError):  # it is safe now; the next connection sets it, too
-            self.configure({"Torque_Limit": limits})
 
     def release(self) -> None:
         """Torque off: all motors are told at once, and again while one of them has not heard.
@@ -224,6 +229,7 @@ class Servos:
                 failed, lost = dict.fromkeys(failed, str(error)), True
                 time.sleep(_PAUSE)
             if not failed:
+                self._give_back()
                 return
             if tried >= _TRIES and time.monotonic() > end:
                 break
@@ -231,6 +237,13 @@ class Servos:
         raise ServoFault(
             f"{', '.join(failed)} may still have torque: switch off the arm's power ({causes})."
         )
+
+    def _give_back(self) -> None:
+        """Leave the limp motors with the speed and strength that they had."""
+        found, self._found = self._found, {}
+        with suppress(RobotError):  # they are safe, that is what counts
+            self.configure(found)
+        self._found = {}
 
     def _holding(self, motors: list[str]) -> dict[str, str]:
         """The motors that are not known to be without torque, and why."""

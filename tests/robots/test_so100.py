@@ -152,9 +152,11 @@ def test_a_rest_pose_of_null_stays_and_torque_may_stay_on(servos: Running, told:
         np.testing.assert_allclose(arm.read().joints, there, atol=2)
 
 
+def registers(bus: FeetechBus, *names: str) -> dict[str, list[int]]:
+    return {name: [*bus.sync_read([name]).values[name].values()] for name in names}
+
+
 def test_the_motors_are_configured_and_locked_again(servos: Running) -> None:
-    with robot(servos, p_coefficient=20, i_coefficient=1, d_coefficient=30):
-        pass
     expected = {
         "Return_Delay_Time": [0] * 6,
         "Operating_Mode": [0] * 6,
@@ -164,21 +166,29 @@ def test_the_motors_are_configured_and_locked_again(servos: Running) -> None:
         "Maximum_Acceleration": [254] * 6,
         "Acceleration": [254] * 6,
         "Max_Torque_Limit": [1000] * 5 + [500],
-        "Torque_Limit": [1000] * 5 + [240],
+        "Torque_Limit": [1000] * 5 + [125],
         "Lock": [1] * 6,
     }
-    with FeetechBus(servos.port, MOTORS) as bus:
-        found = {name: [*bus.sync_read([name]).values[name].values()] for name in expected}
+    options = {"p_coefficient": 20, "i_coefficient": 1, "d_coefficient": 30}
+    with robot(servos, safety={"max_grip": 12.5}, **options) as arm:
+        bus = arm._servos.bus
+        assert registers(bus, *expected) == expected
         assert bus.read("Protection_Current", "gripper") == 250
         assert bus.read("Overload_Torque", "gripper") == 25
-    assert found == expected
 
 
-def test_the_grip_is_as_strong_as_configured(servos: Running) -> None:
-    with robot(servos, safety={"max_grip": 12.5}):
+@pytest.mark.parametrize("rest", [SO101Config().rest_pose, None], ids=["rested", "let down"])
+def test_speed_and_strength_are_given_back_as_they_were_found(servos: Running, rest: Any) -> None:
+    """What the next program finds, be it lerobot's, is what it would have without us."""
+    names = ("Maximum_Acceleration", "Acceleration", "Goal_Velocity", "Torque_Limit")
+    with FeetechBus(servos.port, MOTORS) as bus:
+        bus.write("Torque_Limit", "elbow_flex", 777)
+        bus.write("Acceleration", "wrist_flex", 33)
+        found = registers(bus, *names)
+    with robot(servos, rest_pose=rest):
         pass
     with FeetechBus(servos.port, MOTORS) as bus:
-        assert bus.read("Torque_Limit", "gripper") == 125
+        assert registers(bus, *names) == found
 
 
 def test_motors_that_count_many_turns_are_brought_back_to_one(servos: Running) -> None:
@@ -521,14 +531,6 @@ def test_after_a_fault_of_a_motor_torque_does_not_stay_on(servos: Running) -> No
     with pytest.raises(ServoFault), robot(servos, **stays) as arm:
         fail(arm, servos, errors={"elbow_flex": 4})
     assert torques(servos) == {0}
-
-
-def test_an_arm_that_was_let_down_has_its_strength_back(servos: Running) -> None:
-    with robot(servos, rest_pose=None):
-        pass
-    with FeetechBus(servos.port, MOTORS) as bus:
-        limits = bus.sync_read(["Torque_Limit"]).values["Torque_Limit"]
-    assert limits == dict.fromkeys(JOINTS, 1000) | {"gripper": 240}
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
