@@ -79,6 +79,22 @@ class Units:
         return np.asarray(np.clip(steps, self.low, self.high), np.int64)
 
 
+def common_range(model: F32, calibrated: F32) -> F32:
+    """The ranges (6, 2) [deg], gripper [%], that an arm's model and its calibration share.
+
+    Raises Uncalibrated where they share none.
+    """
+    low = np.maximum(model[:, 0], calibrated[:, 0])
+    high = np.minimum(model[:, 1], calibrated[:, 1])
+    for name, least, most in zip(JOINTS, low, high, strict=True):
+        if least >= most:
+            raise Uncalibrated(
+                f"The calibrated range of {name} is outside of what the arm can do: run "
+                "`hil-app calibrate`, or look at robot.joint_offsets."
+            )
+    return np.stack([low, high], axis=1)
+
+
 def folder(kind: str, group: str = "robots") -> Path:
     """Where lerobot keeps the calibrations of ``kind``, such as so_follower."""
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
@@ -96,7 +112,7 @@ def load(path: Path) -> dict[str, MotorCalibration]:
         there = f"; calibrated there: {', '.join(known)}" if known else ""
         raise Uncalibrated(
             f"There is no calibration {path}: run `hil-app calibrate` with this id, or leave "
-            f"robot.id out to use what the motors hold{there}."
+            f"the id out to use what the motors hold{there}."
         ) from error
     except OSError as error:
         raise Uncalibrated(f"Cannot read the calibration {path}: {error.strerror}.") from error
@@ -166,7 +182,7 @@ def check_motors(calibration: Calibration) -> None:
     if new:
         raise Uncalibrated(
             f"The motors have not been calibrated ({', '.join(new)}): run `hil-app calibrate`, or "
-            "name an earlier calibration with robot.id."
+            "name an earlier calibration by its id (--robot.id, --teleop.id)."
         )
     check(calibration, "What the motors hold")
 

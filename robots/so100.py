@@ -25,8 +25,8 @@ from robots.base import (
     Tell,
     Truth,
     TruthSource,
-    Uncalibrated,
 )
+from robots.calibration import common_range
 from robots.cameras import Cameras
 from robots.guardian import Guardian
 from robots.safety import Guard, Limiter, Response, Senses, ramp
@@ -159,7 +159,7 @@ class SO100Robot:
     def _take_hold(self) -> None:
         """Configure the motors and have them hold where they stand."""
         self._servos.configure(_settings(self._cfg))
-        limits = _common(self.limits, self._servos.units.limits)
+        limits = common_range(self.limits, self._servos.units.limits)
         cfg = self._cfg
         wanted = None if cfg.joint_limits is None else np.array(cfg.joint_limits, np.float32)
         bounds = (limits, cfg.safety, cfg.max_relative_target, self._period)
@@ -287,19 +287,6 @@ def _settings(cfg: SO100Config | SO101Config) -> dict[str, dict[str, int]]:
         "Acceleration": every(_FASTEST),
         "Torque_Limit": every(_FULL) | {"gripper": round(10 * cfg.safety.max_grip)},
     }
-
-
-def _common(one: F32, other: F32) -> F32:
-    """The ranges (6, 2) that two share; raises Uncalibrated where they share none."""
-    low = np.maximum(one[:, 0], other[:, 0])
-    high = np.minimum(one[:, 1], other[:, 1])
-    for name, least, most in zip(JOINTS, low, high, strict=True):
-        if least >= most:
-            raise Uncalibrated(
-                f"The calibrated range of {name} is outside of what the arm can do: run "
-                "`hil-app calibrate`, or look at robot.joint_offsets."
-            )
-    return np.stack([low, high], axis=1)
 
 
 def _virtual_task(cfg: SO100Config | SO101Config) -> str | None:

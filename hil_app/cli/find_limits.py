@@ -32,6 +32,7 @@ from hil_app.cli.saved_limits import (
 from hil_app.workspace import AXES, Visited, at_ends, outside, unreachable
 from robots.arm import ARMS
 from robots.base import F32, JOINTS
+from robots.calibration import common_range
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS, ask_all, check_motors
 from robots.servos import Servos
@@ -179,10 +180,7 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
     servos.settled()
     guide.say("The motors are limp: move the arm with your hands.")
     model = ARMS[config.robot.type].calibrated(cfg.joint_signs, cfg.joint_offsets)
-    known = servos.units.limits
-    low = np.maximum(model.limits[:, 0], known[:, 0])
-    high = np.minimum(model.limits[:, 1], known[:, 1])
-    return _Arm(servos, Kinematics(model), np.stack([low, high], axis=1))
+    return _Arm(servos, Kinematics(model), common_range(model.limits, servos.units.limits))
 
 
 def _visited(guide: Guide, arm: _Arm, options: argparse.Namespace) -> Visited | None:

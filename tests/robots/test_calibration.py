@@ -146,3 +146,12 @@ def test_differences_say_what_changes() -> None:
     assert calibration.differences(ARM, held) == {
         "gripper": "homing_offset 5 → -600, range_min 1 → 706"
     }
+
+
+def test_a_range_that_the_model_does_not_share_is_told_by_its_joint() -> None:
+    model = np.float32([[-10, 10]] * 6)
+    shared = calibration.common_range(model, np.float32([[-5, 20]] * 6))
+    np.testing.assert_array_equal(shared, [[-5, 10]] * 6)
+    beyond = np.float32([[-5, 20]] * 5 + [[11, 20]])
+    with pytest.raises(Uncalibrated, match="calibrated range of gripper is outside"):
+        calibration.common_range(model, beyond)
