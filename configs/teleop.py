@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.base import Config
+from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig
 from configs.robot import ServoArmConfig
 
 
@@ -76,6 +77,12 @@ class SO100LeaderConfig(LeaderConfig):
 
 
 TeleopConfig = Annotated[
-    SO100LeaderConfig | SO101LeaderConfig | ScriptedTeleopConfig | None,  # --help: the last one
+    SO100LeaderConfig
+    | SO101LeaderConfig
+    | GamepadConfig
+    | GamepadHIDConfig
+    | KeyboardConfig
+    | ScriptedTeleopConfig  # --help shows the defaults of the last one
+    | None,
     Field(discriminator="type"),
 ]

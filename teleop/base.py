@@ -31,6 +31,7 @@ class TeleopSample:
     rerecord: bool = False
     stop: bool = False
     emergency_stop: bool = False
+    paused: bool = False  # the arm is to stand still, and the episode with it
     joints: F32 | None = None  # (6,) of a leader arm [deg], gripper [%]; they stand for the action
 
 
@@ -57,6 +58,14 @@ class Switched(Protocol):
 
     def switch(self) -> None:
         """Take over if the policy acts, else hand back; from the next poll on."""
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """Hands that can be asked to take over."""
+
+    def ask(self) -> None:
+        """Let the person feel that the policy asks for a take-over."""
 
 
 @runtime_checkable

@@ -1,0 +1,190 @@
+"""A person at a device with sticks, buttons or keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+
+from configs.manual import MOTIONS, STICKS, TRIGGERS, ManualConfig, Motion, PadConfig
+from robots.base import F32, Tell
+from teleop.base import CLOSE, HANDS_OFF, OPEN, STAY, TeleopSample
+from teleop.device import Device, DeviceState
+
+_TAKEN_OVER = (0.6, 0.15)  # share of the strength, and how long it rumbles [s]
+_ASKED = (1.0, 0.5)
+_VERDICTS = ("success", "failure", "rerecord", "stop", "emergency_stop")
+_STOPS = ("stop", "emergency_stop")
+_CURVE = 1.5  # exponent of a stick's response
+
+
+class ManualTeleop:
+    """What the person's ``device`` does, as actions and events.
+
+    The action has a place for each motion of the action space, (3,) or with ``wrist`` (5,), and
+    the gripper's command behind them. ``demonstrating`` has the person act all the time; otherwise
+    the take-over control decides. ``is_open`` says whether the gripper is, for its toggle.
+
+    A device that is lost ends an intervention at once. As configured, the arm then pauses, or the
+    policy goes on alone. A pause, asked for or not, ends when the person presses pause or takes
+    over.
+    """
+
+    def __init__(
+        self,
+        config: ManualConfig,
+        device: Device,
+        tell: Tell,
+        is_open: Callable[[], bool],
+        *,
+        demonstrating: bool,
+        wrist: bool = False,
+    ) -> None:
+        self._config, self._device, self._tell, self._is_open = config, device, tell, is_open
+        self._pad = config if isinstance(config, PadConfig) else None
+        self._demonstrating = demonstrating
+        self._layout = config.layout(wrist=wrist)
+        self._motions = MOTIONS if wrist else MOTIONS[:3]
+        self._acting = False  # as the take-over control has it
+        self._paused = self._lost = False
+        self._grip = STAY  # what the gripper's toggle asks for
+
+    def __enter__(self) -> Self:
+        self._device.__enter__()
+        self._tell("hands_ready", device=self._device.name)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._device.__exit__(*error)
+
+    def read(self) -> TeleopSample:
+        """What the person does now: one poll of the device."""
+        state = self._poll()
+        if state is None:
+            self._let_go()
+            return replace(HANDS_OFF, paused=self._paused)
+        self._heed_pauses(state)
+        self._heed_takeover(state)
+        return TeleopSample(
+            self._action(state),
+            intervening=(self._demonstrating or self._acting) and not self._paused,
+            paused=self._paused,
+            **self._verdicts(state, _VERDICTS),
+        )
+
+    def idle(self) -> TeleopSample:
+        """The same between two episodes: only stops and pauses count."""
+        self._let_go()
+        state = self._poll()
+        if state is None:
+            return replace(HANDS_OFF, paused=self._paused)
+        self._heed_pauses(state)
+        return replace(HANDS_OFF, paused=self._paused, **self._verdicts(state, _STOPS))
+
+    def ask(self) -> None:
+        """Let the person feel that the policy asks for a take-over."""
+        self._rumble(*_ASKED)
+
+    def _poll(self) -> DeviceState | None:
+        """The device's state; tells when it is lost and when it is back."""
+        state = self._device.poll()
+        if state is None and not self._lost:
+            self._lost = True
+            hold = self._demonstrating or self._config.on_loss == "hold"
+            self._paused |= hold
+            what = "the arm holds" if hold else "the policy goes on alone"
+            self._tell("hands_lost", cause=f"{self._device.name} is gone: {what}")
+        elif state is not None and self._lost:
+            self._lost = False
+            what = ": take over or press pause to go on" if self._paused else ""
+            self._tell("hands_back", note=f"{self._device.name} is back{what}")
+        return state
+
+    def _heed_pauses(self, state: DeviceState) -> None:
+        if self._presses(state, "pause") % 2:
+            self._paused = not self._paused
+            note = "take over or press pause again to go on" if self._paused else "it goes on"
+            self._tell("paused" if self._paused else "resumed", note=note)
+
+    def _heed_takeover(self, state: DeviceState) -> None:
+        presses = self._presses(state, "take_over")
+        if self._config.take_over == "toggle":
+            acting = self._acting ^ (presses % 2 == 1)
+        else:
+            acting = self._down(state, "take_over")
+        if presses and acting:
+            self._paused = False
+        if acting and not self._acting:
+            self._grip = STAY
+            self._rumble(*_TAKEN_OVER)
+        self._acting = acting
+
+    def _let_go(self) -> None:
+        self._acting = False
+        self._grip = STAY
+
+    def _verdicts(self, state: DeviceState, names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: True for name in names if self._presses(state, name)}
+
+    def _action(self, state: DeviceState) -> F32:
+        """Each motion in [-1, 1], and the gripper's command."""
+        axes = state.axes if self._pad is None else shaped(state.axes, self._pad.dead_zone)
+        slow = self._config.slow_speed if self._down(state, "slow") else 1.0
+        moves = [slow * self._motion(name, axes, state) for name in self._motions]
+        return np.array([*moves, self._gripper(state)], np.float32)
+
+    def _motion(self, name: Motion, axes: Mapping[str, float], state: DeviceState) -> float:
+        """One motion in [-1, 1], at its usual speed."""
+        way = 0.0
+        for sign, control in self._layout.get(name, ()):
+            down = control in state.held or control in state.pressed
+            way += sign * axes.get(control, float(down))
+        way = min(max(way, -1.0), 1.0)
+        curve = 1.0 if self._pad is None else self._pad.curve.get(name, _CURVE)
+        return math.copysign(abs(way) ** curve, way) * self._config.speed.get(name, 1.0)
+
+    def _gripper(self, state: DeviceState) -> int:
+        """The gripper's command; what the toggle asked for lasts until something else is asked."""
+        opens, closes = self._down(state, "open"), self._down(state, "close")
+        if opens or closes:
+            self._grip = STAY
+            return STAY if opens and closes else (OPEN if opens else CLOSE)
+        if self._presses(state, "toggle_gripper") % 2:
+            opened = self._is_open() if self._grip == STAY else self._grip == OPEN
+            self._grip = CLOSE if opened else OPEN
+        return self._grip
+
+    def _down(self, state: DeviceState, deed: str) -> bool:
+        """Whether one of the deed's controls is down, or was since the last poll."""
+        used = {control for _, control in self._layout.get(deed, ())}
+        return bool(used & state.held) or bool(used.intersection(state.pressed))
+
+    def _presses(self, state: DeviceState, deed: str) -> int:
+        """How often the deed's controls were pressed since the last poll."""
+        used = {control for _, control in self._layout.get(deed, ())}
+        return sum(control in used for control in state.pressed)
+
+    def _rumble(self, share: float, seconds: float) -> None:
+        if self._pad is not None and self._pad.rumble:
+            self._device.rumble(share * self._pad.rumble, seconds)
+
+
+def shaped(axes: Mapping[str, float], dead_zone: float) -> dict[str, float]:
+    """The ``axes`` of a pad without their dead zone: motion begins at 0 on its edge.
+
+    A stick's is radial, so that directions stay what they are; at most 1 away from the middle.
+    """
+    found = {name: min(_beyond(axes.get(name, 0.0), dead_zone), 1.0) for name in TRIGGERS}
+    for across, along in STICKS:
+        x, y = axes.get(across, 0.0), axes.get(along, 0.0)
+        way = math.hypot(x, y)
+        scale = min(_beyond(way, dead_zone), 1.0) / way if way else 0.0
+        found |= {across: x * scale, along: y * scale}
+    return found
+
+
+def _beyond(way: float, dead_zone: float) -> float:
+    return max(0.0, way - dead_zone) / (1.0 - dead_zone)

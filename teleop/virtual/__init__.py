@@ -1,0 +1,1 @@
+"""Hands that stand in for real ones, for tests and demos; chosen only by name."""
