@@ -110,7 +110,7 @@ class ManualConfig(Config):
     def layout(self, *, wrist: bool) -> dict[str, tuple[Term, ...]]:
         """What each control does: terms by deed; ``wrist`` has the motions of the wrist."""
         usual = self.wrist_layout if wrist else self.position_layout
-        chosen = {**usual, **self.controls}
+        chosen: dict[str, str | None] = {**usual, **self.controls}
         found = {deed: terms(binding) for deed, binding in chosen.items() if binding is not None}
         return {deed: used for deed, used in found.items() if wrist or deed not in WRIST}
 

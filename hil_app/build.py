@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from configs.load import ConfigError
+from configs.manual import ManualConfig
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
@@ -68,6 +69,8 @@ def teleop(
     if isinstance(config.teleop, LeaderConfig):
         period = 1.0 / config.env.fps
         return Leader(config.teleop, body.joints_now, period, tell, demonstrating=demonstrating)
+    if isinstance(config.teleop, ManualConfig):
+        raise NotImplementedError
     if body.truth is None:
         raise ConfigError(
             "teleop.type: the scripted person knows its way only in a simulated world, which the "
