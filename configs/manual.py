@@ -103,25 +103,25 @@ class ManualConfig(Config):
                 if control not in self.available:
                     known = ", ".join(self.available)
                     raise ValueError(f"controls.{deed}: no control '{control}'; controls: {known}")
-        for wrist in (False, True):
-            self._check_conflicts(wrist)
         return self
 
     def layout(self, *, wrist: bool) -> dict[str, tuple[Term, ...]]:
         """What each control does: terms by deed; ``wrist`` has the motions of the wrist."""
         usual = self.wrist_layout if wrist else self.position_layout
-        chosen: dict[str, str | None] = {**usual, **self.controls}
+        own: dict[str, str | None] = dict(self.controls.items())
+        chosen = {**usual, **own}
         found = {deed: terms(binding) for deed, binding in chosen.items() if binding is not None}
         return {deed: used for deed, used in found.items() if wrist or deed not in WRIST}
 
-    def _check_conflicts(self, wrist: bool) -> None:
+    def check(self, *, wrist: bool) -> None:
+        """Raise ValueError if a control would do two things."""
         layout = self.layout(wrist=wrist)
         counts = Counter(control for used in layout.values() for _, control in used)
         for control, count in counts.items():
             if count > 1:
                 deeds = [deed for deed, used in layout.items() if control in {c for _, c in used}]
                 raise ValueError(
-                    f"controls: {control} would do {' and '.join(deeds)}: give one of them another "
+                    f"teleop.controls: {control} would do {' and '.join(deeds)}: give one of them another "
                     "control, or null"
                 )
 
