@@ -121,8 +121,8 @@ class ManualConfig(Config):
             if count > 1:
                 deeds = [deed for deed, used in layout.items() if control in {c for _, c in used}]
                 raise ValueError(
-                    f"teleop.controls: {control} would do {' and '.join(deeds)}: give one of them another "
-                    "control, or null"
+                    f"teleop.controls: {control} would do {' and '.join(deeds)}: give one of "
+                    "them another control, or null"
                 )
 
 
