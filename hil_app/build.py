@@ -124,6 +124,7 @@ def action_steps(
         first["leader"], last["leader's joints"] = joints.action, joints.target
     return {
         "intervention": action.intervention,
+        "hand-over": action.hand_over(kinematics, step),
         **first,
         "end-effector target": action.end_effector_target(step),
         "workspace bounds": action.workspace_bounds(low, high, step),

@@ -39,6 +39,12 @@ class Episode:
     terminated: bool = False  # the task was over; false if time was
 
 
+def _pauses(sample: TeleopSample) -> bool:
+    """Whether the arm is to stand still; a verdict or a stop goes first."""
+    verdict = sample.success or sample.failure or sample.rerecord
+    return sample.paused and not (verdict or sample.stop)
+
+
 class Stopwatch:
     """Time of each section of the tick; the newest samples are kept."""
 
@@ -85,6 +91,9 @@ class Loop:
         self.watch = Stopwatch()
         self._env, self._reset_pose, self._locate, self._stop = env, reset_pose, locate, stop
         self._asked = HANDS_OFF  # with the stops that the person has asked for so far
+        self._held = reset_pose  # what was last sent between two episodes
+        self.paused = False  # by the person, for whoever looks on
+        self.newest: Transition | None = None  # for whoever looks on
 
     def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
         """Reset, then tick until the episode is done; every sink gets every frame."""
@@ -118,12 +127,15 @@ class Loop:
     def tick(self, last: Transition) -> Transition:
         """One control period, from what was last seen to what is seen at its end."""
         self.watch.start()
-        self.policy.refresh()
-        version = self.policy.version
-        wanted = self.policy.act(last.features)
+        wanted = self._wanted(last)
         self.watch.lap("policy")
         sample = self._heed(self.teleop.read())
         self.watch.lap("teleop")
+        pause = _pauses(sample)
+        if pause:
+            last, sample = self._stand_still(last)
+            wanted = self._wanted(last)
+            self.watch.start()
         goal = last.command.goal
         command = self.action_pipeline(
             Command(
@@ -132,11 +144,13 @@ class Loop:
                 features=last.features,
                 sample=sample,
                 policy_action=wanted,
-                weights_version=version,
+                weights_version=self.policy.version,
                 action=wanted,
                 before=goal,
                 goal=goal,
                 start=last.command.start,
+                by_hand_before=last.command.sample.intervening,
+                after_pause=pause,
             )
         )
         self.watch.lap("action steps")
@@ -149,14 +163,34 @@ class Loop:
         self.watch.lap("robot.read")
         transition = self.env_pipeline(Transition(command, sent, reading))
         self.watch.lap("env steps")
+        self.newest = transition
         return transition
+
+    def _wanted(self, last: Transition) -> F32:
+        """The action (4,) that the newest policy wants for what was last seen."""
+        self.policy.refresh()
+        return self.policy.act(last.features)
+
+    def _stand_still(self, last: Transition) -> tuple[Transition, TeleopSample]:
+        """Hold while the person has the episode paused; returns what is then seen, and asked."""
+        self.paused = True
+        while self.paused:
+            self.robot.command(last.command.goal.joints)
+            self.rate.wait()
+            reading = self.robot.read()
+            sample = self._heed(self.teleop.read())
+            self.paused = _pauses(sample)
+        command = replace(last.command, reading=reading)
+        seen = self.env_pipeline(Transition(command, last.sent, reading))
+        return replace(last, reading=reading, features=seen.features), sample
 
     def reset(self, seed: int) -> Transition:
         """Bring the arm to its reset pose at a limited speed, set the scene, look around."""
         self.rate.start()
         ready = time.monotonic() + self._env.reset_time_s
         step = self._env.reset_speed * self.rate.period
-        for target in ramp(self.robot.read().joints, self._reset_pose, step):
+        self._held = self.robot.read().joints
+        for target in ramp(self._held, self._reset_pose, step):
             if not self._move(target):
                 break
         while self.rate.paced and time.monotonic() < ready:
@@ -170,9 +204,16 @@ class Loop:
 
     def _move(self, target: F32) -> bool:
         """One control period of the reset; False if the run is to stop."""
-        if self._heed(self.teleop.idle()).stop:
+        sample = self._heed(self.teleop.idle())
+        self.paused = _pauses(sample)
+        while self.paused:
+            self.robot.command(self._held)
+            self.rate.wait()
+            sample = self._heed(self.teleop.idle())
+            self.paused = _pauses(sample)
+        if sample.stop:
             return False
-        self.robot.command(target)
+        self._held = self.robot.command(target)
         self.rate.wait()
         return True
 

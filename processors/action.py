@@ -1,6 +1,6 @@
 """Action steps: from the policy's or the person's action to joint targets.
 
-Order: intervention, end-effector target, workspace bounds, gripper, inverse kinematics.
+Order: intervention, hand-over, end-effector target, workspace bounds, gripper, inverse kinematics.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from processors.base import Command, Goal, Step
 from robots.base import F32, GRIPPER
-from teleop.base import CLOSE, OPEN
+from teleop.base import CLOSE, NEUTRAL, OPEN
 
 
 class Solver(Protocol):
@@ -26,9 +26,36 @@ class Solver(Protocol):
 
 
 def intervention(command: Command) -> Command:
-    """The person's action replaces the policy's while the person intervenes."""
-    chosen = command.sample.action if command.sample.intervening else command.policy_action
+    """The person's action replaces the policy's while the person intervenes.
+
+    A paused arm stays where it is, whoever has it.
+    """
+    sample = command.sample
+    chosen = sample.action if sample.intervening else command.policy_action
+    chosen = NEUTRAL if sample.paused else chosen
     return replace(command, action=chosen.copy())  # one's own: NEUTRAL, say, cannot be written to
+
+
+def hand_over(solver: Solver, step_size: F32) -> Step[Command]:
+    """Where the person takes over or hands back, the target starts from where the arm is.
+
+    A target within ``step_size`` (3,) [m] of the measured gripper, a full action, is left in force:
+    that much an arm may sag or lag, and giving it up would let what is held sink. What the gripper
+    was told to hold, it holds on.
+    """
+
+    def step(command: Command) -> Command:
+        if command.sample.intervening == command.by_hand_before:
+            return command
+        joints, told = command.reading.joints.copy(), command.before
+        tip = solver.tip(joints)
+        if (np.abs(told.tip - tip) <= step_size).all():
+            return command
+        joints[GRIPPER] = told.joints[GRIPPER]
+        here = Goal(tip, joints)
+        return replace(command, before=here, goal=here)
+
+    return step
 
 
 def end_effector_target(step_size: F32) -> Step[Command]:

@@ -45,6 +45,8 @@ class Command:
     before: Goal  # in force until now
     goal: Goal  # in force from now on; the action steps work on it
     start: F32  # (3,) gripper frame at the episode's start [m]
+    by_hand_before: bool = False  # the person acted in the tick before
+    after_pause: bool = False  # the episode stood still just before: the world may have changed
 
     @classmethod
     def at_reset(cls, reading: Reading, tip: F32) -> Command:

@@ -48,8 +48,9 @@ class NStepReturns:
     """Sums rewards over up to ``n`` ticks within an episode (Sutton and Barto 2018, chapter 7).
 
     A row is self-contained, so nothing reaches over an episode's end, an intervention's edge or a
-    buffer's seam. Near an episode's end rows are shorter: k < n. ``keep`` makes of an observation
-    what the rows have; it is called once for each, so rows that share one have the same object.
+    buffer's seam. Near an episode's end, and before a pause, rows are shorter: k < n. ``keep``
+    makes of an observation what the rows have; it is called once for each, so rows that share one
+    have the same object.
     """
 
     def __init__(
@@ -60,17 +61,24 @@ class NStepReturns:
         self._last: tuple[Features, Features] = ({}, {})  # newest observation, what is kept of it
 
     def push(self, frame: Frame) -> list[Row]:
-        """The rows that ``frame`` completes: none, one, or at an episode's end the rest."""
+        """The rows that ``frame`` completes: none, one, or where a stretch of ticks ends the rest.
+
+        A stretch ends with its episode, and before a pause, in which the world may change.
+        """
+        rows = self._rest() if frame.after_pause else []
         self._window.append(self._kept(frame))
         if frame.done:
-            rows = [self._row(first) for first in range(len(self._window))]
-            self._window.clear()
-            return rows
-        if len(self._window) < self._n:
-            return []
-        row = self._row(0)
-        self._window.popleft()
-        return [row]
+            return rows + self._rest()
+        if len(self._window) == self._n:
+            rows.append(self._row(0))
+            self._window.popleft()
+        return rows
+
+    def _rest(self) -> list[Row]:
+        """The rows that begin in the window; it is empty then."""
+        rows = [self._row(first) for first in range(len(self._window))]
+        self._window.clear()
+        return rows
 
     def _kept(self, frame: Frame) -> Frame:
         newest, kept = self._last

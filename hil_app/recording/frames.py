@@ -28,6 +28,7 @@ class Frame:
     rerecord: bool  # the person asked to throw the episode away
     weights_version: int
     stamp: float  # of the reading the action answers, monotonic within an episode [s]
+    after_pause: bool = False  # the episode stood still just before: the world may have changed
     ages: Mapping[str, float] = field(default_factory=dict)  # of its pictures then, by camera [s]
 
     @classmethod
@@ -50,6 +51,7 @@ class Frame:
             rerecord=command.sample.rerecord,
             weights_version=command.weights_version,
             stamp=command.reading.stamp,
+            after_pause=command.after_pause,
             ages=command.reading.ages,
         )
 

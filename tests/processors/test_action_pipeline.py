@@ -140,11 +140,16 @@ def test_the_first_command_after_a_reset_does_not_jump(arm: str, start: str) -> 
 def test_the_person_moves_the_arm_while_intervening_and_the_policy_else(arm: str) -> None:
     steps, first = pipeline(arm), at_reset(arm)
     by_hand = {"action": action(y=1, grip=OPEN), "intervening": True}
-    asked = replace(command(action(x=1, grip=CLOSE), **by_hand), before=first.goal, goal=first.goal)
+    asked = replace(
+        command(action(x=1, grip=CLOSE), **by_hand),
+        before=first.goal,
+        goal=first.goal,
+        by_hand_before=True,
+    )
     moved = steps(asked).goal.tip - first.goal.tip
     np.testing.assert_allclose(moved, [0, 0.02, 0], atol=1e-6)
     assert gripper_of(steps(asked)) == CONFIG.gripper.open
-    free = replace(asked, sample=replace(asked.sample, intervening=False))
+    free = replace(asked, sample=replace(asked.sample, intervening=False), by_hand_before=False)
     np.testing.assert_allclose(steps(free).goal.tip - first.goal.tip, [0.02, 0, 0], atol=1e-6)
     assert gripper_of(steps(free)) == CONFIG.gripper.closed
 
@@ -152,6 +157,7 @@ def test_the_person_moves_the_arm_while_intervening_and_the_policy_else(arm: str
 def test_the_order_of_the_steps() -> None:
     assert list(action_steps(CONFIG, KINEMATICS["so101"])) == [
         "intervention",
+        "hand-over",
         "end-effector target",
         "workspace bounds",
         "gripper",

@@ -56,13 +56,22 @@ def at_reset(arm: str) -> Command:
 
 
 def run(line: Pipeline[Command], first: Command, leads: Sequence[F32 | None]) -> list[Command]:
-    """Tick after tick; None is the policy, which stands still."""
-    done, goal = [], first.goal
+    """Tick after tick of an arm that is where it was told to be; None: the policy stands still."""
+    done, goal, led = [], first.goal, False
     for tick, joints in enumerate(leads, 1):
         sample = HANDS_OFF if joints is None else TeleopSample(NEUTRAL, True, joints=joints)
-        asked = replace(first, tick=tick, sample=sample, before=goal, goal=goal)
+        there = Reading(goal.joints, stamp=0.1 * tick)
+        asked = replace(
+            first,
+            tick=tick,
+            reading=there,
+            sample=sample,
+            before=goal,
+            goal=goal,
+            by_hand_before=led,
+        )
         done.append(line(asked))
-        goal = done[-1].goal
+        goal, led = done[-1].goal, sample.intervening
     return done
 
 
@@ -184,9 +193,9 @@ def test_a_lost_leader_s_hold_leaves_the_arm_where_it_is(control: str) -> None:
 def test_the_leader_s_steps_stand_around_the_others() -> None:
     usual = list(action_steps(CONFIG, KINEMATICS["so101"]))
     names = [name for name, _ in pipeline("so101", "end_effector").steps]
-    assert names == [usual[0], "leader", *usual[1:]]
+    assert names == [*usual[:2], "leader", *usual[2:]]
     names = [name for name, _ in pipeline("so101", "joints").steps]
-    assert names == [usual[0], "leader", *usual[1:], "leader's joints"]
+    assert names == [*usual[:2], "leader", *usual[2:], "leader's joints"]
 
 
 @each_mode
