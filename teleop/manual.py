@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -19,14 +19,17 @@ _ASKED = (1.0, 0.5)
 _VERDICTS = ("success", "failure", "rerecord", "stop", "emergency_stop")
 _STOPS = ("stop", "emergency_stop")
 _CURVE = 1.5  # exponent of a stick's response
+Acts = Literal["always", "on_take_over", "never"]
 
 
 class ManualTeleop:
     """What the person's ``device`` does, as actions and events.
 
     The action has a place for each motion of the action space, (3,) or with ``wrist`` (5,), and
-    the gripper's command behind them. ``demonstrating`` has the person act all the time; otherwise
-    the take-over control decides. ``is_open`` says whether the gripper is, for its toggle.
+    the gripper's command behind them. The person acts "always" (demonstrating), "on_take_over",
+    when the control for that says so, or "never" (watching the policy: verdicts, pauses and stops
+    count). ``is_open`` says whether the gripper is, for its toggle. The ``device`` is entered and
+    left by whoever shares it out.
 
     A device that is lost ends an intervention at once. As configured, the arm then pauses, or the
     policy goes on alone. A pause, asked for or not, ends when the person presses pause or takes
@@ -40,12 +43,12 @@ class ManualTeleop:
         tell: Tell,
         is_open: Callable[[], bool],
         *,
-        demonstrating: bool,
+        acts: Acts,
         wrist: bool = False,
     ) -> None:
         self._config, self._device, self._tell, self._is_open = config, device, tell, is_open
         self._pad = config if isinstance(config, PadConfig) else None
-        self._demonstrating = demonstrating
+        self._acts = acts
         self._layout = config.layout(wrist=wrist)
         self._motions = MOTIONS if wrist else MOTIONS[:3]
         self._acting = False  # as the take-over control has it
@@ -53,12 +56,10 @@ class ManualTeleop:
         self._grip = STAY  # what the gripper's toggle asks for
 
     def __enter__(self) -> Self:
-        self._device.__enter__()
-        self._tell("hands_ready", device=self._device.name)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._device.__exit__(*error)
+        """Nothing to close."""
 
     def read(self) -> TeleopSample:
         """What the person does now: one poll of the device."""
@@ -70,7 +71,7 @@ class ManualTeleop:
         self._heed_takeover(state)
         return TeleopSample(
             self._action(state),
-            intervening=(self._demonstrating or self._acting) and not self._paused,
+            intervening=(self._acts == "always" or self._acting) and not self._paused,
             paused=self._paused,
             **self._verdicts(state, _VERDICTS),
         )
@@ -93,7 +94,7 @@ class ManualTeleop:
         state = self._device.poll()
         if state is None and not self._lost:
             self._lost = True
-            hold = self._demonstrating or self._config.on_loss == "hold"
+            hold = self._acts == "always" or self._config.on_loss == "hold"
             self._paused |= hold
             what = "the arm holds" if hold else "the policy goes on alone"
             self._tell("hands_lost", cause=f"{self._device.name} is gone: {what}")
@@ -117,6 +118,7 @@ class ManualTeleop:
             acting = self._down(state, "take_over")
         if presses and acting:
             self._paused = False
+        acting &= self._acts != "never"
         if acting and not self._acting:
             self._grip = STAY
             self._rumble(*_TAKEN_OVER)
