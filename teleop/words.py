@@ -1,0 +1,121 @@
+"""What controls and what they do are called where people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from configs.manual import STICKS, ManualConfig, Term
+
+WAYS = MappingProxyType(
+    {
+        "x": ("forward", "back"),
+        "y": ("left", "right"),
+        "z": ("up", "down"),
+        "pitch": ("tilt down", "tilt up"),
+        "roll": ("roll right", "roll left"),
+    }
+)
+"""Where a motion above 0 goes, and one below."""
+DEEDS = MappingProxyType(
+    {
+        "take_over": "take over",
+        "slow": "slow",
+        "open": "open gripper",
+        "close": "close gripper",
+        "toggle_gripper": "toggle gripper",
+        "success": "success",
+        "failure": "failure",
+        "rerecord": "record again",
+        "pause": "pause",
+        "stop": "stop the run",
+        "emergency_stop": "emergency stop",
+    }
+)
+_HELD = {"slow"}  # what counts only while its control is held
+PLACES = MappingProxyType(
+    {
+        "leftx": "left stick",
+        "lefty": "left stick",
+        "rightx": "right stick",
+        "righty": "right stick",
+        "lefttrigger": "LT",
+        "righttrigger": "RT",
+        "leftshoulder": "LB",
+        "rightshoulder": "RB",
+        "leftstick": "left stick pressed",
+        "rightstick": "right stick pressed",
+        "dpup": "D-pad up",
+        "dpdown": "D-pad down",
+        "dpleft": "D-pad left",
+        "dpright": "D-pad right",
+        "a": "A",
+        "b": "B",
+        "x": "X",
+        "y": "Y",
+        "back": "Back",
+        "start": "Start",
+        "guide": "Guide",
+        "misc1": "Share",
+        "paddle1": "paddle 1",
+        "paddle2": "paddle 2",
+        "paddle3": "paddle 3",
+        "paddle4": "paddle 4",
+        "touchpad": "touchpad",
+    }
+)
+"""A pad's controls, as Xbox pads have them; SDL's names are places, the same on every pad."""
+AXES = frozenset(axis for stick in STICKS for axis in stick)
+
+
+class Use(NamedTuple):
+    """One way to move a control, and what that does."""
+
+    control: str
+    way: int  # of a stick: 1 right or down, -1 left or up; 0 for all else
+    does: str
+
+
+def uses(config: ManualConfig, *, wrist: bool) -> tuple[Use, ...]:
+    """What every control that does something does, in the order of the device's controls."""
+    found = [
+        use
+        for deed, used in config.layout(wrist=wrist).items()
+        for term in used
+        for use in _uses(config, deed, term)
+    ]
+    return tuple(sorted(found, key=lambda use: config.available.index(use.control)))
+
+
+def place(use: Use, pad: bool = True) -> str:
+    """Which way to move which control, such as "left stick up"."""
+    name = PLACES.get(use.control, use.control) if pad else use.control
+    if not use.way:
+        return name
+    up_down = use.control.endswith("y")
+    ways = ("up", "down") if up_down else ("left", "right")
+    return f"{name} {ways[use.way > 0]}"
+
+
+def _uses(config: ManualConfig, deed: str, term: Term) -> Iterator[Use]:
+    if deed not in WAYS:
+        yield Use(term.control, 0, _deed(config, deed))
+        return
+    positive, negative = WAYS[deed]
+    if term.control in AXES:
+        for way in (-1, 1):
+            yield Use(term.control, way, positive if term.sign * way > 0 else negative)
+    else:
+        yield Use(term.control, 0, positive if term.sign > 0 else negative)
+
+
+def _deed(config: ManualConfig, deed: str) -> str:
+    if deed == "take_over":
+        return "take over (hold)" if config.take_over == "hold" else "take over (on / off)"
+    return f"{DEEDS[deed]} (hold)" if deed in _HELD else DEEDS[deed]
+
+
+def by_control(config: ManualConfig, *, wrist: bool) -> Mapping[tuple[str, int], str]:
+    """What each control, moved this way, does."""
+    return {(use.control, use.way): use.does for use in uses(config, wrist=wrist)}
