@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from configs.algorithm import SACAlgorithmConfig
 from configs.base import Config
 from configs.env import EnvConfig
+from configs.help import HelpConfig
 from configs.learner import LearnerConfig
 from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
@@ -66,6 +67,8 @@ class RunConfig(Config):
     """The learning algorithm."""
     learner: LearnerConfig = LearnerConfig()
     """How frames become better weights."""
+    ask_for_help: HelpConfig | None = None
+    """When the policy asks the person to take over; null for never."""
     train: TrainConfig = TrainConfig()
     """The stages of a training run."""
     eval: EvalConfig = EvalConfig()
@@ -81,6 +84,24 @@ class RunConfig(Config):
             raise ValueError(
                 "train.demonstrations needs a teleop; set one, or train.demonstrations to 0"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _help_can_be_asked_for(self) -> Self:
+        wanted = self.ask_for_help
+        if wanted is None:
+            return self
+        if wanted.min_value is None and wanted.max_disagreement is None:
+            raise ValueError(
+                "ask_for_help: nothing would make it ask: set min_value or max_disagreement"
+            )
+        if wanted.max_disagreement is not None and self.algorithm.num_critics == 1:
+            raise ValueError(
+                "ask_for_help.max_disagreement: one critic always agrees with itself: set "
+                "algorithm.num_critics to 2 or more"
+            )
+        if self.teleop is None:
+            raise ValueError("ask_for_help: there is nobody to ask: set a teleop, or null")
         return self
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from configs.teleop import LeaderConfig, TeleopConfig
 from hil_app.events import EventLog
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
+from hil_app.learning.judge import judge_of
 from hil_app.learning.learner import Learner, Log
 from hil_app.learning.mixer import OnlineOfflineMixer
 from hil_app.learning.replay import ReplayBuffer
@@ -259,6 +260,7 @@ def learner(
         events,
         log,
         config.train.log_every,
+        None if config.ask_for_help is None else judge_of(trainer),
     )
 
 

@@ -106,10 +106,13 @@ def of_learner(frames: int, progress: Progress) -> Figures:
     }
 
 
-def of_episode(frames: Sequence[Frame], recent: Sequence[Episode]) -> Figures:
+def of_episode(
+    frames: Sequence[Frame], recent: Sequence[Episode], help_requests: int | None = None
+) -> Figures:
     """An episode of these frames, and the ``recent`` ones, of which it is the last.
 
-    The training's reward is the undiscounted return of an episode.
+    The training's reward is the undiscounted return of an episode. The policy asked for help so
+    often in it, if it may ask.
     """
     episode, returns = recent[-1], [each.reward for each in recent]
     strength = [float(np.linalg.norm(frame.action[:-1])) for frame in frames]
@@ -119,6 +122,7 @@ def of_episode(frames: Sequence[Frame], recent: Sequence[Episode]) -> Figures:
         "episode/success": float(episode.success),
         "episode/intervention_rate": intervention_fraction([episode]),
         "episode/action_norm": float(np.mean(strength)),
+        **({} if help_requests is None else {"episode/help_requests": help_requests}),
         "train/reward_mean": float(np.mean(returns)),
         "train/reward_std": float(np.std(returns)),
         "train/reward_max": max(returns),

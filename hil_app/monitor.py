@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from hil_app.help import HelpRequests
 from hil_app.loop import Episode, Loop
 from hil_app.rate import SAMPLES
 from hil_app.recording.frames import Frame
@@ -151,6 +152,7 @@ class Monitor:
     def __init__(self) -> None:
         self.stages: list[Stage] = []
         self.evaluations: list[Evaluation] = []  # amid the training
+        self.help: HelpRequests | None = None  # of the policy in the training, if it may ask
         self._amid: Stage | None = None  # the evaluation under way
 
     @property

@@ -20,6 +20,7 @@ from hil_app.run_state import RunState
 LOOP, ACTING = "loop", "acting"  # of a snapshot: the random generator of the acting policy
 CHANGEABLE = (
     "algorithm.compile",
+    "ask_for_help",
     "train.ticks",
     "train.eval_every",
     "train.eval_episodes",

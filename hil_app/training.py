@@ -13,6 +13,7 @@ from torch import Tensor
 from hil_app import build
 from hil_app.checkpoints import Checkpoints
 from hil_app.evaluation import Evaluator
+from hil_app.help import HelpRequests
 from hil_app.learning.algorithm import RLAlgorithm
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
 from hil_app.learning.learner import COUNTS, Learner, Progress
@@ -113,7 +114,16 @@ class Training:
         stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
         if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
             self._evaluate(stage)
-        self._episodes(stage, self.learner.offer)
+        self._episodes(stage, self.learner.offer, *self._help(loop))
+
+    def _help(self, loop: Loop) -> list[Sink]:
+        """What has the policy ask for a take-over, if it may."""
+        wanted, events = self._config.ask_for_help, self._session.events
+        if wanted is None:
+            return []
+        requests = HelpRequests(wanted, lambda: self.learner.judgement, loop.teleop, events.emit)
+        self._session.monitor.help = requests
+        return [requests]
 
     def _begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
         """Begin a stage, where the run that is resumed left it."""
@@ -139,14 +149,14 @@ class Training:
         self._checkpoints.check()
         return self._session.stop()
 
-    def _episodes(self, stage: Stage, learn: Sink) -> None:
+    def _episodes(self, stage: Stage, *learn: Sink) -> None:
         """Episode after episode until the stage has reached its goal or the run is to stop."""
         record = partial(self._recorder.add, stage=stage.name)
         with stage.loop.teleop:
             while stage.done < stage.goal and not self._stop():
                 seed = build.seed_of(self._config, stage.name, len(stage.finished))
                 self._seen = []
-                sinks: list[Sink] = [stage.frame, record, self._seen.append, learn]
+                sinks: list[Sink] = [stage.frame, record, self._seen.append, *learn]
                 episode = stage.loop.episode(seed, sinks)
                 self._session.ended(stage, episode)
                 if not episode.stop:
@@ -154,9 +164,10 @@ class Training:
 
     def _between(self, stage: Stage, episode: Episode) -> None:
         """At an episode's end: take a snapshot, judge the policy, have a checkpoint written."""
-        training = stage.name == TRAIN
+        training, monitor = stage.name == TRAIN, self._session.monitor
         if training and not episode.rerecord:
-            self._log(stage, partial(of_episode, self._seen, stage.recent))
+            asked = None if monitor.help is None else monitor.help.requests
+            self._log(stage, partial(of_episode, self._seen, stage.recent, asked))
         if training and stage.done >= stage.goal:
             self.learner.rest()  # so that the last checkpoint has the policy that is judged last
         judge = training and self._evaluator.due(stage.ticks)

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from hil_app.events import Event, EventLog
 from hil_app.learning.learner import Learner
@@ -33,6 +34,7 @@ TITLES = {
     TRAIN: "The policy acts and learns; the person takes over when it errs",
     EVALUATE: "The policy on its own",
 }
+ASKS = "The policy asks for a take-over"
 LOSSES = {
     "critic": "loss_critic",
     "gripper critic": "loss_discrete_critic",
@@ -90,7 +92,7 @@ class View:
         bar = Table.grid(expand=True)
         bar.add_row(ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal)))
         return Panel(
-            Group(bar, self._figures(stage)),
+            Group(bar, *self._request(), self._figures(stage)),
             title=f"[bold]{TITLES[stage.name]}[/bold]",
             subtitle=self._hint,
         )
@@ -108,6 +110,11 @@ class View:
         if event["event"] == "episode" and due and not self._console.is_terminal:
             self._last_line = now
             self._console.out(_line(self._monitor.stages[-1]), highlight=False)
+
+    def _request(self) -> list[RenderableType]:
+        requests = self._monitor.help
+        asking = requests is not None and requests.asking
+        return [Text(ASKS, "bold reverse", justify="center")] if asking else []
 
     def _figures(self, stage: Stage) -> Table:
         grid = Table.grid(expand=True, padding=(0, 2))
@@ -140,7 +147,16 @@ class View:
             *([("skipped updates", f"{skipped:.0f}")] if skipped else []),
             ("temperature", _number(progress.stats.get("temperature"))),
             *((title, _number(progress.stats.get(name))) for title, name in losses),
+            *self._critics_cells(),
         ]
+
+    def _critics_cells(self) -> list[tuple[str, str]]:
+        """What the critics make of the newest tick, where the policy may ask for help."""
+        if self._monitor.help is None:
+            return []
+        newest = self._monitor.help.judgement
+        value, disagreement = (newest.value, newest.disagreement) if newest else (None, None)
+        return [("critics' value", _number(value)), ("they disagree by", _number(disagreement))]
 
 
 def _episode_cells(stage: Stage) -> list[tuple[str, str]]:

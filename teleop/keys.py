@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Self
 
-from teleop.base import HANDS_OFF, Remembering, Switched, Teleop, TeleopSample
+from teleop.base import HANDS_OFF, Attentive, Remembering, Switched, Teleop, TeleopSample
 
 BUTTONS = MappingProxyType(
     {
@@ -139,6 +139,11 @@ class Attended:
         if "emergency_stop" in pressed:
             return replace(HANDS_OFF, emergency_stop=True)
         return _with(self._hands.idle(), pressed & _STOPS)
+
+    def ask(self) -> None:
+        """Have the hands ask for a take-over, if they can."""
+        if isinstance(self._hands, Attentive):
+            self._hands.ask()
 
     def state(self) -> dict[str, Any]:
         """What the hands remember."""

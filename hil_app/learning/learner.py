@@ -18,6 +18,7 @@ from configs.learner import LearnerConfig
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Tensors, own_tensors
+from hil_app.learning.judge import Judge, Judgement
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.returns import NStepReturns, Row
@@ -73,8 +74,9 @@ class Learner:
             loop.episode(seed, [learner.offer])   # the policy reads learner.mailbox
 
     In lockstep mode ``offer`` returns when the tick's updates are done; in background mode it
-    never waits. ``log`` is called, in the thread, after every ``log_every`` updates. Raises
-    :class:`LearnerDied` if the thread has ended or cannot keep up.
+    never waits. ``log`` is called, in the thread, after every ``log_every`` updates. ``judge`` gets
+    the newest frame offered, and ``judgement`` is what it made of it. Raises :class:`LearnerDied`
+    if the thread has ended or cannot keep up.
     """
 
     def __init__(
@@ -87,12 +89,16 @@ class Learner:
         events: EventLog,
         log: Log | None = None,
         log_every: int = 50,
+        judge: Judge | None = None,
     ) -> None:
         self.mailbox = Mailbox()
         self.progress = Progress()
+        self.judgement: Judgement | None = None  # replaced as a whole, like progress
         self._trainer, self._online, self._offline = trainer, online, offline
         self._config, self._events = config, events
         self._log, self._log_every = log, log_every
+        self._judge = judge
+        self._unjudged: Frame | None = None
         self._lockstep = config.mode == "lockstep"
         keep = trainer.algorithm.policy.replay_state  # where an observation becomes a row's state
         self._returns = {
@@ -217,6 +223,8 @@ class Learner:
                 idle = not (self._free or self._stop.is_set())
                 job = self._queue.get(block=idle, timeout=POLL)
                 job.task()
+                if self._queue.empty():  # else a newer frame may follow
+                    self._judge_newest()
                 job.done.set()
         except queue.Empty:
             pass
@@ -250,6 +258,13 @@ class Learner:
         if self._lockstep and self._ready and self._counts.frames % self._config.train_freq == 0:
             for _ in range(self._config.gradient_steps):
                 self._update()
+        self._unjudged = frame
+
+    def _judge_newest(self) -> None:
+        """Judge the newest frame, unless nobody wants to know or it has been."""
+        frame, self._unjudged = self._unjudged, None
+        if self._judge is not None and frame is not None:
+            self.judgement = self._judge(frame, self._counts.updates)
 
     def _store(self, frame: Frame, demonstration: bool) -> None:
         rows = self._returns[demonstration].push(frame)

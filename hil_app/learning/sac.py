@@ -129,6 +129,13 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self.optimization_step += 1
         return self._report(records)
 
+    @torch.inference_mode()
+    def judge(self, state: dict[str, Tensor], action: Tensor) -> Tensor:
+        """The value (critics, B) of actions (B, c [+ 1]), of which the discrete part counts not."""
+        features = self.policy.encoder(self.policy.perceive(state))
+        q: Tensor = self.critic_ensemble(features, action[:, : self.policy.config.continuous_dims])
+        return q
+
     def _train_critics(self, batch: Batch, seen: Transitions, index: int) -> tuple[Record, Tensor]:
         fields, largest = peaks(batch)
         draws = self._draw(len(seen.reward))
