@@ -47,6 +47,28 @@ class GripperConfig(Config):
         return self
 
 
+class WristConfig(Config):
+    """Pitch and roll of the gripper as two more motions of the action, behind x, y and z."""
+
+    pitch_step: float = Field(5.0, gt=0)
+    """How far a full action of 1.0 raises the fingers in one tick [deg]."""
+    roll_step: float = Field(10.0, gt=0)
+    """How far a full action of 1.0 turns them in one tick, clockwise as the gripper sees it
+    [deg]."""
+    pitch: tuple[float, float] = (-20.0, 90.0)
+    """Lowest and highest pitch: 0 points straight down, 90 level and away from the arm [deg]."""
+    max_error: float = Field(1.0, gt=0)
+    """A solution that misses its pitch by more is refused, and the pitch stays [deg]."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not -180 <= self.pitch[0] < self.pitch[1] <= 180:
+            raise ValueError(
+                f"pitch needs its lowest before its highest, within -180 to 180: got {self.pitch}"
+            )
+        return self
+
+
 class InverseKinematicsConfig(Config):
     """How a gripper position becomes joint targets."""
 
@@ -98,9 +120,21 @@ class ProcessorConfig(Config):
     """The box the gripper stays in."""
     gripper: GripperConfig = GripperConfig()
     """The discrete gripper."""
+    wrist: WristConfig | None = None
+    """Pitch and roll as motions of the action too; null moves the gripper's position alone."""
     inverse_kinematics: InverseKinematicsConfig = InverseKinematicsConfig()
     """How a gripper position becomes joint targets."""
     observation: ObservationConfig = ObservationConfig()
     """What of the arm's state the policy sees."""
     images: ImageConfig = ImageConfig()
     """What of the pictures the policy sees."""
+
+    @model_validator(mode="after")
+    def _rolls_in_one_step(self) -> Self:
+        longest = self.inverse_kinematics.max_joint_step
+        if self.wrist is not None and self.wrist.roll_step > longest:
+            raise ValueError(
+                f"wrist.roll_step ({self.wrist.roll_step:g} deg) must not be above "
+                f"inverse_kinematics.max_joint_step ({longest:g} deg)"
+            )
+        return self

@@ -29,6 +29,7 @@ class Goal:
 
     tip: F32  # (3,) gripper frame, base frame [m]
     joints: F32  # (6,) [deg], gripper [%]
+    pitch: float | None = None  # of the gripper [deg]; None as the joints have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class Command:
     reading: Reading
     features: Features  # what the policy saw
     sample: TeleopSample
-    policy_action: F32  # (4,)
+    policy_action: F32  # (4,), with a wrist (6,)
     weights_version: int
-    action: F32  # (4,) what is executed: the policy's, or the person's after the intervention step
+    action: F32  # what is executed: the policy's, or the person's after the intervention step
     before: Goal  # in force until now
     goal: Goal  # in force from now on; the action steps work on it
     start: F32  # (3,) gripper frame at the episode's start [m]

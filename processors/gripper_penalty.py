@@ -22,7 +22,7 @@ def gripper_penalty(penalty: float, closed: float, open: float) -> Step[Transiti
     def step(transition: Transition) -> Transition:
         command = transition.command
         opening = (float(command.reading.joints[GRIPPER]) - closed) / (open - closed)
-        asked = round(float(command.action[3]))
+        asked = round(float(command.action[-1]))
         flips = (opening >= NEARLY_OPEN and asked == CLOSE) or (
             opening <= NEARLY_CLOSED and asked == OPEN
         )
