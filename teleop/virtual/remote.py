@@ -27,11 +27,11 @@ _PATIENCE_S = 10.0
 class Listener:
     """Has ``handle`` do what the messages on the socket ``path`` say, one after the other.
 
-    It is called in a thread of this object; what it raises as ValueError, KeyError or TypeError
-    goes back to the sender. One sender at a time is heard.
+    It is called in a thread of this object; what it returns, or raises as ValueError, KeyError or
+    TypeError, goes back to the sender. One sender at a time is heard.
     """
 
-    def __init__(self, path: Path, handle: Callable[[Message], None]) -> None:
+    def __init__(self, path: Path, handle: Callable[[Message], Message | None]) -> None:
         self._path, self._handle = path, handle
         self._server = socket.socket(socket.AF_UNIX)
         self._connection: socket.socket | None = None
@@ -73,10 +73,9 @@ class Listener:
 
     def _answer(self, line: bytes) -> Message:
         try:
-            self._handle(json.loads(line))
+            return self._handle(json.loads(line)) or {}
         except (ValueError, KeyError, TypeError) as error:
             return {"error": f"{type(error).__name__}: {error}"}
-        return {}
 
 
 class Remote:
@@ -100,8 +99,11 @@ class Remote:
         self._lines.close()
         self._socket.close()
 
-    def tell(self, **message: Any) -> None:
-        """Have the device do what ``message`` says; TeleopError if it cannot, or is gone."""
+    def tell(self, **message: Any) -> Message:
+        """Have the device do what ``message`` says; TeleopError if it cannot, or is gone.
+
+        Returns the answer.
+        """
         try:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
             line = self._lines.readline()
@@ -109,5 +111,7 @@ class Remote:
             raise TeleopError(f"The virtual device is gone: {error}") from None
         if not line:
             raise TeleopError("The virtual device is gone.")
-        if problem := json.loads(line).get("error"):
+        answer: Message = json.loads(line)
+        if problem := answer.get("error"):
             raise TeleopError(f"The virtual device refuses {message}: {problem}")
+        return answer

@@ -1,0 +1,57 @@
+"""Joysticks as their drivers have them: axes, buttons and hats by number.
+
+::
+
+    with gamepads():
+        stick = joysticks()[0]
+        while (state := stick.poll()) is not None:
+            ...
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from teleop.sdl import controller, pygame
+
+
+class RawState(NamedTuple):
+    """A joystick at one instant."""
+
+    axes: tuple[float, ...]  # in [-1, 1]
+    buttons: tuple[bool, ...]
+    hats: tuple[tuple[int, int], ...]  # right and up are 1, left and down -1
+
+
+class RawJoystick:
+    """SDL's joystick number ``place``; SDL must stay started while this is used."""
+
+    def __init__(self, place: int) -> None:
+        self._joystick = pygame.joystick.Joystick(place)
+        self.name = self._joystick.get_name()
+        self.guid = self._joystick.get_guid()  # of its model
+        self.known = bool(controller.is_controller(place))  # whether SDL has a mapping for it
+        self._there = True
+
+    def poll(self) -> RawState | None:
+        """What it is like now; None once it is unplugged. Empties SDL's queue of events."""
+        own = self._joystick.get_instance_id()
+        for event in pygame.event.get():
+            if event.type == pygame.JOYDEVICEREMOVED and event.instance_id == own:
+                self._there = False
+        if not self._there:
+            return None
+        stick = self._joystick
+        return RawState(
+            tuple(stick.get_axis(place) for place in range(stick.get_numaxes())),
+            tuple(bool(stick.get_button(place)) for place in range(stick.get_numbuttons())),
+            tuple(stick.get_hat(place) for place in range(stick.get_numhats())),
+        )
+
+
+def joysticks() -> list[RawJoystick]:
+    """Every joystick and gamepad that is plugged in, in SDL's order.
+
+    Raises one of ``teleop.sdl.SDL_ERRORS`` if one cannot be opened.
+    """
+    return [RawJoystick(place) for place in range(pygame.joystick.get_count())]

@@ -1,0 +1,279 @@
+"""A gamepad that no hand holds: attached to the SDL that pygame has loaded, moved by messages.
+
+What reads it gets SDL's own joystick and controller events, at once and in order. A ``Listener``
+moves it from outside; its messages are
+
+- ``{"axis": "leftx", "value": 0.5}``: a stick, -1 to 1, right and down positive, or a trigger, 0
+  to 1; a number instead of the name is a raw axis, -1 to 1;
+- ``{"button": "y", "down": true}``; a number instead of the name is a raw button;
+- ``{"tap": "y", "seconds": 0.001}``: pressed and let go again;
+- ``{"hat": 0, "to": [0, 1]}``: a raw hat: right and up are positive;
+- ``{"plug": false}`` and ``{"plug": true}``: unplugged and plugged in;
+- ``{"rumbles": true}``: nothing changes.
+
+Each is answered with when it was done, ``{"at": time.monotonic()}``, and the last with every rumble
+so far too, ``{"rumbles": [[low, high], ...]}``, both in [0, 1]. Names are for a pad with the
+standard layout; any other has numbers only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from configs.manual import BUTTONS, STICKS, TRIGGERS
+from teleop.base import TeleopError
+from teleop.virtual.remote import Message
+
+AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)
+"""The axes of the standard layout, in SDL's order."""
+
+_MOST = 32767
+_LEAST = -32768
+_JOYSTICK = 0x200  # SDL_INIT_JOYSTICK
+_VIRTUAL_BUS = 0xFF
+_ACROSS = {-1: 8, 0: 0, 1: 2}  # SDL_HAT_LEFT, SDL_HAT_RIGHT
+_ALONG = {-1: 4, 0: 0, 1: 1}  # SDL_HAT_DOWN, SDL_HAT_UP
+
+_RumbleFunction = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint16, ctypes.c_uint16)
+
+
+class _Description(ctypes.Structure):
+    """SDL_VirtualJoystickDesc."""
+
+    _fields_: ClassVar = [
+        *((name, ctypes.c_uint16) for name in ("version", "type", "axes", "buttons", "hats")),
+        *((name, ctypes.c_uint16) for name in ("vendor", "product", "padding")),
+        *((name, ctypes.c_uint32) for name in ("button_mask", "axis_mask")),
+        ("name", ctypes.c_char_p),
+        ("userdata", ctypes.c_void_p),
+        ("update", ctypes.c_void_p),
+        ("set_player", ctypes.c_void_p),
+        ("rumble", _RumbleFunction),
+        *((name, ctypes.c_void_p) for name in ("rumble_triggers", "set_led", "send_effect")),
+    ]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A pad as its driver shows it to SDL."""
+
+    name: str
+    axes: int
+    buttons: int
+    hats: int = 0
+    vendor: int = 0
+    product: int = 0
+    known_as: str = ""
+    """GUID of a real pad, whose mapping in SDL's database it gets."""
+    mapping: str = ""
+    """What its axes and buttons are, as SDL writes it, if it stands for no real pad. With neither
+    it is a plain joystick."""
+    triggers: tuple[int, ...] = ()
+    """Raw axes that rest at their lower end."""
+
+
+STANDARD = Model(
+    "Virtual Gamepad",
+    axes=len(AXES),
+    buttons=len(BUTTONS),
+    mapping=",".join(
+        [f"{name}:a{place}" for place, name in enumerate(AXES)]
+        + [f"{name}:b{place}" for place, name in enumerate(BUTTONS)]
+    ),
+    triggers=(4, 5),
+)
+"""The standard layout: everything that SDL has a name for, in the order of the names."""
+
+
+class VirtualPad:
+    """A pad of one ``model``, plugged in while entered; SDL's joysticks must be started.
+
+    ``rumbles`` are all that it was asked for: low and high frequency, each in [0, 1].
+    """
+
+    _plugged: ClassVar[set[VirtualPad]] = set()  # SDL calls them back
+
+    def __init__(self, model: Model = STANDARD) -> None:
+        self.model = model
+        self.rumbles: list[tuple[float, float]] = []
+        self._sdl = _sdl()
+        self._joystick: int | None = None
+        self._instance = -1
+        self._rumble = _RumbleFunction(self._on_rumble)
+
+    def __enter__(self) -> Self:
+        self.plug()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.unplug()
+
+    @property
+    def index(self) -> int | None:
+        """Its place among SDL's joysticks; None if it is not plugged in."""
+        if self._joystick is None or not self._sdl.SDL_WasInit(_JOYSTICK):
+            return None
+        count = self._sdl.SDL_NumJoysticks()
+        ids = [self._sdl.SDL_JoystickGetDeviceInstanceID(place) for place in range(count)]
+        return ids.index(self._instance) if self._instance in ids else None
+
+    def plug(self) -> None:
+        """Plug it in, everything at rest."""
+        if self.index is not None:
+            return
+        self._learn_mapping()
+        model = self.model
+        description = _Description(
+            version=1,
+            axes=model.axes,
+            buttons=model.buttons,
+            hats=model.hats,
+            vendor=model.vendor,
+            product=model.product,
+            name=model.name.encode(),
+            rumble=self._rumble,
+        )
+        place = self._sdl.SDL_JoystickAttachVirtualEx(ctypes.byref(description))
+        self._joystick = self._sdl.SDL_JoystickOpen(place) if place >= 0 else None
+        if not self._joystick:
+            raise TeleopError(f"No virtual gamepad, SDL says: {self._error()}")
+        self._plugged.add(self)
+        self._instance = self._sdl.SDL_JoystickGetDeviceInstanceID(place)
+        for axis in model.triggers:
+            self._sdl.SDL_JoystickSetVirtualAxis(self._joystick, axis, _LEAST)
+        self._sdl.SDL_JoystickUpdate()
+
+    def unplug(self) -> None:
+        """Unplug it, whatever is held."""
+        place = self.index
+        if place is not None:
+            self._sdl.SDL_JoystickDetachVirtual(place)
+            self._sdl.SDL_JoystickClose(self._joystick)
+        self._joystick = None
+        self._plugged.discard(self)
+
+    def axis(self, which: str | int, value: float) -> None:
+        """Move a stick or a trigger by name, or a raw axis, in [-1, 1], by number."""
+        place = AXES.index(which) if isinstance(which, str) else which
+        if which in TRIGGERS:
+            value = 2 * value - 1
+        if not -1 <= value <= 1:
+            raise ValueError(f"{which}: {value} is too far")
+        self._set("Axis", place, round(value * (_MOST if value > 0 else -_LEAST)))
+
+    def button(self, which: str | int, *, down: bool) -> None:
+        """Press a button, or let it go, by name or raw number."""
+        self._set("Button", BUTTONS.index(which) if isinstance(which, str) else which, down)
+
+    def tap(self, which: str | int, seconds: float = 0.001) -> None:
+        """Press a button and let it go again."""
+        self.button(which, down=True)
+        time.sleep(seconds)
+        self.button(which, down=False)
+
+    def hat(self, which: int, right: int, up: int) -> None:
+        """Move a raw hat: right and up are 1, left and down -1."""
+        self._set("Hat", which, _ACROSS[right] | _ALONG[up])
+
+    def handle(self, message: Message) -> Message:
+        """Do what a message says; raises ValueError, KeyError or TypeError if it cannot."""
+        at = time.monotonic()
+        match message:
+            case {"axis": which, "value": value}:
+                self.axis(which, value)
+            case {"button": which, "down": bool(down)}:
+                self.button(which, down=down)
+            case {"tap": which, "seconds": seconds}:
+                self.tap(which, seconds)
+            case {"hat": which, "to": [right, up]}:
+                self.hat(which, right, up)
+            case {"plug": bool(plugged)}:
+                (self.plug if plugged else self.unplug)()
+            case {"rumbles": True}:
+                return {"at": at, "rumbles": list(self.rumbles)}
+            case _:
+                raise ValueError(f"a virtual pad knows no {message}")
+        return {"at": at}
+
+    def _set(self, what: str, place: int, value: int) -> None:
+        if self.index is None:
+            raise ValueError("it is not plugged in")
+        if getattr(self._sdl, f"SDL_JoystickSetVirtual{what}")(self._joystick, place, value):
+            raise ValueError(f"{self.model.name}: {self._error()}")
+        self._sdl.SDL_JoystickUpdate()
+
+    def _learn_mapping(self) -> None:
+        """Tell SDL what this pad's axes and buttons are, unless it is a plain joystick."""
+        model = self.model
+        fields = f"{model.name},{model.mapping}"
+        if model.known_as:
+            real = self._sdl.SDL_JoystickGetGUIDFromString(model.known_as.encode())
+            line = self._sdl.SDL_GameControllerMappingForGUID(real)
+            if not line:
+                raise TeleopError(f"SDL knows no pad {model.known_as}")
+            fields = line.decode().split(",", 1)[1]
+        if model.known_as or model.mapping:
+            self._sdl.SDL_GameControllerAddMapping(f"{self._guid()},{fields}".encode())
+
+    def _guid(self) -> str:
+        """As SDL makes it, but without the name's checksum, which stands for any."""
+        model = self.model
+        bus = _VIRTUAL_BUS.to_bytes(4, "little")
+        if model.vendor and model.product:
+            numbers = (model.vendor, model.product, 0)
+            ids = b"".join(number.to_bytes(4, "little") for number in numbers)[:10]
+        else:
+            ids = model.name.encode()[:9].ljust(10, b"\0")
+        return (bus + ids + b"v\0").hex()
+
+    def _on_rumble(self, _: object, low: int, high: int) -> int:
+        self.rumbles.append((low / 0xFFFF, high / 0xFFFF))
+        return 0
+
+    def _error(self) -> str:
+        return str(self._sdl.SDL_GetError().decode())
+
+
+class _GUID(ctypes.Structure):
+    _fields_: ClassVar = [("data", ctypes.c_uint8 * 16)]
+
+
+def _sdl() -> ctypes.PyDLL:
+    """The SDL that pygame has loaded.
+
+    Its functions keep the interpreter's lock, as pygame's do: without it, SDL, which holds its own
+    lock while it calls a pad back, would wait for pygame, which waits for SDL.
+    """
+    for path in _candidates():
+        try:
+            sdl = ctypes.PyDLL(path)
+            sdl.SDL_JoystickAttachVirtualEx.restype = ctypes.c_int
+        except (OSError, AttributeError):
+            continue
+        sdl.SDL_JoystickOpen.restype = ctypes.c_void_p
+        for what in ("Axis", "Button", "Hat"):
+            function = getattr(sdl, f"SDL_JoystickSetVirtual{what}")
+            function.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+        sdl.SDL_JoystickClose.argtypes = [ctypes.c_void_p]
+        sdl.SDL_JoystickGetGUIDFromString.restype = _GUID
+        sdl.SDL_GameControllerMappingForGUID.argtypes = [_GUID]
+        sdl.SDL_GameControllerMappingForGUID.restype = ctypes.c_char_p
+        sdl.SDL_GetError.restype = ctypes.c_char_p
+        return sdl
+    raise TeleopError("No virtual gamepad: the SDL that pygame has loaded is not found.")
+
+
+def _candidates() -> Iterator[str]:
+    maps = Path("/proc/self/maps")
+    if maps.exists():
+        paths = {line.split(maxsplit=5)[-1].strip() for line in maps.read_text().splitlines()}
+        yield from sorted(path for path in paths if "/libSDL2-2" in path)
+    home = Path(str(sys.modules["pygame"].__file__)).parent
+    for pattern in (".dylibs/libSDL2-2*", "SDL2.dll"):
+        yield from map(str, home.glob(pattern))
