@@ -181,7 +181,8 @@ _DUALSENSE = Layout(
     "DualSense",
     (
         _sony(0x01, (1, 5, 8), 64, longest=64, last=_WITH_MUTE),  # USB
-        _sony(0x01, (1, 8, 5), 10),  # Bluetooth until something asks for more
+        # Bluetooth until something asks for more; Windows makes it as long as the longest
+        *(_sony(0x01, (1, 8, 5), length, longest=length) for length in (10, 78)),
         _sony(0x31, (2, 6, 9), 12, last=_WITH_MUTE),  # Bluetooth, with motion and touch
     ),
     Rumble(bytes([0x02, 0x03, *[0] * 46]), (3, 4), 255, wired=True),
