@@ -164,10 +164,7 @@ def unreadable(
 
 def _joystick_name(index: int) -> str:
     with suppress(*SDL_ERRORS):
-        joystick = pygame.joystick.Joystick(index)
-        name = joystick.get_name()
-        joystick.quit()
-        return name
+        return pygame.joystick.Joystick(index).get_name()
     return ""
 
 

@@ -20,7 +20,7 @@ class RawState(NamedTuple):
 
     axes: tuple[float, ...]  # in [-1, 1]
     buttons: tuple[bool, ...]
-    hats: tuple[tuple[int, int], ...]  # right and up are 1, left and down -1
+    hats: tuple[tuple[float, float], ...]  # right and up are 1, left and down -1
 
 
 class RawJoystick:
