@@ -11,6 +11,7 @@ import numpy as np
 
 from processors.action import Solver
 from processors.base import Command, Goal, Step
+from processors.wrist import Wrist
 from robots.base import F32, GRIPPER
 from teleop.base import CLOSE, OPEN, STAY
 
@@ -40,18 +41,22 @@ class Jaw:
         return best
 
 
-def leader_tip(solver: Solver, step_size: F32, jaw: Jaw) -> Step[Command]:
+def leader_tip(
+    solver: Solver, step_size: F32, jaw: Jaw, wrist: Wrist | None = None
+) -> Step[Command]:
     """The action that brings the target in force towards where the leader's gripper is.
 
-    ``step_size`` (3,) [m] is the way of a full action.
+    ``step_size`` (3,) [m] is the way of a full action; with a ``wrist`` it points there too.
     """
 
     def step(command: Command) -> Command:
         joints = _led(command)
         if joints is None:
             return command
-        way = solver.tip(joints) - command.before.tip
-        return _acting(command, np.clip(way / step_size, -1.0, 1.0), joints, jaw)
+        way = (solver.tip(joints) - command.before.tip) / step_size
+        if wrist is not None:
+            way = np.append(way, wrist.way(command.before, joints))
+        return _acting(command, np.clip(way, -1.0, 1.0), joints, jaw)
 
     return step
 
@@ -61,8 +66,8 @@ class JointFollowing:
     """How an arm's joints go where a leader's are, at most a full action away in a tick.
 
     ``action`` stands right after the intervention, ``target`` after all other steps. Where the
-    way would leave the box from ``low`` to ``high`` (3,) [m], the other steps lead the gripper
-    alone, along its wall.
+    way would leave the box from ``low`` to ``high`` (3,) [m], or the range of the ``wrist``, the
+    other steps lead the gripper alone, along its wall.
     """
 
     solver: Solver
@@ -71,6 +76,7 @@ class JointFollowing:
     high: F32
     max_joint_step: float  # [deg]
     jaw: Jaw
+    wrist: Wrist | None = None
 
     def action(self, command: Command) -> Command:
         """The end-effector action that does what ``target`` will do."""
@@ -78,9 +84,8 @@ class JointFollowing:
         if joints is None:
             return command
         if goal is None:
-            return leader_tip(self.solver, self.step_size, self.jaw)(command)
-        way = (goal.tip - command.before.tip) / self.step_size
-        return _acting(command, way, joints, self.jaw)
+            return leader_tip(self.solver, self.step_size, self.jaw, self.wrist)(command)
+        return _acting(command, self._way(command.before, goal), joints, self.jaw)
 
     def target(self, command: Command) -> Command:
         """The body joints on their way to the leader's."""
@@ -99,20 +104,28 @@ class JointFollowing:
         way = np.clip(joints - before.joints, -self.max_joint_step, self.max_joint_step)
         way[GRIPPER] = 0.0
         for _ in range(_TRIES):
-            tip = self.solver.tip(before.joints + way)
-            share = float((np.abs(tip - before.tip) / self.step_size).max())
+            goal = Goal(self.solver.tip(before.joints + way), before.joints + way)
+            share = float(np.abs(self._way(before, goal)).max())
             if share <= 1.0:
-                return Goal(tip, before.joints + way) if self._allowed(before.tip, tip) else None
+                return goal if self._allowed(before, goal) else None
             way *= _SHORTER / share
         return None
 
-    def _allowed(self, before: F32, after: F32) -> bool:
-        """Whether a tip that moves from ``before`` to ``after`` gets no further out of the box."""
+    def _way(self, before: Goal, after: Goal) -> F32:
+        """From one goal to the other (3,), with a wrist (5,), in full actions."""
+        way: F32 = (after.tip - before.tip) / self.step_size
+        return way if self.wrist is None else np.append(way, self.wrist.way(before, after.joints))
+
+    def _allowed(self, before: Goal, after: Goal) -> bool:
+        """Whether ``after`` is no further out of the box, and of the wrist's range."""
         return bool((np.abs(self._beyond(after)) <= np.abs(self._beyond(before))).all())
 
-    def _beyond(self, tip: F32) -> F32:
-        """How far the tip is outside (3,) [m]."""
-        return tip - np.clip(tip, self.low, self.high)
+    def _beyond(self, goal: Goal) -> F32:
+        """How far it is outside (3,) [m], with a wrist (5,) [m, deg]."""
+        beyond: F32 = goal.tip - np.clip(goal.tip, self.low, self.high)
+        if self.wrist is None:
+            return beyond
+        return np.append(beyond, self.wrist.outside(self.wrist.told(goal)))
 
 
 def _led(command: Command) -> F32 | None:
@@ -121,6 +134,6 @@ def _led(command: Command) -> F32 | None:
 
 
 def _acting(command: Command, way: F32, joints: F32, jaw: Jaw) -> Command:
-    """``command`` with the action that moves by ``way`` (3,), 1 for a full action."""
+    """``command`` with the action that moves by ``way``, 1 for a full action."""
     grip = jaw.command(float(command.before.joints[GRIPPER]), float(joints[GRIPPER]))
     return replace(command, action=np.append(way, grip).astype(np.float32))

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from processors.base import Step, Transition
+from processors.wrist import Wrist
 from robots.base import F32, GRIPPER, JOINTS, U8, RobotError
 from robots.opencv import load_opencv
 
 Locate = Callable[[F32], F32]  # joints (6,) [deg, %] -> gripper frame (3,) [m]
 XYZ = ("x", "y", "z")
+ANGLES = ("pitch", "roll")
 FAST = 180.0  # joint velocity that normalises to 1 [deg/s]
 STALL = 2700.0  # motor current that normalises to 1, the servo's stall current [mA]
 
@@ -96,6 +98,22 @@ def target_offset(locate: Locate, step_size: F32) -> Observe:
         return transition.command.goal.tip - locate(transition.reading.joints)
 
     return Observe(OBS_STATE, names, -2 * step_size, 2 * step_size, values)
+
+
+def wrist_pose(wrist: Wrist) -> Observe:
+    """The measured pitch and roll (2,) [deg]."""
+    names = tuple(f"ee.{angle}" for angle in ANGLES)
+    return Observe(OBS_STATE, names, wrist.low, wrist.high, lambda t: wrist.at(t.reading.joints))
+
+
+def wrist_offset(wrist: Wrist) -> Observe:
+    """From the measured pitch and roll to those in force (2,) [deg]."""
+    names = tuple(f"target.{angle}" for angle in ANGLES)
+
+    def values(transition: Transition) -> F32:
+        return wrist.told(transition.command.goal) - wrist.at(transition.reading.joints)
+
+    return Observe(OBS_STATE, names, -2 * wrist.step, 2 * wrist.step, values)
 
 
 def gripper_target(limits: F32) -> Observe:

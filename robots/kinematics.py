@@ -18,6 +18,7 @@ _REGULARISATION = 6e-5  # much less lets a random walk jump from branch to branc
 # With a wanted pitch nothing is left free: a degree that cannot be met costs less than .5 mm.
 _PITCH_WEIGHT, _PITCH_REGULARISATION = 1e-3, 1e-6
 _HELD = ("wrist_roll", "gripper")
+_ROLL = JOINTS.index("wrist_roll")
 _LEANING = slice(1, 4)  # shoulder lift, elbow flex and wrist flex have parallel axes
 _DOWN = np.array([0.0, 0.0, -1.0])
 _FIRST = 7  # placo's state begins with the pose of the base
@@ -40,9 +41,13 @@ class Kinematics:
         self._firm = _Solver(self._robot, arm.tip, _PITCH_WEIGHT, _PITCH_REGULARISATION)
         self._range = np.array([self._robot.get_joint_limits(name) for name in JOINTS])  # [rad]
         self._state: F64 = self._robot.state.q.copy()
-        outward, _, up = self._pointing(0.0)
+        self._pan: float = np.sign(self._frame(shoulder_pan=0.1)[1, 2])  # 1 if it turns left
+        before, after = self._frame(), self._frame(wrist_roll=0.1)
+        outward, _, up = before[:, 2]
         self._pitch: float = np.arctan2(outward, -up)  # with all URDF angles at zero [rad]
-        self._pan: float = np.sign(self._pointing(0.1)[1])  # 1 if it turns left
+        turn = before[:, 2] @ np.cross(before[:, 0], after[:, 0]) * arm.scale[_ROLL]
+        self.clockwise: float = float(np.sign(turn))
+        """1 if a higher wrist_roll turns the gripper clockwise, seen from behind it; else -1."""
 
     def tip(self, joints: F32) -> F32:
         """Position (3,) of the gripper frame [m], base frame, at ``joints`` (6,) [deg, %]."""
@@ -92,13 +97,13 @@ class Kinematics:
         out = np.sin(angle)
         return np.array([out * np.cos(pan), out * np.sin(pan), -np.cos(angle)])
 
-    def _pointing(self, pan: float) -> F64:
-        """The gripper's direction (3,) with the URDF's ``pan`` [rad] and all else at zero."""
-        self._state[_FIRST:] = [pan, *[0.0] * (len(JOINTS) - 1)]
+    def _frame(self, **angles: float) -> F64:
+        """Axes (3, 3) of the gripper frame at these URDF angles [rad], all others at zero."""
+        self._state[_FIRST:] = [angles.get(name, 0.0) for name in JOINTS]
         self._robot.state.q = self._state
         self._robot.update_kinematics()
         pose: F64 = self._robot.get_T_world_frame(self.arm.tip)
-        return pose[:3, 2]
+        return pose[:3, :3]
 
     def _place(self, joints: F32) -> None:
         """Put the model at ``joints``, within its limits, with no memory of earlier calls."""
