@@ -29,6 +29,7 @@ from hil_app.policy import Policy
 from processors import action, events, gripper_penalty, leader, observation
 from processors.base import Command, Pipeline, Step, Transition
 from processors.observation import Observe
+from processors.wrist import ROLL, Wrist
 from robots.base import F32, Tell, tell_nobody
 from robots.kinematics import Kinematics
 from robots.sim import SimRobot
@@ -115,26 +116,38 @@ def action_steps(
     """
     step, grip, ik = _f32(config.step_size), config.gripper, config.inverse_kinematics
     low, high = _f32(config.bounds.min), _f32(config.bounds.max)
-    jaw = leader.Jaw(grip.closed, grip.open, grip.max_step)
-    joints = leader.JointFollowing(kinematics, step, low, high, ik.max_joint_step, jaw)
+    jaw, wrist = leader.Jaw(grip.closed, grip.open, grip.max_step), _wrist(config, kinematics)
+    joints = leader.JointFollowing(kinematics, step, low, high, ik.max_joint_step, jaw, wrist)
     first: dict[str, Step[Command]] = {}
     last: dict[str, Step[Command]] = {}
     if isinstance(hands, LeaderConfig) and hands.control == "end_effector":
-        first["leader"] = leader.leader_tip(kinematics, step, jaw)
+        first["leader"] = leader.leader_tip(kinematics, step, jaw, wrist)
     elif isinstance(hands, LeaderConfig):
         first["leader"], last["leader's joints"] = joints.action, joints.target
     return {
         "intervention": action.intervention,
-        "hand-over": action.hand_over(kinematics, step),
+        **({"whole action": wrist.whole_action} if wrist else {}),
+        "hand-over": action.hand_over(kinematics, step, wrist),
         **first,
         "end-effector target": action.end_effector_target(step),
         "workspace bounds": action.workspace_bounds(low, high, step),
+        **({"wrist": wrist.target} if wrist else {}),
         "gripper": action.gripper(grip.closed, grip.open, grip.max_step),
         "inverse kinematics": action.inverse_kinematics(
-            kinematics, ik.max_joint_step, ik.max_error
+            kinematics, ik.max_joint_step, ik.max_error, wrist
         ),
         **last,
     }
+
+
+def _wrist(config: ProcessorConfig, kinematics: Kinematics) -> Wrist | None:
+    """The wrist, where it is part of the action."""
+    if config.wrist is None:
+        return None
+    turns = np.sort(kinematics.clockwise * kinematics.arm.limits[ROLL])
+    low, high = np.array([config.wrist.pitch, turns], np.float32).T
+    step = _f32((config.wrist.pitch_step, config.wrist.roll_step))
+    return Wrist(kinematics, step, low, high, config.wrist.max_error)
 
 
 def env_steps(config: RunConfig, body: Body, kinematics: Kinematics) -> dict[str, Step[Transition]]:
@@ -164,7 +177,7 @@ def observations(config: ProcessorConfig, body: Body, kinematics: Kinematics) ->
 def _observations(
     config: ProcessorConfig, limits: F32, kinematics: Kinematics
 ) -> Iterator[tuple[str, Observe]]:
-    wanted, locate = config.observation, kinematics.tip
+    wanted, locate, wrist = config.observation, kinematics.tip, _wrist(config, kinematics)
     low, high, step = _f32(config.bounds.min), _f32(config.bounds.max), _f32(config.step_size)
     jaw = _f32((config.gripper.closed, config.gripper.open))
     if wanted.joints == "all":
@@ -178,8 +191,12 @@ def _observations(
     if wanted.end_effector:
         relative = wanted.end_effector == "relative"
         yield "end effector", observation.end_effector_pose(locate, low, high, relative)
+        if wrist:
+            yield "wrist", observation.wrist_pose(wrist)
     if wanted.target:
         yield "target", observation.target_offset(locate, step)
+        if wrist:
+            yield "wrist target", observation.wrist_offset(wrist)
         yield "gripper target", observation.gripper_target(jaw)
     if wanted.object:
         relative = wanted.object == "relative"
@@ -201,10 +218,11 @@ def policy_config(config: RunConfig, body: Body) -> GaussianActorConfig:
             "max": np.concatenate([part.high for part in found]).tolist(),
         }
     features |= _pictures(config)
+    moves = 3 if config.processor.wrist is None else 5
     return GaussianActorConfig(
         **config.policy.model_dump(),
         input_features=features,
-        output_features={ACTION: PolicyFeature(FeatureType.ACTION, (3,))},
+        output_features={ACTION: PolicyFeature(FeatureType.ACTION, (moves,))},
         dataset_stats=stats,
         num_discrete_actions=CAN_GRIP,
     )
