@@ -12,6 +12,7 @@ from configs.base import Config
 from configs.env import EnvConfig
 from configs.help import HelpConfig
 from configs.learner import LearnerConfig
+from configs.manual import ManualConfig
 from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
 from configs.robot import FollowerConfig, RobotConfig, SO101SimConfig
@@ -50,6 +51,15 @@ class EvalConfig(Config):
     """Film the first evaluation episodes (simulated worlds)."""
 
 
+class TeleoperateConfig(Config):
+    """A person moves the arm, without a policy."""
+
+    episodes: int | None = Field(None, ge=1)
+    """Episodes after which the command ends; null goes on until it is stopped."""
+    record: bool = False
+    """Keep every frame in the run's folder."""
+
+
 class RunConfig(Config):
     """The whole of a run's configuration."""
 
@@ -73,6 +83,10 @@ class RunConfig(Config):
     """The stages of a training run."""
     eval: EvalConfig = EvalConfig()
     """How a policy is judged."""
+    teleoperate: TeleoperateConfig = TeleoperateConfig()
+    """A person moves the arm, without a policy."""
+    window: bool = False
+    """Show the cameras and the state of the episode in a window; the keyboard has it anyway."""
     seed: int = Field(0, ge=0)
     """Seed of every random source."""
     output_dir: Path | None = None
@@ -139,6 +153,14 @@ class RunConfig(Config):
                 f"teleop.port: {self.robot.port} is the arm's own port (robot.port): name the "
                 "leader's, `hil-app find-port` finds it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_person_lives_in_real_time(self) -> Self:
+        if isinstance(self.teleop, ManualConfig):
+            if not self.env.paced:
+                raise ValueError("env.paced: a person lives in real time: set it to true")
+            self.teleop.check(wrist=self.processor.wrist is not None)
         return self
 
     @model_validator(mode="after")

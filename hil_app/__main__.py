@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "the whole loop on the simulated arm; nothing to configure",
     "train": "demonstrate, learn with interventions, evaluate without",
     "eval": "judge a trained policy on its own",
+    "teleoperate": "move an arm by hand, and see how it does",
     "find-port": "find the serial port of an arm",
     "setup-motors": "give new motors their IDs, one at a time",
     "calibrate": "learn where an arm's joints are, by moving it by hand",

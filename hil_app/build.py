@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from configs.load import ConfigError
-from configs.manual import ManualConfig
+from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, ManualConfig
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
 from configs.robot import SimRobotConfig
 from configs.run import RunConfig
-from configs.teleop import LeaderConfig, TeleopConfig
+from configs.teleop import LeaderConfig, ScriptedTeleopConfig, TeleopConfig
 from hil_app.events import EventLog
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
@@ -30,15 +30,18 @@ from processors import action, events, gripper_penalty, leader, observation
 from processors.base import Command, Pipeline, Step, Transition
 from processors.observation import Observe
 from processors.wrist import ROLL, Wrist
-from robots.base import F32, Tell, tell_nobody
+from robots.base import F32, GRIPPER, Tell, tell_nobody
 from robots.kinematics import Kinematics
 from robots.sim import SimRobot
 from robots.so100 import SO100Robot
 from teleop.base import Teleop
+from teleop.device import Device
 from teleop.hands_off import HandsOff
 from teleop.leader import Leader
+from teleop.manual import Acts, ManualTeleop
 from teleop.oracle import Oracle, PickLift, Stick, reach
 from teleop.scripted import ScriptedTeleop
+from teleop.window.client import Window
 
 CAN_GRIP = 3  # close, stay, open
 ENDLESS = 10**9  # ticks of an episode without a time limit
@@ -59,20 +62,71 @@ def robot(
     return SO100Robot(config.robot, config.env.fps, tell, emergency)
 
 
+def window(config: RunConfig, command: str) -> Window | None:
+    """The operator's window, if the config asks for it or the person's keys need it."""
+    title = f"hil-app {command}: {config.robot.type}"
+    if isinstance(config.teleop, KeyboardConfig):
+        from teleop.keyboard import key_help
+
+        wrist = config.processor.wrist is not None
+        return Window(title, key_help(config.teleop, wrist=wrist), config.teleop.virtual)
+    return Window(title, None) if config.window else None
+
+
+def device(config: RunConfig, window: Window | None = None) -> Device | None:
+    """The person's device with sticks, buttons or keys, if the config names one.
+
+    Keys are pressed in the ``window``.
+    """
+    match config.teleop:
+        case GamepadConfig():
+            from teleop.gamepad import SDLPad
+
+            return SDLPad(config.teleop)
+        case GamepadHIDConfig():
+            from teleop.gamepad_hid import HIDPad
+
+            return HIDPad(config.teleop)
+        case KeyboardConfig():
+            from teleop.keyboard import KeyboardWindow
+
+            assert window is not None
+            return KeyboardWindow(window)
+        case _:
+            return None
+
+
 def teleop(
-    config: RunConfig, body: Body, tell: Tell = tell_nobody, *, demonstrating: bool
+    config: RunConfig,
+    body: Body,
+    tell: Tell = tell_nobody,
+    device: Device | None = None,
+    *,
+    acts: Acts,
 ) -> Teleop:
     """The hands: nobody's where the config has no teleop; ``tell`` hears what a person must know.
 
-    Raises ConfigError if they cannot work on this body.
+    ``device`` is what the person has in hand. Raises ConfigError if the hands cannot work on this
+    body.
     """
-    if config.teleop is None:
+    demonstrating = acts == "always"
+    if device is not None:
+        assert isinstance(config.teleop, ManualConfig)
+        return ManualTeleop(
+            config.teleop,
+            device,
+            tell,
+            _is_open(config, body),
+            acts=acts,
+            wrist=config.processor.wrist is not None,
+        )
+    if config.teleop is None or acts == "never":
         return HandsOff()
     if isinstance(config.teleop, LeaderConfig):
         period = 1.0 / config.env.fps
         return Leader(config.teleop, body.joints_now, period, tell, demonstrating=demonstrating)
-    if isinstance(config.teleop, ManualConfig):
-        raise NotImplementedError
+    if not isinstance(config.teleop, ScriptedTeleopConfig):
+        raise ConfigError(f"teleop.type: {config.teleop.type} needs a person at a device")
     if body.truth is None:
         raise ConfigError(
             "teleop.type: the scripted person knows its way only in a simulated world, which the "
@@ -87,6 +141,17 @@ def teleop(
         seed=seed_of(config, "demonstrator" if demonstrating else "operator"),
         demonstrating=demonstrating,
     )
+
+
+def _is_open(config: RunConfig, body: Body) -> Callable[[], bool]:
+    """Whether the gripper is nearer to its open position."""
+    grip = config.processor.gripper
+    middle = (grip.closed + grip.open) / 2
+
+    def is_open() -> bool:
+        return bool((body.joints_now()[GRIPPER] > middle) == (grip.open > grip.closed))
+
+    return is_open
 
 
 def loop(

@@ -1,4 +1,4 @@
-"""The policy on its own: fixed seeds, nobody at the controls."""
+"""The policy on its own: fixed seeds; a person may judge and stop, but does not act."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from hil_app.run_folder import FILM
 from hil_app.session import Session
 from robots.base import RenderError
 from robots.sim import SimRobot
-from teleop.hands_off import HandsOff
 
 FILMED = 3  # episodes in the film
 HEIGHT, WIDTH = 360, 480
@@ -35,8 +34,7 @@ class Evaluator:
         config = session.config
         self._session, self._every = session, config.train.eval_every
         self._episodes, self._stop = config.train.eval_episodes, stop
-        hands = session.attended(HandsOff())
-        self._loop = build.loop(config, session.body, hands, policy, stop)
+        self._loop = build.loop(config, session.body, session.hands("never"), policy, stop)
 
     def due(self, ticks: int) -> bool:
         """Whether an evaluation is due after so many training ticks."""
@@ -101,5 +99,4 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
 
 def _loop(session: Session, policy: GaussianActorPolicy) -> Loop:
     mind = LearnedPolicy(policy, deterministic=session.config.eval.deterministic)
-    hands = session.attended(HandsOff())
-    return build.loop(session.config, session.body, hands, mind, session.stop)
+    return build.loop(session.config, session.body, session.hands("never"), mind, session.stop)

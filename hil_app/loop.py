@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from robots.base import F32, GRIPPER, Robot
 from robots.safety import ramp
 from teleop.base import HANDS_OFF, Teleop, TeleopSample
 
+Phase = Literal["reset", "acting", "paused"]
 SAME = 0.5  # a joint target that differs by less is the same one [deg]
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
 
@@ -92,8 +94,8 @@ class Loop:
         self._env, self._reset_pose, self._locate, self._stop = env, reset_pose, locate, stop
         self._asked = HANDS_OFF  # with the stops that the person has asked for so far
         self._held = reset_pose  # what was last sent between two episodes
-        self.paused = False  # by the person, for whoever looks on
-        self.newest: Transition | None = None  # for whoever looks on
+        self.phase: Phase = "reset"  # for whoever looks on
+        self.newest: Transition | None = None  # the same
 
     def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
         """Reset, then tick until the episode is done; every sink gets every frame."""
@@ -173,44 +175,49 @@ class Loop:
 
     def _stand_still(self, last: Transition) -> tuple[Transition, TeleopSample]:
         """Hold while the person has the episode paused; returns what is then seen, and asked."""
-        self.paused = True
-        while self.paused:
+        self.phase = "paused"
+        while self.phase == "paused":
             self.robot.command(last.command.goal.joints)
             self.rate.wait()
             reading = self.robot.read()
             sample = self._heed(self.teleop.read())
-            self.paused = _pauses(sample)
+            self.phase = "paused" if _pauses(sample) else "acting"
         command = replace(last.command, reading=reading)
         seen = self.env_pipeline(Transition(command, last.sent, reading))
         return replace(last, reading=reading, features=seen.features), sample
 
     def reset(self, seed: int) -> Transition:
         """Bring the arm to its reset pose at a limited speed, set the scene, look around."""
+        self.phase = "reset"
         self.rate.start()
+        if not self._heed(self.teleop.idle()).stop:  # nothing else that was pressed before counts
+            self._go_to_reset_pose()
+        self.robot.reset(seed)
+        reading = self.robot.read()
+        self.rate.start()
+        self.phase = "acting"
+        command = Command.at_reset(reading, self._locate(reading.joints))
+        return self.env_pipeline(Transition(command, reading.joints, reading))
+
+    def _go_to_reset_pose(self) -> None:
+        """Go there at a limited speed, and wait until the scene may be set."""
         ready = time.monotonic() + self._env.reset_time_s
         step = self._env.reset_speed * self.rate.period
         self._held = self.robot.read().joints
         for target in ramp(self._held, self._reset_pose, step):
             if not self._move(target):
-                break
+                return
         while self.rate.paced and time.monotonic() < ready:
             if not self._move(self._reset_pose):
-                break
-        self.robot.reset(seed)
-        reading = self.robot.read()
-        self.rate.start()
-        command = Command.at_reset(reading, self._locate(reading.joints))
-        return self.env_pipeline(Transition(command, reading.joints, reading))
+                return
 
     def _move(self, target: F32) -> bool:
         """One control period of the reset; False if the run is to stop."""
-        sample = self._heed(self.teleop.idle())
-        self.paused = _pauses(sample)
-        while self.paused:
+        while _pauses(sample := self._heed(self.teleop.idle())):
+            self.phase = "paused"
             self.robot.command(self._held)
             self.rate.wait()
-            sample = self._heed(self.teleop.idle())
-            self.paused = _pauses(sample)
+        self.phase = "reset"
         if sample.stop:
             return False
         self._held = self.robot.command(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,8 @@ from hil_app.rate import SAMPLES
 from hil_app.recording.frames import Frame
 
 DEMONSTRATE, TRAIN, EVALUATE = "demonstrate", "train", "evaluate"
+TELEOPERATE = "teleoperate"
+_LATELY = 60  # ticks over which the rate is taken
 RECENT = 20  # episodes that "recent" looks back on
 
 
@@ -80,7 +83,7 @@ class StageState:
 class Stage:
     """One stage of a run: its ticks and finished episodes."""
 
-    def __init__(self, name: str, goal: int, unit: str, loop: Loop) -> None:
+    def __init__(self, name: str, goal: float, unit: str, loop: Loop) -> None:
         self.name, self.goal, self.unit = name, goal, unit  # unit: "ticks" or "episodes"
         self.loop = loop
         self.ticks = 0
@@ -89,12 +92,14 @@ class Stage:
         self.episode_ticks = 0  # of the episode under way
         self.ages: deque[float] = deque(maxlen=SAMPLES)  # of each tick's oldest picture [s]
         self._timer = Timer()
+        self._ends: deque[float] = deque(maxlen=_LATELY)  # of the newest ticks, monotonic [s]
 
     def frame(self, frame: Frame) -> None:
         """Count a tick; a sink of the loop."""
         self.ticks += 1
         self.version = frame.weights_version
         self.episode_ticks = frame.tick
+        self._ends.append(time.monotonic())
         if frame.ages:
             self.ages.append(max(frame.ages.values()))
 
@@ -113,9 +118,25 @@ class Stage:
         self._timer = Timer(state.seconds)
 
     @property
+    def endless(self) -> bool:
+        """Whether it has no goal."""
+        return math.isinf(self.goal)
+
+    @property
+    def progress(self) -> str:
+        """How much is done, in words."""
+        return f"{self.done}" if self.endless else f"{self.done} of {self.goal}"
+
+    @property
     def done(self) -> int:
         """How much of the goal is reached, in its unit."""
         return self.ticks if self.unit == "ticks" else len(self.finished)
+
+    @property
+    def hz(self) -> float | None:
+        """Ticks in a second, lately; None before there are some."""
+        ends = list(self._ends.copy())
+        return (len(ends) - 1) / (ends[-1] - ends[0]) if len(ends) > 1 else None
 
     @property
     def episodes(self) -> list[Episode]:
@@ -160,8 +181,11 @@ class Monitor:
         """What happens now: an evaluation amid the training, or the last stage."""
         return self._amid or (self.stages[-1] if self.stages else None)
 
-    def begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
-        """Start a stage that lasts ``goal`` ``unit`` ("ticks" or "episodes"); it ends the last."""
+    def begin(self, name: str, goal: float, unit: str, loop: Loop) -> Stage:
+        """Start a stage that lasts ``goal`` ``unit`` ("ticks" or "episodes"); it ends the last.
+
+        With the goal ``inf`` it goes on until it is stopped.
+        """
         self.close()
         self.stages.append(Stage(name, goal, unit, loop))
         return self.stages[-1]

@@ -19,6 +19,7 @@ from hil_app.monitor import (
     DEMONSTRATE,
     EVALUATE,
     RECENT,
+    TELEOPERATE,
     TRAIN,
     Evaluation,
     Finished,
@@ -47,7 +48,10 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
         summary["demonstrations"] = _judged(stages[DEMONSTRATE].episodes)
     if TRAIN in stages:
         summary["train"] = _trained(stages[TRAIN], progress, monitor.evaluations)
-    acting = stages.get(TRAIN) or stages.get(EVALUATE)
+    if TELEOPERATE in stages:
+        stage = stages[TELEOPERATE]
+        summary["teleoperate"] = _judged(stage.episodes) | {"ticks": stage.ticks}
+    acting = stages.get(TRAIN) or stages.get(EVALUATE) or stages.get(TELEOPERATE)
     lateness = acting.loop.rate.statistics() if acting else None
     summary["loop"] = {"lateness_ms": lateness or {"p50": None, "p99": None, "max": None}}
     if acting and (old := milliseconds(acting.ages)):
@@ -151,6 +155,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
                 f"{quarters} of ticks, {trained['takeovers']} take-overs",
             ),
         ]
+    if moved := summary.get("teleoperate"):
+        rows.append(("by hand", f"{moved['ticks']} ticks, {_successes(moved)} successful"))
     for name, title in TIMES.items():
         if (ms := summary["loop"].get(name)) and ms["p50"] is not None:
             rows.append((f"{title} p50 / p99 / max", f"{ms['p50']} / {ms['p99']} / {ms['max']} ms"))

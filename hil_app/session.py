@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -18,10 +19,12 @@ from hil_app.events import EventLog
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
 from hil_app.run_folder import EVENTS, new_run, open_folder
+from hil_app.screen import Screen
 from hil_app.signals import StopRequest
 from teleop import keys
 from teleop.base import Teleop
 from teleop.keys import Attended, Keys
+from teleop.manual import Acts
 
 CTRL_C = "Ctrl-C ends the run safely"
 SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
@@ -48,23 +51,33 @@ class Session:
         self.stop = StopRequest()
         self.body = build.robot(config, self.events.emit, self._emergency)
         self.monitor = Monitor()
-        arms = isinstance(config.robot, FollowerConfig) or isinstance(config.teleop, LeaderConfig)
-        self.keys = Keys() if arms else None  # a real arm has a person beside it
+        self.window = build.window(config, command)
+        self.device = build.device(config, self.window)
+        person = self.device is not None or isinstance(config.teleop, LeaderConfig)
+        arm = isinstance(config.robot, FollowerConfig)
+        self.keys = Keys() if person or arm else None  # a real arm has a person beside it
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        open_folder(self.folder, self.config, again=self._resumed is not None)
-        calm_threads()
         with ExitStack() as stack:
+            for hands in (self.window, self.device):  # nothing is written if they are not there
+                if hands is not None:
+                    stack.enter_context(hands)
+            open_folder(self.folder, self.config, again=self._resumed is not None)
+            calm_threads()
             stack.enter_context(self.events)
             stack.enter_context(self.stop)
             if self.keys is not None:
                 stack.enter_context(self.keys)
+            if self.window is not None:
+                stack.enter_context(Screen(self.window, self.monitor, self.events))
             self._open = stack.pop_all()
         if self._resumed is None:
             self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
         else:
             self.events.emit("run_resumed", **self._resumed)
+        if self.device is not None:
+            self.events.emit("hands_ready", device=self.device.name)
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
@@ -78,8 +91,12 @@ class Session:
             return CTRL_C
         return keys.hint(switched=isinstance(self.config.teleop, LeaderConfig))
 
-    def attended(self, hands: Teleop) -> Teleop:
-        """``hands`` with the person at the keys beside them, where there are keys."""
+    def hands(self, acts: Acts) -> Teleop:
+        """Who acts, and when, with the person at the terminal's keys beside, where there are keys.
+
+        Raises ConfigError if they cannot work on this body.
+        """
+        hands = build.teleop(self.config, self.body, self.events.emit, self.device, acts=acts)
         return hands if self.keys is None else Attended(hands, self.keys)
 
     def heed(self, episode: Episode) -> None:
@@ -87,9 +104,14 @@ class Session:
         self.stop.by_person |= episode.stop and self.stop.signal is None
         self.stop.emergency |= episode.emergency_stop
 
+    @cached_property
+    def _bystander(self) -> Teleop:
+        """The person, while no loop looks."""
+        return self.hands("never")
+
     def _emergency(self) -> bool:
         """Whether the person presses for an emergency stop while no loop looks."""
-        if self.keys is not None and "emergency_stop" in self.keys.pressed():
+        if self._bystander.idle().emergency_stop:
             self.stop.by_person = self.stop.emergency = True
         return self.stop.emergency
 

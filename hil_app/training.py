@@ -28,7 +28,8 @@ from hil_app.resume import ACTING, LOOP, Resumed
 from hil_app.run_folder import CHECKPOINTS, EPISODES
 from hil_app.run_state import RunState
 from hil_app.session import Session
-from teleop.base import Remembering, Teleop
+from teleop.base import Remembering
+from teleop.manual import Acts
 
 
 class Training:
@@ -46,7 +47,7 @@ class Training:
     def __init__(self, session: Session, resumed: Resumed | None = None) -> None:
         config = session.config
         self._session, self._config = session, config
-        self._hands(demonstrating=False)  # refused now if they cannot work on this body
+        session.hands("on_take_over")  # refused now if they cannot work on this body
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
         actor = build.policy(config, session.body, "initial weights")
         self.algorithm: RLAlgorithm = build.algorithm(config, actor)
@@ -104,13 +105,13 @@ class Training:
 
     def _demonstrate(self) -> None:
         count = self._config.train.demonstrations
-        loop = self._loop(NoPolicy(), demonstrating=True)
+        loop = self._loop(NoPolicy(), "always")
         stage = self._begin(DEMONSTRATE, count, "episodes", loop)
         self._episodes(stage, self.learner.demonstrate)
 
     def _train(self) -> None:
         mind = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=False)
-        loop = self._loop(mind, demonstrating=False)
+        loop = self._loop(mind, "on_take_over")
         stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
         if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
             self._evaluate(stage)
@@ -134,13 +135,9 @@ class Training:
                 loop.teleop.load_state(self._before.hands or {})
         return stage
 
-    def _loop(self, mind: Policy, *, demonstrating: bool) -> Loop:
-        hands = self._session.attended(self._hands(demonstrating=demonstrating))
-        return build.loop(self._config, self._session.body, hands, mind, self._stop)
-
-    def _hands(self, *, demonstrating: bool) -> Teleop:
-        tell = self._session.events.emit
-        return build.teleop(self._config, self._session.body, tell, demonstrating=demonstrating)
+    def _loop(self, mind: Policy, acts: Acts) -> Loop:
+        session = self._session
+        return build.loop(self._config, session.body, session.hands(acts), mind, self._stop)
 
     def _stop(self) -> bool:
         """Whether the run is to end; raises what has ended one of its threads."""

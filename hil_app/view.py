@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from hil_app.events import Event, EventLog
+from hil_app.instruments import instruments
 from hil_app.learning.learner import Learner
 from hil_app.monitor import (
     DEMONSTRATE,
     EVALUATE,
     RECENT,
+    TELEOPERATE,
     TRAIN,
     Monitor,
     Stage,
@@ -33,6 +35,7 @@ TITLES = {
     DEMONSTRATE: "The person demonstrates",
     TRAIN: "The policy acts and learns; the person takes over when it errs",
     EVALUATE: "The policy on its own",
+    TELEOPERATE: "The person moves the arm",
 }
 ASKS = "The policy asks for a take-over"
 LOSSES = {
@@ -89,10 +92,9 @@ class View:
         stage = self._monitor.shown
         if stage is None:
             return ""
-        bar = Table.grid(expand=True)
-        bar.add_row(ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal)))
+        below = [instruments(stage.loop)] if stage.name == TELEOPERATE else []
         return Panel(
-            Group(bar, *self._request(), self._figures(stage)),
+            Group(*_bar(stage), *self._request(), self._figures(stage), *below),
             title=f"[bold]{TITLES[stage.name]}[/bold]",
             subtitle=self._hint,
         )
@@ -159,12 +161,20 @@ class View:
         return [("critics' value", _number(value)), ("they disagree by", _number(disagreement))]
 
 
+def _bar(stage: Stage) -> list[RenderableType]:
+    if stage.endless:
+        return []
+    bar = Table.grid(expand=True)
+    bar.add_row(ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal)))
+    return [bar]
+
+
 def _episode_cells(stage: Stage) -> list[tuple[str, str]]:
     recent = stage.recent
     rate = f"{success_rate(recent):.0%}" if recent else "–"
     reward = f"{recent[-1].reward:.2f}" if recent else "–"
     return [
-        (stage.unit, f"{stage.done} of {stage.goal}"),
+        (stage.unit, stage.progress),
         ("episode, its tick", f"{len(stage.finished) + 1}, {stage.episode_ticks}"),
         (f"success, last {RECENT}", rate),
         (f"interventions, last {RECENT}", f"{intervention_fraction(recent):.1%} of ticks"),
@@ -179,6 +189,8 @@ def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
     if late:
         figures = "{p50:.2f} / {p99:.2f} / {max:.2f} ms".format(**late)
         cells.append(("lateness p50 / p99 / max", figures))
+    if stage.hz is not None:
+        cells.append(("rate", f"{stage.hz:.1f} Hz"))
     return cells
 
 

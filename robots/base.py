@@ -56,6 +56,8 @@ class Reading:
     stamp: float  # monotonic within an episode [s]
     velocities: F32 | None = None  # (6,) [deg/s], gripper [%/s]
     currents: F32 | None = None  # (6,) [mA]
+    loads: F32 | None = None  # (6,) [% of stall torque], signed
+    temperatures: F32 | None = None  # (6,) [deg C]
     environment_state: F32 | None = None  # (3,) object position, base frame [m]
     images: Mapping[str, U8] = field(default_factory=dict)  # (H, W, 3) RGB
     ages: Mapping[str, float] = field(default_factory=dict)  # of each image, at ``stamp`` [s]

@@ -122,6 +122,8 @@ class SO100Robot:
             stamp=senses.stamp - self._began,
             velocities=senses.velocities,
             currents=senses.currents,
+            loads=senses.loads,
+            temperatures=senses.temperatures,
             images=images,
             ages=ages,
         )

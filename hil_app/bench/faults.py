@@ -205,7 +205,7 @@ class Trials:
         told = [] if told is None else told
         events.listeners.append(lambda event: told.append(event.get("cause", "")))
         body = build.robot(self._config, events.emit)
-        hands = build.teleop(self._config, body, demonstrating=True)
+        hands = build.teleop(self._config, body, acts="always")
         loop = build.loop(self._config, body, hands, NoPolicy(), trouble.over)
 
         def seen(frame: Frame) -> None:

@@ -101,7 +101,7 @@ def _rig(config: RunConfig, learning: bool) -> Iterator[_Rig]:
     learner = build.learner(config, algorithm, events)
     acting = build.policy(config, body, "exploration")
     mind = LearnedPolicy(acting, learner.mailbox, deterministic=False)
-    hands = build.teleop(config, body, demonstrating=False)
+    hands = build.teleop(config, body, acts="on_take_over")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         recorder = stack.enter_context(Recorder(FolderWriter(folder), events))

@@ -20,6 +20,7 @@ from hil_app.monitor import TRAIN
 from hil_app.resume import Resumed, check_changes, set_aside
 from hil_app.run_folder import FILM, PLOT, config_of
 from hil_app.session import Session
+from hil_app.teleoperation import teleoperate as by_hand
 from hil_app.training import Training
 from hil_app.view import View
 
@@ -70,6 +71,13 @@ def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:
     console = Console()
     with Session(config, "eval") as session:
         return _conduct(session, console, lambda: _judge(session, console, policy))
+
+
+def teleoperate(config: RunConfig) -> int:
+    """A person moves the arm; returns the exit status."""
+    console = Console()
+    with Session(config, "teleoperate") as session:
+        return _conduct(session, console, lambda: by_hand(session))
 
 
 def _conduct(

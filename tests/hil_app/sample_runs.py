@@ -45,10 +45,10 @@ def ended(*ticks, **facts):
 
 
 def a_loop(*late_ms):
-    """As much of a loop as monitor, view and report look at: its lateness."""
+    """As much of a loop as monitor, view and report look at: its lateness, before its first tick."""
     rate = Rate(fps=30)
     rate.lateness.extend(ms / 1000 for ms in late_ms)
-    return SimpleNamespace(rate=rate)
+    return SimpleNamespace(rate=rate, newest=None)
 
 
 def recorded(folder):

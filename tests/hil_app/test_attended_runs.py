@@ -59,16 +59,10 @@ def resets(session: Session) -> int:
     looks = Pressed({})
     bare = Session(session.config, "train")
     bare.keys = looks
-    loop = build.loop(bare.config, bare.body, bare.attended(_nobody()), NoPolicy(), lambda: False)
+    loop = build.loop(bare.config, bare.body, bare.hands("never"), NoPolicy(), lambda: False)
     with bare.body:
         loop.reset(0)
     return looks.looks
-
-
-def _nobody() -> Any:
-    from teleop.hands_off import HandsOff
-
-    return HandsOff()
 
 
 def told(session: Session, name: str) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ def test_the_action_steps_are_in_the_documented_order():
     actions, _ = steps_of(validate({}))
     assert actions == [
         "intervention",
+        "hand-over",
         "end-effector target",
         "workspace bounds",
         "gripper",
@@ -207,7 +208,7 @@ def test_the_run_s_choices_reach_the_policy():
 
 def test_nobody_is_at_the_controls_where_there_is_no_teleop():
     config = validate({"teleop": None, "train": {"demonstrations": 0}})
-    hands = build.teleop(config, build.robot(config), demonstrating=False)
+    hands = build.teleop(config, build.robot(config), acts="on_take_over")
     assert isinstance(hands, HandsOff)
 
 

@@ -247,7 +247,7 @@ def test_a_stop_counts_on_the_way_to_the_reset_pose_too(
     scene: Scene, asked: str, halted: str | None
 ) -> None:
     scene.joints = scene.target = RESET_POSE + 90
-    scene.between[3] = replace(HANDS_OFF, **{asked: True})
+    scene.between[4] = replace(HANDS_OFF, **{asked: True})  # the first is before the way
     scene.samples[1] = replace(HANDS_OFF, stop=True)  # as the session will say from then on
     episode, _ = run(loop_of(scene))
     assert scene.calls[: scene.calls.index("reset 7")].count("command") == 2

@@ -99,7 +99,7 @@ def episode(config: RunConfig, clock: Clock) -> Any:
     frames: list[Frame] = []
     without_cameras = config.robot.model_copy(update={"cameras": {}})
     with Watched(without_cameras, config.env.fps) as body:
-        hands = build.teleop(config, body, demonstrating=True)
+        hands = build.teleop(config, body, acts="always")
         build.loop(config, body, hands, NoPolicy(), lambda: False).episode(3, [frames.append])
         seen = list(build.policy_config(config, body).input_features)
     return flat([body.commands, frames, clock.now, seen])

@@ -189,7 +189,7 @@ def test_noise_shakes_the_stick_within_its_range_and_never_the_gripper() -> None
 def test_a_demonstrator_always_holds_the_stick_and_a_watcher_only_at_times() -> None:
     person = scripted(WORLD)
     assert all(person.read().intervening for _ in WORLD)
-    person = scripted([truth(tick) for tick in range(60)], demonstrating=False)
+    person = scripted([truth(tick) for tick in range(60)], acts="on_take_over")
     samples = [person.read() for _ in range(60)]
     held = [tick for tick, sample in enumerate(samples) if sample.intervening]
     assert blocks(held)[0] == (23, 10)
@@ -269,7 +269,7 @@ def test_the_demonstrator_succeeds(robot: str, task: Any) -> None:
     config = RunConfig(robot=ROBOTS[robot](task=task), env=EnvConfig(paced=False))
     frames: list[Frame] = []
     with build.robot(config) as body:
-        person = build.teleop(config, body, demonstrating=True)
+        person = build.teleop(config, body, acts="always")
         loop = build.loop(config, body, person, NoPolicy(), stop=lambda: False)
         episodes = [loop.episode(seed, [frames.append]) for seed in range(100)]
     assert sum(episode.success for episode in episodes) >= 98
@@ -285,7 +285,7 @@ def test_the_demonstrator_succeeds_at_any_rate(fps: float, step: float) -> None:
     processor = ProcessorConfig(step_size=(step, step, step))
     config = RunConfig(env=EnvConfig(fps=fps, paced=False), processor=processor)
     with build.robot(config) as body:
-        person = build.teleop(config, body, demonstrating=True)
+        person = build.teleop(config, body, acts="always")
         loop = build.loop(config, body, person, NoPolicy(), stop=lambda: False)
         episodes = [loop.episode(seed) for seed in range(30)]
     assert sum(episode.success for episode in episodes) >= 29

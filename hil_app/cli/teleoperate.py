@@ -1,0 +1,26 @@
+"""``hil-app teleoperate``: move an arm by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from configs.load import Parser, load
+
+PRESET = "sim_teleoperate"
+DESCRIPTION = f"""\
+Move an arm with a gamepad, the keyboard, a leader arm or a scripted person, and see how it does:
+rate, lateness, the time of each step, joints, gripper, and the motors' load and temperature.
+Without options it is the preset {PRESET}: a simulated SO101 and a gamepad. The arm moves while the
+take-over control is held (RB of a gamepad), as in a training.
+
+  hil-app teleoperate --teleop.type=keyboard
+  hil-app teleoperate --config_path so101_pick_lift --robot.port=/dev/ttyACM0 --teleop.type=gamepad
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    config, _ = load(Parser(prog="hil-app teleoperate", description=DESCRIPTION), argv, PRESET)
+    from hil_app.cli.conduct import teleoperate  # loads torch: only once the options are good
+
+    return teleoperate(config)

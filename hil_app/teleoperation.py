@@ -1,0 +1,43 @@
+"""A person moves the arm, without a policy."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from functools import partial
+
+from configs.manual import ManualConfig
+from hil_app import build
+from hil_app.loop import Sink
+from hil_app.monitor import TELEOPERATE
+from hil_app.policy import NoPolicy
+from hil_app.recording.recorder import Recorder
+from hil_app.recording.writer import FolderWriter
+from hil_app.run_folder import EPISODES
+from hil_app.session import Session
+from teleop.manual import Acts
+
+
+def teleoperate(session: Session) -> None:
+    """Episode after episode, until the person has enough.
+
+    With sticks, buttons or keys the arm moves only while the take-over control says so, as in a
+    training; a leader or a scripted person always has it.
+    """
+    config, wanted = session.config, session.config.teleoperate
+    acts: Acts = "on_take_over" if isinstance(config.teleop, ManualConfig) else "always"
+    hands = session.hands(acts)
+    loop = build.loop(config, session.body, hands, NoPolicy(), session.stop)
+    with ExitStack() as stack:
+        sinks: list[Sink] = []
+        if wanted.record:
+            writer = FolderWriter(session.folder / EPISODES)
+            recorder = stack.enter_context(Recorder(writer, session.events))
+            sinks.append(partial(recorder.add, stage=TELEOPERATE))
+        stack.enter_context(session.body)
+        stack.enter_context(hands)
+        goal = math.inf if wanted.episodes is None else wanted.episodes
+        stage = session.monitor.begin(TELEOPERATE, goal, "episodes", loop)
+        while stage.done < stage.goal and not session.stop():
+            seed = build.seed_of(config, TELEOPERATE, len(stage.finished))
+            session.ended(stage, loop.episode(seed, [stage.frame, *sinks]))
