@@ -59,13 +59,13 @@ def fail():
     raise TWO_LINES
 
 
-def assemble(trainer, online=None, offline=None, log=None, log_every=50, **config):
+def assemble(trainer, online=None, offline=None, log=None, log_every=50, judge=None, **config):
     online = ReplayBuffer(100, state_keys=KEYS) if online is None else online
     offline = ReplayBuffer(100, state_keys=KEYS) if offline is None else offline
     heard, events = [], EventLog()
     events.listeners.append(heard.append)
     settings = LearnerConfig(**{"mode": "lockstep", "learning_starts": 1, **config})
-    learner = Learner(trainer, online, offline, settings, 0.5, events, log, log_every)
+    learner = Learner(trainer, online, offline, settings, 0.5, events, log, log_every, judge)
     return SimpleNamespace(
         learner=learner, trainer=trainer, online=online, offline=offline, heard=heard
     )
