@@ -17,6 +17,7 @@ from robots.base import F32, GRIPPER
 from teleop.base import CLOSE, NEUTRAL, OPEN
 
 _QUICK, _CAREFUL = 2, 10  # iterations; a wanted pitch takes one more
+_EXACT = 0.5e-3  # rather than miss the tip by more, a pitch gives way [m]
 
 
 class Solver(Protocol):
@@ -132,7 +133,8 @@ def inverse_kinematics(
     """
 
     def accepted(joints: F32, attempt: Attempt, command: Command) -> bool:
-        return _error(solver, joints, attempt.tip) <= max_error and (
+        allowed = max_error if attempt.pitch is None or not attempt.firm else min(max_error, _EXACT)
+        return _error(solver, joints, attempt.tip) <= allowed and (
             wrist is None or wrist.accepts(joints, attempt, command.before)
         )
 
