@@ -176,13 +176,14 @@ class HIDPad:
 
     def _read(self, device: Any, layout: Layout) -> None:
         """Wait for a report, and take all that there are, up to a batch."""
-        report = device.read(_LONGEST, _WAIT_MS)
+        wait = _WAIT_MS
         for _ in range(_BATCH):
+            report = device.read(_LONGEST, wait)
             if not report:
                 return
             with self._lock:
                 parse(layout, bytes(report), self._latch)
-            report = device.read(_LONGEST)
+            wait = 0
         time.sleep(_BREATH_S)
 
 
