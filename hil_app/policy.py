@@ -23,7 +23,7 @@ class Policy(Protocol):
         """Take the newest weights, if there are any; never waits."""
 
     def act(self, features: Features) -> F32:
-        """The action (4,) for what the robot sees."""
+        """The action (4,), with a wrist (6,), for what the robot sees."""
 
 
 class NoPolicy:
@@ -58,7 +58,7 @@ class LearnedPolicy:
 
     @torch.inference_mode()
     def act(self, features: Features) -> F32:
-        """The policy's action (4,) for the features it was made for."""
+        """The policy's action for the features it was made for."""
         seen = self._normalizer.observation(self._policy.observation(features))
         action = self._policy.select_action(seen, deterministic=self._deterministic)
         return self._normalizer.unnormalize_action(action).numpy()

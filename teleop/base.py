@@ -24,7 +24,7 @@ class TeleopError(Exception):
 class TeleopSample:
     """One poll of a teleoperator: one instant, taps between polls latched."""
 
-    action: F32  # (4,) delta x, y, z in [-1, 1] and the gripper command 0 close, 1 stay, 2 open
+    action: F32  # (4,) x, y, z in [-1, 1] and the gripper command; (6,) with pitch, roll before it
     intervening: bool = False
     success: bool = False
     failure: bool = False

@@ -49,6 +49,11 @@ def _evaluate(config: RunConfig, checkpoint: Path) -> int:
 
 def _check_fit(trained: GaussianActorConfig, given: GaussianActorConfig) -> None:
     """Refuse to show a policy something else than what it was trained on."""
+    if trained.output_features != given.output_features:
+        raise ConfigError(
+            f"processor.wrist: the policy was trained to give {trained.continuous_dims} motions, "
+            f"this config has {given.continuous_dims}; leave the wrist as the run had it"
+        )
     if trained.input_features != given.input_features:
         raise ConfigError(
             f"processor.observation: the policy was trained on {_shapes(trained)}, this config "
@@ -56,8 +61,8 @@ def _check_fit(trained: GaussianActorConfig, given: GaussianActorConfig) -> None
         )
     if trained.dataset_stats != given.dataset_stats:
         raise ConfigError(
-            "processor: the policy was trained with other workspace bounds, step sizes or gripper "
-            "positions; leave them as the run had them"
+            "processor: the policy was trained with other workspace bounds, step sizes, gripper "
+            "positions or ranges of the wrist; leave them as the run had them"
         )
 
 

@@ -15,8 +15,8 @@ class Frame:
 
     tick: int  # 1 is an episode's first
     state: Features  # what the policy saw
-    action: F32  # (4,) executed
-    policy_action: F32  # (4,) what the policy wanted
+    action: F32  # (4,), with a wrist (6,), executed
+    policy_action: F32  # what the policy wanted
     sent: F32  # (6,) joint target that the robot really got [deg], gripper [%]
     next_state: Features
     reward: float
