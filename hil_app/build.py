@@ -91,7 +91,8 @@ def device(config: RunConfig, window: Window | None = None) -> Device | None:
             from teleop.keyboard import KeyboardWindow
 
             assert window is not None
-            return KeyboardWindow(window)
+            stop = config.teleop.layout(wrist=config.processor.wrist is not None).get("stop")
+            return KeyboardWindow(window, stop[0].control if stop else None)
         case _:
             return None
 

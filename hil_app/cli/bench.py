@@ -9,7 +9,7 @@ from typing import Any
 
 from configs.load import DEFAULT_PRESET, Parser, load
 from configs.run import RunConfig
-from hil_app.cli import bench_bus, bench_faults, bench_learn, bench_speed
+from hil_app.cli import bench_bus, bench_faults, bench_hands, bench_learn, bench_speed
 from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\
@@ -19,6 +19,7 @@ loop: how late the ticks of a 30 Hz loop are, in turns without and with the lear
 thread, so that both see the same machine.
 hil-app bench learner|replay|swap [--help]: how fast the parts of learning are.
 hil-app bench bus [--help]: what our servo bus costs over the bare SDK.
+hil-app bench hands [--help]: how soon the arm does what the pad says.
 hil-app bench faults [--help]: what happens when the arm fails.
 hil-app bench learn [--help]: how fast and how surely a preset learns.
 With --output_dir the figures are also saved, as bench.json beside the config.
@@ -31,12 +32,14 @@ def run(argv: Sequence[str]) -> int:
         return bench_learn.run(argv[1:])
     if argv and argv[0] == "bus":
         return bench_bus.run(argv[1:])
+    if argv and argv[0] == "hands":
+        return bench_hands.run(argv[1:])
     if argv and argv[0] == "faults":
         return bench_faults.run(argv[1:])
     if argv and argv[0] in bench_speed.CHOICES:
         return bench_speed.run(argv)
     parser = Parser(
-        prog="hil-app bench step|loop|learner|replay|swap|bus|faults|learn",
+        prog="hil-app bench step|loop|learner|replay|swap|bus|hands|faults|learn",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -14,6 +14,7 @@ from robots.virtual.table import EEPROM_END
 _GOAL = REGISTERS["Goal_Position"].address
 _TORQUE = REGISTERS["Torque_Enable"].address
 _START_GAP = 23  # [step], 2 deg: torque should come on with the goal where the joint is
+_SAME = 5  # [step], goals that differ by no more hold the arm where it is
 _MOST = 1000  # violations that are kept
 
 
@@ -33,6 +34,7 @@ class Witness:
         self.max_jump = Knobs().max_jump  # [step]
         self._violations: list[str] = []
         self._last_goal: float | None = None  # monotonic [s]
+        self._moved: float | None = None  # when a goal last moved on, monotonic [s]
         self._largest_step = 0
 
     def look(self, servo: Servo) -> Glance:
@@ -71,12 +73,15 @@ class Witness:
             "packets": self.packets,
             "bad_packets": self.damaged,
             "seconds_since_goal": since,
+            "goal_moved_at": self._moved,
             "largest_goal_step": self._largest_step,
         }
 
     def _judge_goal(self, servo: Servo, before: Glance) -> None:
         self._last_goal = time.monotonic()
         goal, table = servo.table["Goal_Position"], servo.table
+        if abs(goal - before.goal) > _SAME:
+            self._moved = self._last_goal
         low, high = table["Min_Position_Limit"], table["Max_Position_Limit"]
         if not low <= goal <= high:
             self._note(f"{servo.name}: goal {goal} outside its limits {low} to {high}")
