@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "demonstrate, learn with interventions, evaluate without",
     "eval": "judge a trained policy on its own",
     "teleoperate": "move an arm by hand, and see how it does",
+    "gamepad": "try a gamepad or keyboard, teach an unknown one, see what its controls do",
     "find-port": "find the serial port of an arm",
     "setup-motors": "give new motors their IDs, one at a time",
     "calibrate": "learn where an arm's joints are, by moving it by hand",
@@ -43,12 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, argv: Sequence[str]) -> int:
     from configs.load import ConfigError
     from robots.base import RobotError
+    from teleop.base import TeleopError
 
     try:
         status: int = import_module(f"hil_app.cli.{name.replace('-', '_')}").run(argv)
     except ConfigError as error:
         return _fail(str(error), 2)
-    except RobotError as error:  # of the tools, too, which load no torch
+    except (RobotError, TeleopError) as error:  # of the tools, too, which load no torch
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from configs.manual import PadConfig
-from teleop.words import PLACES, by_control
+from teleop.words import PLACES, Does, by_control, stick_words
 
 WIDTH, HEIGHT = 980, 560  # [px]
 _MIDDLE = 480
@@ -44,7 +44,7 @@ def drawing(config: PadConfig, *, wrist: bool = False) -> str:
 
     ``wrist`` has the action space with the motions of the wrist.
     """
-    does = dict(by_control(config, wrist=wrist))
+    does = by_control(config, wrist=wrist)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f"viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"Inter, 'Segoe UI', 'DejaVu Sans', "
@@ -62,9 +62,6 @@ def drawing(config: PadConfig, *, wrist: bool = False) -> str:
         "</g></svg>",
     ]
     return "\n".join(parts) + "\n"
-
-
-Does = dict[tuple[str, int], str]
 
 
 def _text(x: float, y: float, text: str, **style: object) -> str:
@@ -156,9 +153,9 @@ def _buttons(does: Does) -> Iterator[str]:
 
 def _sticks(does: Does) -> Iterator[str]:
     """Both sticks and the D-pad."""
-    yield from _label(False, 276, "Left stick", _stick(does, "left"))
+    yield from _label(False, 276, "Left stick", stick_words(does, "left"))
     yield from _wire("225,272", 312, 272)
-    yield from _label(True, 400, "Right stick", _stick(does, "right"))
+    yield from _label(True, 400, "Right stick", stick_words(does, "right"))
     yield from _wire("735,396 590,396", 554, 370)
     used = [
         f"{arrow}  {does[f'dp{way}', 0]}"
@@ -170,17 +167,6 @@ def _sticks(does: Does) -> Iterator[str]:
 
 
 _ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→"}
-
-
-def _stick(does: Does, side: str) -> list[str]:
-    lines = []
-    for axis, ways in (("y", "↑ ↓"), ("x", "← →")):
-        first, second = does.get((f"{side}{axis}", -1)), does.get((f"{side}{axis}", 1))
-        if first and second:
-            lines.append(f"{ways}  {first} / {second}")
-    if (pressed := does.get((f"{side}stick", 0))) is not None:
-        lines.append(f"pressed: {pressed}")
-    return lines
 
 
 def _faces(does: Does) -> Iterator[str]:

@@ -13,7 +13,7 @@ WAYS = MappingProxyType(
         "x": ("forward", "back"),
         "y": ("left", "right"),
         "z": ("up", "down"),
-        "pitch": ("tilt down", "tilt up"),
+        "pitch": ("tilt up", "tilt down"),
         "roll": ("roll right", "roll left"),
     }
 )
@@ -69,6 +69,10 @@ PLACES = MappingProxyType(
 AXES = frozenset(axis for stick in STICKS for axis in stick)
 
 
+Does = Mapping[tuple[str, int], str]
+"""What each control, moved this way, does; the way is that of :class:`Use`."""
+
+
 class Use(NamedTuple):
     """One way to move a control, and what that does."""
 
@@ -88,14 +92,13 @@ def uses(config: ManualConfig, *, wrist: bool) -> tuple[Use, ...]:
     return tuple(sorted(found, key=lambda use: config.available.index(use.control)))
 
 
-def place(use: Use, pad: bool = True) -> str:
-    """Which way to move which control, such as "left stick up"."""
-    name = PLACES.get(use.control, use.control) if pad else use.control
-    if not use.way:
+def place(control: str, way: int = 0, *, pad: bool) -> str:
+    """What to move, such as "left stick up"; a keyboard's controls are no ``pad``'s."""
+    name = PLACES[control] if pad else control
+    if not way:
         return name
-    up_down = use.control.endswith("y")
-    ways = ("up", "down") if up_down else ("left", "right")
-    return f"{name} {ways[use.way > 0]}"
+    ways = ("up", "down") if control.endswith("y") else ("left", "right")
+    return f"{name} {ways[way > 0]}"
 
 
 def _uses(config: ManualConfig, deed: str, term: Term) -> Iterator[Use]:
@@ -116,6 +119,18 @@ def _deed(config: ManualConfig, deed: str) -> str:
     return f"{DEEDS[deed]} (hold)" if deed in _HELD else DEEDS[deed]
 
 
-def by_control(config: ManualConfig, *, wrist: bool) -> Mapping[tuple[str, int], str]:
-    """What each control, moved this way, does."""
+def by_control(config: ManualConfig, *, wrist: bool) -> Does:
+    """What every control that does something does."""
     return {(use.control, use.way): use.does for use in uses(config, wrist=wrist)}
+
+
+def stick_words(does: Does, side: str) -> list[str]:
+    """What the "left" or "right" stick does, in a few short lines."""
+    lines = []
+    for axis, ways in (("y", "↑ ↓"), ("x", "← →")):
+        first, second = does.get((f"{side}{axis}", -1)), does.get((f"{side}{axis}", 1))
+        if first and second:
+            lines.append(f"{ways}  {first} / {second}")
+    if (pressed := does.get((f"{side}stick", 0))) is not None:
+        lines.append(f"pressed: {pressed}")
+    return lines

@@ -67,6 +67,13 @@ class Guide:
         """Whether the person says yes, or presses Enter alone."""
         return self.ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
 
+    def typed(self, patience_s: float) -> str | None:
+        """The line that was typed, "" for Enter alone; None if there is none within ``patience_s``.
+
+        Raises InputEnded.
+        """
+        return self._line(patience_s)
+
     def watch(self, prompt: str, look: Callable[[], RenderableType]) -> None:
         """Call ``look`` again and again, showing what it gives, until the person presses Enter."""
         self._forget_typed()

@@ -1,0 +1,70 @@
+"""``hil-app gamepad layout``: what every control does under a configuration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.load import ConfigError, Parser, load
+from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadConfig
+from configs.run import RunConfig
+from teleop.words import by_control
+
+DESCRIPTION = """\
+Print what every control of the gamepad or the keyboard does in a run with these options; --svg
+draws it.
+
+examples:
+  hil-app gamepad layout --teleop.controls.success=dpup
+  hil-app gamepad layout --config_path mine.yaml --svg mine.svg
+"""
+PRESET = "sim_teleoperate"  # with a gamepad
+Manual = GamepadConfig | GamepadHIDConfig | KeyboardConfig
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = Parser(
+        prog="hil-app gamepad layout",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the pad there, as SVG")
+    config, options = load(parser, argv, PRESET)
+    hands, wrist = manual(config), config.processor.wrist is not None
+    if options.svg is not None:
+        _draw(hands, wrist, options.svg)
+        return 0
+    from rich.console import Console
+
+    from hil_app.cli.gamepad_view import layout_table
+
+    does = by_control(hands, wrist=wrist)
+    Console().print(layout_table(does, pad=isinstance(hands, PadConfig)))
+    return 0
+
+
+def manual(config: RunConfig) -> Manual:
+    """The config's gamepad or keyboard; ConfigError if the person has something else in hand."""
+    if isinstance(config.teleop, Manual):
+        return config.teleop
+    kind = "null" if config.teleop is None else config.teleop.type
+    raise ConfigError(
+        f"teleop.type: {kind} has neither sticks nor keys; gamepad, gamepad_hid and keyboard have: "
+        "choose one with --teleop.type=gamepad"
+    )
+
+
+def _draw(hands: Manual, wrist: bool, path: Path) -> None:
+    from hil_app.pad_drawing import drawing
+
+    if not isinstance(hands, PadConfig):
+        raise ConfigError(
+            "--svg: only a gamepad can be drawn; without it a keyboard's keys are listed"
+        )
+    try:
+        path.write_text(drawing(hands, wrist=wrist))
+    except OSError as error:
+        raise ConfigError(f"--svg: cannot write {path}: {error.strerror}") from None
+    print(f"Drawn: {path}")

@@ -1,0 +1,136 @@
+"""``hil-app gamepad test``: a live view of a gamepad or a keyboard. It moves nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from rich.console import Console
+from rich.live import Live
+
+from configs.load import ConfigError, Parser, load
+from configs.manual import GamepadConfig, GamepadHIDConfig
+from hil_app.cli.gamepad_layout import PRESET, Manual, manual
+from hil_app.cli.gamepad_view import picture, summary
+from hil_app.cli.gamepad_watch import Watch
+from hil_app.signals import StopRequest
+from teleop.base import TeleopError
+from teleop.device import Device
+from teleop.keys import Keys
+
+DESCRIPTION = """\
+Show what every stick, trigger, button or key does in a run with these options, while you move it.
+Nothing else moves, so all can be tried; every press is counted. q or Ctrl-C ends it. Where there is
+no terminal, a line is printed for all that happens.
+
+examples:
+  hil-app gamepad test
+  hil-app gamepad test --teleop.type=keyboard
+  hil-app gamepad test --config_path mine.yaml --teleop.controls.success=dpup
+"""
+_PERIOD = 1 / 30  # from one poll to the next [s]
+_DRAW_EVERY = 2  # polls
+_NEWS = 3  # lines that are shown
+Show = Callable[[Watch, Sequence[str], float], None]
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = Parser(
+        prog="hil-app gamepad test",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seconds", type=float, help="end after so long [s]")
+    config, options = load(parser, argv, PRESET)
+    if options.seconds is not None and options.seconds <= 0:
+        raise ConfigError("--seconds is above 0")
+    hands, wrist = manual(config), config.processor.wrist is not None
+    end = time.monotonic() + options.seconds if options.seconds is not None else float("inf")
+    console = Console(highlight=False)
+    with StopRequest() as stop, ExitStack() as stack:
+        device, closed = _device(hands, wrist, stack)
+        stack.enter_context(device)
+        print(
+            f"Watching {device.name}, {_how(hands)}: nothing moves. q or Ctrl-C ends this.",
+            flush=True,
+        )
+        watch = Watch(hands, device, wrist=wrist)
+        with Keys() as keys, _screen(console) as show:
+            _follow(
+                watch, show, closed, lambda: stop() or "stop" in keys.pressed() or _now() >= end
+            )
+        console.print(summary(watch))
+    return 0
+
+
+_now = time.monotonic
+
+
+def _follow(watch: Watch, show: Show, closed: Callable[[], bool], done: Callable[[], bool]) -> None:
+    """Poll and show until it is ``done``, or its window was ``closed``."""
+    due = _now()
+    while not done():
+        now = _now()
+        try:
+            news = watch.look(now)
+        except TeleopError:
+            if closed():
+                return
+            raise
+        show(watch, news, now)
+        due = max(due + _PERIOD, now)
+        time.sleep(max(0.0, due - _now()))
+
+
+@contextmanager
+def _screen(console: Console) -> Iterator[Show]:
+    """How to show what happens: a picture in a terminal, else lines."""
+    if not (console.is_terminal and sys.stdin.isatty()):
+        yield _print
+        return
+    news: deque[str] = deque(maxlen=_NEWS)
+    turns = iter(range(sys.maxsize))
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def draw(watch: Watch, newest: Sequence[str], now: float) -> None:
+            news.extend(newest)
+            if next(turns) % _DRAW_EVERY == 0:
+                live.update(picture(watch, news, now, console.width), refresh=True)
+
+        yield draw
+
+
+def _print(_: Watch, newest: Sequence[str], __: float) -> None:
+    for line in newest:
+        print(line, flush=True)
+
+
+def _device(hands: Manual, wrist: bool, stack: ExitStack) -> tuple[Device, Callable[[], bool]]:
+    """The device, and whether its window was closed; a window is opened on the ``stack``."""
+    if isinstance(hands, GamepadConfig):
+        from teleop.gamepad import SDLPad
+
+        return SDLPad(hands), lambda: False
+    if isinstance(hands, GamepadHIDConfig):
+        from teleop.gamepad_hid import HIDPad
+
+        return HIDPad(hands), lambda: False
+    from teleop.keyboard import KeyboardWindow, key_help
+    from teleop.window.client import Window
+
+    keys = key_help(hands, wrist=wrist)
+    window = stack.enter_context(Window("hil-app gamepad test", keys, hands.virtual))
+    return KeyboardWindow(window, None), lambda: window.closed
+
+
+def _how(hands: Manual) -> str:
+    if isinstance(hands, GamepadConfig):
+        return "read by SDL"
+    if isinstance(hands, GamepadHIDConfig):
+        return "read report by report"
+    return "while its window has the focus"
