@@ -116,8 +116,9 @@ class ManualTeleop:
             acting = self._acting ^ (presses % 2 == 1)
         else:
             acting = self._down(state, "take_over")
-        if presses and acting:
+        if presses and acting and self._paused:
             self._paused = False
+            self._tell("resumed", note="it goes on")
         acting &= self._acts != "never"
         if acting and not self._acting:
             self._grip = STAY
