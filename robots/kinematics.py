@@ -15,7 +15,7 @@ with warnings.catch_warnings():
 
 _AXIS_WEIGHT = 2e-5  # point down as far as the position leaves the fingers free to; 1e-4 costs 1 mm
 _REGULARISATION = 6e-5  # much less lets a random walk jump from branch to branch
-# With a wanted pitch nothing is left free: a degree that cannot be met costs less than .5 mm.
+# With a wanted pitch nothing is left free, and a degree counts as much as half a millimetre.
 _PITCH_WEIGHT, _PITCH_REGULARISATION = 1e-3, 1e-6
 _HELD = ("wrist_roll", "gripper")
 _ROLL = JOINTS.index("wrist_roll")
