@@ -1,0 +1,26 @@
+"""``python -m teleop.window``: started by :class:`teleop.window.client.Window`, not by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+
+
+def main() -> None:
+    """Serve the socket that is the standard input."""
+    try:
+        connection = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    except OSError:
+        sys.exit("This is the program behind the operator's window: hil-app starts it by itself.")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ |= {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_NO_SIGNAL_HANDLERS": "1"}
+    from teleop.window.app import App  # imports pygame, which reads these
+
+    with connection, connection.makefile("rb") as stream:
+        App(connection, stream, json.loads(stream.readline())).run()
+
+
+main()

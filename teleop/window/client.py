@@ -1,0 +1,198 @@
+"""The operator's window, as a program that shows something in it sees it.
+
+::
+
+    with Window("so101", keys=key_help(config, wrist=False)) as window:
+        while not window.closed:
+            window.show(Shown("POLICY", "policy", images))
+            for change in window.changes():
+                ...
+
+The window is a process of its own: neither a slow display nor a picture holds up who calls this.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Self
+
+from teleop.base import TeleopError
+from teleop.window.shown import KeyHelp, Shown, pack
+
+PERIOD_S = 0.05  # at least, between two things shown
+SILENCE_S = 1.0  # after which a window that takes keys counts as stuck
+
+_START_S = 30.0  # that the window may take to open
+_LEAVE_S = 2.0  # to close by itself
+_KILL_S = 1.0  # to close when it is told to
+_MANY = 65536  # bytes
+
+
+class KeyChange(NamedTuple):
+    """A key, one of ``configs.manual.KEYS``, went down or up."""
+
+    key: str
+    down: bool
+
+
+class Window:
+    """A window on this computer's screen, open while entered.
+
+    ``keys`` is the help that it shows about its keys; None if it takes none. ``virtual`` is a
+    local socket through which keys are pressed for tests, too (see :mod:`teleop.window.app`).
+    Raises TeleopError if there is no screen.
+    """
+
+    def __init__(self, title: str, keys: KeyHelp | None, virtual: Path | None = None) -> None:
+        self._setup = {
+            "title": title,
+            "keys": keys,
+            "virtual": None if virtual is None else str(virtual.absolute()),
+        }
+        self.closed = False  # by the person
+        self._newest: Shown | None = None  # and not sent yet
+        self._news, self._leaving = threading.Event(), threading.Event()
+        self._received = b""  # the beginning of a line
+        self._heard = 0.0  # when something came from the window [s]
+
+    def __enter__(self) -> Self:
+        self._socket, theirs = socket.socketpair()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        with theirs:
+            self._process = subprocess.Popen(  # a session of its own: Ctrl-C is not for it
+                [sys.executable, "-m", "teleop.window"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        self._thread = threading.Thread(target=self._send, name="window", daemon=True)
+        try:
+            self._open()
+        except BaseException:
+            self._end()
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._leaving.set()
+        self._news.set()
+        self._end()
+        self._thread.join()
+
+    @property
+    def silent(self) -> bool:
+        """Whether a window with keys is stuck: what they do now is not known."""
+        return time.monotonic() - self._heard > SILENCE_S
+
+    def show(self, shown: Shown) -> None:
+        """Show this instead of what was shown; never waits."""
+        self._newest = shown
+        self._news.set()
+
+    def changes(self) -> list[KeyChange]:
+        """What the keys did since the last call; never waits.
+
+        When the person has closed the window, ``closed`` is true from now on. Raises TeleopError
+        if the window has died.
+        """
+        if self.closed:
+            return []
+        gone = self._receive()
+        *lines, self._received = self._received.split(b"\n")
+        found: list[KeyChange] = []
+        for message in map(json.loads, lines):
+            if "key" in message:
+                found.append(KeyChange(message["key"], message["down"]))
+            self.closed |= "closed" in message
+        if gone and not self.closed:
+            raise self._died()
+        return found
+
+    def _open(self) -> None:
+        """Wait until the window is there."""
+        self._socket.settimeout(_START_S)
+        try:
+            self._socket.sendall(json.dumps(self._setup).encode() + b"\n")
+            answer = self._first_answer()
+        except TimeoutError:
+            raise TeleopError(f"The window does not open within {_START_S:g} s.") from None
+        except OSError:
+            raise self._died() from None
+        if "error" in answer:
+            raise TeleopError(answer["error"])
+        self._socket.settimeout(None)
+        self._heard = time.monotonic()
+
+    def _first_answer(self) -> dict[str, Any]:
+        while b"\n" not in self._received:
+            data = self._socket.recv(_MANY)
+            if not data:
+                raise self._died()
+            self._received += data
+        line, self._received = self._received.split(b"\n", 1)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _receive(self) -> bool:
+        """Take what the window has told since the last call; whether it is gone."""
+        try:
+            while data := self._socket.recv(_MANY, socket.MSG_DONTWAIT):
+                self._received += data
+                self._heard = time.monotonic()
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return True
+        return True
+
+    def _send(self) -> None:
+        """Send the newest of what is to be shown, until the window is gone."""
+        while self._news.wait() and not self._leaving.is_set():
+            self._news.clear()
+            shown, self._newest = self._newest, None
+            if shown is None:
+                continue
+            try:
+                for part in pack(shown):
+                    self._socket.sendall(part)
+            except OSError:
+                return
+            self._leaving.wait(PERIOD_S)
+
+    def _died(self) -> TeleopError:
+        """An error that says how the window's process ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LEAVE_S)
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no word of why")
+        status = self._process.poll()
+        return TeleopError(
+            f"The window has ended by itself (status {status}: {last}): start again, or without it."
+        )
+
+    def _end(self) -> None:
+        """Have the process end, by itself if it can."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        for patience, insist in (
+            (_LEAVE_S, self._process.terminate),
+            (_KILL_S, self._process.kill),
+        ):
+            try:
+                self._process.wait(patience)
+            except subprocess.TimeoutExpired:
+                insist()
+        self._process.wait()
+        self._socket.close()
+        self._errors.close()

@@ -1,0 +1,45 @@
+"""The operator's window without a screen, and somebody at its keys."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sample_window import KEYS
+
+from teleop.virtual.remote import Remote
+from teleop.window.client import Window
+from teleop.window.shown import KeyHelp
+
+
+@dataclass(frozen=True)
+class Open:
+    """A window that is open, and the far side of its keys."""
+
+    window: Window
+    person: Remote
+
+    @property
+    def process(self) -> int:
+        return self.window._process.pid
+
+
+@contextmanager
+def open_window(keys: KeyHelp | None = KEYS) -> Iterator[Open]:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDL_VIDEODRIVER", "dummy")
+        path = Path(folder) / "keys"
+        with Window("test", keys, path) as window, Remote(path) as person:
+            yield Open(window, person)
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
