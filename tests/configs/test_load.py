@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from configs.help import HelpConfig
 from configs.load import ConfigError, Parser, dump, load, merge, presets, read, validate
 from configs.robot import SafetyConfig, SO100SimConfig, SO101Config, SO101SimConfig
 from configs.run import RunConfig
@@ -152,6 +153,48 @@ def test_a_turned_off_block_comes_back_with_its_type(file: Any) -> None:
     assert config.teleop == ScriptedTeleopConfig(noise=0.25)
 
 
+def test_asking_for_help_is_off_until_one_of_its_options_is_given(file: Any) -> None:
+    assert loaded().ask_for_help is None
+    given = ("--ask_for_help.min_value=-0.5", "--ask_for_help.max_disagreement=0.25")
+    more = ("--ask_for_help.ticks=7", "--ask_for_help.again_after=8")
+    config = loaded(*given, *more, "--ask_for_help.after_updates=9")
+    expected = HelpConfig(
+        min_value=-0.5, max_disagreement=0.25, ticks=7, again_after=8, after_updates=9
+    )
+    assert config.ask_for_help == expected
+    mine = file(dump(config))
+    assert loaded("--config_path", mine) == config
+    assert loaded("--config_path", mine, "--ask_for_help=null").ask_for_help is None
+    one = loaded("--config_path", mine, "--ask_for_help.min_value=null").ask_for_help
+    assert one == expected.model_copy(update={"min_value": None})
+    mine = file("ask_for_help: null\n")
+    config = loaded("--config_path", mine, "--ask_for_help.min_value=0.5")
+    assert config.ask_for_help == HelpConfig(min_value=0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ask_for_help.ticks=3"], "nothing would make it ask: set min_value or max_disagreem"),
+        (
+            ["--ask_for_help.max_disagreement=0.1", "--algorithm.num_critics=1"],
+            "ask_for_help.max_disagreement: one critic always agrees with itself: set algorit",
+        ),
+        (
+            ["--ask_for_help.min_value=0", "--teleop=null", "--train.demonstrations=0"],
+            "ask_for_help: there is nobody to ask: set a teleop, or null",
+        ),
+        (["--ask_for_help.min_valu=1"], "ask_for_help.min_valu: unknown key (did you mean min_v"),
+        (["--ask_for_help.min_value=0", "--ask_for_help.ticks=0"], "ask_for_help.ticks: input sh"),
+        (["--ask_for_help.max_disagreement=-1"], "ask_for_help.max_disagreement: input should be"),
+    ],
+)
+def test_help_that_could_not_be_asked_for_is_refused_in_one_line(
+    options: list[str], message: str
+) -> None:
+    assert message in refusal(*options)
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -248,6 +291,7 @@ def test_help_shows_descriptions_units_and_defaults(capsys: pytest.CaptureFixtur
     shown = " ".join(capsys.readouterr().out.split())
     assert "--env.fps float Control rate [Hz]. (default: 10.0)" in shown
     assert "--config_path PRESET|FILE a preset (hil_serl, " in shown
+    assert "--ask_for_help.ticks int For how long in a row it must be so before " in shown
 
 
 def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:

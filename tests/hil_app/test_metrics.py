@@ -76,6 +76,13 @@ def test_an_episode_is_measured_by_itself_and_among_the_last_ones():
     }
 
 
+def test_requests_for_help_are_counted_where_the_policy_may_ask():
+    frames, recent = [a_frame([1, 0, 0, 1], [0, 0])], [an_episode(1)]
+    assert "episode/help_requests" not in of_episode(frames, recent)
+    assert of_episode(frames, recent, 0)["episode/help_requests"] == 0
+    assert of_episode(frames, recent, 3)["episode/help_requests"] == 3
+
+
 def test_the_learner_is_measured_by_its_updates_and_buffers():
     progress = Progress(30, 12.5, online=40, offline=7, stats={"loss_critic": 0.5, "q_mean": 2.0})
     assert of_learner(120, progress) == {

@@ -277,6 +277,13 @@ def test_a_change_that_can_be_resumed_is_told(tmp_path):
     assert check_changes(before, before) == []
 
 
+def test_a_run_that_goes_on_may_begin_or_cease_to_ask_for_help(tmp_path):
+    before = config(tmp_path)
+    asking = validate(merge(before.model_dump(mode="json"), {"ask_for_help": {"min_value": 0.5}}))
+    assert "ask_for_help.min_value" in check_changes(before, asking)
+    assert "ask_for_help.min_value" in check_changes(asking, before)
+
+
 @pytest.fixture
 def stopped(tmp_path):
     """A run with two checkpoints."""

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 from sample_runs import tiny
 
+from configs.help import HelpConfig
 from configs.learner import LearnerConfig
 from configs.load import ConfigError
 from configs.run import EvalConfig, TrainConfig
@@ -72,6 +73,11 @@ ELSEWHERE = {
     "leader.follow_torque": "",
     "leader.follow_speed": "",
     "leader.patience_s": "",
+    "ask_for_help.min_value": "test_help, as all of the following",
+    "ask_for_help.max_disagreement": "",
+    "ask_for_help.ticks": "",
+    "ask_for_help.again_after": "",
+    "ask_for_help.after_updates": "",
 }
 
 
@@ -136,6 +142,7 @@ def test_no_option_is_missing_here() -> None:
         "teleop": ScriptedTeleopConfig,
         "teleop.intervention": InterventionConfig,
         "leader": SO101LeaderConfig,
+        "ask_for_help": HelpConfig,
     }
     fields = {f"{block}.{field}" for block, model in models.items() for field in model.model_fields}
     assert fields - CHANGES.keys() - ELSEWHERE.keys() == set()

@@ -105,6 +105,42 @@ def test_training_shows_the_learner():
     assert {title: cells.get(title) for title in shown} == shown
 
 
+def the_policy_may_ask(rig, *, asking=False, judged=True):
+    """As much of the requests for help as the view looks at."""
+    judgement = SimpleNamespace(value=-0.1234, disagreement=0.0567) if judged else None
+    rig.monitor.help = SimpleNamespace(asking=asking, judgement=judgement)
+
+
+def test_the_critics_are_shown_where_the_policy_may_ask_for_help():
+    rig = Rig(width=160)
+    rig.stage("train")
+    assert "critics' value" not in rig.cells()
+    the_policy_may_ask(rig)
+    cells = rig.cells()
+    assert (cells["critics' value"], cells["they disagree by"]) == ("-0.1234", "0.0567")
+    the_policy_may_ask(rig, judged=False)
+    cells = rig.cells()
+    assert (cells["critics' value"], cells["they disagree by"]) == ("–", "–")
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_request_for_a_take_over_stands_out_while_it_lasts(width):
+    rig = Rig(width=width)
+    rig.stage("train")
+    for asking in (False, True, False):
+        the_policy_may_ask(rig, asking=asking)
+        rig.console.print(rig.view.render())
+        assert ("The policy asks for a take-over" in rig.text()) == asking
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_request_for_a_take_over_leaves_a_line_too(terminal):
+    rig = Rig(terminal)
+    with rig.view:
+        rig.events.emit("help_wanted", cause="the policy asks for a take-over: it is lost")
+    assert "! help_wanted: the policy asks for a take-over: it is lost" in rig.text()
+
+
 def test_skipped_updates_and_evaluations_are_shown_once_there_are_some():
     rig = Rig(width=160)
     rig.stage("train")
@@ -135,6 +171,7 @@ def test_every_figure_fits_a_window_of_100_columns(name):
     wide, narrow = Rig(width=160), Rig(width=100)
     for rig in (wide, narrow):
         rig.stage(name)
+        the_policy_may_ask(rig)
     narrow.console.print(narrow.view.render())
     text = narrow.text()
     assert TITLES[name] in text

@@ -18,7 +18,7 @@ import pytest
 from terminals import in_terminal
 
 from teleop import keys
-from teleop.base import HANDS_OFF, Remembering, TeleopSample
+from teleop.base import HANDS_OFF, Attentive, Remembering, TeleopSample
 from teleop.hands_off import HandsOff
 from teleop.keys import BUTTONS, Attended, Keys
 
@@ -269,6 +269,9 @@ class Hands:
     def switch(self) -> None:
         self.asked.append("switch")
 
+    def ask(self) -> None:
+        self.asked.append("ask")
+
     def state(self) -> dict[str, Any]:
         return {"seen": 3}
 
@@ -308,6 +311,15 @@ def test_switching_reaches_the_hands_before_they_are_read_and_others_do_without(
     Attended(hands, Pressed([{"switch"}])).read()
     assert hands.asked == ["switch", "read"]
     assert Attended(HandsOff(), Pressed([{"switch"}])).read() == HANDS_OFF
+
+
+def test_asking_for_a_take_over_reaches_the_hands_and_others_do_without() -> None:
+    hands = Hands()
+    attended = Attended(hands, Keys())
+    assert isinstance(attended, Attentive)
+    attended.ask()
+    assert hands.asked == ["ask"]
+    Attended(HandsOff(), Keys()).ask()
 
 
 def test_hands_open_close_and_remember_as_without_keys() -> None:
