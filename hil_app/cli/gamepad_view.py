@@ -71,9 +71,13 @@ def summary(watch: Watch) -> RenderableType:
         if count := watch.presses[control]:
             name = place(control, pad=watch.pad is not None)
             table.add_row(name, watch.does.get((control, 0), "nothing"), str(count))
-    heard = ", ".join(_NAMES[name] for name in watch.events) or "nothing"
+    heard = ", ".join(_NAMES.get(name, name) for name in watch.events) or "nothing"
     lost = f"lost {watch.events['hands_lost']}×, back {watch.events['hands_back']}×"
-    return Group(table, f"A run would have heard: {heard}.", f"The device was {lost}.")
+    return Group(
+        table if watch.presses else "No press.",
+        f"A run would have heard: {heard}.",
+        f"The device was {lost}.",
+    )
 
 
 _NAMES = {

@@ -9,6 +9,7 @@ moves it from outside; its messages are
 - ``{"tap": "y", "seconds": 0.001}``: pressed and let go again;
 - ``{"hat": 0, "to": [0, 1]}``: a raw hat: right and up are positive;
 - ``{"plug": false}`` and ``{"plug": true}``: unplugged and plugged in;
+- ``{"plug": {"name": "Twin Stick", "axes": 4, "buttons": 12}}``: another :class:`Model` instead;
 - ``{"rumbles": true}``: nothing changes.
 
 Each is answered with when it was done, ``{"at": time.monotonic()}``, and the last with every rumble
@@ -195,6 +196,10 @@ class VirtualPad:
                 self.hat(which, right, up)
             case {"plug": bool(plugged)}:
                 (self.plug if plugged else self.unplug)()
+            case {"plug": dict(model)}:
+                self.unplug()
+                self.model = Model(**model)
+                self.plug()
             case {"rumbles": True}:
                 return {"at": at, "rumbles": list(self.rumbles)}
             case _:
