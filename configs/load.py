@@ -199,6 +199,8 @@ def _locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None
         if tagged := [model for model in models if tag_of(model) == part]:
             models = tagged
             continue
+        if part == "[key]":  # the key before it is the fault
+            continue
         path.append(part)
         if named_by_user:
             named_by_user = False

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from configs.base import Config
 
@@ -27,6 +27,7 @@ Deed = Literal[
     "stop",
     "emergency_stop",
 ]
+Doing = Literal[Motion, Deed]
 MOTIONS: tuple[Motion, ...] = ("x", "y", "z", "pitch", "roll")
 WRIST: tuple[Motion, ...] = ("pitch", "roll")
 
@@ -48,7 +49,9 @@ KEYS = (
 )
 """A keyboard's keys."""
 
-_TERM = re.compile(r"([+-]?)([a-z][a-z0-9]*|[0-9])")
+_CONTROL = r"([a-z][a-z0-9]*|[0-9])"
+_TERM = re.compile(rf"([+-]?){_CONTROL}")
+_SUM = re.compile(rf"[+-]?{_CONTROL}([+-]{_CONTROL})*")
 
 
 class Term(NamedTuple):
@@ -64,10 +67,14 @@ def terms(binding: str) -> tuple[Term, ...]:
     Raises ValueError unless it is a sum of controls.
     """
     text = binding.replace(" ", "").lower()
-    found = list(_TERM.finditer(text))
-    if not found or "".join(match[0] for match in found) != text:
+    if not _SUM.fullmatch(text):
         raise ValueError(f"'{binding}' is not a sum of controls such as '-lefty' or 'up-down'")
-    return tuple(Term(-1 if match[1] == "-" else 1, match[2]) for match in found)
+    return tuple(Term(-1 if sign == "-" else 1, name) for sign, name in _TERM.findall(text))
+
+
+def _digit(binding: object) -> object:
+    """The key that a file or an option names as a number."""
+    return str(binding) if type(binding) is int else binding
 
 
 class ManualConfig(Config):
@@ -77,7 +84,7 @@ class ManualConfig(Config):
     position_layout: ClassVar[Mapping[str, str]] = MappingProxyType({})
     wrist_layout: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
-    controls: dict[Motion | Deed, str | None] = {}
+    controls: dict[Doing, Annotated[str | None, BeforeValidator(_digit)]] = {}
     """What differs from the default layout: a control, or a sum such as "dpup-dpdown", by what it
     does (x, y, z, pitch, roll, take_over, slow, open, close, toggle_gripper, success, failure,
     rerecord, pause, stop, emergency_stop); null for none."""
