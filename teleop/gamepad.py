@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -17,7 +20,8 @@ from teleop.virtual.remote import Listener
 _AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)  # in SDL's order, as BUTTONS are
 _FULL = 32767
 _PRESSES = (pygame.CONTROLLERBUTTONDOWN, pygame.CONTROLLERBUTTONUP)
-_SETUP = "hil-app gamepad setup"
+_ADDED = (pygame.JOYDEVICEADDED, pygame.CONTROLLERDEVICEADDED)
+_READ_S = 0.01
 
 
 class Found(NamedTuple):
@@ -32,13 +36,18 @@ class SDLPad:
     """A gamepad of ``config``, as a device: entered, then polled once a tick.
 
     Entering raises TeleopError, with the remedy, if there is none that can be used. Once its pad is
-    unplugged it is lost until a pad of the same name is plugged in.
+    unplugged it is lost until one that ``config`` allows is plugged in.
+
+    What drivers keep for a slow reader is little (128 events on Linux, which two sticks in motion
+    fill in less than a tick at 10 Hz), and then presses are gone. So there the pad is read between
+    the polls, too.
     """
 
     def __init__(self, config: GamepadConfig) -> None:
         self._config = config
         self._latch = Latch()
         self._stack = ExitStack()
+        self._lock = threading.Lock()  # two threads take events in
         self._virtual: VirtualPad | None = None
         self._controller: controller.Controller | None = None
         self._instance = -1
@@ -50,10 +59,12 @@ class SDLPad:
             stack.enter_context(gamepads())
             if self._config.virtual is not None:
                 self._virtual = stack.enter_context(VirtualPad())
-                stack.enter_context(Listener(self._config.virtual, self._virtual.handle))
             stack.callback(self._drop)
-            self._open(self._choose())
-            self._missed = False
+            self._begin()
+            if self._config.virtual is not None and self._virtual is not None:
+                stack.enter_context(Listener(self._config.virtual, self._virtual.handle))
+            if sys.platform == "linux":
+                stack.enter_context(_Reader(self._read))
             self._stack = stack.pop_all()
         return self
 
@@ -67,16 +78,24 @@ class SDLPad:
 
     def poll(self) -> DeviceState | None:
         """The pad now, and every press since the last poll; None if it was lost in between."""
-        for event in pygame.event.get():
-            self._heed(event)
-        missed, self._missed = self._missed, False
-        return None if missed or self._controller is None else self._latch.take()
+        with self._lock:
+            for event in pygame.event.get():
+                self._heed(event)
+            missed, self._missed = self._missed, False
+            return None if missed or self._controller is None else self._latch.take()
 
     def rumble(self, strength: float, seconds: float) -> None:
         """Let the hand feel something, if the pad can; ``strength`` in [0, 1]."""
-        if self._controller is not None:
-            with suppress(*SDL_ERRORS):
+        with self._lock, suppress(*SDL_ERRORS):
+            if self._controller is not None:
                 self._controller.rumble(strength, strength, round(1000 * seconds))
+
+    def _read(self) -> None:
+        """Empty the driver's queue and SDL's between two polls."""
+        with self._lock:
+            controller.update()
+            for event in pygame.event.get(pump=False):
+                self._heed(event)
 
     def _heed(self, event: pygame.event.Event) -> None:
         """Take one event in, if it is of our pad."""
@@ -93,20 +112,37 @@ class SDLPad:
         elif kind in _PRESSES and event.button < len(BUTTONS):
             self._latch.button(BUTTONS[event.button], down=kind == pygame.CONTROLLERBUTTONDOWN)
 
-    def _open(self, index: int) -> None:
-        """Open the pad at SDL's ``index``; raises one of SDL's errors."""
-        opened = controller.Controller(index)
+    def _begin(self) -> None:
+        """Open the pad to use; TeleopError, with the remedy, if there is none."""
+        found = connected()
+        for pad in found:
+            if pad.known and self._fits(pad.place):
+                try:
+                    self._open(pad.place)
+                except SDL_ERRORS as error:
+                    raise TeleopError(f"{pad.name} cannot be opened, SDL says: {error}") from None
+                self._missed = False
+                pygame.event.get(_ADDED)  # of those that were there before
+                return
+        raise TeleopError(_nothing_for(self._config.pad, found))
+
+    def _fits(self, place: int) -> bool:
+        """Whether the controller at SDL's index ``place`` is one to use."""
+        if self._virtual is not None:
+            return place == self._virtual.index
+        name: str = controller.name_forindex(place) or ""
+        return (self._config.pad or "").lower() in name.lower()
+
+    def _open(self, place: int) -> None:
+        opened = controller.Controller(place)
         self._instance = opened.as_joystick().get_instance_id()
         self._controller, self._name = opened, opened.name
 
-    def _reopen(self, index: int) -> None:
-        if self._virtual is not None:
-            ours = index == self._virtual.index
-        else:
-            ours = controller.is_controller(index) and controller.name_forindex(index) == self._name
-        if ours:
-            with suppress(*SDL_ERRORS):  # it is gone again, or will be told of once more
-                self._open(index)
+    def _reopen(self, place: int) -> None:
+        """Go on with a pad that was plugged in, if it is one to use."""
+        if controller.is_controller(place) and self._fits(place):
+            with suppress(*SDL_ERRORS):  # it is gone again
+                self._open(place)
 
     def _drop(self) -> None:
         """Let go of the pad and of everything that was held."""
@@ -117,19 +153,26 @@ class SDLPad:
         if opened is not None:
             opened.quit()
 
-    def _choose(self) -> int:
-        """SDL's index of the pad to use; TeleopError, with the remedy, if there is none."""
-        if self._virtual is not None:
-            index = self._virtual.index
-            assert index is not None
-            return index
-        wanted = (self._config.pad or "").lower()
-        found = connected()
-        named = [pad for pad in found if wanted in pad.name.lower()]
-        for pad in named:
-            if pad.known:
-                return pad.place
-        raise TeleopError(_nothing_for(self._config.pad, found, named))
+
+class _Reader:
+    """Calls ``read`` again and again in a thread while entered."""
+
+    def __init__(self, read: Callable[[], None]) -> None:
+        self._read = read
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gamepad", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(_READ_S):
+            self._read()
 
 
 def connected() -> list[Found]:
@@ -168,19 +211,27 @@ def _joystick_name(index: int) -> str:
     return ""
 
 
-def _nothing_for(wanted: str | None, found: list[Found], named: list[Found]) -> str:
+def _nothing_for(wanted: str | None, found: list[Found]) -> str:
     """Why there is no pad to use, and what to do."""
+    named = [pad for pad in found if (wanted or "").lower() in pad.name.lower()]
     if named:
         return (
             f"{named[0].name} is a joystick that SDL has no mapping for: assign its buttons once "
-            f"with {_SETUP}"
+            "with hil-app gamepad setup"
         )
     for name, node in unreadable():
         return (
             f"{name} is plugged in, but {node} may not be read: add yourself to its group (sudo "
-            "usermod -aG input $USER) and log in again"
+            f"usermod -aG {_group(node)} $USER) and log in again"
         )
     if found:
         names = ", ".join(pad.name for pad in found)
         return f"teleop.pad: no gamepad's name contains '{wanted}'; there are: {names}"
     return "No gamepad is plugged in: plug one in, or switch it on; hil-app gamepad test shows it"
+
+
+def _group(node: Path) -> str:
+    try:
+        return node.group()
+    except (OSError, KeyError):
+        return "input"

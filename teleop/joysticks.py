@@ -24,24 +24,25 @@ class RawState(NamedTuple):
 
 
 class RawJoystick:
-    """SDL's joystick number ``place``; SDL must stay started while this is used."""
+    """SDL's joystick number ``place``, one of those that ``joysticks`` found.
 
-    def __init__(self, place: int) -> None:
+    SDL must stay started while it is used. ``gone`` are instances that were unplugged.
+    """
+
+    def __init__(self, place: int, gone: set[int]) -> None:
         self._joystick = pygame.joystick.Joystick(place)
         self.name = self._joystick.get_name()
         self.guid = self._joystick.get_guid()  # of its model
         self.known = bool(controller.is_controller(place))  # whether SDL has a mapping for it
-        self._there = True
+        self._gone = gone
 
     def poll(self) -> RawState | None:
         """What it is like now; None once it is unplugged. Empties SDL's queue of events."""
-        own = self._joystick.get_instance_id()
-        for event in pygame.event.get():
-            if event.type == pygame.JOYDEVICEREMOVED and event.instance_id == own:
-                self._there = False
-        if not self._there:
-            return None
+        events = pygame.event.get()
+        self._gone |= {e.instance_id for e in events if e.type == pygame.JOYDEVICEREMOVED}
         stick = self._joystick
+        if stick.get_instance_id() in self._gone:
+            return None
         return RawState(
             tuple(stick.get_axis(place) for place in range(stick.get_numaxes())),
             tuple(bool(stick.get_button(place)) for place in range(stick.get_numbuttons())),
@@ -54,4 +55,5 @@ def joysticks() -> list[RawJoystick]:
 
     Raises one of ``teleop.sdl.SDL_ERRORS`` if one cannot be opened.
     """
-    return [RawJoystick(place) for place in range(pygame.joystick.get_count())]
+    gone: set[int] = set()
+    return [RawJoystick(place, gone) for place in range(pygame.joystick.get_count())]

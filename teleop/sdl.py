@@ -42,6 +42,8 @@ def gamepads() -> Iterator[None]:
     with ExitStack() as stack:
         with _environment(settings):
             for part in (pygame.display, pygame.joystick, controller):
+                if part.get_init():  # who started it ends it
+                    continue
                 stack.callback(part.quit)
                 try:
                     part.init()

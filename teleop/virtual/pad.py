@@ -8,7 +8,9 @@ moves it from outside; its messages are
 - ``{"button": "y", "down": true}``; a number instead of the name is a raw button;
 - ``{"tap": "y", "seconds": 0.001}``: pressed and let go again;
 - ``{"hat": 0, "to": [0, 1]}``: a raw hat: right and up are positive;
-- ``{"plug": false}`` and ``{"plug": true}``: unplugged and plugged in;
+- ``{"plug": false}`` and ``{"plug": true}``: unplugged and plugged in, everything at rest;
+- ``{"plug": true, "model": {"name": "Old pad", "axes": 2, "buttons": 8}}``: another ``Model`` is
+  plugged in instead, here a plain joystick;
 - ``{"plug": {"name": "Twin Stick", "axes": 4, "buttons": 12}}``: another :class:`Model` instead;
 - ``{"rumbles": true}``: nothing changes.
 
@@ -128,6 +130,8 @@ class VirtualPad:
         """Plug it in, everything at rest."""
         if self.index is not None:
             return
+        if not self._sdl.SDL_WasInit(_JOYSTICK):
+            raise TeleopError("No virtual gamepad without SDL: start it first.")
         self._learn_mapping()
         model = self.model
         description = _Description(
@@ -161,16 +165,17 @@ class VirtualPad:
 
     def axis(self, which: str | int, value: float) -> None:
         """Move a stick or a trigger by name, or a raw axis, in [-1, 1], by number."""
-        place = AXES.index(which) if isinstance(which, str) else which
+        least = 0 if which in TRIGGERS else -1
+        if not least <= value <= 1:
+            raise ValueError(f"{which}: {value} is not from {least} to 1")
         if which in TRIGGERS:
             value = 2 * value - 1
-        if not -1 <= value <= 1:
-            raise ValueError(f"{which}: {value} is too far")
+        place = self._place("axis", AXES, which)
         self._set("Axis", place, round(value * (_MOST if value > 0 else -_LEAST)))
 
     def button(self, which: str | int, *, down: bool) -> None:
         """Press a button, or let it go, by name or raw number."""
-        self._set("Button", BUTTONS.index(which) if isinstance(which, str) else which, down)
+        self._set("Button", self._place("button", BUTTONS, which), down)
 
     def tap(self, which: str | int, seconds: float = 0.001) -> None:
         """Press a button and let it go again."""
@@ -194,6 +199,11 @@ class VirtualPad:
                 self.tap(which, seconds)
             case {"hat": which, "to": [right, up]}:
                 self.hat(which, right, up)
+            case {"plug": True, "model": dict(model)}:
+                model = Model(**model)
+                self.unplug()
+                self.model = model
+                self.plug()
             case {"plug": bool(plugged)}:
                 (self.plug if plugged else self.unplug)()
             case {"plug": dict(model)}:
@@ -205,6 +215,16 @@ class VirtualPad:
             case _:
                 raise ValueError(f"a virtual pad knows no {message}")
         return {"at": at}
+
+    def _place(self, what: str, names: tuple[str, ...], which: str | int) -> int:
+        """The raw number of ``which``."""
+        if isinstance(which, int):
+            return which
+        if self.model is not STANDARD:
+            raise ValueError(f"{self.model.name} has no names, only numbers")
+        if which not in names:
+            raise ValueError(f"no {what} '{which}'; there are: {', '.join(names)}")
+        return names.index(which)
 
     def _set(self, what: str, place: int, value: int) -> None:
         if self.index is None:

@@ -27,8 +27,8 @@ _PATIENCE_S = 10.0
 class Listener:
     """Has ``handle`` do what the messages on the socket ``path`` say, one after the other.
 
-    It is called in a thread of this object; what it returns, or raises as ValueError, KeyError or
-    TypeError, goes back to the sender. One sender at a time is heard.
+    It is called in a thread of this object; what it returns, or raises as ValueError, KeyError,
+    TypeError or TeleopError, goes back to the sender. One sender at a time is heard.
     """
 
     def __init__(self, path: Path, handle: Callable[[Message], Message | None]) -> None:
@@ -74,7 +74,7 @@ class Listener:
     def _answer(self, line: bytes) -> Message:
         try:
             return self._handle(json.loads(line)) or {}
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, TeleopError) as error:
             return {"error": f"{type(error).__name__}: {error}"}
 
 

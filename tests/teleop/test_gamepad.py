@@ -1,0 +1,433 @@
+"""Gamepads over SDL, with real joystick and controller events of pads that no hand holds."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual_pads import DPAD, MAKES, PLAIN, PS5, SWITCH_PRO, XBOX_360, Make, isolate, plugged
+
+from configs.manual import BUTTONS, TRIGGERS, GamepadConfig
+from teleop import gamepad
+from teleop.base import TeleopError
+from teleop.device import DeviceState
+from teleop.gamepad import SDLPad, unreadable
+from teleop.gamepad_mappings import mappings_file, save_mapping
+from teleop.joysticks import joysticks
+from teleop.sdl import pygame
+from teleop.virtual.pad import STANDARD
+from teleop.virtual.remote import Remote
+
+THREADS = {"gamepad", "virtual device"}
+REST = DeviceState()
+QUICK = ("a", "b", "x", "y", "back", "start", "leftshoulder", "rightshoulder", "dpup")
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    isolate(monkeypatch, tmp_path)
+    yield
+    assert not pygame.joystick.get_init()
+    assert not pygame.display.get_init()
+
+
+def now(pad: SDLPad) -> DeviceState:
+    state = pad.poll()
+    assert state is not None
+    return state
+
+
+@pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
+def test_every_control_of_the_common_pads_has_its_name(make: Make) -> None:
+    with plugged(make.model) as (hand,), SDLPad(GamepadConfig()) as pad:
+        assert pad.name == make.name
+        for place, name in enumerate(make.buttons):
+            hand.button(place, down=True)
+            state = now(pad)
+            assert state.pressed == tuple(state.held) == (() if name == "-" else (name,))
+            hand.button(place, down=False)
+            end = time.monotonic() + 5
+            while name == "guide" and now(pad).held and time.monotonic() < end:
+                pass  # SDL holds it for a quarter of a second
+            assert now(pad).held == frozenset()
+        for (right, up), name in DPAD.items():
+            hand.hat(0, right, up)
+            assert now(pad).held == {name}
+            hand.hat(0, 0, 0)
+        for place, name in enumerate(make.axes):
+            hand.axis(place, 0.5)
+            assert now(pad).axes[name] == pytest.approx(0.75 if name in TRIGGERS else 0.5, abs=1e-4)
+            assert now(pad).held == ({name} if name in TRIGGERS else set())
+            hand.axis(place, -1)
+            assert now(pad).axes[name] == (0 if name in TRIGGERS else -1)
+    assert {*make.buttons, *make.axes} >= {
+        *TRIGGERS,
+        "leftx",
+        "lefty",
+        "rightx",
+        "righty",
+        *QUICK[:-1],
+    }
+
+
+def test_a_button_that_is_a_trigger_on_some_pads_pulls_it_all_the_way() -> None:
+    with plugged(SWITCH_PRO.model) as (hand,), SDLPad(GamepadConfig()) as pad:
+        hand.button(8, down=True)
+        state = now(pad)
+        assert (state.axes, state.pressed) == ({"righttrigger": 1.0}, ("righttrigger",))
+
+
+def test_a_thousand_taps_of_a_millisecond_between_two_polls_are_the_right_thousand(
+    tmp_path: Path,
+) -> None:
+    rng = random.Random(5)
+    wanted = [rng.choice(QUICK) for _ in range(1000)]
+    got: list[str] = []
+    path = tmp_path / "pad"
+
+    def taps() -> None:
+        with Remote(path) as remote:
+            for name in wanted:
+                remote.tell(tap=name, seconds=0.001)
+
+    with SDLPad(GamepadConfig(virtual=path)) as pad, ThreadPoolExecutor() as outside:
+        done = outside.submit(taps)
+        while not done.done():
+            got += now(pad).pressed
+            time.sleep(1 / 30)
+        done.result()
+        got += now(pad).pressed
+        assert now(pad).held == frozenset()
+    assert got == wanted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there it is read between the polls")
+def test_presses_wait_for_the_poll_however_late_it_is() -> None:
+    with plugged(STANDARD) as (hand,), SDLPad(GamepadConfig()) as pad:
+        for place in range(40_000):  # with what they change of sticks, more than SDL keeps
+            hand.axis("leftx", (place % 200 - 100) / 100)
+            hand.axis("righty", (place % 100 - 50) / 50)
+        hand.tap("y")
+        hand.button("rightshoulder", down=True)
+        state = now(pad)
+    assert state.pressed == ("y", "rightshoulder")
+    assert state.axes == {
+        "leftx": pytest.approx(0.99, abs=1e-4),
+        "righty": pytest.approx(0.98, abs=1e-4),
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(("press", "release", "poll")), st.sampled_from(QUICK)),
+        max_size=60,
+    )
+)
+def test_any_order_of_presses_releases_and_polls_gives_the_presses_that_were_made(
+    deeds: list[tuple[str, str]],
+) -> None:
+    down: set[str] = set()
+    wanted: list[str] = []
+    got: list[str] = []
+    with plugged(STANDARD) as (hand,), SDLPad(GamepadConfig()) as pad:
+        for deed, name in [*deeds, ("poll", "")]:
+            if deed == "poll":
+                state = now(pad)
+                got += state.pressed
+                assert state.held == down
+                continue
+            if deed == "press" and name not in down:
+                wanted.append(name)
+            hand.button(name, down=deed == "press")
+            (down.add if deed == "press" else down.discard)(name)
+    assert got == wanted
+
+
+def test_a_pad_that_is_unplugged_is_lost_and_works_again_when_it_is_back() -> None:
+    with plugged(STANDARD) as (hand,), SDLPad(GamepadConfig()) as pad:
+        for turn in range(5):
+            hand.axis("lefty", -1)
+            hand.button("rightshoulder", down=True)
+            assert now(pad) == DeviceState({"lefty": -1}, {"rightshoulder"}, ("rightshoulder",))
+            hand.tap("y")
+            hand.unplug()
+            assert [pad.poll(), pad.poll()] == [None, None]
+            hand.plug()
+            assert now(pad) == REST  # nobody holds anything until it is pressed again
+            hand.tap(QUICK[turn])
+            assert now(pad).pressed == (QUICK[turn],)
+
+
+def test_a_loss_between_two_polls_is_seen_and_presses_after_it_count() -> None:
+    with plugged(STANDARD) as (hand,), SDLPad(GamepadConfig()) as pad:
+        hand.button("rightshoulder", down=True)
+        assert now(pad).held == {"rightshoulder"}
+        hand.unplug()
+        hand.plug()
+        assert pad.poll() is None
+        hand.tap("x")
+        assert now(pad) == DeviceState(pressed=("x",))
+
+
+def test_only_the_pad_that_was_chosen_counts() -> None:
+    config = GamepadConfig(pad="switch")
+    with plugged(XBOX_360.model, SWITCH_PRO.model, STANDARD) as hands:
+        xbox, switch, other = hands
+        with SDLPad(config) as pad:
+            assert pad.name == "Nintendo Switch Pro Controller"
+            for hand in (xbox, switch, other):
+                hand.tap(3)
+            assert now(pad).pressed == ("y",)  # 3 is y on all three: so many are not ours
+            xbox.tap(0)
+            xbox.axis(0, 1)
+            other.unplug()
+            assert now(pad) == REST
+            switch.unplug()
+            other.plug()
+            assert pad.poll() is None
+            assert pad.poll() is None  # another one is no substitute
+            switch.plug()
+            assert now(pad) == REST
+            switch.tap(1)
+            assert now(pad).pressed == ("a",)
+
+
+def test_without_a_choice_the_first_pad_counts_and_any_that_is_plugged_in_after_its_loss() -> None:
+    with plugged(PLAIN, XBOX_360.model, PS5.model) as hands:
+        _, xbox, sony = hands
+        with SDLPad(GamepadConfig()) as pad:
+            assert pad.name == "X360 Controller"
+            xbox.unplug()
+            sony.tap(0)
+            assert pad.poll() is None
+            sony.tap(0)
+            assert pad.poll() is None  # it lies there, and nobody said that it is to be used
+            sony.unplug()
+            sony.plug()
+            assert now(pad) == REST
+            assert pad.name == "PS5 Controller"
+
+
+def test_a_pad_rumbles_and_stops_and_a_lost_one_does_not_mind() -> None:
+    with plugged(STANDARD) as (hand,), SDLPad(GamepadConfig()) as pad:
+        pad.rumble(0.5, 0.02)
+        assert hand.rumbles == [pytest.approx((0.5, 0.5), abs=1e-4)]
+        end = time.monotonic() + 5
+        while len(hand.rumbles) < 2 and time.monotonic() < end:
+            pad.poll()
+        assert hand.rumbles[1:] == [(0, 0)]
+        hand.unplug()
+        pad.rumble(1, 1)
+        pad.poll()
+        pad.rumble(1, 1)
+        assert len(hand.rumbles) == 2
+
+
+def test_a_virtual_pad_is_moved_through_its_socket_and_no_other_pad_counts(tmp_path: Path) -> None:
+    path = tmp_path / "pad"
+    with plugged(XBOX_360.model) as hands:
+        [real] = hands
+        with SDLPad(GamepadConfig(virtual=path)) as pad, Remote(path) as remote:
+            assert pad.name == "Virtual Gamepad"
+            real.tap(0)
+            for name in BUTTONS:
+                remote.tell(tap=name, seconds=0)
+            assert now(pad).pressed == BUTTONS
+            remote.tell(button="rightshoulder", down=True)
+            remote.tell(plug=False)
+            assert pad.poll() is None
+            real.unplug()
+            real.plug()
+            assert pad.poll() is None
+            remote.tell(plug=True)
+            assert now(pad) == REST
+            pad.rumble(1, 1)
+            assert remote.tell(rumbles=True)["rumbles"] == [[1, 1]]
+
+
+def test_it_can_be_entered_again_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    config = GamepadConfig(virtual=tmp_path / "pad")
+    before = dict(os.environ)
+    pad = SDLPad(config)
+    for name in ("a", "b", "x"):
+        with pad, Remote(tmp_path / "pad") as remote:
+            assert dict(os.environ) == before  # a child's window is a real one
+            remote.tell(tap=name, seconds=0)
+            assert now(pad).pressed == (name,)
+            remote.tell(button="y", down=True)
+        assert not pygame.joystick.get_init()
+    assert not threads()
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_an_error_closes_it(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), SDLPad(GamepadConfig(virtual=tmp_path / "pad")):
+        raise error
+    assert not pygame.joystick.get_init()
+    assert not threads()
+    assert not (tmp_path / "pad").exists()
+
+
+def test_a_pad_that_cannot_be_used_leaves_nothing_open(tmp_path: Path) -> None:
+    with (
+        pytest.raises(TeleopError, match="cannot listen on"),
+        SDLPad(GamepadConfig(virtual=tmp_path / "missing" / "pad")),
+    ):
+        pass
+    assert not pygame.joystick.get_init()
+    assert not threads()
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name in THREADS]
+
+
+def test_no_pad_is_a_line_with_the_remedy() -> None:
+    with pytest.raises(TeleopError, match=r"^No gamepad is plugged in: plug one in"):
+        SDLPad(GamepadConfig()).__enter__()
+
+
+def test_a_pad_of_another_name_is_a_line_with_the_names_there_are() -> None:
+    with (
+        plugged(XBOX_360.model, PLAIN),
+        pytest.raises(
+            TeleopError,
+            match=r"name contains 'Switch'; there are: X360 Controller, Twin USB Joystick$",
+        ),
+    ):
+        SDLPad(GamepadConfig(pad="Switch")).__enter__()
+
+
+def test_a_plain_joystick_is_a_line_with_the_way_to_set_it_up() -> None:
+    with (
+        plugged(PLAIN),
+        pytest.raises(
+            TeleopError, match=r"^Twin USB Joystick is a joystick .* with hil-app gamepad setup$"
+        ),
+    ):
+        SDLPad(GamepadConfig()).__enter__()
+
+
+def test_a_plain_joystick_that_was_set_up_is_a_pad() -> None:
+    with plugged(PLAIN):
+        [stick] = joysticks()
+    save_mapping(f"{stick.guid},Old pad,a:b7,leftx:a3,lefttrigger:b5,dpup:h0.1,y:-a2,")
+    for _ in range(2):  # SDL is started afresh each time
+        with plugged(PLAIN) as (hand,), SDLPad(GamepadConfig(pad="old")) as pad:
+            for place in range(8):
+                hand.tap(place)
+            hand.axis(3, -0.5)
+            hand.hat(0, 0, 1)
+            hand.axis(2, -1)
+            assert now(pad) == DeviceState(
+                {"leftx": pytest.approx(-0.5, abs=1e-4), "lefttrigger": 0},
+                {"dpup", "y"},
+                ("lefttrigger", "a", "dpup", "y"),
+            )
+
+
+def test_a_saved_mapping_comes_before_what_sdl_knows() -> None:
+    with plugged(XBOX_360.model):
+        [stick] = joysticks()
+    save_mapping(f"{stick.guid},Mine,{','.join(f'{n}:b{i}' for i, n in enumerate('yxba'))},")
+    with plugged(XBOX_360.model) as (hand,), SDLPad(GamepadConfig()) as pad:
+        for place in range(4):
+            hand.tap(place)
+        assert now(pad).pressed == ("y", "x", "b", "a")
+
+
+def test_a_mapping_in_the_environment_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with plugged(PLAIN):
+        [stick] = joysticks()
+    monkeypatch.setenv("SDL_GAMECONTROLLERCONFIG", f"{stick.guid},Of Steam,x:b2,")
+    with plugged(PLAIN) as (hand,), SDLPad(GamepadConfig()) as pad:
+        hand.tap(2)
+        assert (pad.name, now(pad).pressed) == ("Of Steam", ("x",))
+
+
+def test_a_damaged_mapping_is_a_line_that_says_where() -> None:
+    mappings_file().parent.mkdir(parents=True)
+    mappings_file().write_text("# my pads\n\n0300,Old pad,a:b7,\n")
+    with pytest.raises(TeleopError, match=r"gamepads\.txt, line 3: .*'0300'.*gamepad setup$"):
+        SDLPad(GamepadConfig()).__enter__()
+    assert not pygame.joystick.get_init()
+
+
+LISTING = """\
+I: Bus=0003 Vendor=046d Product=c31c Version=0110
+N: Name="Logitech USB Keyboard"
+H: Handlers=sysrq kbd event3 leds
+
+I: Bus=0003 Vendor=046d Product=c216 Version=0110
+N: Name="Logitech Dual Action"
+P: Phys=usb-0000:00:14.0-2/input0
+H: Handlers=event5 js0
+B: KEY=fff00000000 0 0 0 0
+"""
+
+
+def listed(folder: Path) -> tuple[Path, Path]:
+    listing = folder / "devices"
+    listing.write_text(LISTING)
+    for name in ("event3", "event5"):
+        (folder / name).touch()
+    return listing, folder
+
+
+def test_a_joystick_that_may_not_be_read_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert unreadable(*listed(tmp_path)) == []
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for those who may read everything, too
+    assert unreadable(*listed(tmp_path)) == [("Logitech Dual Action", tmp_path / "event5")]
+    assert unreadable(tmp_path / "missing", tmp_path) == []
+
+
+def test_a_joystick_that_may_not_be_read_is_a_line_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = tmp_path / "event5"
+    node.touch()
+    monkeypatch.setattr(gamepad, "unreadable", lambda: [("Logitech Dual Action", node)])
+    with pytest.raises(TeleopError) as raised:
+        SDLPad(GamepadConfig()).__enter__()
+    assert str(raised.value) == (
+        f"Logitech Dual Action is plugged in, but {node} may not be read: add yourself to its "
+        f"group (sudo usermod -aG {node.group()} $USER) and log in again"
+    )
+
+
+def test_signals_stay_what_they_were() -> None:
+    program = """
+        import os, signal
+        from pathlib import Path
+        from configs.manual import GamepadConfig
+        from teleop.gamepad import SDLPad
+        with SDLPad(GamepadConfig(virtual=Path("pad"))) as pad:
+            pad.poll()
+            os.kill(os.getpid(), signal.SIGTERM)
+            while True:
+                pad.poll()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**os.environ, "PYTHONPATH": str(Path(gamepad.__file__).parents[1])},
+        cwd=os.environ["XDG_CONFIG_HOME"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
