@@ -46,7 +46,7 @@ CHANGES: dict[str, Any] = {
     "processor.gripper.open": 60.0,
     "processor.gripper.max_step": 10.0,
     "processor.gripper.penalty": None,
-    "processor.wrist": {},  # its own are in test_wrist.py
+    "processor.wrist": {},  # its own are in test_wrist_hands.py
     "processor.inverse_kinematics.max_joint_step": 2.0,
     "processor.inverse_kinematics.max_error": 1e-6,
     "processor.observation.joints": "gripper",
