@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from configs.lerobot import Entry, Imported, leaves, read_lerobot, translate
 from configs.load import ConfigError, validate
+from configs.manual import GamepadConfig
 from configs.robot import SO100Config, SO101Config, SO101SimConfig
 
 REAL: dict[str, Any] = {
@@ -167,7 +168,7 @@ def test_a_config_of_an_arm_means_the_same_here() -> None:
     observed = processor.observation
     assert (observed.joint_velocity, observed.motor_current) == (True, False)
     assert (observed.end_effector, observed.object) == ("absolute", None)
-    assert (config.teleop, config.train.demonstrations) == (None, 0)
+    assert (config.teleop, config.train.demonstrations) == (GamepadConfig(), 15)
 
 
 def test_a_training_config_means_the_same_here() -> None:

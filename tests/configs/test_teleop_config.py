@@ -33,7 +33,9 @@ def test_the_help_has_every_teleoperator_and_the_default(
     with pytest.raises(SystemExit):
         loaded("--help")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--teleop.type {scripted,so100_leader,so101_leader}" in shown
+    assert (
+        "--teleop.type {gamepad,gamepad_hid,keyboard,scripted,so100_leader,so101_leader}" in shown
+    )
     assert "The teleoperator's name. (default: scripted)" in shown
 
 

@@ -11,6 +11,7 @@ from sample_runs import tiny
 from configs.help import HelpConfig
 from configs.learner import LearnerConfig
 from configs.load import ConfigError
+from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadConfig
 from configs.run import EvalConfig, TrainConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig, SO101LeaderConfig
 from hil_app.evaluation import run_episodes
@@ -73,6 +74,21 @@ ELSEWHERE = {
     "leader.follow_torque": "",
     "leader.follow_speed": "",
     "leader.patience_s": "",
+    "pad.controls": "tests/teleop/test_manual, as all of the following",
+    "pad.take_over": "",
+    "pad.speed": "",
+    "pad.slow_speed": "",
+    "pad.on_loss": "",
+    "pad.dead_zone": "",
+    "pad.curve": "",
+    "pad.rumble": "",
+    "gamepad.type": "the tag",
+    "gamepad.pad": "tests/teleop/test_gamepad",
+    "gamepad.virtual": "tests/teleop/test_gamepad, tests/e2e/test_teleoperate",
+    "gamepad_hid.type": "the tag",
+    "gamepad_hid.pad": "tests/teleop/test_gamepad_hid",
+    "keyboard.type": "the tag",
+    "keyboard.virtual": "tests/teleop/test_keyboard",
     "ask_for_help.min_value": "test_help, as all of the following",
     "ask_for_help.max_disagreement": "",
     "ask_for_help.ticks": "",
@@ -142,10 +158,16 @@ def test_no_option_is_missing_here() -> None:
         "teleop": ScriptedTeleopConfig,
         "teleop.intervention": InterventionConfig,
         "leader": SO101LeaderConfig,
+        "pad": PadConfig,
+        "gamepad": GamepadConfig,
+        "gamepad_hid": GamepadHIDConfig,
+        "keyboard": KeyboardConfig,
         "ask_for_help": HelpConfig,
     }
     fields = {f"{block}.{field}" for block, model in models.items() for field in model.model_fields}
-    assert fields - CHANGES.keys() - ELSEWHERE.keys() == set()
+    of_pads = {f"{block}.{field}" for block in models for field in PadConfig.model_fields}
+    shared = {field for field in of_pads if not field.startswith("pad.")}
+    assert fields - shared - CHANGES.keys() - ELSEWHERE.keys() == set()
 
 
 def test_a_queue_of_one_frame_overflows(tmp_path: Path) -> None:
