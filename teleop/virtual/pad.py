@@ -9,9 +9,8 @@ moves it from outside; its messages are
 - ``{"tap": "y", "seconds": 0.001}``: pressed and let go again;
 - ``{"hat": 0, "to": [0, 1]}``: a raw hat: right and up are positive;
 - ``{"plug": false}`` and ``{"plug": true}``: unplugged and plugged in, everything at rest;
-- ``{"plug": true, "model": {"name": "Old pad", "axes": 2, "buttons": 8}}``: another ``Model`` is
-  plugged in instead, here a plain joystick;
-- ``{"plug": {"name": "Twin Stick", "axes": 4, "buttons": 12}}``: another :class:`Model` instead;
+- ``{"plug": {"name": "Twin Stick", "axes": 4, "buttons": 12}}``: another ``Model`` is plugged in
+  instead, here a plain joystick;
 - ``{"rumbles": true}``: nothing changes.
 
 Each is answered with when it was done, ``{"at": time.monotonic()}``, and the last with every rumble
@@ -199,16 +198,12 @@ class VirtualPad:
                 self.tap(which, seconds)
             case {"hat": which, "to": [right, up]}:
                 self.hat(which, right, up)
-            case {"plug": True, "model": dict(model)}:
-                model = Model(**model)
-                self.unplug()
-                self.model = model
-                self.plug()
             case {"plug": bool(plugged)}:
                 (self.plug if plugged else self.unplug)()
-            case {"plug": dict(model)}:
+            case {"plug": dict(fields)}:
+                model = Model(**fields)
                 self.unplug()
-                self.model = Model(**model)
+                self.model = model
                 self.plug()
             case {"rumbles": True}:
                 return {"at": at, "rumbles": list(self.rumbles)}

@@ -184,18 +184,18 @@ def test_a_message_that_says_nothing_is_refused_and_changes_nothing(
 
 def test_another_model_can_be_plugged_in(hand: VirtualPad, tmp_path: Path) -> None:
     with Listener(tmp_path / "pad", hand.handle), Remote(tmp_path / "pad") as remote:
-        remote.tell(plug=True, model={"name": "Old pad", "axes": 2, "buttons": 8})
+        remote.tell(plug={"name": "Old pad", "axes": 2, "buttons": 8})
         [stick] = joysticks()
         remote.tell(button=7, down=True)
         assert (stick.name, stick.known) == ("Old pad", False)
         assert stick.poll() == RawState((0, 0), (False,) * 7 + (True,), ())
         with pytest.raises(TeleopError, match="unexpected keyword argument 'wheels'"):
-            remote.tell(plug=True, model={"name": "Car", "axes": 2, "buttons": 8, "wheels": 4})
+            remote.tell(plug={"name": "Car", "axes": 2, "buttons": 8, "wheels": 4})
         with pytest.raises(TeleopError, match="SDL knows no pad 99"):
-            remote.tell(plug=True, model={"name": "?", "axes": 2, "buttons": 8, "known_as": "99"})
+            remote.tell(plug={"name": "?", "axes": 2, "buttons": 8, "known_as": "99"})
         known = {"name": "raw", "axes": 6, "buttons": 11, "hats": 1, "triggers": [2, 5]}
         guid = "030000005e0400008e02000014010000"
-        remote.tell(plug=True, model={**known, "known_as": guid})
+        remote.tell(plug={**known, "known_as": guid})
         assert controller.name_forindex(0) == "X360 Controller"
 
 
