@@ -68,6 +68,8 @@ def save_mapping(line: str) -> Path:
 
 def check_mapping(line: str) -> None:
     """Raise ValueError, which says why, if ``line`` is no mapping."""
+    if not line.strip().isprintable():
+        raise ValueError("it is no line of text")
     guid, *rest = line.strip().split(",")
     if not _GUID.fullmatch(guid):
         raise ValueError(f"a mapping begins with 32 hexadecimal digits, not '{guid[:40]}'")
@@ -93,7 +95,7 @@ def _field(line: str, name: str) -> str | None:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").splitlines()
+        return file.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         return []
     except UnicodeDecodeError:
