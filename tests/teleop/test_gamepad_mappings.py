@@ -74,7 +74,7 @@ def test_what_editors_of_other_systems_leave_does_not_matter() -> None:
     ("line", "why"),
     [
         ("", "32 hexadecimal digits"),
-        (ONE[1:], "32 hexadecimal digits, not '3000000790000000600000010010000'"),
+        (ONE[1:], "32 hexadecimal digits, not '3000000790000000600000010abcd00'"),
         (ONE.replace("Twin USB Joystick", ""), "name is missing"),
         (ONE[:32], "name is missing"),
         (ONE[:50], "it assigns nothing"),
