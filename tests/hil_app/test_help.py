@@ -1,7 +1,6 @@
 """The policy asks for a take-over: when, when not, and how the operator comes to know."""
 
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -324,10 +323,17 @@ def test_a_background_learner_s_critics_are_asked_too(tmp_path):
     assert wanted
 
 
-def test_frames_of_a_run_have_what_the_requests_look_at(tmp_path):
-    """The stand-in of these tests is as a frame of the loop is."""
+def test_in_lockstep_the_requests_look_at_the_tick_that_was_just_learned_from(
+    tmp_path, monkeypatch
+):
+    look, seen = HelpRequests.__call__, []
+
+    def watched(requests, frame):
+        seen.append(requests.judgement.frame is frame)
+        look(requests, frame)
+
+    monkeypatch.setattr(HelpRequests, "__call__", watched)
     _, training = train(tmp_path / "run", ask_for_help=ASKING)
-    frame = training.learner.judgement.frame
-    assert frame is training._seen[-1]
-    assert replace(frame).done == (frame.terminated or frame.truncated)
-    assert all(hasattr(frame, name) for name in vars(FRAME))
+    assert all(seen)
+    assert len(seen) >= 120
+    assert training.learner.judgement.frame is training._seen[-1]

@@ -1,5 +1,6 @@
 """What the critics make of the newest tick: the right numbers, at no cost to the training."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -130,7 +131,7 @@ class Noting:
 
 
 def test_lockstep_judges_every_tick_once_its_updates_are_made_and_before_the_offer_returns():
-    judge = Noting()
+    judge = Noting(lambda: time.sleep(0.02))
     run, frames = assemble(FakeTrainer(), judge=judge, learning_starts=2), []
     with run.learner:
         for tick in range(1, 5):
