@@ -81,7 +81,7 @@ class Wrist:
         A wrist that starts outside is led back by at most a full action a tick: no jump.
         """
         before = self.told(command.before)
-        wanted = before + np.clip(command.action[MOTIONS], -1.0, 1.0) * self.step
+        wanted = before + command.action[MOTIONS] * self.step
         inside = np.clip(wanted, self.low, self.high)
         pitch, roll = before + np.clip(inside - before, -self.step, self.step)
         joints = command.goal.joints.copy()

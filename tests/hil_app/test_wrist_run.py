@@ -1,0 +1,103 @@
+"""A run whose action has pitch and roll, from the demonstrations to the evaluation."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sample_runs import recorded, tiny
+
+from configs.load import ConfigError
+from hil_app import build
+from hil_app.build import policy_config, robot
+from hil_app.cli import eval as judge
+from hil_app.learning.checkpoint import load_policy
+from hil_app.policy import NoPolicy
+from hil_app.run_folder import find_checkpoint
+from hil_app.session import Session
+from hil_app.training import Training
+from robots.kinematics import Kinematics
+from teleop.base import HANDS_OFF, STAY
+from teleop.hands_off import HandsOff
+
+WRIST = {"wrist": {"pitch_step": 4.0}}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "wrist"
+    with Session(tiny(folder, processor=WRIST), "train") as session:
+        Training(session).run()
+    return folder
+
+
+def test_every_frame_has_the_whole_action(run):
+    episodes = recorded(run)
+    actions = np.concatenate([episode["action"] for episode in episodes])
+    wishes = np.concatenate([episode["policy_action"] for episode in episodes])
+    by_hand = np.concatenate(
+        [episode["complementary_info.is_intervention"] for episode in episodes]
+    ).astype(bool)
+    assert actions.shape == wishes.shape == (len(by_hand), 6)
+    assert not actions[by_hand, 3:5].any()  # the scripted person moves the position alone
+    assert np.abs(actions[~by_hand, 3:5]).max() > 0.5
+    assert (np.abs(actions[:, :5]) <= 1).all()
+    assert set(np.unique(actions[:, 5])) <= {0, 1, 2}
+
+
+def test_the_policy_acts_in_five_motions(run, tmp_path):
+    policy = load_policy(find_checkpoint(run), seed=0)
+    assert policy.config.continuous_dims == 5
+    usual, own = tiny(tmp_path / "a"), tiny(tmp_path / "b", processor=WRIST)
+    assert policy.config.dataset_stats == policy_config(own, robot(own)).dataset_stats
+    assert policy_config(usual, robot(usual)).continuous_dims == 3
+
+
+def test_its_checkpoint_is_judged_on_its_own(run, tmp_path):
+    folder = tmp_path / "judged"
+    assert judge.run(["--checkpoint", str(run), "--output_dir", str(folder)]) == 0
+    assert (folder / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--processor.wrist=null", "processor.wrist: the policy was trained to give 5 motions"),
+        ("--processor.wrist.pitch_step=5", "other workspace bounds, step sizes, gripper position"),
+        ("--processor.wrist.pitch=[-9, 9]", "other workspace bounds, step sizes, gripper position"),
+    ],
+)
+def test_it_is_not_judged_with_another_wrist(run, tmp_path, option, message):
+    with pytest.raises(ConfigError, match=message):
+        judge.run(["--checkpoint", str(run), option, "--output_dir", str(tmp_path / "not")])
+    assert not (tmp_path / "not").exists()
+
+
+class Pitching(HandsOff):
+    """A person who raises the fingers and turns them, and moves nothing else."""
+
+    def read(self):
+        action = np.array([0, 0, 0, 1, -1, STAY], np.float32)
+        return replace(HANDS_OFF, action=action, intervening=True)
+
+
+@pytest.mark.parametrize("arm", ["so100", "so101"])
+def test_the_twin_s_fingers_rise_and_turn_about_a_tip_that_stays(tmp_path, arm):
+    parts = {"robot": {"type": f"{arm}_sim"}, "processor": WRIST, "env": {"control_time_s": 1.2}}
+    config = tiny(tmp_path, **parts)
+    seen = []
+    with robot(config) as body:
+        kinematics = Kinematics(body.arm)
+        loop = build.loop(config, body, Pitching(), NoPolicy(), lambda: False)
+        transition = loop.reset(0)
+        while not transition.done:
+            joints = transition.reading.joints
+            roll = kinematics.clockwise * joints[4]
+            seen.append([*kinematics.tip(joints), kinematics.pitch(joints), roll])
+            transition = loop.tick(transition)
+    seen = np.array(seen)
+    ticks = len(seen)
+    assert ticks > 8
+    assert np.abs(seen[:, :3] - seen[0, :3]).max() < 0.015  # it lags and sags a little [m]
+    assert (np.diff(seen[:, 3]) > 0).all()
+    assert seen[-1, 3] - seen[0, 3] == pytest.approx(4 * (ticks - 1), abs=8)  # a lag of two ticks
+    assert seen[-1, 4] - seen[0, 4] == pytest.approx(-10 * (ticks - 1), abs=20)
