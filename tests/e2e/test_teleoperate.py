@@ -1,0 +1,302 @@
+"""The real command with a person at a gamepad: real joystick events, from a pad in no hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from configs.load import read, validate
+from configs.run import RunConfig
+from hil_app import build
+from hil_app.monitor import TELEOPERATE
+from robots.base import F32
+from robots.kinematics import Kinematics
+from teleop.oracle import HOVER, _grasp_spot
+from teleop.virtual.remote import Remote
+
+TICK = 1 / 30
+SLOW = 0.3
+SMALL = """
+env: {fps: 30, paced: true, control_time_s: 1.5, reset_speed: 200}
+processor: {step_size: [0.007, 0.007, 0.007]}
+policy: {hidden_dims: [16], latent_dim: 8}
+learner: {mode: background, learning_starts: 20, batch_size: 16}
+train: {demonstrations: 1, ticks: 150}
+eval: {episodes: 0}
+"""
+
+
+@dataclass
+class Running:
+    """A command that runs, and the pad in its person's hand."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    pad: Remote
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / "events.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [event for line in lines if (event := json.loads(line))["event"] == name]
+
+    def wait(self, condition: Callable[[], object], seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.02)
+
+    def hold(self, button: str, *, down: bool = True) -> None:
+        self.pad.tell(button=button, down=down)
+
+    def tap(self, button: str) -> None:
+        self.pad.tell(tap=button, seconds=0.001)
+
+    def take_over(self) -> None:
+        """Hold the control until the hand feels that it counts."""
+        before = len(self.pad.tell(rumbles=True)["rumbles"])
+        self.hold("rightshoulder")
+        self.wait(lambda: len(self.pad.tell(rumbles=True)["rumbles"]) > before)
+
+    def push(self, axis: str, value: float, ticks: int) -> None:
+        """A full deflection for so many ticks."""
+        if ticks:
+            self.pad.tell(axis=axis, value=value)
+            time.sleep(ticks * TICK)
+            self.pad.tell(axis=axis, value=0.0)
+
+    def end(self) -> tuple[int, str, str]:
+        output, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, output, errors
+
+
+@contextmanager
+def teleoperate(folder: Path, *options: str, command: str = "teleoperate") -> Iterator[Running]:
+    """The command on the twin; its person has everything of a pad but the pad."""
+    socket = folder / "pad"
+    arguments = [command, f"--teleop.virtual={socket}", "--output_dir=out", *options]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hil_app", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+    with process:
+        try:
+            end = time.monotonic() + 60
+            while not socket.exists():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            with Remote(socket) as pad:
+                yield Running(process, folder / "out", pad)
+        finally:
+            process.kill()
+
+
+def frames(folder: Path) -> list[dict[str, Any]]:
+    return [load_file(path) for path in sorted((folder / "episodes").iterdir())]
+
+
+def stretches(flags: Any) -> list[bool]:
+    """The flags with every repetition taken out."""
+    return [flag for i, flag in enumerate(flags) if i == 0 or flag != flags[i - 1]]
+
+
+def the_preset() -> RunConfig:
+    return validate(read("sim_teleoperate"))
+
+
+def to_the_cube(config: RunConfig, episode: int) -> F32:
+    """The way (3,) [m] from the reset pose to where the fingers stand around the cube."""
+    with build.robot(config) as body:
+        body.reset(build.seed_of(config, TELEOPERATE, episode))
+        assert body.truth is not None
+        cube = body.truth().object
+        tip = Kinematics(body.arm).tip(np.array(config.robot.reset_pose, np.float32))
+    way: F32 = _grasp_spot(cube) - tip
+    return way
+
+
+def go(running: Running, way: F32) -> None:
+    """Push each stick for as long as it takes, the last bit in slow mode."""
+    step = the_preset().processor.step_size[0]
+    for axis, sign, distance in zip(
+        ("lefty", "leftx", "righty"), (-1, -1, -1), way.tolist(), strict=True
+    ):
+        value = sign * float(np.sign(distance))
+        fast = int(abs(distance) / step)
+        running.push(axis, value, fast)
+        running.hold("leftshoulder")
+        running.push(axis, value, round((abs(distance) - fast * step) / (SLOW * step)))
+        running.hold("leftshoulder", down=False)
+
+
+def pick_up(running: Running, way: F32) -> None:
+    """Over the cube, down, close, and up with it."""
+    running.take_over()
+    running.pad.tell(axis="righttrigger", value=1.0)
+    time.sleep(0.1)
+    running.pad.tell(axis="righttrigger", value=0.0)
+    hover = np.array([0, 0, HOVER], np.float32)
+    above = way + hover
+    go(running, np.array([*above[:2], 0], np.float32))
+    go(running, np.array([0, 0, way[2]], np.float32))
+    running.pad.tell(axis="lefttrigger", value=1.0)
+    time.sleep(0.7)
+    running.pad.tell(axis="righty", value=-1.0)
+
+
+def gives_it_up(running: Running, seconds: float = 2.0) -> bool:
+    """Whether the command is still not content after a while."""
+    try:
+        running.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def test_a_person_picks_up_the_cube_by_stick_and_trigger(tmp_path: Path) -> None:
+    way = to_the_cube(the_preset(), 0)
+    with teleoperate(tmp_path, "--teleoperate.episodes=1", "--teleoperate.record=true") as running:
+        for _ in range(4):  # a busy machine may drop ticks: a person tries again, too
+            pick_up(running, way)
+            if not gives_it_up(running):
+                break
+            for control in ("lefttrigger", "righty"):
+                running.pad.tell(axis=control, value=0.0)
+            running.hold("rightshoulder", down=False)
+            running.tap("x")
+        status, output, errors = running.end()
+    assert (status, errors) == (0, ""), output
+    episode = running.events("episode")[-1]
+    assert episode["success"]
+    assert not episode["rerecord"]
+    done = frames(running.folder)[-1]
+    by_hand = done["complementary_info.is_intervention"]
+    assert stretches(by_hand)[-1]
+    assert not done["action"][~by_hand][:, :3].any()
+    assert (done["action"][~by_hand][:, 3] == 1).all()
+    assert done["next.reward"][-1] == 1.0
+    assert "1/1 (100.0%) successful" in output
+
+
+def test_each_frame_says_who_acted_and_a_pad_that_is_unplugged_ends_it_at_once(
+    tmp_path: Path,
+) -> None:
+    """Held, let go, held and unplugged in the middle: the arm waits, and goes on when asked to."""
+    free = "--env.terminate_on_success=false"
+    with teleoperate(tmp_path, "--teleoperate.record=true", free) as running:
+        running.take_over()
+        running.push("leftx", -1.0, 9)
+        running.hold("rightshoulder", down=False)
+        time.sleep(0.3)
+        running.push("leftx", 1.0, 9)  # nobody has taken over: nothing moves
+        running.take_over()
+        running.pad.tell(axis="leftx", value=1.0)
+        time.sleep(0.3)
+        running.pad.tell(plug=False)
+        running.wait(lambda: running.events("hands_lost"))
+        time.sleep(0.5)  # the episode stands still
+        running.pad.tell(plug=True)
+        running.wait(lambda: running.events("hands_back"))
+        time.sleep(0.2)
+        running.tap("start")  # and goes on, without the person
+        time.sleep(0.3)
+        running.take_over()
+        time.sleep(0.2)
+        running.tap("back")
+        status, _, errors = running.end()
+    assert (status, errors) == (0, "")
+    assert "the arm holds" in running.events("hands_lost")[0]["cause"]
+    (done,) = frames(running.folder)
+    by_hand = done["complementary_info.is_intervention"]
+    moves = done["action"][:, 1]
+    assert stretches(by_hand) == [True, False, True, False, True]  # taken over amid the reset
+    assert not moves[~by_hand].any()
+    edges = np.flatnonzero(np.diff(by_hand)) + 1
+    first, second, third = np.split(moves, edges)[::2]
+    assert (first.min(), first.max()) == (0.0, 1.0)
+    assert (second.min(), second.max()) == (-1.0, 0.0)
+    assert not third.any()  # the stick of a pad that comes back is at rest until it moves
+    assert np.abs(np.diff(done["sent"][:, :5], axis=0)).max() < 6  # [deg], across all of it
+    seconds = np.diff(done["stamp"])
+    assert (seconds > 1.9 * TICK).sum() == 1  # the pause, of which there are no frames
+
+
+def test_ctrl_c_ends_it_and_keeps_the_episode(tmp_path: Path) -> None:
+    with teleoperate(tmp_path, "--teleoperate.record=true") as running:
+        running.take_over()
+        time.sleep(0.3)
+        os.kill(running.process.pid, signal.SIGINT)
+        status, output, errors = running.end()
+    assert (status, errors) == (130, "")
+    assert "SIGINT" in output
+    (done,) = frames(running.folder)
+    assert done["next.truncated"][-1]
+    assert not (tmp_path / "pad").exists()
+
+
+def test_b_is_an_emergency_stop_wherever_the_command_is(tmp_path: Path) -> None:
+    with teleoperate(tmp_path) as running:
+        running.take_over()
+        running.tap("b")
+        status, output, errors = running.end()
+    assert (status, errors) == (1, "")
+    assert "emergency stop" in output
+
+
+def test_without_a_pad_one_line_says_so_and_nothing_is_written(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "hil_app", "teleoperate", "--output_dir=out"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("hil-app: No gamepad is plugged in")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_path: Path) -> None:
+    """The same hands in a training: demonstrations are flagged, so is every take-over."""
+    config = tmp_path / "small.yaml"
+    config.write_text(SMALL)
+    options = (f"--config_path={config}", "--teleop.type=gamepad")
+    with teleoperate(tmp_path, *options, command="train") as running:
+        running.wait(lambda: running.events("hands_ready"))
+        running.pad.tell(axis="leftx", value=-1.0)  # a demonstration needs no take-over
+        while not running.events("episode"):
+            running.tap("y")
+            time.sleep(0.1)
+        running.pad.tell(axis="leftx", value=0.0)
+        running.take_over()
+        running.pad.tell(axis="lefty", value=-1.0)
+        time.sleep(0.4)
+        running.hold("rightshoulder", down=False)
+        status, output, errors = running.end()
+    assert (status, errors) == (0, ""), output
+    shown, *trained = frames(running.folder)
+    assert shown["complementary_info.is_intervention"].all()
+    by_hand = np.concatenate([part["complementary_info.is_intervention"] for part in trained])
+    actions = np.concatenate([part["action"] for part in trained])
+    wanted = np.concatenate([part["policy_action"] for part in trained])
+    assert 8 <= by_hand.sum() <= 40
+    assert actions[by_hand][-1].tolist() == [1.0, 0.0, 0.0, 1.0]
+    np.testing.assert_array_equal(actions[~by_hand], wanted[~by_hand])
+    assert (actions[by_hand] != wanted[by_hand]).any(axis=1).all()
