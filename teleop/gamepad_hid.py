@@ -268,12 +268,15 @@ def _named(pads: Sequence[Found], wanted: str) -> list[Found]:
     """The pads with the ids ``wanted``, at least one."""
     if _IDS.fullmatch(wanted) is None:
         raise TeleopError(
-            f"teleop.pad: '{wanted}' is not a vendor and a product such as '046d:c219'"
+            f"teleop.pad is '{wanted}': give a vendor and a product, such as 046d:c219"
         )
     found = [pad for pad in pads if pad.ids == wanted.lower()]
     if not found:
         there = ", ".join(f"{pad.name} ({pad.ids})" for pad in pads) or "none"
-        raise TeleopError(f"teleop.pad: no gamepad {wanted} is connected; connected: {there}")
+        raise TeleopError(
+            f"No gamepad {wanted} is connected (there is {there}): plug it in, or name another "
+            "with teleop.pad"
+        )
     return found
 
 

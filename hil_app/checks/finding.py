@@ -55,7 +55,12 @@ def examine(check: Check) -> list[Finding]:
 
 def of_error(error: RobotError, about: str = "") -> Finding:
     """The problem that an error tells of; its message has the fact first, and then the remedy."""
-    fact, _, remedy = str(error).removesuffix(".").rpartition(": ")
+    return of_message(str(error), about)
+
+
+def of_message(message: str, about: str = "") -> Finding:
+    """The problem that an error's message tells of."""
+    fact, _, remedy = message.removesuffix(".").rpartition(": ")
     return problem(about + (fact or remedy), remedy if fact else "")
 
 

@@ -1,4 +1,4 @@
-"""The computer: its load, its memory, its disk, its serial ports and its gamepads."""
+"""The computer: its load, its memory, its disk and its serial ports."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def ports() -> Findings:
     for port, name in usb.items():
         fact = f"{port} ({name})"
         if not os.access(port, os.R_OK | os.W_OK):
-            yield note(f"{fact} may not be used", _join_group(port))
+            yield note(f"{fact} may not be used", join_group(port))
         elif users := users_of(port):
             yield note(f"{fact} is in use by {', '.join(users)}")
         else:
@@ -149,7 +149,8 @@ def _has_open(folder: Path, device: str) -> bool:
         return False
 
 
-def _join_group(port: str) -> str:
+def join_group(port: str) -> str:
+    """How to get the permission to use ``port``, a serial port or another device."""
     import grp
 
     group = grp.getgrgid(os.stat(port).st_gid)
@@ -157,16 +158,6 @@ def _join_group(port: str) -> str:
     if os.environ.get("USER") in group.gr_mem:
         return f"you have joined the group {name}: log out and in again for it to count"
     return f"sudo usermod -aG {name} $USER, then log out and in again"
-
-
-def gamepads() -> Findings:
-    """The gamepads there are."""
-    found = sorted(Path("/dev/input").glob("js*"))
-    if not found:
-        yield ok("no gamepad is connected; this version does not take one yet")
-    for path in found:
-        name = _line(Path(f"/sys/class/input/{path.name}/device/name")) or "unknown"
-        yield note(f"{path} ({name}): this version does not take a gamepad yet")
 
 
 def _line(path: Path) -> str | None:

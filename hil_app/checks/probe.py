@@ -1,7 +1,8 @@
 """What may crash a whole process, tried in one of its own: ``python -m hil_app.checks.probe``.
 
-``import MODULE ...`` loads modules, ``torch DEVICE`` computes, ``draw`` draws. Every answer is a
-line of JSON on stdout, so that a crash shows how far it came.
+``import MODULE ...`` loads modules, ``torch DEVICE`` computes, ``draw`` draws, ``gamepads`` finds
+the gamepads, ``gamepad TYPE CONFIG`` uses one. Every answer is a line of JSON on stdout, so that a
+crash shows how far it came.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -94,8 +95,64 @@ def _renderer() -> str:
     return str(gl.glGetString(gl.GL_RENDERER).decode())
 
 
+def _gamepads() -> Iterator[dict[str, Any]]:
+    from teleop.base import TeleopError
+
+    for look in (_of_sdl, _of_hid):
+        try:
+            yield from look()
+        except TeleopError as error:
+            yield {"error": str(error)}
+
+
+def _of_sdl() -> Iterator[dict[str, Any]]:
+    from teleop.gamepad import connected, unreadable
+    from teleop.sdl import gamepads
+
+    with gamepads():
+        for pad in connected():
+            yield {"pad": pad.name, "known": bool(pad.known)}
+    for name, node in unreadable():
+        yield {"unreadable": name, "node": str(node)}
+
+
+def _of_hid() -> Iterator[dict[str, Any]]:
+    from teleop.gamepad_hid import connected, load
+
+    for pad in connected(load()):
+        if pad.layout is not None:
+            yield {"hid": f"{pad.name} ({pad.ids})", "rule": None if pad.permitted else pad.rule}
+
+
+def _gamepad(kind: str, content: str) -> Iterator[dict[str, Any]]:
+    from configs.manual import GamepadConfig, GamepadHIDConfig
+    from teleop.base import TeleopError
+    from teleop.device import Device
+
+    try:
+        device: Device
+        if kind == "gamepad":
+            from teleop.gamepad import SDLPad
+
+            device = SDLPad(GamepadConfig.model_validate_json(content))
+        else:
+            from teleop.gamepad_hid import HIDPad
+
+            device = HIDPad(GamepadHIDConfig.model_validate_json(content))
+        with device:
+            yield {"name": device.name}
+    except TeleopError as error:
+        yield {"error": str(error)}
+
+
 def _main(what: str, words: Sequence[str]) -> None:
-    answers = {"import": lambda: _import(words), "torch": lambda: _torch(words[0]), "draw": _draw}
+    answers: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+        "import": lambda: _import(words),
+        "torch": lambda: _torch(words[0]),
+        "draw": _draw,
+        "gamepads": _gamepads,
+        "gamepad": lambda: _gamepad(*words),
+    }
     for answer in answers[what]():
         print(json.dumps(answer), flush=True)
 

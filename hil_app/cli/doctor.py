@@ -14,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.load import DEFAULT_PRESET, Parser
+from configs.manual import ManualConfig
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
 from configs.teleop import LeaderConfig
-from hil_app.checks import machine, software
+from hil_app.checks import gamepads, machine, software
 from hil_app.checks.arm import arm
 from hil_app.checks.cameras import PATIENCE_S, cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, ok
@@ -79,9 +80,11 @@ def checks(config: RunConfig) -> list[Check]:
         found.append(Check("arm", partial(_no_arm, config)))
     if isinstance(config.teleop, LeaderConfig):
         found.append(Check("leader", partial(arm, config.teleop, period), 20.0))
+    elif isinstance(config.teleop, ManualConfig):
+        found.append(Check("hands", partial(gamepads.hands, config.teleop), PATIENCE_S))
     else:
         found.append(Check("hands", partial(_hands, config)))
-    return [*found, Check("gamepad", machine.gamepads)]
+    return [*found, Check("gamepad", gamepads.gamepads, PATIENCE_S)]
 
 
 def _draws(config: RunConfig) -> bool:
@@ -97,14 +100,14 @@ def _no_arm(config: RunConfig) -> Findings:
 
 
 def _hands(config: RunConfig) -> Findings:
-    """Who takes over, if that is no leader arm."""
+    """Who takes over, if that is neither a leader arm nor somebody at a device."""
     if config.teleop is None:
         yield ok("nobody takes over: teleop is null")
     elif isinstance(config.robot, FollowerConfig) and not _has_world(config.robot.port):
         yield note(
             "teleop.type is scripted, a person who knows its way only in simulated worlds",
-            "name a leader arm with --teleop.type=so101_leader, or nobody with --teleop=null "
-            "--train.demonstrations=0",
+            "name a gamepad with --teleop.type=gamepad, a leader arm with "
+            "--teleop.type=so101_leader, or nobody with --teleop=null --train.demonstrations=0",
         )
     else:
         yield ok("the scripted person takes over")

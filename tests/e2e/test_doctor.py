@@ -121,6 +121,20 @@ def test_a_leader_is_looked_at_beside_the_arm(arm: Running) -> None:
     assert "There is no port /dev/nowhere" in wrong[1]["fact"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "pad"), [("gamepad", "a pad that nobody has"), ("gamepad_hid", "1234:5678")]
+)
+def test_a_gamepad_that_a_run_names_and_that_is_not_there_is_a_problem(kind: str, pad: str) -> None:
+    done = doctor("--json", "--env.paced=true", f"--teleop.type={kind}", f"--teleop.pad={pad}")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)["findings"]
+    (wrong,) = [one for one in found if one["mark"] == "problem"]
+    assert wrong["topic"] == "hands"
+    assert "o gamepad" in wrong["fact"]
+    assert wrong["remedy"]
+    assert [one for one in found if one["topic"] == "gamepad"]
+
+
 def test_a_port_that_may_not_be_used_is_told_with_the_group_to_join(arm: Running) -> None:
     device = os.path.realpath(arm.port)
     mode = os.stat(device).st_mode

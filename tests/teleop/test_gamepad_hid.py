@@ -324,12 +324,15 @@ def test_without_a_pad_the_remedy_is_told(bus: Bus) -> None:
 def test_a_pad_that_is_named_and_not_there_is_told_with_those_that_are(bus: Bus) -> None:
     told = refusal(pad="054c:0ce6")
     assert told == (
-        "teleop.pad: no gamepad 054c:0ce6 is connected; connected: Cordless RumblePad 2 (046d:c219)"
+        "No gamepad 054c:0ce6 is connected (there is Cordless RumblePad 2 (046d:c219)): plug it "
+        "in, or name another with teleop.pad"
     )
     bus.plug()
-    assert refusal(pad="054c:0ce6").endswith("connected: none")
+    assert refusal(pad="054c:0ce6").startswith(
+        "No gamepad 054c:0ce6 is connected (there is none): plug"
+    )
     told = refusal(pad="blue")
-    assert told == "teleop.pad: 'blue' is not a vendor and a product such as '046d:c219'"
+    assert told == "teleop.pad is 'blue': give a vendor and a product, such as 046d:c219"
 
 
 @pytest.mark.parametrize("named", [None, "1234:abcd"])
