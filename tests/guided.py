@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from select import select
 
+from terminals import TAKE
+
 _PATIENCE_S = 40.0  # a busy machine starts and scans slowly
 
 
@@ -95,7 +97,10 @@ class Guided:
 
 @contextmanager
 def guided(*arguments: str, terminal: bool = False, cwd: Path | None = None) -> Iterator[Guided]:
-    """``hil-app`` with ``arguments``; what it prints goes into one stream."""
+    """``hil-app`` with ``arguments``; what it prints goes into one stream.
+
+    A ``terminal`` it has to itself.
+    """
     if terminal:
         reads, keys = pty.openpty()
         writes, output = reads, keys
@@ -103,9 +108,17 @@ def guided(*arguments: str, terminal: bool = False, cwd: Path | None = None) -> 
         reads, output = os.pipe()
         keys, writes = os.pipe()
     command = [sys.executable, "-m", "hil_app", *arguments]
+    if terminal:
+        command = [sys.executable, "-c", TAKE, *command]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
     process = subprocess.Popen(
-        command, stdin=keys, stdout=output, stderr=output, cwd=cwd, env=environment
+        command,
+        stdin=keys,
+        stdout=output,
+        stderr=output,
+        cwd=cwd,
+        env=environment,
+        start_new_session=terminal,
     )
     for fd in {keys, output}:
         os.close(fd)

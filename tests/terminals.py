@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-_TAKE += "os.execv(sys.argv[1], sys.argv[1:])"
+TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+TAKE += "os.execv(sys.argv[1], sys.argv[1:])"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def in_terminal(*command: str, cwd: Path | None = None) -> Iterator[Terminal]:
     """A command whose standard input is a terminal that it has to itself."""
     person, program = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", _TAKE, *command],
+        [sys.executable, "-c", TAKE, *command],
         stdin=program,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -219,8 +219,7 @@ class _Lesson:
 
 def _warn(guide: Guide, found: dict[str, str]) -> None:
     """Tell what nothing would do, by default."""
-    missing = {use.control: use.does for use in uses(GamepadConfig(), wrist=False)}
-    lost = [does for control, does in missing.items() if control not in found]
+    lost = [use.does for use in uses(GamepadConfig(), wrist=False) if use.control not in found]
     if lost:
         guide.problem(
             f"Without the controls that were skipped, nothing does: {', '.join(lost)}. Choose "
