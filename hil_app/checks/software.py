@@ -24,6 +24,8 @@ PACKAGES = {
     "matplotlib": "matplotlib",
     "rich": "rich",
     "safetensors": "safetensors",
+    "pygame": "pygame",
+    "hid": "hidapi",
 }
 _OLDEST = (3, 11)
 _SLOW = 50.0  # a small picture should not take longer [ms]
