@@ -294,6 +294,67 @@ def test_every_sink_gets_every_frame_and_each_section_is_timed(scene: Scene) -> 
     )
 
 
+# a pause
+
+PAUSED = replace(HANDS_OFF, paused=True)
+
+
+def test_a_pause_takes_no_ticks_and_leaves_no_frames_and_then_looks_again(scene: Scene) -> None:
+    scene.samples = {3: PAUSED, 4: PAUSED, 5: PAUSED}
+    loop = loop_of(scene)
+    episode, frames = run(loop)
+    assert (episode.ticks, scene.polls) == (5, 8)
+    assert [frame.tick for frame in frames] == [1, 2, 3, 4, 5]
+    assert [frame.after_pause for frame in frames] == [False, False, True, False, False]
+    held = scene.targets[-6:-3]
+    assert [float(target[0]) for target in held] == [2, 2, 2]  # where tick 2 had told it to be
+    before, after = frames[1], frames[2]
+    assert after.stamp == pytest.approx(before.stamp + 4 / 10)  # seen at the pause's end
+    assert after.state is not before.next_state
+
+
+def test_the_phase_is_there_for_who_looks_on(scene: Scene) -> None:
+    scene.samples = {2: PAUSED, 3: PAUSED}
+    loop, phases = loop_of(scene), []
+
+    def command(target: F32) -> F32:
+        phases.append(loop.phase)
+        return Scene.command(scene, target)
+
+    assert loop.phase == "reset"
+    scene.joints = scene.target = RESET_POSE + 90
+    scene.command = command  # type: ignore[method-assign]
+    run(loop)
+    ticks = phases[phases.index("acting") :]
+    assert ticks == ["acting", "paused", "paused", *["acting"] * 4]
+    assert set(phases[: phases.index("acting")]) == {"reset"}
+
+
+@pytest.mark.parametrize("verdict", ["success", "failure", "rerecord", "stop", "emergency_stop"])
+def test_a_verdict_in_a_pause_counts_at_once(scene: Scene, verdict: str) -> None:
+    scene.samples = {3: PAUSED, 4: replace(PAUSED, **{verdict: True})}
+    loop = loop_of(scene)
+    episode, frames = run(loop)
+    assert (episode.ticks, scene.polls) == (3, 4)
+    assert getattr(episode, verdict, None) in (True, None)
+    assert frames[-1].done
+
+
+def test_a_pause_on_the_way_to_the_reset_pose_holds_the_arm_there(scene: Scene) -> None:
+    scene.joints = scene.target = RESET_POSE + 90
+    scene.between = {number: PAUSED for number in (4, 5, 6)}
+    run(loop_of(scene))
+    on_the_way = [float(target[0] - RESET_POSE[0]) for target in scene.targets[:7]]
+    assert on_the_way[1:5] == [on_the_way[1]] * 4
+    assert on_the_way[5] < on_the_way[4]
+
+
+def test_what_was_pressed_before_an_episode_is_gone(scene: Scene) -> None:
+    """Even if the arm is at its reset pose already, and nothing else polls."""
+    run(loop_of(scene))
+    assert scene.idles >= 1
+
+
 # an episode
 
 

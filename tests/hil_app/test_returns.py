@@ -259,3 +259,23 @@ def test_frames_become_a_buffer_with_every_value_boundary_and_flag(
         assert info["discount"] == 0.5**steps
         assert info["is_intervention"] == i % 2
         assert info["discrete_penalty"] == -sum(0.5**k * (i + k) for k in range(steps))
+
+
+def test_nothing_reaches_over_a_pause() -> None:
+    """The world may have changed in it: the rows before end at what was seen then."""
+    frames = [frame(n, reward=float(10**n)) for n in range(1, 5)]
+    frames += [frame(n, reward=float(10**n), after_pause=n == 5) for n in range(5, 8)]
+    frames.append(frame(8, truncated=True))
+    made = rows(3, 1.0, frames)
+    assert [(*where(row), row.reward) for row in made] == [
+        (1, 4, 1110),
+        (2, 5, 11100),
+        (3, 5, 11000),
+        (4, 5, 10000),
+        (5, 8, 11100000),
+        (6, 9, 11000000),
+        (7, 9, 10000000),
+        (8, 9, 0),
+    ]
+    assert not any(row.done for row in made)
+    assert [row.truncated for row in made] == [False] * 5 + [True] * 3

@@ -12,7 +12,7 @@ from configs.help import HelpConfig
 from configs.learner import LearnerConfig
 from configs.load import ConfigError
 from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadConfig
-from configs.run import EvalConfig, TrainConfig
+from configs.run import EvalConfig, TeleoperateConfig, TrainConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig, SO101LeaderConfig
 from hil_app.evaluation import run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
@@ -89,6 +89,8 @@ ELSEWHERE = {
     "gamepad_hid.pad": "tests/teleop/test_gamepad_hid",
     "keyboard.type": "the tag",
     "keyboard.virtual": "tests/teleop/test_keyboard",
+    "teleoperate.episodes": "tests/e2e/test_teleoperate, as the following",
+    "teleoperate.record": "",
     "ask_for_help.min_value": "test_help, as all of the following",
     "ask_for_help.max_disagreement": "",
     "ask_for_help.ticks": "",
@@ -162,6 +164,7 @@ def test_no_option_is_missing_here() -> None:
         "gamepad": GamepadConfig,
         "gamepad_hid": GamepadHIDConfig,
         "keyboard": KeyboardConfig,
+        "teleoperate": TeleoperateConfig,
         "ask_for_help": HelpConfig,
     }
     fields = {f"{block}.{field}" for block, model in models.items() for field in model.model_fields}
