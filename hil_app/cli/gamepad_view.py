@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from rich.align import Align
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -16,7 +17,8 @@ from teleop.base import CLOSE, OPEN
 from teleop.words import AXES, DEEDS, PLACES, WAYS, Does, place, stick_words
 
 _LIT_S = 0.4  # how long what was there for an instant stays lit
-_WIDE, _HIGH = 15, 5  # of a stick's field [characters]
+_ROOMY = 28  # a stick's field that is wider has room for words [characters]
+_WIDE, _HIGH = 15, 5  # where the stick moves in it [characters]
 _COMMON = (  # a pad's buttons that are shown whether they do something or not
     *("y", "b", "a", "x", "back", "start"),
     *("leftshoulder", "rightshoulder", *TRIGGERS, "leftstick", "rightstick"),
@@ -40,11 +42,12 @@ def picture(watch: Watch, news: Iterable[str], now: float, width: int = WIDTH) -
     It is ``width`` characters wide, from 80 on, and up to 24 high.
     """
     wide = width >= WIDTH
-    top: list[RenderableType] = [_run(watch, now)]
-    if watch.pad is not None:
-        top = [_stick(watch, side, 29 if wide else 20) for side in ("left", "right")] + top
     lines = Text("\n".join(deque(news, 3)), style="dim", no_wrap=True, overflow="ellipsis")
-    rows = [_beside(top), _buttons(watch, now, 3 if wide else 2), lines]
+    if watch.pad is None:
+        rows = [_beside([_run(watch, now), lines]), _buttons(watch, now, 2)]
+    else:
+        sticks = [_stick(watch, side, 29 if wide else 20) for side in ("left", "right")]
+        rows = [_beside([*sticks, _run(watch, now)]), _buttons(watch, now, 3 if wide else 2), lines]
     return Panel(
         Group(*rows),
         title=Text(watch.name, "bold") if watch.state is not None else _lost(watch),
@@ -114,10 +117,14 @@ def _stick(watch: Watch, side: str, width: int) -> RenderableType:
     text.highlight_regex("●", "bold green" if any(used) else "bold")
     text.highlight_regex("[·○]", "dim")
     numbers = [f"○ {raw[0]:+.2f} {raw[1]:+.2f}", f"● {used[0]:+.2f} {used[1]:+.2f}"]
+    if width > _ROOMY:
+        numbers = [f"{numbers[0]} as it is", f"{numbers[1]} as it counts"]
     words = [*stick_words(watch.does, side), "", ""][:2]
-    body = Text("\n").join([text, *map(Text, numbers), *(Text(line, "cyan") for line in words)])
-    body.no_wrap, body.overflow = True, "ellipsis"
-    return Panel(body, title=f"{side} stick", width=width, border_style="dim")
+    told = Text("\n").join([*map(Text, numbers), *(Text(line, "cyan") for line in words)])
+    told.no_wrap, told.overflow = True, "ellipsis"
+    return Panel(
+        Group(Align.center(text), told), title=f"{side} stick", width=width, border_style="dim"
+    )
 
 
 def _cell(value: float, count: int) -> int:
@@ -140,8 +147,9 @@ def _run(watch: Watch, now: float) -> RenderableType:
     grip = int(action[-1])
     word = "open" if grip == OPEN else "close" if grip == CLOSE else ""
     table.add_row("grip", Text(word, "cyan"))
-    body = Group(table, _who(watch), _verdicts(watch, now))
-    return Panel(body, title="what a run gets", border_style="dim", width=38)
+    body = Group(table, Text(" ").join([_who(watch), *_verdicts(watch, now)]))
+    height = 11 if watch.pad is not None else None  # as high as a stick's field
+    return Panel(body, title="what a run gets", border_style="dim", width=38, height=height)
 
 
 def _bar(share: float, width: int = 9) -> Text:
@@ -161,20 +169,17 @@ def _swing(value: float, half: int = 4) -> Text:
 
 def _who(watch: Watch) -> Text:
     if watch.sample.paused:
-        return Text("PAUSED", "bold black on yellow")
+        return Text(" PAUSED ", "bold black on yellow")
     if watch.sample.intervening:
-        return Text("THE PERSON ACTS", "bold black on green")
+        return Text(" THE PERSON ACTS ", "bold black on green")
     return Text("the policy acts", "dim")
 
 
-def _verdicts(watch: Watch, now: float) -> Text:
+def _verdicts(watch: Watch, now: float) -> Iterator[Text]:
     """The events that a run hears, lit for a moment."""
-    text = Text()
     for event in VERDICTS:
-        lit = now - watch.seen.get(f"event {event}", -_LIT_S) < _LIT_S
-        if lit:
-            text.append(f" {DEEDS[event]} ", "bold black on red" if "stop" in event else "reverse")
-    return text
+        if now - watch.seen.get(f"event {event}", -_LIT_S) < _LIT_S:
+            yield Text(f" {DEEDS[event]} ", "bold black on red" if "stop" in event else "reverse")
 
 
 def _buttons(watch: Watch, now: float, count: int) -> RenderableType:
