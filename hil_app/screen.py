@@ -6,7 +6,7 @@ import threading
 from typing import Self
 
 from hil_app.events import Event, EventLog
-from hil_app.monitor import Monitor, Stage, success_rate
+from hil_app.monitor import TELEOPERATE, Monitor, Stage, success_rate
 from teleop.window.client import Window
 from teleop.window.shown import Mood, Shown
 
@@ -69,4 +69,6 @@ def _state(stage: Stage) -> tuple[str, Mood]:
         return "STOPPED", "alarm"
     if newest is None or phase != "acting":
         return ("PAUSED" if phase == "paused" else "RESET"), "paused"
-    return ("YOU", "you") if newest.command.sample.intervening else ("POLICY", "policy")
+    if newest.command.sample.intervening:
+        return "YOU", "you"
+    return ("HOLDS", "paused") if stage.name == TELEOPERATE else ("POLICY", "policy")
