@@ -1,7 +1,5 @@
 """A run whose action has pitch and roll, from the demonstrations to the evaluation."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from sample_runs import recorded, tiny
@@ -16,8 +14,7 @@ from hil_app.run_folder import find_checkpoint
 from hil_app.session import Session
 from hil_app.training import Training
 from robots.kinematics import Kinematics
-from teleop.base import HANDS_OFF, STAY
-from teleop.hands_off import HandsOff
+from teleop.device import DeviceState
 
 WRIST = {"wrist": {"pitch_step": 4.0}}
 
@@ -72,22 +69,33 @@ def test_it_is_not_judged_with_another_wrist(run, tmp_path, option, message):
     assert not (tmp_path / "not").exists()
 
 
-class Pitching(HandsOff):
-    """A person who raises the fingers and turns them, and moves nothing else."""
+class SecondStick:
+    """A pad whose right stick is held up and to the left."""
 
-    def read(self):
-        action = np.array([0, 0, 0, 1, -1, STAY], np.float32)
-        return replace(HANDS_OFF, action=action, intervening=True)
+    name = "pad"
+
+    def poll(self):
+        return DeviceState(axes={"righty": -0.8, "rightx": -0.6})
+
+    def rumble(self, strength, seconds):
+        """Nothing to feel."""
 
 
 @pytest.mark.parametrize("arm", ["so100", "so101"])
 def test_the_twin_s_fingers_rise_and_turn_about_a_tip_that_stays(tmp_path, arm):
-    parts = {"robot": {"type": f"{arm}_sim"}, "processor": WRIST, "env": {"control_time_s": 1.2}}
+    """0.8 of 4 and -0.6 of 10 degrees a tick, as the stick has it; the servos lag by two."""
+    parts = {
+        "robot": {"type": f"{arm}_sim"},
+        "processor": WRIST,
+        "env": {"control_time_s": 1.2, "paced": True},
+    }
+    parts["teleop"] = {"type": "gamepad", "dead_zone": 0.0, "curve": {"pitch": 1, "roll": 1}}
     config = tiny(tmp_path, **parts)
     seen = []
     with robot(config) as body:
         kinematics = Kinematics(body.arm)
-        loop = build.loop(config, body, Pitching(), NoPolicy(), lambda: False)
+        hands = build.teleop(config, body, device=SecondStick(), acts="always")
+        loop = build.loop(config, body, hands, NoPolicy(), lambda: False)
         transition = loop.reset(0)
         while not transition.done:
             joints = transition.reading.joints
@@ -97,7 +105,9 @@ def test_the_twin_s_fingers_rise_and_turn_about_a_tip_that_stays(tmp_path, arm):
     seen = np.array(seen)
     ticks = len(seen)
     assert ticks > 8
-    assert np.abs(seen[:, :3] - seen[0, :3]).max() < 0.015  # it lags and sags a little [m]
+    assert np.abs(seen[:, :3] - seen[0, :3]).max() < 2e-3  # [m]
     assert (np.diff(seen[:, 3]) > 0).all()
-    assert seen[-1, 3] - seen[0, 3] == pytest.approx(4 * (ticks - 1), abs=8)  # a lag of two ticks
-    assert seen[-1, 4] - seen[0, 4] == pytest.approx(-10 * (ticks - 1), abs=20)
+    assert seen[-1, 3] - seen[0, 3] == pytest.approx(
+        3.2 * (ticks - 1), abs=6.4
+    )  # or two ticks behind
+    assert seen[-1, 4] - seen[0, 4] == pytest.approx(-6 * (ticks - 1), abs=12)
