@@ -64,9 +64,13 @@ class HIDPad:
     """A pad of which every report counts.
 
     A thread of its own reads the reports as they come and looks for a pad that is lost, so that
-    :meth:`poll` never waits, and a press between two polls is never lost. The pad rumbles where its
-    motors are simply set: a DualShock 4 or a DualSense over USB, an Xbox pad over Bluetooth; the
-    others take no notice.
+    :meth:`poll` never waits, and no press between two polls is lost, however late the next one is:
+    systems keep only some 30 to 64 reports, a quarter of a second of some pads. A poll that read
+    them itself would wait for the interpreter once a report while other threads are busy.
+
+    The pad rumbles where its motors are simply set: a DualShock 4 or a DualSense over USB, an Xbox
+    pad over Bluetooth; the others take no notice. A wireless pad that falls asleep or out of range
+    while its receiver stays plugged in is not seen to be lost: it stays as it was reported last.
     """
 
     def __init__(self, config: GamepadHIDConfig) -> None:

@@ -291,6 +291,20 @@ def test_a_pad_without_simple_motors_takes_no_notice(bus: Bus, pad: Info) -> Non
     assert bus.written == []
 
 
+def test_what_was_to_be_felt_while_it_was_lost_is_not_felt_later(bus: Bus) -> None:
+    pad = info(DUALSHOCK, "Wireless Controller")
+    bus.plug(pad)
+    with entered() as it:
+        bus.plug()
+        until(lambda: it.poll() is None)
+        it.rumble(1.0, 1.0)
+        bus.plug(pad)
+        until(it.poll)
+        bus.send(REST)
+        bus.send(REST)
+    assert bus.written == []
+
+
 def test_the_first_that_is_known_is_chosen_or_the_one_that_is_named(bus: Bus) -> None:
     bus.plug(
         info((0x1234, 0xABCD), "Strange Pad", "/dev/hidraw1"),
