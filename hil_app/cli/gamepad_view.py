@@ -118,7 +118,7 @@ def _stick(watch: Watch, side: str, width: int) -> RenderableType:
     text.highlight_regex("[·○]", "dim")
     numbers = [f"○ {raw[0]:+.2f} {raw[1]:+.2f}", f"● {used[0]:+.2f} {used[1]:+.2f}"]
     if width > _ROOMY:
-        numbers = [f"{numbers[0]} as it is", f"{numbers[1]} as it counts"]
+        numbers = [f"{numbers[0]} raw", f"{numbers[1]} used"]
     words = [*stick_words(watch.does, side), "", ""][:2]
     told = Text("\n").join([*map(Text, numbers), *(Text(line, "cyan") for line in words)])
     told.no_wrap, told.overflow = True, "ellipsis"
