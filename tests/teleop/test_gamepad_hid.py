@@ -20,6 +20,7 @@ from teleop import gamepad_hid
 from teleop.base import TeleopError
 from teleop.device import DeviceState
 from teleop.gamepad_hid import HIDPad
+from teleop.hid_reports import PADS
 
 F710, DUALSHOCK, SERIES = (0x046D, 0xC219), (0x054C, 0x09CC), (0x045E, 0x0B13)
 REST = bytes.fromhex("01 80 80 80 80 08 00 06")
@@ -247,7 +248,7 @@ def test_at_most_a_batch_is_read_before_others_have_their_turn(
     monkeypatch.setattr(gamepad_hid, "time", type("Time", (), {"sleep": breaths.append}))
     counted = itertools.count()
     bus.flood = (REST for _ in counted)
-    entered()._read(bus.device(), gamepad_hid.PADS[F710])
+    entered()._read(bus.device(), PADS[F710])
     assert next(counted) == gamepad_hid._BATCH
     assert breaths == [gamepad_hid._BREATH_S]
 
