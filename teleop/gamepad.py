@@ -86,7 +86,7 @@ class SDLPad:
 
     def rumble(self, strength: float, seconds: float) -> None:
         """Let the hand feel something, if the pad can; ``strength`` in [0, 1]."""
-        with self._lock, suppress(*SDL_ERRORS):
+        with self._lock:
             if self._controller is not None:
                 self._controller.rumble(strength, strength, round(1000 * seconds))
 

@@ -119,7 +119,7 @@ class VirtualPad:
     @property
     def index(self) -> int | None:
         """Its place among SDL's joysticks; None if it is not plugged in."""
-        if self._joystick is None or not self._sdl.SDL_WasInit(_JOYSTICK):
+        if self._joystick is None:
             return None
         count = self._sdl.SDL_NumJoysticks()
         ids = [self._sdl.SDL_JoystickGetDeviceInstanceID(place) for place in range(count)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import threading
+import os
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +33,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     isolate(monkeypatch, tmp_path)
     yield
     assert not pygame.joystick.get_init()
+    assert not VirtualPad._plugged
 
 
 @pytest.fixture
@@ -204,24 +208,42 @@ def test_names_are_for_the_standard_layout_only() -> None:
         hand.button("a", down=True)
 
 
-def test_rumbling_and_moving_in_two_threads_do_not_wait_for_each_other(hand: VirtualPad) -> None:
-    pad = controller.Controller(0)
-    ended = threading.Event()
+def test_rumbling_and_moving_in_two_threads_do_not_wait_for_each_other() -> None:
+    program = """
+        import sys, threading, time
+        from teleop.sdl import controller, gamepads, pygame
+        from teleop.virtual.pad import VirtualPad
 
-    def move() -> None:
-        while not ended.is_set():
-            hand.axis("leftx", 0.5)
-            hand.axis("leftx", -0.5)
+        def move():
+            while not ended.is_set():
+                hand.axis("leftx", 0.5)
+                hand.axis("leftx", -0.5)
 
-    thread = threading.Thread(target=move, daemon=True)
-    thread.start()
-    for turn in range(300):
-        pad.rumble(1, turn / 300, 1)
-        pygame.event.get()
-    ended.set()
-    thread.join(20)
-    assert not thread.is_alive()
-    assert len(hand.rumbles) >= 300
+        ended = threading.Event()
+        sys.setswitchinterval(1e-5)
+        with gamepads(), VirtualPad() as hand:
+            pad = controller.Controller(0)
+            thread = threading.Thread(target=move)
+            thread.start()
+            for turn in range(300):
+                pad.rumble(1, turn / 300, 1)
+                end = time.perf_counter() + 0.001
+                while time.perf_counter() < end:  # either thread may have to end the rumble
+                    pass
+                pygame.event.get()
+            ended.set()
+            thread.join()
+            pad.quit()
+            assert len(hand.rumbles) > 300
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**os.environ, "PYTHONPATH": str(Path(virtual.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_without_sdl_or_under_a_name_that_it_does_not_know_it_says_so() -> None:
