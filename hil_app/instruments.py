@@ -7,29 +7,42 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from hil_app.loop import Loop
 from processors.base import Transition
 from robots.base import F32, JOINTS
+from robots.kinematics import Kinematics
 
 NEWEST = 60  # ticks that a time of the tick is the median of
 AXES = ("x", "y", "z")
 
 
-def instruments(loop: Loop) -> RenderableType:
-    """Joints, gripper frame, motors and the time of each step; nothing before the first tick."""
-    newest = loop.newest
-    if newest is None:
-        return ""
-    side_by_side = Table.grid(padding=(0, 3))
-    side_by_side.add_row(Group(_joints(newest), _gripper_frame(newest)), _times(loop))
-    return side_by_side
+class Instruments:
+    """Joints, gripper frame, motors and the time of each step of a ``loop``, as they are now.
+
+    ``kinematics`` are its own: the view that asks lives in another thread than the loop.
+    """
+
+    def __init__(self, loop: Loop, kinematics: Kinematics) -> None:
+        self._loop, self._kinematics = loop, kinematics
+
+    def __call__(self) -> RenderableType:
+        """What there is to see; nothing before the first tick."""
+        newest = self._loop.newest
+        if newest is None:
+            return ""
+        tip = self._kinematics.tip(newest.reading.joints)
+        arm = Group(_joints(newest), Text(), _gripper_frame(newest, tip))
+        side_by_side = Table.grid(padding=(0, 4))
+        side_by_side.add_row(arm, _times(self._loop))
+        return Group(Text(), side_by_side)
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column, justify="left" if column in ("joint", "step", "") else "right")
+        table.add_column(column, justify="left" if table.columns == [] else "right")
     return table
 
 
@@ -49,11 +62,12 @@ def _each(values: F32 | None, form: str) -> list[str]:
     return ["–"] * len(JOINTS) if values is None else [form.format(value) for value in values]
 
 
-def _gripper_frame(newest: Transition) -> Table:
-    """Where the target of the gripper is, and what the person or the policy does to it."""
+def _gripper_frame(newest: Transition, tip: F32) -> Table:
+    """Where the gripper is, where it is to be, and what the person does to it."""
     command = newest.command
-    table = _table("", *AXES)
-    table.add_row("gripper is to be [mm]", *(f"{1000 * value:.1f}" for value in command.goal.tip))
+    table = _table("gripper, mm", *AXES)
+    for name, place in (("is", tip), ("is to be", command.goal.tip)):
+        table.add_row(name, *(f"{1000 * value:.1f}" for value in place))
     table.add_row("action", *(f"{value:+.2f}" for value in command.action[:3]))
     return table
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from rich.console import RenderableType
 
 from hil_app.help import HelpRequests
 from hil_app.loop import Episode, Loop
@@ -174,6 +175,7 @@ class Monitor:
         self.stages: list[Stage] = []
         self.evaluations: list[Evaluation] = []  # amid the training
         self.help: HelpRequests | None = None  # of the policy in the training, if it may ask
+        self.instruments: Callable[[], RenderableType] | None = None  # of an arm moved by hand
         self._amid: Stage | None = None  # the evaluation under way
 
     @property

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import torch
 
+from configs.manual import ManualConfig
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
 from configs.teleop import LeaderConfig
@@ -21,7 +22,7 @@ from hil_app.monitor import Monitor, Stage
 from hil_app.run_folder import EVENTS, new_run, open_folder
 from hil_app.screen import Screen
 from hil_app.signals import StopRequest
-from teleop import keys
+from teleop import keys, words
 from teleop.base import Teleop
 from teleop.keys import Attended, Keys
 from teleop.manual import Acts
@@ -86,7 +87,10 @@ class Session:
 
     @property
     def hint(self) -> str:
-        """What a person can do to the run from the terminal, in a line."""
+        """How a person tells the run what to do, in a line."""
+        config = self.config
+        if isinstance(config.teleop, ManualConfig):
+            return words.hint(config.teleop, wrist=config.processor.wrist is not None)
         if self.keys is None or not self.keys.live:
             return CTRL_C
         return keys.hint(switched=isinstance(self.config.teleop, LeaderConfig))

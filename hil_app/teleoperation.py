@@ -8,6 +8,7 @@ from functools import partial
 
 from configs.manual import ManualConfig
 from hil_app import build
+from hil_app.instruments import Instruments
 from hil_app.loop import Sink
 from hil_app.monitor import TELEOPERATE
 from hil_app.policy import NoPolicy
@@ -15,6 +16,7 @@ from hil_app.recording.recorder import Recorder
 from hil_app.recording.writer import FolderWriter
 from hil_app.run_folder import EPISODES
 from hil_app.session import Session
+from robots.kinematics import Kinematics
 from teleop.manual import Acts
 
 
@@ -36,6 +38,7 @@ def teleoperate(session: Session) -> None:
             sinks.append(partial(recorder.add, stage=TELEOPERATE))
         stack.enter_context(session.body)
         stack.enter_context(hands)
+        session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
         goal = math.inf if wanted.episodes is None else wanted.episodes
         stage = session.monitor.begin(TELEOPERATE, goal, "episodes", loop)
         while stage.done < stage.goal and not session.stop():

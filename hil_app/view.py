@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from hil_app.events import Event, EventLog
-from hil_app.instruments import instruments
 from hil_app.learning.learner import Learner
 from hil_app.monitor import (
     DEMONSTRATE,
@@ -92,7 +91,8 @@ class View:
         stage = self._monitor.shown
         if stage is None:
             return ""
-        below = [instruments(stage.loop)] if stage.name == TELEOPERATE else []
+        instruments = self._monitor.instruments
+        below = [] if instruments is None else [instruments()]
         return Panel(
             Group(*_bar(stage), *self._request(), self._figures(stage), *below),
             title=f"[bold]{TITLES[stage.name]}[/bold]",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from configs.manual import STICKS, ManualConfig, Term
+from configs.manual import STICKS, ManualConfig, PadConfig, Term
 
 WAYS = MappingProxyType(
     {
@@ -33,6 +33,7 @@ DEEDS = MappingProxyType(
         "emergency_stop": "emergency stop",
     }
 )
+_HINTED = ("emergency_stop", "take_over", "success", "failure", "rerecord", "pause", "stop")
 _HELD = {"slow"}  # what counts only while its control is held
 PLACES = MappingProxyType(
     {
@@ -134,3 +135,14 @@ def stick_words(does: Does, side: str) -> list[str]:
     if (pressed := does.get((f"{side}stick", 0))) is not None:
         lines.append(f"pressed: {pressed}")
     return lines
+
+
+def hint(config: ManualConfig, *, wrist: bool) -> str:
+    """How the person tells the run what to do, in a line."""
+    pad, layout = isinstance(config, PadConfig), config.layout(wrist=wrist)
+    said = [
+        f"{' or '.join(place(term.control, pad=pad) for term in layout[deed])} {_deed(config, deed)}"
+        for deed in _HINTED
+        if deed in layout
+    ]
+    return ", ".join(said)

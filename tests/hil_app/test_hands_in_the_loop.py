@@ -18,7 +18,7 @@ from configs.load import validate
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.events import EventLog
-from hil_app.instruments import instruments
+from hil_app.instruments import Instruments
 from hil_app.monitor import TELEOPERATE, TRAIN, Monitor
 from hil_app.policy import NoPolicy
 from hil_app.recording.frames import Frame
@@ -26,11 +26,14 @@ from hil_app.run_folder import EVENTS
 from hil_app.screen import Screen
 from hil_app.session import Session
 from processors.base import Features
+from robots.arm import ARMS
 from robots.base import F32, GRIPPER, JOINTS
+from robots.kinematics import Kinematics
 from teleop.base import TeleopError
 from teleop.device import DeviceState
 from teleop.virtual.remote import Remote
 
+KINEMATICS = Kinematics(ARMS["so101"])
 FPS = 30.0
 STEP = 0.007
 
@@ -207,12 +210,13 @@ def test_the_instruments_show_joints_gripper_steps_and_what_is_not_sensed(
     moved: Callable[..., Any],
 ) -> None:
     stage = moved(DeviceState({"leftx": -1.0}, RB))
-    shown = text_of(instruments(stage.loop))
+    shown = text_of(Instruments(stage.loop, KINEMATICS)())
     for name in JOINTS:
         assert name in shown
     newest = stage.loop.newest
     assert f"{newest.reading.joints[0]:.1f} °" in shown
     assert f"{1000 * newest.command.goal.tip[1]:.1f}" in shown
+    assert f"{1000 * KINEMATICS.tip(newest.reading.joints)[2]:.1f}" in shown
     assert "+1.00" in shown  # the action
     for step in (*stage.loop.action_pipeline.seconds, *stage.loop.env_pipeline.seconds):
         assert step in shown
@@ -229,7 +233,7 @@ def test_the_instruments_show_load_and_heat_of_motors_that_tell(moved: Callable[
         temperatures=np.float32([31, 32, 33, 34, 35, 36]),
     )
     stage.loop.newest = dataclasses.replace(newest, reading=reading)
-    shown = text_of(instruments(stage.loop))
+    shown = text_of(Instruments(stage.loop, KINEMATICS)())
     for figure in ("+11 %", "-22 %", "+66 %", "31 °C", "36 °C"):
         assert figure in shown
 
