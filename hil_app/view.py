@@ -36,6 +36,7 @@ TITLES = {
     EVALUATE: "The policy on its own",
     TELEOPERATE: "The person moves the arm",
 }
+PAUSED = "Paused: take over or press pause to go on"
 ASKS = "The policy asks for a take-over"
 LOSSES = {
     "critic": "loss_critic",
@@ -94,7 +95,7 @@ class View:
         instruments = self._monitor.instruments
         below = [] if instruments is None else [instruments()]
         return Panel(
-            Group(*_bar(stage), *self._request(), self._figures(stage), *below),
+            Group(*_bar(stage), *self._notices(stage), self._figures(stage), *below),
             title=f"[bold]{TITLES[stage.name]}[/bold]",
             subtitle=self._hint,
         )
@@ -113,10 +114,11 @@ class View:
             self._last_line = now
             self._console.out(_line(self._monitor.stages[-1]), highlight=False)
 
-    def _request(self) -> list[RenderableType]:
+    def _notices(self, stage: Stage) -> list[RenderableType]:
         requests = self._monitor.help
         asking = requests is not None and requests.asking
-        return [Text(ASKS, "bold reverse", justify="center")] if asking else []
+        notices = [PAUSED] * (stage.loop.phase == "paused") + [ASKS] * asking
+        return [Text(notice, "bold reverse", justify="center") for notice in notices]
 
     def _figures(self, stage: Stage) -> Table:
         grid = Table.grid(expand=True, padding=(0, 2))

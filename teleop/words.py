@@ -140,9 +140,9 @@ def stick_words(does: Does, side: str) -> list[str]:
 def hint(config: ManualConfig, *, wrist: bool) -> str:
     """How the person tells the run what to do, in a line."""
     pad, layout = isinstance(config, PadConfig), config.layout(wrist=wrist)
-    said = [
-        f"{' or '.join(place(term.control, pad=pad) for term in layout[deed])} {_deed(config, deed)}"
-        for deed in _HINTED
-        if deed in layout
-    ]
+    said = []
+    for deed in _HINTED:
+        if used := layout.get(deed):
+            controls = " or ".join(place(term.control, pad=pad) for term in used)
+            said.append(f"{controls} {_deed(config, deed)}")
     return ", ".join(said)

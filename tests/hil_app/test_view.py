@@ -14,7 +14,7 @@ from sample_runs import a_loop, an_episode
 from hil_app.events import EventLog
 from hil_app.learning.learner import Progress
 from hil_app.monitor import Evaluation, Monitor
-from hil_app.view import TITLES, View
+from hil_app.view import PAUSED, TITLES, View
 
 PROGRESS = Progress(
     updates=321,
@@ -252,3 +252,13 @@ def test_a_cause_is_shown_as_it_is_even_if_it_looks_like_markup(terminal):
     with rig.view:
         rig.events.emit("learner_died", cause="RuntimeError: no [cpu] tensor in [/tmp/x]")
     assert "! learner_died: RuntimeError: no [cpu] tensor in [/tmp/x]" in rig.text()
+
+
+def test_a_pause_is_seen():
+    rig = Rig()
+    stage = rig.stage("train")
+    rig.console.print(rig.view.render())
+    assert PAUSED not in rig.text()
+    stage.loop.phase = "paused"
+    rig.console.print(rig.view.render())
+    assert PAUSED in rig.text()
