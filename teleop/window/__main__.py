@@ -8,6 +8,12 @@ import signal
 import socket
 import sys
 
+_FOR_SDL = {
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+    "SDL_NO_SIGNAL_HANDLERS": "1",
+    "SDL_VIDEO_X11_WMCLASS": "hil-app",  # what task bars call it
+}
+
 
 def main() -> None:
     """Serve the socket that is the standard input."""
@@ -16,7 +22,7 @@ def main() -> None:
     except OSError:
         sys.exit("This is the program behind the operator's window: hil-app starts it by itself.")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ |= {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_NO_SIGNAL_HANDLERS": "1"}
+    os.environ |= _FOR_SDL
     from teleop.window.app import App  # imports pygame, which reads these
 
     with connection, connection.makefile("rb") as stream:

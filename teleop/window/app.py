@@ -49,8 +49,7 @@ class App:
         self._unsent = b""
         self._beat = 0.0  # when the last sign of life was given [s]
         self._down: dict[int, str] = {}  # names of the keys that are down, by scancode
-        self._newest: Shown | None = None  # and not drawn yet
-        self._shown = Shown("...", "paused", title=self._title)
+        self._newest = Shown("...", "paused", title=self._title)
         self._due, self._stale = 0.0, True  # when to draw next [s], and whether
         self._over = False
         self._closed = threading.Event()  # by the person
@@ -79,9 +78,8 @@ class App:
         """Take what is to be shown as it comes; the newest counts."""
         with suppress(ConnectionError):  # killed while it had something to hear
             while (shown := unpack(self._stream)) is not None:
-                waiting, self._newest = self._newest, shown
-                if waiting is None:
-                    self._post(self._news)
+                self._newest = shown
+                self._post(self._news)
         self._over = True
         self._post(self._news)
 
@@ -96,7 +94,7 @@ class App:
         for event in (first, *pygame.event.get()):
             self._heed(event)
         self._live()
-        if (self._stale or self._newest) and time.monotonic() >= self._due:
+        if self._stale and time.monotonic() >= self._due:
             self._draw()
 
     def _heed(self, event: pygame.event.Event) -> None:
@@ -133,11 +131,10 @@ class App:
         self._stale = True
 
     def _draw(self) -> None:
-        if self._newest is not None:
-            self._shown, self._newest = self._newest, None
+        shown = self._newest
         focused = self._keys is None or pygame.key.get_focused()
         view = View(self._keys or {}, frozenset(self._down.values()), focused)
-        draw(pygame.display.get_surface(), self._shown, view)
+        draw(pygame.display.get_surface(), shown, view)
         pygame.display.flip()
         self._due, self._stale = time.monotonic() + PERIOD_S, False
 

@@ -33,6 +33,7 @@ SILENCE_S = 1.0  # after which a window that takes keys counts as stuck
 _START_S = 30.0  # that the window may take to open
 _LEAVE_S = 2.0  # to close by itself
 _KILL_S = 1.0  # to close when it is told to
+_LOOK_S = 0.01  # from one look for something to show to the next
 _MANY = 65536  # bytes
 
 
@@ -58,8 +59,8 @@ class Window:
             "virtual": None if virtual is None else str(virtual.absolute()),
         }
         self.closed = False  # by the person
-        self._newest: Shown | None = None  # and not sent yet
-        self._news, self._leaving = threading.Event(), threading.Event()
+        self._newest: Shown | None = None
+        self._leaving = threading.Event()
         self._received = b""  # the beginning of a line
         self._heard = 0.0  # when something came from the window [s]
 
@@ -85,7 +86,6 @@ class Window:
 
     def __exit__(self, *error: object) -> None:
         self._leaving.set()
-        self._news.set()
         self._end()
         self._thread.join()
 
@@ -97,7 +97,6 @@ class Window:
     def show(self, shown: Shown) -> None:
         """Show this instead of what was shown; never waits."""
         self._newest = shown
-        self._news.set()
 
     def changes(self) -> list[KeyChange]:
         """What the keys did since the last call; never waits.
@@ -157,25 +156,27 @@ class Window:
 
     def _send(self) -> None:
         """Send the newest of what is to be shown, until the window is gone."""
-        while self._news.wait() and not self._leaving.is_set():
-            self._news.clear()
-            shown, self._newest = self._newest, None
-            if shown is None:
+        sent = None
+        while not self._leaving.wait(_LOOK_S):  # to wake it would cost who calls show
+            shown = self._newest
+            if shown is None or shown is sent or self.closed:
                 continue
             try:
                 for part in pack(shown):
                     self._socket.sendall(part)
             except OSError:
                 return
-            self._leaving.wait(PERIOD_S)
+            sent = shown
+            self._leaving.wait(PERIOD_S - _LOOK_S)
 
     def _died(self) -> TeleopError:
         """An error that says how the window's process ended."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_LEAVE_S)
         self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "no word of why")
+        lines = self._errors.read().decode(errors="replace").splitlines()
+        why = [line for line in lines if line.strip() and not line[0].isspace()]
+        last = why[-1] if why else "no word of why"
         status = self._process.poll()
         return TeleopError(
             f"The window has ended by itself (status {status}: {last}): start again, or without it."

@@ -62,6 +62,21 @@ def test_no_tap_between_two_polls_is_lost(shared: Open, device: KeyboardWindow) 
     assert state.held == frozenset()
 
 
+def test_taps_that_nobody_asks_for_a_while_are_kept(shared: Open, device: KeyboardWindow) -> None:
+    heard: list[str] = []
+    for _ in range(600):  # more than the socket holds
+        shared.person.tell(tap="s")
+
+    def all_heard() -> bool:
+        state = device.poll()
+        assert state is not None
+        heard.extend(state.pressed)
+        return len(heard) >= 600
+
+    until(all_heard)
+    assert heard == ["s"] * 600
+
+
 def test_a_lost_focus_lets_go_and_what_was_pressed_counts(
     shared: Open, device: KeyboardWindow
 ) -> None:
