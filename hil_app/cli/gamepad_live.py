@@ -8,12 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.live import Live
 
 from configs.load import ConfigError, Parser, load
-from configs.manual import GamepadConfig, GamepadHIDConfig
+from configs.manual import MOTIONS, GamepadConfig, GamepadHIDConfig
 from hil_app.cli.gamepad_layout import PRESET, Manual, manual
 from hil_app.cli.gamepad_view import picture, summary
 from hil_app.cli.gamepad_watch import Watch
@@ -21,6 +22,9 @@ from hil_app.signals import StopRequest
 from teleop.base import TeleopError
 from teleop.device import Device
 from teleop.keys import Keys
+
+if TYPE_CHECKING:
+    from teleop.window.client import Window
 
 DESCRIPTION = """\
 Show what every stick, trigger, button or key does in a run with these options, while you move it.
@@ -50,20 +54,21 @@ def run(argv: Sequence[str]) -> int:
     if options.seconds is not None and options.seconds <= 0:
         raise ConfigError("--seconds is above 0")
     hands, wrist = manual(config), config.processor.wrist is not None
-    end = time.monotonic() + options.seconds if options.seconds is not None else float("inf")
+    end = _now() + (options.seconds or float("inf"))
     console = Console(highlight=False)
     with StopRequest() as stop, ExitStack() as stack:
-        device, closed = _device(hands, wrist, stack)
+        device, window = _device(hands, wrist, stack)
         stack.enter_context(device)
-        print(
-            f"Watching {device.name}, {_how(hands)}: nothing moves. q or Ctrl-C ends this.",
-            flush=True,
-        )
+        how = f"{_how(hands)}: nothing moves. q or Ctrl-C ends this."
+        print(f"Watching {device.name}, {how}", flush=True)
         watch = Watch(hands, device, wrist=wrist)
         with Keys() as keys, _screen(console) as show:
-            _follow(
-                watch, show, closed, lambda: stop() or "stop" in keys.pressed() or _now() >= end
-            )
+            shows = [show] if window is None else [show, _in_window(window)]
+            for news in _news(watch, window):
+                for each in shows:
+                    each(watch, news, _now())
+                if stop() or "stop" in keys.pressed() or _now() >= end:
+                    break
         console.print(summary(watch))
     return 0
 
@@ -71,19 +76,18 @@ def run(argv: Sequence[str]) -> int:
 _now = time.monotonic
 
 
-def _follow(watch: Watch, show: Show, closed: Callable[[], bool], done: Callable[[], bool]) -> None:
-    """Poll and show until it is ``done``, or its window was ``closed``."""
+def _news(watch: Watch, window: Window | None) -> Iterator[list[str]]:
+    """What happens in each period, until the ``window`` is closed."""
     due = _now()
-    while not done():
-        now = _now()
+    while True:
         try:
-            news = watch.look(now)
+            news = watch.look(_now())
         except TeleopError:
-            if closed():
+            if window is not None and window.closed:
                 return
             raise
-        show(watch, news, now)
-        due = max(due + _PERIOD, now)
+        yield news
+        due = max(due + _PERIOD, _now())
         time.sleep(max(0.0, due - _now()))
 
 
@@ -110,22 +114,40 @@ def _print(_: Watch, newest: Sequence[str], __: float) -> None:
         print(line, flush=True)
 
 
-def _device(hands: Manual, wrist: bool, stack: ExitStack) -> tuple[Device, Callable[[], bool]]:
-    """The device, and whether its window was closed; a window is opened on the ``stack``."""
+def _in_window(window: Window) -> Show:
+    """How to show what happens in the window that has the keys, as a run does."""
+    from teleop.window.shown import Mood, Shown
+
+    last: deque[str] = deque([""], maxlen=1)
+
+    def show(watch: Watch, newest: Sequence[str], _: float) -> None:
+        last.extend(newest)
+        sample, mood = watch.sample, "policy"
+        if sample.paused or sample.intervening:
+            mood = "paused" if sample.paused else "you"
+        ways = zip(MOTIONS, sample.action[:-1], strict=False)
+        facts = {str(name): f"{value:+.2f}" for name, value in ways}
+        window.show(Shown(mood.upper(), cast(Mood, mood), facts=facts, message=last[0]))
+
+    return show
+
+
+def _device(hands: Manual, wrist: bool, stack: ExitStack) -> tuple[Device, Window | None]:
+    """The device, and the window that has its keys, opened on the ``stack``."""
     if isinstance(hands, GamepadConfig):
         from teleop.gamepad import SDLPad
 
-        return SDLPad(hands), lambda: False
+        return SDLPad(hands), None
     if isinstance(hands, GamepadHIDConfig):
         from teleop.gamepad_hid import HIDPad
 
-        return HIDPad(hands), lambda: False
+        return HIDPad(hands), None
     from teleop.keyboard import KeyboardWindow, key_help
     from teleop.window.client import Window
 
     keys = key_help(hands, wrist=wrist)
     window = stack.enter_context(Window("hil-app gamepad test", keys, hands.virtual))
-    return KeyboardWindow(window, None), lambda: window.closed
+    return KeyboardWindow(window, None), window
 
 
 def _how(hands: Manual) -> str:

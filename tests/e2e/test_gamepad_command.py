@@ -345,3 +345,26 @@ def test_the_layout_is_listed_and_drawn(tmp_path: Path) -> None:
         assert running.end() == 0
     words = [element.text for element in ET.parse(file).findall(".//{*}text")]
     assert "Guide: stop the run" in words
+
+
+# keyboard
+
+
+def test_a_keyboard_is_tried_in_its_window_until_that_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    socket = tmp_path / "keys"
+    options = ("--teleop.type=keyboard", f"--teleop.virtual={socket}")
+    with guided("gamepad", "test", *options) as running:
+        running.until("Watching the keyboard, while its window has the focus")
+        with remote(socket, running) as keys:
+            keys.tell(key="leftshift", down=True)
+            running.until("the person acts")
+            keys.tell(tap="s")
+            running.until("s: success (1)")
+            keys.tell(focus=False)
+            running.until("the policy acts")
+            keys.tell(close=True)
+        assert running.end() == 0
+    assert presses(running) == {"leftshift": 1, "s": 1}
