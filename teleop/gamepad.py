@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from configs.manual import BUTTONS, STICKS, TRIGGERS, GamepadConfig
 from teleop.base import TeleopError
 from teleop.device import DeviceState, Latch
-from teleop.sdl import SDL_ERRORS, controller, gamepads, pygame
+from teleop.sdl import SDL_ERRORS, SDL_LOCK, controller, gamepads, pygame
 from teleop.virtual.pad import VirtualPad
 from teleop.virtual.remote import Listener
 
@@ -47,7 +47,6 @@ class SDLPad:
         self._config = config
         self._latch = Latch()
         self._stack = ExitStack()
-        self._lock = threading.Lock()  # two threads take events in
         self._virtual: VirtualPad | None = None
         self._controller: controller.Controller | None = None
         self._instance = -1
@@ -78,7 +77,7 @@ class SDLPad:
 
     def poll(self) -> DeviceState | None:
         """The pad now, and every press since the last poll; None if it was lost in between."""
-        with self._lock:
+        with SDL_LOCK:
             for event in pygame.event.get():
                 self._heed(event)
             missed, self._missed = self._missed, False
@@ -86,13 +85,13 @@ class SDLPad:
 
     def rumble(self, strength: float, seconds: float) -> None:
         """Let the hand feel something, if the pad can; ``strength`` in [0, 1]."""
-        with self._lock:
+        with SDL_LOCK:
             if self._controller is not None:
                 self._controller.rumble(strength, strength, round(1000 * seconds))
 
     def _read(self) -> None:
         """Empty the driver's queue and SDL's between two polls."""
-        with self._lock:
+        with SDL_LOCK:
             controller.update()
             for event in pygame.event.get(pump=False):
                 self._heed(event)

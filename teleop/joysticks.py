@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from teleop.sdl import controller, pygame
+from teleop.sdl import SDL_LOCK, controller, pygame
 
 
 class RawState(NamedTuple):
@@ -38,16 +38,17 @@ class RawJoystick:
 
     def poll(self) -> RawState | None:
         """What it is like now; None once it is unplugged. Empties SDL's queue of events."""
-        events = pygame.event.get()
-        self._gone |= {e.instance_id for e in events if e.type == pygame.JOYDEVICEREMOVED}
-        stick = self._joystick
-        if stick.get_instance_id() in self._gone:
-            return None
-        return RawState(
-            tuple(stick.get_axis(place) for place in range(stick.get_numaxes())),
-            tuple(bool(stick.get_button(place)) for place in range(stick.get_numbuttons())),
-            tuple(stick.get_hat(place) for place in range(stick.get_numhats())),
-        )
+        with SDL_LOCK:
+            events = pygame.event.get()
+            self._gone |= {e.instance_id for e in events if e.type == pygame.JOYDEVICEREMOVED}
+            stick = self._joystick
+            if stick.get_instance_id() in self._gone:
+                return None
+            return RawState(
+                tuple(stick.get_axis(place) for place in range(stick.get_numaxes())),
+                tuple(bool(stick.get_button(place)) for place in range(stick.get_numbuttons())),
+                tuple(stick.get_hat(place) for place in range(stick.get_numhats())),
+            )
 
 
 def joysticks() -> list[RawJoystick]:
@@ -56,4 +57,5 @@ def joysticks() -> list[RawJoystick]:
     Raises one of ``teleop.sdl.SDL_ERRORS`` if one cannot be opened.
     """
     gone: set[int] = set()
-    return [RawJoystick(place, gone) for place in range(pygame.joystick.get_count())]
+    with SDL_LOCK:
+        return [RawJoystick(place, gone) for place in range(pygame.joystick.get_count())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,9 +18,13 @@ with warnings.catch_warnings():  # pygame 2.6 asks an old setuptools for its fil
     from pygame._sdl2 import controller
     from pygame._sdl2.sdl2 import error as sdl2_error
 
-__all__ = ["SDL_ERRORS", "controller", "gamepads", "pygame"]
+__all__ = ["SDL_ERRORS", "SDL_LOCK", "controller", "gamepads", "pygame"]
 
 SDL_ERRORS = (pygame.error, sdl2_error)
+
+SDL_LOCK = threading.RLock()
+"""To hold while calling SDL where two threads do. pygame keeps the interpreter's lock while it
+waits for the one that SDL has for joysticks, and who has that may need the interpreter's."""
 
 _SETTINGS = {
     "SDL_VIDEODRIVER": "dummy",

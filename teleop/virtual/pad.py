@@ -21,7 +21,6 @@ standard layout; any other has numbers only.
 from __future__ import annotations
 
 import ctypes
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from typing import ClassVar, Self
 
 from configs.manual import BUTTONS, STICKS, TRIGGERS
 from teleop.base import TeleopError
+from teleop.sdl import SDL_LOCK, pygame
 from teleop.virtual.remote import Message
 
 AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)
@@ -121,46 +121,28 @@ class VirtualPad:
         """Its place among SDL's joysticks; None if it is not plugged in."""
         if self._joystick is None:
             return None
-        count = self._sdl.SDL_NumJoysticks()
-        ids = [self._sdl.SDL_JoystickGetDeviceInstanceID(place) for place in range(count)]
+        with SDL_LOCK:
+            count = self._sdl.SDL_NumJoysticks()
+            ids = [self._sdl.SDL_JoystickGetDeviceInstanceID(place) for place in range(count)]
         return ids.index(self._instance) if self._instance in ids else None
 
     def plug(self) -> None:
         """Plug it in, everything at rest."""
-        if self.index is not None:
-            return
-        if not self._sdl.SDL_WasInit(_JOYSTICK):
-            raise TeleopError("No virtual gamepad without SDL: start it first.")
-        self._learn_mapping()
-        model = self.model
-        description = _Description(
-            version=1,
-            axes=model.axes,
-            buttons=model.buttons,
-            hats=model.hats,
-            vendor=model.vendor,
-            product=model.product,
-            name=model.name.encode(),
-            rumble=self._rumble,
-        )
-        place = self._sdl.SDL_JoystickAttachVirtualEx(ctypes.byref(description))
-        self._joystick = self._sdl.SDL_JoystickOpen(place) if place >= 0 else None
-        if not self._joystick:
-            raise TeleopError(f"No virtual gamepad, SDL says: {self._error()}")
-        self._plugged.add(self)
-        self._instance = self._sdl.SDL_JoystickGetDeviceInstanceID(place)
-        for axis in model.triggers:
-            self._sdl.SDL_JoystickSetVirtualAxis(self._joystick, axis, _LEAST)
-        self._sdl.SDL_JoystickUpdate()
+        with SDL_LOCK:
+            if not self._sdl.SDL_WasInit(_JOYSTICK):
+                raise TeleopError("No virtual gamepad without SDL: start it first.")
+            if self.index is None:
+                self._attach()
 
     def unplug(self) -> None:
         """Unplug it, whatever is held."""
-        place = self.index
-        if place is not None:
-            self._sdl.SDL_JoystickDetachVirtual(place)
-            self._sdl.SDL_JoystickClose(self._joystick)
-        self._joystick = None
-        self._plugged.discard(self)
+        with SDL_LOCK:
+            place = self.index
+            if place is not None:
+                self._sdl.SDL_JoystickDetachVirtual(place)
+                self._sdl.SDL_JoystickClose(self._joystick)
+            self._joystick = None
+            self._plugged.discard(self)
 
     def axis(self, which: str | int, value: float) -> None:
         """Move a stick or a trigger by name, or a raw axis, in [-1, 1], by number."""
@@ -222,10 +204,34 @@ class VirtualPad:
         return names.index(which)
 
     def _set(self, what: str, place: int, value: int) -> None:
-        if self.index is None:
-            raise ValueError("it is not plugged in")
-        if getattr(self._sdl, f"SDL_JoystickSetVirtual{what}")(self._joystick, place, value):
-            raise ValueError(f"{self.model.name}: {self._error()}")
+        with SDL_LOCK:
+            if self.index is None:
+                raise ValueError("it is not plugged in")
+            if getattr(self._sdl, f"SDL_JoystickSetVirtual{what}")(self._joystick, place, value):
+                raise ValueError(f"{self.model.name}: {self._error()}")
+            self._sdl.SDL_JoystickUpdate()
+
+    def _attach(self) -> None:
+        self._learn_mapping()
+        model = self.model
+        description = _Description(
+            version=1,
+            axes=model.axes,
+            buttons=model.buttons,
+            hats=model.hats,
+            vendor=model.vendor,
+            product=model.product,
+            name=model.name.encode(),
+            rumble=self._rumble,
+        )
+        place = self._sdl.SDL_JoystickAttachVirtualEx(ctypes.byref(description))
+        self._joystick = self._sdl.SDL_JoystickOpen(place) if place >= 0 else None
+        if not self._joystick:
+            raise TeleopError(f"No virtual gamepad, SDL says: {self._error()}")
+        self._plugged.add(self)
+        self._instance = self._sdl.SDL_JoystickGetDeviceInstanceID(place)
+        for axis in model.triggers:
+            self._sdl.SDL_JoystickSetVirtualAxis(self._joystick, axis, _LEAST)
         self._sdl.SDL_JoystickUpdate()
 
     def _learn_mapping(self) -> None:
@@ -264,15 +270,11 @@ class _GUID(ctypes.Structure):
     _fields_: ClassVar = [("data", ctypes.c_uint8 * 16)]
 
 
-def _sdl() -> ctypes.PyDLL:
-    """The SDL that pygame has loaded.
-
-    Its functions keep the interpreter's lock, as pygame's do: without it, SDL, which holds its own
-    lock while it calls a pad back, would wait for pygame, which waits for SDL.
-    """
+def _sdl() -> ctypes.CDLL:
+    """The SDL that pygame has loaded."""
     for path in _candidates():
         try:
-            sdl = ctypes.PyDLL(path)
+            sdl = ctypes.CDLL(path)
             sdl.SDL_JoystickAttachVirtualEx.restype = ctypes.c_int
         except (OSError, AttributeError):
             continue
@@ -294,6 +296,6 @@ def _candidates() -> Iterator[str]:
     if maps.exists():
         paths = {line.split(maxsplit=5)[-1].strip() for line in maps.read_text().splitlines()}
         yield from sorted(path for path in paths if "/libSDL2-2" in path)
-    home = Path(str(sys.modules["pygame"].__file__)).parent
+    home = Path(pygame.__file__).parent
     for pattern in (".dylibs/libSDL2-2*", "SDL2.dll"):
         yield from map(str, home.glob(pattern))
