@@ -119,8 +119,12 @@ def _choose(name: str) -> RawJoystick:
     """The joystick to teach: one that is not known, if there is any; TeleopError without one."""
     from teleop.gamepad import unreadable
     from teleop.joysticks import joysticks
+    from teleop.sdl import SDL_ERRORS
 
-    found = joysticks()
+    try:
+        found = joysticks()
+    except SDL_ERRORS as error:
+        raise TeleopError(f"A joystick cannot be opened, SDL says: {error}") from None
     named = [pad for pad in found if name.lower() in pad.name.lower()]
     if named:
         unknown = [pad for pad in named if not pad.known]
@@ -180,7 +184,7 @@ class _Lesson:
         controls, place = list(_ASKED), 0
         while place < len(controls):
             control = controls[place]
-            self._guide.say("", f"{place + 1}/{len(controls)}  {_ASKED[control]}.")
+            self._guide.prompt(f"{place + 1}/{len(controls)}  {_ASKED[control]}.")
             answer = self._source(control)
             if answer == _BACK:
                 place = max(0, place - 1)
@@ -188,7 +192,7 @@ class _Lesson:
                 continue
             if answer:
                 self._found[control] = answer
-            self._guide.say(f"  {PLACES[control]} is {answer}." if answer else "  Skipped.")
+            self._guide.say(f"  {PLACES[control]}: {answer}" if answer else "  skipped")
             place += 1
         return self._found
 

@@ -67,6 +67,11 @@ class Guide:
         """Whether the person says yes, or presses Enter alone."""
         return self.ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
 
+    def prompt(self, text: str) -> None:
+        """Ask for what is to be done; the answer is not a line, or comes with :meth:`typed`."""
+        self._forget_typed()
+        self.console.print(f"> {text}", style="bold", markup=False)
+
     def typed(self, patience_s: float) -> str | None:
         """The line that was typed, "" for Enter alone; None if there is none within ``patience_s``.
 
@@ -76,8 +81,7 @@ class Guide:
 
     def watch(self, prompt: str, look: Callable[[], RenderableType]) -> None:
         """Call ``look`` again and again, showing what it gives, until the person presses Enter."""
-        self._forget_typed()
-        self.console.print(f"> {prompt}", style="bold", markup=False)
+        self.prompt(prompt)
         drawn = -_DRAW_EVERY
         with self._no_echo(), self._live() as live:
             while self._line(_LOOK_EVERY) is None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 from guided import Guided, guided
 
+from teleop.base import TeleopError
 from teleop.virtual.remote import Remote
 
 TWIN = {"name": "Twin, Stick", "axes": 7, "buttons": 12, "hats": 1, "triggers": [4]}
-GAP_S = 0.15  # in which a hand leaves all alone
+XBOX = "030000005e0400008e02000014010000"
+HOLD_S = 0.15  # that a finger stays where it is
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +30,15 @@ def _own_mappings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def remote(socket: Path, running: Guided) -> Iterator[Remote]:
     end = time.monotonic() + 40
-    while not socket.is_socket():
-        assert running.process.poll() is None, running.end()
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    with Remote(socket) as pad:
+    with ExitStack() as stack:
+        while True:
+            try:
+                pad = stack.enter_context(Remote(socket))
+                break
+            except TeleopError:  # it does not listen yet
+                assert running.process.poll() is None, running.end()
+                assert time.monotonic() < end
+                time.sleep(0.01)
         yield pad
 
 
@@ -180,35 +188,33 @@ class Hand:
     def __init__(self, running: Guided, pad: Remote) -> None:
         self.running, self.pad = running, pad
 
-    def asked(self, text: str) -> None:
-        self.running.until(text)
-        time.sleep(GAP_S)
-
     def button(self, number: int) -> None:
-        self.pad.tell(tap=number, seconds=0.05)
+        self.pad.tell(tap=number, seconds=HOLD_S)
 
     def axis(self, number: int, value: float, rest: float = 0.0) -> None:
         self.pad.tell(axis=number, value=value)
-        time.sleep(0.05)
+        time.sleep(HOLD_S)
         self.pad.tell(axis=number, value=rest)
 
     def hat(self, right: int, up: int) -> None:
         self.pad.tell(hat=0, to=[right, up])
-        time.sleep(0.05)
+        time.sleep(HOLD_S)
         self.pad.tell(hat=0, to=[0, 0])
 
 
 @contextmanager
-def teaching(tmp_path: Path, *options: str) -> Iterator[Hand]:
+def teaching(
+    tmp_path: Path, *options: str, model: Mapping[str, Any] = MappingProxyType(TWIN)
+) -> Iterator[Hand]:
     socket = tmp_path / "joystick"
     setup = guided("gamepad", "setup", f"--virtual={socket}", *options)
     with setup as running, remote(socket, running) as pad:
-        pad.tell(plug=TWIN)
+        pad.tell(plug=dict(model))
         yield Hand(running, pad)
 
 
 def begin(hand: Hand) -> None:
-    hand.asked("Let go of all of it")
+    hand.running.until("Let go of all of it")
     hand.running.enter()
 
 
@@ -243,11 +249,11 @@ def test_a_plain_joystick_is_taught_and_then_known_by_the_right_names(tmp_path: 
     with teaching(tmp_path) as hand:
         begin(hand)
         for number, (asked, do, where) in enumerate(steps(hand), 1):
-            hand.asked(f"{number}/21")
+            hand.running.until(f"{number}/21")
             hand.running.until(asked)
             do()
-            hand.running.until(f"is {where}.")
-        hand.asked("21/21 Press the button in the middle")
+            hand.running.until(f": {where}")
+        hand.running.until("21/21 Press the button in the middle")
         hand.running.enter()
         hand.running.until("That is all: 20 of 21 controls.")
         hand.running.until("Save it?")
@@ -280,26 +286,25 @@ def test_steps_are_skipped_taken_back_and_never_assigned_twice(tmp_path: Path) -
     file = tmp_path / "config/hil-app/gamepads.txt"
     with teaching(tmp_path) as hand:
         begin(hand)
-        hand.asked("Press A")
+        hand.running.until("Press A")
         hand.button(7)
-        hand.asked("2/21 Press B")
+        hand.running.until("2/21 Press B")
         hand.button(7)
         hand.running.until("That is A already.")
         hand.running.enter("b")
-        hand.asked("1/21 Press A")
+        hand.running.until("1/21 Press A")
         hand.button(6)
-        hand.running.until("A is b6.")
-        hand.asked("2/21 Press B")
+        hand.running.until("A: b6")
+        hand.running.until("2/21 Press B")
         hand.button(7)
-        hand.running.until("B is b7.")
+        hand.running.until("B: b7")
         for number in range(3, 22):
             hand.running.until(f"{number}/21")
             if number == 9:
-                time.sleep(GAP_S)
                 hand.button(3)
                 hand.running.until("That is a button; a stick is asked for.")
             hand.running.enter()
-            hand.running.until("Skipped.")
+            hand.running.until("skipped")
         hand.running.until("nothing does: left, right, forward, back, up, down")
         hand.running.until("Save it?")
         hand.running.enter("n")
@@ -309,10 +314,25 @@ def test_steps_are_skipped_taken_back_and_never_assigned_twice(tmp_path: Path) -
     assert not file.exists()
 
 
+def test_a_pad_that_is_known_is_taught_again_if_asked_to_and_named(tmp_path: Path) -> None:
+    known = {"name": "Virtual Gamepad", "axes": 6, "buttons": 21, "known_as": XBOX}
+    with teaching(tmp_path, model=known) as hand:
+        hand.running.until("Virtual Gamepad is known already: nothing is to be done.")
+        assert hand.running.end() == 0
+    with teaching(tmp_path, "--again", "--pad=virtual g", model=known) as hand:
+        begin(hand)
+        hand.running.until("1/21 Press A")
+        hand.button(20)
+        hand.running.until("A: b20")
+    with teaching(tmp_path, "--pad=dual") as hand:
+        assert hand.running.end() == 1
+        assert "no joystick's name contains 'dual'; there are: Twin, Stick" in hand.running.words
+
+
 def test_ctrl_c_the_end_of_input_and_a_lost_pad_save_nothing(tmp_path: Path) -> None:
     with teaching(tmp_path) as hand:
         begin(hand)
-        hand.asked("Press A")
+        hand.running.until("Press A")
         hand.button(1)
         hand.running.until("2/21")
         hand.running.interrupt()
