@@ -169,7 +169,7 @@ class VirtualPad:
         self._set("Hat", which, _ACROSS[right] | _ALONG[up])
 
     def handle(self, message: Message) -> Message:
-        """Do what a message says; raises ValueError, KeyError or TypeError if it cannot."""
+        """Do what a message says; raises an error of some kind if it cannot."""
         at = time.monotonic()
         match message:
             case {"axis": which, "value": value}:

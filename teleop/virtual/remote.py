@@ -27,8 +27,8 @@ _PATIENCE_S = 10.0
 class Listener:
     """Has ``handle`` do what the messages on the socket ``path`` say, one after the other.
 
-    It is called in a thread of this object; what it returns, or raises as ValueError, KeyError,
-    TypeError or TeleopError, goes back to the sender. One sender at a time is heard.
+    It is called in a thread of this object; what it returns or raises goes back to the sender. One
+    sender at a time is heard.
     """
 
     def __init__(self, path: Path, handle: Callable[[Message], Message | None]) -> None:
@@ -68,13 +68,15 @@ class Listener:
                 return
             self._connection = connection
             with connection, suppress(OSError):
+                if self._closed:  # before it was known here
+                    return
                 for line in connection.makefile("rb"):
                     connection.sendall(json.dumps(self._answer(line)).encode() + b"\n")
 
     def _answer(self, line: bytes) -> Message:
         try:
             return self._handle(json.loads(line)) or {}
-        except (ValueError, KeyError, TypeError, TeleopError) as error:
+        except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}
 
 

@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
 from virtual_pads import DPAD, MAKES, PLAIN, PS5, SWITCH_PRO, XBOX_360, Make, isolate, plugged
 
 from configs.manual import BUTTONS, TRIGGERS, GamepadConfig
@@ -129,31 +131,62 @@ def test_presses_wait_for_the_poll_however_late_it_is() -> None:
     }
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(("press", "release", "poll")), st.sampled_from(QUICK)),
-        max_size=60,
-    )
-)
-def test_any_order_of_presses_releases_and_polls_gives_the_presses_that_were_made(
-    deeds: list[tuple[str, str]],
-) -> None:
-    down: set[str] = set()
-    wanted: list[str] = []
-    got: list[str] = []
-    with plugged(STANDARD) as (hand,), SDLPad(GamepadConfig()) as pad:
-        for deed, name in [*deeds, ("poll", "")]:
-            if deed == "poll":
-                state = now(pad)
-                got += state.pressed
-                assert state.held == down
-                continue
-            if deed == "press" and name not in down:
-                wanted.append(name)
-            hand.button(name, down=deed == "press")
-            (down.add if deed == "press" else down.discard)(name)
-    assert got == wanted
+class AnyOrder(RuleBasedStateMachine):
+    """A pad and its reader beside what the hand did since the last poll."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        [self.hand] = self.stack.enter_context(plugged(STANDARD))
+        self.pad = self.stack.enter_context(SDLPad(GamepadConfig()))
+        self.down: set[str] = set()
+        self.pressed: list[str] = []
+        self.axes: dict[str, float] = {}
+
+    @rule(name=st.sampled_from(QUICK), down=st.booleans())
+    def move_button(self, name: str, down: bool) -> None:
+        self.hand.button(name, down=down)
+        self.note(name, down)
+
+    @rule(name=st.sampled_from(TRIGGERS), value=st.sampled_from((0.0, 0.25, 0.4, 0.6, 1.0)))
+    def pull(self, name: str, value: float) -> None:
+        self.hand.axis(name, value)
+        self.axes[name] = value
+        self.note(name, value > (0.35 if name in self.down else 0.5))
+
+    @rule(name=st.sampled_from(("leftx", "righty")), value=st.sampled_from((-1.0, -0.5, 0.0, 1.0)))
+    def lean(self, name: str, value: float) -> None:
+        self.hand.axis(name, value)
+        self.axes[name] = value
+
+    @rule()
+    def replug(self) -> None:
+        self.hand.unplug()
+        assert self.pad.poll() is None
+        self.hand.plug()
+        self.down, self.pressed, self.axes = set(), [], {}
+        assert now(self.pad) == REST
+
+    @rule()
+    def poll(self) -> None:
+        state = now(self.pad)
+        assert (state.pressed, state.held) == (tuple(self.pressed), self.down)
+        for name, value in self.axes.items():
+            assert state.axes.get(name, 0) == pytest.approx(value, abs=1e-4)
+        self.pressed.clear()
+
+    def note(self, name: str, down: bool) -> None:
+        if down and name not in self.down:
+            self.pressed.append(name)
+        (self.down.add if down else self.down.discard)(name)
+
+    def teardown(self) -> None:
+        with self.stack:
+            self.poll()
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def test_a_pad_that_is_unplugged_is_lost_and_works_again_when_it_is_back() -> None:

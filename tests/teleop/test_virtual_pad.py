@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from virtual_pads import PLAIN, isolate, plugged
 
 from configs.manual import BUTTONS, TRIGGERS
@@ -23,6 +28,7 @@ from teleop.virtual import pad as virtual
 from teleop.virtual.pad import AXES, STANDARD, Model, VirtualPad
 from teleop.virtual.remote import Listener, Remote
 
+WORDS = st.sampled_from(("axis", "value", "button", "down", "hat", "to", "plug", "name", "axes"))
 EDGES = (-1.0, -0.25, 0.0, 0.5, 1.0)
 MOVED = pygame.CONTROLLERAXISMOTION
 DOWN, UP = pygame.CONTROLLERBUTTONDOWN, pygame.CONTROLLERBUTTONUP
@@ -184,6 +190,33 @@ def test_a_message_that_says_nothing_is_refused_and_changes_nothing(
         assert seen() == []
         remote.tell(button="a", down=True)
         assert seen() == [(DOWN, "a", None)]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from((*AXES, *BUTTONS)),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.dictionaries(WORDS, ANYTHING, max_size=3) | ANYTHING, max_size=5))
+def test_whatever_it_is_told_it_answers(tmp_path: Path, messages: list[Any]) -> None:
+    with ExitStack() as stack:
+        [hand] = stack.enter_context(plugged(STANDARD))
+        stack.enter_context(Listener(tmp_path / "pad", hand.handle))
+        end = stack.enter_context(socket.socket(socket.AF_UNIX))
+        end.settimeout(10)
+        end.connect(str(tmp_path / "pad"))
+        lines = stack.enter_context(end.makefile("rwb"))
+        for message in [*messages, {"plug": True}, {"rumbles": True}]:
+            lines.write(json.dumps(message).encode() + b"\n")
+            lines.flush()
+            answer = json.loads(lines.readline())
+            assert answer.keys() & {"at", "error"}
+        assert answer["rumbles"] == []
 
 
 def test_another_model_can_be_plugged_in(hand: VirtualPad, tmp_path: Path) -> None:
