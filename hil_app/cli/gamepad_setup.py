@@ -14,7 +14,8 @@ from configs.manual import GamepadConfig
 from hil_app.cli.guide import Guide, InputEnded
 from hil_app.gestures import Gesture, clash
 from teleop.base import TeleopError
-from teleop.words import PLACES, uses
+from teleop.words import AXES, PLACES, uses
+from teleop.words import place as place_of
 
 if TYPE_CHECKING:
     from teleop.joysticks import RawJoystick, RawState
@@ -192,7 +193,8 @@ class _Lesson:
                 continue
             if answer:
                 self._found[control] = answer
-            self._guide.say(f"  {PLACES[control]}: {answer}" if answer else "  skipped")
+            where = place_of(control, int(control in AXES), pad=True)
+            self._guide.say(f"  {where}: {answer}" if answer else "  skipped")
             place += 1
         return self._found
 
