@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from configs.algorithm import SACAlgorithmConfig
 from configs.base import Config
+from configs.dataset import DatasetConfig
 from configs.env import EnvConfig
 from configs.help import HelpConfig
 from configs.learner import LearnerConfig
@@ -57,7 +58,7 @@ class TeleoperateConfig(Config):
     episodes: int | None = Field(None, ge=1)
     """Episodes after which the command ends; null goes on until it is stopped."""
     record: bool = False
-    """Keep every frame in the run's folder."""
+    """Keep every episode in a dataset."""
 
 
 class RunConfig(Config):
@@ -85,6 +86,8 @@ class RunConfig(Config):
     """How a policy is judged."""
     teleoperate: TeleoperateConfig = TeleoperateConfig()
     """A person moves the arm, without a policy."""
+    dataset: DatasetConfig = DatasetConfig()
+    """Where episodes are kept, and how."""
     window: bool = False
     """Show the cameras and the state of the episode in a window; the keyboard has it anyway."""
     seed: int = Field(0, ge=0)
