@@ -38,9 +38,9 @@ class SDLPad:
     Entering raises TeleopError, with the remedy, if there is none that can be used. Once its pad is
     unplugged it is lost until one that ``config`` allows is plugged in.
 
-    What drivers keep for a slow reader is little (128 events on Linux, which two sticks in motion
-    fill in less than a tick at 10 Hz), and then presses are gone. So there the pad is read between
-    the polls, too.
+    What drivers keep for a slow reader is little: on Linux 128 events, which two sticks in motion
+    fill in a tenth of a second, and then presses are gone. So there the pad is read between the
+    polls, too.
     """
 
     def __init__(self, config: GamepadConfig) -> None:

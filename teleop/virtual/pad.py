@@ -39,6 +39,7 @@ _MOST = 32767
 _LEAST = -32768
 _JOYSTICK = 0x200  # SDL_INIT_JOYSTICK
 _VIRTUAL_BUS = 0xFF
+_LOADED = Path("/proc/self/maps")
 _ACROSS = {-1: 8, 0: 0, 1: 2}  # SDL_HAT_LEFT, SDL_HAT_RIGHT
 _ALONG = {-1: 4, 0: 0, 1: 1}  # SDL_HAT_DOWN, SDL_HAT_UP
 
@@ -292,9 +293,9 @@ def _sdl() -> ctypes.CDLL:
 
 
 def _candidates() -> Iterator[str]:
-    maps = Path("/proc/self/maps")
-    if maps.exists():
-        paths = {line.split(maxsplit=5)[-1].strip() for line in maps.read_text().splitlines()}
+    """Where it may be: on Linux among what this process has loaded, else beside pygame."""
+    if _LOADED.exists():
+        paths = {line.split(maxsplit=5)[-1].strip() for line in _LOADED.read_text().splitlines()}
         yield from sorted(path for path in paths if "/libSDL2-2" in path)
     home = Path(pygame.__file__).parent
     for pattern in (".dylibs/libSDL2-2*", "SDL2.dll"):

@@ -297,12 +297,20 @@ def test_when_sdl_ends_before_it_nothing_breaks() -> None:
         assert hand.index == 0
 
 
-def test_the_sdl_that_pygame_has_loaded_is_found_beside_it_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is found like that anyway")
+@pytest.mark.parametrize("place", [".dylibs/libSDL2-2.0.0.dylib", "SDL2.dll"])
+def test_where_linux_does_not_say_what_is_loaded_the_sdl_beside_pygame_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
-    monkeypatch.setattr(virtual, "_candidates", lambda: iter([str(tmp_path / "none.so")]))
+    loaded = next(virtual._candidates())
+    monkeypatch.setattr(virtual, "_LOADED", tmp_path / "missing")
+    monkeypatch.setattr(pygame, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(TeleopError, match="is not found"):
         VirtualPad()
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).symlink_to(loaded)
+    with plugged(STANDARD):
+        assert controller.name_forindex(0) == "Virtual Gamepad"
 
 
 def test_its_description_has_the_size_that_sdl_expects() -> None:
