@@ -32,6 +32,7 @@ MOTIONS: tuple[Motion, ...] = ("x", "y", "z", "pitch", "roll")
 WRIST: tuple[Motion, ...] = ("pitch", "roll")
 
 STICKS = (("leftx", "lefty"), ("rightx", "righty"))  # right and down are positive
+_STICK_AXES = frozenset(axis for stick in STICKS for axis in stick)
 TRIGGERS = ("lefttrigger", "righttrigger")
 BUTTONS = (
     *("a", "b", "x", "y", "back", "guide", "start", "leftstick", "rightstick"),
@@ -107,6 +108,8 @@ class ManualConfig(Config):
             except ValueError as error:
                 raise ValueError(f"controls.{deed}: {error}") from None
             for _, control in used:
+                if deed not in MOTIONS and control in _STICK_AXES:
+                    raise ValueError(f"controls.{deed}: a stick cannot be pressed: name a button")
                 if control not in self.available:
                     known = ", ".join(self.available)
                     raise ValueError(f"controls.{deed}: no control '{control}'; controls: {known}")
@@ -234,3 +237,6 @@ class KeyboardConfig(ManualConfig):
     """The teleoperator's name."""
     virtual: Path | None = None
     """For tests and demos: keys are pressed through this local socket, too."""
+
+
+Manual = GamepadConfig | GamepadHIDConfig | KeyboardConfig

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from configs.load import ConfigError
-from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, ManualConfig
+from configs.manual import KeyboardConfig, ManualConfig
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
 from configs.robot import SimRobotConfig
 from configs.run import RunConfig
 from configs.teleop import LeaderConfig, ScriptedTeleopConfig, TeleopConfig
+from hil_app import devices
 from hil_app.events import EventLog
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
@@ -64,37 +65,18 @@ def robot(
 
 def window(config: RunConfig, command: str) -> Window | None:
     """The operator's window, if the config asks for it or the person's keys need it."""
-    title = f"hil-app {command}: {config.robot.type}"
+    title, wrist = f"hil-app {command}: {config.robot.type}", config.processor.wrist is not None
     if isinstance(config.teleop, KeyboardConfig):
-        from teleop.keyboard import key_help
-
-        wrist = config.processor.wrist is not None
-        return Window(title, key_help(config.teleop, wrist=wrist), config.teleop.virtual)
+        return devices.window_with_keys(config.teleop, title, wrist=wrist)
     return Window(title, None) if config.window else None
 
 
 def device(config: RunConfig, window: Window | None = None) -> Device | None:
-    """The person's device with sticks, buttons or keys, if the config names one.
-
-    Keys are pressed in the ``window``.
-    """
-    match config.teleop:
-        case GamepadConfig():
-            from teleop.gamepad import SDLPad
-
-            return SDLPad(config.teleop)
-        case GamepadHIDConfig():
-            from teleop.gamepad_hid import HIDPad
-
-            return HIDPad(config.teleop)
-        case KeyboardConfig():
-            from teleop.keyboard import KeyboardWindow
-
-            assert window is not None
-            stop = config.teleop.layout(wrist=config.processor.wrist is not None).get("stop")
-            return KeyboardWindow(window, stop[0].control if stop else None)
-        case _:
-            return None
+    """What the person has in hand, if that is sticks, buttons or the keys of the ``window``."""
+    if not isinstance(config.teleop, ManualConfig):
+        return None
+    stop = config.teleop.layout(wrist=config.processor.wrist is not None).get("stop")
+    return devices.device(config.teleop, window, stop[0].control if stop else None)
 
 
 def teleop(

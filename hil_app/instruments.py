@@ -9,13 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from configs.manual import MOTIONS
 from hil_app.loop import Loop
 from processors.base import Transition
 from robots.base import F32, JOINTS
 from robots.kinematics import Kinematics
 
 NEWEST = 60  # ticks that a time of the tick is the median of
-AXES = ("x", "y", "z")
 
 
 class Instruments:
@@ -65,10 +65,12 @@ def _each(values: F32 | None, form: str) -> list[str]:
 def _gripper_frame(newest: Transition, tip: F32) -> Table:
     """Where the gripper is, where it is to be, and what the person does to it."""
     command = newest.command
-    table = _table("gripper, mm", *AXES)
-    for name, place in (("is", tip), ("is to be", command.goal.tip)):
-        table.add_row(name, *(f"{1000 * value:.1f}" for value in place))
-    table.add_row("action", *(f"{value:+.2f}" for value in command.action[:3]))
+    *moves, _ = command.action.tolist()
+    table = _table("gripper, mm", *MOTIONS[: len(moves)])
+    table.add_row("is", *(f"{1000 * value:.1f}" for value in tip))
+    turned = [] if command.goal.pitch is None else [f"{command.goal.pitch:.1f} °"]
+    table.add_row("is to be", *(f"{1000 * value:.1f}" for value in command.goal.tip), *turned)
+    table.add_row("action", *(f"{value:+.2f}" for value in moves))
     return table
 
 

@@ -12,6 +12,9 @@ from teleop.base import TeleopError
 from teleop.gamepad_mappings import saved_mappings
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+# A button is where it is, whatever is printed on it: an emergency stop must not change its place.
+# SDL reads this again whenever it opens a pad.
+os.environ.setdefault("SDL_GAMECONTROLLER_USE_BUTTON_LABELS", "0")
 with warnings.catch_warnings():  # pygame 2.6 asks an old setuptools for its files
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
     import pygame

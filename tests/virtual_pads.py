@@ -68,11 +68,11 @@ PS5 = _make(
     f"{_SONY} - - back start guide leftstick rightstick",
     _XBOX_AXES,
 )
-SWITCH_PRO = _make(  # its a is on the right, where other pads have b: labels count, not places
+SWITCH_PRO = _make(  # its own A is on the right, where others have B: places count, not labels
     "Nintendo Switch Pro Controller",
     (0x057E, 0x2009),
     "030000007e0500000920000011810000",
-    "b a x y misc1 leftshoulder rightshoulder lefttrigger righttrigger back start guide "
+    "a b y x misc1 leftshoulder rightshoulder lefttrigger righttrigger back start guide "
     "leftstick rightstick",
     _STICKS,
 )

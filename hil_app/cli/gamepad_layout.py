@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
-from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadConfig
+from configs.manual import Manual, PadConfig
 from configs.run import RunConfig
 from teleop.words import by_control
 
@@ -20,7 +20,6 @@ examples:
   hil-app gamepad layout --config_path mine.yaml --svg mine.svg
 """
 PRESET = "sim_teleoperate"  # with a gamepad
-Manual = GamepadConfig | GamepadHIDConfig | KeyboardConfig
 
 
 def run(argv: Sequence[str]) -> int:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.live import Live
 
 from configs.load import ConfigError, Parser, load
-from configs.manual import MOTIONS, GamepadConfig, GamepadHIDConfig
-from hil_app.cli.gamepad_layout import PRESET, Manual, manual
+from configs.manual import MOTIONS, GamepadConfig, GamepadHIDConfig, KeyboardConfig, Manual
+from hil_app import devices
+from hil_app.cli.gamepad_layout import PRESET, manual
 from hil_app.cli.gamepad_view import picture, summary
 from hil_app.cli.gamepad_watch import Watch
 from hil_app.signals import StopRequest
@@ -134,20 +135,11 @@ def _in_window(window: Window) -> Show:
 
 def _device(hands: Manual, wrist: bool, stack: ExitStack) -> tuple[Device, Window | None]:
     """The device, and the window that has its keys, opened on the ``stack``."""
-    if isinstance(hands, GamepadConfig):
-        from teleop.gamepad import SDLPad
-
-        return SDLPad(hands), None
-    if isinstance(hands, GamepadHIDConfig):
-        from teleop.gamepad_hid import HIDPad
-
-        return HIDPad(hands), None
-    from teleop.keyboard import KeyboardWindow, key_help
-    from teleop.window.client import Window
-
-    keys = key_help(hands, wrist=wrist)
-    window = stack.enter_context(Window("hil-app gamepad test", keys, hands.virtual))
-    return KeyboardWindow(window, None), window
+    window = None
+    if isinstance(hands, KeyboardConfig):
+        opened = devices.window_with_keys(hands, "hil-app gamepad test", wrist=wrist)
+        window = stack.enter_context(opened)
+    return devices.device(hands, window), window
 
 
 def _how(hands: Manual) -> str:

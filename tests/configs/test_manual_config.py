@@ -155,7 +155,7 @@ def test_what_is_named_takes_the_place_of_the_usual_and_null_turns_it_off() -> N
 
 
 def test_the_wrists_controls_count_where_there_is_a_wrist_only() -> None:
-    config = GamepadConfig(controls={"roll": "dpright-dpleft", "pause": "rightx"})
+    config = GamepadConfig(controls={"roll": "dpright-dpleft", "pause": "dpup"})
     assert config.layout(wrist=True)["roll"] == (Term(1, "dpright"), Term(-1, "dpleft"))
     assert "roll" not in config.layout(wrist=False)
     clash = GamepadConfig(controls={"roll": "leftstick"})  # slow, where there is a wrist
@@ -298,3 +298,9 @@ def test_a_layout_is_checked_for_the_action_space_that_it_is_used_in() -> None:
     checked()
     with pytest.raises(ConfigError, match="leftshoulder would do toggle_gripper and pause"):
         checked(wrist={})
+
+
+@pytest.mark.parametrize("axis", ["lefty", "rightx"])
+def test_a_stick_is_no_button(axis: str) -> None:
+    with pytest.raises(ValidationError, match=r"controls\.success: a stick cannot be pressed"):
+        GamepadConfig.model_validate({"controls": {"success": axis, "x": None, "roll": None}})

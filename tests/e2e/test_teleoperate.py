@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
+from hand_sessions import TICK, Running, frames, stretches, teleoperate
 
 from configs.load import read, validate
 from configs.run import RunConfig
@@ -24,9 +19,7 @@ from hil_app.monitor import TELEOPERATE
 from robots.base import F32
 from robots.kinematics import Kinematics
 from teleop.oracle import HOVER, _grasp_spot
-from teleop.virtual.remote import Remote
 
-TICK = 1 / 30
 SLOW = 0.3
 SMALL = """
 env: {fps: 30, paced: true, control_time_s: 1.5, reset_speed: 200}
@@ -36,84 +29,6 @@ learner: {mode: background, learning_starts: 20, batch_size: 16}
 train: {demonstrations: 1, ticks: 150}
 eval: {episodes: 0}
 """
-
-
-@dataclass
-class Running:
-    """A command that runs, and the pad in its person's hand."""
-
-    process: subprocess.Popen[str]
-    folder: Path
-    pad: Remote
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        path = self.folder / "events.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [event for line in lines if (event := json.loads(line))["event"] == name]
-
-    def wait(self, condition: Callable[[], object], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.02)
-
-    def hold(self, button: str, *, down: bool = True) -> None:
-        self.pad.tell(button=button, down=down)
-
-    def tap(self, button: str) -> None:
-        self.pad.tell(tap=button, seconds=0.001)
-
-    def take_over(self) -> None:
-        """Hold the control until the hand feels that it counts."""
-        before = len(self.pad.tell(rumbles=True)["rumbles"])
-        self.hold("rightshoulder")
-        self.wait(lambda: len(self.pad.tell(rumbles=True)["rumbles"]) > before)
-
-    def push(self, axis: str, value: float, ticks: int) -> None:
-        """A full deflection for so many ticks."""
-        if ticks:
-            self.pad.tell(axis=axis, value=value)
-            time.sleep(ticks * TICK)
-            self.pad.tell(axis=axis, value=0.0)
-
-    def end(self) -> tuple[int, str, str]:
-        output, errors = self.process.communicate(timeout=60)
-        return self.process.returncode, output, errors
-
-
-@contextmanager
-def teleoperate(folder: Path, *options: str, command: str = "teleoperate") -> Iterator[Running]:
-    """The command on the twin; its person has everything of a pad but the pad."""
-    socket = folder / "pad"
-    arguments = [command, f"--teleop.virtual={socket}", "--output_dir=out", *options]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hil_app", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-    )
-    with process:
-        try:
-            end = time.monotonic() + 60
-            while not socket.exists():
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < end
-                time.sleep(0.05)
-            with Remote(socket) as pad:
-                yield Running(process, folder / "out", pad)
-        finally:
-            process.kill()
-
-
-def frames(folder: Path) -> list[dict[str, Any]]:
-    return [load_file(path) for path in sorted((folder / "episodes").iterdir())]
-
-
-def stretches(flags: Any) -> list[bool]:
-    """The flags with every repetition taken out."""
-    return [flag for i, flag in enumerate(flags) if i == 0 or flag != flags[i - 1]]
 
 
 def the_preset() -> RunConfig:
@@ -148,16 +63,16 @@ def go(running: Running, way: F32) -> None:
 def pick_up(running: Running, way: F32) -> None:
     """Over the cube, down, close, and up with it."""
     running.take_over()
-    running.pad.tell(axis="righttrigger", value=1.0)
+    running.remote.tell(axis="righttrigger", value=1.0)
     time.sleep(0.1)
-    running.pad.tell(axis="righttrigger", value=0.0)
+    running.remote.tell(axis="righttrigger", value=0.0)
     hover = np.array([0, 0, HOVER], np.float32)
     above = way + hover
     go(running, np.array([*above[:2], 0], np.float32))
     go(running, np.array([0, 0, way[2]], np.float32))
-    running.pad.tell(axis="lefttrigger", value=1.0)
+    running.remote.tell(axis="lefttrigger", value=1.0)
     time.sleep(0.7)
-    running.pad.tell(axis="righty", value=-1.0)
+    running.remote.tell(axis="righty", value=-1.0)
 
 
 def gives_it_up(running: Running, seconds: float = 2.0) -> bool:
@@ -177,7 +92,7 @@ def test_a_person_picks_up_the_cube_by_stick_and_trigger(tmp_path: Path) -> None
             if not gives_it_up(running):
                 break
             for control in ("lefttrigger", "righty"):
-                running.pad.tell(axis=control, value=0.0)
+                running.remote.tell(axis=control, value=0.0)
             running.hold("rightshoulder", down=False)
             running.tap("x")
         status, output, errors = running.end()
@@ -206,12 +121,12 @@ def test_each_frame_says_who_acted_and_a_pad_that_is_unplugged_ends_it_at_once(
         time.sleep(0.3)
         running.push("leftx", 1.0, 9)  # nobody has taken over: nothing moves
         running.take_over()
-        running.pad.tell(axis="leftx", value=1.0)
+        running.remote.tell(axis="leftx", value=1.0)
         time.sleep(0.3)
-        running.pad.tell(plug=False)
+        running.remote.tell(plug=False)
         running.wait(lambda: running.events("hands_lost"))
         time.sleep(0.5)  # the episode stands still
-        running.pad.tell(plug=True)
+        running.remote.tell(plug=True)
         running.wait(lambda: running.events("hands_back"))
         time.sleep(0.2)
         running.tap("start")  # and goes on, without the person
@@ -247,7 +162,7 @@ def test_ctrl_c_ends_it_and_keeps_the_episode(tmp_path: Path) -> None:
     assert "SIGINT" in output
     (done,) = frames(running.folder)
     assert done["next.truncated"][-1]
-    assert not (tmp_path / "pad").exists()
+    assert not (tmp_path / "device").exists()
 
 
 def test_b_is_an_emergency_stop_wherever_the_command_is(tmp_path: Path) -> None:
@@ -280,13 +195,13 @@ def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_
     options = (f"--config_path={config}", "--teleop.type=gamepad")
     with teleoperate(tmp_path, *options, command="train") as running:
         running.wait(lambda: running.events("hands_ready"))
-        running.pad.tell(axis="leftx", value=-1.0)  # a demonstration needs no take-over
+        running.remote.tell(axis="leftx", value=-1.0)  # a demonstration needs no take-over
         while not running.events("episode"):
             running.tap("y")
             time.sleep(0.1)
-        running.pad.tell(axis="leftx", value=0.0)
+        running.remote.tell(axis="leftx", value=0.0)
         running.take_over()
-        running.pad.tell(axis="lefty", value=-1.0)
+        running.remote.tell(axis="lefty", value=-1.0)
         time.sleep(0.4)
         running.hold("rightshoulder", down=False)
         status, output, errors = running.end()

@@ -189,7 +189,7 @@ def test_noise_shakes_the_stick_within_its_range_and_never_the_gripper() -> None
 def test_a_demonstrator_always_holds_the_stick_and_a_watcher_only_at_times() -> None:
     person = scripted(WORLD)
     assert all(person.read().intervening for _ in WORLD)
-    person = scripted([truth(tick) for tick in range(60)], acts="on_take_over")
+    person = scripted([truth(tick) for tick in range(60)], demonstrating=False)
     samples = [person.read() for _ in range(60)]
     held = [tick for tick, sample in enumerate(samples) if sample.intervening]
     assert blocks(held)[0] == (23, 10)

@@ -1,0 +1,102 @@
+"""A person at a pad or at keys that are not there, while a real command runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import load_file
+
+from teleop.virtual.remote import Remote
+
+TICK = 1 / 30
+
+
+@dataclass
+class Running:
+    """A command that runs, and the device in its person's hand."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    remote: Remote = field(init=False)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / "events.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [event for line in lines if (event := json.loads(line))["event"] == name]
+
+    def wait(self, condition: Callable[[], object], seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.02)
+
+    def hold(self, button: str, *, down: bool = True) -> None:
+        self.remote.tell(button=button, down=down)
+
+    def tap(self, button: str) -> None:
+        self.remote.tell(tap=button, seconds=0.001)
+
+    def take_over(self) -> None:
+        """Hold the control until the hand feels that it counts."""
+        before = len(self.remote.tell(rumbles=True)["rumbles"])
+        self.hold("rightshoulder")
+        self.wait(lambda: len(self.remote.tell(rumbles=True)["rumbles"]) > before)
+
+    def push(self, axis: str, value: float, ticks: int) -> None:
+        """A full deflection for so many ticks."""
+        if ticks:
+            self.remote.tell(axis=axis, value=value)
+            time.sleep(ticks * TICK)
+            self.remote.tell(axis=axis, value=0.0)
+
+    def end(self) -> tuple[int, str, str]:
+        output, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, output, errors
+
+
+@contextmanager
+def teleoperate(
+    folder: Path, *options: str, command: str = "teleoperate", wait: bool = True
+) -> Iterator[Running]:
+    """The command on the twin; its person has all of a device but the device.
+
+    With ``wait`` it is there when this begins.
+    """
+    socket = folder / "device"
+    arguments = [command, f"--teleop.virtual={socket}", "--output_dir=out", *options]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hil_app", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+    with process:
+        try:
+            running = Running(process, folder / "out")
+            if not wait:
+                yield running
+                return
+            running.wait(socket.exists)
+            with Remote(socket) as running.remote:
+                yield running
+        finally:
+            process.kill()
+
+
+def frames(folder: Path) -> list[dict[str, Any]]:
+    return [load_file(path) for path in sorted((folder / "episodes").iterdir())]
+
+
+def stretches(flags: Any) -> list[bool]:
+    """The flags with every repetition taken out."""
+    return [flag for i, flag in enumerate(flags) if i == 0 or flag != flags[i - 1]]
