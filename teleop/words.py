@@ -33,7 +33,17 @@ DEEDS = MappingProxyType(
         "emergency_stop": "emergency stop",
     }
 )
-_HINTED = ("emergency_stop", "take_over", "success", "failure", "rerecord", "pause", "stop")
+_HINTS = MappingProxyType(  # as short as they are in the terminal's own hint
+    {
+        "emergency_stop": "EMERGENCY STOP",
+        "take_over": "take over",
+        "success": "success",
+        "failure": "failure",
+        "rerecord": "again",
+        "pause": "pause",
+        "stop": "quit",
+    }
+)
 _HELD = {"slow"}  # what counts only while its control is held
 PLACES = MappingProxyType(
     {
@@ -141,8 +151,8 @@ def hint(config: ManualConfig, *, wrist: bool) -> str:
     """How the person tells the run what to do, in a line."""
     pad, layout = isinstance(config, PadConfig), config.layout(wrist=wrist)
     said = []
-    for deed in _HINTED:
+    for deed, words in _HINTS.items():
         if used := layout.get(deed):
             controls = " or ".join(place(term.control, pad=pad) for term in used)
-            said.append(f"{controls} {_deed(config, deed)}")
+            said.append(f"{controls} {words}")
     return ", ".join(said)

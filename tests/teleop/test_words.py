@@ -11,7 +11,7 @@ from robots.base import tell_nobody
 from teleop.base import CLOSE, OPEN, TeleopSample
 from teleop.device import DeviceState
 from teleop.manual import ManualTeleop
-from teleop.words import AXES, DEEDS, PLACES, Use, by_control, place, stick_words, uses
+from teleop.words import AXES, DEEDS, PLACES, Use, by_control, hint, place, stick_words, uses
 
 WAYS = {  # place in the action, and sign
     "forward": (0, 1),
@@ -121,3 +121,13 @@ def test_a_stick_is_told_in_lines() -> None:
         "← →  left / right",
         "pressed: slow (hold)",
     ]
+
+
+def test_the_hint_of_a_run_fits_a_terminal_and_follows_the_layout() -> None:
+    said = hint(GamepadConfig(), wrist=False)
+    assert said.startswith("B EMERGENCY STOP, RB take over, Y success")
+    assert len(said) < 90
+    mine = GamepadConfig(controls={"success": "dpup", "failure": None})
+    assert "D-pad up success" in hint(mine, wrist=False)
+    assert "failure" not in hint(mine, wrist=False)
+    assert hint(KeyboardConfig(), wrist=False).startswith("space EMERGENCY STOP")
