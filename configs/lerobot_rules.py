@@ -243,7 +243,14 @@ _RULES: dict[str, Rule] = {
     "env.processor.inverse_kinematics.end_effector_bounds.min": _to("processor.bounds.min"),
     "env.processor.inverse_kinematics.end_effector_bounds.max": _to("processor.bounds.max"),
     "env.processor.inverse_kinematics.end_effector_step_sizes": _none("only x, y and z"),
-    "env.processor.reward_classifier": _none("no reward classifier in this version"),
+    "env.processor.reward_classifier": _none(
+        "their checkpoint is of another format: train one on the same episodes with `hil-app "
+        "train-classifier`, and name it in processor.success_classifier.checkpoint"
+    ),
+    "env.processor.reward_classifier.success_threshold": _none(
+        "`hil-app train-classifier` chooses it; processor.success_classifier.threshold sets another"
+    ),
+    "env.processor.reward_classifier.success_reward": _none("success is always worth 1", 1),
     "dataset": _none("a run keeps its episodes in its own folder", False),
     "dataset.num_episodes_to_record": _none("nobody demonstrates"),
     "dataset.num_episodes": _none("nobody demonstrates"),

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from configs.base import Config
+from configs.classifier import SuccessClassifierConfig
 
 Xyz = tuple[float, float, float]
 
@@ -133,6 +134,9 @@ class ProcessorConfig(Config):
     """What of the arm's state the policy sees."""
     images: ImageConfig = ImageConfig()
     """What of the pictures the policy sees."""
+    success_classifier: SuccessClassifierConfig | None = None
+    """Success as a trained classifier sees it; null leaves it to the simulated world and the
+    person."""
 
     @model_validator(mode="after")
     def _rolls_in_one_step(self) -> Self:

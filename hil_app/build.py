@@ -27,8 +27,10 @@ from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.trainer import RLTrainer
 from hil_app.loop import Loop
 from hil_app.policy import Policy
+from hil_app.rewards.classifier import load_classifier
 from processors import action, events, gripper_penalty, leader, observation
 from processors.base import Command, Pipeline, Step, Transition
+from processors.classifier import ClassifiedSuccess
 from processors.observation import Observe
 from processors.wrist import ROLL, Wrist
 from robots.base import F32, GRIPPER, Tell, tell_nobody
@@ -138,16 +140,22 @@ def _is_open(config: RunConfig, body: Body) -> Callable[[], bool]:
 
 
 def loop(
-    config: RunConfig, body: Body, hands: Teleop, mind: Policy, stop: Callable[[], bool]
+    config: RunConfig,
+    body: Body,
+    hands: Teleop,
+    mind: Policy,
+    stop: Callable[[], bool],
+    *,
+    evaluating: bool = False,
 ) -> Loop:
-    """The control loop around a body, hands and a policy."""
+    """The control loop around a body, hands and a policy; see :func:`env_steps`."""
     kinematics = Kinematics(body.arm)
     return Loop(
         body,
         hands,
         mind,
         Pipeline("action", action_steps(config.processor, kinematics, config.teleop)),
-        Pipeline("env", env_steps(config, body, kinematics)),
+        Pipeline("env", env_steps(config, body, kinematics, evaluating=evaluating)),
         env=config.env,
         reset_pose=_f32(config.robot.reset_pose),
         locate=kinematics.tip,
@@ -198,14 +206,22 @@ def _wrist(config: ProcessorConfig, kinematics: Kinematics) -> Wrist | None:
     return Wrist(kinematics, step, low, high, config.wrist.max_error)
 
 
-def env_steps(config: RunConfig, body: Body, kinematics: Kinematics) -> dict[str, Step[Transition]]:
-    """From what the robot sensed to features, reward and the episode's end, in order."""
+def env_steps(
+    config: RunConfig, body: Body, kinematics: Kinematics, *, evaluating: bool = False
+) -> dict[str, Step[Transition]]:
+    """From what the robot sensed to features, reward and the episode's end, in order.
+
+    A classifier's word is what is learned from, even where the world knows better; ``evaluating``,
+    the world judges, if it is a simulated one.
+    """
     grip, images = config.processor.gripper, config.processor.images
     steps: dict[str, Step[Transition]] = dict(observations(config.processor, body, kinematics))
     if config.robot.cameras:
         steps["images"] = observation.images(images.crop, images.resize)
-    if body.truth is not None:
+    if body.truth is not None and (evaluating or config.processor.success_classifier is None):
         steps["simulated success"] = events.simulated_success(body.truth)
+    elif config.processor.success_classifier is not None:
+        steps["success classifier"] = success_classifier(config, body)
     steps["operator events"] = events.operator_events
     steps["reward"] = events.sparse_reward(config.env.terminate_on_success)
     if grip.penalty is not None:
@@ -215,6 +231,28 @@ def env_steps(config: RunConfig, body: Body, kinematics: Kinematics) -> dict[str
     if config.env.time_limit is not None:
         steps["time limit"] = events.time_limit(config.env.time_limit)
     return steps
+
+
+def success_classifier(config: RunConfig, body: Body) -> ClassifiedSuccess:
+    """The trained classifier that the config names, warmed up.
+
+    Raises ConfigError if it looks at something else than this config shows, and ClassifierError if
+    it cannot be read.
+    """
+    wanted = config.processor.success_classifier
+    assert wanted is not None
+    classifier = load_classifier(wanted.checkpoint)
+    shown = policy_config(config, body).input_features | _pictures(config)
+    for key, feature in classifier.config.input_features.items():
+        if key not in shown or shown[key].shape != feature.shape:
+            given = ", ".join(f"{name} {each.shape}" for name, each in shown.items())
+            raise ConfigError(
+                f"processor.success_classifier: {wanted.checkpoint} was trained on {key} "
+                f"{feature.shape}; this config gives it {given}"
+            )
+    classifier.warm_up()
+    threshold = wanted.threshold or classifier.config.threshold
+    return ClassifiedSuccess(classifier.judge, threshold, wanted.ticks)
 
 
 def observations(config: ProcessorConfig, body: Body, kinematics: Kinematics) -> dict[str, Observe]:
@@ -265,7 +303,8 @@ def policy_config(config: RunConfig, body: Body) -> GaussianActorConfig:
             "min": np.concatenate([part.low for part in found]).tolist(),
             "max": np.concatenate([part.high for part in found]).tolist(),
         }
-    features |= _pictures(config)
+    if config.processor.observation.images:
+        features |= _pictures(config)
     moves = 3 if config.processor.wrist is None else 5
     return GaussianActorConfig(
         **config.policy.model_dump(),
@@ -277,9 +316,7 @@ def policy_config(config: RunConfig, body: Body) -> GaussianActorConfig:
 
 
 def _pictures(config: RunConfig) -> dict[str, PolicyFeature]:
-    """The pictures that the policy sees, as they are after crop and resize."""
-    if not config.processor.observation.images:
-        return {}
+    """The pictures of all cameras, as they are after crop and resize."""
     found = {}
     for name, camera in config.robot.cameras.items():
         size = camera.height, camera.width

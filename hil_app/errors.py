@@ -8,6 +8,7 @@ from hil_app.learning.checkpoint import CheckpointError
 from hil_app.learning.learner import LearnerDied
 from hil_app.learning.vision import VisionError
 from hil_app.recording.recorder import RecorderDied
+from hil_app.rewards.classifier import ClassifierError
 from robots.base import RobotError
 from teleop.base import TeleopError
 
@@ -19,5 +20,6 @@ APP_ERRORS = (
     RecorderDied,
     CheckpointError,
     VisionError,
+    ClassifierError,
     BenchError,
 )

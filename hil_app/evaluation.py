@@ -34,7 +34,9 @@ class Evaluator:
         config = session.config
         self._session, self._every = session, config.train.eval_every
         self._episodes, self._stop = config.train.eval_episodes, stop
-        self._loop = build.loop(config, session.body, session.hands("never"), policy, stop)
+        self._loop = build.loop(
+            config, session.body, session.hands("never"), policy, stop, evaluating=True
+        )
 
     def due(self, ticks: int) -> bool:
         """Whether an evaluation is due after so many training ticks."""
@@ -99,4 +101,5 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
 
 def _loop(session: Session, policy: GaussianActorPolicy) -> Loop:
     mind = LearnedPolicy(policy, deterministic=session.config.eval.deterministic)
-    return build.loop(session.config, session.body, session.hands("never"), mind, session.stop)
+    hands = session.hands("never")
+    return build.loop(session.config, session.body, hands, mind, session.stop, evaluating=True)

@@ -228,7 +228,7 @@ def test_what_a_file_leaves_out_gets_their_value_and_is_told() -> None:
         ("env.robot.use_degrees", False, "convert the poses"),
         ("env.processor.gripper.use_gripper", False, "the gripper is always there"),
         ("env.processor.observation.display_cameras", True, "no window"),
-        ("env.processor.reward_classifier.pretrained_path", "me/judge", "no reward classifier"),
+        ("env.processor.reward_classifier.pretrained_path", "me/judge", "another format"),
         ("env.teleop.type", "so100_leader_of_tomorrow", "no so100_leader_of_tomorrow in this"),
         ("env.fps", -1, "not allowed here (env.fps: input should be greater than 0, got -1)"),
         ("env.processor.gripper.gripper_penalty", 0.5, "less than or equal to 0"),

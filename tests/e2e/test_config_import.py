@@ -73,7 +73,7 @@ def test_what_is_printed_is_what_would_be_saved_and_the_account_is_beside_it(fol
     assert printed.stdout == (folder / "mine.yaml").read_text()
     left_out = printed.stderr.partition("Left out:")[2]
     assert "env.teleop.type: no gamepad in this version" in left_out
-    assert "env.processor.reward_classifier.pretrained_path: no reward classifier" in left_out
+    assert "env.processor.reward_classifier.pretrained_path: their checkpoint is of" in left_out
     assert "env.robot.port" not in printed.stderr
 
 

@@ -1,0 +1,178 @@
+"""Labelled observations from recorded episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from configs.names import OBS_IMAGES
+from configs.policy import FeatureType, PolicyFeature
+from hil_app.recording.dataset import Dataset
+from hil_app.rewards.classifier import ClassifierError, tensors
+from processors.base import Features
+
+SUCCESS, AFTER_PAUSE = "next.success", "after_pause"
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N observations, each with whether it shows success, and where it comes from."""
+
+    inputs: dict[str, Tensor]  # key -> (N, ...) as the classifier gets them
+    success: Bools  # (N,)
+    episode: Ints  # (N,) counted over all datasets
+    tick: Ints  # (N,) 1 is an episode's first
+    names: Sequence[str]  # of the episodes
+    features: Mapping[str, PolicyFeature]  # what `inputs` are
+
+    def of(self, episodes: Sequence[int]) -> Ints:
+        """The rows of these episodes."""
+        return np.flatnonzero(np.isin(self.episode, episodes))
+
+    def successful(self) -> Bools:
+        """Which of the episodes have a frame that shows success."""
+        found = np.zeros(len(self.names), bool)
+        found[self.episode[self.success]] = True
+        return found
+
+
+def inputs_of(
+    datasets: Sequence[Dataset], cameras: Sequence[str] | None, states: Sequence[str]
+) -> dict[str, PolicyFeature]:
+    """The features to look at: these cameras' pictures (None for all there are), and numbers.
+
+    Raises ClassifierError if a dataset lacks one, or has another shape of it.
+    """
+    first = datasets[0]
+    chosen = first.cameras if cameras is None else cameras
+    keys = [*(f"{OBS_IMAGES}.{name}" for name in chosen), *states]
+    if not keys:
+        raise ClassifierError(
+            f"{first.root} has no cameras: name the numbers to look at with --state"
+        )
+    found = {key: _feature(first, key) for key in keys}
+    for other in datasets[1:]:
+        for key, feature in found.items():
+            if _feature(other, key) != feature:
+                raise ClassifierError(
+                    f"{key} is {feature.shape} in {first.root} and "
+                    f"{_feature(other, key).shape} in {other.root}: train on one kind"
+                )
+    return found
+
+
+def _feature(dataset: Dataset, key: str) -> PolicyFeature:
+    if key not in dataset.features:
+        known = ", ".join(k for k in dataset.features if k.startswith("observation."))
+        raise ClassifierError(f"{dataset.root} has no {key}; it has {known}")
+    shape = tuple(dataset.features[key].shape)
+    if key.startswith(f"{OBS_IMAGES}."):
+        height, width, channels = shape
+        return PolicyFeature(FeatureType.VISUAL, (channels, height, width))
+    return PolicyFeature(FeatureType.STATE, shape)
+
+
+def read_examples(
+    datasets: Sequence[Dataset],
+    features: Mapping[str, PolicyFeature],
+    *,
+    success_lasts: bool = False,
+    read: Callable[[int], None] = lambda _: None,
+) -> Examples:
+    """Every observation that followed an action, with what was said of it.
+
+    With ``success_lasts`` an episode that has once succeeded stays so, for a person who says it
+    once. ``read`` hears how many frames have been read since it last did. Raises ClassifierError
+    if nothing, or everything, is a success.
+    """
+    rows = sum(map(len, datasets))
+    inputs = {
+        key: torch.empty(
+            (rows, *feature.shape),
+            dtype=torch.uint8 if feature.type == FeatureType.VISUAL else torch.float32,
+        )
+        for key, feature in features.items()
+    }
+    success, episode, tick, names = np.zeros(rows, bool), *np.zeros((2, rows), np.int64), []
+    count = 0
+    for dataset in datasets:
+        for number in range(len(dataset.episodes)):
+            for index, label, seen in _labelled(dataset, number, features, success_lasts):
+                for key, tensor in tensors(seen, features).items():
+                    inputs[key][count] = tensor
+                success[count], episode[count], tick[count] = label, len(names), index
+                count += 1
+            names.append(_name(datasets, dataset, number))
+            read(dataset.episodes[number].length)
+    cut = {key: tensor[:count] for key, tensor in inputs.items()}
+    found = Examples(cut, success[:count], episode[:count], tick[:count], names, features)
+    _check(found, datasets)
+    return found
+
+
+def _labelled(
+    dataset: Dataset, number: int, features: Mapping[str, PolicyFeature], success_lasts: bool
+) -> Iterator[tuple[int, bool, Features]]:
+    """Each observation that followed an action: its tick, its label, and what was seen.
+
+    Left out is what the dataset does not hold: what followed the last action, where no final
+    observation was kept, and what came before a pause.
+    """
+    columns, length = dataset.columns(number), dataset.episodes[number].length
+    if SUCCESS not in columns:
+        raise ClassifierError(f"{dataset.root} has no {SUCCESS}: nothing says what success is")
+    success = columns[SUCCESS].reshape(length).astype(bool)
+    labels = np.logical_or.accumulate(success) if success_lasts else success
+    gap = columns.get(AFTER_PAUSE, np.zeros(length, bool)).reshape(length)
+    for index, seen in enumerate(_seen(dataset, number, features)):
+        if index > 0 and not (index < length and gap[index]):
+            yield index, bool(labels[index - 1]), seen
+
+
+def _seen(
+    dataset: Dataset, number: int, features: Mapping[str, PolicyFeature]
+) -> Iterator[Features]:
+    """The features of an episode's observations, one after the other, the final one too."""
+    columns, final = dataset.columns(number), dataset.final(number)
+    length = dataset.episodes[number].length
+    pictures = {
+        key: dataset.pictures(number, key.removeprefix(f"{OBS_IMAGES}."))
+        for key, feature in features.items()
+        if feature.type == FeatureType.VISUAL
+    }
+    seen: Iterator[tuple[NDArray[Any], ...]] = (
+        zip(*pictures.values(), strict=True) if pictures else repeat((), length + 1)
+    )
+    for index, shown in enumerate(seen):
+        numbers = {}
+        for key in features.keys() - pictures.keys():
+            if index == length and final is None:
+                return
+            numbers[key] = columns[key][index] if index < length else (final or {})[key]
+        yield {**dict(zip(pictures, shown, strict=True)), **numbers}
+
+
+def _name(datasets: Sequence[Dataset], dataset: Dataset, number: int) -> str:
+    return f"{number}" if len(datasets) == 1 else f"{dataset.root.name}/{number}"
+
+
+def _check(examples: Examples, datasets: Sequence[Dataset]) -> None:
+    roots = ", ".join(str(dataset.root) for dataset in datasets)
+    if not examples.success.any():
+        raise ClassifierError(
+            f"no frame of {roots} shows success: record episodes that succeed, and keep what "
+            "follows their last action (`hil-app record` does)"
+        )
+    if examples.success.all():
+        raise ClassifierError(
+            f"every frame of {roots} shows success: record what comes before it, too"
+        )
