@@ -12,8 +12,7 @@ from hil_app.instruments import Instruments
 from hil_app.loop import Sink
 from hil_app.monitor import TELEOPERATE
 from hil_app.policy import NoPolicy
-from hil_app.recording.recorder import Recorder
-from hil_app.recording.writer import FolderWriter
+from hil_app.run_dataset import recorder
 from hil_app.run_folder import EPISODES
 from hil_app.session import Session
 from robots.kinematics import Kinematics
@@ -33,9 +32,8 @@ def teleoperate(session: Session) -> None:
     with ExitStack() as stack:
         sinks: list[Sink] = []
         if wanted.record:
-            writer = FolderWriter(session.folder / EPISODES)
-            recorder = stack.enter_context(Recorder(writer, session.events))
-            sinks.append(partial(recorder.add, stage=TELEOPERATE))
+            kept = recorder(config, session.body, session.folder / EPISODES, session.events)
+            sinks.append(partial(stack.enter_context(kept).add, stage=TELEOPERATE))
         stack.enter_context(session.body)
         stack.enter_context(hands)
         session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))

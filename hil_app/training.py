@@ -22,9 +22,8 @@ from hil_app.metrics import Figures, Metrics, of_episode, of_evaluation, of_lear
 from hil_app.monitor import DEMONSTRATE, TRAIN, Evaluation, Stage
 from hil_app.policy import LearnedPolicy, NoPolicy, Policy
 from hil_app.recording.frames import Frame
-from hil_app.recording.recorder import Recorder
-from hil_app.recording.writer import FolderWriter
 from hil_app.resume import ACTING, LOOP, Resumed
+from hil_app.run_dataset import recorder
 from hil_app.run_folder import CHECKPOINTS, EPISODES
 from hil_app.run_state import RunState
 from hil_app.session import Session
@@ -63,8 +62,8 @@ class Training:
             resumed.restore(self.learner, self._acting.generator)
             session.monitor.evaluations += resumed.state.evaluations
         self._acting.load_actor_weights(self.algorithm.get_weights())
-        writer = FolderWriter(session.folder / EPISODES, self._before.recorded)
-        self._recorder = Recorder(writer, session.events, self._before.recorded)
+        root = session.folder / EPISODES
+        self._recorder = recorder(config, session.body, root, session.events)
         self._checkpoints = Checkpoints(
             session.folder / CHECKPOINTS,
             config.train.keep_last,

@@ -27,8 +27,7 @@ from hil_app.events import EventLog
 from hil_app.loop import Sink
 from hil_app.policy import NoPolicy
 from hil_app.recording.frames import Frame
-from hil_app.recording.recorder import Recorder
-from hil_app.recording.writer import FolderWriter
+from hil_app.run_dataset import recorder
 from robots.base import JOINTS, RobotError
 from robots.virtual.client import VirtualArm
 from robots.virtual.knobs import Knobs
@@ -217,9 +216,10 @@ class Trials:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 with ExitStack() as stack:
-                    recorder = stack.enter_context(Recorder(FolderWriter(Path(folder)), events))
+                    kept = recorder(self._config, body, Path(folder), events)
+                    stack.enter_context(kept)
                     stack.enter_context(body)
-                    sinks: list[Sink] = [partial(recorder.add, stage="faults"), seen]
+                    sinks: list[Sink] = [partial(kept.add, stage="faults"), seen]
                     while not trouble.over():
                         loop.episode(int(self._draw.integers(1000)), sinks)
             except Exception as caught:  # whatever it is, it is what is to be reported

@@ -19,8 +19,7 @@ from hil_app.loop import Loop, Sink
 from hil_app.policy import LearnedPolicy
 from hil_app.rate import milliseconds
 from hil_app.recording.frames import Frame
-from hil_app.recording.recorder import Recorder
-from hil_app.recording.writer import FolderWriter
+from hil_app.run_dataset import recorder
 from hil_app.signals import StopRequest
 
 Result = dict[str, Any]
@@ -104,12 +103,12 @@ def _rig(config: RunConfig, learning: bool) -> Iterator[_Rig]:
     hands = build.teleop(config, body, acts="on_take_over")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        recorder = stack.enter_context(Recorder(FolderWriter(folder), events))
+        kept = stack.enter_context(recorder(config, body, folder, events))
         stop = stack.enter_context(StopRequest())
         if learning:
             stack.enter_context(learner)
         stack.enter_context(body)
-        sinks: list[Sink] = [partial(recorder.add, stage="bench")]
+        sinks: list[Sink] = [partial(kept.add, stage="bench")]
         sinks += [learner.offer] if learning else []
 
         def over() -> bool:

@@ -1,25 +1,23 @@
-"""Frames on disk: whole episodes, column by column, or a clear end."""
+"""The recorder: whole episodes, none lost, nobody waits for it; and whole files."""
 
 from __future__ import annotations
 
 import errno
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import load_file
 
 from hil_app import files
 from hil_app.events import Event, EventLog
 from hil_app.files import write_whole
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder, RecorderDied
-from hil_app.recording.writer import FolderWriter, columns
 
 STATE, CAMERA = "observation.state", "observation.images.front"
 
@@ -27,7 +25,7 @@ STATE, CAMERA = "observation.state", "observation.images.front"
 def features(number: int) -> dict[str, Any]:
     return {
         STATE: np.array([number, number + 0.5], np.float32),
-        CAMERA: np.full((2, 3, 3), number, np.uint8),
+        CAMERA: np.full((2, 3, 3), number % 256, np.uint8),
     }
 
 
@@ -60,17 +58,39 @@ def episode(first: int, ticks: int = 3, **end: Any) -> list[Frame]:
 
 
 class Memory:
-    """A writer that keeps episodes in memory and refuses the ``refused``-th one, from 0."""
+    """A writer that keeps episodes in memory and refuses the frame with the ``refused`` tick.
 
-    def __init__(self, refused: int | None = None) -> None:
+    Without ``may_write`` being set it waits with every frame.
+    """
+
+    def __init__(self, refused: int | None = None, count: int = 0) -> None:
         self.episodes: list[tuple[list[Frame], str]] = []
-        self._refused, self._count = refused, 0
+        self.under_way: list[Frame] = []
+        self.stages: set[str] = set()
+        self.count, self.closed = count, False
+        self.may_write = threading.Event()
+        self.may_write.set()
+        self._refused = refused
 
-    def write(self, frames: Sequence[Frame], stage: str) -> None:
-        self._count += 1
-        if self._count - 1 == self._refused:
+    def add(self, frame: Frame, stage: str) -> None:
+        assert self.may_write.wait(30)
+        if frame.tick == self._refused:
             raise OSError(errno.ENOSPC, "No space left on device")
-        self.episodes.append((list(frames), stage))
+        self.under_way.append(frame)
+        self.stages.add(stage)
+
+    def finish(self) -> None:
+        (stage,) = self.stages  # one for all of its frames
+        self.episodes.append((self.under_way, stage))
+        self.count += 1
+        self.discard()
+
+    def discard(self) -> None:
+        self.under_way, self.stages = [], set()
+
+    def close(self) -> None:
+        assert not self.under_way or self._refused is not None
+        self.closed = True
 
 
 def firsts(writer: Memory) -> list[tuple[int, int, str]]:
@@ -78,151 +98,34 @@ def firsts(writer: Memory) -> list[tuple[int, int, str]]:
     return [(frames[0].tick, len(frames), stage) for frames, stage in writer.episodes]
 
 
+def recorder_of(writer: Memory, heard: list[Event] | None = None, **options: Any) -> Recorder:
+    events = EventLog()
+    events.listeners.append([].append if heard is None else heard.append)
+    return Recorder(lambda: writer, events, **options)
+
+
 def record(recorder: Recorder, frames: list[Frame], stage: str = "train") -> None:
     for each in frames:
         recorder.add(each, stage)
 
 
-def run(writer: Any, *episodes: list[Frame], error: Exception | None = None) -> list[Event]:
+def run(writer: Memory, *episodes: list[Frame], error: Exception | None = None) -> list[Event]:
     """A run that records these episodes and then ends, perhaps by an error; returns its events."""
-    heard, events = list[Event](), EventLog()
-    events.listeners.append(heard.append)
-    with suppress(ZeroDivisionError), Recorder(writer, events) as recorder:
+    heard = list[Event]()
+    with suppress(ZeroDivisionError), recorder_of(writer, heard) as recorder:
         for frames in episodes:
             record(recorder, frames)
         if error is not None:
             raise error
+    assert writer.closed
     return heard
 
 
-def wait_until_dead(recorder: Recorder) -> None:
-    deadline = time.monotonic() + 10
-    while recorder._error is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
-# the file
-
-
-def test_every_column_comes_back_from_the_file(tmp_path: Path) -> None:
-    with Recorder(FolderWriter(tmp_path / "episodes"), EventLog()) as recorder:
-        record(recorder, episode(7), "demonstrate")
-    path = tmp_path / "episodes" / "episode_000000.safetensors"
-    expected = {
-        STATE: np.float32([[7, 7.5], [8, 8.5], [9, 9.5]]),
-        CAMERA: np.stack([np.full((2, 3, 3), n, np.uint8) for n in (7, 8, 9)]),
-        f"final.{STATE}": np.float32([10, 10.5]),
-        f"final.{CAMERA}": np.full((2, 3, 3), 10, np.uint8),
-        "action": np.float32([[7, 0, 0, 1], [8, 0, 0, 1], [9, 0, 0, 1]]),
-        "policy_action": np.float32([[-7, 0, 0, 2], [-8, 0, 0, 2], [-9, 0, 0, 2]]),
-        "sent": np.float32([[n, 1, 2, 3, 4, 5] for n in (7, 8, 9)]),
-        "next.reward": np.float32([107, 108, 109]),
-        "next.success": np.array([False, False, True]),
-        "next.done": np.array([False, False, True]),
-        "next.truncated": np.array([False, False, False]),
-        "complementary_info.is_intervention": np.array([False, True, False]),
-        "complementary_info.discrete_penalty": np.float32([-3.5, -4, -4.5]),
-        "weights_version": np.array([1007, 1008, 1009], np.int64),
-        "stamp": np.array([1e6 + 0.007, 1e6 + 0.008, 1e6 + 0.009]),
-        "age.front": np.array([7, 8, 9]) / 2000,
-        "age.wrist": np.array([7, 8, 9]) / 3000,
-    }
-    found = load_file(path)
-    assert set(found) == set(expected)
-    for key, values in expected.items():
-        assert (found[key].dtype, found[key].shape) == (values.dtype, values.shape), key
-        np.testing.assert_array_equal(found[key], values, err_msg=key)
-    with safe_open(path, "numpy") as file:
-        assert file.metadata() == {"stage": "demonstrate", "success": "true"}
-
-
-def test_done_and_truncated_are_told_apart() -> None:
-    """Trap 13: a time limit is no end of the task."""
-    cut = columns(episode(1, truncated=True))
-    assert cut["next.truncated"].tolist() == [False, False, True]
-    assert cut["next.done"].tolist() == [False, False, False]
-
-
-def test_pictures_that_are_views_are_written_as_they_look(tmp_path: Path) -> None:
-    """A crop is a view into a bigger picture; its bytes do not lie side by side."""
-    big = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
-    view = {CAMERA: big[1:3, 1:4]}
-    FolderWriter(tmp_path).write([frame(1, state=view, next_state=view, terminated=True)], "train")
-    found = load_file(tmp_path / "episode_000000.safetensors")
-    np.testing.assert_array_equal(found[CAMERA][0], big[1:3, 1:4])
-    np.testing.assert_array_equal(found[f"final.{CAMERA}"], big[1:3, 1:4])
-
-
-def test_episodes_are_numbered_in_order(tmp_path: Path) -> None:
-    with Recorder(FolderWriter(tmp_path), EventLog()) as recorder:
-        for number in (10, 20, 30):
-            record(recorder, episode(number))
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [f"episode_00000{n}.safetensors" for n in range(3)]
-    assert [float(load_file(tmp_path / name)["action"][0, 0]) for name in names] == [10, 20, 30]
-
-
-def test_numbering_goes_on_where_an_earlier_run_ended(tmp_path: Path) -> None:
-    with Recorder(FolderWriter(tmp_path, first=7), EventLog(), recorded=7) as recorder:
-        record(recorder, episode(10))
-        assert recorder.count == 8
-        recorder.wait(8)
-        assert [path.name for path in tmp_path.iterdir()] == ["episode_000007.safetensors"]
-
-
-# the recorder
-
-
-def test_whole_episodes_are_written_with_their_stage() -> None:
-    writer = Memory()
-    with Recorder(writer, EventLog()) as recorder:
-        record(recorder, episode(1, 3), "demonstrate")
-        record(recorder, episode(20, 5, truncated=True), "train")
-        record(recorder, episode(40, 1), "train")
-    assert firsts(writer) == [(1, 3, "demonstrate"), (20, 5, "train"), (40, 1, "train")]
-
-
-def test_a_rerecorded_episode_is_thrown_away_whole() -> None:
-    writer = Memory()
-    with Recorder(writer, EventLog()) as recorder:
-        record(recorder, episode(1))
-        record(recorder, episode(20, truncated=True, rerecord=True))
-        record(recorder, episode(40))
-    assert firsts(writer) == [(1, 3, "train"), (40, 3, "train")]
-
-
-def test_an_episode_that_an_error_cuts_short_is_kept_and_marked() -> None:
-    writer = Memory()
-    heard = run(writer, episode(1), [frame(20), frame(21)], error=ZeroDivisionError())
-    assert firsts(writer)[1][:2] == (20, 2)
-    kept = writer.episodes[1][0]
-    assert [each.truncated for each in kept] == [False, True]
-    assert not any(each.terminated for each in kept)
-    assert [event["event"] for event in heard] == ["episode_interrupted"]
-
-
-def test_a_full_disk_ends_the_run_with_one_line_and_keeps_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard, events = list[Event](), EventLog()
-    events.listeners.append(heard.append)
-    with Recorder(FolderWriter(tmp_path), events) as recorder:
-        record(recorder, episode(1))
-        while not list(tmp_path.glob("*.safetensors")):
-            time.sleep(0.005)
-        fill_the_disk(monkeypatch)
-        record(recorder, episode(20))
-        wait_until_dead(recorder)
-        with pytest.raises(RecorderDied) as died:
-            recorder.add(frame(40), "train")
-        monkeypatch.undo()
-        error, recorder._error = recorder._error, None  # as if the block had ended with it
-    assert "No space left on device" in str(died.value)
-    assert "\n" not in str(died.value)
-    assert died.value.__cause__ is error
-    assert [path.name for path in tmp_path.iterdir()] == ["episode_000000.safetensors"]
-    assert load_file(tmp_path / "episode_000000.safetensors")["action"][0, 0] == 1
-    assert [event["event"] for event in heard] == ["recorder_died"]
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
 
 
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,15 +135,93 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.os, "fsync", full)
 
 
-def test_waiting_for_an_episode_ends_when_it_is_safe_or_can_no_longer_be() -> None:
-    class Slow(Memory):
-        def write(self, frames: Sequence[Frame], stage: str) -> None:
-            time.sleep(0.2)
-            super().write(frames, stage)
+# the recorder
 
-    writer = Slow(refused=1)
-    with suppress(RecorderDied), Recorder(writer, EventLog()) as recorder:
+
+def test_whole_episodes_are_written_in_order_with_their_stage() -> None:
+    writer = Memory()
+    with recorder_of(writer) as recorder:
+        record(recorder, episode(1, 3), "demonstrate")
+        record(recorder, episode(20, 5, truncated=True), "train")
+        record(recorder, episode(40, 1), "train")
+    assert firsts(writer) == [(1, 3, "demonstrate"), (20, 5, "train"), (40, 1, "train")]
+    kept = [frame for frames, _ in writer.episodes for frame in frames]
+    assert [frame.tick for frame in kept] == [1, 2, 3, *range(20, 25), 40]
+
+
+def test_the_writer_is_opened_only_on_entering_and_its_episodes_count() -> None:
+    opened: list[Memory] = []
+
+    def open_writer() -> Memory:
+        opened.append(Memory(count=7))
+        return opened[0]
+
+    recorder = Recorder(open_writer, EventLog())
+    assert not opened
+    with recorder:
+        assert recorder.count == 7
+        recorder.wait(7)
+        record(recorder, episode(10))
+        assert recorder.count == 8
+        recorder.wait(8)
+        assert opened[0].count == 8
+
+
+def test_a_rerecorded_episode_is_thrown_away_whole() -> None:
+    writer = Memory()
+    with recorder_of(writer) as recorder:
         record(recorder, episode(1))
+        record(recorder, episode(20, truncated=True, rerecord=True))
+        record(recorder, episode(40))
+        assert recorder.count == 2
+    assert firsts(writer) == [(1, 3, "train"), (40, 3, "train")]
+
+
+@pytest.mark.parametrize("ticks", [1, 2, 5])
+def test_an_episode_that_an_error_cuts_short_is_kept_and_marked(ticks: int) -> None:
+    writer, cut = Memory(), [frame(20 + number) for number in range(ticks)]
+    heard = run(writer, episode(1), cut, error=ZeroDivisionError())
+    assert firsts(writer)[1][:2] == (20, ticks)
+    kept = writer.episodes[1][0]
+    assert [each.truncated for each in kept] == [False] * (ticks - 1) + [True]
+    assert not any(each.terminated for each in kept)
+    assert [event["event"] for event in heard] == ["episode_interrupted"]
+    assert heard[0]["ticks"] == 20 + ticks - 1
+
+
+def test_a_full_disk_ends_the_run_with_one_line_and_keeps_what_was_there() -> None:
+    writer, heard = Memory(refused=21), list[Event]()
+    with suppress(RecorderDied), recorder_of(writer, heard) as recorder:
+        record(recorder, [*episode(1), frame(20), frame(21), frame(22)])
+        until(lambda: recorder._error)
+        with pytest.raises(RecorderDied) as died:
+            recorder.add(frame(23), "train")
+    message = str(died.value)
+    assert "No space left on device" in message
+    assert "`hil-app dataset repair`" in message
+    assert "\n" not in message
+    assert isinstance(died.value.__cause__, OSError)
+    assert firsts(writer) == [(1, 3, "train")]
+    assert [event["event"] for event in heard] == ["recorder_died"]
+    assert writer.closed
+
+
+def test_a_disk_that_refuses_to_close_is_told_at_the_end() -> None:
+    class Stubborn(Memory):
+        def close(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(RecorderDied, match="No space left"):
+        run(Stubborn(), episode(1))
+
+
+def test_waiting_for_an_episode_ends_when_it_is_safe_or_can_no_longer_be() -> None:
+    writer = Memory(refused=41)
+    with suppress(RecorderDied), recorder_of(writer) as recorder:
+        writer.may_write.clear()
+        record(recorder, episode(1))
+        assert not writer.episodes
+        threading.Timer(0.05, writer.may_write.set).start()
         recorder.wait(1)
         assert len(writer.episodes) == 1
         record(recorder, episode(20, truncated=True, rerecord=True))  # thrown away: not counted
@@ -252,8 +233,8 @@ def test_waiting_for_an_episode_ends_when_it_is_safe_or_can_no_longer_be() -> No
     recorder.wait(3)
 
 
-def test_a_disk_that_refuses_the_last_episode_is_told_at_the_end() -> None:
-    writer = Memory(refused=1)
+def test_a_disk_that_refuses_the_last_frame_is_told_at_the_end() -> None:
+    writer = Memory(refused=20)
     with pytest.raises(RecorderDied, match="No space left"):
         run(writer, episode(1), episode(20, ticks=1))
     assert firsts(writer) == [(1, 3, "train")]
@@ -261,30 +242,88 @@ def test_a_disk_that_refuses_the_last_episode_is_told_at_the_end() -> None:
 
 def test_after_a_refusal_nothing_more_is_written() -> None:
     """A hole in the middle would go unnoticed."""
-    writer = Memory(refused=0)
+    writer = Memory(refused=10)
     with pytest.raises(RecorderDied):
-        run(writer, *[episode(10 * number, ticks=1) for number in range(20)])
+        run(writer, *[episode(10 * number, ticks=1) for number in range(1, 20)])
     assert writer.episodes == []
 
 
 def test_a_dead_recorder_does_not_hide_the_error_that_ends_the_run() -> None:
     with pytest.raises(KeyError, match="the real cause"):
-        run(Memory(refused=0), episode(1), error=KeyError("the real cause"))
+        run(Memory(refused=1), episode(1), error=KeyError("the real cause"))
 
 
-def test_adding_a_frame_does_not_wait_for_the_disk() -> None:
-    class Slow(Memory):
-        def write(self, frames: Sequence[Frame], stage: str) -> None:
-            time.sleep(0.3)
-            super().write(frames, stage)
+# back-pressure
 
-    writer = Slow()
-    with Recorder(writer, EventLog()) as recorder:
+
+def test_adding_a_frame_does_not_wait_and_what_waits_is_told() -> None:
+    writer = Memory()
+    with recorder_of(writer) as recorder:
+        assert (recorder.waiting, recorder.behind) == (0, 0.0)
+        writer.may_write.clear()
+        record(recorder, episode(1, 5))  # returns, although nothing can be written
+        until(lambda: recorder.waiting == 4)  # and one in hand
+        time.sleep(0.02)
+        assert recorder.behind > 0.02
+        writer.may_write.set()
+        until(lambda: recorder.waiting == 0 and recorder.behind == 0.0)
+        assert 4 <= recorder.most_waiting <= 5
+        assert recorder.furthest_behind > 0.02
+    assert firsts(writer) == [(1, 5, "train")]
+
+
+def test_a_recorder_that_falls_behind_says_so_once_and_says_when_it_has_caught_up() -> None:
+    writer, heard = Memory(), list[Event]()
+    with recorder_of(writer, heard, max_waiting=20) as recorder:
+        for first in (100, 200):
+            writer.may_write.clear()
+            record(recorder, episode(first, 15))
+            writer.may_write.set()
+            recorder.wait(recorder.count)
+            until(lambda: not recorder.waiting)
+    said = [event["event"] for event in heard]
+    assert said == ["recorder_behind", "recorder_caught_up"] * 2
+    assert "of at most 20 frames wait for encoder and disk" in heard[0]["cause"]
+    assert "processor.images.resize" in heard[0]["cause"]
+    assert recorder.count == 2
+
+
+def test_too_many_waiting_frames_end_the_run_and_all_are_kept() -> None:
+    writer = Memory()
+    with suppress(RecorderDied), recorder_of(writer, max_waiting=6) as recorder:
+        writer.may_write.clear()
+        threading.Timer(0.5, writer.may_write.set).start()
+        with pytest.raises(RecorderDied, match=r"more than dataset\.max_waiting, 6") as died:
+            record(recorder, [frame(number) for number in range(1, 100)])
+        assert "All are kept" in str(died.value)
+        assert not writer.episodes
+        raise died.value  # as the loop does
+    (kept,) = (frames for frames, _ in writer.episodes)
+    assert [each.tick for each in kept] == list(range(1, len(kept) + 1))
+    assert len(kept) in (8, 9)  # 7 waited, perhaps one in hand, one held back
+    assert kept[-1].truncated
+
+
+def test_a_patient_recorder_has_the_loop_wait() -> None:
+    writer, heard = Memory(), list[Event]()
+    with recorder_of(writer, heard, max_waiting=3, patient=True) as recorder:
+        writer.may_write.clear()
+        threading.Timer(0.1, writer.may_write.set).start()
         start = time.monotonic()
-        record(recorder, episode(1))
-        record(recorder, episode(20))
-        assert time.monotonic() - start < 0.25
-    assert len(writer.episodes) == 2  # and leaving waits until all is safe
+        record(recorder, episode(1, 50))
+        assert time.monotonic() - start > 0.09
+        assert recorder.most_waiting <= 5
+    assert firsts(writer) == [(1, 50, "train")]
+    assert heard == []
+
+
+def test_a_patient_recorder_does_not_wait_for_a_dead_disk() -> None:
+    writer = Memory(refused=1)
+    with (
+        pytest.raises(RecorderDied, match="No space left"),
+        recorder_of(writer, max_waiting=1, patient=True) as recorder,
+    ):
+        record(recorder, [frame(number) for number in range(1, 10_000)])
 
 
 # whole files
