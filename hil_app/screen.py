@@ -48,6 +48,7 @@ class Screen:
         state, mood = _state(stage)
         return Shown(
             images={} if newest is None else newest.reading.images,
+            title=TITLES[stage.name],
             state=state,
             mood=mood,
             facts={
