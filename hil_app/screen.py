@@ -7,6 +7,7 @@ from typing import Self
 
 from hil_app.events import Event, EventLog
 from hil_app.monitor import TELEOPERATE, Monitor, Stage, success_rate
+from hil_app.view import TITLES
 from teleop.window.client import Window
 from teleop.window.shown import Mood, Shown
 
