@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         usage = f"{options['prog']} [options] [--block.key=value ...]"  # a full one fills a page
         epilog = (
-            "The defaults above are those without a preset or file; `hil-app config show` prints "
+            "The defaults above are those without a preset or file; `hil-app config show` prints\n"
             "what a run would use. null turns an optional thing off."
         )
         super().__init__(usage=usage, epilog=epilog, **options, allow_abbrev=False)

@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "demonstrate, learn with interventions, evaluate without",
     "eval": "judge a trained policy on its own",
     "teleoperate": "move an arm by hand, and see how it does",
+    "record": "record episodes into a dataset, by hand or with a policy's help",
     "gamepad": "try a gamepad or keyboard, teach an unknown one, see what its controls do",
     "find-port": "find the serial port of an arm",
     "setup-motors": "give new motors their IDs, one at a time",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from rich.console import RenderableType
@@ -17,9 +18,10 @@ from hil_app.help import HelpRequests
 from hil_app.loop import Episode, Loop
 from hil_app.rate import SAMPLES
 from hil_app.recording.frames import Frame
+from hil_app.recording.recorder import Recorder
 
 DEMONSTRATE, TRAIN, EVALUATE = "demonstrate", "train", "evaluate"
-TELEOPERATE = "teleoperate"
+TELEOPERATE, RECORD = "teleoperate", "record"
 _LATELY = 60  # ticks over which the rate is taken
 RECENT = 20  # episodes that "recent" looks back on
 
@@ -68,6 +70,15 @@ class Timer:
     def start(self) -> None:
         """Run on."""
         self._before, self._since = self.seconds, time.monotonic()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Where the episodes go."""
+
+    root: Path  # of the dataset
+    recorder: Recorder
+    before: int  # episodes that it had when the run began
 
 
 @dataclass(frozen=True)
@@ -176,6 +187,7 @@ class Monitor:
         self.evaluations: list[Evaluation] = []  # amid the training
         self.help: HelpRequests | None = None  # of the policy in the training, if it may ask
         self.instruments: Callable[[], RenderableType] | None = None  # of an arm moved by hand
+        self.recording: Recording | None = None  # if the run is recorded
         self._amid: Stage | None = None  # the evaluation under way
 
     @property

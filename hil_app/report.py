@@ -19,11 +19,13 @@ from hil_app.monitor import (
     DEMONSTRATE,
     EVALUATE,
     RECENT,
+    RECORD,
     TELEOPERATE,
     TRAIN,
     Evaluation,
     Finished,
     Monitor,
+    Recording,
     Stage,
     by_share,
     intervention_fraction,
@@ -34,6 +36,7 @@ from hil_app.run_folder import SUMMARY
 
 QUARTERS = 4
 SHOWN = 8  # evaluations in the table
+ACTING = (TRAIN, EVALUATE, TELEOPERATE, RECORD)  # the first one's lateness is shown
 TIMES = {"lateness_ms": "loop lateness", "picture_age_ms": "oldest picture"}
 Summary = dict[str, Any]
 
@@ -51,7 +54,11 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
     if TELEOPERATE in stages:
         stage = stages[TELEOPERATE]
         summary["teleoperate"] = _judged(stage.episodes) | {"ticks": stage.ticks}
-    acting = stages.get(TRAIN) or stages.get(EVALUATE) or stages.get(TELEOPERATE)
+    if RECORD in stages:
+        summary["record"] = _recorded(stages[RECORD])
+    if monitor.recording is not None:
+        summary["dataset"] = _kept(monitor.recording)
+    acting = next((stages[name] for name in ACTING if name in stages), None)
     lateness = acting.loop.rate.statistics() if acting else None
     summary["loop"] = {"lateness_ms": lateness or {"p50": None, "p99": None, "max": None}}
     if acting and (old := milliseconds(acting.ages)):
@@ -134,6 +141,25 @@ def _trained(stage: Stage, progress: Progress | None, evaluations: Sequence[Eval
     }
 
 
+def _recorded(stage: Stage) -> Summary:
+    return {
+        **_judged(stage.episodes),
+        "ticks": stage.ticks,
+        "intervention_fraction": round(intervention_fraction(stage.episodes), 4),
+    }
+
+
+def _kept(recording: Recording) -> Summary:
+    recorder = recording.recorder
+    return {
+        "root": str(recording.root),
+        "episodes": recorder.count,
+        "new": recorder.count - recording.before,
+        "backlog_max_frames": recorder.most_waiting,
+        "backlog_max_s": round(recorder.furthest_behind, 3),
+    }
+
+
 def _rows(summary: Summary) -> list[tuple[str, str]]:
     rows = [("ended", summary["ended"])]
     if judged := summary.get("eval"):
@@ -157,6 +183,15 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         ]
     if moved := summary.get("teleoperate"):
         rows.append(("by hand", f"{moved['ticks']} ticks, {_successes(moved)} successful"))
+    if shown := summary.get("record"):
+        by_hand = f"{shown['intervention_fraction']:.0%} by hand"
+        rows.append(("recorded", f"{_successes(shown)}, {shown['ticks']} ticks, {by_hand}"))
+    if kept := summary.get("dataset"):
+        frames, seconds = kept["backlog_max_frames"], kept["backlog_max_s"]
+        rows += [
+            ("dataset", f"{kept['episodes']} episodes, {kept['new']} of them new"),
+            ("recording backlog, most", f"{frames} frames, {seconds:.1f} s; none dropped"),
+        ]
     for name, title in TIMES.items():
         if (ms := summary["loop"].get(name)) and ms["p50"] is not None:
             rows.append((f"{title} p50 / p99 / max", f"{ms['p50']} / {ms['p99']} / {ms['max']} ms"))

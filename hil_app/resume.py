@@ -14,7 +14,7 @@ from configs.load import ConfigError
 from configs.run import RunConfig
 from hil_app.learning.checkpoint import DAMAGE, Snapshot, damaged, load
 from hil_app.learning.learner import Learner
-from hil_app.run_folder import BEST, CHECKPOINTS, EPISODES, SET_ASIDE, best_of, checkpoints_of
+from hil_app.run_folder import BEST, CHECKPOINTS, DATASET, SET_ASIDE, best_of, checkpoints_of
 from hil_app.run_state import RunState
 
 LOOP, ACTING = "loop", "acting"  # of a snapshot: the random generator of the acting policy
@@ -97,7 +97,7 @@ def set_aside(run: Path, resumed: Resumed) -> list[str]:
     """Move what the run came to after the checkpoint out of the way; returns what was moved."""
     newer = [
         path
-        for path in sorted((run / EPISODES).glob("episode_*.safetensors"))
+        for path in sorted((run / DATASET).glob("episode_*.safetensors"))
         if int(path.stem.removeprefix("episode_")) >= resumed.state.recorded
     ]
     known = checkpoints_of(run)

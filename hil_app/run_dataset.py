@@ -10,6 +10,7 @@ from hil_app.events import EventLog
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.writer import FolderWriter
+from hil_app.run_folder import DATASET
 
 
 class _Interim:
@@ -35,6 +36,11 @@ class _Interim:
 
     def close(self) -> None:
         pass
+
+
+def root_of(config: RunConfig, folder: Path) -> Path:
+    """Where the dataset of a run with this folder lies."""
+    return config.dataset.root or folder / DATASET
 
 
 def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Recorder:

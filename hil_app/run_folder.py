@@ -15,7 +15,7 @@ from hil_app.files import write_whole
 RUNS = Path("runs")  # where runs go that name no output_dir
 CONFIG = "config.yaml"  # the merged configuration
 EVENTS = "events.jsonl"  # what happened, a line each
-EPISODES = "episodes"  # every frame, a file an episode
+DATASET = "dataset"  # every frame
 CHECKPOINTS = "checkpoints"  # a folder each: what a run goes on from, and eval acts with
 SET_ASIDE = "set_aside"  # what a run that went on from a checkpoint had come to after it
 METRICS = "metrics.jsonl"  # the learning in figures, a line each

@@ -10,10 +10,9 @@ from configs.manual import ManualConfig
 from hil_app import build
 from hil_app.instruments import Instruments
 from hil_app.loop import Sink
-from hil_app.monitor import TELEOPERATE
+from hil_app.monitor import TELEOPERATE, Recording
 from hil_app.policy import NoPolicy
-from hil_app.run_dataset import recorder
-from hil_app.run_folder import EPISODES
+from hil_app.run_dataset import recorder, root_of
 from hil_app.session import Session
 from robots.kinematics import Kinematics
 from teleop.manual import Acts
@@ -32,8 +31,10 @@ def teleoperate(session: Session) -> None:
     with ExitStack() as stack:
         sinks: list[Sink] = []
         if wanted.record:
-            kept = recorder(config, session.body, session.folder / EPISODES, session.events)
-            sinks.append(partial(stack.enter_context(kept).add, stage=TELEOPERATE))
+            root = root_of(config, session.folder)
+            kept = stack.enter_context(recorder(config, session.body, root, session.events))
+            session.monitor.recording = Recording(root, kept, kept.count)
+            sinks.append(partial(kept.add, stage=TELEOPERATE))
         stack.enter_context(session.body)
         stack.enter_context(hands)
         session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))

@@ -19,12 +19,12 @@ from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
 from hil_app.learning.learner import COUNTS, Learner, Progress
 from hil_app.loop import Episode, Loop, Sink
 from hil_app.metrics import Figures, Metrics, of_episode, of_evaluation, of_learner
-from hil_app.monitor import DEMONSTRATE, TRAIN, Evaluation, Stage
+from hil_app.monitor import DEMONSTRATE, TRAIN, Evaluation, Recording, Stage
 from hil_app.policy import LearnedPolicy, NoPolicy, Policy
 from hil_app.recording.frames import Frame
 from hil_app.resume import ACTING, LOOP, Resumed
 from hil_app.run_dataset import recorder
-from hil_app.run_folder import CHECKPOINTS, EPISODES
+from hil_app.run_folder import CHECKPOINTS, DATASET
 from hil_app.run_state import RunState
 from hil_app.session import Session
 from teleop.base import Remembering
@@ -62,8 +62,8 @@ class Training:
             resumed.restore(self.learner, self._acting.generator)
             session.monitor.evaluations += resumed.state.evaluations
         self._acting.load_actor_weights(self.algorithm.get_weights())
-        root = session.folder / EPISODES
-        self._recorder = recorder(config, session.body, root, session.events)
+        self._root = session.folder / DATASET
+        self._recorder = recorder(config, session.body, self._root, session.events)
         self._checkpoints = Checkpoints(
             session.folder / CHECKPOINTS,
             config.train.keep_last,
@@ -82,6 +82,8 @@ class Training:
             stack.enter_context(self._checkpoints)
             stack.enter_context(self.learner)
             stack.enter_context(self._recorder)
+            recording = Recording(self._root, self._recorder, self._before.recorded)
+            self._session.monitor.recording = recording
             stack.enter_context(self._session.body)
             if self._fresh:
                 self._snapshot()

@@ -18,6 +18,7 @@ from hil_app.monitor import (
     DEMONSTRATE,
     EVALUATE,
     RECENT,
+    RECORD,
     TELEOPERATE,
     TRAIN,
     Monitor,
@@ -35,6 +36,7 @@ TITLES = {
     TRAIN: "The policy acts and learns; the person takes over when it errs",
     EVALUATE: "The policy on its own",
     TELEOPERATE: "The person moves the arm",
+    RECORD: "Episodes go into the dataset",
 }
 PAUSED = "Paused: take over or press pause to go on"
 ASKS = "The policy asks for a take-over"
@@ -125,7 +127,7 @@ class View:
         for _ in range(4):
             grid.add_column(ratio=1)
         cells = [*_episode_cells(stage), *self._learner_cells(stage), *self._judged_cells()]
-        cells += _loop_cells(stage)
+        cells += [*_loop_cells(stage), *self._recording_cells()]
         for left, right in zip(cells[::2], [*cells[1::2], ("", "")], strict=False):
             grid.add_row(f"[dim]{left[0]}[/dim]", left[1], f"[dim]{right[0]}[/dim]", right[1])
         return grid
@@ -137,6 +139,14 @@ class View:
         last, best = evaluations[-1], max(evaluations, key=lambda e: e.success_rate)
         shown = f"{last.success_rate:.0%} at {last.ticks}, best {best.success_rate:.0%}"
         return [("on its own", shown)]
+
+    def _recording_cells(self) -> list[tuple[str, str]]:
+        recording = self._monitor.recording
+        if recording is None:
+            return []
+        recorder = recording.recorder
+        backlog = f"{recorder.waiting} frames, {recorder.behind:.1f} s"
+        return [("episodes in the dataset", f"{recorder.count}"), ("recording backlog", backlog)]
 
     def _learner_cells(self, stage: Stage) -> list[tuple[str, str]]:
         if self._learner is None or stage.name != TRAIN:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from configs.load import read, validate
+from configs.load import ConfigError, read, validate
 from configs.run import RunConfig
 from hil_app import report
 from hil_app.errors import APP_ERRORS
@@ -17,6 +17,9 @@ from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.learner import Learner
 from hil_app.metrics import summary_writer
 from hil_app.monitor import TRAIN
+from hil_app.policy import LearnedPolicy
+from hil_app.record import check
+from hil_app.record import record as into_a_dataset
 from hil_app.resume import Resumed, check_changes, set_aside
 from hil_app.run_folder import FILM, PLOT, config_of
 from hil_app.session import Session
@@ -54,6 +57,11 @@ def _check(config: RunConfig) -> None:
     """Refuse what this machine cannot do before anything is written."""
     if config.train.tensorboard:
         summary_writer()
+    if config.dataset.root is not None:
+        raise ConfigError(
+            "dataset.root: a training keeps its dataset in its own folder: leave it null, and name "
+            "the folder by --output_dir"
+        )
 
 
 def _train(session: Session, training: Training) -> int:
@@ -78,6 +86,14 @@ def teleoperate(config: RunConfig) -> int:
     console = Console()
     with Session(config, "teleoperate") as session:
         return _conduct(session, console, lambda: by_hand(session))
+
+
+def record(config: RunConfig, mind: LearnedPolicy | None = None) -> int:
+    """Episodes into a dataset, by a person or a policy's ``mind``; returns the exit status."""
+    check(config, mind)
+    console = Console()
+    with Session(config, "record") as session:
+        return _conduct(session, console, lambda: into_a_dataset(session, mind))
 
 
 def _conduct(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 from configs.load import Parser, load
@@ -20,7 +21,12 @@ take-over control is held (RB of a gamepad), as in a training.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    config, _ = load(Parser(prog="hil-app teleoperate", description=DESCRIPTION), argv, PRESET)
+    parser = Parser(
+        prog="hil-app teleoperate",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    config, _ = load(parser, argv, PRESET)
     from hil_app.cli.conduct import teleoperate  # loads torch: only once the options are good
 
     return teleoperate(config)

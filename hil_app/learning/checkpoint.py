@@ -100,6 +100,15 @@ def load(folder: Path) -> Snapshot:
         raise damaged(folder, error) from error
 
 
+def load_state(folder: Path) -> dict[str, Any]:
+    """How far the run of a checkpoint is. Raises :class:`CheckpointError` if it is damaged."""
+    try:
+        state: dict[str, Any] = json.loads((folder / STATE).read_text())
+    except DAMAGE as error:
+        raise damaged(folder, error) from error
+    return state
+
+
 def load_policy(folder: Path, seed: int) -> GaussianActorPolicy:
     """The policy of a checkpoint; ``seed`` fixes its sampling. Raises :class:`CheckpointError`."""
     if not (folder / POLICY).is_dir():

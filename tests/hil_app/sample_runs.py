@@ -53,7 +53,7 @@ def a_loop(*late_ms):
 
 def recorded(folder):
     """Every episode file of a run's folder, in order, as a dictionary of arrays."""
-    return [load_file(path) for path in sorted((folder / "episodes").iterdir())]
+    return [load_file(path) for path in sorted((folder / "dataset").iterdir())]
 
 
 def until(condition, seconds=20.0):

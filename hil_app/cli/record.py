@@ -1,0 +1,67 @@
+"""``hil-app record``: episodes into a dataset."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.load import ConfigError, Parser, load
+from hil_app.run_folder import WHICH, config_of, find_checkpoint
+
+PRESET = "sim_pick_lift_pixels"
+DESCRIPTION = f"""\
+Record episodes into a dataset, by gamepad, keyboard, leader arm or scripted person on any robot,
+until there are --dataset.num_episodes more. Success, failure and "record again" are controls of the
+person's device; an episode that is recorded again is thrown away. A dataset that --dataset.root
+already holds is gone on with, never overwritten. Without options it is the preset
+{PRESET}: the scripted person lifts the cube on the simulated arm, as fast as
+the machine allows.
+
+With --checkpoint the policy acts and the person takes over when it errs; without, the person
+always acts. The format is that of LeRobot, version 3.0.
+
+  hil-app record --dataset.root=data/lift --dataset.num_episodes=50
+  hil-app record --config_path sim_teleoperate --robot.cameras.front.width=320
+  hil-app record --config_path sim_teleoperate --teleop.type=keyboard --env.reset_time_s=3
+  hil-app record --config_path so101_pick_lift --robot.port=/dev/ttyACM0 \\
+      --teleop.type=so101_leader --teleop.port=/dev/ttyACM1 \\
+      --dataset.root=data/lift --dataset.task="Lift the cube"
+  hil-app record --checkpoint runs/2026-01-31_12-00-00_train --dataset.root=data/corrections
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = Parser(
+        prog="hil-app record",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="PATH",
+        help="a run's folder, or one of its checkpoints/tick_…: its policy acts (default: none)",
+    )
+    parser.add_argument("--which", choices=WHICH, help="of the run's checkpoints (default: last)")
+    config, options = load(parser, argv, _base, named=f"{PRESET}, or that of the checkpoint's run")
+    from hil_app.cli.conduct import record  # loads torch: only once the options are good
+    from hil_app.cli.trained import mind_of
+
+    if options.checkpoint is None:
+        return record(config)
+    return record(config, mind_of(config, _checkpoint(options)))
+
+
+def _base(options: argparse.Namespace) -> str:
+    """The preset or file that the options go on top of."""
+    if options.checkpoint is not None:
+        return str(config_of(_checkpoint(options)))
+    if options.which is not None:
+        raise ConfigError("--which is one of a run's checkpoints: name the run by --checkpoint")
+    return PRESET
+
+
+def _checkpoint(options: argparse.Namespace) -> Path:
+    return find_checkpoint(options.checkpoint, options.which or WHICH[0])
