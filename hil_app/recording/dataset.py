@@ -1,0 +1,262 @@
+"""Reading a dataset: episode by episode, each picture decoded once, nothing held that is past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.names import ACTION, DONE, OBS_IMAGES, REWARD, TRUNCATED
+from hil_app.recording.frames import Frame
+from hil_app.recording.layout import (
+    AFTER_PAUSE,
+    AGE,
+    BY_HAND,
+    BY_HAND_TOO,
+    EPISODES,
+    FINAL,
+    PENALTY,
+    POLICY_ACTION,
+    SENT,
+    STAMP,
+    SUCCESS,
+    VERSION_OF_WEIGHTS,
+    DatasetError,
+    Feature,
+    Info,
+)
+from hil_app.recording.rows import Numbers
+from hil_app.recording.tables import column, episode_files, read_table
+from hil_app.recording.video import read_video
+from processors.base import Features
+from robots.base import JOINTS, U8
+
+NEEDED = ("episode_index", "length", "dataset_from_index", "data/chunk_index", "data/file_index")
+
+
+@dataclass(frozen=True)
+class EpisodeInfo:
+    """What a dataset says of an episode."""
+
+    index: int
+    length: int  # frames
+    tasks: tuple[str, ...]
+    stage: str | None  # "record", "train", …; None where other tools recorded
+    success: bool | None
+    recovered: bool  # brought back after a crash, perhaps without its end
+
+
+class Dataset:
+    """A LeRobotDataset v3.0 as it is now; episodes that come later need a new one.
+
+    It may be written meanwhile. Raises DatasetError with one line of what is wrong and what to do::
+
+        dataset = Dataset(Path("runs/pick/dataset"))
+        for episode in dataset.episodes:
+            for frame in dataset.frames(episode.index):
+                ...
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.info = Info.read(root)
+        self._rows = _episode_rows(root, self.info)
+        self.episodes: Sequence[EpisodeInfo] = [_episode(row) for row in self._rows]
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self.info.fps
+
+    @property
+    def robot_type(self) -> str:
+        """Which robot it was."""
+        return self.info.robot_type
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """What the columns hold."""
+        return self.info.features
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras' names, without ``observation.images.``."""
+        return self.info.cameras
+
+    def __len__(self) -> int:
+        """All frames."""
+        return self.info.frames
+
+    def columns(self, episode: int) -> Numbers:
+        """An episode's numbers: observations and actions (T, n), all else (T,)."""
+        row, root = self._rows[episode], self.root
+        path = root / self.info.data_path.format(
+            chunk_index=row["data/chunk_index"], file_index=row["data/file_index"]
+        )
+        table = read_table(path)
+        if table.num_rows != row["length"]:  # a file of several episodes
+            table = _part(table, episode, path)
+        if table.num_rows != row["length"]:
+            raise DatasetError(
+                f"{path} has {table.num_rows} frames of episode {episode}, which had "
+                f"{row['length']}: restore a copy"
+            )
+        return {
+            key: column(table, key, feature, path)
+            for key, feature in self.features.items()
+            if feature.dtype not in ("video", "image", "string")
+        }
+
+    def final(self, episode: int) -> Numbers | None:
+        """The numbers of what was seen after an episode's last action; None if not recorded."""
+        found = {
+            key.removeprefix(FINAL): np.asarray(value, self.features[key.removeprefix(FINAL)].dtype)
+            for key, value in self._rows[episode].items()
+            if key.startswith(FINAL)
+        }
+        return found or None
+
+    def pictures(self, episode: int, camera: str) -> Iterator[U8]:
+        """An episode's pictures (height, width, 3) in order, each decoded once.
+
+        There are T, or T + 1 where what was seen last is recorded too.
+        """
+        key = f"{OBS_IMAGES}.{camera}"
+        if key not in self.features:
+            raise DatasetError(
+                f"{self.root} has no camera {camera}; it has {', '.join(self.cameras) or 'none'}"
+            )
+        row = self._rows[episode]
+        assert self.info.video_path is not None
+        path = self.root / self.info.video_path.format(
+            video_key=key,
+            chunk_index=row[f"videos/{key}/chunk_index"],
+            file_index=row[f"videos/{key}/file_index"],
+        )
+        count = row["length"] + (self.final(episode) is not None)
+        return read_video(path, row[f"videos/{key}/from_timestamp"], count, self.fps)
+
+    def frames(self, episode: int) -> Iterator[Frame]:
+        """An episode's frames, as the loop made them.
+
+        A frame's ``next_state`` is the very object that is the next frame's ``state``. What a
+        dataset of other tools lacks: the policy wanted what was done; a person acted; the episode
+        succeeded if it ended with a reward; an end that is not marked is truncated, and then the
+        last row, whose next state is not known, is left out.
+        """
+        columns, final = self.columns(episode), self.final(episode)
+        facts = _facts(columns)
+        length = len(columns[ACTION])
+        seen = self._seen(episode, columns, final)
+        for number, (state, following) in enumerate(pairwise(seen)):
+            frame = _frame(number, state, following, facts)
+            cut = final is None and number == length - 2 and not facts[DONE][-1]
+            yield replace(frame, truncated=True) if cut else frame
+        if final is None and length and facts[DONE][-1]:
+            yield _frame(length - 1, following, following, facts)
+
+    def _seen(self, episode: int, columns: Numbers, final: Numbers | None) -> Iterator[Features]:
+        """All observations of an episode, in order, the last one too if it is recorded."""
+        keys = [key for key in columns if key.startswith("observation.")]
+        length = len(columns[ACTION]) + (final is not None)
+        cameras = [zip(repeat(c), self.pictures(episode, c), strict=False) for c in self.cameras]
+        for number in range(length):
+            numbers = (
+                {k: columns[k][number] for k in keys} if number < len(columns[ACTION]) else final
+            )
+            pictures = dict(next(camera) for camera in cameras)
+            yield {
+                **(numbers or {}),
+                **{f"{OBS_IMAGES}.{name}": picture for name, picture in pictures.items()},
+            }
+
+
+def _episode_rows(root: Path, info: Info) -> list[dict[str, Any]]:
+    """What is known of the episodes that count, in order."""
+    found: dict[int, dict[str, Any]] = {}
+    for path in episode_files(root):
+        if len(found) == info.episodes:
+            break
+        table = read_table(path)
+        if missing := [key for key in NEEDED if key not in table.column_names]:
+            raise DatasetError(f"{path} has no column {missing[0]}: restore it from a copy")
+        wanted = [key for key in table.column_names if not key.startswith("stats/")]
+        for row in table.select(wanted).to_pylist():
+            if row["episode_index"] < info.episodes:
+                found[row["episode_index"]] = row
+    if lost := sorted(set(range(info.episodes)) - set(found)):
+        raise DatasetError(
+            f"{root} has lost what is known of episode {lost[0]} ({EPISODES}): restore a copy"
+        )
+    return [found[index] for index in range(info.episodes)]
+
+
+def _episode(row: Mapping[str, Any]) -> EpisodeInfo:
+    return EpisodeInfo(
+        index=row["episode_index"],
+        length=row["length"],
+        tasks=tuple(row.get("tasks") or ()),
+        stage=row.get("stage"),
+        success=row.get("success"),
+        recovered=bool(row.get("recovered")),
+    )
+
+
+def _part(table: Any, episode: int, path: Path) -> Any:
+    """The rows of one episode."""
+    try:
+        indices = table.column("episode_index").to_numpy()
+    except KeyError:
+        raise DatasetError(f"{path} has no column episode_index: restore a copy") from None
+    rows = np.flatnonzero(indices == episode)
+    return table.slice(rows[0], len(rows)) if len(rows) else table.slice(0, 0)
+
+
+def _facts(columns: Numbers) -> Numbers:
+    """The columns that frames need, with defaults for those that are missing."""
+    length = len(columns[ACTION])
+    nothing = np.zeros(length, np.float32)
+    no, yes = np.zeros(length, bool), np.ones(length, bool)
+    reward, done = columns.get(REWARD, nothing), columns.get(DONE, no)
+    ends = np.arange(length) == length - 1
+    return {
+        POLICY_ACTION: columns[ACTION],
+        SENT: np.full((length, len(JOINTS)), np.nan, np.float32),
+        REWARD: reward,
+        DONE: done,
+        TRUNCATED: ends & ~done,
+        SUCCESS: done & (reward > 0),
+        PENALTY: nothing,
+        BY_HAND: columns.get(BY_HAND_TOO, yes),
+        VERSION_OF_WEIGHTS: np.zeros(length, np.int64),
+        STAMP: columns["timestamp"].astype(np.float64),
+        AFTER_PAUSE: no,
+        **columns,
+    }
+
+
+def _frame(number: int, state: Features, following: Features, facts: Numbers) -> Frame:
+    at = {key: values[number] for key, values in facts.items()}
+    return Frame(
+        tick=number + 1,
+        state=state,
+        action=at[ACTION],
+        policy_action=at[POLICY_ACTION],
+        sent=at[SENT],
+        next_state=following,
+        reward=float(at[REWARD]),
+        discrete_penalty=float(at[PENALTY]),
+        success=bool(at[SUCCESS]),
+        terminated=bool(at[DONE]),
+        truncated=bool(at[TRUNCATED]),
+        is_intervention=bool(at[BY_HAND]),
+        rerecord=False,
+        weights_version=int(at[VERSION_OF_WEIGHTS]),
+        stamp=float(at[STAMP]),
+        after_pause=bool(at[AFTER_PAUSE]),
+        ages={key.removeprefix(AGE): float(v) for key, v in at.items() if key.startswith(AGE)},
+    )

@@ -1,0 +1,119 @@
+"""What a dataset holds, and how an episode comes to count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.names import DONE, OBS_IMAGES, TRUNCATED
+from hil_app.recording.layout import (
+    FINAL,
+    SUCCESS,
+    Info,
+    data_file,
+    episode_file,
+    place,
+    size_of,
+    video_file,
+)
+from hil_app.recording.rows import Numbers
+from hil_app.recording.stats import Stats, merged_all, of_column, read_stats, write_stats
+from hil_app.recording.tables import (
+    data_table,
+    episode_row,
+    read_tasks,
+    write_table,
+    write_tasks,
+)
+from hil_app.recording.video import write_video
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An episode of T frames that is to be kept."""
+
+    columns: Numbers  # of length T; and what was seen last, as ``final/<key>`` of length 1
+    packets: Mapping[str, Iterable[tuple[int, bool, bytes]]]  # by key: T + 1 encoded pictures
+    pictures: Mapping[str, Stats]
+    stage: str
+    task: str
+    recovered: bool
+    codec: str
+
+
+class Ledger:
+    """The totals of a dataset, and all that changes with an episode more."""
+
+    def __init__(self, root: Path, info: Info) -> None:
+        self.root, self.info = root, info
+        self.tasks = read_tasks(root)
+        self._stats = read_stats(root)
+
+    def keep(self, episode: Whole) -> None:
+        """Write an episode; it counts when this returns. OSError if the disk refuses."""
+        index = self.info.episodes
+        columns = self._columns(episode)
+        for key, packets in episode.packets.items():
+            size = size_of(self.info.features[key])
+            path = video_file(self.root, key, index)
+            write_video(path, packets, size, self.info.fps, episode.codec)
+        write_table(data_file(self.root, index), data_table(columns, self.info.features))
+        stats = {
+            key: episode.pictures[key] if key in episode.pictures else of_column(columns[key])
+            for key in self.info.features
+        }
+        final = {key: values for key, values in columns.items() if key.startswith(FINAL)}
+        row = episode_row(self._facts(episode, columns), final, stats)
+        write_table(episode_file(self.root, index), row)
+        if episode.task not in self.tasks:
+            self.tasks.append(episode.task)
+            write_tasks(self.root, self.tasks)
+        self._stats = merged_all(self._stats, stats)
+        write_stats(self.root, self._stats)
+        length = len(columns[DONE])
+        self.info = self.info.counting(
+            episodes=index + 1, frames=self.info.frames + length, tasks=len(self.tasks)
+        )
+        self.info.write(self.root)
+
+    def _columns(self, episode: Whole) -> Numbers:
+        """All columns: the episode's and those that follow from its place in the dataset."""
+        columns = dict(episode.columns)
+        length = len(columns[DONE])
+        columns[TRUNCATED] = columns[TRUNCATED].copy()
+        columns[TRUNCATED][-1] |= not columns[DONE][-1]
+        number = np.arange(length)
+        task = self.tasks.index(episode.task) if episode.task in self.tasks else len(self.tasks)
+        return {
+            **columns,
+            "timestamp": (number / self.info.fps).astype(np.float32),
+            "frame_index": number,
+            "episode_index": np.full(length, self.info.episodes),
+            "index": self.info.frames + number,
+            "task_index": np.full(length, task),
+        }
+
+    def _facts(self, episode: Whole, columns: Numbers) -> dict[str, Any]:
+        length, where = len(columns[DONE]), place(self.info.episodes)
+        facts: dict[str, Any] = {
+            "episode_index": self.info.episodes,
+            "tasks": [episode.task],
+            "length": length,
+            "stage": episode.stage,
+            "success": bool(columns[SUCCESS].any()),
+            "recovered": episode.recovered,
+            "dataset_from_index": self.info.frames,
+            "dataset_to_index": self.info.frames + length,
+            **{f"data/{key}": value for key, value in where.items()},
+            **{f"meta/episodes/{key}": value for key, value in where.items()},
+        }
+        for camera in self.info.cameras:
+            video = f"videos/{OBS_IMAGES}.{camera}"
+            facts |= {f"{video}/{key}": value for key, value in where.items()}
+            facts[f"{video}/from_timestamp"] = 0.0
+            facts[f"{video}/to_timestamp"] = length / self.info.fps
+        return facts

@@ -1,0 +1,189 @@
+"""Pictures to video and back, one picture at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from configs.dataset import EncodingConfig
+from hil_app.files import DRAFT
+from hil_app.recording.layout import DatasetError
+from robots.base import U8
+
+LIMITED, BT601 = 1, 5  # the colour range and space that the conversion from RGB makes
+
+
+@dataclass(frozen=True)
+class _Codec:
+    encoder: str
+    options: dict[str, str]
+
+
+# one picture in, one out: nothing is held back that a crash would take
+CODECS = {
+    "h264": _Codec("libx264", {"preset": "veryfast", "tune": "zerolatency"}),
+    "av1": _Codec("libsvtav1", {"preset": "12", "svtav1-params": "pred-struct=1:lp=1:scd=0"}),
+}
+
+
+def described(config: EncodingConfig, fps: float) -> dict[str, Any]:
+    """What ``info.json`` says of a video, beside its size."""
+    return {
+        "video.codec": config.codec,
+        "video.pix_fmt": "yuv420p",
+        "video.is_depth_map": False,
+        "video.fps": int(fps) if fps == int(fps) else fps,
+        "video.channels": 3,
+        "has_audio": False,
+    }
+
+
+def rate_of(fps: float) -> Fraction:
+    """Pictures a second as containers count them."""
+    return Fraction(fps).limit_denominator(1001)
+
+
+class Encoder:
+    """Encodes one camera's pictures (height, width, 3) of an episode, in order."""
+
+    def __init__(
+        self, camera: str, size: tuple[int, int], fps: float, config: EncodingConfig
+    ) -> None:
+        height, width = size
+        if height % 2 or width % 2:
+            raise DatasetError(
+                f"pictures of {camera} are {width}x{height}, but video needs even sides: change "
+                "processor.images.crop or processor.images.resize"
+            )
+        codec = CODECS[config.codec]
+        self._camera, self._count = camera, 0
+        try:
+            context = av.CodecContext.create(codec.encoder, "w")
+            assert isinstance(context, VideoCodecContext)
+            context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+            context.time_base, context.framerate = 1 / rate_of(fps), rate_of(fps)
+            context.gop_size = max(1, round(fps / 2))
+            context.color_range, context.colorspace = LIMITED, BT601
+            context.options = {**codec.options, "crf": str(config.quality)}
+            context.thread_count = 1  # the control loop has the other cores
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            raise self._died(error) from error
+        self._context = context
+
+    def add(self, picture: U8) -> list[tuple[int, bool, bytes]]:
+        """Encode the next picture; returns what is ready: number, whether a key picture, content.
+
+        DatasetError if the encoder dies.
+        """
+        try:
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = self._count
+            self._count += 1
+            return self._ready(self._context.encode(frame))
+        except (av.FFmpegError, ValueError) as error:
+            raise self._died(error) from error
+
+    def flush(self) -> list[tuple[int, bool, bytes]]:
+        """The rest of what is ready; nothing can be added any more."""
+        try:
+            return self._ready(self._context.encode(None))
+        except (av.FFmpegError, ValueError) as error:
+            raise self._died(error) from error
+
+    @staticmethod
+    def _ready(packets: Iterable[Any]) -> list[tuple[int, bool, bytes]]:
+        return [(packet.pts or 0, packet.is_keyframe, bytes(packet)) for packet in packets]
+
+    def _died(self, error: Exception) -> DatasetError:
+        return DatasetError(f"the video encoder of {self._camera} died: {error}")
+
+
+def write_video(
+    path: Path,
+    packets: Iterable[tuple[int, bool, bytes]],
+    size: tuple[int, int],
+    fps: float,
+    codec: str,
+) -> None:
+    """Make an mp4 of encoded pictures, whole or not at all; OSError if the disk refuses."""
+    draft = path.with_name(path.name + DRAFT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with draft.open("wb") as sink:
+            with av.open(sink, "w", format="mp4") as file:
+                _mux(file, packets, size, fps, codec)
+            sink.flush()
+            os.fsync(sink.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _mux(
+    file: Any,
+    packets: Iterable[tuple[int, bool, bytes]],
+    size: tuple[int, int],
+    fps: float,
+    codec: str,
+) -> None:
+    rate = rate_of(fps)
+    height, width = size
+    stream = file.add_mux_stream(CODECS[codec].encoder, rate=rate, width=width, height=height)
+    stream.time_base = 1 / rate
+    for number, key, content in packets:
+        packet = av.Packet(content)
+        packet.pts = packet.dts = number
+        packet.duration, packet.time_base = 1, 1 / rate
+        packet.is_keyframe, packet.stream = key, stream
+        file.mux(packet)
+
+
+def read_video(path: Path, start: float, count: int, fps: float) -> Iterator[U8]:
+    """The ``count`` pictures (height, width, 3) from ``start`` [s] on, each decoded once.
+
+    DatasetError if the file is missing, damaged or too short.
+    """
+    found = 0
+    try:
+        with av.open(str(path)) as file:
+            stream = file.streams.video[0]
+            stream.thread_type = "AUTO"
+            base = stream.time_base or Fraction(1)
+            if start > 0:
+                file.seek(int(start / base), stream=stream)
+            for frame in file.decode(stream):
+                if frame.pts is not None and frame.pts * base < start - 0.5 / fps:
+                    continue
+                yield _rgb(frame)
+                found += 1
+                if found == count:
+                    return
+    except FileNotFoundError:
+        raise DatasetError(f"{path} is missing: restore it from a copy") from None
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise DatasetError(f"{path} is damaged after {found} pictures ({error})") from error
+    if found < count:
+        raise DatasetError(f"{path} is cut short: {found} pictures of {count}")
+
+
+def _rgb(frame: av.VideoFrame) -> U8:
+    picture: U8 = frame.to_ndarray(format="rgb24")  # type: ignore[assignment]
+    return picture
+
+
+def decoded(packets: Iterable[tuple[int, bool, bytes]], codec: str) -> Iterator[U8]:
+    """The pictures (height, width, 3) of encoded ones."""
+    context = av.CodecContext.create(codec, "r")
+    assert isinstance(context, VideoCodecContext)
+    for content in [*(content for _, _, content in packets), None]:
+        for frame in context.decode(None if content is None else av.Packet(content)):
+            yield _rgb(frame)
