@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
+from configs.manual import MOTIONS
+from configs.names import ACTION
 from configs.run import RunConfig
+from hil_app import build
 from hil_app.build import Body
 from hil_app.events import EventLog
-from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
-from hil_app.recording.writer import FolderWriter
+from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.run_folder import DATASET
+from robots.kinematics import Kinematics
 
-
-class _Interim:
-    """Whole episodes by the old writer, until there are datasets."""
-
-    def __init__(self, root: Path) -> None:
-        self.count = len(list(root.glob("*.safetensors")))
-        self._writer = FolderWriter(root, self.count)
-        self._frames: list[Frame] = []
-        self._stage = ""
-
-    def add(self, frame: Frame, stage: str) -> None:
-        self._frames.append(frame)
-        self._stage = stage
-
-    def finish(self) -> None:
-        self._writer.write(self._frames, self._stage)
-        self._frames = []
-        self.count += 1
-
-    def discard(self) -> None:
-        self._frames = []
-
-    def close(self) -> None:
-        pass
+TASKS = {"pick_lift": "Pick up the cube and lift it", "reach": "Bring the gripper to the point"}
+UNNAMED = "The task of this arm"
 
 
 def root_of(config: RunConfig, folder: Path) -> Path:
     """Where the dataset of a run with this folder lies."""
     return config.dataset.root or folder / DATASET
+
+
+def spec_of(config: RunConfig, body: Body) -> DatasetSpec:
+    """What a run's dataset is to hold."""
+    return DatasetSpec(
+        fps=config.env.fps,
+        robot_type=config.robot.type,
+        task=config.dataset.task or TASKS.get(body.task or "", UNNAMED),
+        names=_names(config, body),
+        encoding=config.dataset.encoding,
+    )
 
 
 def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Recorder:
@@ -49,8 +44,20 @@ def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Rec
     A world that does not keep real time waits for it.
     """
     return Recorder(
-        lambda: _Interim(root),
+        partial(DatasetWriter, root, spec_of(config, body)),
         events,
         max_waiting=config.dataset.max_waiting,
         patient=not config.env.paced,
     )
+
+
+def _names(config: RunConfig, body: Body) -> dict[str, Sequence[str]]:
+    """What the numbers of observations and actions are called."""
+    parts = build.observations(config.processor, body, Kinematics(body.arm)).values()
+    ordered = sorted(parts, key=lambda part: part.key)
+    seen = {
+        key: tuple(name for part in same for name in part.names)
+        for key, same in groupby(ordered, key=lambda part: part.key)
+    }
+    moves = MOTIONS[:3] if config.processor.wrist is None else MOTIONS
+    return {**seen, ACTION: (*(f"delta_{name}" for name in moves), "gripper")}
