@@ -1,0 +1,186 @@
+"""Teaching a success classifier.
+
+Whole episodes are kept apart: some to choose the threshold on, some to judge the result by. A batch
+is half successes and half others, however rare successes are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from configs.base import Config
+from configs.policy import FeatureType
+from hil_app.rewards.classifier import ClassifierConfig, ClassifierError, SuccessClassifier
+from hil_app.rewards.examples import Bools, Examples, Ints
+from hil_app.rewards.scores import F64, choose_threshold
+
+CHOOSING = 0.2  # share of the episodes to learn from that the threshold is chosen on instead
+LOOKED_AT = 256  # frames at a time, when nothing is learned
+
+
+class LearningConfig(Config):
+    """How a classifier is taught."""
+
+    steps: int = Field(1000, ge=1)
+    """Steps of gradient descent."""
+    batch_size: int = Field(64, ge=2)
+    """Frames a step."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Of Adam; it falls to 0 along half a cosine."""
+    random_shift: int = Field(4, ge=0)
+    """How far a picture is moved at random [px]."""
+    brightness: float = Field(0.2, ge=0, lt=1)
+    """How much brighter or darker it gets at random, as a share of full brightness."""
+    contrast: float = Field(0.2, ge=0, lt=1)
+    """How much its contrast is changed at random, as a share."""
+    held_out: float = Field(0.2, gt=0, lt=1)
+    """Share of the episodes that the result is judged by."""
+    seed: int = Field(0, ge=0)
+    """Of the weights, the batches and which episodes are held out."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which episodes serve what; none serves two."""
+
+    learn: Sequence[int]
+    choose: Sequence[int]  # the threshold
+    judge: Sequence[int]  # the result
+
+
+def split(successful: Bools, held_out: float, seed: int) -> Split:
+    """Share out whole episodes; those with and those without success are shared out alike.
+
+    Raises ClassifierError if there are too few with success for each part to have one.
+    """
+    if successful.sum() < 3:
+        raise ClassifierError(
+            f"success in {successful.sum()} of {len(successful)} episodes: at least 3 must have "
+            "it, one to learn from, one to choose the threshold on and one to judge the result by"
+        )
+    random = np.random.default_rng(seed)
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for same in (successful, ~successful):
+        order = random.permutation(np.flatnonzero(same)).tolist()
+        least = 1 if same is successful else 0
+        judged = min(max(round(held_out * len(order)), least), len(order) - 2 * least)
+        chosen = max(round(CHOOSING * (len(order) - judged)), least)
+        ends = judged, judged + chosen
+        for part, some in zip(
+            parts, (order[ends[1] :], order[ends[0] : ends[1]], order[: ends[0]]), strict=True
+        ):
+            part.extend(some)
+    return Split(*(sorted(part) for part in parts))
+
+
+def learn(
+    config: ClassifierConfig,
+    examples: Examples,
+    parts: Split,
+    how: LearningConfig,
+    tell: Callable[[int, float], None] = lambda _step, _loss: None,
+) -> SuccessClassifier:
+    """A classifier that has learned from one part and got its threshold from another.
+
+    ``tell`` hears after every step which it was and its loss. Raises VisionError if the vision
+    encoder's weights are not to be had.
+    """
+    rows = examples.of(parts.learn)
+    classifier = SuccessClassifier(_ranged(config, examples, rows), how.seed)
+    trained = [weight for weight in classifier.parameters() if weight.requires_grad]
+    optimizer = torch.optim.Adam(trained, how.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, how.steps)
+    draw = torch.Generator().manual_seed(how.seed)
+    classifier.train()
+    for step in range(1, how.steps + 1):
+        batch = balanced(examples.success, rows, how.batch_size, draw)
+        seen = augmented({k: x[batch] for k, x in examples.inputs.items()}, examples, how, draw)
+        wanted = torch.from_numpy(examples.success[batch.numpy()]).float()
+        loss = F.binary_cross_entropy_with_logits(classifier(seen), wanted)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch has no types for it
+        optimizer.step()
+        schedule.step()
+        tell(step, float(loss.detach()))
+    classifier.eval()
+    chosen = examples.of(parts.choose)
+    threshold = choose_threshold(
+        probabilities(classifier, examples, chosen), examples.success[chosen]
+    )
+    classifier.config = classifier.config.model_copy(update={"threshold": threshold})
+    return classifier
+
+
+@torch.inference_mode()
+def probabilities(classifier: nn.Module, examples: Examples, rows: Ints) -> F64:
+    """The probability (len(rows),) of success in each, as a run would see it."""
+    found = [
+        classifier({key: x[some] for key, x in examples.inputs.items()}).sigmoid()
+        for some in torch.from_numpy(rows).split(LOOKED_AT)
+    ]
+    together: F64 = torch.cat(found).double().numpy()
+    return together
+
+
+def balanced(success: Bools, rows: Ints, size: int, generator: torch.Generator) -> Tensor:
+    """``size`` of the ``rows``, drawn with replacement: half of them successes."""
+    halves = rows[success[rows]], rows[~success[rows]]
+    sizes = size // 2, size - size // 2
+    drawn = [
+        torch.from_numpy(half)[torch.randint(len(half), (count,), generator=generator)]
+        for half, count in zip(halves, sizes, strict=True)
+    ]
+    return torch.cat(drawn)
+
+
+def augmented(
+    batch: dict[str, Tensor], examples: Examples, how: LearningConfig, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The batch with its pictures moved, lit and contrasted at random; numbers stay.
+
+    Pictures (B, C, H, W) of uint8 become floats in [0, 1], which the classifier takes, too.
+    """
+    return {
+        key: _lit(shifted(x, how.random_shift, generator), how, generator)
+        if examples.features[key].type == FeatureType.VISUAL
+        else x
+        for key, x in batch.items()
+    }
+
+
+def shifted(pictures: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each of (B, C, H, W) moved by up to ``most`` pixels; what it uncovers repeats the edge."""
+    height, width = pictures.shape[-2:]
+    wide = F.pad(pictures.float(), (most,) * 4, mode="replicate")
+    moves = torch.randint(2 * most + 1, (len(pictures), 2), generator=generator).tolist()
+    cut = [w[:, y : y + height, x : x + width] for w, (y, x) in zip(wide, moves, strict=True)]
+    return torch.stack(cut)
+
+
+def _lit(pictures: Tensor, how: LearningConfig, generator: torch.Generator) -> Tensor:
+    """Pictures (B, C, H, W) in [0, 255] -> floats in [0, 1], lit and contrasted at random."""
+    light, contrast = torch.rand(2, len(pictures), 1, 1, 1, generator=generator) * 2 - 1
+    scaled = pictures / 255
+    middle = scaled.mean((1, 2, 3), keepdim=True)
+    changed = (scaled - middle) * (1 + how.contrast * contrast) + middle + how.brightness * light
+    return changed.clamp(0, 1)
+
+
+def _ranged(config: ClassifierConfig, examples: Examples, rows: Ints) -> ClassifierConfig:
+    """``config`` with the ranges of the numbers to learn from."""
+    ranges = {
+        key: {
+            "min": examples.inputs[key][rows].amin(0).tolist(),
+            "max": examples.inputs[key][rows].amax(0).tolist(),
+        }
+        for key, feature in examples.features.items()
+        if feature.type != FeatureType.VISUAL
+    }
+    return config.model_copy(update={"dataset_stats": ranges})
