@@ -7,6 +7,7 @@ from hil_app.bench.learn import BenchError
 from hil_app.learning.checkpoint import CheckpointError
 from hil_app.learning.learner import LearnerDied
 from hil_app.learning.vision import VisionError
+from hil_app.recording.layout import DatasetError
 from hil_app.recording.recorder import RecorderDied
 from hil_app.rewards.classifier import ClassifierError
 from robots.base import RobotError
@@ -18,6 +19,7 @@ APP_ERRORS = (
     TeleopError,
     LearnerDied,
     RecorderDied,
+    DatasetError,
     CheckpointError,
     VisionError,
     ClassifierError,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from configs.dataset import EncodingConfig
 from hil_app.recording.frames import Frame
-from hil_app.recording.writer import DatasetSpec, DatasetWriter
+from hil_app.recording.spec import DatasetSpec
+from hil_app.recording.writer import DatasetWriter
 
 STATE, ENV_STATE, IMAGES = (
     "observation.state",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, repeat
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from configs.names import ACTION, DONE, OBS_IMAGES, REWARD, TRUNCATED
+from configs.names import ACTION, DONE, REWARD, TRUNCATED
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
     AFTER_PAUSE,
@@ -20,6 +20,7 @@ from hil_app.recording.layout import (
     EPISODES,
     FINAL,
     PENALTY,
+    PICTURES,
     POLICY_ACTION,
     SENT,
     STAMP,
@@ -85,7 +86,7 @@ class Dataset:
     @property
     def cameras(self) -> tuple[str, ...]:
         """The cameras' names, without ``observation.images.``."""
-        return self.info.cameras
+        return tuple(self.info.cameras)
 
     def __len__(self) -> int:
         """All frames."""
@@ -108,7 +109,7 @@ class Dataset:
         return {
             key: column(table, key, feature, path)
             for key, feature in self.features.items()
-            if feature.dtype not in ("video", "image", "string")
+            if feature.dtype not in (*PICTURES, "string")
         }
 
     def final(self, episode: int) -> Numbers | None:
@@ -125,20 +126,25 @@ class Dataset:
 
         There are T, or T + 1 where what was seen last is recorded too.
         """
-        key = f"{OBS_IMAGES}.{camera}"
-        if key not in self.features:
+        path, start, count = self.video(episode, camera)
+        return read_video(path, start, count, self.fps)
+
+    def video(self, episode: int, camera: str) -> tuple[Path, float, int]:
+        """Where an episode's pictures are: the file, their begin [s] and how many there are."""
+        key = self.info.cameras.get(camera)
+        if key is None or self.info.video_path is None:
             raise DatasetError(
-                f"{self.root} has no camera {camera}; it has {', '.join(self.cameras) or 'none'}"
+                f"{self.root} has no video of a camera {camera}; it has those of "
+                f"{', '.join(self.cameras) or 'none'}"
             )
         row = self._rows[episode]
-        assert self.info.video_path is not None
-        path = self.root / self.info.video_path.format(
-            video_key=key,
-            chunk_index=row[f"videos/{key}/chunk_index"],
-            file_index=row[f"videos/{key}/file_index"],
-        )
-        count = row["length"] + (self.final(episode) is not None)
-        return read_video(path, row[f"videos/{key}/from_timestamp"], count, self.fps)
+        try:
+            place = {name: row[f"videos/{key}/{name}"] for name in ("chunk_index", "file_index")}
+            start = float(row[f"videos/{key}/from_timestamp"])
+        except KeyError as error:
+            raise DatasetError(f"{self.root / EPISODES} has no {error}: restore a copy") from None
+        path = self.root / self.info.video_path.format(video_key=key, **place)
+        return path, start, row["length"] + (self.final(episode) is not None)
 
     def frames(self, episode: int) -> Iterator[Frame]:
         """An episode's frames, as the loop made them.
@@ -163,16 +169,13 @@ class Dataset:
         """All observations of an episode, in order, the last one too if it is recorded."""
         keys = [key for key in columns if key.startswith("observation.")]
         length = len(columns[ACTION]) + (final is not None)
-        cameras = [zip(repeat(c), self.pictures(episode, c), strict=False) for c in self.cameras]
+        cameras = {key: self.pictures(episode, name) for name, key in self.info.cameras.items()}
         for number in range(length):
             numbers = (
                 {k: columns[k][number] for k in keys} if number < len(columns[ACTION]) else final
             )
-            pictures = dict(next(camera) for camera in cameras)
-            yield {
-                **(numbers or {}),
-                **{f"{OBS_IMAGES}.{name}": picture for name, picture in pictures.items()},
-            }
+            pictures = {key: next(camera) for key, camera in cameras.items()}
+            yield {**(numbers or {}), **pictures}
 
 
 def _episode_rows(root: Path, info: Info) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ VERSION_OF_WEIGHTS, STAMP, AFTER_PAUSE, AGE = "weights_version", "stamp", "after
 PENALTY = f"{COMPLEMENTARY_INFO}.{DISCRETE_PENALTY}"
 BY_HAND = f"{COMPLEMENTARY_INFO}.{IS_INTERVENTION}"
 BY_HAND_TOO = "intervention"  # another reader's name for it
+PICTURES = ("video", "image")  # the kinds of columns that are pictures
 INDEX = {  # the columns that every dataset has
     "timestamp": "float32",
     "frame_index": "int64",
@@ -107,13 +108,13 @@ class Info:
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def cameras(self) -> tuple[str, ...]:
-        """The cameras' names, without ``observation.images.``."""
-        return tuple(
-            key.removeprefix(f"{OBS_IMAGES}.")
+    def cameras(self) -> Mapping[str, str]:
+        """The column of each camera; its name is what comes after ``observation.images.``."""
+        return {
+            key.removeprefix(f"{OBS_IMAGES}."): key
             for key, feature in self.features.items()
-            if feature.dtype in ("video", "image")
-        )
+            if feature.dtype in PICTURES
+        }
 
     @classmethod
     def read(cls, root: Path) -> Self:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from configs.names import DONE, OBS_IMAGES, TRUNCATED
+from configs.names import DONE, TRUNCATED
 from hil_app.recording.layout import (
     FINAL,
     SUCCESS,
+    DatasetError,
     Info,
     data_file,
     episode_file,
@@ -25,7 +26,9 @@ from hil_app.recording.stats import Stats, merged_all, of_column, read_stats, wr
 from hil_app.recording.tables import (
     data_table,
     episode_row,
+    read_table,
     read_tasks,
+    stats_of,
     write_table,
     write_tasks,
 )
@@ -52,6 +55,34 @@ class Ledger:
         self.root, self.info = root, info
         self.tasks = read_tasks(root)
         self._stats = read_stats(root)
+        if _counted(self._stats) != info.frames:  # a crash came between them, or other tools
+            self._stats = self._counted_again(info.episodes)
+
+    @staticmethod
+    def row(root: Path, episode: int) -> dict[str, Any]:
+        """What is known of an episode of ours, with its statistics; DatasetError if damaged."""
+        path = episode_file(root, episode)
+        rows = read_table(path).to_pylist()
+        if len(rows) != 1 or rows[0].get("episode_index") != episode:
+            raise DatasetError(f"{path} does not say what episode {episode} is: restore a copy")
+        found: dict[str, Any] = rows[0]
+        return found
+
+    def truncate(self, count: int) -> None:
+        """Let only the first ``count`` episodes count; OSError if the disk refuses."""
+        frames = self.row(self.root, count - 1)["dataset_to_index"] if count else 0
+        self._stats = self._counted_again(count)
+        self.info = self.info.counting(episodes=count, frames=frames, tasks=len(self.tasks))
+        self.info.write(self.root)
+        write_stats(self.root, self._stats)
+
+    def _counted_again(self, count: int) -> dict[str, Stats]:
+        """The statistics of the first ``count`` episodes, from those of each."""
+        stats: dict[str, Stats] = {}
+        for episode in range(count):
+            row = self.row(self.root, episode)
+            stats = merged_all(stats, stats_of(row))
+        return stats
 
     def keep(self, episode: Whole) -> None:
         """Write an episode; it counts when this returns. OSError if the disk refuses."""
@@ -111,9 +142,14 @@ class Ledger:
             **{f"data/{key}": value for key, value in where.items()},
             **{f"meta/episodes/{key}": value for key, value in where.items()},
         }
-        for camera in self.info.cameras:
-            video = f"videos/{OBS_IMAGES}.{camera}"
+        for camera in self.info.cameras.values():
+            video = f"videos/{camera}"
             facts |= {f"{video}/{key}": value for key, value in where.items()}
             facts[f"{video}/from_timestamp"] = 0.0
             facts[f"{video}/to_timestamp"] = length / self.info.fps
         return facts
+
+
+def _counted(stats: Mapping[str, Stats]) -> int:
+    """The frames that statistics are of."""
+    return int(stats["index"]["count"][0]) if "index" in stats else 0

@@ -70,8 +70,8 @@ def settle(ledger: Ledger, content: Content, pictures: Mapping[str, Stats] | Non
     final = {key: values[length - 1] for key, values in columns.items() if key.startswith(FINAL)}
     columns = {key: values[:length] for key, values in columns.items() if key not in final}
     by_key = {
-        f"observation.images.{camera}": packets[: length + 1]
-        for camera, packets in zip(content.header["cameras"], content.packets, strict=True)
+        key: packets[: length + 1]
+        for key, packets in zip(content.header["cameras"], content.packets, strict=True)
     }
     codec = content.header["codec"]
     if pictures is None:

@@ -18,6 +18,7 @@ from hil_app.recording.layout import (
     FINAL,
     INDEX,
     PENALTY,
+    PICTURES,
     POLICY_ACTION,
     SENT,
     STAMP,
@@ -128,7 +129,7 @@ class Packer:
         kept = {
             key: feature
             for key, feature in features.items()
-            if feature.dtype not in ("video", "image") and key not in INDEX
+            if feature.dtype not in PICTURES and key not in INDEX
         }
         final = {f"{FINAL}{k}": f for k, f in kept.items() if k.startswith("observation.")}
         self._fields = {

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hil_app.files import write_whole
-from hil_app.recording.layout import EPISODES, TASKS, DatasetError, Feature
+from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature
 from hil_app.recording.rows import Numbers, is_vector
 from hil_app.recording.stats import Stats
 
@@ -48,7 +48,7 @@ def data_table(columns: Numbers, features: Mapping[str, Feature]) -> Any:
     """Columns (T, n) and (T,) as the format has them: lists, and for [1] single numbers."""
     arrays = {}
     for key, feature in features.items():
-        if feature.dtype in ("video", "image"):
+        if feature.dtype in PICTURES:
             continue
         values, kind = columns[key], pa.from_numpy_dtype(np.dtype(feature.dtype))
         flat = pa.array(values.reshape(-1), kind)
@@ -98,6 +98,16 @@ def episode_row(facts: Mapping[str, Any], final: Numbers, stats: Mapping[str, St
 def _listed(values: Any) -> Any:
     flat = pa.array(values.reshape(-1), pa.from_numpy_dtype(values.dtype))
     return pa.FixedSizeListArray.from_arrays(flat, values.size)
+
+
+def stats_of(row: Mapping[str, Any]) -> dict[str, Stats]:
+    """The statistics by feature in what is known of an episode."""
+    found: dict[str, Stats] = {}
+    for name, values in row.items():
+        if name.startswith("stats/"):
+            _, key, kind = name.split("/")
+            found.setdefault(key, {})[kind] = np.asarray(values)
+    return found
 
 
 def episode_files(root: Path) -> Iterator[Path]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from configs.dataset import EncodingConfig
 from configs.names import (
     ACTION,
     COMPLEMENTARY_INFO,
@@ -23,50 +21,69 @@ from configs.names import (
     TRUNCATED,
 )
 from hil_app.files import write_whole
+from hil_app.recording.aside import set_aside
+from hil_app.recording.disk import disk, remove
 from hil_app.recording.frames import Frame
-from hil_app.recording.journal import END, PACKET, ROW, Journal, Packet
-from hil_app.recording.layout import INFO, JOURNAL, VIDEO_PATH, Info, size_of
+from hil_app.recording.layout import (
+    INFO,
+    JOURNAL,
+    PICTURES,
+    RECOVERY,
+    VIDEO_PATH,
+    DatasetError,
+    Info,
+)
 from hil_app.recording.ledger import Ledger
+from hil_app.recording.lock import Lock
 from hil_app.recording.recovery import read_journal, settle
-from hil_app.recording.rows import Packer, features_of, row
-from hil_app.recording.stats import Levels
-from hil_app.recording.video import Encoder, described
-from processors.base import Features
-
-SYNC = 0.5  # how much of an episode a power cut may take [s]
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """What a dataset is to hold."""
-
-    fps: float
-    robot_type: str
-    task: str  # what is to be done, in a line
-    names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of a column's numbers
-    encoding: EncodingConfig = field(default_factory=EncodingConfig)
+from hil_app.recording.repair import Repaired, mend
+from hil_app.recording.rows import features_of
+from hil_app.recording.spec import DatasetSpec as DatasetSpec  # named with its writer
+from hil_app.recording.spec import check_features, check_fit
+from hil_app.recording.underway import Episode
+from hil_app.recording.video import described
 
 
 class DatasetWriter:
-    """Adds episodes to the dataset in ``root``, or begins one.
+    """Adds episodes to the dataset in ``root``, or begins one; ``close`` it at the end.
 
-    What a crash left of an episode is brought back first. One thread may call it::
+    What a crash left of an episode is brought back first: ``repaired`` tells. One thread may call
+    it::
 
         for frame in episode:
             writer.add(frame, "record")
         writer.finish()  # or discard()
 
-    Raises DatasetError if the dataset there is another kind of, the disk refuses or an encoder
-    dies; every episode that was finished before is safe then.
+    Raises DatasetError if the dataset that is there does not fit or is in use, a frame is not like
+    the others, the disk refuses or an encoder dies; every episode that was finished is safe then.
     """
 
     def __init__(self, root: Path, spec: DatasetSpec) -> None:
         self.root, self._spec = root, spec
-        root.mkdir(parents=True, exist_ok=True)
+        self._episode: Episode | None = None
         self._ledger: Ledger | None = None
+        self._died: DatasetError | None = None
+        self.repaired = Repaired()
+        with disk(root):
+            root.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(root)
+        try:
+            with disk(root):
+                self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self) -> None:
+        root = self.root
         if (root / INFO).exists():
             self._ledger = Ledger(root, Info.read(root))
-        self._episode: _Episode | None = None
+            check_fit(root, self._ledger.info, self._spec)
+            self.repaired = mend(self._ledger)
+        elif strangers := [path.name for path in root.iterdir() if path.name != INFO.parts[0]]:
+            raise DatasetError(
+                f"{root} is no dataset, but has {min(strangers)} in it: name a new folder"
+            )
 
     @property
     def count(self) -> int:
@@ -75,103 +92,86 @@ class DatasetWriter:
 
     def add(self, frame: Frame, stage: str) -> None:
         """Append a frame to the episode under way, or begin one of ``stage``."""
-        if self._episode is None:
-            self._episode = self._begin(frame, stage)
-        self._episode.add(frame)
+        with self._alive():
+            if self._episode is None:
+                self._episode = self._begin(frame, stage)
+            self._episode.add(frame)
 
     def finish(self) -> None:
-        """End the episode under way; it is safe, and counts, when this returns."""
-        assert self._episode is not None
-        assert self._ledger is not None
-        episode, self._episode = self._episode, None
-        pictures = episode.end()
-        content = read_journal(self.root / JOURNAL)
-        assert content is not None
-        settle(self._ledger, content, pictures)
-        (self.root / JOURNAL).unlink()
+        """End the episode under way; it is safe, and counts, when this returns.
+
+        A last frame that does not end the episode is marked as truncated.
+        """
+        with self._alive():
+            assert self._episode is not None, "no episode is under way"
+            assert self._ledger is not None
+            pictures = self._episode.end()
+            content = read_journal(self.root / JOURNAL)
+            assert content is not None
+            settle(self._ledger, content, pictures)
+            self._forget()
 
     def discard(self) -> None:
-        """Throw the episode under way away."""
-        if self._episode is not None:
-            self._episode.close()
-            self._episode = None
-            (self.root / JOURNAL).unlink()
+        """Throw the episode under way away, if there is one."""
+        with self._alive():
+            if self._episode is not None:
+                self._episode.close()
+                self._forget()
+
+    def keep(self, count: int, place: Path) -> int:
+        """Let only the first ``count`` episodes stay; returns how many were moved to ``place``.
+
+        They keep their paths there, in the same file system or another.
+        """
+        with self._alive():
+            assert self._episode is None, "an episode is under way"
+            if self._ledger is None or count >= self.count:
+                return 0
+            return set_aside(self._ledger, count, place)
 
     def close(self) -> None:
-        """End; an episode under way can be repaired."""
+        """Let others write; what there is of an episode under way can be repaired."""
         if self._episode is not None:
             self._episode.close()
+        self._lock.release()
 
-    def _begin(self, frame: Frame, stage: str) -> _Episode:
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """After an error nothing more is written: a hole in an episode would go unnoticed."""
+        if self._died is not None:
+            raise DatasetError(str(self._died)) from self._died
+        try:
+            with disk(self.root):
+                yield
+        except DatasetError as error:
+            self._died = error
+            raise
+
+    def _begin(self, frame: Frame, stage: str) -> Episode:
         spec = self._spec
+        features = features_of(frame, spec.names, described(spec.encoding, spec.fps))
         if self._ledger is None:
-            about = described(spec.encoding, spec.fps)
-            features = features_of(frame, spec.names, about)
-            video = any(feature.dtype == "video" for feature in features.values())
-            path = VIDEO_PATH if video else None
+            filmed = any(feature.dtype in PICTURES for feature in features.values())
+            path = VIDEO_PATH if filmed else None
             info = Info(spec.fps, spec.robot_type, features, video_path=path)
             info.write(self.root)
             self._ledger = Ledger(self.root, info)
+        check_features(self.root, self._ledger.info.features, features)
         header = {
             "episode": self.count,
             "stage": stage,
             "task": spec.task,
             "codec": spec.encoding.codec,
-            "cameras": list(self._ledger.info.cameras),
+            "cameras": list(self._ledger.info.cameras.values()),
         }
-        return _Episode(self.root, self._ledger.info, header, spec.encoding)
+        return Episode(self.root / JOURNAL, self._ledger.info, header, spec.encoding)
 
-
-class _Episode:
-    """The episode under way."""
-
-    def __init__(
-        self, root: Path, info: Info, header: dict[str, Any], encoding: EncodingConfig
-    ) -> None:
-        self._info, self._sync = info, max(1, round(SYNC * info.fps))
-        self._packer = Packer(info.features)
-        self._keys = [f"observation.images.{camera}" for camera in info.cameras]
-        self._encoders = {
-            key: Encoder(key, size_of(info.features[key]), info.fps, encoding) for key in self._keys
-        }
-        self._levels = {key: Levels() for key in self._keys}
-        self._journal = Journal(root / JOURNAL, header)
-        self._last: Frame | None = None
-        self._count = 0
-
-    def add(self, frame: Frame) -> None:
-        """Append a frame."""
-        self._journal.add(ROW, self._packer.pack(row(frame)))
-        self._look(frame.state)
-        for key, levels in self._levels.items():
-            levels.add(frame.state[key])
-        self._last = frame
-        self._count += 1
-        if self._count % self._sync == 0:
-            self._journal.sync()
-
-    def end(self) -> dict[str, Any]:
-        """All is there; returns the statistics of the pictures."""
-        assert self._last is not None
-        self._look(self._last.next_state)
-        for number, key in enumerate(self._keys):
-            self._note(number, self._encoders[key].flush())
-        self._journal.add(END, json.dumps({}).encode())
-        self._journal.sync()
-        self._journal.close()
-        return {key: levels.stats() for key, levels in self._levels.items()}
-
-    def close(self) -> None:
-        """Leave what there is."""
-        self._journal.close()
-
-    def _look(self, seen: Features) -> None:
-        for number, key in enumerate(self._keys):
-            self._note(number, self._encoders[key].add(seen[key]))
-
-    def _note(self, camera: int, packets: list[tuple[int, bool, bytes]]) -> None:
-        for number, key, content in packets:
-            self._journal.add(PACKET, Packet(camera, key, number, content).pack())
+    def _forget(self) -> None:
+        """The episode is no longer under way."""
+        self._episode = None
+        remove(self.root / JOURNAL)
+        with suppress(OSError):  # a stranger's files may be in it
+            (self.root / RECOVERY).rmdir()
 
 
 class EpisodeWriter(Protocol):

@@ -1,0 +1,47 @@
+"""One writer at a time: whoever has a dataset's folder locked may change it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from hil_app.recording.layout import DatasetError
+
+
+class Lock:
+    """Holds ``root``, which must exist, until it is released or its process ends, however.
+
+    DatasetError if another has it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        try:
+            self._folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise DatasetError(f"{root} is no dataset: {error.strerror}") from None
+        try:
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._folder)
+            raise DatasetError(
+                f"{root} is being written by another process: end that one, or wait for it"
+            ) from None
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let others write."""
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1

@@ -1,0 +1,72 @@
+"""What a dataset is to hold, and whether one that is there does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from configs.dataset import EncodingConfig
+from hil_app.recording.layout import CHUNK, PICTURES, DatasetError, Feature, Info
+from hil_app.recording.repair import ours
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What a dataset is to hold."""
+
+    fps: float
+    robot_type: str
+    task: str  # what is to be done, in a line
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of a column's numbers
+    encoding: EncodingConfig = field(default_factory=EncodingConfig)
+
+
+def check_fit(root: Path, info: Info, spec: DatasetSpec) -> None:
+    """Raises DatasetError, with what differs, if ``root`` cannot be gone on with."""
+    if differences := list(_differences(info, spec)):
+        raise DatasetError(
+            f"{root} cannot be gone on with: {'; '.join(differences)}. Name a new folder"
+        )
+    if info.chunk != CHUNK or not ours(root, info):
+        raise DatasetError(
+            f"{root} was recorded by another tool, which keeps several episodes in a file: name a "
+            "new folder"
+        )
+
+
+def _differences(info: Info, spec: DatasetSpec) -> Iterator[str]:
+    if info.fps != spec.fps:
+        yield f"it has {info.fps:g} frames a second, not {spec.fps:g}"
+    if info.robot_type != spec.robot_type:
+        yield f"its robot is {info.robot_type}, not {spec.robot_type}"
+    codecs = {
+        feature.info.get("video.codec")
+        for feature in info.features.values()
+        if feature.dtype in PICTURES and feature.info is not None
+    }
+    if codecs - {spec.encoding.codec}:
+        yield f"its videos are {codecs.pop()}, not {spec.encoding.codec}"
+    for key, names in spec.names.items():
+        there = info.features.get(key)
+        if there is not None and there.names != tuple(names):
+            yield f"its {key} is {_listed(there.names)}, not {_listed(names)}"
+
+
+def check_features(root: Path, there: Mapping[str, Feature], wanted: Mapping[str, Feature]) -> None:
+    """Raises DatasetError, with what differs, if frames have other features than the dataset."""
+    said = []
+    for key in {**there, **wanted}:
+        one, two = there.get(key), wanted.get(key)
+        if one is None or two is None:
+            said.append(f"only {'the dataset' if two is None else 'the frames'} have {key}")
+        elif (one.dtype, one.shape) != (two.dtype, two.shape):
+            said.append(
+                f"its {key} is {one.dtype} {list(one.shape)}, not {two.dtype} {list(two.shape)}"
+            )
+    if said:
+        raise DatasetError(f"{root} holds other frames: {'; '.join(said)}. Name a new folder")
+
+
+def _listed(names: Sequence[str] | None) -> str:
+    return f"({', '.join(names or ['unnamed'])})"

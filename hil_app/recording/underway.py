@@ -1,0 +1,87 @@
+"""The episode under way: its numbers and encoded pictures in a journal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from configs.dataset import EncodingConfig
+from hil_app.recording.frames import Frame
+from hil_app.recording.journal import END, PACKET, ROW, Journal, Packet
+from hil_app.recording.layout import DatasetError, Info, size_of
+from hil_app.recording.rows import Packer, is_picture, row
+from hil_app.recording.stats import Levels, Stats
+from hil_app.recording.video import Encoder
+from processors.base import Features
+
+SYNC = 0.5  # how much of an episode a power cut may take [s]
+
+
+class Episode:
+    """Takes an episode's frames, in order.
+
+    OSError if the disk refuses, DatasetError if a frame is not like the others or an encoder dies.
+    """
+
+    def __init__(
+        self, path: Path, info: Info, header: dict[str, Any], encoding: EncodingConfig
+    ) -> None:
+        self._info, self._sync = info, max(1, round(SYNC * info.fps))
+        self._packer = Packer(info.features)
+        keys = list(info.cameras.values())
+        self._encoders = {
+            key: Encoder(key, size_of(info.features[key]), info.fps, encoding) for key in keys
+        }
+        self._levels = {key: Levels() for key in keys}
+        self._last: Frame | None = None
+        self._count = 0
+        self._journal = Journal(path, header)
+
+    def add(self, frame: Frame) -> None:
+        """Append a frame: out of this process's hands at once, and on the disk soon."""
+        self._check_pictures(frame.state)
+        self._journal.add(ROW, self._packer.pack(row(frame)))
+        self._look(frame.state)
+        for key, levels in self._levels.items():
+            levels.add(frame.state[key])
+        self._last = frame
+        self._count += 1
+        if self._count % self._sync == 0:
+            self._journal.sync()
+
+    def end(self) -> dict[str, Stats]:
+        """The episode is whole; returns the statistics of its pictures, by column."""
+        assert self._last is not None
+        self._check_pictures(self._last.next_state)
+        self._look(self._last.next_state)
+        for camera, encoder in enumerate(self._encoders.values()):
+            self._note(camera, encoder.flush())
+        self._journal.add(END, json.dumps({"frames": self._count}).encode())
+        self._journal.sync()
+        self._journal.close()
+        return {key: levels.stats() for key, levels in self._levels.items()}
+
+    def close(self) -> None:
+        """Leave what there is."""
+        self._journal.close()
+
+    def _check_pictures(self, seen: Features) -> None:
+        there = {key: value for key, value in seen.items() if is_picture(key)}
+        if odd := set(there) ^ set(self._encoders):
+            raise DatasetError(f"a frame with other cameras than the dataset has: {sorted(odd)}")
+        for key, picture in there.items():
+            shape = self._info.features[key].shape
+            if picture.shape != shape or picture.dtype.name != "uint8":
+                raise DatasetError(
+                    f"{key} is {picture.dtype} {list(picture.shape)} in this frame, but uint8 "
+                    f"{list(shape)} in the dataset"
+                )
+
+    def _look(self, seen: Features) -> None:
+        for camera, (key, encoder) in enumerate(self._encoders.items()):
+            self._note(camera, encoder.add(seen[key]))
+
+    def _note(self, camera: int, packets: list[tuple[int, bool, bytes]]) -> None:
+        for number, key, content in packets:
+            self._journal.add(PACKET, Packet(camera, key, number, content).pack())
