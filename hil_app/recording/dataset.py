@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,30 +145,42 @@ class Dataset:
         path = self.root / self.info.video_path.format(video_key=key, **place)
         return path, start, row["length"] + (self.final(episode) is not None)
 
-    def frames(self, episode: int) -> Iterator[Frame]:
-        """An episode's frames, as the loop made them.
+    def frames(self, episode: int, cameras: Collection[str] | None = None) -> Iterator[Frame]:
+        """An episode's frames, as the loop made them, with all pictures or those of ``cameras``.
 
         A frame's ``next_state`` is the very object that is the next frame's ``state``. What a
         dataset of other tools lacks: the policy wanted what was done; a person acted; the episode
-        succeeded if it ended with a reward; an end that is not marked is truncated, and then the
-        last row, whose next state is not known, is left out.
+        succeeded if it ended with a reward; an end without one, or that is not marked, is
+        truncated, and then the last row, whose next state is not known, is left out.
         """
         columns, final = self.columns(episode), self.final(episode)
         facts = _facts(columns)
         length = len(columns[ACTION])
-        seen = self._seen(episode, columns, final)
-        for number, (state, following) in enumerate(pairwise(seen)):
-            frame = _frame(number, state, following, facts)
-            cut = final is None and number == length - 2 and not facts[DONE][-1]
-            yield replace(frame, truncated=True) if cut else frame
+        following: Features = {}
+        for number, seen in enumerate(self._seen(episode, columns, final, cameras)):
+            if number:
+                frame = _frame(number - 1, following, seen, facts)
+                cut = final is None and number == length - 1 and not facts[DONE][-1]
+                yield replace(frame, truncated=True) if cut else frame
+            following = seen
         if final is None and length and facts[DONE][-1]:
             yield _frame(length - 1, following, following, facts)
 
-    def _seen(self, episode: int, columns: Numbers, final: Numbers | None) -> Iterator[Features]:
+    def _seen(
+        self,
+        episode: int,
+        columns: Numbers,
+        final: Numbers | None,
+        wanted: Collection[str] | None,
+    ) -> Iterator[Features]:
         """All observations of an episode, in order, the last one too if it is recorded."""
         keys = [key for key in columns if key.startswith("observation.")]
         length = len(columns[ACTION]) + (final is not None)
-        cameras = {key: self.pictures(episode, name) for name, key in self.info.cameras.items()}
+        cameras = {
+            key: self.pictures(episode, name)
+            for name, key in self.info.cameras.items()
+            if wanted is None or name in wanted
+        }
         for number in range(length):
             numbers = (
                 {k: columns[k][number] for k in keys} if number < len(columns[ACTION]) else final
@@ -225,12 +236,13 @@ def _facts(columns: Numbers) -> Numbers:
     nothing = np.zeros(length, np.float32)
     no, yes = np.zeros(length, bool), np.ones(length, bool)
     reward, done = columns.get(REWARD, nothing), columns.get(DONE, no)
+    if TRUNCATED not in columns:  # other tools call the time limit done, too
+        done = done & (reward > 0)
     ends = np.arange(length) == length - 1
     return {
         POLICY_ACTION: columns[ACTION],
         SENT: np.full((length, len(JOINTS)), np.nan, np.float32),
         REWARD: reward,
-        DONE: done,
         TRUNCATED: ends & ~done,
         SUCCESS: done & (reward > 0),
         PENALTY: nothing,
@@ -239,6 +251,7 @@ def _facts(columns: Numbers) -> Numbers:
         STAMP: columns["timestamp"].astype(np.float64),
         AFTER_PAUSE: no,
         **columns,
+        DONE: done,
     }
 
 
