@@ -13,6 +13,7 @@ COMMANDS = {
     "eval": "judge a trained policy on its own",
     "teleoperate": "move an arm by hand, and see how it does",
     "record": "record episodes into a dataset, by hand or with a policy's help",
+    "dataset": "look at a dataset; replay, crop, repair and share it",
     "gamepad": "try a gamepad or keyboard, teach an unknown one, see what its controls do",
     "find-port": "find the serial port of an arm",
     "setup-motors": "give new motors their IDs, one at a time",
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(name: str, argv: Sequence[str]) -> int:
     from configs.load import ConfigError
+    from hil_app.recording.layout import DatasetError
     from robots.base import RobotError
     from teleop.base import TeleopError
 
@@ -51,7 +53,11 @@ def _run(name: str, argv: Sequence[str]) -> int:
         status: int = import_module(f"hil_app.cli.{name.replace('-', '_')}").run(argv)
     except ConfigError as error:
         return _fail(str(error), 2)
-    except (RobotError, TeleopError) as error:  # of the tools, too, which load no torch
+    except (
+        RobotError,
+        TeleopError,
+        DatasetError,
+    ) as error:  # of the tools, too, which load no torch
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)

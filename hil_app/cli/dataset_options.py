@@ -1,0 +1,43 @@
+"""What the parsers of ``hil-app dataset …`` share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from configs.load import ConfigError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises ConfigError, and takes a dataset first."""
+
+    def __init__(self, name: str, description: str, **options: Any) -> None:
+        super().__init__(
+            prog=f"hil-app dataset {name}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **options,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """Take the dataset."""
+    parser.add_argument(
+        "root", type=Path, metavar="ROOT", help="the dataset's folder, or that of a run"
+    )
+
+
+def plural(count: int, what: str) -> str:
+    """1 episode, 2 episodes."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def megabytes(count: int) -> str:
+    """So many bytes, in words."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

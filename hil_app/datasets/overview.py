@@ -1,0 +1,182 @@
+"""What there is in a dataset, in figures."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.names import DONE, REWARD
+from hil_app.recording.dataset import Dataset, EpisodeInfo
+from hil_app.recording.journal import ROW, records
+from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, JOURNAL, RECOVERY, DatasetError
+from hil_app.recording.tables import read_table
+
+Column = NDArray[Any]
+LENGTHS: dict[str, Callable[[list[int]], float]] = {"min": min, "median": median, "max": max}
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """An episode that is not in the dataset yet."""
+
+    frames: int
+    bytes: int
+    seconds: float  # since it last grew [s]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A dataset in figures; lists have a value for each episode."""
+
+    root: Path
+    robot: str
+    fps: float
+    frames: int
+    lengths: list[int]  # [frames]
+    by_hand: list[int] | None  # frames in which a person acted; None if that is not recorded
+    successes: list[bool | None]  # None where it is not known
+    stages: dict[str, int]  # episodes by what they were recorded in
+    tasks: dict[str, int]  # episodes by task
+    features: dict[str, str]
+    cameras: dict[str, str]  # size and codec of the pictures, by name
+    recovered: list[int]  # episodes brought back after a crash
+    under_way: UnderWay | None
+    bytes: int  # on the disk
+
+    @property
+    def success_rate(self) -> float | None:
+        """Share of the episodes that succeeded, of those of which it is known."""
+        known = [success for success in self.successes if success is not None]
+        return sum(known) / len(known) if known else None
+
+    @property
+    def intervention_share(self) -> float | None:
+        """Share of the frames in which a person acted; None if that is not recorded."""
+        return None if self.by_hand is None else sum(self.by_hand) / max(1, self.frames)
+
+    def content(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        lengths = self.lengths
+        found = {name: of(lengths) for name, of in LENGTHS.items()} if lengths else None
+        return {
+            "root": str(self.root),
+            "robot_type": self.robot,
+            "fps": self.fps,
+            "episodes": len(lengths),
+            "frames": self.frames,
+            "seconds": round(self.frames / self.fps, 3),
+            "length": found,
+            "success_rate": self.success_rate,
+            "intervention_share": self.intervention_share,
+            "stages": self.stages,
+            "tasks": self.tasks,
+            "cameras": self.cameras,
+            "features": self.features,
+            "recovered": self.recovered,
+            "under_way": None if self.under_way is None else vars(self.under_way),
+            "bytes": self.bytes,
+            "lengths": lengths,
+            "interventions": self.by_hand,
+            "successes": self.successes,
+        }
+
+
+def overview(root: Path) -> Overview:
+    """Look at all numbers of the dataset in ``root``, at no pictures; DatasetError."""
+    dataset = Dataset(root)
+    episodes = dataset.episodes
+    columns = _columns(dataset)
+    hand = next((columns[key] for key in (BY_HAND, BY_HAND_TOO) if key in columns), None)
+    return Overview(
+        root=root,
+        robot=dataset.robot_type,
+        fps=dataset.fps,
+        frames=len(dataset),
+        lengths=[episode.length for episode in episodes],
+        by_hand=None if hand is None else [int(part.sum()) for part in hand],
+        successes=[_success(episode, columns) for episode in episodes],
+        stages=dict(Counter(episode.stage for episode in episodes if episode.stage)),
+        tasks=dict(Counter(task for episode in episodes for task in episode.tasks)),
+        features={
+            key: f"{feature.dtype} {list(feature.shape)}"
+            for key, feature in dataset.features.items()
+        },
+        cameras=_cameras(dataset),
+        recovered=[episode.index for episode in episodes if episode.recovered],
+        under_way=_under_way(root),
+        bytes=_size(root),
+    )
+
+
+def _columns(dataset: Dataset) -> dict[str, list[Column]]:
+    """The columns of interest that there are, by episode; each file is read once."""
+    keys = [key for key in (BY_HAND, BY_HAND_TOO, REWARD, DONE) if key in dataset.features]
+    count = len(dataset.episodes)
+    found: dict[str, list[Column]] = {key: [np.zeros(0)] * count for key in keys}
+    folder = dataset.root / Path(dataset.info.data_path).parts[0]
+    for path in sorted(folder.rglob("*.parquet")) if keys and count else ():
+        table = _read(path, ["episode_index", *keys])
+        owner = table["episode_index"]
+        for episode in np.unique(owner[owner < count]):
+            for key in keys:
+                found[key][episode] = table[key][owner == episode]
+    for episode in dataset.episodes:
+        if any(len(parts[episode.index]) != episode.length for parts in found.values()):
+            raise DatasetError(f"{folder} lacks frames of episode {episode.index}: restore a copy")
+    return found
+
+
+def _read(path: Path, keys: Sequence[str]) -> dict[str, Column]:
+    table = read_table(path, keys)
+    if missing := [key for key in keys if key not in table.column_names]:
+        raise DatasetError(f"{path} has no column {missing[0]}: restore a copy")
+    return {key: table.column(key).to_numpy() for key in keys}
+
+
+def _success(episode: EpisodeInfo, columns: dict[str, list[Column]]) -> bool | None:
+    """As it is recorded, or else whether the episode ended with a reward."""
+    if episode.success is not None or not {REWARD, DONE} <= columns.keys() or not episode.length:
+        return episode.success
+    reward, done = (columns[key][episode.index][-1] for key in (REWARD, DONE))
+    return bool(done and reward > 0)
+
+
+def _cameras(dataset: Dataset) -> dict[str, str]:
+    found = {}
+    for name in dataset.cameras:
+        feature = dataset.features[f"observation.images.{name}"]
+        height, width = feature.shape[:2]
+        codec = (feature.info or {}).get("video.codec", "")
+        found[name] = f"{width}x{height} {codec}".strip()
+    return found
+
+
+def _under_way(root: Path) -> UnderWay | None:
+    path = root / JOURNAL
+    try:
+        facts = path.stat()
+        frames = sum(kind == ROW for kind, _ in records(path))
+    except FileNotFoundError:  # or it has come to its end in the meantime
+        return None
+    return UnderWay(frames, facts.st_size, max(0.0, time.time() - facts.st_mtime))
+
+
+def _size(root: Path) -> int:
+    """Bytes of all files but the episode under way's."""
+    paths = (path for path in root.rglob("*") if root / RECOVERY not in path.parents)
+    return sum(_bytes(path) for path in paths)
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:  # it was a draft
+        return 0

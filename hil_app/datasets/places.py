@@ -1,0 +1,39 @@
+"""Where a dataset lies, and what is said of an episode that it has not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hil_app.recording.dataset import Dataset
+from hil_app.recording.layout import INFO, DatasetError
+from hil_app.run_folder import CONFIG, DATASET
+
+
+def root_of(named: Path) -> Path:
+    """The dataset that ``named`` is, or that of the run whose folder it is."""
+    inside = named / DATASET
+    return inside if not (named / INFO).exists() and (inside / INFO).exists() else named
+
+
+def config_beside(root: Path) -> Path | None:
+    """The configuration of the run that the dataset in ``root`` is of; None if it is of none."""
+    saved = root.absolute().parent / CONFIG
+    return saved if root.absolute().name == DATASET and saved.is_file() else None
+
+
+def check_episode(dataset: Dataset, episode: int) -> None:
+    """DatasetError if there is no such episode."""
+    count = len(dataset.episodes)
+    if not 0 <= episode < count:
+        there = f"it has 0 to {count - 1}" if count else "it has none yet"
+        raise DatasetError(f"--episode: {dataset.root} has no episode {episode}; {there}")
+
+
+def check_new(folder: Path) -> None:
+    """DatasetError unless ``folder`` is new or empty."""
+    try:
+        if not folder.exists() or not any(folder.iterdir()):
+            return
+    except NotADirectoryError:
+        raise DatasetError(f"--out: {folder} is a file: name a new folder") from None
+    raise DatasetError(f"--out: {folder} is not empty: name a new folder")
