@@ -23,7 +23,7 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
 @contextmanager
@@ -39,12 +39,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         yield draft
         for path in [*draft.rglob("*"), draft]:
-            _sync(path)
+            sync(path)
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def remove_folder(folder: Path) -> None:
@@ -54,7 +54,21 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that no power cut takes them away with what is in."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file so that no power cut brings it back."""
+    path.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
     """Have a file, or a folder's list of names, reach the disk."""
     number = os.open(path, os.O_RDONLY)
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from hil_app.recording.disk import remove, sync_folder
-from hil_app.recording.layout import INFO, data_file, episode_file, video_file
+from hil_app.files import remove_file, sync
+from hil_app.recording.layout import INFO, data_file, episodes_file, video_file
 from hil_app.recording.ledger import Ledger
 
 
@@ -17,21 +17,22 @@ def set_aside(ledger: Ledger, count: int, place: Path) -> int:
     refuses.
     """
     root, info = ledger.root, ledger.info
+    rest = range(count, info.episodes)
+    groups = {episodes_file(root, episode) for episode in rest}
     files = [
         path
-        for episode in range(count, info.episodes)
+        for episode in rest
         for path in (
             data_file(root, episode),
-            episode_file(root, episode),
             *(video_file(root, key, episode) for key in info.cameras.values()),
         )
     ]
-    for path in [root / INFO, *files]:
+    for path in [root / INFO, *groups, *files]:
         there = place / path.relative_to(root)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, there)
-        sync_folder(there)  # a file is synced as a folder is
+        sync(there)  # a file is synced as a folder is
     ledger.truncate(count)
-    for path in files:
-        remove(path)
+    for path in [*files, *(set(groups) - {episodes_file(root, max(count - 1, 0))})]:
+        remove_file(path)
     return info.episodes - count

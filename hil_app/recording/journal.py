@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from hil_app.files import make_folder, sync
+
 Kind = Literal[b"H", b"R", b"P", b"E"]
 HEADER: Kind = b"H"  # JSON: which episode, of what
 ROW: Kind = b"R"  # a frame's numbers
@@ -51,11 +53,12 @@ class Journal:
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self.path = path
         self._file = path.open("wb", buffering=0)
         self.add(HEADER, json.dumps(header).encode())
         self.sync()
+        sync(path.parent)
 
     def add(self, kind: Kind, content: bytes) -> None:
         """Append a record."""

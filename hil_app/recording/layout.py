@@ -1,7 +1,7 @@
 """LeRobotDataset v3.0 on disk: names, places and ``meta/info.json``.
 
-One parquet file and one video per camera for each episode: the format leaves that open, and so an
-episode arrives whole. ``meta/info.json`` is replaced last; what it does not count is not there.
+An episode has a parquet file and a video per camera of its own: the format leaves that open, and so
+it arrives whole. ``meta/info.json`` is replaced last; what it does not count is not there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from configs.names import COMPLEMENTARY_INFO, DISCRETE_PENALTY, IS_INTERVENTION, OBS_IMAGES
-from hil_app.files import write_whole
+from hil_app.files import make_folder, write_whole
 
 VERSION = "v3.0"
 INFO = Path("meta/info.json")
@@ -23,6 +23,7 @@ EPISODES = Path("meta/episodes")
 RECOVERY = Path("recovery")  # the episode under way, and nothing else
 JOURNAL = RECOVERY / "episode.journal"
 CHUNK = 1000  # files a folder
+GROUP = 100  # episodes of which a file of meta/episodes tells
 PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"data/{PLACE}.parquet"
 VIDEO_PATH = f"videos/{{video_key}}/{PLACE}.mp4"
@@ -82,8 +83,10 @@ def size_of(feature: Feature) -> tuple[int, int]:
 
 
 def _flat(names: Any) -> tuple[str, ...] | None:
-    """Names as a list; older files group them: {"motors": [...]}."""
-    if isinstance(names, Mapping):
+    """Names as a list; some files group them, {"motors": [...]}, or say where each is."""
+    if isinstance(names, Mapping) and all(isinstance(place, int) for place in names.values()):
+        names = sorted(names, key=names.__getitem__)
+    elif isinstance(names, Mapping):
         names = [name for group in names.values() for name in _several(group)]
     return None if names is None else tuple(map(str, names))
 
@@ -152,7 +155,7 @@ class Info:
 
     def write(self, root: Path) -> None:
         """Replace ``meta/info.json``: from now on its episodes count."""
-        (root / INFO).parent.mkdir(parents=True, exist_ok=True)
+        make_folder((root / INFO).parent)
         write_whole(root / INFO, (json.dumps(self.content(), indent=4) + "\n").encode())
 
     def content(self) -> dict[str, Any]:
@@ -240,6 +243,11 @@ def video_file(root: Path, key: str, episode: int) -> Path:
     return root / VIDEO_PATH.format(video_key=key, **place(episode))
 
 
-def episode_file(root: Path, episode: int) -> Path:
-    """What is known of an episode."""
-    return root / EPISODES / f"{PLACE.format(**place(episode))}.parquet"
+def episodes_place(episode: int) -> dict[str, int]:
+    """Chunk and file of what is known of an episode of ours."""
+    return place(episode // GROUP)
+
+
+def episodes_file(root: Path, episode: int) -> Path:
+    """What is known of an episode, and of those around it."""
+    return root / EPISODES / f"{PLACE.format(**episodes_place(episode))}.parquet"

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from configs.names import DONE, TRUNCATED
 from hil_app.recording.layout import (
     FINAL,
+    GROUP,
     SUCCESS,
     DatasetError,
     Info,
     data_file,
-    episode_file,
+    episodes_file,
+    episodes_place,
     place,
     size_of,
     video_file,
@@ -54,34 +57,36 @@ class Ledger:
     def __init__(self, root: Path, info: Info) -> None:
         self.root, self.info = root, info
         self.tasks = read_tasks(root)
+        self._group = self._read_group()
         self._stats = read_stats(root)
         if _counted(self._stats) != info.frames:  # a crash came between them, or other tools
             self._stats = self._counted_again(info.episodes)
 
-    @staticmethod
-    def row(root: Path, episode: int) -> dict[str, Any]:
-        """What is known of an episode of ours, with its statistics; DatasetError if damaged."""
-        path = episode_file(root, episode)
-        rows = read_table(path).to_pylist()
-        if len(rows) != 1 or rows[0].get("episode_index") != episode:
-            raise DatasetError(f"{path} does not say what episode {episode} is: restore a copy")
-        found: dict[str, Any] = rows[0]
-        return found
+    def _read_group(self) -> Any:
+        """What is known of the episodes that share a file with the next one."""
+        index = self.info.episodes
+        if index % GROUP == 0:
+            return None
+        return read_table(episodes_file(self.root, index)).slice(0, index % GROUP)
 
     def truncate(self, count: int) -> None:
         """Let only the first ``count`` episodes count; OSError if the disk refuses."""
-        frames = self.row(self.root, count - 1)["dataset_to_index"] if count else 0
+        frames = last_row(self.root, count)["dataset_to_index"] if count else 0
         self._stats = self._counted_again(count)
         self.info = self.info.counting(episodes=count, frames=frames, tasks=len(self.tasks))
         self.info.write(self.root)
         write_stats(self.root, self._stats)
+        self._group = self._read_group()
+        if self._group is not None:
+            write_table(episodes_file(self.root, count), self._group)
 
     def _counted_again(self, count: int) -> dict[str, Stats]:
         """The statistics of the first ``count`` episodes, from those of each."""
         stats: dict[str, Stats] = {}
-        for episode in range(count):
-            row = self.row(self.root, episode)
-            stats = merged_all(stats, stats_of(row))
+        for first in range(0, count, GROUP):
+            table = read_table(episodes_file(self.root, first)).slice(0, count - first)
+            for row in table.to_pylist():
+                stats = merged_all(stats, stats_of(row))
         return stats
 
     def keep(self, episode: Whole) -> None:
@@ -99,7 +104,8 @@ class Ledger:
         }
         final = {key: values for key, values in columns.items() if key.startswith(FINAL)}
         row = episode_row(self._facts(episode, columns), final, stats)
-        write_table(episode_file(self.root, index), row)
+        group = row if index % GROUP == 0 else pa.concat_tables([self._group, row])
+        write_table(episodes_file(self.root, index), group)
         if episode.task not in self.tasks:
             self.tasks.append(episode.task)
             write_tasks(self.root, self.tasks)
@@ -110,6 +116,7 @@ class Ledger:
             episodes=index + 1, frames=self.info.frames + length, tasks=len(self.tasks)
         )
         self.info.write(self.root)
+        self._group = group
 
     def _columns(self, episode: Whole) -> Numbers:
         """All columns: the episode's and those that follow from its place in the dataset."""
@@ -140,7 +147,7 @@ class Ledger:
             "dataset_from_index": self.info.frames,
             "dataset_to_index": self.info.frames + length,
             **{f"data/{key}": value for key, value in where.items()},
-            **{f"meta/episodes/{key}": value for key, value in where.items()},
+            **{f"meta/episodes/{k}": v for k, v in episodes_place(self.info.episodes).items()},
         }
         for camera in self.info.cameras.values():
             video = f"videos/{camera}"
@@ -148,6 +155,17 @@ class Ledger:
             facts[f"{video}/from_timestamp"] = 0.0
             facts[f"{video}/to_timestamp"] = length / self.info.fps
         return facts
+
+
+def last_row(root: Path, count: int) -> dict[str, Any]:
+    """What is known of the last of ``count`` episodes of ours; DatasetError if it is damaged."""
+    path = episodes_file(root, count - 1)
+    table = read_table(path).slice((count - 1) % GROUP, 1)
+    rows = table.to_pylist()
+    if len(rows) != 1 or rows[0].get("episode_index") != count - 1:
+        raise DatasetError(f"{path} does not say what episode {count - 1} is: restore a copy")
+    found: dict[str, Any] = rows[0]
+    return found
 
 
 def _counted(stats: Mapping[str, Stats]) -> int:

@@ -9,18 +9,20 @@ from pathlib import Path
 
 import av
 
-from hil_app.files import DRAFT
+from hil_app.files import DRAFT, remove_file
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.disk import disk, remove
+from hil_app.recording.disk import disk
 from hil_app.recording.layout import (
+    CHUNK,
     EPISODES,
+    GROUP,
     JOURNAL,
     RECOVERY,
     DatasetError,
     Info,
     place,
 )
-from hil_app.recording.ledger import Ledger
+from hil_app.recording.ledger import Ledger, last_row
 from hil_app.recording.lock import Lock
 from hil_app.recording.recovery import read_journal, settle
 
@@ -58,12 +60,12 @@ def mend(ledger: Ledger) -> Repaired:
     if content is not None and content.index >= index:
         frames = settle(ledger, content)
     if (root / JOURNAL).exists():
-        remove(root / JOURNAL)
+        remove_file(root / JOURNAL)
     with suppress(OSError):  # a stranger's files may be in it
         (root / RECOVERY).rmdir()
     removed = list(_left_over(root, ledger.info))
     for path in removed:
-        remove(path)
+        remove_file(path)
     names = tuple(str(path.relative_to(root)) for path in removed)
     if frames == 0 or content is None:
         return Repaired(removed=names)
@@ -76,27 +78,32 @@ def _left_over(root: Path, info: Info) -> Iterator[Path]:
         yield from sorted((root / folder).rglob(f"*{DRAFT}"))
     if not ours(root, info):
         return
-    files = [*root.glob("data/*/*.parquet"), *root.glob("videos/*/*/*.mp4")]
-    for path in sorted([*files, *(root / EPISODES).glob("*/*.parquet")]):
-        if (number := _number(path)) is not None and number >= info.episodes:
-            yield path
+    groups = -(-info.episodes // GROUP)
+    for pattern, count in (
+        ("data/*/*.parquet", info.episodes),
+        ("videos/*/*/*.mp4", info.episodes),
+        (f"{EPISODES}/*/*.parquet", groups),
+    ):
+        for path in sorted(root.glob(pattern)):
+            if (number := _number(path)) is not None and number >= count:
+                yield path
 
 
 def ours(root: Path, info: Info) -> bool:
     """Whether each episode has files of its own, as here; other tools put several in one."""
     if info.episodes == 0:
         return True
-    last = info.episodes - 1
-    with suppress(DatasetError, IndexError):
-        row = Ledger.row(root, last)
-        return all(row[f"data/{key}"] == value for key, value in place(last).items())
+    with suppress(DatasetError):
+        row = last_row(root, info.episodes)
+        where = place(info.episodes - 1)
+        return "stage" in row and all(row[f"data/{key}"] == where[key] for key in where)
     return False
 
 
 def _number(path: Path) -> int | None:
-    """The episode that a file is of."""
+    """Which file it is, over all chunks."""
     chunk, file = path.parent.name.removeprefix("chunk-"), path.stem.removeprefix("file-")
-    return int(chunk) * 1000 + int(file) if chunk.isdecimal() and file.isdecimal() else None
+    return int(chunk) * CHUNK + int(file) if chunk.isdecimal() and file.isdecimal() else None
 
 
 def damage(dataset: Dataset) -> Iterator[str]:

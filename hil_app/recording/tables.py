@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hil_app.files import write_whole
+from hil_app.files import make_folder, write_whole
 from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature
 from hil_app.recording.rows import Numbers, is_vector
 from hil_app.recording.stats import Stats
@@ -24,8 +24,8 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 def write_table(path: Path, table: Any) -> None:
     """Write a table whole; OSError if the disk refuses."""
     sink = io.BytesIO()
-    pq.write_table(table, sink)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, sink, use_dictionary=False, write_statistics=False)
+    make_folder(path.parent)
     write_whole(path, sink.getvalue())
 
 
@@ -33,7 +33,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Any:
     """A table; DatasetError if the file is missing or damaged."""
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(columns=columns)
+            return file.read(columns=columns, use_threads=False)
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing: restore it from a copy") from None
     except DAMAGE as error:

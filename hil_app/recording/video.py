@@ -13,7 +13,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from configs.dataset import EncodingConfig
-from hil_app.files import DRAFT
+from hil_app.files import DRAFT, make_folder, sync
 from hil_app.recording.layout import DatasetError
 from robots.base import U8
 
@@ -23,13 +23,16 @@ LIMITED, BT601 = 1, 5  # the colour range and space that the conversion from RGB
 @dataclass(frozen=True)
 class _Codec:
     encoder: str
+    decoder: str
     options: dict[str, str]
 
 
 # one picture in, one out: nothing is held back that a crash would take
 CODECS = {
-    "h264": _Codec("libx264", {"preset": "veryfast", "tune": "zerolatency"}),
-    "av1": _Codec("libsvtav1", {"preset": "12", "svtav1-params": "pred-struct=1:lp=1:scd=0"}),
+    "h264": _Codec("libx264", "h264", {"preset": "superfast", "tune": "zerolatency"}),
+    "av1": _Codec(
+        "libsvtav1", "libdav1d", {"preset": "12", "svtav1-params": "pred-struct=1:lp=1:scd=0"}
+    ),
 }
 
 
@@ -63,6 +66,7 @@ class Encoder:
                 "processor.images.crop or processor.images.resize"
             )
         codec = CODECS[config.codec]
+        os.environ.setdefault("SVT_LOG", "1")  # only errors of SVT-AV1
         self._camera, self._count = camera, 0
         try:
             context = av.CodecContext.create(codec.encoder, "w")
@@ -115,7 +119,7 @@ def write_video(
 ) -> None:
     """Make an mp4 of encoded pictures, whole or not at all; OSError if the disk refuses."""
     draft = path.with_name(path.name + DRAFT)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     try:
         with draft.open("wb") as sink:
             with av.open(sink, "w", format="mp4") as file:
@@ -126,6 +130,7 @@ def write_video(
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    sync(path.parent)
 
 
 def _mux(
@@ -182,7 +187,7 @@ def _rgb(frame: av.VideoFrame) -> U8:
 
 def decoded(packets: Iterable[tuple[int, bool, bytes]], codec: str) -> Iterator[U8]:
     """The pictures (height, width, 3) of encoded ones."""
-    context = av.CodecContext.create(codec, "r")
+    context = av.CodecContext.create(CODECS[codec].decoder, "r")
     assert isinstance(context, VideoCodecContext)
     for content in [*(content for _, _, content in packets), None]:
         for frame in context.decode(None if content is None else av.Packet(content)):

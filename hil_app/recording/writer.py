@@ -20,9 +20,9 @@ from configs.names import (
     REWARD,
     TRUNCATED,
 )
-from hil_app.files import write_whole
+from hil_app.files import remove_file, write_whole
 from hil_app.recording.aside import set_aside
-from hil_app.recording.disk import disk, remove
+from hil_app.recording.disk import disk
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
     INFO,
@@ -169,7 +169,7 @@ class DatasetWriter:
     def _forget(self) -> None:
         """The episode is no longer under way."""
         self._episode = None
-        remove(self.root / JOURNAL)
+        remove_file(self.root / JOURNAL)
         with suppress(OSError):  # a stranger's files may be in it
             (self.root / RECOVERY).rmdir()
 

@@ -43,13 +43,13 @@ def test_a_file_that_is_cut_off_leaves_the_old_one_and_nothing_else(tmp_path, mo
 
 
 def test_a_folder_is_there_only_when_it_is_whole(tmp_path, monkeypatch):
-    folder, synced, sync = tmp_path / "deep" / "one", [], files._sync
+    folder, synced, sync = tmp_path / "deep" / "one", [], files.sync
 
     def noting(path):
         synced.append((path.name, folder.exists()))
         sync(path)
 
-    monkeypatch.setattr(files, "_sync", noting)
+    monkeypatch.setattr(files, "sync", noting)
     with new_folder(folder) as draft:
         (draft / "inner").mkdir()
         (draft / "inner" / "file").write_text("1")
