@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import load_file
-
 from teleop.virtual.remote import Remote
 
 TICK = 1 / 30
@@ -91,10 +89,6 @@ def teleoperate(
                 yield running
         finally:
             process.kill()
-
-
-def frames(folder: Path) -> list[dict[str, Any]]:
-    return [load_file(path) for path in sorted((folder / "episodes").iterdir())]
 
 
 def stretches(flags: Any) -> list[bool]:

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from recordings import recorded
 from safetensors.numpy import load_file
 
 SMALL = (
@@ -71,7 +73,7 @@ def test_a_demo_leaves_the_documented_folder(run: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == [
         "checkpoints",
         "config.yaml",
-        "episodes",
+        "dataset",
         "events.jsonl",
         "learning.png",
         "metrics.jsonl",
@@ -92,7 +94,7 @@ def test_the_summary_has_the_documented_shape(run: Path) -> None:
 
 
 def test_every_frame_is_recorded_and_flagged(run: Path) -> None:
-    episodes = [load_file(path) for path in sorted((run / "episodes").iterdir())]
+    episodes = recorded(run)
     summary = json.loads((run / "summary.json").read_text())
     demonstrations, trained = episodes[:3], episodes[3:]
     assert all(e["complementary_info.is_intervention"].all() for e in demonstrations)
@@ -134,12 +136,22 @@ def test_lockstep_repeats_a_run_bit_for_bit(run: Path, tmp_path: Path) -> None:
     done = hil_app("train", *SMALL, "--output_dir=twice", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     files = [path.relative_to(run) for path in run.rglob("*.safetensors")]
-    assert len(files) > 5  # episodes, the policy, the algorithm
+    assert len(files) > 5  # the policy, the algorithm, the buffers
     for file in files:
         first, second = load_file(run / file), load_file(tmp_path / "twice" / file)
         assert first.keys() == second.keys()
         for name, values in first.items():
             assert values.tobytes() == second[name].tobytes(), (file, name)
+    check_same(recorded(run), recorded(tmp_path / "twice"))
+
+
+def check_same(ours: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
+    """The same episodes, bit for bit."""
+    assert len(ours) == len(others) > 3
+    for number, (one, other) in enumerate(zip(ours, others, strict=True)):
+        assert one.keys() == other.keys()
+        for name, values in one.items():
+            assert values.tobytes() == other[name].tobytes(), (number, name)
 
 
 @pytest.fixture(scope="module")
@@ -168,15 +180,13 @@ def test_a_killed_run_goes_on_bit_for_bit(long_run: Path, tmp_path: Path, checkp
     assert done.stderr == ""
     last = max((long_run / "checkpoints").iterdir()).name
     files = [*(long_run / "checkpoints" / last).rglob("*.safetensors")]
-    files += (long_run / "episodes").iterdir()
-    assert len(files) > 15
+    assert len(files) > 5
     for file in files:
         ours, other = load_file(out / file.relative_to(long_run)), load_file(file)
         assert ours.keys() == other.keys()
         for name, values in other.items():
             assert ours[name].tobytes() == values.tobytes(), (file, name)
-    count = len(list((long_run / "episodes").iterdir()))
-    assert len(list((out / "episodes").iterdir())) == count
+    check_same(recorded(out), recorded(long_run))
     one, two = (json.loads((folder / "summary.json").read_text()) for folder in (out, long_run))
     for summary in (one, two):
         del summary["seconds"], summary["loop"]
@@ -188,14 +198,14 @@ def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path) -> No
     options = (*SMALL, "--train.ticks=1000000", "--output_dir=out")
     process = start("train", *options, cwd=tmp_path)
     try:
-        wait_for(tmp_path / "out" / "episodes", "*.safetensors", 6)
+        wait_for(tmp_path / "out" / "dataset" / "data", "*/*.parquet", 6)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 128 + number, errors
     assert errors == ""
-    episodes = [load_file(path) for path in sorted((tmp_path / "out/episodes").iterdir())]
+    episodes = recorded(tmp_path / "out")
     assert episodes[-1]["next.truncated"][-1] or episodes[-1]["next.done"][-1]
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["ended"] == number.name
@@ -232,7 +242,7 @@ sys.exit(main(["train", *sys.argv[1:]]))
     assert done.returncode == 1
     assert done.stderr == "hil-app: the learner died: RuntimeError: injected fault 30\n"
     out = tmp_path / "out"
-    episodes = [load_file(path) for path in sorted((out / "episodes").iterdir())]
+    episodes = recorded(out)
     assert episodes[-1]["next.truncated"][-1]  # the one under way, kept and marked
     assert "injected fault 30" in json.loads((out / "summary.json").read_text())["ended"]
     assert hil_app("eval", "--checkpoint", "out", cwd=tmp_path).returncode == 0
@@ -258,9 +268,9 @@ def test_camera_pictures_are_recorded_cropped_and_resized(tmp_path: Path) -> Non
     if "Cannot draw the twin" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
-    episode = load_file(tmp_path / "out/episodes/episode_000000.safetensors")
+    episode = recorded(tmp_path / "out")[0]
     pictures = episode["observation.images.eye"]
-    assert pictures.shape == (len(episode["action"]), 48, 40, 3)
+    assert pictures.shape == (len(episode["action"]) + 1, 48, 40, 3)
     assert pictures.dtype == "uint8"
     assert pictures.std() > 5  # not blank
 

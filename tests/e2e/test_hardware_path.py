@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from recordings import recorded
 from virtual_arms import Running, virtual_arm
 
 from configs.robot import SO100Config
@@ -91,7 +91,7 @@ def test_a_training_run_on_the_hardware_path(arm: Running, tmp_path: Path) -> No
     report = arm.arm.report()
     assert report["violations"] == []
     assert torque(arm) == {0}
-    first = load_file(tmp_path / "out/episodes/episode_000000.safetensors")
+    first = recorded(tmp_path / "out")[0]
     assert first["observation.images.front"].shape[1:] == (64, 64, 3)
     assert first["complementary_info.is_intervention"].all()
     periods = np.diff(first["stamp"])
@@ -117,7 +117,7 @@ def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
     limp = servos.settled().joints  # it has sunk a little
     np.testing.assert_allclose(limp[:GRIPPER], rest[:GRIPPER], atol=8)
     servos.close()
-    assert len(list((tmp_path / "out/episodes").glob("*.safetensors"))) >= 2
+    assert len(recorded(tmp_path / "out")) >= 2
 
 
 def test_a_lasting_fault_ends_the_run_with_its_cause_and_whole_data(
@@ -134,8 +134,8 @@ def test_a_lasting_fault_ends_the_run_with_its_cause_and_whole_data(
     assert events(tmp_path)[-1]["event"] == "run_ended"
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert "elbow_flex reports overload" in summary["ended"]
-    for episode in (tmp_path / "out/episodes").glob("*.safetensors"):
-        assert len(load_file(episode)["action"]) > 0
+    for episode in recorded(tmp_path / "out"):
+        assert (episode["next.done"] | episode["next.truncated"])[-1]
 
 
 def test_the_scripted_person_needs_a_world_that_it_can_see(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hand_sessions import frames, stretches, teleoperate
+from hand_sessions import stretches, teleoperate
+from recordings import recorded
 
 KEYBOARD = ("--teleop.type=keyboard", "--teleoperate.record=true")
 CAMERA = '--robot.cameras={"front": {"height": 48, "width": 64}}'
@@ -34,7 +35,7 @@ def test_held_keys_move_the_arm_until_the_focus_is_lost_and_closing_ends_the_run
         status, output, errors = running.end()
     assert (status, errors) == (0, ""), output
     assert "stopped by the person" in output
-    (done,) = frames(running.folder)
+    (done,) = recorded(running.folder)
     by_hand = done["complementary_info.is_intervention"]
     assert stretches(by_hand) == [True, False]
     moved = done["action"][:, 0]

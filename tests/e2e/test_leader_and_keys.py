@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from recordings import recorded
 from terminals import Terminal, in_terminal
 from virtual_arms import Running, virtual_arm
 
@@ -160,7 +160,7 @@ def test_a_person_leads_a_demonstration_lets_the_policy_act_and_takes_over(
     for running in (follower, leader):
         assert running.arm.report()["violations"] == []
         assert set(motors(running, "torque_enable")) == {0}
-    first = load_file(tmp_path / "out/episodes/episode_000000.safetensors")
+    first = recorded(tmp_path / "out")[0]
     assert first["complementary_info.is_intervention"].all()
     assert first["next.reward"][-1] == 1
     assert np.abs(first["action"][:, :3]).max() <= 1

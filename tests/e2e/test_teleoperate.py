@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from hand_sessions import TICK, Running, frames, stretches, teleoperate
+from hand_sessions import TICK, Running, stretches, teleoperate
+from recordings import recorded
 
 from configs.load import read, validate
 from configs.run import RunConfig
@@ -100,7 +101,7 @@ def test_a_person_picks_up_the_cube_by_stick_and_trigger(tmp_path: Path) -> None
     episode = running.events("episode")[-1]
     assert episode["success"]
     assert not episode["rerecord"]
-    done = frames(running.folder)[-1]
+    done = recorded(running.folder)[-1]
     by_hand = done["complementary_info.is_intervention"]
     assert stretches(by_hand)[-1]
     assert not done["action"][~by_hand][:, :3].any()
@@ -137,7 +138,7 @@ def test_each_frame_says_who_acted_and_a_pad_that_is_unplugged_ends_it_at_once(
         status, _, errors = running.end()
     assert (status, errors) == (0, "")
     assert "the arm holds" in running.events("hands_lost")[0]["cause"]
-    (done,) = frames(running.folder)
+    (done,) = recorded(running.folder)
     by_hand = done["complementary_info.is_intervention"]
     moves = done["action"][:, 1]
     assert stretches(by_hand) == [True, False, True, False, True]  # taken over amid the reset
@@ -160,7 +161,7 @@ def test_ctrl_c_ends_it_and_keeps_the_episode(tmp_path: Path) -> None:
         status, output, errors = running.end()
     assert (status, errors) == (130, "")
     assert "SIGINT" in output
-    (done,) = frames(running.folder)
+    (done,) = recorded(running.folder)
     assert done["next.truncated"][-1]
     assert not (tmp_path / "device").exists()
 
@@ -206,7 +207,7 @@ def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_
         running.hold("rightshoulder", down=False)
         status, output, errors = running.end()
     assert (status, errors) == (0, ""), output
-    shown, *trained = frames(running.folder)
+    shown, *trained = recorded(running.folder)
     assert shown["complementary_info.is_intervention"].all()
     by_hand = np.concatenate([part["complementary_info.is_intervention"] for part in trained])
     actions = np.concatenate([part["action"] for part in trained])

@@ -3,8 +3,6 @@
 import time
 from types import SimpleNamespace
 
-from safetensors.numpy import load_file
-
 from configs.load import merge, read, validate
 from hil_app.loop import Episode
 from hil_app.monitor import Finished
@@ -45,15 +43,10 @@ def ended(*ticks, **facts):
 
 
 def a_loop(*late_ms):
-    """As much of a loop as monitor, view and report look at: its lateness, before its first tick."""
+    """As much of a loop as monitor, view and report look at, before its first tick."""
     rate = Rate(fps=30)
     rate.lateness.extend(ms / 1000 for ms in late_ms)
     return SimpleNamespace(rate=rate, newest=None, phase="acting")
-
-
-def recorded(folder):
-    """Every episode file of a run's folder, in order, as a dictionary of arrays."""
-    return [load_file(path) for path in sorted((folder / "dataset").iterdir())]
 
 
 def until(condition, seconds=20.0):

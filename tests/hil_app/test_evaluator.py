@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from sample_runs import recorded, tiny
+from recordings import recorded
+from sample_runs import tiny
 
 from hil_app import evaluation
 from hil_app.monitor import Stage

@@ -4,8 +4,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from recordings import recorded
 from safetensors.torch import load_file
-from sample_runs import recorded, tiny
+from sample_runs import tiny
 
 from configs.help import HelpConfig
 from hil_app.events import EventLog

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
+from recordings import recorded
 from safetensors.torch import load_file
-from sample_runs import recorded, tiny
+from sample_runs import tiny
 
 from configs.load import ConfigError, merge, validate
 from hil_app.__main__ import main

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recordings import recorded
 from safetensors.numpy import load_file
 from sample_runs import tiny
 
@@ -111,9 +112,9 @@ def outcome(folder: Path, **changes: Any) -> tuple[Any, ...]:
         training = Training(session)
         training.run()
         judged = acted(session, training.algorithm.policy)
-    files = sorted(folder.rglob("*.safetensors"))
-    columns = [{k: v.tobytes() for k, v in load_file(file).items()} for file in files]
-    return columns, judged
+    columns = [load_file(file) for file in sorted(folder.rglob("*.safetensors"))]
+    columns += recorded(folder)
+    return [{k: v.tobytes() for k, v in each.items()} for each in columns], judged
 
 
 def acted(session: Session, policy: GaussianActorPolicy) -> list[bytes]:

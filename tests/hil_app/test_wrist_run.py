@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from sample_runs import recorded, tiny
+from recordings import recorded
+from sample_runs import tiny
 
 from configs.load import ConfigError
 from hil_app import build
