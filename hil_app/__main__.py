@@ -14,6 +14,7 @@ COMMANDS = {
     "teleoperate": "move an arm by hand, and see how it does",
     "record": "record episodes into a dataset, by hand or with a policy's help",
     "dataset": "look at a dataset; replay, crop, repair and share it",
+    "train-classifier": "learn from recorded episodes what success looks like",
     "gamepad": "try a gamepad or keyboard, teach an unknown one, see what its controls do",
     "find-port": "find the serial port of an arm",
     "setup-motors": "give new motors their IDs, one at a time",
@@ -57,7 +58,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
         RobotError,
         TeleopError,
         DatasetError,
-    ) as error:  # of the tools, too, which load no torch
+    ) as error:  # of tools without torch, too
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
