@@ -64,7 +64,7 @@ def test_the_file_that_import_saves_is_one_that_config_path_takes(folder: Path) 
     ours = yaml.safe_load(shown.stdout)
     assert (ours["robot"]["type"], ours["robot"]["port"]) == ("so100", "/dev/ttyACM1")
     assert ours["processor"]["images"]["crop"] == {"front": [18, 51, 365, 401]}
-    assert ours["teleop"] is None
+    assert ours["teleop"]["type"] == "gamepad"
 
 
 def test_what_is_printed_is_what_would_be_saved_and_the_account_is_beside_it(folder: Path) -> None:
@@ -72,7 +72,6 @@ def test_what_is_printed_is_what_would_be_saved_and_the_account_is_beside_it(fol
     config("import", "env_config.json", "--save=mine.yaml", cwd=folder)
     assert printed.stdout == (folder / "mine.yaml").read_text()
     left_out = printed.stderr.partition("Left out:")[2]
-    assert "env.teleop.type: no gamepad in this version" in left_out
     assert "env.processor.reward_classifier.pretrained_path: their checkpoint is of" in left_out
     assert "env.robot.port" not in printed.stderr
 
