@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from typing import Any
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
@@ -18,7 +17,6 @@ from hil_app.recording.dataset import Dataset
 from hil_app.rewards.classifier import ClassifierError, tensors
 from processors.base import Features
 
-SUCCESS, AFTER_PAUSE = "next.success", "after_pause"
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
@@ -102,11 +100,12 @@ def read_examples(
         )
         for key, feature in features.items()
     }
-    success, episode, tick, names = np.zeros(rows, bool), *np.zeros((2, rows), np.int64), []
+    success, episode, tick = np.zeros(rows, bool), *np.zeros((2, rows), np.int64)
+    names: list[str] = []
     count = 0
     for dataset in datasets:
         for number in range(len(dataset.episodes)):
-            for index, label, seen in _labelled(dataset, number, features, success_lasts):
+            for index, label, seen in _labelled(dataset, number, success_lasts):
                 for key, tensor in tensors(seen, features).items():
                     inputs[key][count] = tensor
                 success[count], episode[count], tick[count] = label, len(names), index
@@ -120,45 +119,18 @@ def read_examples(
 
 
 def _labelled(
-    dataset: Dataset, number: int, features: Mapping[str, PolicyFeature], success_lasts: bool
+    dataset: Dataset, number: int, success_lasts: bool
 ) -> Iterator[tuple[int, bool, Features]]:
-    """Each observation that followed an action: its tick, its label, and what was seen.
+    """What followed each action of an episode: its tick, its label, and what was seen.
 
-    Left out is what the dataset does not hold: what followed the last action, where no final
-    observation was kept, and what came before a pause.
+    What came right before a pause is left out: the dataset does not hold it.
     """
-    columns, length = dataset.columns(number), dataset.episodes[number].length
-    if SUCCESS not in columns:
-        raise ClassifierError(f"{dataset.root} has no {SUCCESS}: nothing says what success is")
-    success = columns[SUCCESS].reshape(length).astype(bool)
-    labels = np.logical_or.accumulate(success) if success_lasts else success
-    gap = columns.get(AFTER_PAUSE, np.zeros(length, bool)).reshape(length)
-    for index, seen in enumerate(_seen(dataset, number, features)):
-        if index > 0 and not (index < length and gap[index]):
-            yield index, bool(labels[index - 1]), seen
-
-
-def _seen(
-    dataset: Dataset, number: int, features: Mapping[str, PolicyFeature]
-) -> Iterator[Features]:
-    """The features of an episode's observations, one after the other, the final one too."""
-    columns, final = dataset.columns(number), dataset.final(number)
-    length = dataset.episodes[number].length
-    pictures = {
-        key: dataset.pictures(number, key.removeprefix(f"{OBS_IMAGES}."))
-        for key, feature in features.items()
-        if feature.type == FeatureType.VISUAL
-    }
-    seen: Iterator[tuple[NDArray[Any], ...]] = (
-        zip(*pictures.values(), strict=True) if pictures else repeat((), length + 1)
-    )
-    for index, shown in enumerate(seen):
-        numbers = {}
-        for key in features.keys() - pictures.keys():
-            if index == length and final is None:
-                return
-            numbers[key] = columns[key][index] if index < length else (final or {})[key]
-        yield {**dict(zip(pictures, shown, strict=True)), **numbers}
+    succeeded = False
+    for frame, following in pairwise(chain(dataset.frames(number), [None])):
+        assert frame is not None
+        succeeded = frame.success or (success_lasts and succeeded)
+        if following is None or not following.after_pause:
+            yield frame.tick, succeeded, frame.next_state
 
 
 def _name(datasets: Sequence[Dataset], dataset: Dataset, number: int) -> str:

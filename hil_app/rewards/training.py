@@ -93,6 +93,10 @@ def learn(
     encoder's weights are not to be had.
     """
     rows = examples.of(parts.learn)
+    if examples.success[rows].all():
+        raise ClassifierError(
+            "every frame of the episodes to learn from shows success: record what comes before it"
+        )
     classifier = SuccessClassifier(_ranged(config, examples, rows), how.seed)
     trained = [weight for weight in classifier.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(trained, how.learning_rate)
@@ -123,7 +127,7 @@ def probabilities(classifier: nn.Module, examples: Examples, rows: Ints) -> F64:
     """The probability (len(rows),) of success in each, as a run would see it."""
     found = [
         classifier({key: x[some] for key, x in examples.inputs.items()}).sigmoid()
-        for some in torch.from_numpy(rows).split(LOOKED_AT)
+        for some in torch.split(torch.from_numpy(rows), LOOKED_AT)
     ]
     together: F64 = torch.cat(found).double().numpy()
     return together
@@ -170,7 +174,7 @@ def _lit(pictures: Tensor, how: LearningConfig, generator: torch.Generator) -> T
     scaled = pictures / 255
     middle = scaled.mean((1, 2, 3), keepdim=True)
     changed = (scaled - middle) * (1 + how.contrast * contrast) + middle + how.brightness * light
-    return changed.clamp(0, 1)
+    return torch.clamp(changed, 0, 1)
 
 
 def _ranged(config: ClassifierConfig, examples: Examples, rows: Ints) -> ClassifierConfig:

@@ -1,0 +1,191 @@
+"""``hil-app train-classifier``: learn from recorded episodes what success looks like."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.classifier import SuccessClassifierConfig
+from configs.load import ConfigError
+from hil_app.run_folder import new_run
+
+if TYPE_CHECKING:  # torch: only once the options are good
+    from hil_app.rewards.classifier import ClassifierConfig
+    from hil_app.rewards.training import LearningConfig
+
+IN_A_ROW = SuccessClassifierConfig.model_fields["ticks"].default
+DESCRIPTION = """\
+Learn from recorded episodes what success looks like, for tasks whose success nothing else can tell:
+
+  hil-app train-classifier --dataset data/lift data/empty --output_dir=classifiers/lift
+  hil-app train --processor.success_classifier.checkpoint=classifiers/lift ...
+
+What followed an action is a success if its frame says so (next.success). Whole episodes are held
+out to judge the result by, and others to choose the threshold on. Half of every batch are
+successes, however rare they are.
+
+Record episodes with --env.terminate_on_success=false, so that they go on after success, and show
+what is not yet success as well: above all a gripper that comes up empty. A policy that learns from
+the classifier finds everything that only looks like success to it.
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    from hil_app.rewards.training import LearningConfig
+
+    parser = _parser(LearningConfig)
+    options = parser.parse_args(list(argv))
+    how = _checked(LearningConfig, {n: getattr(options, n) for n in LearningConfig.model_fields})
+    if options.ticks < 1:
+        raise ConfigError(f"--ticks must be at least 1, got {options.ticks}")
+    folder = options.output_dir or new_run("train_classifier")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"--output_dir: {folder} is not empty; name a new folder")
+    return _train(options, how, folder)
+
+
+def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> int:
+    from rich.console import Console
+
+    from hil_app.recording.dataset import Dataset
+    from hil_app.rewards.examples import inputs_of, read_examples
+    from hil_app.rewards.report import Report, table
+    from hil_app.rewards.training import learn, split
+
+    console = Console()
+    datasets = [Dataset(root) for root in options.dataset]
+    features = inputs_of(datasets, options.cameras, options.state)
+    with _Progress(console) as shown:
+        count = shown.begin("reading", sum(map(len, datasets)))
+        examples = read_examples(
+            datasets, features, success_lasts=options.success_lasts, read=count
+        )
+        parts = split(examples.successful(), how.held_out, how.seed)
+        step = shown.begin("learning", how.steps)
+        network = _network(options, features)
+        classifier = learn(
+            network, examples, parts, how, lambda _, loss: step(1, f"loss {loss:.4f}")
+        )
+    report = Report.of(classifier, examples, parts, options.ticks)
+    try:
+        report.save(folder, classifier, examples, how)
+    except OSError as error:
+        raise ConfigError(f"--output_dir: cannot write to {folder}: {error.strerror}") from error
+    console.print(table(report))
+    names = ", ".join(sorted(path.name for path in folder.iterdir()))
+    console.out(f"in {folder}: {names}", highlight=False)
+    console.out(f"use it: --processor.success_classifier.checkpoint={folder}", highlight=False)
+    return 0
+
+
+def _network(options: argparse.Namespace, features: Any) -> ClassifierConfig:
+    from hil_app.rewards.classifier import ClassifierConfig
+
+    return ClassifierConfig(
+        input_features=features,
+        vision_encoder_name=options.vision_encoder_name,
+        vision_encoder_weights=options.vision_encoder_weights,
+        freeze_vision_encoder=options.vision_encoder_weights is not None,
+    )
+
+
+def _parser(learning: type[LearningConfig]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="hil-app train-classifier",
+        usage="hil-app train-classifier --dataset ROOT [ROOT ...] [options]",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--dataset", type=Path, nargs="+", required=True, metavar="ROOT", help="datasets' folders"
+    )
+    parser.add_argument(
+        "--cameras", nargs="*", metavar="NAME", help="whose pictures it looks at (default: all)"
+    )
+    parser.add_argument(
+        "--state",
+        nargs="+",
+        default=[],
+        metavar="KEY",
+        help="numbers that it looks at, too, such as observation.state (default: none)",
+    )
+    parser.add_argument(
+        "--success_lasts",
+        action="store_true",
+        help="what follows a success in its episode is one, too: for a person who says it once",
+    )
+    parser.add_argument(
+        "--ticks",
+        type=int,
+        default=IN_A_ROW,
+        help="positive ticks in a row that make a success, when whole episodes are judged "
+        f"(default: {IN_A_ROW})",
+    )
+    parser.add_argument(
+        "--vision_encoder_name",
+        choices=["cnn", "resnet10"],
+        default="cnn",
+        help="what looks at the pictures (default: cnn)",
+    )
+    parser.add_argument(
+        "--vision_encoder_weights",
+        metavar="FILE|REPO",
+        help="its weights, which are then kept as they are (default: learned anew)",
+    )
+    parser.add_argument(
+        "--output_dir", type=Path, help="a new folder (default: runs/<time>_train_classifier)"
+    )
+    for name, field in learning.model_fields.items():
+        words = (field.description or "").rstrip(".")
+        words = f"{words[:1].lower()}{words[1:]} (default: {field.default})"
+        parser.add_argument(f"--{name}", default=field.default, help=words.replace("\n", " "))
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        """Raise instead of printing the usage."""
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+def _checked(learning: type[LearningConfig], content: dict[str, Any]) -> LearningConfig:
+    from pydantic import ValidationError
+
+    try:
+        return learning.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        said = fault["msg"][:1].lower() + fault["msg"][1:]
+        raise ConfigError(f"--{fault['loc'][0]}: {said}, got {fault['input']!r}") from None
+
+
+class _Progress:
+    """Bars, one after the other, in a terminal; nothing elsewhere."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        name, words = TextColumn("{task.description:>8}"), TextColumn("{task.fields[words]}")
+        columns = name, BarColumn(), MofNCompleteColumn(), Remaining(), words
+        self._bars = Progress(*columns, console=console, disable=not console.is_terminal)
+
+    def __enter__(self) -> _Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def begin(self, name: str, total: int) -> Any:
+        """A new bar; what is returned moves it on by so much, with words beside it."""
+        task = self._bars.add_task(name, total=total, words="")
+
+        def advance(much: int, words: str = "") -> None:
+            self._bars.update(task, advance=much, words=words)
+
+        return advance
