@@ -142,15 +142,20 @@ def _crops(env: Mapping[str, Any]) -> Rules:
     return {(*place, key): Rule((*CROPS, key.removeprefix(f"{OBS_IMAGES}.")), "") for key in keys}
 
 
+_RENAMED = {"keyboard_ee": "keyboard"}  # their teleoperators that have another name here
+
+
 def _teleop(teleop: Mapping[str, Any]) -> Rules:
     """Rules for who takes over: nobody, where this version has no such teleoperator."""
     kinds = {tag_of(model): model for model in models_in(TeleopConfig)}
     above, kind = ("env", "teleop"), teleop.get("type")
-    model = kinds.get(kind) if isinstance(kind, str) else None
+    model = kinds.get(_RENAMED.get(kind, kind)) if isinstance(kind, str) else None
     if model is None:
         return {above: _none(f"no {kind} in this version: nobody takes over, and nobody shows how")}
     rules: Rules = {(*above, key): _to(f"teleop.{key}") for key in model.model_fields}
-    rules["env", "processor", "control_mode"] = _none("who takes over is under teleop", "leader")
+    rules[*above, "type"] = _to("teleop.type", "", lambda name: _RENAMED.get(name, name))
+    mode = kind if isinstance(kind, str) and "leader" not in kind else "leader"
+    rules["env", "processor", "control_mode"] = _none("who takes over is under teleop", mode)
     rules[*above, "use_gripper"] = _none("the gripper is always there", True)
     rules[*above, "use_degrees"] = _none("joints are in degrees here, always", True)
     note = "they are demonstrated at the start of a run, not recorded beforehand"

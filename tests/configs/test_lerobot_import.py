@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from configs.lerobot import Entry, Imported, leaves, read_lerobot, translate
 from configs.load import ConfigError, validate
-from configs.manual import GamepadConfig
+from configs.manual import GamepadConfig, KeyboardConfig
 from configs.robot import SO100Config, SO101Config, SO101SimConfig
 
 REAL: dict[str, Any] = {
@@ -369,3 +369,10 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "real.json"
     path.write_text(json.dumps(REAL))
     assert read_lerobot(path) == translate(REAL)
+
+
+def test_their_keyboard_is_ours_by_another_name() -> None:
+    theirs = changed(REAL, "env.teleop.type", "keyboard_ee")
+    theirs = changed(theirs, "env.processor.control_mode", "keyboard_ee")
+    imported = translate(theirs)
+    assert validate(imported.content).teleop == KeyboardConfig()
