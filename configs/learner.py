@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from configs.base import Config
+
+Only = Literal["all", "interventions", "successes"]
+
+
+class OfflineDatasetConfig(Config):
+    """A recorded dataset to learn from."""
+
+    root: Path
+    """The dataset's folder; a dataset given as text is this."""
+    only: Only = "all"
+    """all: every row; interventions: those in which a person acted; successes: those of episodes
+    that succeeded."""
+    weight: float = Field(1.0, gt=0)
+    """How often a row is drawn, relative to one of weight 1, which rows of the run itself have."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_alone(cls, given: Any) -> Any:
+        return {"root": given} if isinstance(given, str | Path) else given
 
 
 class LearnerConfig(Config):
@@ -30,6 +50,12 @@ class LearnerConfig(Config):
     """Transitions the online buffer holds."""
     offline_capacity: int = Field(100_000, ge=1)
     """Transitions the offline buffer holds."""
+    datasets: list[OfflineDatasetConfig] = []
+    """Recorded datasets to fill the offline buffer from before anything moves: folders, or
+    {"root": "runs/pick/dataset", "only": "all|interventions|successes", "weight": 1} to take the
+    rows in which a person acted or the episodes that succeeded, and to draw rows more often. Where
+    a dataset of other tools does not say so, a person acted, there was no penalty, an end with a
+    reward is a success, and one without is the time limit."""
     learning_starts: int = Field(100, ge=1)
     """Online transitions before the first update."""
     n_steps: int = Field(1, ge=1, le=50)

@@ -205,6 +205,8 @@ def _locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None
         if named_by_user:
             named_by_user = False
             continue
+        if part.isdecimal() and owner:  # a place in a list
+            continue
         owner = models[0] if models else None
         field = owner.model_fields.get(part) if owner else None
         models = models_in(field.annotation) if field else []

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -165,6 +165,12 @@ class Learner:
         if self._counts.updates:
             self.mailbox.publish(self._counts.updates, algorithm.get_weights())
         self.progress = Progress(self._counts.updates, 0.0, len(self._online), len(self._offline))
+
+    def begin_with(self, rows: Iterable[Row], weight: float = 1.0) -> None:
+        """Put recorded rows, each of this ``weight``, into the offline buffer, before entering."""
+        for row in rows:
+            self._offline.add(**row.transition(), weight=weight)
+            self.progress = replace(self.progress, offline=len(self._offline))
 
     def check(self) -> None:
         """Raise :class:`LearnerDied` if the thread has died."""

@@ -1,25 +1,22 @@
-"""A ring of transitions: numbers in preallocated tensors, pictures in a store beside them."""
+"""A ring of transitions to learn from."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.batch import Batch
-from hil_app.learning.pictures import MAP_SUFFIX, PictureStore
+from hil_app.learning.draws import Draws
+from hil_app.learning.offline import Source, check, rows_of
 from hil_app.learning.prefetch import endless
 from hil_app.learning.returns import NStepReturns
+from hil_app.learning.ring import Ring, Value
 from hil_app.recording.frames import Frame
-
-Row = Tensor | NDArray[np.generic] | float | bool
-BLOCKS = "blocks"
 
 
 class ReplayBuffer:
@@ -54,16 +51,13 @@ class ReplayBuffer:
         self.state_keys = tuple(state_keys)
         self.device = torch.device(device)
         self.storage_device = torch.device(storage_device)
-        self.generator = torch.Generator(self.storage_device).manual_seed(seed)
+        self._draws = Draws(capacity, self.storage_device, seed)
         self._pad = image_pad if use_drq else 0
-        self._rows: dict[str, Tensor] = {}  # name -> (capacity, ...); of a picture, its slot
-        self._stores: dict[str, PictureStore] = {}  # state key -> its pictures
-        self._size = 0
-        self._next = 0
+        self._ring = Ring(capacity, self.state_keys, self.storage_device)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return self._size
+        return self._ring.size
 
     @classmethod
     def from_frames(
@@ -87,24 +81,55 @@ class ReplayBuffer:
                 buffer.add(**row.transition())
         return buffer
 
+    @classmethod
+    def from_dataset(
+        cls,
+        sources: Source | Sequence[Source],
+        policy: GaussianActorPolicy,
+        capacity: int,
+        *,
+        n_steps: int = 1,
+        discount: float = 1.0,
+        read: Callable[[int], None] = lambda _: None,
+        **options: Any,
+    ) -> Self:
+        """A buffer of what `policy` can learn from recorded datasets, one after the other.
+
+        Rows are those of `from_frames`; `rows_of` says which are left out and what is assumed of
+        other tools' datasets. Frame by frame: nothing is held beside the buffer. `read` hears of
+        frames as they are read. If there are more rows than capacity, the last ones stay.
+
+        Raises DatasetError if a dataset is damaged, does not fit the policy or has no such rows.
+        """
+        sources = [sources] if isinstance(sources, Source) else sources
+        check(sources, policy.config)
+        buffer = cls(capacity, state_keys=policy.replay_keys, **options)
+        for source in sources:
+            for row in rows_of(source, policy, n_steps=n_steps, discount=discount, read=read):
+                buffer.add(**row.transition(), weight=source.weight)
+        return buffer
+
     def add(
         self,
-        state: Mapping[str, Row],
-        action: Row,
+        state: Mapping[str, Value],
+        action: Value,
         reward: float,
-        next_state: Mapping[str, Row],
+        next_state: Mapping[str, Value],
         done: bool,
         truncated: bool,
-        complementary_info: Mapping[str, Row] | None = None,
+        complementary_info: Mapping[str, Value] | None = None,
+        weight: float = 1.0,
     ) -> None:
         """Append one transition, over the oldest one if the ring is full.
+
+        A row of weight 2 is drawn twice as often as one of weight 1.
 
         Raises:
             KeyError: a state key is missing, or the keys are not those of the first transition.
             ValueError: a shape or a type is not that of the first transition, or a picture is
-                made of floats.
+                made of floats, or the weight is not positive.
         """
-        values: dict[str, Row] = {
+        values: dict[str, Value] = {
             **self._select("state", state),
             **self._select("next_state", next_state),
             **{f"complementary_info.{k}": v for k, v in (complementary_info or {}).items()},
@@ -113,38 +138,30 @@ class ReplayBuffer:
             "done": done,
             "truncated": truncated,
         }
-        tensors = {name: _as_row(name, value) for name, value in values.items()}
+        if not 0 < weight < float("inf"):
+            raise ValueError(f"a row's weight is positive, got {weight}")
         with self._lock:
-            if not self._rows:
-                self._allocate(tensors)
-            self._check(tensors)
-            self._write(tensors, values)
-            self._next = (self._next + 1) % self.capacity
-            self._size = min(self._size + 1, self.capacity)
+            place = self._ring.next
+            self._ring.put(values, self._pad)
+            self._draws.weigh(place, weight)
 
     def sample(self, batch_size: int) -> Batch:
-        """Draw batch_size rows uniformly, with replacement. ValueError if the buffer is empty."""
+        """Draw batch_size rows by their weights, with replacement. ValueError without any."""
         with self._lock:
-            if not self._size:
+            if not self._ring.size:
                 raise ValueError("the replay buffer is empty: add transitions before sampling")
-            index = torch.randint(
-                self._size, (batch_size,), generator=self.generator, device=self.storage_device
-            )
-            found = {name: rows.index_select(0, index) for name, rows in self._rows.items()}
-            for group in ("state", "next_state"):  # in an order of its own: each draws its shifts
-                for key, store in self._stores.items():
-                    name = f"{group}.{key}"
-                    found[name] = self._gather(store, found[name])
-        rows = {name: self._carried(value) for name, value in found.items()}
-        return {
-            "state": _group("state", rows),
-            "action": rows["action"],
-            "reward": rows["reward"],
-            "next_state": _group("next_state", rows),
-            "done": rows["done"],
-            "truncated": rows["truncated"],
-            "complementary_info": _group("complementary_info", rows),
-        }
+            index = self._draws.draw(self._ring.size, batch_size)
+            shifts = (self._pad, self._draws.generator)
+            found = self._ring.take(index, shifts, pinned=self._onto_gpu)
+        return _batch({name: self._carried(value) for name, value in found.items()})
+
+    def at(self, places: Sequence[int]) -> Batch:
+        """The rows at these places, of which 0 is the oldest; pictures are not moved."""
+        with self._lock:
+            ring = self._ring
+            first = ring.next - ring.size
+            index = torch.tensor([(first + place) % ring.size for place in places])
+            return _batch(ring.take(index.to(ring.device)))
 
     def get_iterator(
         self, batch_size: int, *, async_prefetch: bool = False, queue_size: int = 2
@@ -155,8 +172,7 @@ class ReplayBuffer:
     @property
     def bytes(self) -> int:
         """Memory that the rows and the pictures take."""
-        rows = sum(rows.numel() * rows.element_size() for rows in self._rows.values())
-        return rows + sum(store.bytes for store in self._stores.values())
+        return self._ring.bytes
 
     def state_dict(self) -> dict[str, Tensor]:
         """The filled rows (`rows.*`), the pictures (`blocks.*`), the position, the generator.
@@ -165,14 +181,7 @@ class ReplayBuffer:
         since the last call is the same object as then.
         """
         with self._lock:
-            rows = {f"rows.{name}": rows[: self._size].clone() for name, rows in self._rows.items()}
-            blocks = {
-                f"{BLOCKS}.{key}.{number}": block
-                for key, store in self._stores.items()
-                for number, block in store.state().items()
-            }
-            rest = {"next": torch.tensor(self._next), "rng": self.generator.get_state()}
-            return {**rows, **blocks, **rest}
+            return {**self._ring.state(), **self._draws.state(self._ring.size)}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Continue exactly where `state_dict` was taken.
@@ -180,83 +189,14 @@ class ReplayBuffer:
         Raises:
             ValueError: there are more rows than this buffer's capacity.
         """
-        rows = {k.removeprefix("rows."): v for k, v in state.items() if k.startswith("rows.")}
-        size = len(rows["reward"]) if rows else 0
-        if size > self.capacity:
-            raise ValueError(f"{size} rows do not fit a capacity of {self.capacity}")
-        self._size, self._next = size, int(state["next"])
-        self._rows = {name: self._empty(row) for name, row in rows.items()}
-        for name, tensor in rows.items():
-            self._rows[name][:size] = tensor
-        self._stores = {key: self._restored(key, state, rows) for key in self._kept(state)}
-        self.generator.set_state(state["rng"])
+        self._ring.load_state(state)
+        self._draws.load_state(state)
 
-    def _select(self, group: str, state: Mapping[str, Row]) -> dict[str, Row]:
+    def _select(self, group: str, state: Mapping[str, Value]) -> dict[str, Value]:
         missing = [key for key in self.state_keys if key not in state]
         if missing:
             raise KeyError(f"{group} lacks {missing}; it has {sorted(state)}")
         return {f"{group}.{key}": state[key] for key in self.state_keys}
-
-    def _allocate(self, tensors: Mapping[str, Tensor]) -> None:
-        self._stores = {
-            key: PictureStore(tensors[f"state.{key}"])
-            for key in self.state_keys
-            if tensors[f"state.{key}"].ndim == 3
-        }
-        for key, store in self._stores.items():
-            if store.dtype == torch.uint8 and self._pad >= min(store.shape[1:]):
-                raise ValueError(
-                    f"image_pad {self._pad} is too much for {key}, {tuple(store.shape)}"
-                )
-        slots = torch.zeros(1, dtype=torch.int64)
-        self._rows = {
-            name: self._empty(slots if self._store_of(name) else row.unsqueeze(0))
-            for name, row in tensors.items()
-        }
-
-    def _store_of(self, name: str) -> PictureStore | None:
-        group, _, key = name.partition(".")
-        return self._stores.get(key) if group in ("state", "next_state") else None
-
-    def _empty(self, rows: Tensor) -> Tensor:
-        shape = (self.capacity, *rows.shape[1:])
-        return torch.empty(shape, dtype=rows.dtype, device=self.storage_device)
-
-    def _check(self, tensors: Mapping[str, Tensor]) -> None:
-        if tensors.keys() != self._rows.keys():
-            raise KeyError(
-                f"the transition has {sorted(tensors)}; the buffer stores {sorted(self._rows)}"
-            )
-        for name, row in tensors.items():
-            store = self._store_of(name)
-            dtype = store.dtype if store else self._rows[name].dtype
-            shape = store.shape if store else self._rows[name].shape[1:]
-            if row.shape != shape or row.dtype != dtype:
-                raise ValueError(
-                    f"{name} is {row.dtype} {tuple(row.shape)}; "
-                    f"the buffer stores {dtype} {tuple(shape)}"
-                )
-
-    def _write(self, tensors: Mapping[str, Tensor], values: Mapping[str, object]) -> None:
-        for name, row in tensors.items():
-            store = self._store_of(name)
-            if store is None:
-                self._rows[name][self._next] = row
-                continue
-            slot = store.put(
-                row, values[name]
-            )  # before the old one goes: it may be the same picture
-            if self._size == self.capacity:
-                store.drop(int(self._rows[name][self._next]))
-            self._rows[name][self._next] = slot
-
-    def _gather(self, store: PictureStore, slots: Tensor) -> Tensor:
-        shifts = None
-        if self._pad and store.dtype == torch.uint8:
-            span, shape = 2 * self._pad + 1, (len(slots), 2)
-            draw = torch.randint(span, shape, generator=self.generator, device=slots.device)
-            shifts = (draw - self._pad).tolist()
-        return store.gather(slots.tolist(), shifts, pinned=self._onto_gpu)
 
     @property
     def _onto_gpu(self) -> bool:
@@ -268,31 +208,17 @@ class ReplayBuffer:
             value = value.pin_memory()
         return value.to(self.device, non_blocking=True)
 
-    def _kept(self, state: Mapping[str, Tensor]) -> list[str]:
-        return [k for k in self.state_keys if any(n.startswith(f"{BLOCKS}.{k}.") for n in state)]
 
-    def _restored(
-        self, key: str, state: Mapping[str, Tensor], rows: Mapping[str, Tensor]
-    ) -> PictureStore:
-        prefix = f"{BLOCKS}.{key}."
-        blocks = {n.removeprefix(prefix): b for n, b in state.items() if n.startswith(prefix)}
-        store = PictureStore(next(iter(blocks.values()))[0].permute(2, 0, 1))
-        store.load_state(
-            blocks, torch.cat((rows[f"state.{key}"], rows[f"next_state.{key}"])).numpy()
-        )
-        return store
-
-
-def _as_row(name: str, value: Row) -> Tensor:
-    row = torch.as_tensor(value)
-    if row.dtype == torch.uint8:
-        return row
-    if row.ndim == 3 and not name.endswith(MAP_SUFFIX):
-        raise ValueError(
-            f"{name} is a picture of {row.dtype}, shape {tuple(row.shape)}: store pictures as "
-            "uint8, a quarter of the memory; the encoder makes numbers of them"
-        )
-    return row.to(torch.float32)
+def _batch(rows: Mapping[str, Tensor]) -> Batch:
+    return {
+        "state": _group("state", rows),
+        "action": rows["action"],
+        "reward": rows["reward"],
+        "next_state": _group("next_state", rows),
+        "done": rows["done"],
+        "truncated": rows["truncated"],
+        "complementary_info": _group("complementary_info", rows),
+    }
 
 
 def _group(name: str, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
