@@ -9,7 +9,14 @@ from typing import Any
 
 from configs.load import DEFAULT_PRESET, Parser, load
 from configs.run import RunConfig
-from hil_app.cli import bench_bus, bench_faults, bench_hands, bench_learn, bench_speed
+from hil_app.cli import (
+    bench_bus,
+    bench_crashes,
+    bench_faults,
+    bench_hands,
+    bench_learn,
+    bench_speed,
+)
 from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\
@@ -21,6 +28,7 @@ hil-app bench learner|replay|swap [--help]: how fast the parts of learning are.
 hil-app bench bus [--help]: what our servo bus costs over the bare SDK.
 hil-app bench hands [--help]: how soon the arm does what the pad says.
 hil-app bench faults [--help]: what happens when the arm fails.
+hil-app bench crashes [--help]: what kill -9 does to a dataset that is being written.
 hil-app bench learn [--help]: how fast and how surely a preset learns.
 With --output_dir the figures are also saved, as bench.json beside the config.
 """
@@ -34,12 +42,14 @@ def run(argv: Sequence[str]) -> int:
         return bench_bus.run(argv[1:])
     if argv and argv[0] == "hands":
         return bench_hands.run(argv[1:])
+    if argv and argv[0] == "crashes":
+        return bench_crashes.run(argv[1:])
     if argv and argv[0] == "faults":
         return bench_faults.run(argv[1:])
     if argv and argv[0] in bench_speed.CHOICES:
         return bench_speed.run(argv)
     parser = Parser(
-        prog="hil-app bench step|loop|learner|replay|swap|bus|hands|faults|learn",
+        prog="hil-app bench step|loop|learner|replay|swap|bus|hands|faults|crashes|learn",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
