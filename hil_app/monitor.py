@@ -21,7 +21,7 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 
 DEMONSTRATE, TRAIN, EVALUATE = "demonstrate", "train", "evaluate"
-TELEOPERATE, RECORD = "teleoperate", "record"
+TELEOPERATE, RECORD, REPLAY = "teleoperate", "record", "replay"
 _LATELY = 60  # ticks over which the rate is taken
 RECENT = 20  # episodes that "recent" looks back on
 
@@ -79,6 +79,14 @@ class Recording:
     root: Path  # of the dataset
     recorder: Recorder
     before: int  # episodes that it had when the run began
+
+
+@dataclass
+class Loading:
+    """How far the recorded datasets are that are learned from."""
+
+    total: int  # frames
+    frames: int = 0  # read so far
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,7 @@ class Monitor:
         self.help: HelpRequests | None = None  # of the policy in the training, if it may ask
         self.instruments: Callable[[], RenderableType] | None = None  # of an arm moved by hand
         self.recording: Recording | None = None  # if the run is recorded
+        self.loading: Loading | None = None  # while datasets are read, before the first stage
         self._amid: Stage | None = None  # the evaluation under way
 
     @property

@@ -20,6 +20,7 @@ from hil_app.learning.learner import COUNTS, Learner, Progress
 from hil_app.loop import Episode, Loop, Sink
 from hil_app.metrics import Figures, Metrics, of_episode, of_evaluation, of_learner
 from hil_app.monitor import DEMONSTRATE, TRAIN, Evaluation, Recording, Stage
+from hil_app.offline_data import OfflineData
 from hil_app.policy import LearnedPolicy, NoPolicy, Policy
 from hil_app.recording.frames import Frame
 from hil_app.resume import ACTING, LOOP, Resumed
@@ -58,6 +59,8 @@ class Training:
         )
         self._seen: list[Frame] = []  # of the episode under way
         self._acting = build.policy(config, session.body, "exploration")
+        wanted = config.learner.datasets if self._fresh else []  # a checkpoint has their rows
+        self._offline_data = OfflineData(session, wanted)
         if resumed is not None:
             resumed.restore(self.learner, self._acting.generator)
             session.monitor.evaluations += resumed.state.evaluations
@@ -77,6 +80,8 @@ class Training:
     def run(self) -> None:
         """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
         self._warm_up()
+        if not self._offline_data.load(self.learner, self.algorithm.policy):
+            return
         with ExitStack() as stack:
             stack.enter_context(self._metrics)
             stack.enter_context(self._checkpoints)

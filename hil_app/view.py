@@ -19,8 +19,10 @@ from hil_app.monitor import (
     EVALUATE,
     RECENT,
     RECORD,
+    REPLAY,
     TELEOPERATE,
     TRAIN,
+    Loading,
     Monitor,
     Stage,
     intervention_fraction,
@@ -37,6 +39,7 @@ TITLES = {
     EVALUATE: "The policy on its own",
     TELEOPERATE: "The person moves the arm",
     RECORD: "Episodes go into the dataset",
+    REPLAY: "The arm does a recorded episode again",
 }
 PAUSED = "Paused: take over or press pause to go on"
 ASKS = "The policy asks for a take-over"
@@ -91,9 +94,9 @@ class View:
 
     def render(self) -> RenderableType:
         """The view as it stands now."""
-        stage = self._monitor.shown
+        stage, loading = self._monitor.shown, self._monitor.loading
         if stage is None:
-            return ""
+            return "" if loading is None else _loading(loading)
         instruments = self._monitor.instruments
         below = [] if instruments is None else [instruments()]
         return Panel(
@@ -110,6 +113,8 @@ class View:
             self._console.out(f"{event['event']}: {note}", highlight=False)
         if event["event"] == "evaluation":
             self._console.out(_judgement(event), highlight=False)
+        if event["event"] == "datasets_so_far" and not self._console.is_terminal:
+            self._console.out(f"{event['frames']} of {event['of']} frames read", highlight=False)
         now = time.monotonic()
         due = now - self._last_line > LINE_EVERY
         if event["event"] == "episode" and due and not self._console.is_terminal:
@@ -171,6 +176,12 @@ class View:
         newest = self._monitor.help.judgement
         value, disagreement = (newest.value, newest.disagreement) if newest else (None, None)
         return [("critics' value", _number(value)), ("they disagree by", _number(disagreement))]
+
+
+def _loading(loading: Loading) -> RenderableType:
+    bar = ProgressBar(total=loading.total, completed=loading.frames)
+    told = Text(f"{loading.frames} of {loading.total} frames", justify="center")
+    return Panel(Group(bar, told), title="[bold]Recorded datasets are read[/bold]")
 
 
 def _bar(stage: Stage) -> list[RenderableType]:

@@ -166,11 +166,17 @@ class Learner:
             self.mailbox.publish(self._counts.updates, algorithm.get_weights())
         self.progress = Progress(self._counts.updates, 0.0, len(self._online), len(self._offline))
 
-    def begin_with(self, rows: Iterable[Row], weight: float = 1.0) -> None:
-        """Put recorded rows, each of this ``weight``, into the offline buffer, before entering."""
+    def begin_with(self, rows: Iterable[Row], weight: float) -> int:
+        """Put recorded rows, each of this ``weight``, into the offline buffer, before entering.
+
+        Returns how many there were.
+        """
+        count = 0
         for row in rows:
             self._offline.add(**row.transition(), weight=weight)
-            self.progress = replace(self.progress, offline=len(self._offline))
+            count += 1
+        self.progress = replace(self.progress, offline=len(self._offline))
+        return count
 
     def check(self) -> None:
         """Raise :class:`LearnerDied` if the thread has died."""
