@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from configs.names import ACTION, DONE, REWARD, TRUNCATED
+from hil_app.recording.episodes import EpisodeInfo as EpisodeInfo  # named with its dataset
+from hil_app.recording.episodes import episode_of, episode_rows
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
     AFTER_PAUSE,
@@ -30,24 +32,10 @@ from hil_app.recording.layout import (
     Info,
 )
 from hil_app.recording.rows import Numbers
-from hil_app.recording.tables import column, episode_files, read_table
-from hil_app.recording.video import read_video
+from hil_app.recording.tables import column, read_table
+from hil_app.recording.video import read_images, read_video
 from processors.base import Features
 from robots.base import JOINTS, U8
-
-NEEDED = ("episode_index", "length", "dataset_from_index", "data/chunk_index", "data/file_index")
-
-
-@dataclass(frozen=True)
-class EpisodeInfo:
-    """What a dataset says of an episode."""
-
-    index: int
-    length: int  # frames
-    tasks: tuple[str, ...]
-    stage: str | None  # "record", "train", …; None where other tools recorded
-    success: bool | None
-    recovered: bool  # brought back after a crash, perhaps without its end
 
 
 class Dataset:
@@ -64,8 +52,9 @@ class Dataset:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.info = Info.read(root)
-        self._rows = _episode_rows(root, self.info)
-        self.episodes: Sequence[EpisodeInfo] = [_episode(row) for row in self._rows]
+        self._shared: tuple[Path | None, Any] = None, None
+        self._rows = episode_rows(root, self.info)
+        self.episodes: Sequence[EpisodeInfo] = [episode_of(row) for row in self._rows]
 
     @property
     def fps(self) -> float:
@@ -93,30 +82,38 @@ class Dataset:
 
     def columns(self, episode: int) -> Numbers:
         """An episode's numbers: observations and actions (T, n), all else (T,)."""
-        row, root = self._rows[episode], self.root
-        path = root / self.info.data_path.format(
-            chunk_index=row["data/chunk_index"], file_index=row["data/file_index"]
-        )
-        table = read_table(path)
-        if table.num_rows != row["length"]:  # a file of several episodes
-            table = _part(table, episode, path)
-        if table.num_rows != row["length"]:
-            raise DatasetError(
-                f"{path} has {table.num_rows} frames of episode {episode}, which had "
-                f"{row['length']}: restore a copy"
-            )
+        path, table = self._table(episode)
         return {
             key: column(table, key, feature, path)
             for key, feature in self.features.items()
             if feature.dtype not in (*PICTURES, "string")
         }
 
+    def _table(self, episode: int) -> tuple[Path, Any]:
+        """The rows of an episode, and the file that they are from."""
+        row = self._rows[episode]
+        path = self.root / self.info.data_path.format(
+            chunk_index=row["data/chunk_index"], file_index=row["data/file_index"]
+        )
+        if self._shared[0] == path:
+            table = self._shared[1]
+        elif (table := read_table(path)).num_rows > row["length"]:
+            self._shared = path, table  # other tools put many episodes in a file
+        if table.num_rows > row["length"]:
+            table = _part(table, episode, path)
+        if table.num_rows != row["length"]:
+            raise DatasetError(
+                f"{path} has {table.num_rows} frames of episode {episode}, which had "
+                f"{row['length']}: restore a copy"
+            )
+        return path, table
+
     def final(self, episode: int) -> Numbers | None:
         """The numbers of what was seen after an episode's last action; None if not recorded."""
         found = {
-            key.removeprefix(FINAL): np.asarray(value, self.features[key.removeprefix(FINAL)].dtype)
-            for key, value in self._rows[episode].items()
-            if key.startswith(FINAL)
+            key: np.asarray(self._rows[episode][f"{FINAL}{key}"], feature.dtype)
+            for key, feature in self.features.items()
+            if f"{FINAL}{key}" in self._rows[episode]
         }
         return found or None
 
@@ -125,13 +122,16 @@ class Dataset:
 
         There are T, or T + 1 where what was seen last is recorded too.
         """
+        key = self.info.cameras.get(camera)
+        if key is not None and self.features[key].dtype == "image":
+            return read_images(*self._table(episode), key)
         path, start, count = self.video(episode, camera)
         return read_video(path, start, count, self.fps)
 
     def video(self, episode: int, camera: str) -> tuple[Path, float, int]:
         """Where an episode's pictures are: the file, their begin [s] and how many there are."""
         key = self.info.cameras.get(camera)
-        if key is None or self.info.video_path is None:
+        if key is None or self.info.video_path is None or self.features[key].dtype != "video":
             raise DatasetError(
                 f"{self.root} has no video of a camera {camera}; it has those of "
                 f"{', '.join(self.cameras) or 'none'}"
@@ -151,8 +151,11 @@ class Dataset:
         A frame's ``next_state`` is the very object that is the next frame's ``state``. What a
         dataset of other tools lacks: the policy wanted what was done; a person acted; the episode
         succeeded if it ended with a reward; an end without one, or that is not marked, is
-        truncated, and then the last row, whose next state is not known, is left out.
+        truncated, and then the last row, whose next state is not known, is left out. The frame
+        before an ``after_pause`` has the state after the pause for its next.
         """
+        if ACTION not in self.features:
+            raise DatasetError(f"{self.root} has no {ACTION} in it: frames need one")
         columns, final = self.columns(episode), self.final(episode)
         facts = _facts(columns)
         length = len(columns[ACTION])
@@ -189,37 +192,6 @@ class Dataset:
             yield {**(numbers or {}), **pictures}
 
 
-def _episode_rows(root: Path, info: Info) -> list[dict[str, Any]]:
-    """What is known of the episodes that count, in order."""
-    found: dict[int, dict[str, Any]] = {}
-    for path in episode_files(root):
-        if len(found) == info.episodes:
-            break
-        table = read_table(path)
-        if missing := [key for key in NEEDED if key not in table.column_names]:
-            raise DatasetError(f"{path} has no column {missing[0]}: restore it from a copy")
-        wanted = [key for key in table.column_names if not key.startswith("stats/")]
-        for row in table.select(wanted).to_pylist():
-            if row["episode_index"] < info.episodes:
-                found[row["episode_index"]] = row
-    if lost := sorted(set(range(info.episodes)) - set(found)):
-        raise DatasetError(
-            f"{root} has lost what is known of episode {lost[0]} ({EPISODES}): restore a copy"
-        )
-    return [found[index] for index in range(info.episodes)]
-
-
-def _episode(row: Mapping[str, Any]) -> EpisodeInfo:
-    return EpisodeInfo(
-        index=row["episode_index"],
-        length=row["length"],
-        tasks=tuple(row.get("tasks") or ()),
-        stage=row.get("stage"),
-        success=row.get("success"),
-        recovered=bool(row.get("recovered")),
-    )
-
-
 def _part(table: Any, episode: int, path: Path) -> Any:
     """The rows of one episode."""
     try:
@@ -248,7 +220,7 @@ def _facts(columns: Numbers) -> Numbers:
         PENALTY: nothing,
         BY_HAND: columns.get(BY_HAND_TOO, yes),
         VERSION_OF_WEIGHTS: np.zeros(length, np.int64),
-        STAMP: columns["timestamp"].astype(np.float64),
+        STAMP: columns.get("timestamp", nothing).astype(np.float64),
         AFTER_PAUSE: no,
         **columns,
         DONE: done,

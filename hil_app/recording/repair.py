@@ -111,7 +111,8 @@ def damage(dataset: Dataset) -> Iterator[str]:
     for episode in dataset.episodes:
         try:
             dataset.columns(episode.index)
-            for camera in dataset.cameras:
+            filmed = dataset.info.cameras.items()
+            for camera in (c for c, key in filmed if dataset.features[key].dtype == "video"):
                 _check_video(*dataset.video(episode.index, camera))
         except DatasetError as error:
             yield f"episode {episode.index}: {error}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,12 @@ def write_table(path: Path, table: Any) -> None:
     write_whole(path, sink.getvalue())
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> Any:
-    """A table; DatasetError if the file is missing or damaged."""
+def read_table(path: Path, wanted: Callable[[str], bool] = bool) -> Any:
+    """A table, with the ``wanted`` columns; DatasetError if the file is missing or damaged."""
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(columns=columns, use_threads=False)
+            names = [name for name in file.schema_arrow.names if wanted(name)]
+            return file.read(columns=names, use_threads=False)
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing: restore it from a copy") from None
     except DAMAGE as error:

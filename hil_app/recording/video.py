@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -178,6 +179,19 @@ def read_video(path: Path, start: float, count: int, fps: float) -> Iterator[U8]
         raise DatasetError(f"{path} is damaged after {found} pictures ({error})") from error
     if found < count:
         raise DatasetError(f"{path} is cut short: {found} pictures of {count}")
+
+
+def read_images(path: Path, table: Any, key: str) -> Iterator[U8]:
+    """The pictures (height, width, 3) that other tools put in a column of the table of ``path``.
+
+    DatasetError if one of them is none.
+    """
+    try:
+        for image in table.column(key):
+            with av.open(io.BytesIO(image["bytes"].as_py()), "r") as file:
+                yield _rgb(next(file.decode(video=0)))
+    except (av.FFmpegError, KeyError, TypeError, IndexError, StopIteration) as error:
+        raise DatasetError(f"{path}: {key} has a picture that cannot be read ({error})") from error
 
 
 def _rgb(frame: av.VideoFrame) -> U8:
