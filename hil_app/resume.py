@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,7 @@ from configs.load import ConfigError
 from configs.run import RunConfig
 from hil_app.learning.checkpoint import DAMAGE, Snapshot, damaged, load
 from hil_app.learning.learner import Learner
+from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.run_folder import BEST, CHECKPOINTS, DATASET, SET_ASIDE, best_of, checkpoints_of
 from hil_app.run_state import RunState
 
@@ -29,6 +31,10 @@ CHANGEABLE = (
     "train.log_every",
     "train.tensorboard",
     "eval.",
+    "dataset.num_episodes",
+    "dataset.task",
+    "dataset.max_waiting",
+    "dataset.encoding.crf",
     "env.paced",
     "env.reset_time_s",
     "env.reset_speed",
@@ -93,23 +99,32 @@ def check_changes(before: RunConfig, now: RunConfig) -> list[str]:
     return changed
 
 
-def set_aside(run: Path, resumed: Resumed) -> list[str]:
-    """Move what the run came to after the checkpoint out of the way; returns what was moved."""
-    newer = [
-        path
-        for path in sorted((run / DATASET).glob("episode_*.safetensors"))
-        if int(path.stem.removeprefix("episode_")) >= resumed.state.recorded
-    ]
+@dataclass(frozen=True)
+class SetAside:
+    """What was moved out of the way."""
+
+    episodes: int
+    checkpoints: list[str]
+    place: Path
+
+
+def set_aside(run: Path, resumed: Resumed, spec: DatasetSpec) -> SetAside | None:
+    """Move what the run came to after the checkpoint out of the way; None if it is nothing.
+
+    What a crash left of an episode is brought back first. Raises DatasetError.
+    """
     known = checkpoints_of(run)
     later = known[known.index(resumed.checkpoint) + 1 :]
     if best_of(run / CHECKPOINTS) in later:
         later.append(run / CHECKPOINTS / BEST)
-    if newer or later:
-        place = next(p for p in (run / SET_ASIDE / str(n) for n in count(1)) if not p.exists())
-        place.mkdir(parents=True)
-        for path in newer + later:
-            path.rename(place / path.name)
-    return [path.name for path in newer + later]
+    place = next(p for p in (run / SET_ASIDE / str(n) for n in count(1)) if not p.exists())
+    with closing(DatasetWriter(run / DATASET, spec)) as dataset:
+        episodes = dataset.keep(resumed.state.recorded, place / DATASET)
+    for path in later:
+        place.mkdir(parents=True, exist_ok=True)
+        path.rename(place / path.name)
+    moved = SetAside(episodes, [path.name for path in later], place)
+    return moved if episodes or later else None
 
 
 def _flat(config: RunConfig) -> Iterator[tuple[str, Any]]:

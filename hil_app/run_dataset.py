@@ -44,11 +44,21 @@ def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Rec
     A world that does not keep real time waits for it.
     """
     return Recorder(
-        partial(DatasetWriter, root, spec_of(config, body)),
+        partial(_open, root, spec_of(config, body), events),
         events,
         max_waiting=config.dataset.max_waiting,
         patient=not config.env.paced,
     )
+
+
+def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
+    writer = DatasetWriter(root, spec)
+    found = writer.repaired
+    if found.episode is not None:
+        back = f"its {found.frames} frames are episode {found.episode}"
+        note = f"a crash had cut an episode of {root} short; {back}"
+        events.emit("dataset_repaired", note=note)
+    return writer
 
 
 def _names(config: RunConfig, body: Body) -> dict[str, Sequence[str]]:

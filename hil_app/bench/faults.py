@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from configs.load import merge, read, validate
 from configs.run import RunConfig
@@ -26,7 +25,9 @@ from hil_app.bench.virtual import virtual_arm
 from hil_app.events import EventLog
 from hil_app.loop import Sink
 from hil_app.policy import NoPolicy
+from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
+from hil_app.recording.layout import INFO
 from hil_app.run_dataset import recorder
 from robots.base import JOINTS, RobotError
 from robots.virtual.client import VirtualArm
@@ -224,8 +225,7 @@ class Trials:
                         loop.episode(int(self._draw.integers(1000)), sinks)
             except Exception as caught:  # whatever it is, it is what is to be reported
                 error = caught
-            files = sorted(Path(folder).glob("*.safetensors"))
-            found = [len(load_file(path)["action"]) for path in files]
+            found = _lengths(Path(folder))
         outcome.episodes += len(ticks)
         outcome.lost += sum(rows != kept for rows, kept in zip(ticks, found, strict=False))
         outcome.lost += abs(len(ticks) - len(found))
@@ -252,6 +252,12 @@ class Trials:
         warned = " ".join([*told, str(error)])
         if left := [name for name in on if name not in warned]:
             outcome.problems.append(f"torque left on, untold: {', '.join(left)}")
+
+
+def _lengths(root: Path) -> list[int]:
+    """The recorded episodes' [ticks]."""
+    begun = (root / INFO).exists()
+    return [episode.length for episode in Dataset(root).episodes] if begun else []
 
 
 class _Trouble:

@@ -11,6 +11,10 @@ from rich.console import Console
 from configs.load import ConfigError, read, validate
 from configs.run import RunConfig
 from hil_app import report
+from hil_app.datasets.rehearsal import rehearse
+from hil_app.datasets.replay import What
+from hil_app.datasets.replay import replay as do_again
+from hil_app.datasets.script import Script
 from hil_app.errors import APP_ERRORS
 from hil_app.evaluation import film, run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
@@ -21,6 +25,7 @@ from hil_app.policy import LearnedPolicy
 from hil_app.record import check
 from hil_app.record import record as into_a_dataset
 from hil_app.resume import Resumed, check_changes, set_aside
+from hil_app.run_dataset import spec_of
 from hil_app.run_folder import FILM, PLOT, config_of
 from hil_app.session import Session
 from hil_app.teleoperation import teleoperate as by_hand
@@ -48,8 +53,9 @@ def resume(config: RunConfig, checkpoint: Path) -> int:
     session = Session(config, "train", facts)
     training = Training(session, resumed)  # nothing has changed yet if the checkpoint is no use
     with session:
-        if moved := set_aside(run, resumed):
-            session.events.emit("set_aside", files=moved)
+        if moved := set_aside(run, resumed, spec_of(config, session.body)):
+            facts = {"episodes": moved.episodes, "checkpoints": moved.checkpoints}
+            session.events.emit("set_aside", **facts, place=str(moved.place))
         return _train(session, training)
 
 
@@ -94,6 +100,16 @@ def record(config: RunConfig, mind: LearnedPolicy | None = None) -> int:
     console = Console()
     with Session(config, "record") as session:
         return _conduct(session, console, lambda: into_a_dataset(session, mind))
+
+
+def replay(config: RunConfig, script: Script, what: What) -> int:
+    """A recorded episode again, by its actions or by what was sent; returns the exit status."""
+    console = Console()
+    session = Session(config, "replay")
+    if what == "actions":
+        rehearse(config, session.body, script)
+    with session:
+        return _conduct(session, console, lambda: do_again(session, script, what))
 
 
 def _conduct(

@@ -28,7 +28,9 @@ class RecorderDied(Exception):
 class EpisodeWriter(Protocol):
     """Puts episodes somewhere durable, frame by frame; only the recorder's thread uses it."""
 
-    count: int  # whole episodes there
+    @property
+    def count(self) -> int:
+        """Whole episodes there."""
 
     def add(self, frame: Frame, stage: str) -> None:
         """Take the next frame of the episode under way."""
@@ -124,11 +126,7 @@ class Recorder:
     def check(self) -> None:
         """Raise :class:`RecorderDied` if the writer has failed."""
         if self._error is not None:
-            raise RecorderDied(
-                f"episodes can no longer be written ({self._error}); free some space or choose "
-                "another place (--dataset.root, --output_dir). Every episode before this is safe, "
-                "and `hil-app dataset repair` brings back what there is of this one."
-            ) from self._error
+            raise RecorderDied(f"recording failed: {self._error}") from self._error
 
     def _put(self, frame: Frame, stage: str) -> None:
         self._queue.put((time.monotonic(), frame, stage))

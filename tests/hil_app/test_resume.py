@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from pyarrow.parquet import read_table
 from recordings import recorded
 from safetensors.torch import load_file
 from sample_runs import tiny
@@ -178,13 +180,15 @@ def test_what_was_recorded_after_the_checkpoint_is_set_aside(tmp_path, monkeypat
     cut = recorded(run)[-1]["action"].tobytes()
     count = sum(len(stage.finished) for stage in session.monitor.stages)
     assert resume(run) == 0
-    (aside,) = (run / "set_aside").rglob("*.safetensors")
-    assert aside == run / "set_aside" / "1" / f"episode_{count:06d}.safetensors"
-    assert load_file(aside)["action"].numpy().tobytes() == cut
-    numbers = [int(path.stem[8:]) for path in sorted((run / "episodes").iterdir())]
+    place = run / "set_aside" / "1"
+    (aside,) = (place / "dataset" / "data").rglob("*.parquet")
+    assert aside.name == f"file-{count:03d}.parquet"
+    assert np.stack(read_table(aside)["action"].to_numpy()).tobytes() == cut
+    numbers = [number for e in recorded(run) for number in set(e["episode_index"].tolist())]
     assert numbers == list(range(len(numbers)))
+    assert len(numbers) > count
     (event,) = told(run, "set_aside")
-    assert event["files"] == [aside.name]
+    assert (event["episodes"], event["checkpoints"]) == (1, [])
 
 
 def test_an_older_checkpoint_can_be_gone_on_from(tmp_path, usual):
