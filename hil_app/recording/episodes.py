@@ -34,7 +34,7 @@ def episode_rows(root: Path, info: Info) -> list[dict[str, Any]]:
     for path in episode_files(root):
         if len(found) == info.episodes:
             break
-        table = read_table(path, lambda name: not name.startswith("stats/"))
+        table = read_table(path, without="stats/")
         if missing := [key for key in NEEDED if key not in table.column_names]:
             raise DatasetError(f"{path} has no column {missing[0]}: restore it from a copy")
         for row in table.to_pylist():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,17 @@ def write_table(path: Path, table: Any) -> None:
     write_whole(path, sink.getvalue())
 
 
-def read_table(path: Path, wanted: Callable[[str], bool] = bool) -> Any:
-    """A table, with the ``wanted`` columns; DatasetError if the file is missing or damaged."""
+def read_table(path: Path, columns: Collection[str] | None = None, without: str = "/") -> Any:
+    """A table, or some columns of it; none whose name begins with ``without``.
+
+    DatasetError if the file is missing or damaged, or lacks one of ``columns``.
+    """
     try:
         with pq.ParquetFile(path) as file:
-            names = [name for name in file.schema_arrow.names if wanted(name)]
+            there = file.schema_arrow.names
+            if missing := set(columns or ()) - set(there):
+                raise DatasetError(f"{path} has no column {min(missing)}: restore a copy")
+            names = [name for name in columns or there if not name.startswith(without)]
             return file.read(columns=names, use_threads=False)
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing: restore it from a copy") from None
