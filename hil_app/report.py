@@ -20,6 +20,7 @@ from hil_app.monitor import (
     EVALUATE,
     RECENT,
     RECORD,
+    REPLAY,
     TELEOPERATE,
     TRAIN,
     Evaluation,
@@ -36,7 +37,7 @@ from hil_app.run_folder import SUMMARY
 
 QUARTERS = 4
 SHOWN = 8  # evaluations in the table
-ACTING = (TRAIN, EVALUATE, TELEOPERATE, RECORD)  # the first one's lateness is shown
+ACTING = (TRAIN, EVALUATE, TELEOPERATE, RECORD, REPLAY)  # the first one's lateness is shown
 TIMES = {"lateness_ms": "loop lateness", "picture_age_ms": "oldest picture"}
 Summary = dict[str, Any]
 

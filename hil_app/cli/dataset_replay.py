@@ -1,0 +1,71 @@
+"""``hil-app dataset replay``: have the arm do an episode again."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from configs.load import ConfigError, Parser, load
+from hil_app.cli.dataset_options import add_root
+from hil_app.datasets.places import config_beside, root_of
+from hil_app.recording.layout import Info
+
+DESCRIPTION = """\
+Have the arm, or the simulated one, do a recorded episode again, at the recorded rate and within all
+its limits. The arm first goes to where the episode began. Nobody can take over meanwhile, but a
+pause, a stop and an emergency stop count as ever. At the end it says how far targets and joints
+were from the recorded ones.
+
+Take the config that the episode was recorded with: of a run's folder it is known. Actions that
+would not be the recorded motion with it, because steps, workspace, gripper or arm differ, are
+refused. --what joints sends the recorded joint targets instead, whatever led to them.
+
+  hil-app dataset replay runs/2026-01-31_12-00-00_train --episode 3
+  hil-app dataset replay data/lift --episode 0 --config_path so101_pick_lift \\
+      --robot.port=/dev/ttyACM0 --teleop.type=gamepad
+"""
+PACED = "--env.paced"
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = Parser(
+        prog="hil-app dataset replay",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_root(parser)
+    parser.add_argument("--episode", type=int, required=True, metavar="K", help="which, from 0 on")
+    parser.add_argument(
+        "--what",
+        choices=("actions", "joints"),
+        default="actions",
+        help="the actions, through all steps, or the joint targets that were sent "
+        "(default: actions)",
+    )
+    config, options = load(parser, argv, _base, named="that of the run the dataset is of")
+    if not any(argument.partition("=")[0] == PACED for argument in argv):
+        config = config.model_copy(update={"env": config.env.model_copy(update={"paced": True})})
+    from hil_app.datasets.script import fitted, read_script
+    from hil_app.recording.dataset import Dataset
+
+    script = read_script(Dataset(root_of(options.root)), options.episode)
+    config = fitted(config, script)
+    from hil_app.cli.conduct import replay  # loads torch: only once all is good
+
+    return replay(config, script, options.what)
+
+
+def _base(options: argparse.Namespace) -> str:
+    """The config of the run that the dataset is of."""
+    root = root_of(options.root)
+    Info.read(root)  # that it is a dataset comes first
+    if options.config_path is not None:
+        return str(options.config_path)
+    found = config_beside(root)
+    if found is None:
+        raise ConfigError(
+            f"--config_path: {root} is not in the folder of the run that recorded it: name that "
+            "run's config.yaml, or the preset"
+        )
+    return str(found)

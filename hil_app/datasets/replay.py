@@ -1,0 +1,182 @@
+"""Doing a recorded episode again, with every limit on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from hil_app import build
+from hil_app.datasets.script import Script, near
+from hil_app.loop import Loop
+from hil_app.monitor import REPLAY
+from hil_app.recording.frames import Frame
+from hil_app.session import Session
+from processors.base import Command, Features, Goal, Pipeline, Step
+from robots.base import F32, GRIPPER, JOINTS, RobotError
+from robots.kinematics import Kinematics
+from teleop.base import Teleop, TeleopSample
+
+What = Literal["actions", "joints"]
+
+
+class Replayed:
+    """Hands and policy in one: what is done is what was recorded, whoever did it then.
+
+    The person beside it can only pause and stop: ``hands`` are theirs.
+    """
+
+    version = 0
+
+    def __init__(self, script: Script, hands: Teleop) -> None:
+        self._script, self._hands, self._tick = script, hands, 0
+
+    def __enter__(self) -> Self:
+        self._hands.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hands.__exit__(*error)
+
+    def read(self) -> TeleopSample:
+        """The recorded action, with the person's pause or stop."""
+        return self._as_recorded(self._hands.read())
+
+    def idle(self) -> TeleopSample:
+        """The person's pause or stop on the way to the start."""
+        return self._as_recorded(self._hands.idle())
+
+    def refresh(self) -> None:
+        """Nothing to refresh."""
+
+    def act(self, features: Features) -> F32:  # noqa: ARG002 - the Policy protocol
+        """The recorded action."""
+        return self._action
+
+    def seen(self, frame: Frame) -> None:
+        """A frame is done, and the next one's turn; a sink of the loop."""
+        self._tick = frame.tick
+
+    @property
+    def _action(self) -> F32:
+        action: F32 = self._script.actions[self._at]
+        return action
+
+    @property
+    def _at(self) -> int:
+        return min(self._tick, len(self._script) - 1)
+
+    def _as_recorded(self, sample: TeleopSample) -> TeleopSample:
+        return TeleopSample(
+            self._action,
+            intervening=bool(self._script.by_hand[self._at]),
+            stop=sample.stop,
+            emergency_stop=sample.emergency_stop,
+            paused=sample.paused,
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one motion of several joints is from another."""
+
+    mean: float  # over all frames and body joints [deg]
+    max: float  # [deg]
+    joint: str  # whose that is
+    frame: int  # when
+    gripper_max: float  # [%]
+
+    @classmethod
+    def between(cls, one: F32, other: F32) -> Self:
+        """Of (T, 6) joints [deg, %] from as many others."""
+        off = np.abs(one - other)
+        body = off[:, :GRIPPER]
+        frame, joint = np.unravel_index(body.argmax(), body.shape)
+        return cls(
+            mean=round(float(body.mean()), 4),
+            max=round(float(body.max()), 4),
+            joint=JOINTS[joint],
+            frame=int(frame),
+            gripper_max=round(float(off[:, GRIPPER].max()), 4),
+        )
+
+    def __str__(self) -> str:
+        if self.max == self.gripper_max == 0:
+            return "as recorded"
+        where = f"{self.joint}, frame {self.frame}"
+        return (
+            f"off by mean {self.mean:.2f} deg, max {self.max:.2f} deg ({where}), "
+            f"gripper max {self.gripper_max:.1f} %"
+        )
+
+
+def replay(session: Session, script: Script, what: What) -> None:
+    """Bring the arm to the start of ``script``, do it again, and tell how alike it was.
+
+    ``what`` sends the recorded actions through the pipeline, or the recorded joint targets past it.
+    The session's config is :func:`~hil_app.datasets.script.fitted` to the script.
+    """
+    config, body = session.config, session.body
+    again = Replayed(script, session.hands("never"))
+    loop = build.loop(config, body, again, again, session.stop, evaluating=True)
+    _prepare(loop, script, what, Kinematics(body.arm))
+    if body.truth is not None:
+        note = "as this config's seed has it; another run's object may have lain elsewhere"
+        session.events.emit("scene", note=note)
+    sent: list[F32] = []
+    measured: list[F32] = []
+
+    def look(frame: Frame) -> None:
+        sent.append(frame.sent)
+        measured.append(body.joints_now().copy())
+
+    with body, again:
+        stage = session.monitor.begin(REPLAY, 1, "episodes", loop)
+        seed = build.seed_of(config, *script.scene)
+        episode = loop.episode(seed, [stage.frame, look, again.seen])
+        session.ended(stage, episode)
+    success = episode.success if body.truth is not None else None
+    _tell(session, script, np.array(sent), np.array(measured), success)
+
+
+def _prepare(loop: Loop, script: Script, what: What, kinematics: Kinematics) -> None:
+    """Have the action pipeline begin where the recorded one did, or send the recorded targets."""
+
+    def recorded_start(command: Command) -> Command:
+        start, here = script.start, command.reading.joints
+        if command.tick != 1 or start is None:
+            return command
+        if not near(start, here):
+            far = float(np.abs(start - here).max())
+            raise RobotError(f"The arm stands {far:.0f} deg from where the episode began.")
+        goal = Goal(kinematics.tip(start), start)
+        return replace(command, before=goal, goal=goal, start=goal.tip)
+
+    def recorded_target(command: Command) -> Command:
+        joints = script.sent[command.tick - 1]
+        return replace(command, goal=Goal(kinematics.tip(joints), joints))
+
+    steps: dict[str, Step[Command]] = {"recorded target": recorded_target}
+    if what == "actions":
+        steps = {"recorded start": recorded_start, **dict(loop.action_pipeline.steps)}
+    loop.action_pipeline = Pipeline("action", steps)
+
+
+def _tell(session: Session, script: Script, sent: F32, measured: F32, success: bool | None) -> None:
+    """How the motion differs from the recorded one, in an event that the person sees."""
+    done = len(sent)
+    facts: dict[str, Any] = {"frames": done, "of": len(script), "success": success}
+    said = [f"{done} of {len(script)} frames"]
+    for name, then, now in (
+        ("targets", script.sent[:done], sent),
+        ("joints", None if script.joints is None else script.joints[1 : done + 1], measured),
+    ):
+        if then is not None and done:
+            difference = Difference.between(now, then)
+            facts[name] = asdict(difference)
+            said.append(f"{name} {difference}")
+    if success is not None:
+        words = {None: "not known", True: "a success", False: "no success"}
+        said.append(f"{words[success]}, recorded: {words[script.success]}")
+    session.events.emit("replayed", note="; ".join(said), **facts)
