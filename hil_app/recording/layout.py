@@ -23,7 +23,9 @@ EPISODES = Path("meta/episodes")
 RECOVERY = Path("recovery")  # the episode under way, and nothing else
 JOURNAL = RECOVERY / "episode.journal"
 CHUNK = 1000  # files a folder
-GROUP = 100  # episodes of which a file of meta/episodes tells
+# Episodes of which a file of meta/episodes tells. lerobot takes 50 ms to open each file, and cannot
+# edit what it has merged from datasets that have several.
+GROUP = 1000
 PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"data/{PLACE}.parquet"
 VIDEO_PATH = f"videos/{{video_key}}/{PLACE}.mp4"

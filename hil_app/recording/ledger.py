@@ -104,7 +104,7 @@ class Ledger:
         }
         final = {key: values for key, values in columns.items() if key.startswith(FINAL)}
         row = episode_row(self._facts(episode, columns), final, stats)
-        group = row if index % GROUP == 0 else pa.concat_tables([self._group, row])
+        group = row if index % GROUP == 0 else _appended(self._group, row)
         write_table(episodes_file(self.root, index), group)
         if episode.task not in self.tasks:
             self.tasks.append(episode.task)
@@ -155,6 +155,12 @@ class Ledger:
             facts[f"{video}/from_timestamp"] = 0.0
             facts[f"{video}/to_timestamp"] = length / self.info.fps
         return facts
+
+
+def _appended(group: Any, row: Any) -> Any:
+    """A table with a row more; other tools may have written it, with other types of the same."""
+    same = group.select(row.column_names).cast(row.schema)
+    return pa.concat_tables([same, row]).combine_chunks()  # chunks of a row are slow to write
 
 
 def last_row(root: Path, count: int) -> dict[str, Any]:

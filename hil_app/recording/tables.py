@@ -103,8 +103,8 @@ def episode_row(facts: Mapping[str, Any], final: Numbers, stats: Mapping[str, St
 
 
 def _listed(values: Any) -> Any:
-    flat = pa.array(values.reshape(-1), pa.from_numpy_dtype(values.dtype))
-    return pa.FixedSizeListArray.from_arrays(flat, values.size)
+    """One row with a list: not of a fixed size, as pandas would not keep that."""
+    return pa.array([values.reshape(-1)], pa.list_(pa.from_numpy_dtype(values.dtype)))
 
 
 def stats_of(row: Mapping[str, Any]) -> dict[str, Stats]:
