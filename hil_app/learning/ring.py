@@ -170,6 +170,8 @@ def _drawn(slots: Tensor, pad: int, generator: torch.Generator | None) -> list[l
 
 
 def _as_row(name: str, value: Value) -> Tensor:
+    if isinstance(value, np.ndarray) and not value.flags.writeable:
+        value = value.copy()  # torch knows nothing of arrays that are only to be read
     row = torch.as_tensor(value)
     if row.dtype == torch.uint8:
         return row
