@@ -110,10 +110,11 @@ class Dataset:
 
     def final(self, episode: int) -> Numbers | None:
         """The numbers of what was seen after an episode's last action; None if not recorded."""
+        row = self._rows[episode]  # of a merge with a dataset that has none, it is null
         found = {
-            key: np.asarray(self._rows[episode][f"{FINAL}{key}"], feature.dtype)
+            key: np.asarray(row[f"{FINAL}{key}"], feature.dtype)
             for key, feature in self.features.items()
-            if f"{FINAL}{key}" in self._rows[episode]
+            if row.get(f"{FINAL}{key}") is not None
         }
         return found or None
 
