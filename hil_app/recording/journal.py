@@ -56,9 +56,13 @@ class Journal:
         make_folder(path.parent)
         self.path = path
         self._file = path.open("wb", buffering=0)
-        self.add(HEADER, json.dumps(header).encode())
-        self.sync()
-        sync(path.parent)
+        try:
+            self.add(HEADER, json.dumps(header).encode())
+            self.sync()
+            sync(path.parent)
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, kind: Kind, content: bytes) -> None:
         """Append a record."""
