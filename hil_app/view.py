@@ -179,17 +179,19 @@ class View:
 
 
 def _loading(loading: Loading) -> RenderableType:
-    bar = ProgressBar(total=loading.total, completed=loading.frames)
     told = Text(f"{loading.frames} of {loading.total} frames", justify="center")
+    bar = _share(loading.frames, loading.total)
     return Panel(Group(bar, told), title="[bold]Recorded datasets are read[/bold]")
 
 
 def _bar(stage: Stage) -> list[RenderableType]:
-    if stage.endless:
-        return []
+    return [] if stage.endless else [_share(min(stage.done, stage.goal), stage.goal)]
+
+
+def _share(done: float, goal: float) -> RenderableType:
     bar = Table.grid(expand=True)
-    bar.add_row(ProgressBar(total=stage.goal, completed=min(stage.done, stage.goal)))
-    return [bar]
+    bar.add_row(ProgressBar(total=goal, completed=done))
+    return bar
 
 
 def _episode_cells(stage: Stage) -> list[tuple[str, str]]:

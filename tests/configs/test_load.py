@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from configs.help import HelpConfig
+from configs.learner import OfflineDatasetConfig
 from configs.load import ConfigError, Parser, dump, load, merge, presets, read, validate
 from configs.robot import SafetyConfig, SO100SimConfig, SO101Config, SO101SimConfig
 from configs.run import RunConfig
@@ -269,6 +270,33 @@ def test_an_unreadable_file_is_refused_in_one_line(file: Any) -> None:
 
 def test_an_empty_file_is_all_defaults(file: Any) -> None:
     assert loaded("--config_path", file("")) == RunConfig()
+
+
+def test_recorded_datasets_are_folders_or_say_which_rows(file: Any) -> None:
+    plain = OfflineDatasetConfig(root=Path("a/b"))
+    assert loaded().learner.datasets == []
+    assert loaded("--learner.datasets=a/b").learner.datasets == [plain]
+    full = '{"root": "c", "only": "successes", "weight": 2.5}'
+    config = loaded("--learner.datasets=a/b", f"--learner.datasets={full}")
+    chosen = OfflineDatasetConfig(root=Path("c"), only="successes", weight=2.5)
+    assert config.learner.datasets == [plain, chosen]
+    assert validate(read(file(dump(config)))) == config
+    mine = file("learner: {datasets: [a/b, {root: c, only: successes, weight: 2.5}]}")
+    assert loaded("--config_path", mine).learner.datasets == [plain, chosen]
+    assert loaded("--config_path", mine, "--learner.datasets=[]").learner.datasets == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("{}", "learner.datasets.0.root: field required"),
+        ('{"root": "a", "only": "mine"}', "learner.datasets.0.only: input should be 'all', 'inter"),
+        ('{"root": "a", "weight": 0}', "learner.datasets.0.weight: input should be greater than 0"),
+        ('{"root": "a", "wieght": 1}', "learner.datasets.0.wieght: unknown key (did you mean wei"),
+    ],
+)
+def test_a_dataset_that_cannot_be_meant_is_refused(given: str, message: str) -> None:
+    assert message in refusal(f"--learner.datasets={given}")
 
 
 def test_a_crop_needs_its_camera() -> None:

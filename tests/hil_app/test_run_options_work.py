@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from sample_runs import tiny
 
 from configs.help import HelpConfig
-from configs.learner import LearnerConfig
+from configs.learner import LearnerConfig, OfflineDatasetConfig
 from configs.load import ConfigError
 from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadConfig
 from configs.run import EvalConfig, TeleoperateConfig, TrainConfig
@@ -52,6 +52,10 @@ ELSEWHERE = {
     "learner.device": "test_build",
     "learner.mode": "test_training, test_learner_thread",
     "learner.queue_size": "below",
+    "learner.datasets": "test_offline_data, tests/learning/test_from_dataset",
+    "offline.root": "test_offline_data",
+    "offline.only": "tests/learning/test_from_dataset, test_offline_data",
+    "offline.weight": "tests/learning/test_from_dataset, test_offline_data",
     "learner.prefetch": "below",
     "learner.random_shift": "test_build, tests/learning/test_replay_pictures",
     "learner.max_skipped_updates": "tests/learning/test_learner_thread",
@@ -156,6 +160,7 @@ def test_the_same_options_give_the_same_run(usual: tuple[Any, ...], tmp_path: Pa
 def test_no_option_is_missing_here() -> None:
     models = {
         "learner": LearnerConfig,
+        "offline": OfflineDatasetConfig,
         "train": TrainConfig,
         "eval": EvalConfig,
         "teleop": ScriptedTeleopConfig,
