@@ -148,20 +148,30 @@ def images(
 ) -> Step[Transition]:
     """Every camera's picture as a uint8 feature.
 
-    It is cropped (top, left, height, width) and then resized to (height, width) by area
-    averaging; no float picture is ever made.
+    See :func:`framing`.
     """
-
-    resized = _keep if resize is None else _resizer(resize)
+    framed = framing(crop, resize)
 
     def step(transition: Transition) -> Transition:
         pictures = {
-            f"{OBS_IMAGES}.{camera}": resized(_cropped(picture, crop.get(camera), camera))
+            f"{OBS_IMAGES}.{camera}": framed(camera, picture)
             for camera, picture in transition.reading.images.items()
         }
         return replace(transition, features={**transition.features, **pictures})
 
     return step
+
+
+def framing(
+    crop: Mapping[str, tuple[int, int, int, int]], resize: tuple[int, int] | None
+) -> Callable[[str, U8], U8]:
+    """From a camera's name and its picture (H, W, 3) to what the policy sees of it.
+
+    It is cropped (top, left, height, width) and then resized to (height, width) by area
+    averaging; no float picture is ever made.
+    """
+    resized = _keep if resize is None else _resizer(resize)
+    return lambda camera, picture: resized(_cropped(picture, crop.get(camera), camera))
 
 
 def _cropped(picture: U8, region: tuple[int, int, int, int] | None, camera: str) -> U8:

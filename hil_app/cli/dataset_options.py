@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from configs.load import ConfigError
 
@@ -31,6 +32,19 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "root", type=Path, metavar="ROOT", help="the dataset's folder, or that of a run"
     )
+
+
+T = TypeVar("T")
+
+
+def in_sight(items: Sequence[T], doing: str) -> Iterator[T]:
+    """The items, one by one; a terminal shows how far it is."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal or len(items) < 2
+    yield from track(items, doing, console=console, transient=True, disable=hidden)
 
 
 def plural(count: int, what: str) -> str:

@@ -1,0 +1,68 @@
+"""``hil-app dataset view``: episodes as pictures and timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.load import ConfigError
+from hil_app.cli.dataset_options import Parser, add_root, in_sight, plural
+
+DESCRIPTION = """\
+Draw a sheet for each episode: pictures of every camera, evenly spaced, and below them a timeline of
+actions, gripper commands, penalties and rewards, with what a person did shaded, pauses, and how it
+ended.
+
+  hil-app dataset view data/lift --episode 3
+  hil-app dataset view runs/2026-01-31_12-00-00_train --out sheets
+"""
+FOLDER = "sheets"
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = Parser("view", DESCRIPTION)
+    add_root(parser)
+    parser.add_argument(
+        "--episode",
+        type=int,
+        action="append",
+        metavar="K",
+        help="which, from 0 on; may be given several times (default: all)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(FOLDER),
+        metavar="FOLDER|FILE.png",
+        help=f"where the sheets go (default: {FOLDER})",
+    )
+    options = parser.parse_args(list(argv))
+    from hil_app.datasets.places import check_episode, root_of
+    from hil_app.recording.dataset import Dataset
+
+    dataset = Dataset(root_of(options.root))
+    wanted = range(len(dataset.episodes)) if options.episode is None else options.episode
+    for episode in wanted:
+        check_episode(dataset, episode)
+    paths = _paths(options.out, wanted)
+    from hil_app.datasets.sheet import draw_sheet
+
+    try:
+        for episode, path in in_sight(list(paths.items()), "drawing"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draw_sheet(dataset, episode, path)
+    except OSError as error:
+        raise ConfigError(f"--out: cannot write {options.out}: {error.strerror}") from error
+    where = options.out if len(paths) != 1 else next(iter(paths.values()))
+    print(f"{plural(len(paths), 'sheet')}: {where}")
+    return 0
+
+
+def _paths(out: Path, episodes: Sequence[int]) -> dict[int, Path]:
+    """Where the sheet of each episode goes."""
+    if out.suffix.lower() != ".png":
+        return {episode: out / f"episode_{episode:06d}.png" for episode in episodes}
+    if len(episodes) != 1:
+        raise ConfigError(f"--out: {out} is one file: name a folder, or one --episode")
+    return {episodes[0]: out}
