@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from hil_app.recording.dataset import Dataset
 
 
-def recorded(run: Path) -> list[dict[str, NDArray[Any]]]:
-    """Every episode of the dataset in a run's folder, in order; empty if none has been begun.
+def recorded(run: Path, root: Path | None = None) -> list[dict[str, NDArray[Any]]]:
+    """Every episode of the dataset in a run's folder, or in ``root``, in order.
+
+    Empty if none has been begun.
 
     An episode of T frames is arrays of length T, its pictures of length T + 1, and ``final.<key>``
     for the numbers of the last observation.
     """
-    root = run / "dataset"
+    root = root or run / "dataset"
     if not (root / "meta" / "info.json").exists():
         return []
     dataset = Dataset(root)

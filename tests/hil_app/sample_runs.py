@@ -1,11 +1,12 @@
 """Episodes, small runs and ways to wait, for the tests of what surrounds the loop."""
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 from configs.load import merge, read, validate
 from hil_app.loop import Episode
-from hil_app.monitor import Finished
+from hil_app.monitor import Finished, Recording
 from hil_app.rate import Rate
 
 TINY = {
@@ -47,6 +48,12 @@ def a_loop(*late_ms):
     rate = Rate(fps=30)
     rate.lateness.extend(ms / 1000 for ms in late_ms)
     return SimpleNamespace(rate=rate, newest=None, phase="acting")
+
+
+def a_recording(**facts):
+    """As much of a recording as view and report look at: a dataset that had 5 episodes."""
+    known = {"count": 8, "waiting": 12, "behind": 0.43, "most_waiting": 34, "furthest_behind": 1.25}
+    return Recording(Path("data/lift"), SimpleNamespace(**{**known, **facts}), before=5)
 
 
 def until(condition, seconds=20.0):

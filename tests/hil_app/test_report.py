@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 from rich.console import Console
-from sample_runs import a_loop, an_episode, ended
+from sample_runs import a_loop, a_recording, an_episode, ended
 
 from hil_app import report
 from hil_app.learning.learner import Progress
@@ -197,3 +197,32 @@ def test_the_age_of_pictures_is_told_where_there_are_any(monitor):
     summary = report.summarize(monitor, ended="finished")
     assert summary["loop"]["picture_age_ms"] == {"p50": 20.0, "p99": 29.8, "max": 30.0}
     assert "oldest picture p50 / p99 / max" in shown(summary)
+
+
+def test_what_was_recorded_is_told():
+    monitor = Monitor()
+    stage = monitor.begin("record", 3, "episodes", a_loop(2.0))
+    for ticks, success in ((20, True), (30, True), (50, False)):
+        stage.ticks += ticks
+        stage.end(an_episode(ticks, success=success, by_hand=10))
+    monitor.recording = a_recording()
+    summary = report.summarize(monitor, ended="finished")
+    assert summary["record"] == {
+        "success_rate": 0.6667,
+        "episodes": 3,
+        "mean_ticks": 33.33,
+        "ticks": 100,
+        "intervention_fraction": 0.3,
+    }
+    assert summary["dataset"] == {
+        "root": "data/lift",
+        "episodes": 8,
+        "new": 3,
+        "backlog_max_frames": 34,
+        "backlog_max_s": 1.25,
+    }
+    assert summary["loop"]["lateness_ms"]["p50"] == 2.0
+    text = shown(summary)
+    assert "2/3 (66.7%), 100 ticks, 30% by hand" in text
+    assert "8 episodes, 3 of them new" in text
+    assert "34 frames, 1.2 s; none dropped" in text

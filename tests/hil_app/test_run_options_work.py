@@ -1,6 +1,7 @@
 """Every option of learner, train, eval, teleop and robot changes what a run does."""
 
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from recordings import recorded
 from safetensors.numpy import load_file
 from sample_runs import tiny
 
+from configs.dataset import DatasetConfig, EncodingConfig
 from configs.help import HelpConfig
 from configs.learner import LearnerConfig, OfflineDatasetConfig
 from configs.load import ConfigError
@@ -20,6 +22,9 @@ from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.learner import LearnerDied
 from hil_app.learning.trainer import RLTrainer
+from hil_app.record import record
+from hil_app.recording.recorder import RecorderDied
+from hil_app.recording.writer import DatasetWriter
 from hil_app.session import Session
 from hil_app.training import Training
 
@@ -96,6 +101,13 @@ ELSEWHERE = {
     "keyboard.virtual": "tests/teleop/test_keyboard",
     "teleoperate.episodes": "tests/e2e/test_teleoperate, as the following",
     "teleoperate.record": "",
+    "dataset.root": "test_record, as the following",
+    "dataset.num_episodes": "",
+    "dataset.task": "",
+    "dataset.encoding": "by its fields",
+    "dataset.encoding.codec": "test_record",
+    "dataset.encoding.crf": "test_record",
+    "dataset.max_waiting": "test_recording, below",
     "ask_for_help.min_value": "test_help, as all of the following",
     "ask_for_help.max_disagreement": "",
     "ask_for_help.ticks": "",
@@ -172,6 +184,8 @@ def test_no_option_is_missing_here() -> None:
         "keyboard": KeyboardConfig,
         "teleoperate": TeleoperateConfig,
         "ask_for_help": HelpConfig,
+        "dataset": DatasetConfig,
+        "dataset.encoding": EncodingConfig,
     }
     fields = {f"{block}.{field}" for block, model in models.items() for field in model.model_fields}
     of_pads = {f"{block}.{field}" for block in models for field in PadConfig.model_fields}
@@ -187,6 +201,32 @@ def test_a_queue_of_one_frame_overflows(tmp_path: Path) -> None:
         pytest.raises(LearnerDied, match=r"raise learner\.queue_size"),
     ):
         Training(session).run()
+
+
+def test_as_many_frames_may_wait_for_the_disk_as_the_config_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run in real time ends with more; a world that is not paced waits, and ends well."""
+    add = DatasetWriter.add
+
+    def slow(*given: Any) -> None:
+        threading.Event().wait(0.05)
+        add(*given)
+
+    monkeypatch.setattr(DatasetWriter, "add", slow)
+    options = {"dataset": {"max_waiting": 2, "num_episodes": 1}}
+    most = {}
+    for paced in (True, False):
+        env = {"paced": paced, "fps": 100}
+        with Session(tiny(tmp_path / str(paced), **options, env=env), "record") as session:
+            with pytest.raises(RecorderDied, match="max_waiting, 2") if paced else nullcontext():
+                record(session)
+            assert session.monitor.recording is not None
+            most[paced] = session.monitor.recording.recorder.most_waiting
+        lengths = [len(episode["action"]) for episode in recorded(session.folder)]
+        assert lengths == [session.monitor.stages[0].ticks]  # every frame is there
+    assert 3 <= most[True] <= 4
+    assert 2 <= most[False] <= 4
 
 
 def test_prefetching_draws_ahead_in_a_thread_that_ends_with_the_run(

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from sample_runs import a_loop, an_episode
+from sample_runs import a_loop, a_recording, an_episode
 
 from hil_app.events import EventLog
 from hil_app.learning.learner import Progress
@@ -166,12 +166,23 @@ def test_an_evaluation_amid_the_training_is_shown_while_it_lasts():
     assert rig.cells()["ticks"] == "51 of 400"
 
 
+def test_what_waits_to_be_recorded_is_shown_in_every_recorded_run():
+    rig = Rig(width=160)
+    rig.stage("record")
+    assert "recording backlog" not in rig.cells()
+    rig.monitor.recording = a_recording()
+    cells = rig.cells()
+    assert cells["recording backlog"] == "12 frames, 0.4 s"
+    assert cells["episodes in the dataset"] == "8"
+
+
 @pytest.mark.parametrize("name", list(TITLES))
 def test_every_figure_fits_a_window_of_100_columns(name):
     wide, narrow = Rig(width=160), Rig(width=100)
     for rig in (wide, narrow):
         rig.stage(name)
         the_policy_may_ask(rig)
+        rig.monitor.recording = a_recording()
     narrow.console.print(narrow.view.render())
     text = narrow.text()
     assert TITLES[name] in text
