@@ -1,0 +1,30 @@
+"""``hil-app dataset push``: upload a dataset to the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hil_app.cli.dataset_options import Parser, add_root
+
+DESCRIPTION = """\
+Upload a dataset to the Hugging Face hub, with the tag of the format's version that other tools ask
+for. What is there already of the same names is replaced. It needs the extra `hub` (pip install
+'hil-app[hub]') and a login (`hf auth login`). This has been tried without a network only, against a
+stand-in for the hub: look at what arrives.
+
+  hil-app dataset push data/lift --repo USER/NAME --private
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = Parser("push", DESCRIPTION)
+    add_root(parser)
+    parser.add_argument("--repo", required=True, metavar="USER/NAME", help="where it goes")
+    parser.add_argument("--private", action="store_true", help="a new one is for you alone")
+    options = parser.parse_args(list(argv))
+    from hil_app.datasets.hub import push
+    from hil_app.datasets.places import root_of
+
+    print(push(root_of(options.root), options.repo, private=options.private))
+    return 0

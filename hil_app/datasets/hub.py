@@ -1,0 +1,115 @@
+"""Datasets on the Hugging Face hub, through its own client.
+
+The calls follow what the ecosystem's tools do (a tag says the format's version, and readers ask for
+it), but they have only been tried against a stand-in: these tests have no network and no account.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from hil_app.files import DRAFT
+from hil_app.recording.dataset import Dataset
+from hil_app.recording.layout import RECOVERY, VERSION, DatasetError
+
+KIND = "dataset"
+NAME = re.compile(r"[\w.-]+/[\w.-]+")
+CARD = """\
+---
+tags:
+- LeRobot
+- robotics
+configs:
+- config_name: default
+  data_files: data/*/*.parquet
+---
+
+A [LeRobotDataset](https://github.com/huggingface/lerobot) {version} of {episodes} episodes,
+{frames} frames at {fps:g} Hz, of a {robot}, recorded with hil-app.
+"""
+
+
+def push(root: Path, repo: str, *, private: bool = False) -> str:
+    """Upload the whole episodes of the dataset in ``root`` to ``repo``; returns where it is.
+
+    DatasetError if it is no dataset, the hub's client is missing, or the hub refuses.
+    """
+    _check_name(repo)
+    dataset = Dataset(root)
+    hub = _client()
+    with _told(repo):
+        api = hub.HfApi()
+        api.create_repo(repo, repo_type=KIND, private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=repo,
+            repo_type=KIND,
+            folder_path=str(root),
+            ignore_patterns=[f"{RECOVERY}/*", f"*{DRAFT}"],
+            commit_message=f"{len(dataset.episodes)} episodes",
+        )
+        if not api.file_exists(repo, "README.md", repo_type=KIND):
+            card = _card(dataset).encode()
+            api.upload_file(
+                repo_id=repo, repo_type=KIND, path_or_fileobj=card, path_in_repo="README.md"
+            )
+        with suppress(hub.errors.RevisionNotFoundError):  # of an earlier upload
+            api.delete_tag(repo, tag=VERSION, repo_type=KIND)
+        api.create_tag(repo, tag=VERSION, repo_type=KIND)
+    return f"https://huggingface.co/datasets/{repo}"
+
+
+def pull(repo: str, root: Path) -> Dataset:
+    """Download the dataset of ``repo`` into the folder ``root``.
+
+    DatasetError if the hub's client is missing, the hub refuses, or it is no dataset of ours.
+    """
+    _check_name(repo)
+    hub = _client()
+    with _told(repo):
+        hub.snapshot_download(repo, repo_type=KIND, revision=VERSION, local_dir=str(root))
+    return Dataset(root)
+
+
+def _check_name(repo: str) -> None:
+    if not NAME.fullmatch(repo):
+        raise DatasetError(f"{repo} is no name of a dataset on the hub: it is USER/NAME")
+
+
+def _client() -> Any:
+    try:
+        import huggingface_hub
+        import huggingface_hub.errors
+    except ImportError:
+        raise DatasetError(
+            "the hub's client is not installed: pip install 'hil-app[hub]', and log in once with "
+            "`hf auth login`"
+        ) from None
+    return huggingface_hub
+
+
+@contextmanager
+def _told(repo: str) -> Iterator[None]:
+    """Whatever goes wrong on the way, in a line; the client raises errors of many kinds."""
+    try:
+        yield
+    except Exception as error:
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DatasetError(
+            f"the hub does not give or take {repo} ({cause}): look at the name, the network and "
+            "`hf auth login`"
+        ) from error
+
+
+def _card(dataset: Dataset) -> str:
+    """What the hub shows of it, and how the ecosystem finds it."""
+    return CARD.format(
+        version=VERSION,
+        episodes=len(dataset.episodes),
+        frames=len(dataset),
+        fps=dataset.fps,
+        robot=dataset.robot_type,
+    )
