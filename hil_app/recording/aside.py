@@ -27,12 +27,13 @@ def set_aside(ledger: Ledger, count: int, place: Path) -> int:
             *(video_file(root, key, episode) for key in info.cameras.values()),
         )
     ]
-    for path in [root / INFO, *groups, *files]:
+    for path in [root / INFO, *sorted(groups), *files]:
         there = place / path.relative_to(root)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, there)
         sync(there)  # a file is synced as a folder is
     ledger.truncate(count)
-    for path in [*files, *(set(groups) - {episodes_file(root, max(count - 1, 0))})]:
+    shared = {episodes_file(root, count - 1)} if count else set()
+    for path in [*files, *sorted(groups - shared)]:
         remove_file(path)
     return info.episodes - count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,18 @@ class Ledger:
     def __init__(self, root: Path, info: Info) -> None:
         self.root, self.info = root, info
         self.tasks = read_tasks(root)
-        self._group = self._read_group()
-        self._stats = read_stats(root)
-        if _counted(self._stats) != info.frames:  # a crash came between them, or other tools
-            self._stats = self._counted_again(info.episodes)
 
-    def _read_group(self) -> Any:
-        """What is known of the episodes that share a file with the next one."""
+    @cached_property
+    def stats(self) -> dict[str, Stats]:
+        """The statistics of all episodes by feature."""
+        found = read_stats(self.root)
+        if _counted(found) != self.info.frames:  # a crash came between them, or it was lost
+            return self._counted_again(self.info.episodes)
+        return found
+
+    @cached_property
+    def _group(self) -> Any:
+        """What is known of the episodes that share a file with the next one; None for its first."""
         index = self.info.episodes
         if index % GROUP == 0:
             return None
@@ -72,13 +78,18 @@ class Ledger:
     def truncate(self, count: int) -> None:
         """Let only the first ``count`` episodes count; OSError if the disk refuses."""
         frames = last_row(self.root, count)["dataset_to_index"] if count else 0
-        self._stats = self._counted_again(count)
+        self.stats = self._counted_again(count)
         self.info = self.info.counting(episodes=count, frames=frames, tasks=len(self.tasks))
         self.info.write(self.root)
-        write_stats(self.root, self._stats)
-        self._group = self._read_group()
-        if self._group is not None:
-            write_table(episodes_file(self.root, count), self._group)
+        write_stats(self.root, self.stats)
+        self.trim()
+
+    def trim(self) -> None:
+        """Leave only episodes that count in the file that tells of the last ones."""
+        self.__dict__.pop("_group", None)
+        path = episodes_file(self.root, self.info.episodes)
+        if self._group is not None and read_table(path).num_rows > len(self._group):
+            write_table(path, self._group)
 
     def _counted_again(self, count: int) -> dict[str, Stats]:
         """The statistics of the first ``count`` episodes, from those of each."""
@@ -109,8 +120,8 @@ class Ledger:
         if episode.task not in self.tasks:
             self.tasks.append(episode.task)
             write_tasks(self.root, self.tasks)
-        self._stats = merged_all(self._stats, stats)
-        write_stats(self.root, self._stats)
+        self.stats = merged_all(self.stats, stats)
+        write_stats(self.root, self.stats)
         length = len(columns[DONE])
         self.info = self.info.counting(
             episodes=index + 1, frames=self.info.frames + length, tasks=len(self.tasks)

@@ -66,6 +66,8 @@ def mend(ledger: Ledger) -> Repaired:
     removed = list(_left_over(root, ledger.info))
     for path in removed:
         remove_file(path)
+    if removed and ours(root, ledger.info):
+        ledger.trim()
     names = tuple(str(path.relative_to(root)) for path in removed)
     if frames == 0 or content is None:
         return Repaired(removed=names)

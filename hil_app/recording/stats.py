@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil_app.files import write_whole
-from hil_app.recording.layout import STATS, DatasetError
+from hil_app.recording.layout import STATS
 from robots.base import U8
 
 Stats = dict[str, NDArray[Any]]  # min, max, mean, std, count [1] and quantiles of one feature
@@ -21,16 +21,21 @@ LEVELS = 256
 
 
 def of_column(values: NDArray[Any]) -> Stats:
-    """Statistics of T rows: (n,) each, for single numbers (1,)."""
+    """Statistics of T rows: (n,) each, for single numbers (1,).
+
+    Infinities make some of them nan.
+    """
     rows = values.reshape(len(values), -1).astype(np.float64)
-    return {
-        "min": rows.min(axis=0),
-        "max": rows.max(axis=0),
-        "mean": rows.mean(axis=0),
-        "std": rows.std(axis=0),
-        "count": np.array([len(rows)]),
-        **{name: np.quantile(rows, q, axis=0) for name, q in QUANTILES.items()},
-    }
+    with np.errstate(invalid="ignore", over="ignore"):
+        quantiles = np.quantile(rows, list(QUANTILES.values()), axis=0)
+        return {
+            "min": rows.min(axis=0),
+            "max": rows.max(axis=0),
+            "mean": rows.mean(axis=0),
+            "std": rows.std(axis=0),
+            "count": np.array([len(rows)]),
+            **dict(zip(QUANTILES, quantiles, strict=True)),
+        }
 
 
 class Levels:
@@ -73,17 +78,18 @@ def merged(first: Stats, second: Stats) -> Stats:
     """Statistics of both together; the quantiles are means of both, as the format has them."""
     one, two = float(first["count"][0]), float(second["count"][0])
     a, b = one / (one + two), two / (one + two)
-    mean = a * first["mean"] + b * second["mean"]
-    spread = a * (first["std"] ** 2 + (first["mean"] - mean) ** 2)
-    spread = spread + b * (second["std"] ** 2 + (second["mean"] - mean) ** 2)
-    return {
-        "min": np.minimum(first["min"], second["min"]),
-        "max": np.maximum(first["max"], second["max"]),
-        "mean": mean,
-        "std": np.sqrt(spread),
-        "count": first["count"] + second["count"],
-        **{name: a * first[name] + b * second[name] for name in QUANTILES},
-    }
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = a * first["mean"] + b * second["mean"]
+        spread = a * (first["std"] ** 2 + (first["mean"] - mean) ** 2)
+        spread = spread + b * (second["std"] ** 2 + (second["mean"] - mean) ** 2)
+        return {
+            "min": np.minimum(first["min"], second["min"]),
+            "max": np.maximum(first["max"], second["max"]),
+            "mean": mean,
+            "std": np.sqrt(spread),
+            "count": first["count"] + second["count"],
+            **{name: a * first[name] + b * second[name] for name in QUANTILES},
+        }
 
 
 def merged_all(first: Mapping[str, Stats], second: Mapping[str, Stats]) -> dict[str, Stats]:
@@ -103,7 +109,7 @@ def write_stats(root: Path, stats: Mapping[str, Stats]) -> None:
 
 
 def read_stats(root: Path) -> dict[str, Stats]:
-    """``meta/stats.json``, empty if there is none; DatasetError if it is damaged."""
+    """``meta/stats.json``, empty if there is none, or none that can be read."""
     path = root / STATS
     try:
         said = json.loads(path.read_bytes())
@@ -111,7 +117,5 @@ def read_stats(root: Path) -> dict[str, Stats]:
             key: {name: np.asarray(values) for name, values in found.items()}
             for key, found in said.items()
         }
-    except FileNotFoundError:
+    except (OSError, ValueError, AttributeError):
         return {}
-    except (OSError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{path} is damaged ({error}): remove it") from None
