@@ -43,7 +43,7 @@ def push(root: Path, repo: str, *, private: bool = False) -> str:
     hub = _client()
     with _told(repo):
         api = hub.HfApi()
-        api.create_repo(repo, repo_type=KIND, private=private, exist_ok=True)
+        api.create_repo(repo, repo_type=KIND, private=private or None, exist_ok=True)
         api.upload_folder(
             repo_id=repo,
             repo_type=KIND,

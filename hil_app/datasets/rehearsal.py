@@ -12,6 +12,7 @@ from configs.robot import FollowerConfig
 from configs.run import RunConfig
 from hil_app.build import Body, action_steps
 from hil_app.datasets.script import Script
+from hil_app.loop import SAME
 from processors.base import Command, Goal, Pipeline
 from robots.base import F32, GRIPPER, JOINTS, Reading
 from robots.kinematics import Kinematics
@@ -19,7 +20,6 @@ from robots.safety import Limiter
 from teleop.base import TeleopSample
 
 OFF, GRIPPER_OFF = 1.0, 2.0  # another motion than the recorded one [deg], [%]
-SAME = 0.5  # the loop goes on from what was sent if that differs by more [deg]
 Limit = Callable[[F32, F32, F32], F32]  # wanted, measured and last sent joints -> sent
 
 
@@ -41,9 +41,12 @@ def rehearse(config: RunConfig, body: Body, script: Script) -> None:
         handed = tick > 0 and script.by_hand[tick] != script.by_hand[tick - 1]
         command = pipeline(_next(command, reading, script))
         expected = limit(command.goal.joints, measured[tick], last)
-        if not (handed and script.joints is None):  # where the arm was then is not known
+        unknown = handed and script.joints is None  # where the arm was when it changed hands
+        if not unknown:
             _compare(script, tick, expected, sent)
-        command, last = _as_sent(command, sent, kinematics), sent
+        if unknown or np.abs(command.goal.joints - expected)[:GRIPPER].max() > SAME:
+            command = _as_sent(command, sent, kinematics)
+        last = sent
 
 
 def _limit(config: RunConfig, body: Body, script: Script) -> Limit:
@@ -79,9 +82,7 @@ def _next(last: Command, reading: Reading, script: Script) -> Command:
 
 
 def _as_sent(command: Command, sent: F32, kinematics: Kinematics) -> Command:
-    """As the loop does: the goal goes on from what the robot took, where it took another."""
-    if np.abs(command.goal.joints - sent)[:GRIPPER].max() <= SAME:
-        return command
+    """The goal goes on from what the robot took, as in the loop."""
     joints = np.append(sent[:GRIPPER], command.goal.joints[GRIPPER]).astype(np.float32)
     return replace(command, goal=Goal(kinematics.tip(joints), joints))
 
