@@ -22,9 +22,9 @@ Learn from recorded episodes what success looks like, for tasks whose success no
   hil-app train-classifier --dataset data/lift data/empty --output_dir=classifiers/lift
   hil-app train --processor.success_classifier.checkpoint=classifiers/lift ...
 
-What followed an action is a success if its frame says so (next.success). Whole episodes are held
-out to judge the result by, and others to choose the threshold on. Half of every batch are
-successes, however rare they are.
+What followed an action is a success if its frame says so (next.success). Half of every batch are
+successes, however rare they are. Whole episodes are held out to judge the result by; the threshold
+comes from the others, a third at a time judged by what was learned from the rest.
 
 Record episodes with --env.terminate_on_success=false, so that they go on after success, and show
 what is not yet success as well: above all a gripper that comes up empty. A policy that learns from
@@ -53,7 +53,7 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     from hil_app.recording.dataset import Dataset
     from hil_app.rewards.examples import inputs_of, read_examples
     from hil_app.rewards.report import Report, table
-    from hil_app.rewards.training import learn, split
+    from hil_app.rewards.training import split, train, trainings
 
     console = Console()
     datasets = [Dataset(root) for root in options.dataset]
@@ -64,10 +64,13 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
             datasets, features, success_lasts=options.success_lasts, read=count
         )
         parts = split(examples.successful(), how.held_out, how.seed)
-        step = shown.begin("learning", how.steps)
-        network = _network(options, features)
-        classifier = learn(
-            network, examples, parts, how, lambda _, loss: step(1, f"loss {loss:.4f}")
+        step = shown.begin("learning", how.steps * trainings(examples, parts))
+        classifier = train(
+            _network(options, features),
+            examples,
+            parts,
+            how,
+            lambda loss: step(1, f"loss {loss:.4f}"),
         )
     report = Report.of(classifier, examples, parts, options.ticks)
     try:

@@ -50,7 +50,7 @@ class ClassifierConfig(Config):
     """Whether they were kept as they are."""
     latent_dim: int = Field(64, ge=1)
     """Width of each encoded feature, and of the layer above them."""
-    image_encoder_hidden_dim: int = Field(16, ge=1)
+    image_encoder_hidden_dim: int = Field(32, ge=1)
     """Channels of the cnn."""
     threshold: float = Field(0.5, gt=0, lt=1)
     """The probability of success from which on a frame counts as positive."""

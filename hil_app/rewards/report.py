@@ -29,7 +29,7 @@ class Report:
     probability: F64  # of success, in each of the rows
     threshold: float
     in_a_row: int  # positive ticks that make a success
-    frames: tuple[int, int, int]  # to learn from, to choose the threshold on, to judge by
+    learned: int  # frames
     share: float  # of all frames that are successes
     counts: Counts
     verdicts: Sequence[Verdict]
@@ -47,7 +47,7 @@ class Report:
             probability,
             threshold,
             in_a_row,
-            (len(examples.of(parts.learn)), len(examples.of(parts.choose)), len(rows)),
+            len(examples.of(parts.learn)),
             float(examples.success.mean()),
             Counts.of(probability >= threshold, examples.success[rows]),
             list(verdicts(examples, rows, probability, threshold, in_a_row)),
@@ -112,17 +112,15 @@ def table(report: Report) -> Table:
         v.fires is not None and (v.success is None or v.fires < v.success) for v in report.verdicts
     )
     delay = "" if report.delay is None else f", {report.delay:.1f} ticks after it began"
-    uses = ("learned from", "for the threshold", "held out")
-    sizes = [len(parts.learn), len(parts.choose), len(parts.judge)]
-    for use, episodes, frames in zip(uses, sizes, report.frames, strict=True):
-        shown.add_row(use, f"{episodes} episodes, {frames} frames")
     for name, value in {
+        "learned from": f"{len(parts.learn)} episodes, {report.learned} frames",
+        "held out": f"{len(parts.judge)} episodes, {counts.total} frames",
         "successes": f"{report.share:.1%} of all frames; half of every batch",
-        "threshold": f"{report.threshold:.3f}",
+        "threshold": f"{report.threshold:.3f}, from episodes that were left out in turn",
         "accuracy": f"{counts.accuracy:.1%} (always the same guess: {report.guess:.1%})",
         "precision, recall": f"{counts.precision:.1%}, {counts.recall:.1%}",
         "frames wrong": f"{counts.false_positive} false, {counts.false_negative} missed successes",
-        f"episodes, {report.in_a_row} ticks in a row": f"{right}/{sizes[-1]} rightly{delay}",
+        f"episodes, {report.in_a_row} ticks in a row": f"{right}/{len(parts.judge)} rightly{delay}",
         "said too early, or of a failure": f"{early} episodes",
     }.items():
         shown.add_row(name, value)

@@ -78,19 +78,20 @@ class Verdict:
 
 
 def choose_threshold(probability: F64, success: Bools) -> float:
-    """The threshold that tells these frames (N,) apart best, by the F-measure for CAUTION.
+    """The threshold nearest to one half of those that tell these frames (N,) apart well.
 
-    Where several do it equally well, it is in the middle, on the scale of logits, of the widest
-    gap, so that frames to come have most room on either side.
+    Well is within one standard error of the best F-measure for CAUTION (the rule of Breiman et al.
+    1984): a few frames must not push the threshold to an end. A threshold is in the middle, on the
+    scale of logits, between two neighbouring probabilities.
     """
     logits = np.unique(_logit(probability))
-    if len(logits) == 1:
-        return 0.5
-    middles = (logits[1:] + logits[:-1]) / 2
-    found = [Counts.of(_logit(probability) >= m, success).f_measure(CAUTION) for m in middles]
-    best = np.isclose(found, max(found))
-    widest = int(np.argmax(np.where(best, np.diff(logits), -np.inf)))
-    return float(np.clip(1 / (1 + np.exp(-middles[widest])), _LEAST, _MOST))
+    middles = np.append((logits[1:] + logits[:-1]) / 2, 0.0)
+    counts = [Counts.of(_logit(probability) >= middle, success) for middle in middles]
+    found = np.array([count.f_measure(CAUTION) for count in counts])
+    wrong = max(1 - counts[int(found.argmax())].accuracy, 1 / len(success))
+    well = middles[found >= found.max() - (wrong * (1 - wrong) / len(success)) ** 0.5]
+    nearest = well[np.abs(well).argmin()]
+    return float(np.clip(1 / (1 + np.exp(-nearest)), _LEAST, _MOST))
 
 
 def verdicts(

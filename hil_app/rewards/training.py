@@ -1,7 +1,7 @@
 """Teaching a success classifier.
 
-Whole episodes are kept apart: some to choose the threshold on, some to judge the result by. A batch
-is half successes and half others, however rare successes are.
+Whole episodes are held out to judge the result by. A batch is half successes and half others,
+however rare successes are.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from hil_app.rewards.classifier import ClassifierConfig, ClassifierError, Succes
 from hil_app.rewards.examples import Bools, Examples, Ints
 from hil_app.rewards.scores import F64, choose_threshold
 
-CHOOSING = 0.2  # share of the episodes to learn from that the threshold is chosen on instead
+FOLDS = 3  # of the episodes to learn from, to choose the threshold on what was not learned from
 LOOKED_AT = 256  # frames at a time, when nothing is learned
 
 
 class LearningConfig(Config):
     """How a classifier is taught."""
 
-    steps: int = Field(1000, ge=1)
+    steps: int = Field(600, ge=1)
     """Steps of gradient descent."""
     batch_size: int = Field(64, ge=2)
     """Frames a step."""
     learning_rate: float = Field(1e-3, gt=0)
     """Of Adam; it falls to 0 along half a cosine."""
-    random_shift: int = Field(4, ge=0)
-    """How far a picture is moved at random [px]."""
-    brightness: float = Field(0.2, ge=0, lt=1)
+    random_shift: float = Field(0.125, ge=0, lt=1)
+    """How far a picture is moved at random, as a share of its side."""
+    brightness: float = Field(0.1, ge=0, lt=1)
     """How much brighter or darker it gets at random, as a share of full brightness."""
-    contrast: float = Field(0.2, ge=0, lt=1)
+    contrast: float = Field(0.1, ge=0, lt=1)
     """How much its contrast is changed at random, as a share."""
     held_out: float = Field(0.2, gt=0, lt=1)
     """Share of the episodes that the result is judged by."""
@@ -48,51 +48,81 @@ class LearningConfig(Config):
 
 @dataclass(frozen=True)
 class Split:
-    """Which episodes serve what; none serves two."""
+    """Which episodes to learn from, and which to judge the result by."""
 
     learn: Sequence[int]
-    choose: Sequence[int]  # the threshold
-    judge: Sequence[int]  # the result
+    judge: Sequence[int]
 
 
 def split(successful: Bools, held_out: float, seed: int) -> Split:
     """Share out whole episodes; those with and those without success are shared out alike.
 
-    Raises ClassifierError if there are too few with success for each part to have one.
+    Raises ClassifierError if there are too few with success for what is to be done with them.
     """
     if successful.sum() < 3:
         raise ClassifierError(
             f"success in {successful.sum()} of {len(successful)} episodes: at least 3 must have "
-            "it, one to learn from, one to choose the threshold on and one to judge the result by"
+            "it, two to learn from in turn and one to judge the result by"
         )
+    learn: list[int] = []
+    judge: list[int] = []
     random = np.random.default_rng(seed)
-    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for same in (successful, ~successful):
+    for same, least in ((successful, 1), (~successful, 0)):
         order = random.permutation(np.flatnonzero(same)).tolist()
-        least = 1 if same is successful else 0
-        judged = min(max(round(held_out * len(order)), least), len(order) - 2 * least)
-        chosen = max(round(CHOOSING * (len(order) - judged)), least)
-        ends = judged, judged + chosen
-        for part, some in zip(
-            parts, (order[ends[1] :], order[ends[0] : ends[1]], order[: ends[0]]), strict=True
-        ):
-            part.extend(some)
-    return Split(*(sorted(part) for part in parts))
+        count = min(max(round(held_out * len(order)), least), len(order) - 2 * least)
+        judge += order[:count]
+        learn += order[count:]
+    return Split(sorted(learn), sorted(judge))
+
+
+def folds(episodes: Sequence[int], successful: Bools, seed: int) -> list[list[int]]:
+    """The episodes in FOLDS parts (or 2 if so few succeed), each with its share of successes."""
+    own = np.array(episodes)
+    count = min(FOLDS, int(successful[own].sum()))
+    random = np.random.default_rng(seed)
+    order = np.concatenate([random.permutation(own[successful[own] == so]) for so in (True, False)])
+    return [sorted(order[first::count].tolist()) for first in range(count)]
+
+
+def train(
+    config: ClassifierConfig,
+    examples: Examples,
+    parts: Split,
+    how: LearningConfig,
+    tell: Callable[[float], None] = lambda _loss: None,
+) -> SuccessClassifier:
+    """A classifier of all the episodes to learn from, with its threshold chosen by them, too.
+
+    The threshold is that of frames which whoever judged them has not learned from: every fold of
+    the episodes is judged by a classifier of the others. ``tell`` hears the loss after each of
+    ``trainings`` times ``how.steps`` steps. Raises VisionError if the vision encoder's weights are
+    not to be had.
+    """
+    found = np.zeros(len(examples.success))
+    for fold in folds(parts.learn, examples.successful(), how.seed):
+        others = [episode for episode in parts.learn if episode not in fold]
+        judge, rows = learn(config, examples, others, how, tell), examples.of(fold)
+        found[rows] = probabilities(judge, examples, rows)
+    rows = examples.of(parts.learn)
+    threshold = choose_threshold(found[rows], examples.success[rows])
+    chosen = config.model_copy(update={"threshold": threshold})
+    return learn(chosen, examples, parts.learn, how, tell)
+
+
+def trainings(examples: Examples, parts: Split) -> int:
+    """How many classifiers :func:`train` trains."""
+    return len(folds(parts.learn, examples.successful(), 0)) + 1
 
 
 def learn(
     config: ClassifierConfig,
     examples: Examples,
-    parts: Split,
+    episodes: Sequence[int],
     how: LearningConfig,
-    tell: Callable[[int, float], None] = lambda _step, _loss: None,
+    tell: Callable[[float], None] = lambda _loss: None,
 ) -> SuccessClassifier:
-    """A classifier that has learned from one part and got its threshold from another.
-
-    ``tell`` hears after every step which it was and its loss. Raises VisionError if the vision
-    encoder's weights are not to be had.
-    """
-    rows = examples.of(parts.learn)
+    """A classifier that has learned from these episodes; see :func:`train`."""
+    rows = examples.of(episodes)
     if examples.success[rows].all():
         raise ClassifierError(
             "every frame of the episodes to learn from shows success: record what comes before it"
@@ -103,7 +133,7 @@ def learn(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, how.steps)
     draw = torch.Generator().manual_seed(how.seed)
     classifier.train()
-    for step in range(1, how.steps + 1):
+    for _ in range(how.steps):
         batch = balanced(examples.success, rows, how.batch_size, draw)
         seen = augmented({k: x[batch] for k, x in examples.inputs.items()}, examples, how, draw)
         wanted = torch.from_numpy(examples.success[batch.numpy()]).float()
@@ -112,14 +142,8 @@ def learn(
         loss.backward()  # type: ignore[no-untyped-call] # torch has no types for it
         optimizer.step()
         schedule.step()
-        tell(step, float(loss.detach()))
-    classifier.eval()
-    chosen = examples.of(parts.choose)
-    threshold = choose_threshold(
-        probabilities(classifier, examples, chosen), examples.success[chosen]
-    )
-    classifier.config = classifier.config.model_copy(update={"threshold": threshold})
-    return classifier
+        tell(float(loss.detach()))
+    return classifier.eval()
 
 
 @torch.inference_mode()
@@ -159,12 +183,19 @@ def augmented(
     }
 
 
-def shifted(pictures: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """Each of (B, C, H, W) moved by up to ``most`` pixels; what it uncovers repeats the edge."""
+def shifted(pictures: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Each of (B, C, H, W) moved by up to a ``share`` of its sides, as floats [0, 255].
+
+    What that uncovers repeats the edge.
+    """
     height, width = pictures.shape[-2:]
-    wide = F.pad(pictures.float(), (most,) * 4, mode="replicate")
-    moves = torch.randint(2 * most + 1, (len(pictures), 2), generator=generator).tolist()
-    cut = [w[:, y : y + height, x : x + width] for w, (y, x) in zip(wide, moves, strict=True)]
+    down, right = round(share * height), round(share * width)
+    wide = F.pad(pictures.float(), (right, right, down, down), mode="replicate")
+    ys, xs = (
+        torch.randint(2 * most + 1, (len(pictures),), generator=generator).tolist()
+        for most in (down, right)
+    )
+    cut = [w[:, y : y + height, x : x + width] for w, y, x in zip(wide, ys, xs, strict=True)]
     return torch.stack(cut)
 
 
