@@ -1,0 +1,123 @@
+"""Pictures to video and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from sample_datasets import picture, told
+
+from configs.dataset import EncodingConfig
+from hil_app.recording.layout import DatasetError
+from hil_app.recording.video import Encoder, decoded, read_video, write_video
+from robots.base import U8
+
+Packets = list[tuple[int, bool, bytes]]
+CODECS = ["h264", "av1"]
+SIZE = (64, 80)
+
+
+def config(codec: str, crf: int | None = None) -> EncodingConfig:
+    return EncodingConfig.model_validate({"codec": codec, "crf": crf})
+
+
+def encoded(pictures: list[U8], codec: str, fps: float = 30, crf: int | None = None) -> Packets:
+    height, width = pictures[0].shape[:2]
+    encoder = Encoder("front", (height, width), fps, config(codec, crf))
+    return [packet for each in pictures for packet in encoder.add(each)] + encoder.flush()
+
+
+def identifiable(count: int) -> list[U8]:
+    return [picture(1, 2, number) for number in range(count)]
+
+
+@pytest.mark.parametrize("fps", [30, 10, 29.97, 12.5])
+@pytest.mark.parametrize("codec", CODECS)
+def test_pictures_come_back_in_order_at_their_times(tmp_path: Path, codec: str, fps: float) -> None:
+    path = tmp_path / "deep" / "film.mp4"
+    write_video(path, encoded(identifiable(40), codec, fps), SIZE, fps, codec)
+    assert [told(each) for each in read_video(path, 0, 40, fps)] == [(1, 2, n) for n in range(40)]
+    assert [told(each)[2] for each in read_video(path, 23 / fps, 9, fps)] == list(range(23, 32))
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        assert stream.time_base is not None
+        times = [float(frame.pts * stream.time_base) for frame in file.decode(stream)]
+    np.testing.assert_allclose(times, np.arange(40) / fps, atol=1e-4)
+    assert [each.name for each in path.parent.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_nothing_is_held_back(codec: str) -> None:
+    """What an encoder holds back, a crash would take."""
+    encoder = Encoder("front", SIZE, 30, config(codec))
+    assert [[number for number, _, _ in encoder.add(each)] for each in identifiable(20)] == [
+        [number] for number in range(20)
+    ]
+    assert encoder.flush() == []
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_there_is_a_key_picture_every_half_second(codec: str) -> None:
+    keys = [number for number, key, _ in encoded(identifiable(60), codec) if key]
+    assert keys[0] == 0
+    assert max(np.diff([*keys, 60])) <= 16
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_packets_are_decoded_without_a_file(codec: str) -> None:
+    packets = encoded(identifiable(12), codec)
+    assert [told(each)[2] for each in decoded(packets[:9], codec)] == list(range(9))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_crf_trades_size_for_likeness(codec: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (30, *SIZE, 3), dtype=np.uint8)
+    fine, coarse = (encoded(list(noise), codec, crf=crf) for crf in (10, 45))
+    assert sum(len(p[2]) for p in fine) > 2 * sum(len(p[2]) for p in coarse)
+
+
+@pytest.mark.parametrize("side", [16, 64])
+@pytest.mark.parametrize("codec", CODECS)
+def test_what_changes_all_at_once_is_in_its_picture(codec: str, side: int) -> None:
+    """Fast presets of SVT-AV1 leave blocks as they were."""
+    draw = np.random.default_rng(1)
+    blocks, pictures = draw.integers(0, 2, (256 // side, 320 // side)), list[U8]()
+    for _ in range(60):
+        blocks = np.where(draw.random(blocks.shape) < 0.1, 1 - blocks, blocks)
+        grey = (50 + 150 * blocks).astype(np.uint8).repeat(side, 0).repeat(side, 1)
+        pictures.append(np.repeat(grey[:, :, None], 3, 2))
+    for seen, wanted in zip(decoded(encoded(pictures, codec), codec), pictures, strict=True):
+        assert np.abs(seen.astype(int) - wanted).mean() < 2
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_colours_stay(codec: str) -> None:
+    for colour in ((200, 40, 60), (30, 180, 90), (20, 60, 220), (250, 250, 250), (0, 0, 0)):
+        flat = np.full((*SIZE, 3), colour, np.uint8)
+        for seen in decoded(encoded([flat] * 3, codec), codec):
+            assert np.abs(seen.astype(int) - flat).max() <= 4, colour
+
+
+def test_a_crop_is_encoded_as_it_looks() -> None:
+    """A crop is a view into a bigger picture; its bytes do not lie side by side."""
+    big = np.repeat(np.repeat(picture(1, 2, 77), 2, 0), 2, 1)
+    view = big[::2, ::2]
+    assert not view.flags.c_contiguous
+    (seen,) = decoded(encoded([view], "h264"), "h264")
+    assert told(seen) == (1, 2, 77)
+
+
+def test_a_video_of_too_few_pictures_is_cut_short(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mp4", encoded(identifiable(5), "h264"), SIZE, 30, "h264")
+    found = read_video(tmp_path / "film.mp4", 0, 6, 30)
+    assert [told(next(found))[2] for _ in range(5)] == list(range(5))
+    with pytest.raises(DatasetError, match=r"film.mp4 is cut short: 5 pictures of 6"):
+        next(found)
+
+
+def test_a_size_that_no_encoder_takes_is_one_line() -> None:
+    with pytest.raises(DatasetError, match=r"the video encoder of front died: .*") as error:
+        Encoder("front", (0, 0), 30, config("h264")).add(np.zeros((0, 0, 3), np.uint8))
+    assert "\n" not in str(error.value)
