@@ -13,12 +13,14 @@ from typing import Any
 from configs.load import merge, validate
 from configs.run import RunConfig
 from hil_app import build
+from hil_app.build import Body
 from hil_app.events import EventLog
 from hil_app.learning.learner import Learner
 from hil_app.loop import Loop, Sink
 from hil_app.policy import LearnedPolicy
 from hil_app.rate import milliseconds
 from hil_app.recording.frames import Frame
+from hil_app.recording.recorder import Recorder
 from hil_app.run_dataset import recorder
 from hil_app.signals import StopRequest
 
@@ -30,8 +32,8 @@ def step(config: RunConfig, ticks: int) -> Result:
     """Time of each section and each step of a tick [ms]."""
     steps: dict[str, list[float]] = {}
     idle = {"mode": "background", "learning_starts": 10**9, "queue_size": ticks + 1}
-    free = _changed(config, env={"paced": False}, learner=idle)
-    with _rig(free, learning=True) as rig:
+    free = changed(config, env={"paced": False}, learner=idle)
+    with a_rig(free, learning=True) as rig:
         pipelines = (rig.loop.action_pipeline, rig.loop.env_pipeline)
 
         def note(_: Frame) -> None:
@@ -51,14 +53,14 @@ def step(config: RunConfig, ticks: int) -> Result:
 
 def loop(config: RunConfig, seconds: float, turns: int) -> Result:
     """Lateness of a 30 Hz loop without and with the learner [ms], in turns."""
-    paced = _changed(
+    paced = changed(
         config, env={"fps": 30, "paced": True}, learner={"mode": "background", "learning_starts": 1}
     )
     late: dict[str, list[float]] = {"learner_off": [], "learner_on": []}
     updates = 0
     for turn in range(2 * turns):
         learning = turn % 2 == 1
-        with _rig(paced, learning) as rig:
+        with a_rig(paced, learning) as rig:
             rig.run(round(seconds * paced.env.fps))
         late["learner_on" if learning else "learner_off"] += rig.loop.rate.lateness
         updates += rig.learner.progress.updates
@@ -72,11 +74,12 @@ def loop(config: RunConfig, seconds: float, turns: int) -> Result:
 
 
 @dataclass
-class _Rig:
+class Rig:
     """A loop with everything that listens to it, as in a training run."""
 
     loop: Loop
     learner: Learner
+    recorder: Recorder
     sinks: list[Sink]
     ticks: int = 0
     limit: int = 0
@@ -94,16 +97,20 @@ class _Rig:
 
 
 @contextmanager
-def _rig(config: RunConfig, learning: bool) -> Iterator[_Rig]:
-    events, body = EventLog(), build.robot(config)
+def a_rig(
+    config: RunConfig, learning: bool, body: Body | None = None, root: Path | None = None
+) -> Iterator[Rig]:
+    """A rig to run; ``body`` may be another than the config's, and ``root`` keeps the dataset."""
+    events, body = EventLog(), body or build.robot(config)
     algorithm = build.algorithm(config, build.policy(config, body, "initial weights"))
     learner = build.learner(config, algorithm, events)
     acting = build.policy(config, body, "exploration")
     mind = LearnedPolicy(acting, learner.mailbox, deterministic=False)
     hands = build.teleop(config, body, acts="on_take_over")
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kept = stack.enter_context(recorder(config, body, folder, events))
+        if root is None:
+            root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        kept = stack.enter_context(recorder(config, body, root, events))
         stop = stack.enter_context(StopRequest())
         if learning:
             stack.enter_context(learner)
@@ -116,9 +123,10 @@ def _rig(config: RunConfig, learning: bool) -> Iterator[_Rig]:
                 raise KeyboardInterrupt
             return rig.ticks >= rig.limit
 
-        rig = _Rig(build.loop(config, body, hands, mind, over), learner, sinks)
+        rig = Rig(build.loop(config, body, hands, mind, over), learner, kept, sinks)
         yield rig
 
 
-def _changed(config: RunConfig, **changes: Mapping[str, Any]) -> RunConfig:
+def changed(config: RunConfig, **changes: Mapping[str, Any]) -> RunConfig:
+    """``config`` with changed blocks."""
     return validate(merge(config.model_dump(mode="json"), changes))

@@ -15,6 +15,7 @@ from hil_app.cli import (
     bench_faults,
     bench_hands,
     bench_learn,
+    bench_record,
     bench_speed,
 )
 from hil_app.run_folder import BENCH, open_folder
@@ -29,6 +30,7 @@ hil-app bench bus [--help]: what our servo bus costs over the bare SDK.
 hil-app bench hands [--help]: how soon the arm does what the pad says.
 hil-app bench faults [--help]: what happens when the arm fails.
 hil-app bench crashes [--help]: what kill -9 does to a dataset that is being written.
+hil-app bench record [--help]: what recording two cameras costs, and whether a frame is lost.
 hil-app bench learn [--help]: how fast and how surely a preset learns.
 With --output_dir the figures are also saved, as bench.json beside the config.
 """
@@ -44,12 +46,14 @@ def run(argv: Sequence[str]) -> int:
         return bench_hands.run(argv[1:])
     if argv and argv[0] == "crashes":
         return bench_crashes.run(argv[1:])
+    if argv and argv[0] == "record":
+        return bench_record.run(argv[1:])
     if argv and argv[0] == "faults":
         return bench_faults.run(argv[1:])
     if argv and argv[0] in bench_speed.CHOICES:
         return bench_speed.run(argv)
     parser = Parser(
-        prog="hil-app bench step|loop|learner|replay|swap|bus|hands|faults|crashes|learn",
+        prog="hil-app bench step|loop|learner|replay|swap|bus|hands|faults|crashes|record|learn",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
