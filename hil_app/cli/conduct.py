@@ -107,7 +107,7 @@ def replay(config: RunConfig, script: Script, what: What) -> int:
     console = Console()
     session = Session(config, "replay")
     if what == "actions":
-        rehearse(config, session.body, script)
+        script = rehearse(config, session.body, script)
     with session:
         return _conduct(session, console, lambda: do_again(session, script, what))
 

@@ -11,7 +11,7 @@ from configs.load import ConfigError
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
 from hil_app.build import Body, action_steps
-from hil_app.datasets.script import Script
+from hil_app.datasets.script import Script, near
 from hil_app.loop import SAME
 from processors.base import Command, Goal, Pipeline
 from robots.base import F32, GRIPPER, JOINTS, Reading
@@ -20,33 +20,57 @@ from robots.safety import Limiter
 from teleop.base import TeleopSample
 
 OFF, GRIPPER_OFF = 1.0, 2.0  # another motion than the recorded one [deg], [%]
+GUESSES = 5  # each far better than the one before
 Limit = Callable[[F32, F32, F32], F32]  # wanted, measured and last sent joints -> sent
 
 
-def rehearse(config: RunConfig, body: Body, script: Script) -> None:
+def rehearse(config: RunConfig, body: Body, script: Script) -> Script:
     """Send the actions of ``script`` through the action steps and the limits of ``config``.
 
-    Raises ConfigError if the targets that come out are not those that were sent when it was
-    recorded: another step size, workspace, gripper, start or arm makes another motion of them.
+    Returns it with the start that it has to have. Raises ConfigError if the targets that come out
+    are not those that were sent when it was recorded: another step size, workspace, gripper, start
+    or arm makes another motion of them.
     """
     kinematics = Kinematics(body.arm)
     pipeline = Pipeline("action", action_steps(config.processor, kinematics, config.teleop))
     limit = _limit(config, body, script)
-    measured = _measured(config, script)
-    start = measured[0]
-    command = Command.at_reset(Reading(start, 0.0), kinematics.tip(start))
-    last = start
+    start = _start(config, kinematics, pipeline, limit, script)
+    measured = np.vstack([start, script.sent]) if script.joints is None else script.joints
+    # what a real gripper holds keeps it back: how far follows from where it was
+    lead = script.joints is not None or not isinstance(config.robot, FollowerConfig)
+    command, last = _at(start, kinematics), start
     for tick, sent in enumerate(script.sent):
-        reading = Reading(measured[tick], tick / script.fps)
         handed = tick > 0 and script.by_hand[tick] != script.by_hand[tick - 1]
-        command = pipeline(_next(command, reading, script))
+        command = pipeline(_next(command, measured[tick], script))
         expected = limit(command.goal.joints, measured[tick], last)
         unknown = handed and script.joints is None  # where the arm was when it changed hands
         if not unknown:
-            _compare(script, tick, expected, sent)
+            _compare(script, tick, expected if lead else _gripper_of(sent, expected), sent)
         if unknown or np.abs(command.goal.joints - expected)[:GRIPPER].max() > SAME:
             command = _as_sent(command, sent, kinematics)
         last = sent
+    return replace(script, start=start)
+
+
+def _start(
+    config: RunConfig,
+    kinematics: Kinematics,
+    pipeline: Pipeline[Command],
+    limit: Limit,
+    script: Script,
+) -> F32:
+    """Where the arm was: as measured, or else near the reset pose, as the first target shows.
+
+    An arm sags, so it is never quite at its reset pose, and all targets go on from where it is.
+    """
+    if script.start is not None:
+        return script.start
+    pose = np.array(config.robot.reset_pose, np.float32)
+    start = pose
+    for _ in range(GUESSES):
+        command = pipeline(_next(_at(start, kinematics), start, script))
+        start = start + (script.sent[0] - limit(command.goal.joints, start, start))
+    return start if near(start, pose) else pose
 
 
 def _limit(config: RunConfig, body: Body, script: Script) -> Limit:
@@ -59,21 +83,18 @@ def _limit(config: RunConfig, body: Body, script: Script) -> Limit:
     return Limiter(body.limits, robot.safety, lead, 1 / script.fps, wanted)
 
 
-def _measured(config: RunConfig, script: Script) -> F32:
-    """The joints (T + 1, 6) before each action and at the end; what was sent, if not recorded."""
-    if script.joints is not None:
-        return script.joints
-    return np.vstack([np.array(config.robot.reset_pose, np.float32), script.sent])
+def _at(start: F32, kinematics: Kinematics) -> Command:
+    return Command.at_reset(Reading(start, 0.0), kinematics.tip(start))
 
 
-def _next(last: Command, reading: Reading, script: Script) -> Command:
-    tick = last.tick
-    action = script.actions[tick]
+def _next(last: Command, measured: F32, script: Script) -> Command:
+    """The next tick of the script, before the action steps."""
+    action, by_hand = script.actions[last.tick], bool(script.by_hand[last.tick])
     return replace(
         last,
-        tick=tick + 1,
-        reading=reading,
-        sample=TeleopSample(action, intervening=bool(script.by_hand[tick])),
+        tick=last.tick + 1,
+        reading=Reading(measured, last.tick / script.fps),
+        sample=TeleopSample(action, intervening=by_hand),
         policy_action=action,
         action=action,
         before=last.goal,
@@ -85,6 +106,10 @@ def _as_sent(command: Command, sent: F32, kinematics: Kinematics) -> Command:
     """The goal goes on from what the robot took, as in the loop."""
     joints = np.append(sent[:GRIPPER], command.goal.joints[GRIPPER]).astype(np.float32)
     return replace(command, goal=Goal(kinematics.tip(joints), joints))
+
+
+def _gripper_of(sent: F32, expected: F32) -> F32:
+    return np.append(expected[:GRIPPER], sent[GRIPPER])
 
 
 def _compare(script: Script, tick: int, expected: F32, sent: F32) -> None:

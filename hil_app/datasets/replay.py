@@ -18,6 +18,7 @@ from robots.base import F32, GRIPPER, JOINTS, RobotError
 from robots.kinematics import Kinematics
 from teleop.base import Teleop, TeleopSample
 
+EXACT = 1e-3  # the arm is where the episode began, but for rounding [deg, %]
 What = Literal["actions", "joints"]
 
 
@@ -145,7 +146,7 @@ def _prepare(loop: Loop, script: Script, what: What, kinematics: Kinematics) -> 
 
     def recorded_start(command: Command) -> Command:
         start, here = script.start, command.reading.joints
-        if command.tick != 1 or start is None:
+        if command.tick != 1 or start is None or np.abs(start - here).max() <= EXACT:
             return command
         if not near(start, here):
             far = float(np.abs(start - here).max())

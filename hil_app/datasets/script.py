@@ -33,16 +33,12 @@ class Script:
     sent: F32  # (T, 6) joint targets [deg], gripper [%]
     by_hand: NDArray[np.bool_]  # (T,) a person acted
     joints: F32 | None  # (T + 1, 6) measured [deg, %]; None if that is not recorded
+    start: F32 | None  # (6,) where the arm was before the first action, if that is known
     success: bool | None
     scene: tuple[str, int]  # what a run takes a simulated scene's seed for: stage, and which in it
 
     def __len__(self) -> int:
         return len(self.actions)
-
-    @property
-    def start(self) -> F32 | None:
-        """Where the arm was (6,) [deg, %] before the first action, if that is recorded."""
-        return None if self.joints is None else self.joints[0]
 
 
 def read_script(dataset: Dataset, episode: int) -> Script:
@@ -54,7 +50,7 @@ def read_script(dataset: Dataset, episode: int) -> Script:
             raise DatasetError(
                 f"{dataset.root} has no column {key}: only what hil-app recorded can be replayed"
             )
-    about = dataset.episodes[episode]
+    about, joints = dataset.episodes[episode], _joints(dataset, episode, columns)
     return Script(
         episode,
         dataset.fps,
@@ -62,7 +58,8 @@ def read_script(dataset: Dataset, episode: int) -> Script:
         columns[ACTION],
         columns[SENT],
         columns[BY_HAND],
-        _joints(dataset, episode, columns),
+        joints,
+        None if joints is None else joints[0],
         about.success,
         _scene(dataset, episode),
     )

@@ -77,7 +77,7 @@ def again(folder, script, what="actions", **changes):
     config = config_for(folder, script, **changes)
     session = Session(config, "replay")
     if what == "actions":
-        rehearse(config, session.body, script)
+        script = rehearse(config, session.body, script)
     with session:
         do_again(session, script, what)
     lines = (session.folder / EVENTS).read_text().splitlines()
@@ -135,7 +135,7 @@ def test_a_pose_that_the_arm_sagged_from_is_still_its_reset_pose(shared, tmp_pat
     script = read_script(shared, 0)
     joints = script.joints.copy()
     joints[0] += (0.0, 2.5, -2.0, 1.0, 0.0, 3.0)
-    sagged = replace(script, joints=joints)
+    sagged = replace(script, joints=joints, start=joints[0])
     told = tiny(tmp_path / "again").robot.reset_pose
     assert config_for(tmp_path, sagged).robot.reset_pose == pytest.approx(told, abs=1e-5)
 
