@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Episode:
     def __init__(
         self, path: Path, info: Info, header: dict[str, Any], encoding: EncodingConfig
     ) -> None:
-        self._info, self._sync = info, max(1, round(SYNC * info.fps))
+        self._info, self._synced = info, time.monotonic()
         self._packer = Packer(info.features)
         keys = list(info.cameras.values())
         self._encoders = {
@@ -47,8 +48,9 @@ class Episode:
             levels.add(frame.state[key])
         self._last = frame
         self._count += 1
-        if self._count % self._sync == 0:
+        if time.monotonic() - self._synced > SYNC:
             self._journal.sync()
+            self._synced = time.monotonic()
 
     def end(self) -> dict[str, Stats]:
         """The episode is whole; returns the statistics of its pictures, by column."""
