@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,29 @@ from hil_app.learning.pictures import MAP_SUFFIX, PictureStore
 Value = Tensor | NDArray[np.generic] | float | bool
 BLOCKS = "blocks"
 GROUPS = ("state", "next_state")  # an observation's values are named <group>.<key>
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The values of one name; of pictures, their slots in ``store``."""
+
+    rows: Tensor  # (capacity, ...)
+    store: PictureStore | None
+    shape: tuple[int, ...]  # of a value
+    dtype: np.dtype[Any]
+
+    def put(self, place: int, value: NDArray[Any], source: object, *, full: bool) -> None:
+        """Write a value, which ``source`` was made into; the ring is ``full`` if over another."""
+        cell: NDArray[Any] | int = value
+        if self.store is not None:
+            # before the old one goes: it may be the same picture
+            cell = self.store.put(_tensor(value), source)
+            if full:
+                self.store.drop(int(self.rows[place]))
+        if self.rows.is_cpu:
+            self.rows.numpy()[place] = cell  # a fraction of the time that torch takes
+        else:
+            self.rows[place] = torch.as_tensor(cell)
 
 
 class Ring:
@@ -28,7 +53,7 @@ class Ring:
         self.size = 0
         self.next = 0  # where the next row goes
         self._keys = tuple(state_keys)
-        self._rows: dict[str, Tensor] = {}  # name -> (capacity, ...); of a picture, its slot
+        self._columns: dict[str, _Column] = {}
         self._stores: dict[str, PictureStore] = {}  # state key -> its pictures
 
     def put(self, values: Mapping[str, Value], pad: int = 0) -> None:
@@ -37,11 +62,13 @@ class Ring:
         Raises KeyError or ValueError if it is not like the first one, or if that one's pictures are
         too small to be moved by ``pad`` pixels.
         """
-        tensors = {name: _as_row(name, value) for name, value in values.items()}
-        if not self._rows:
-            self._allocate(tensors, pad)
-        self._check(tensors)
-        self._write(tensors, values)
+        row = {name: _as_array(name, value) for name, value in values.items()}
+        if not self._columns:
+            self._allocate({name: _tensor(value) for name, value in row.items()}, pad)
+        self._check(row)
+        full = self.size == self.capacity
+        for name, value in row.items():
+            self._columns[name].put(self.next, value, values[name], full=full)
         self.next = (self.next + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
 
@@ -56,7 +83,8 @@ class Ring:
 
         ``shifts`` say how far each uint8 picture is moved at random, at most [px], and by what.
         """
-        found = {name: rows.index_select(0, index) for name, rows in self._rows.items()}
+        columns = self._columns.items()
+        found = {name: column.rows.index_select(0, index) for name, column in columns}
         for group in GROUPS:  # in an order of its own: each draws its shifts
             for key, store in self._stores.items():
                 slots = found[f"{group}.{key}"]
@@ -67,7 +95,7 @@ class Ring:
     @property
     def bytes(self) -> int:
         """Memory that the rows and the pictures take."""
-        rows = sum(rows.numel() * rows.element_size() for rows in self._rows.values())
+        rows = sum(c.rows.numel() * c.rows.element_size() for c in self._columns.values())
         return rows + sum(store.bytes for store in self._stores.values())
 
     def state(self) -> dict[str, Tensor]:
@@ -76,7 +104,8 @@ class Ring:
         Later rows do not change these tensors. A block of pictures that has not changed since the
         last call is the same object as then.
         """
-        rows = {f"rows.{name}": rows[: self.size].clone() for name, rows in self._rows.items()}
+        columns = self._columns.items()
+        rows = {f"rows.{name}": column.rows[: self.size].clone() for name, column in columns}
         blocks = {
             f"{BLOCKS}.{key}.{number}": block
             for key, store in self._stores.items()
@@ -91,60 +120,43 @@ class Ring:
         if size > self.capacity:
             raise ValueError(f"{size} rows do not fit a capacity of {self.capacity}")
         self.size, self.next = size, int(state["next"])
-        self._rows = {name: self._empty(row) for name, row in rows.items()}
-        for name, tensor in rows.items():
-            self._rows[name][:size] = tensor
         self._stores = {key: _restored(key, state, rows) for key in self._kept(state)}
+        self._columns = {name: self._column(name, tensor[:0]) for name, tensor in rows.items()}
+        for name, tensor in rows.items():
+            self._columns[name].rows[:size] = tensor
 
-    def _allocate(self, tensors: Mapping[str, Tensor], pad: int) -> None:
+    def _allocate(self, row: Mapping[str, Tensor], pad: int) -> None:
         self._stores = {
-            key: PictureStore(tensors[f"state.{key}"])
+            key: PictureStore(row[f"state.{key}"])
             for key in self._keys
-            if tensors[f"state.{key}"].ndim == 3
+            if row[f"state.{key}"].ndim == 3
         }
         for key, store in self._stores.items():
             if store.dtype == torch.uint8 and pad >= min(store.shape[1:]):
                 raise ValueError(f"image_pad {pad} is too much for {key}, {tuple(store.shape)}")
-        slots = torch.zeros(1, dtype=torch.int64)
-        self._rows = {
-            name: self._empty(slots if self._store_of(name) else row.unsqueeze(0))
-            for name, row in tensors.items()
-        }
+        self._columns = {name: self._column(name, value[None]) for name, value in row.items()}
 
-    def _store_of(self, name: str) -> PictureStore | None:
+    def _column(self, name: str, like: Tensor) -> _Column:
+        """An empty column of values, or of slots, like these (n, ...)."""
         group, _, key = name.partition(".")
-        return self._stores.get(key) if group in GROUPS else None
+        store = self._stores.get(key) if group in GROUPS else None
+        shape, dtype = (like.shape[1:], like.dtype) if store is None else (store.shape, store.dtype)
+        sides, kind = (like.shape[1:], like.dtype) if store is None else ((), torch.int64)
+        rows = torch.empty((self.capacity, *sides), dtype=kind, device=self.device)
+        return _Column(rows, store, tuple(shape), torch.empty(0, dtype=dtype).numpy().dtype)
 
-    def _empty(self, rows: Tensor) -> Tensor:
-        shape = (self.capacity, *rows.shape[1:])
-        return torch.empty(shape, dtype=rows.dtype, device=self.device)
-
-    def _check(self, tensors: Mapping[str, Tensor]) -> None:
-        if tensors.keys() != self._rows.keys():
+    def _check(self, row: Mapping[str, NDArray[Any]]) -> None:
+        if row.keys() != self._columns.keys():
             raise KeyError(
-                f"the transition has {sorted(tensors)}; the buffer stores {sorted(self._rows)}"
+                f"the transition has {sorted(row)}; the buffer stores {sorted(self._columns)}"
             )
-        for name, row in tensors.items():
-            store = self._store_of(name)
-            dtype = store.dtype if store else self._rows[name].dtype
-            shape = store.shape if store else self._rows[name].shape[1:]
-            if row.shape != shape or row.dtype != dtype:
+        for name, value in row.items():
+            column = self._columns[name]
+            if value.shape != column.shape or value.dtype != column.dtype:
                 raise ValueError(
-                    f"{name} is {row.dtype} {tuple(row.shape)}; "
-                    f"the buffer stores {dtype} {tuple(shape)}"
+                    f"{name} is {value.dtype} {value.shape}; "
+                    f"the buffer stores {column.dtype} {column.shape}"
                 )
-
-    def _write(self, tensors: Mapping[str, Tensor], values: Mapping[str, object]) -> None:
-        for name, row in tensors.items():
-            store = self._store_of(name)
-            if store is None:
-                self._rows[name][self.next] = row
-                continue
-            # before the old one goes: it may be the same picture
-            slot = store.put(row, values[name])
-            if self.size == self.capacity:
-                store.drop(int(self._rows[name][self.next]))
-            self._rows[name][self.next] = slot
 
     def _kept(self, state: Mapping[str, Tensor]) -> list[str]:
         return [k for k in self._keys if any(n.startswith(f"{BLOCKS}.{k}.") for n in state)]
@@ -169,15 +181,19 @@ def _drawn(slots: Tensor, pad: int, generator: torch.Generator | None) -> list[l
     return shifts
 
 
-def _as_row(name: str, value: Value) -> Tensor:
-    if isinstance(value, np.ndarray) and not value.flags.writeable:
-        value = value.copy()  # torch knows nothing of arrays that are only to be read
-    row = torch.as_tensor(value)
-    if row.dtype == torch.uint8:
-        return row
-    if row.ndim == 3 and not name.endswith(MAP_SUFFIX):
+def _as_array(name: str, value: Value) -> NDArray[Any]:
+    """What is stored: uint8 stays, all else becomes float32."""
+    found = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    if found.dtype == np.uint8:
+        return found
+    if found.ndim == 3 and not name.endswith(MAP_SUFFIX):
         raise ValueError(
-            f"{name} is a picture of {row.dtype}, shape {tuple(row.shape)}: store pictures as "
+            f"{name} is a picture of {found.dtype}, shape {found.shape}: store pictures as "
             "uint8, a quarter of the memory; the encoder makes numbers of them"
         )
-    return row.to(torch.float32)
+    return found.astype(np.float32, copy=False)
+
+
+def _tensor(value: NDArray[Any]) -> Tensor:
+    """``value`` as a tensor; torch takes no array that is only to be read."""
+    return torch.from_numpy(value if value.flags.writeable else value.copy())

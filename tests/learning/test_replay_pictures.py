@@ -71,7 +71,7 @@ def test_trap_11_a_picture_is_kept_once_and_as_uint8():
 
 def test_trap_11_pictures_of_floats_are_refused():
     buffer, image = ReplayBuffer(4, "cpu", [KEY]), torch.rand(3, 8, 8)
-    with pytest.raises(ValueError, match=r"picture of torch.float32.*store pictures as uint8"):
+    with pytest.raises(ValueError, match=r"picture of float32.*store pictures as uint8"):
         buffer.add({KEY: image}, np.zeros(2), 0.0, {KEY: image}, False, False)
 
 
@@ -178,7 +178,7 @@ def test_a_restored_buffer_goes_on_identically(before, after, capacity):
 def test_a_picture_of_another_size_is_refused():
     buffer = ReplayBuffer(4, "cpu", [KEY])
     fill(buffer, [1])
-    with pytest.raises(ValueError, match=r"\(3, 6, 7\); the buffer stores torch.uint8 \(3, 5, 7\)"):
+    with pytest.raises(ValueError, match=r"\(3, 6, 7\); the buffer stores uint8 \(3, 5, 7\)"):
         buffer.add({KEY: picture(0, 6)}, np.zeros(2), 0.0, {KEY: picture(0, 6)}, False, False)
 
 
