@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from processors.base import Features
 SYNC = 0.5  # how much of an episode a power cut may take [s]
 
 
+def encoders_of(info: Info, encoding: EncodingConfig) -> dict[str, Encoder]:
+    """An encoder for each camera, by column; DatasetError if there is none for its pictures."""
+    return {
+        key: Encoder(key, size_of(info.features[key]), info.fps, encoding)
+        for key in info.cameras.values()
+    }
+
+
 class Episode:
     """Takes an episode's frames, in order.
 
@@ -26,15 +35,12 @@ class Episode:
     """
 
     def __init__(
-        self, path: Path, info: Info, header: dict[str, Any], encoding: EncodingConfig
+        self, path: Path, info: Info, header: dict[str, Any], encoders: Mapping[str, Encoder]
     ) -> None:
         self._info, self._synced = info, time.monotonic()
         self._packer = Packer(info.features)
-        keys = list(info.cameras.values())
-        self._encoders = {
-            key: Encoder(key, size_of(info.features[key]), info.fps, encoding) for key in keys
-        }
-        self._levels = {key: Levels() for key in keys}
+        self._encoders = encoders  # by column
+        self._levels = {key: Levels() for key in encoders}
         self._last: Frame | None = None
         self._count = 0
         self._journal = Journal(path, header)

@@ -40,7 +40,7 @@ from hil_app.recording.repair import Repaired, mend
 from hil_app.recording.rows import features_of
 from hil_app.recording.spec import DatasetSpec as DatasetSpec  # named with its writer
 from hil_app.recording.spec import check_features, check_fit
-from hil_app.recording.underway import Episode
+from hil_app.recording.underway import Episode, encoders_of
 from hil_app.recording.video import described
 
 
@@ -154,17 +154,21 @@ class DatasetWriter:
             filmed = any(feature.dtype in PICTURES for feature in features.values())
             path = VIDEO_PATH if filmed else None
             info = Info(spec.fps, spec.robot_type, features, video_path=path)
+        else:
+            info = self._ledger.info
+            check_features(self.root, info.features, features)
+        encoders = encoders_of(info, spec.encoding)
+        if self._ledger is None:
             info.write(self.root)
             self._ledger = Ledger(self.root, info)
-        check_features(self.root, self._ledger.info.features, features)
         header = {
             "episode": self.count,
             "stage": stage,
             "task": spec.task,
             "codec": spec.encoding.codec,
-            "cameras": list(self._ledger.info.cameras.values()),
+            "cameras": list(info.cameras.values()),
         }
-        return Episode(self.root / JOURNAL, self._ledger.info, header, spec.encoding)
+        return Episode(self.root / JOURNAL, info, header, encoders)
 
     def _forget(self) -> None:
         """The episode is no longer under way."""

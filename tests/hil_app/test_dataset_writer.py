@@ -400,6 +400,8 @@ def test_odd_pictures_are_refused(tmp_path: Path, size: tuple[int, int]) -> None
     with pytest.raises(DatasetError, match=line):
         writer.add(odd(size), "record")
     writer.close()
+    assert files(tmp_path) == []
+    write_dataset(tmp_path, [episode(0, 2)])
 
 
 def odd(size: tuple[int, int]) -> Any:
