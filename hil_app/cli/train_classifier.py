@@ -48,6 +48,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> int:
+    import torch
     from rich.console import Console
 
     from hil_app.recording.dataset import Dataset
@@ -55,6 +56,7 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     from hil_app.rewards.report import Report, table
     from hil_app.rewards.training import split, train, trainings
 
+    torch.set_num_threads(1)  # more are no faster at networks this small
     console = Console()
     datasets = [Dataset(root) for root in options.dataset]
     features = inputs_of(datasets, options.cameras, options.state)

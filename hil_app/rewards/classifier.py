@@ -150,6 +150,8 @@ def load_classifier(folder: Path) -> SuccessClassifier:
         own = config.model_copy(update={"vision_encoder_weights": None})
         classifier = SuccessClassifier(own)
         load_model(classifier, str(folder / MODEL_FILE))
+        if not all(bool(weight.isfinite().all()) for weight in classifier.parameters()):
+            raise ValueError("not all of its weights are finite")
         classifier.config = config
     except DAMAGE as error:
         cause = " ".join(str(error).split())[:300]
