@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
+import av
 import lerobot_checks as check
 import numpy as np
 import pytest
@@ -78,6 +81,20 @@ def test_what_is_recorded_on_the_twin_opens_in_lerobot(lerobot: LeRobot, tmp_pat
     check.pictures_are_ours(seen, root)
 
 
+def test_what_the_command_records_opens_in_lerobot(lerobot: LeRobot, tmp_path: Path) -> None:
+    root = tmp_path / "recorded"
+    command = [sys.executable, "-m", "hil_app", "record", f"--dataset.root={root}"]
+    options = ["--dataset.num_episodes=2", "--env.control_time_s=3", "--dataset.encoding.codec=av1"]
+    subprocess.run([*command, *options], cwd=tmp_path, check=True, timeout=200)
+    seen, dataset = lerobot.read(root, *check.STATE), Dataset(root)
+    assert seen.facts["episodes"] == 2
+    columns = [dataset.columns(episode) for episode in range(2)]
+    assert set(seen["all"]) == {*columns[0], *check.CAMERAS, "task"}
+    for key in columns[0]:
+        check.same(seen["all"][key], np.concatenate([part[key] for part in columns]))
+    check.pictures_are_ours(seen, root)
+
+
 @pytest.mark.parametrize("codec", ["h264", "av1"])
 def test_every_picture_is_at_its_place(lerobot: LeRobot, tmp_path: Path, codec: str) -> None:
     root = tmp_path / codec
@@ -93,6 +110,12 @@ def test_every_picture_is_at_its_place(lerobot: LeRobot, tmp_path: Path, codec: 
     check.parts_are_as(seen, episodes)
     check.buffer_is_as(seen, episodes)
     check.stats_are_as(seen, episodes, sample.FPS)
+    for video in root.rglob("*.mp4"):  # what torchcodec, lerobot's other reader, counts pictures by
+        with av.open(str(video)) as file:
+            stream = file.streams.video[0]
+            assert (stream.start_time, stream.average_rate) == (0, sample.FPS)
+            length = len(episodes[int(video.stem.removeprefix("file-"))])
+            assert stream.frames == length + 1
 
 
 def test_it_opens_while_an_episode_is_under_way(lerobot: LeRobot, tmp_path: Path) -> None:
