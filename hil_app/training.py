@@ -48,6 +48,8 @@ class Training:
         config = session.config
         self._session, self._config = session, config
         session.hands("on_take_over")  # refused now if they cannot work on this body
+        if config.processor.success_classifier is not None:
+            build.success_classifier(config, session.body)  # the same
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
         actor = build.policy(config, session.body, "initial weights")
         self.algorithm: RLAlgorithm = build.algorithm(config, actor)
