@@ -15,6 +15,7 @@ from hil_app.cli import (
     bench_faults,
     bench_hands,
     bench_learn,
+    bench_load,
     bench_record,
     bench_speed,
 )
@@ -31,15 +32,24 @@ hil-app bench hands [--help]: how soon the arm does what the pad says.
 hil-app bench faults [--help]: what happens when the arm fails.
 hil-app bench crashes [--help]: what kill -9 does to a dataset that is being written.
 hil-app bench record [--help]: what recording two cameras costs, and whether a frame is lost.
+hil-app bench load [--help]: how long a dataset takes to become a replay buffer.
 hil-app bench learn [--help]: how fast and how surely a preset learns.
 With --output_dir the figures are also saved, as bench.json beside the config.
 """
+
+
+CHOICES = (
+    *("step", "loop", *bench_speed.CHOICES),
+    *("bus", "hands", "faults", "crashes", "record", "load", "learn"),
+)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     if argv and argv[0] == "learn":
         return bench_learn.run(argv[1:])
+    if argv and argv[0] == "load":
+        return bench_load.run(argv[1:])
     if argv and argv[0] == "bus":
         return bench_bus.run(argv[1:])
     if argv and argv[0] == "hands":
@@ -53,7 +63,7 @@ def run(argv: Sequence[str]) -> int:
     if argv and argv[0] in bench_speed.CHOICES:
         return bench_speed.run(argv)
     parser = Parser(
-        prog="hil-app bench step|loop|learner|replay|swap|bus|hands|faults|crashes|record|learn",
+        prog="hil-app bench " + "|".join(CHOICES),
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

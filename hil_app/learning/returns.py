@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.recording.frames import Frame
@@ -44,6 +44,14 @@ class Row:
         }
 
 
+class _Kept(NamedTuple):
+    """A frame, and what is kept of what was seen before and after it."""
+
+    frame: Frame
+    state: Features
+    next_state: Features
+
+
 class NStepReturns:
     """Sums rewards over up to ``n`` ticks within an episode (Sutton and Barto 2018, chapter 7).
 
@@ -57,7 +65,7 @@ class NStepReturns:
         self, n: int, discount: float, keep: Callable[[Features], Features] = lambda seen: seen
     ) -> None:
         self._n, self._discount, self._keep = n, discount, keep
-        self._window: deque[Frame] = deque()
+        self._window: deque[_Kept] = deque()
         self._last: tuple[Features, Features] = ({}, {})  # newest observation, what is kept of it
 
     def push(self, frame: Frame) -> list[Row]:
@@ -80,21 +88,22 @@ class NStepReturns:
         self._window.clear()
         return rows
 
-    def _kept(self, frame: Frame) -> Frame:
+    def _kept(self, frame: Frame) -> _Kept:
         newest, kept = self._last
         state = kept if frame.state is newest else self._keep(frame.state)
         self._last = frame.next_state, self._keep(frame.next_state)
-        return replace(frame, state=state, next_state=self._last[1])
+        return _Kept(frame, state, self._last[1])
 
     def _row(self, first: int) -> Row:
-        frames = list(self._window)[first : first + self._n]
+        window = list(self._window)[first : first + self._n]
+        frames = [kept.frame for kept in window]
         start, end = frames[0], frames[-1]
         powers = [self._discount**k for k in range(len(frames) + 1)]
         return Row(
-            state=start.state,
+            state=window[0].state,
             action=start.action,
             reward=sum(p * f.reward for p, f in zip(powers, frames, strict=False)),
-            next_state=end.next_state,
+            next_state=window[-1].next_state,
             done=end.terminated,
             truncated=end.truncated,
             discrete_penalty=sum(

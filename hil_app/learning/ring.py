@@ -23,6 +23,7 @@ class _Column:
     """The values of one name; of pictures, their slots in ``store``."""
 
     rows: Tensor  # (capacity, ...)
+    cells: NDArray[Any] | None  # the same memory, if it is the host's, written to in less time
     store: PictureStore | None
     shape: tuple[int, ...]  # of a value
     dtype: np.dtype[Any]
@@ -35,8 +36,8 @@ class _Column:
             cell = self.store.put(_tensor(value), source)
             if full:
                 self.store.drop(int(self.rows[place]))
-        if self.rows.is_cpu:
-            self.rows.numpy()[place] = cell  # a fraction of the time that torch takes
+        if self.cells is not None:
+            self.cells[place] = cell
         else:
             self.rows[place] = torch.as_tensor(cell)
 
@@ -143,7 +144,8 @@ class Ring:
         shape, dtype = (like.shape[1:], like.dtype) if store is None else (store.shape, store.dtype)
         sides, kind = (like.shape[1:], like.dtype) if store is None else ((), torch.int64)
         rows = torch.empty((self.capacity, *sides), dtype=kind, device=self.device)
-        return _Column(rows, store, tuple(shape), torch.empty(0, dtype=dtype).numpy().dtype)
+        cells = rows.numpy() if rows.is_cpu else None
+        return _Column(rows, cells, store, tuple(shape), torch.empty(0, dtype=dtype).numpy().dtype)
 
     def _check(self, row: Mapping[str, NDArray[Any]]) -> None:
         if row.keys() != self._columns.keys():

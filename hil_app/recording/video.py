@@ -166,10 +166,11 @@ def read_video(path: Path, start: float, count: int, fps: float) -> Iterator[U8]
             stream = file.streams.video[0]
             stream.thread_type = "NONE"  # threads cost small pictures more than they bring
             base, to_rgb = stream.time_base or Fraction(1), VideoReformatter()
+            first = float((start - 0.5 / fps) / base)
             if start > 0:
                 file.seek(int(start / base), stream=stream)
             for frame in file.decode(stream):
-                if frame.pts is not None and frame.pts * base < start - 0.5 / fps:
+                if frame.pts is not None and frame.pts < first:
                     continue
                 yield _rgb(frame, to_rgb)
                 found += 1
