@@ -51,7 +51,7 @@ def push(root: Path, repo: str, *, private: bool = False) -> str:
             ignore_patterns=[f"{RECOVERY}/*", f"*{DRAFT}"],
             commit_message=f"{len(dataset.episodes)} episodes",
         )
-        if not api.file_exists(repo, "README.md", repo_type=KIND):
+        if not api.file_exists(repo, filename="README.md", repo_type=KIND):
             card = _card(dataset).encode()
             api.upload_file(
                 repo_id=repo, repo_type=KIND, path_or_fileobj=card, path_in_repo="README.md"

@@ -1,0 +1,261 @@
+"""``hil-app dataset`` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matplotlib import image
+from sample_datasets import CAMERAS, write_dataset
+
+from hil_app.__main__ import main
+from hil_app.recording.dataset import Dataset
+
+RECORD = (
+    "--dataset.num_episodes=2",
+    "--output_dir=lift",
+    "--robot.cameras.front.width=32",
+    "--robot.cameras.front.height=32",
+)
+CRASH = """
+import os, sys
+from pathlib import Path
+from sample_datasets import episode, spec
+from hil_app.recording.writer import DatasetWriter
+writer = DatasetWriter(Path(sys.argv[1]), spec())
+for frame in episode(3, 8)[:5]:
+    writer.add(frame, "record")
+os._exit(9)
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hil_app", *arguments],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def dataset(folder: Path, *arguments: str) -> str:
+    done = run(folder, "dataset", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Why a command does not work; in this process, which is fast."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+
+    def why(folder: Path, *arguments: str) -> str:
+        monkeypatch.chdir(folder)
+        status = main(["dataset", *arguments])
+        said = capsys.readouterr().err
+        assert status in (1, 2)
+        assert said.startswith("hil-app: ")
+        assert said.count("\n") == 1
+        return said
+
+    return why
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small dataset."""
+    folder = tmp_path_factory.mktemp("datasets")
+    write_dataset(folder / "small")
+    return folder
+
+
+def test_info_shows_figures_and_bars(folder: Path) -> None:
+    output = dataset(folder, "info", "small")
+    for said in ("3 (3 record)", "19 at 30 Hz", "▆█▄", "2 of 3 (67%)", "█·█", "26.3%", "▃▂▃"):
+        assert said in output
+    assert f"{CAMERAS[0]} 80x64 h264" in output
+
+
+def test_info_gives_figures_to_programs(folder: Path) -> None:
+    found = json.loads(dataset(folder, "info", "small", "--json"))
+    assert found["length"] == {"min": 4, "median": 6, "max": 9}
+    assert (found["lengths"], found["interventions"]) == ([6, 9, 4], [2, 2, 1])
+    assert found["success_rate"] == pytest.approx(2 / 3)
+
+
+def test_view_draws_a_sheet_for_each_episode(folder: Path) -> None:
+    assert dataset(folder, "view", "small") == "3 sheets: sheets\n"
+    names = sorted(path.name for path in (folder / "sheets").iterdir())
+    assert names == [f"episode_00000{number}.png" for number in range(3)]
+
+
+def test_crop_writes_a_copy_and_the_lines_of_the_config(folder: Path) -> None:
+    output = dataset(
+        folder, "crop", "small", "--out=new", "--roi=wrist=16,0,48,64", "--resize=32,40"
+    )
+    copy = Dataset(folder / "new")
+    assert [about.length for about in copy.episodes] == [6, 9, 4]
+    assert next(copy.pictures(0, "wrist")).shape == (32, 40, 3)
+    lines = output[output.index("processor:") :].rstrip("\n")
+    (folder / "crop.yaml").write_text(lines)
+    cameras = [f"--robot.cameras.wrist.{name}" for name in ("view=wrist", "width=80", "height=64")]
+    cameras.append("--robot.type=so101_sim")
+    shown = run(folder, "config", "show", "--config_path=crop.yaml", *cameras)
+    assert shown.returncode == 0, shown.stderr
+    settings = [line.strip() for line in shown.stdout.splitlines()]
+    start = settings.index("wrist:", settings.index("crop:"))
+    assert settings[start + 1 : start + 5] == ["- 16", "- 0", "- 48", "- 64"]
+
+
+def test_repair_brings_back_what_a_crash_left(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data")
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": f"{tests}{os.pathsep}{Path(tests).parent}"}
+    crash = [sys.executable, "-c", CRASH, str(tmp_path / "data")]
+    assert subprocess.run(crash, env=environment, check=False).returncode == 9
+    os.utime(tmp_path / "data/recovery/episode.journal", (1e9, 1e9))
+    assert "an episode with 5 frames so far, last added to" in " ".join(
+        dataset(tmp_path, "info", "data").replace("│", " ").split()
+    )
+    output = dataset(tmp_path, "repair", "data")
+    assert "brought back episode 3 with 4 frames: its last frame is marked as truncated" in output
+    assert output.endswith("data: 4 of 4 episodes can be read\n")
+    assert dataset(tmp_path, "repair", "data").startswith("nothing to repair\n")
+    assert "1 episode after a crash: 3" in dataset(tmp_path, "info", "data")
+
+
+def test_repair_names_what_only_a_copy_brings_back(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data")
+    (tmp_path / "data/videos/observation.images.front/chunk-000/file-001.mp4").unlink()
+    done = run(tmp_path, "dataset", "repair", "data")
+    assert done.returncode == 1
+    assert "damaged: episode 1: " in done.stdout
+    assert done.stdout.endswith("data: 2 of 3 episodes can be read\n")
+
+
+@pytest.fixture(scope="module")
+def lifted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that recorded two episodes, in lift/dataset."""
+    folder = tmp_path_factory.mktemp("lifted")
+    done = run(folder, "record", *RECORD)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_replay_does_it_again_on_the_twin(lifted: Path) -> None:
+    """The run's own config is known; the scene is its own, too, so the cube is lifted again."""
+    output = dataset(lifted, "replay", "lift", "--episode=1", "--output_dir=again")
+    length = Dataset(lifted / "lift/dataset").episodes[1].length
+    said = (
+        f"replayed: {length} of {length} frames; targets as recorded; a success, recorded: a succ"
+    )
+    assert said in output
+    lines = (lifted / "again/events.jsonl").read_text().splitlines()
+    (told,) = [e for line in lines if (e := json.loads(line))["event"] == "replayed"]
+    assert (told["targets"]["max"], told["success"]) == (0, True)
+    taken = json.loads((lifted / "again/summary.json").read_text())
+    assert taken["loop"]["lateness_ms"]["p50"] is not None, "at the recorded rate"
+    assert taken["seconds"]["replay"] >= length / 10
+
+
+def test_a_simulated_replay_may_be_as_fast_as_it_can(
+    lifted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(lifted)
+    fast = ("--env.paced=false", "--what=joints", "--output_dir=fast")
+    assert main(["dataset", "replay", "lift", "--episode=0", *fast]) == 0
+    assert "targets as recorded" in capsys.readouterr().out
+    summary = json.loads((lifted / "fast/summary.json").read_text())
+    assert summary["loop"]["lateness_ms"]["p50"] is None
+
+
+def test_a_replay_that_would_be_another_motion_is_refused(
+    lifted: Path, refused: Callable[..., str]
+) -> None:
+    replay = ("replay", "lift", "--episode=0", "--output_dir=other")
+    assert "--env.fps=10" in refused(lifted, *replay, "--env.fps=20")
+    said = refused(lifted, *replay, "--processor.step_size=[0.01,0.02,0.02]")
+    assert "are not the recorded motion" in said
+    assert not (lifted / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["info", "nowhere"], "nowhere is no dataset: there is no such folder"),
+        (["info", "."], "is no dataset: it has no meta/info.json"),
+        (["info"], "required: ROOT (see hil-app dataset info --help)"),
+        (["inspect", "small"], "there are: info, view, replay, crop, repair, push, pull"),
+        (["view", "small", "--episode=3"], "has no episode 3; it has 0 to 2"),
+        (["view", "small", "--out=all.png"], "name a folder, or one --episode"),
+        (["replay", "small", "--episode=0"], "name that run's config.yaml, or the preset"),
+        (["replay", "nowhere", "--episode=0"], "nowhere is no dataset"),
+        (["replay", "small"], "required: --episode"),
+        (
+            ["replay", "small", "--episode=7", "--config_path=sim_pick_lift", "--env.fps=30"],
+            "has no episode 7; it has 0 to 2",
+        ),
+        (["crop", "small", "--out=small", "--resize=32,32"], "small is not empty"),
+        (["crop", "small", "--out=never", "--roi=0,0,9,9"], "is no CAMERA=TOP,LEFT,HEIGHT,WIDTH"),
+        (["crop", "small", "--out=never", "--roi=top=0,0,8,8"], "has no camera top"),
+        (["crop", "small", "--out=never"], "there is no screen to choose front's part on"),
+        (["repair", "nowhere"], "nowhere is no dataset"),
+        (["push", "small", "--repo=lift"], "it is USER/NAME"),
+        (["pull", "ann/lift", "--out=small"], "small is not empty"),
+    ],
+    ids=lambda value: "_".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_errors_are_one_line(
+    folder: Path, refused: Callable[..., str], arguments: list[str], said: str
+) -> None:
+    assert said in refused(folder, *arguments)
+    assert not (folder / "never").exists()
+
+
+def test_nothing_but_a_replay_loads_torch(folder: Path) -> None:
+    commands = [
+        ["info", "small"],
+        ["view", "small", "--episode=1", "--out=one.png"],
+        ["crop", "small", "--out=light", "--resize=32,40"],
+        ["repair", "small"],
+        ["push", "small", "--repo=lift"],
+    ]
+    script = (
+        "import sys; from hil_app.__main__ import main\n"
+        f"for command in {commands}: main(['dataset', *command])\n"
+        "print(sorted({'torch', 'mujoco', 'placo'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "1 sheet: one.png" in done.stdout
+    assert image.imread(folder / "one.png").shape[1] == 1300
+
+
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "--help"]) == 0
+    output = capsys.readouterr().out
+    for name in ("info", "view", "replay", "crop", "repair", "push", "pull"):
+        assert f"  {name} " in output
+        with pytest.raises(SystemExit) as done:
+            main(["dataset", name, "--help"])
+        assert done.value.code == 0
+        assert f"hil-app dataset {name}" in capsys.readouterr().out
