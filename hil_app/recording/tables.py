@@ -24,7 +24,9 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 def write_table(path: Path, table: Any) -> None:
     """Write a table whole; OSError if the disk refuses."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, use_dictionary=False, write_statistics=False)
+    pq.write_table(
+        table, sink, use_dictionary=False, write_statistics=False, write_page_checksum=True
+    )
     make_folder(path.parent)
     write_whole(path, sink.getvalue())
 
@@ -35,7 +37,7 @@ def read_table(path: Path, columns: Collection[str] | None = None, without: str 
     DatasetError if the file is missing or damaged, or lacks one of ``columns``.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             there = file.schema_arrow.names
             if missing := set(columns or ()) - set(there):
                 raise DatasetError(f"{path} has no column {min(missing)}: restore a copy")

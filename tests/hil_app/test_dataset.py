@@ -11,6 +11,7 @@ import threading
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -186,9 +187,9 @@ def test_pictures_are_decoded_as_they_are_asked_for(
     write_dataset(tmp_path, [episode(0, 100)])
     decoded, make = [], video._rgb
 
-    def counted(frame: object) -> object:
-        decoded.append(frame)
-        return make(frame)  # type: ignore[arg-type]
+    def counted(*given: Any) -> object:
+        decoded.append(given)
+        return make(*given)
 
     monkeypatch.setattr(video, "_rgb", counted)
     frames = Dataset(tmp_path).frames(0)
@@ -415,3 +416,18 @@ def test_a_file_cut_anywhere_is_an_error(tmp_path: Path, name: str, share: float
     cut(tmp_path, name, share)
     with pytest.raises(DatasetError):
         list(Dataset(tmp_path).frames(0))
+
+
+def test_a_flipped_bit_in_the_numbers_is_an_error(tmp_path: Path) -> None:
+    write_dataset(tmp_path, [episode(0, 40)])
+    whole = (tmp_path / DATA).read_bytes()
+    group = pq.read_metadata(tmp_path / DATA).row_group(0)
+    (stamp,) = (group.column(n) for n in range(group.num_columns) if is_stamp(group.column(n)))
+    place = stamp.data_page_offset + stamp.total_compressed_size - 20
+    (tmp_path / DATA).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(DatasetError, match=r"file-000.parquet is damaged \("):
+        Dataset(tmp_path).columns(0)
+
+
+def is_stamp(column: Any) -> bool:
+    return bool(column.path_in_schema == "stamp")
