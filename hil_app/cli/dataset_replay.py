@@ -14,7 +14,8 @@ DESCRIPTION = """\
 Have the arm, or the simulated one, do a recorded episode again, at the recorded rate and within all
 its limits. The arm first goes to where the episode began. Nobody can take over meanwhile, but a
 pause, a stop and an emergency stop count as ever. At the end it says how far targets and joints
-were from the recorded ones.
+were from the recorded ones. Start and length are the episode's, whatever the config says, and
+cameras are opened for --window=true alone.
 
 Take the config that the episode was recorded with: of a run's folder it is known. Actions that
 would not be the recorded motion with it, because steps, workspace, gripper or arm differ, are

@@ -10,7 +10,7 @@ from hil_app.datasets.crop import Region
 from hil_app.recording.layout import DatasetError
 from robots.base import U8
 
-LARGE = 480  # small pictures are shown at least so high [px]
+LARGE, HUGE = 480, 900  # small pictures are shown at least so high, large ones at most [px]
 LINE = 36  # height of the text below the picture [px]
 HINT = "drag a box, Enter takes it, Esc cancels"
 BACK, INK, BOX = (25, 25, 25), (230, 230, 230), (255, 150, 30)
@@ -35,14 +35,16 @@ def choose(camera: str, picture: U8) -> Region:
     try:
         pygame.display.init()
         pygame.font.init()
-        drawn = _Chooser(pygame, camera, picture).run()
+        shrunk = -(-height // HUGE)
+        drawn = _Chooser(pygame, camera, picture[::shrunk, ::shrunk]).run()
     except pygame.error as error:
         raise DatasetError(f"no window opens ({error}): {remedy}") from None
     finally:
         pygame.display.quit()
     if drawn is None:
         raise DatasetError(f"no part of {camera} was chosen: draw a box, or {remedy}")
-    return drawn
+    top, left, tall, wide = (side * shrunk for side in drawn)
+    return top, left, tall, wide
 
 
 def has_screen() -> bool:

@@ -200,6 +200,12 @@ def test_a_person_draws_a_box_and_takes_it(mouse) -> None:  # type: ignore[no-un
     assert choose("front", picture) == (5, 10, 20, 30)
 
 
+def test_a_large_picture_is_shown_smaller(mouse) -> None:  # type: ignore[no-untyped-def]
+    picture, pg = np.zeros((1800, 2400, 3), np.uint8), mouse.pg
+    mouse(*drag(pg, (80, 40), (320, 200)), (pg.KEYDOWN, {"key": pg.K_RETURN}))
+    assert choose("front", picture) == (80, 160, 320, 480)
+
+
 def test_a_person_may_want_nothing(mouse) -> None:  # type: ignore[no-untyped-def]
     picture, pg = np.zeros((64, 80, 3), np.uint8), mouse.pg
     mouse(*drag(pg, (80, 40), (320, 200)), (pg.KEYDOWN, {"key": pg.K_ESCAPE}))

@@ -20,6 +20,7 @@ from hil_app.recording.layout import DatasetError
 from hil_app.run_dataset import recorder
 from hil_app.run_folder import EVENTS
 from hil_app.session import Session
+from hil_app.training import Training
 from robots.base import RobotError
 from robots.sim import SimRobot
 from teleop.base import NEUTRAL, TeleopSample
@@ -103,6 +104,20 @@ def test_the_actions_lead_to_the_same_targets_bit_for_bit(shared, tmp_path, epis
     assert told["targets"]["max"] == told["targets"]["gripper_max"] == 0
     assert told["joints"]["max"] == told["joints"]["gripper_max"] == 0
     assert told["success"] == shared.episodes[episode].success
+
+
+def test_the_episodes_of_a_training_meet_their_own_scenes(tmp_path):
+    """Of both stages: what the arm does there, and what comes of it, is as it was."""
+    config = tiny(tmp_path / "run", processor=ALL_JOINTS)
+    with Session(config, "train") as session:
+        Training(session).run()
+    dataset = Dataset(tmp_path / "run/dataset")
+    stages = [about.stage for about in dataset.episodes]
+    assert set(stages) == {"demonstrate", "train"}
+    for episode in (stages.index("train") - 1, len(stages) - 1):
+        told = again(tmp_path / str(episode), read_script(dataset, episode), env={})
+        assert told["joints"]["max"] == 0
+        assert told["success"] == dataset.episodes[episode].success
 
 
 def test_the_joint_targets_can_be_sent_past_the_pipeline(shared, tmp_path):
