@@ -256,7 +256,10 @@ _RULES: dict[str, Rule] = {
         "`hil-app train-classifier` chooses it; processor.success_classifier.threshold sets another"
     ),
     "env.processor.reward_classifier.success_reward": _none("success is always worth 1", 1),
-    "dataset": _none("a run keeps its episodes in its own folder", False),
+    "dataset": _none(
+        "a training keeps its dataset in its own folder, `hil-app record` in --dataset.root", False
+    ),
+    "dataset.task": _to("dataset.task", "", lambda task: str(task).strip() or None),
     "dataset.num_episodes_to_record": _none("nobody demonstrates"),
     "dataset.num_episodes": _none("nobody demonstrates"),
     "policy.type": _none("the policy is always a gaussian_actor", "gaussian_actor", "sac"),

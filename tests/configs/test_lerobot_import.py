@@ -256,6 +256,12 @@ def test_blocks_may_be_empty(block: str, value: Any) -> None:
     validate(imported.content)
 
 
+@pytest.mark.parametrize(("theirs", "ours"), [("Lift the cube", "Lift the cube"), (" ", None)])
+def test_the_task_is_taken_over(theirs: str, ours: str | None) -> None:
+    imported = translate(changed(REAL, "dataset", {"task": theirs}))
+    assert validate(imported.content).dataset.task == ours
+
+
 def test_a_turned_camera_has_the_size_before_the_turn() -> None:
     for rotation, ours in ((90, 90), (-90, 270), ("ROTATE_270", 270)):
         theirs = changed(REAL, "env.robot.cameras.front.rotation", rotation)

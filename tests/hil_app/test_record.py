@@ -17,6 +17,7 @@ from hil_app.monitor import RECORD
 from hil_app.record import record
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError
+from hil_app.recording.writer import DatasetWriter
 from hil_app.run_dataset import UNNAMED, root_of, spec_of
 from hil_app.run_folder import EVENTS, find_checkpoint
 from hil_app.session import Session
@@ -140,6 +141,24 @@ def test_a_dataset_that_is_there_is_gone_on_with(tmp_path):
     assert event["note"].startswith(f"{root} has 3 episodes")
     assert not (first.folder / "dataset").exists()
     assert report.summarize(more.monitor, ended="finished")["dataset"]["new"] == 2
+
+
+def test_what_a_crash_left_is_brought_back_and_told(tmp_path):
+    root = tmp_path / "data"
+    recording(tmp_path / "first", dataset={"root": str(root), "num_episodes": 1})
+    whole = list(Dataset(root).frames(0))
+    config = tiny("nowhere", dataset={"root": str(root)})
+    writer = DatasetWriter(root, spec_of(config, build.robot(config)))
+    for frame in whole[:4]:
+        writer.add(frame, "record")
+    writer.close()  # as if the process had been killed
+    session = recording(tmp_path / "more", dataset={"root": str(root), "num_episodes": 1})
+    (event,) = told(session, "dataset_repaired")
+    assert "its 4 frames are episode 1" in event["note"]
+    lengths = [len(episode["action"]) for episode in recorded(tmp_path, root)]
+    assert lengths[:2] == [len(whole), 4]
+    assert len(lengths) == 3
+    assert recorded(tmp_path, root)[1]["next.truncated"].tolist() == [False] * 3 + [True]
 
 
 def test_a_dataset_that_does_not_fit_is_refused_in_a_line(tmp_path):
