@@ -342,7 +342,7 @@ def test_a_verdict_in_a_pause_counts_at_once(scene: Scene, verdict: str) -> None
 
 def test_a_pause_on_the_way_to_the_reset_pose_holds_the_arm_there(scene: Scene) -> None:
     scene.joints = scene.target = RESET_POSE + 90
-    scene.between = {number: PAUSED for number in (4, 5, 6)}
+    scene.between = dict.fromkeys((4, 5, 6), PAUSED)
     run(loop_of(scene))
     on_the_way = [float(target[0] - RESET_POSE[0]) for target in scene.targets[:7]]
     assert on_the_way[1:5] == [on_the_way[1]] * 4
