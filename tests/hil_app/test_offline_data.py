@@ -82,6 +82,20 @@ def test_a_run_needs_nobody_to_show_the_task(recorded: Path, tmp_path: Path) -> 
     assert names.index("datasets_loaded") < names.index("episode")  # before anything moves
 
 
+def test_recorded_demonstrations_are_the_rows_that_live_ones_were(
+    recorded: Path, tmp_path: Path
+) -> None:
+    train(alone(tmp_path / "run", str(recorded)))
+    live, again = offline(recorded.parent), offline(tmp_path / "run")
+    episodes = Dataset(recorded).episodes
+    shown = sum(episode.length for episode in episodes if episode.stage == "demonstrate")
+    names = [name for name in live if name.startswith("rows.")]
+    assert shown > 10
+    assert len(names) == 11
+    for name in names:
+        assert torch.equal(live[name][:shown], again[name][:shown]), name
+
+
 def test_demonstrations_and_several_datasets_go_together(recorded: Path, tmp_path: Path) -> None:
     wanted = {"root": str(recorded), "only": "interventions", "weight": 3}
     training, _ = train(
