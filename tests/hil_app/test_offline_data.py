@@ -93,7 +93,11 @@ def test_recorded_demonstrations_are_the_rows_that_live_ones_were(
     assert shown > 10
     assert len(names) == 11
     for name in names:
-        assert torch.equal(live[name][:shown], again[name][:shown]), name
+        one, two = live[name][:shown], again[name][:shown]
+        if name.endswith("discrete_penalty"):  # summed from float32, as the format has it
+            assert torch.allclose(one, two, rtol=0, atol=1e-8)
+        else:
+            assert torch.equal(one, two), name
 
 
 def test_demonstrations_and_several_datasets_go_together(recorded: Path, tmp_path: Path) -> None:
