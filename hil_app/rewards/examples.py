@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from configs.names import OBS_IMAGES
 from configs.policy import FeatureType, PolicyFeature
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.layout import PICTURES
 from hil_app.rewards.classifier import ClassifierError, tensors
 from processors.base import Features
 
@@ -52,7 +53,8 @@ def inputs_of(
     """
     first = datasets[0]
     chosen = first.cameras if cameras is None else cameras
-    keys = [*(f"{OBS_IMAGES}.{name}" for name in chosen), *states]
+    known = first.info.cameras
+    keys = [*(known.get(name, f"{OBS_IMAGES}.{name}") for name in chosen), *states]
     if not keys:
         raise ClassifierError(
             f"{first.root} has no cameras: name the numbers to look at with --state"
@@ -72,11 +74,13 @@ def _feature(dataset: Dataset, key: str) -> PolicyFeature:
     if key not in dataset.features:
         known = ", ".join(k for k in dataset.features if k.startswith("observation."))
         raise ClassifierError(f"{dataset.root} has no {key}; it has {known}")
-    shape = tuple(dataset.features[key].shape)
-    if key.startswith(f"{OBS_IMAGES}."):
-        height, width, channels = shape
-        return PolicyFeature(FeatureType.VISUAL, (channels, height, width))
-    return PolicyFeature(FeatureType.STATE, shape)
+    column = dataset.features[key]
+    if column.dtype not in PICTURES:
+        return PolicyFeature(FeatureType.STATE, column.shape)
+    if column.names is not None and column.names[0].startswith("channel"):  # some of lerobot's
+        return PolicyFeature(FeatureType.VISUAL, column.shape)
+    height, width, channels = column.shape
+    return PolicyFeature(FeatureType.VISUAL, (channels, height, width))
 
 
 def read_examples(
@@ -105,7 +109,7 @@ def read_examples(
     count = 0
     for dataset in datasets:
         for number in range(len(dataset.episodes)):
-            for index, label, seen in _labelled(dataset, number, success_lasts):
+            for index, label, seen in _labelled(dataset, number, features, success_lasts):
                 for key, tensor in tensors(seen, features).items():
                     inputs[key][count] = tensor
                 success[count], episode[count], tick[count] = label, len(names), index
@@ -119,14 +123,15 @@ def read_examples(
 
 
 def _labelled(
-    dataset: Dataset, number: int, success_lasts: bool
+    dataset: Dataset, number: int, features: Collection[str], success_lasts: bool
 ) -> Iterator[tuple[int, bool, Features]]:
     """What followed each action of an episode: its tick, its label, and what was seen.
 
     What came right before a pause is left out: the dataset does not hold it.
     """
     succeeded = False
-    for frame, following in pairwise(chain(dataset.frames(number), [None])):
+    cameras = [name for name, key in dataset.info.cameras.items() if key in features]
+    for frame, following in pairwise(chain(dataset.frames(number, cameras), [None])):
         assert frame is not None
         succeeded = frame.success or (success_lasts and succeeded)
         if following is None or not following.after_pause:

@@ -99,7 +99,7 @@ def _curve(axis: Any, probability: F64, success: Bools, threshold: float) -> Non
     axis.yaxis.set_major_formatter("{x:.0%}")
     axis.set_title("had another threshold been chosen", loc="left", fontsize=10)
     _mark(axis, threshold)
-    axis.legend(loc="lower center", fontsize=8, frameon=False)
+    axis.legend(loc="lower center", fontsize=8, framealpha=0.9, edgecolor="none")
 
 
 def _spread(axis: Any, probability: F64, success: Bools, threshold: float) -> None:
@@ -111,7 +111,7 @@ def _spread(axis: Any, probability: F64, success: Bools, threshold: float) -> No
     axis.yaxis.set_major_formatter("{x:.0f}")
     axis.set_title("what it says of each frame", loc="left", fontsize=10)
     _mark(axis, threshold)
-    axis.legend(loc="upper center", fontsize=8, frameon=False)
+    axis.legend(loc="upper center", fontsize=8, framealpha=0.9, edgecolor="none")
 
 
 def _mark(axis: Any, threshold: float) -> None:

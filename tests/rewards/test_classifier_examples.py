@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_classifiers import FRONT, PICTURE, SIDE, lifting, write_lifts
+import torch
+from sample_classifiers import FRONT, NUMBERS, PICTURE, SIDE, lifting, write_lifts
 from sample_datasets import STATE, episode, write_dataset
 
 from configs.policy import FeatureType
@@ -134,3 +136,16 @@ def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
     dataset, heard = [Dataset(tmp_path)], []
     read_examples(dataset, inputs_of(dataset, None, []), read=heard.append)
     assert heard == [8, 8]
+
+
+def test_a_dataset_that_names_its_channels_first_is_read_the_same(tmp_path: Path) -> None:
+    """As some of lerobot's own tools write them; the videos are no different."""
+    write_dataset(tmp_path, [[*lifting(0)]])
+    plain = examples_of(tmp_path)
+    info = json.loads((tmp_path / "meta/info.json").read_text())
+    turned = {"shape": [3, SIDE, SIDE], "names": ["channels", "height", "width"]}
+    info["features"][FRONT] |= turned
+    (tmp_path / "meta/info.json").write_text(json.dumps(info))
+    found = examples_of(tmp_path)
+    assert found.features == plain.features == {FRONT: PICTURE, STATE: NUMBERS}
+    assert torch.equal(found.inputs[FRONT], plain.inputs[FRONT])
