@@ -14,7 +14,7 @@ from hil_app import report
 from hil_app.datasets.rehearsal import rehearse
 from hil_app.datasets.replay import What
 from hil_app.datasets.replay import replay as do_again
-from hil_app.datasets.script import Script
+from hil_app.datasets.script import Script, fitted
 from hil_app.errors import APP_ERRORS
 from hil_app.evaluation import film, run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
@@ -104,11 +104,11 @@ def record(config: RunConfig, mind: LearnedPolicy | None = None) -> int:
 
 def replay(config: RunConfig, script: Script, what: What) -> int:
     """A recorded episode again, by its actions or by what was sent; returns the exit status."""
-    console = Console()
-    session = Session(config, "replay")
     if what == "actions":
-        script = rehearse(config, session.body, script)
-    with session:
+        script = rehearse(config, script)
+        config = fitted(config, script)  # whose start is known now
+    console = Console()
+    with Session(config, "replay") as session:
         return _conduct(session, console, lambda: do_again(session, script, what))
 
 

@@ -19,6 +19,7 @@ from robots.kinematics import Kinematics
 from teleop.base import Teleop, TeleopSample
 
 EXACT = 1e-3  # the arm is where the episode began, but for rounding [deg, %]
+SETTLED = 3.0  # times as far as an arm that sags may one be from the start
 What = Literal["actions", "joints"]
 
 
@@ -105,10 +106,9 @@ class Difference:
     def __str__(self) -> str:
         if self.max == self.gripper_max == 0:
             return "as recorded"
-        where = f"{self.joint}, frame {self.frame}"
         return (
-            f"off by mean {self.mean:.2f} deg, max {self.max:.2f} deg ({where}), "
-            f"gripper max {self.gripper_max:.1f} %"
+            f"off by {self.mean:.2f} deg on average, at most {self.max:.2f} ({self.joint}, frame "
+            f"{self.frame}), gripper at most {self.gripper_max:.1f} %"
         )
 
 
@@ -148,9 +148,12 @@ def _prepare(loop: Loop, script: Script, what: What, kinematics: Kinematics) -> 
         start, here = script.start, command.reading.joints
         if command.tick != 1 or start is None or np.abs(start - here).max() <= EXACT:
             return command
-        if not near(start, here):
-            far = float(np.abs(start - here).max())
-            raise RobotError(f"The arm stands {far:.0f} deg from where the episode began.")
+        if not near(start, here, SETTLED):
+            far = float(np.abs(start - here)[:GRIPPER].max())
+            raise RobotError(
+                f"The arm stands {far:.0f} deg from where the episode began: look what is in its "
+                "way, and try again"
+            )
         goal = Goal(kinematics.tip(start), start)
         return replace(command, before=goal, goal=goal, start=goal.tip)
 

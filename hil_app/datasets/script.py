@@ -126,7 +126,7 @@ def _reset_pose(config: RunConfig, script: Script) -> F32:
     return told if near(script.start, told) else script.start
 
 
-def near(one: F32, other: F32) -> bool:
-    """Whether two poses (6,) [deg, %] are the same for an arm that may sag."""
+def near(one: F32, other: F32, times: float = 1.0) -> bool:
+    """Whether two poses (6,) [deg, %] are the same for an arm that may sag, or so many times it."""
     off = np.abs(one - other)
-    return bool(off[:GRIPPER].max() <= NEAR and off[GRIPPER] <= NEAR_GRIPPER)
+    return bool(off[:GRIPPER].max() <= times * NEAR and off[GRIPPER] <= times * NEAR_GRIPPER)

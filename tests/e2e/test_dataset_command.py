@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from matplotlib import image
 from sample_datasets import CAMERAS, write_dataset
+from virtual_arms import virtual_arm
 
 from hil_app.__main__ import main
 from hil_app.recording.dataset import Dataset
@@ -188,6 +190,27 @@ def test_a_replay_that_would_be_another_motion_is_refused(
     said = refused(lifted, *replay, "--processor.step_size=[0.01,0.02,0.02]")
     assert "are not the recorded motion" in said
     assert not (lifted / "other").exists()
+
+
+@pytest.mark.slow
+def test_a_replay_on_the_hardware_path(tmp_path: Path) -> None:
+    """In real time, over a serial port; where the arm stood at first is found out."""
+    with virtual_arm("--arm=so100", "--world=sim_pick_lift_pixels", "--camera-port=0") as running:
+        found = re.search(r"http://127.0.0.1:\d+", running.ready)
+        assert found is not None
+        config = ["--config_path=so100_pick_lift", f"--robot.port={running.port}"]
+        cameras = {n: f"--robot.cameras.{n}.index_or_path" for n in ("front", "wrist")}
+        config += [f"{option}={found[0]}/{name}" for name, option in cameras.items()]
+        done = run(tmp_path, "record", *config, "--dataset.num_episodes=1", "--output_dir=recorded")
+        assert done.returncode == 0, done.stderr
+        for what in ("actions", "joints"):
+            options = ("--episode=0", f"--what={what}", f"--output_dir={what}")
+            dataset(tmp_path, "replay", "recorded", *options)
+            lines = (tmp_path / what / "events.jsonl").read_text().splitlines()
+            (told,) = [e for line in lines if (e := json.loads(line))["event"] == "replayed"]
+            assert told["frames"] == told["of"]
+            assert told["targets"]["mean"] < 3  # a busy machine makes the arm lag, and be held
+        assert running.arm.report()["violations"] == []
 
 
 @pytest.mark.parametrize(
