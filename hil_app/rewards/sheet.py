@@ -111,7 +111,7 @@ def _spread(axis: Any, probability: F64, success: Bools, threshold: float) -> No
     axis.yaxis.set_major_formatter("{x:.0f}")
     axis.set_title("what it says of each frame", loc="left", fontsize=10)
     _mark(axis, threshold)
-    axis.legend(loc="upper center", fontsize=8, framealpha=0.9, edgecolor="none")
+    axis.legend(loc="center", fontsize=8, framealpha=0.9, edgecolor="none")
 
 
 def _mark(axis: Any, threshold: float) -> None:
