@@ -22,3 +22,24 @@ class SuccessClassifierConfig(Config):
     """The least probability of success that counts as positive; null is what its training chose."""
     ticks: int = Field(2, ge=1)
     """How many ticks in a row must be positive to be a success."""
+
+
+class LearningConfig(Config):
+    """How `hil-app train-classifier` teaches a classifier."""
+
+    steps: int = Field(600, ge=1)
+    """Steps of gradient descent."""
+    batch_size: int = Field(64, ge=2)
+    """Frames a step."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Of Adam; it falls to 0 along half a cosine."""
+    random_shift: float = Field(0.125, ge=0, lt=1)
+    """How far a picture is moved at random, as a share of its side."""
+    brightness: float = Field(0.1, ge=0, lt=1)
+    """How much brighter or darker it gets at random, as a share of full brightness."""
+    contrast: float = Field(0.1, ge=0, lt=1)
+    """How much its contrast is changed at random, as a share."""
+    held_out: float = Field(0.2, gt=0, lt=1)
+    """Share of the episodes that the result is judged by."""
+    seed: int = Field(0, ge=0)
+    """Of the weights, the batches and which episodes are held out."""

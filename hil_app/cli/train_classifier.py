@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.classifier import SuccessClassifierConfig
+from pydantic import ValidationError
+
+from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
 from hil_app.run_folder import new_run
 
-if TYPE_CHECKING:  # torch: only once the options are good
+if TYPE_CHECKING:  # loads torch: only once the options are good
     from hil_app.rewards.classifier import ClassifierConfig
-    from hil_app.rewards.training import LearningConfig
 
 IN_A_ROW = SuccessClassifierConfig.model_fields["ticks"].default
 DESCRIPTION = """\
@@ -34,11 +35,8 @@ the classifier finds everything that only looks like success to it.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    from hil_app.rewards.training import LearningConfig
-
-    parser = _parser(LearningConfig)
-    options = parser.parse_args(list(argv))
-    how = _checked(LearningConfig, {n: getattr(options, n) for n in LearningConfig.model_fields})
+    options = _parser().parse_args(list(argv))
+    how = _checked({name: getattr(options, name) for name in LearningConfig.model_fields})
     if options.ticks < 1:
         raise ConfigError(f"--ticks must be at least 1, got {options.ticks}")
     folder = options.output_dir or new_run("train_classifier")
@@ -97,7 +95,7 @@ def _network(options: argparse.Namespace, features: Any) -> ClassifierConfig:
     )
 
 
-def _parser(learning: type[LearningConfig]) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="hil-app train-classifier",
         usage="hil-app train-classifier --dataset ROOT [ROOT ...] [options]",
@@ -144,7 +142,7 @@ def _parser(learning: type[LearningConfig]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--output_dir", type=Path, help="a new folder (default: runs/<time>_train_classifier)"
     )
-    for name, field in learning.model_fields.items():
+    for name, field in LearningConfig.model_fields.items():
         words = (field.description or "").rstrip(".")
         words = f"{words[:1].lower()}{words[1:]} (default: {field.default})"
         parser.add_argument(f"--{name}", default=field.default, help=words.replace("\n", " "))
@@ -157,11 +155,9 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message} (see {self.prog} --help)")
 
 
-def _checked(learning: type[LearningConfig], content: dict[str, Any]) -> LearningConfig:
-    from pydantic import ValidationError
-
+def _checked(content: dict[str, Any]) -> LearningConfig:
     try:
-        return learning.model_validate(content)
+        return LearningConfig.model_validate(content)
     except ValidationError as error:
         fault = error.errors()[0]
         said = fault["msg"][:1].lower() + fault["msg"][1:]

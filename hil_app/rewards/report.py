@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from configs.classifier import LearningConfig
 from hil_app.files import write_whole
 from hil_app.rewards import sheet
 from hil_app.rewards.classifier import SuccessClassifier, save_classifier
 from hil_app.rewards.examples import Examples, Ints
 from hil_app.rewards.scores import F64, Counts, Verdict, verdicts
-from hil_app.rewards.training import LearningConfig, Split, probabilities
+from hil_app.rewards.training import Split, probabilities
 
 REPORT, SHEET = "report.json", "confusion.png"
 

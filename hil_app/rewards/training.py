@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from configs.base import Config
+from configs.classifier import LearningConfig
 from configs.policy import FeatureType
 from hil_app.rewards.classifier import ClassifierConfig, ClassifierError, SuccessClassifier
 from hil_app.rewards.examples import Bools, Examples, Ints
@@ -23,27 +22,6 @@ from hil_app.rewards.scores import F64, choose_threshold
 
 FOLDS = 3  # of the episodes to learn from, to choose the threshold on what was not learned from
 LOOKED_AT = 256  # frames at a time, when nothing is learned
-
-
-class LearningConfig(Config):
-    """How a classifier is taught."""
-
-    steps: int = Field(600, ge=1)
-    """Steps of gradient descent."""
-    batch_size: int = Field(64, ge=2)
-    """Frames a step."""
-    learning_rate: float = Field(1e-3, gt=0)
-    """Of Adam; it falls to 0 along half a cosine."""
-    random_shift: float = Field(0.125, ge=0, lt=1)
-    """How far a picture is moved at random, as a share of its side."""
-    brightness: float = Field(0.1, ge=0, lt=1)
-    """How much brighter or darker it gets at random, as a share of full brightness."""
-    contrast: float = Field(0.1, ge=0, lt=1)
-    """How much its contrast is changed at random, as a share."""
-    held_out: float = Field(0.2, gt=0, lt=1)
-    """Share of the episodes that the result is judged by."""
-    seed: int = Field(0, ge=0)
-    """Of the weights, the batches and which episodes are held out."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def usual() -> Iterator[Any]:
 
 def test_every_option_is_in_the_table() -> None:
     options = {*leaves(EnvConfig, "env"), *leaves(ProcessorConfig, "processor")}
-    elsewhere = {"processor.success_classifier"}  # test_classifier.py in hil_app
+    elsewhere = {"processor.success_classifier"}  # tests/hil_app/test_classifier_in_a_run
     assert options == {*CHANGES, *elsewhere}
 
 

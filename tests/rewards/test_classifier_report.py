@@ -13,11 +13,12 @@ from rich.console import Console
 from sample_classifiers import FRONT, NUMBERS, PICTURE, picture, small
 from sample_datasets import STATE
 
+from configs.classifier import LearningConfig
 from hil_app.rewards import sheet
 from hil_app.rewards.examples import Examples
 from hil_app.rewards.report import REPORT, SHEET, Report, table
 from hil_app.rewards.scores import Counts, verdicts
-from hil_app.rewards.training import LearningConfig, Split
+from hil_app.rewards.training import Split
 
 LENGTH = 10
 BEGINS = 6  # the tick that success begins with, in every other episode

@@ -10,13 +10,13 @@ import torch
 from sample_classifiers import FRONT, PICTURE, picture, write_lifts
 from sample_datasets import STATE
 
+from configs.classifier import LearningConfig
 from hil_app.recording.dataset import Dataset
 from hil_app.rewards import training
 from hil_app.rewards.classifier import ClassifierConfig, ClassifierError
 from hil_app.rewards.examples import Examples, inputs_of, read_examples
 from hil_app.rewards.scores import Counts
 from hil_app.rewards.training import (
-    LearningConfig,
     Split,
     augmented,
     balanced,

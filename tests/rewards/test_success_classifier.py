@@ -13,6 +13,7 @@ from sample_classifiers import FRONT, PICTURE, SIDE, lifting, picture, small, wr
 from sample_datasets import STATE
 
 from configs.algorithm import CONFIG_FILE
+from configs.classifier import LearningConfig
 from hil_app.learning.actor import MODEL_FILE
 from hil_app.recording.dataset import Dataset
 from hil_app.rewards.classifier import (
@@ -22,7 +23,7 @@ from hil_app.rewards.classifier import (
     tensors,
 )
 from hil_app.rewards.examples import inputs_of, read_examples
-from hil_app.rewards.training import LearningConfig, augmented, probabilities
+from hil_app.rewards.training import augmented, probabilities
 
 
 def test_a_run_and_a_training_see_the_same_numbers(tmp_path: Path) -> None:
@@ -166,3 +167,11 @@ def test_building_one_leaves_torch_s_own_randomness_alone() -> None:
     before = torch.get_rng_state()
     small().warm_up()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_resnet_looks_at_pictures_too(tmp_path: Path) -> None:
+    classifier = small(vision_encoder_name="resnet10").eval()
+    save_classifier(classifier, tmp_path)
+    said = classifier.judge({FRONT: picture(True)})
+    assert 0 < said < 1
+    assert load_classifier(tmp_path).judge({FRONT: picture(True)}) == said
