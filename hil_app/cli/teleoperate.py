@@ -11,8 +11,8 @@ PRESET = "sim_teleoperate"
 DESCRIPTION = f"""\
 Move an arm with a gamepad, the keyboard, a leader arm or a scripted person, and see how it does:
 rate, lateness, the time of each step, joints, gripper, and the motors' load and temperature.
-Without options it is the preset {PRESET}: a simulated SO101 and a gamepad. The arm moves while the
-take-over control is held (RB of a gamepad), as in a training.
+Without options it is the preset {PRESET}: a simulated SO101 and a gamepad. The arm
+moves while the take-over control is held (RB of a gamepad), as in a training.
 
   hil-app teleoperate --teleop.type=keyboard
   hil-app teleoperate --config_path so101_pick_lift --robot.port=/dev/ttyACM0 --teleop.type=gamepad

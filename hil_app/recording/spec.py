@@ -30,8 +30,8 @@ def check_fit(root: Path, info: Info, spec: DatasetSpec) -> None:
         )
     if info.chunk != CHUNK or not ours(root, info):
         raise DatasetError(
-            f"{root} was recorded by another tool, which keeps several episodes in a file: name a "
-            "new folder"
+            f"{root} was recorded or changed by another tool, which lays its files out otherwise: "
+            "name a new folder"
         )
 
 

@@ -432,7 +432,7 @@ def test_a_dataset_that_keeps_episodes_together_is_refused(tmp_path: Path) -> No
     rows = pq.read_table(path)
     at = rows.column_names.index("data/file_index")
     pq.write_table(rows.set_column(at, "data/file_index", pa.array([0, 0, 0])), path)
-    assert "was recorded by another tool, which keeps several episodes" in refused(tmp_path)
+    assert "was recorded or changed by another tool" in refused(tmp_path)
 
 
 def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
