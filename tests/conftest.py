@@ -7,6 +7,11 @@ import pytest
 from hypothesis import settings
 from virtual_arms import Running, virtual_arm
 
+# One thread each, here and in the commands that tests start: two workers share two cores, and a
+# virtual arm that is kept waiting loses its time.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 # These machines are shared: an example's time says nothing. In CI every run tries the same ones.
 settings.register_profile("shared", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("shared")
