@@ -15,7 +15,7 @@ demo: $(READY) ## teach a simulated arm to pick up a cube (about two minutes)
 
 test: $(READY) ## run the tests, on two cores
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes
 	@echo "==> running the slow tests"

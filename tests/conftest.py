@@ -22,3 +22,16 @@ def chain() -> Iterator[Running]:
     """A virtual arm without a world, in order when the module begins."""
     with virtual_arm() as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lives in real time comes last: it mostly waits, and must not be kept waiting."""
+    items.sort(key=_in_real_time)
+
+
+def _in_real_time(item: pytest.Item) -> bool:
+    """Whether the module of a test has virtual arms, or people with devices in their hands."""
+    module = item.getparent(pytest.Module)
+    assert module is not None
+    helpers = {getattr(value, "__module__", None) for value in vars(module.obj).values()}
+    return not helpers.isdisjoint({"virtual_arms", "hand_sessions"})

@@ -17,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 from configs.dataset import EncodingConfig
 from hil_app.files import DRAFT, make_folder, sync
 from hil_app.recording.layout import DatasetError
+from hil_app.recording.priority import usual_priority
 from robots.base import U8
 
 LIMITED, BT601 = 1, 5  # the colour range and space that the conversion from RGB makes
@@ -80,7 +81,8 @@ class Encoder:
             context.color_range, context.colorspace = LIMITED, BT601
             context.options = {**codec.options, "crf": str(config.quality)}
             context.thread_count = 1  # the control loop has the other cores
-            context.open()
+            with usual_priority():
+                context.open()
         except (av.FFmpegError, ValueError) as error:
             raise self._died(error) from error
         self._context = context

@@ -31,6 +31,7 @@ from robots.so100 import SO100Robot
 LIMITS = ARMS["so101"].limits
 LOW, HIGH = (dict(zip(JOINTS, LIMITS[:, end].tolist(), strict=True)) for end in (0, 1))
 ZERO = dict.fromkeys(JOINTS, 0.0) | {"gripper": 50.0}
+STILL = 4  # looks in a row that are the same: the hand has arrived
 MOVED = [name for name in JOINTS if name != "wrist_roll"]
 
 
@@ -45,9 +46,9 @@ def arm(chain: Running) -> Running:
 def place(servos: Running, joints: Mapping[str, float], person: Guided | None = None) -> None:
     """A person takes ``joints`` there."""
     servos.arm.hand(joints)
-    before: list[int] = []
-    while (now := positions(servos)) != before:
-        before = now
+    seen: list[list[int]] = []
+    while len(seen) < STILL or any(look != seen[-1] for look in seen[-STILL:]):
+        seen.append(positions(servos))
         if person is not None:
             person.listen(0.1)  # or it cannot go on talking
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -121,3 +122,20 @@ def test_a_size_that_no_encoder_takes_is_one_line() -> None:
     with pytest.raises(DatasetError, match=r"the video encoder of front died: .*") as error:
         Encoder("front", (0, 0), 30, config("h264")).add(np.zeros((0, 0, 3), np.uint8))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="priorities are Linux's")
+@pytest.mark.parametrize("codec", ["h264", "av1"])
+def test_no_encoder_takes_the_processor_away_from_the_loop(codec: str) -> None:
+    """SVT-AV1 makes real-time threads where it may, and all that is started later inherits it."""
+
+    def priorities() -> set[int]:
+        return {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+
+    assert priorities() == {os.SCHED_OTHER}
+    encoder = Encoder("front", (64, 64), 30, EncodingConfig.model_validate({"codec": codec}))
+    for number in range(4):
+        encoder.add(np.full((64, 64, 3), 40 * number, np.uint8))
+        assert priorities() == {os.SCHED_OTHER}
+    encoder.flush()
+    assert priorities() == {os.SCHED_OTHER}
