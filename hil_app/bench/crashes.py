@@ -131,7 +131,8 @@ def _seen(episode: int, number: int) -> Features:
     return {STATE: state, **pictures}
 
 
-def _frame(episode: int, number: int, ends: bool) -> Frame:
+def frame(episode: int, number: int, ends: bool) -> Frame:
+    """A frame that says which it is; the last of its episode ``ends`` it."""
     action = np.array([number, 0, 0, 1], np.float32)
     return Frame(
         tick=number + 1,
@@ -160,7 +161,7 @@ def write_for_ever(root: Path) -> None:
     while True:
         episode, length = writer.count, draw.randint(1, 60)
         for number in range(length):
-            writer.add(_frame(episode, number, number == length - 1), "record")
+            writer.add(frame(episode, number, number == length - 1), "record")
             _say(b".")
             time.sleep(PERIOD)
         writer.finish()

@@ -18,6 +18,7 @@ from hil_app.cli import (
     bench_load,
     bench_record,
     bench_speed,
+    bench_torture,
 )
 from hil_app.run_folder import BENCH, open_folder
 
@@ -31,6 +32,7 @@ hil-app bench bus [--help]: what our servo bus costs over the bare SDK.
 hil-app bench hands [--help]: how soon the arm does what the pad says.
 hil-app bench faults [--help]: what happens when the arm fails.
 hil-app bench crashes [--help]: what kill -9 does to a dataset that is being written.
+hil-app bench torture [--help]: what hostile inputs and surroundings lead to.
 hil-app bench record [--help]: what recording two cameras costs, and whether a frame is lost.
 hil-app bench load [--help]: how long a dataset takes to become a replay buffer.
 hil-app bench learn [--help]: how fast and how surely a preset learns.
@@ -40,7 +42,7 @@ With --output_dir the figures are also saved, as bench.json beside the config.
 
 CHOICES = (
     *("step", "loop", *bench_speed.CHOICES),
-    *("bus", "hands", "faults", "crashes", "record", "load", "learn"),
+    *("bus", "hands", "faults", "crashes", "torture", "record", "load", "learn"),
 )
 
 
@@ -56,6 +58,8 @@ def run(argv: Sequence[str]) -> int:
         return bench_hands.run(argv[1:])
     if argv and argv[0] == "crashes":
         return bench_crashes.run(argv[1:])
+    if argv and argv[0] == "torture":
+        return bench_torture.run(argv[1:])
     if argv and argv[0] == "record":
         return bench_record.run(argv[1:])
     if argv and argv[0] == "faults":

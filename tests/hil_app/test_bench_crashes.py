@@ -49,11 +49,11 @@ def test_no_kills_are_refused() -> None:
 
 def test_the_bench_sees_wrong_numbers_and_pictures(tmp_path: Path) -> None:
     """It is no bench if nothing is ever wrong to it."""
-    right = [crashes._frame(0, n, n == 4) for n in range(5)]
+    right = [crashes.frame(0, n, n == 4) for n in range(5)]
     names: dict[str, tuple[str, ...]] = {}
     write_dataset(tmp_path / "right", [right], names=names, fps=30)
     assert crashes._wrong(Dataset(tmp_path / "right"), 0) == []
-    shifted = [crashes._frame(0, n + 1, n == 4) for n in range(5)]
+    shifted = [crashes.frame(0, n + 1, n == 4) for n in range(5)]
     write_dataset(tmp_path / "shifted", [shifted], names=names)
     assert len(crashes._wrong(Dataset(tmp_path / "shifted"), 0)) >= 10
     for key in list(right[2].state):

@@ -1,0 +1,79 @@
+"""``hil-app bench torture``: hostile inputs and hostile surroundings, and what they lead to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from configs.load import ConfigError
+
+if TYPE_CHECKING:
+    from hil_app.bench.torture.row import Row
+
+DESCRIPTION = """\
+Hurt everything that comes from outside (configs, options, datasets, journals, checkpoints, packets
+of devices and sockets) and read it: whatever is wrong must be refused in one clear line, soon and
+with little memory, and nothing wrong may pass. Exit status 1 if anything is not as it should be.
+"""
+COLUMNS = (
+    ("tries", "tries"),
+    ("tracebacks", "trace-\nbacks"),
+    ("hangs", "hangs"),
+    ("memory_mb", "most\nMiB"),
+    ("memory", "too\nbig"),
+    ("accepted", "passed\nsilently"),
+    ("frames_lost", "frames\nlost"),
+    ("torque_left", "torque\nleft on"),
+)
+_SHOWN = 3  # faults of a kind below the table
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="hil-app bench torture", description=DESCRIPTION, allow_abbrev=False
+    )
+    parser.add_argument("--tries", type=int, default=1500, help="of each input (default: 1500)")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
+    parser.add_argument("--only", action="append", metavar="KIND", help="one kind; may be repeated")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args(list(argv))
+    from hil_app.bench.torture.inputs import SUBJECTS, inputs  # loads torch
+
+    wanted = options.only or list(SUBJECTS)
+    if unknown := [kind for kind in wanted if kind not in SUBJECTS]:
+        raise ConfigError(f"--only: no kind '{unknown[0]}'; kinds: {', '.join(SUBJECTS)}")
+    if options.tries < 1:
+        raise ConfigError("--tries must be at least 1")
+
+    def told(row: Row) -> None:
+        print(f"{row.kind}: {row.tries} tries", file=sys.stderr, flush=True)
+
+    rows = [inputs(kind, options.tries, options.seed, told) for kind in wanted]
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        _show(rows)
+    return 0 if all(row.good for row in rows) else 1
+
+
+def _show(rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="hil-app bench torture", title_style="bold")
+    table.add_column("")
+    for _, title in COLUMNS:
+        table.add_column(title, justify="right")
+    for row in rows:
+        table.add_row(row.kind, *(f"{getattr(row, name):g}" for name, _ in COLUMNS))
+    console = Console()
+    console.print(table)
+    for row in rows:
+        for fault in row.faults[:_SHOWN]:
+            console.print(f"{row.kind}: {escape(ascii(fault)[1:200])}", highlight=False)
