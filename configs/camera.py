@@ -35,7 +35,7 @@ class OpenCVCameraConfig(Config):
     channels: Literal["bgr", "rgb"] = "bgr"
     """Order of the colours as the device gives them; OpenCV says bgr, rgb is for devices that have
     red and blue the other way round."""
-    max_age_s: float = Field(0.5, gt=0)
+    max_age_s: float = Field(0.5, gt=0, le=10)
     """Age from which the newest picture counts as stale, which is told at once [s]."""
-    patience_s: float = Field(5.0, ge=0)
+    patience_s: float = Field(5.0, ge=0, le=600)
     """How long a stale camera may take to come back before the run ends [s]."""

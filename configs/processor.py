@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from configs.base import Config
 from configs.classifier import SuccessClassifierConfig
 
 Xyz = tuple[float, float, float]
+Reach = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
+Stride = Annotated[float, Field(gt=0, le=0.2)]  # in one tick [m]
 
 
 class BoundsConfig(Config):
     """The box the gripper stays in, base frame: x forward, y left, z up."""
 
-    min: Xyz = (0.13, -0.17, 0.01)
+    min: tuple[Reach, Reach, Reach] = (0.13, -0.17, 0.01)
     """Lowest x, y, z [m]."""
-    max: Xyz = (0.31, 0.17, 0.08)
+    max: tuple[Reach, Reach, Reach] = (0.31, 0.17, 0.08)
     """Highest x, y, z [m]."""
 
     @model_validator(mode="after")
@@ -56,14 +58,14 @@ class WristConfig(Config):
     much, or narrow the pitch.
     """
 
-    pitch_step: float = Field(5.0, gt=0)
+    pitch_step: float = Field(5.0, gt=0, le=90)
     """How far a full action of 1.0 raises the fingers in one tick [deg]."""
-    roll_step: float = Field(10.0, gt=0)
+    roll_step: float = Field(10.0, gt=0, le=180)
     """How far a full action of 1.0 turns them in one tick, clockwise as the gripper sees it
     [deg]."""
     pitch: tuple[float, float] = (-20.0, 90.0)
     """Lowest and highest pitch: 0 points straight down, 90 level and away from the arm [deg]."""
-    max_error: float = Field(1.0, gt=0)
+    max_error: float = Field(1.0, gt=0, le=45)
     """A solution that misses its pitch by more is refused, and the pitch stays [deg]."""
 
     @model_validator(mode="after")
@@ -78,9 +80,9 @@ class WristConfig(Config):
 class InverseKinematicsConfig(Config):
     """How a gripper position becomes joint targets."""
 
-    max_joint_step: float = Field(35.0, gt=0)
+    max_joint_step: float = Field(35.0, gt=0, le=180)
     """Longest way of a body joint in one tick [deg]."""
-    max_error: float = Field(0.005, gt=0)
+    max_error: float = Field(0.005, gt=0, le=0.1)
     """A solution further than this from its target is refused and the arm holds [m]."""
 
 
@@ -120,7 +122,7 @@ class ImageConfig(Config):
 class ProcessorConfig(Config):
     """What the steps between policy, robot and learner do."""
 
-    step_size: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.02, 0.02, 0.02)
+    step_size: tuple[Stride, Stride, Stride] = (0.02, 0.02, 0.02)
     """How far a full action of 1.0 moves the target along x, y, z in one tick [m]."""
     bounds: BoundsConfig = BoundsConfig()
     """The box the gripper stays in."""

@@ -19,6 +19,8 @@ def _rising(span: tuple[float, float]) -> tuple[float, float]:
 
 JointPose = tuple[float, float, float, float, float, float]
 Sign = Literal[-1, 1]
+Volts = Annotated[float, Field(ge=0, le=25.5)]  # what a motor's register can say
+Turned = Annotated[float, Field(ge=-180, le=180)]  # off the middle of a range [deg]
 Span = Annotated[tuple[float, float], AfterValidator(_rising)]  # lowest, highest
 BaudRate = Annotated[
     Literal[1_000_000, 500_000, 250_000, 128_000, 115_200], BeforeValidator(number)
@@ -66,7 +68,7 @@ class SO100SimConfig(SimRobotConfig):
 class SafetyConfig(Config):
     """What keeps the arm, and what is around it, whole."""
 
-    max_speed: float = Field(120.0, gt=0)
+    max_speed: float = Field(120.0, ge=1, le=360)
     """Fastest that the target of a body joint may move [deg/s]; the gripper's goes twice as fast
     [%/s]."""
     max_grip: float = Field(24.0, gt=0, le=50)
@@ -76,17 +78,17 @@ class SafetyConfig(Config):
     """Load of a body joint that hardly moves, which counts as an overload [% of stall torque]."""
     max_temperature: float = Field(60.0, gt=0, le=80)
     """Temperature of a motor that counts as too hot [deg C]."""
-    voltage: tuple[float, float] = (4.5, 13.5)
+    voltage: Annotated[tuple[Volts, Volts], AfterValidator(_rising)] = (4.5, 13.5)
     """Lowest and highest supply that is in order [V]."""
-    stall_error: float = Field(10.0, gt=0)
+    stall_error: float = Field(10.0, gt=0, le=180)
     """How far behind its target a joint that stands still is stalled [deg]."""
-    hold_s: float = Field(0.5, gt=0)
+    hold_s: float = Field(0.5, gt=0, le=10)
     """How long a joint in trouble is held where it is before it backs off [s]."""
-    back_off_s: float = Field(1.5, gt=0)
+    back_off_s: float = Field(1.5, gt=0, le=10)
     """How long it then backs off before all torque is released and the run ends [s]."""
     patience_s: float = Field(0.5, gt=0, le=2)
     """How long a motor may stay silent, or its packets corrupt, before the run ends [s]."""
-    watchdog_s: float = Field(0.3, gt=0)
+    watchdog_s: float = Field(0.3, gt=0, le=2)
     """Time without a command after which the arm is held where it is [s]."""
 
 
@@ -111,12 +113,12 @@ class FollowerConfig(ServoArmConfig):
     joint_signs: tuple[Sign, Sign, Sign, Sign, Sign] | None = None
     """Which way each body joint turns the arm's model, 1 or -1; null is as calibrated by
     `hil-app calibrate`."""
-    joint_offsets: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    joint_offsets: tuple[Turned, Turned, Turned, Turned, Turned] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """What each body joint reads where the arm's model is at the middle of its range [deg]."""
     joint_limits: tuple[Span, Span, Span, Span, Span, Span] | None = None
     """Lowest and highest position of each joint in a run, within its calibrated range: body
     joints [deg], gripper [%]; null for all of that range. `hil-app find-limits` measures them."""
-    max_relative_target: float | None = Field(30.0, gt=0)
+    max_relative_target: float | None = Field(30.0, ge=0.1, le=180)
     """How far a joint's target may lead its measured position [deg], gripper [%]; null for no
     such limit."""
     rest_pose: JointPose | None = (0.0, -98.0, 85.0, 60.0, 0.0, 5.0)
@@ -124,12 +126,12 @@ class FollowerConfig(ServoArmConfig):
     disable_torque_on_disconnect: bool = True
     """Release torque at the end; false leaves the arm holding its pose, except after a fault of its
     motors."""
-    p_coefficient: int = Field(16, ge=0, le=254)
-    """Stiffness of the servos' position control."""
-    i_coefficient: int = Field(0, ge=0, le=254)
-    """Integral part of the servos' position control."""
-    d_coefficient: int = Field(32, ge=0, le=254)
-    """Damping of the servos' position control."""
+    p_coefficient: int = Field(16, ge=4, le=64)
+    """Stiffness of the servos' position control; they come with 32."""
+    i_coefficient: int = Field(0, ge=0, le=64)
+    """Integral part of the servos' position control; they come with 0."""
+    d_coefficient: int = Field(32, ge=0, le=128)
+    """Damping of the servos' position control; they come with 32."""
     safety: SafetyConfig = SafetyConfig()
     """What keeps the arm, and what is around it, whole."""
     cameras: dict[str, OpenCVCameraConfig] = {}

@@ -136,6 +136,12 @@ class RunConfig(Config):
             return self
         if not self.env.paced:
             raise ValueError("env.paced: a real arm moves in real time: set it to true")
+        tick, patience = 1.0 / self.env.fps, self.robot.safety.watchdog_s
+        if tick >= patience:
+            raise ValueError(
+                f"robot.safety.watchdog_s: {patience:g} s are over before the next tick, after "
+                f"{tick:g} s: set more, or a higher env.fps"
+            )
         if self.learner.mode == "lockstep":
             raise ValueError("learner.mode: a real arm cannot wait for updates: set background")
         if self.processor.observation.object is not None:

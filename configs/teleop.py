@@ -20,11 +20,11 @@ class InterventionConfig(Config):
     """Ticks without progress after which the person decides to take over."""
     reaction_ticks: int = Field(3, ge=0)
     """Ticks from that decision to the hand on the stick."""
-    min_progress: float = Field(0.005, gt=0)
+    min_progress: float = Field(0.005, gt=0, le=1)
     """What counts as progress [m]."""
     max_ticks: int = Field(10, ge=1)
     """Longest take-over [ticks]."""
-    enough_progress: float = Field(0.03, gt=0)
+    enough_progress: float = Field(0.03, gt=0, le=1)
     """Progress after which the person lets go [m]."""
     max_share: float = Field(0.5, ge=0, le=1)
     """Largest share of an episode's longest length that the person takes."""
@@ -35,9 +35,9 @@ class ScriptedTeleopConfig(Config):
 
     type: Literal["scripted"] = "scripted"
     """The teleoperator's name."""
-    noise: float = Field(0.1, ge=0)
+    noise: float = Field(0.1, ge=0, le=1)
     """Standard deviation of the person's stick, as a share of its range."""
-    gives_up_beyond: float | None = Field(0.02, ge=0)
+    gives_up_beyond: float | None = Field(0.02, ge=0, le=1)
     """How far outside the workspace the object may lie before the person calls the episode a
     failure [m]; null for never."""
     intervention: InterventionConfig = InterventionConfig()
@@ -55,7 +55,7 @@ class LeaderConfig(ServoArmConfig):
     follow_torque: float = Field(30.0, gt=0, le=100)
     """Torque with which the leader follows the arm while the policy acts [% of stall torque]; with
     so little a hand can stop it."""
-    follow_speed: float = Field(90.0, gt=0)
+    follow_speed: float = Field(90.0, ge=1, le=360)
     """Fastest that it then moves [deg/s]; the gripper twice as fast [%/s]."""
     patience_s: float = Field(0.5, gt=0, le=2)
     """How long one of its motors may stay silent before the run ends [s]; until then the arm holds

@@ -28,6 +28,7 @@ from hil_app.learning.trainer import RLTrainer
 from hil_app.loop import Loop
 from hil_app.policy import Policy
 from hil_app.rewards.classifier import load_classifier
+from hil_app.workspace import check_reachable
 from processors import action, events, gripper_penalty, leader, observation
 from processors.base import Command, Pipeline, Step, Transition
 from processors.classifier import ClassifiedSuccess
@@ -148,8 +149,12 @@ def loop(
     *,
     evaluating: bool = False,
 ) -> Loop:
-    """The control loop around a body, hands and a policy; see :func:`env_steps`."""
-    kinematics = Kinematics(body.arm)
+    """The control loop around a body, hands and a policy; see :func:`env_steps`.
+
+    Raises ConfigError if the body cannot work in the config's box.
+    """
+    kinematics, reset_pose = Kinematics(body.arm), _f32(config.robot.reset_pose)
+    check_reachable(kinematics, body.limits, reset_pose, config.processor.bounds)
     return Loop(
         body,
         hands,
@@ -157,7 +162,7 @@ def loop(
         Pipeline("action", action_steps(config.processor, kinematics, config.teleop)),
         Pipeline("env", env_steps(config, body, kinematics, evaluating=evaluating)),
         env=config.env,
-        reset_pose=_f32(config.robot.reset_pose),
+        reset_pose=reset_pose,
         locate=kinematics.tip,
         stop=stop,
     )

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.load import ConfigError
 from configs.processor import BoundsConfig, Xyz
 from processors.action import Solver
 from robots.base import F32, GRIPPER, JOINTS
@@ -18,6 +19,7 @@ LEAST = 0.03  # shortest side of a box that an arm can learn in [m]
 _MOVED = 10.0  # a joint that moved less was not meant to [deg], gripper [%]
 _NEAR = 2.0  # a joint so close to an end of its range is at it [deg]
 _STRIDE = 0.01  # between two solutions on the way to a corner [m]
+_ENTERED = 0.01  # a box that is missed by less is reached [m]
 _ITERATIONS = 10  # of each
 _DIGITS = 3  # millimetres
 
@@ -111,6 +113,19 @@ def unreachable(
     return found
 
 
+def check_reachable(solver: Solver, limits: F32, start: F32, box: BoundsConfig) -> None:
+    """Raise ConfigError if the arm cannot get into ``box`` from the joints ``start`` (6,)."""
+    tip = solver.tip(start)
+    nearest = np.clip(tip, box.min, box.max).astype(np.float32)
+    missed = float(np.linalg.norm(_end_of_way(solver, limits, start, nearest, _ENTERED) - nearest))
+    if missed > _ENTERED:
+        raise ConfigError(
+            "processor.bounds: the gripper cannot get into this box from robot.reset_pose, where "
+            f"it is at {_xyz(tip)}; on the way it stops {100 * missed:.0f} cm before: measure the "
+            "box with `hil-app find-limits`"
+        )
+
+
 def _end_of_way(solver: Solver, limits: F32, start: F32, goal: F32, max_error: float) -> F32:
     """Where the gripper (3,) [m] stops on its way to ``goal`` (3,)."""
     joints, tip = start, solver.tip(start)
@@ -125,6 +140,6 @@ def _end_of_way(solver: Solver, limits: F32, start: F32, goal: F32, max_error: f
     return tip
 
 
-def _xyz(numbers: NDArray[np.float64]) -> Xyz:
+def _xyz(numbers: NDArray[np.float64] | F32) -> Xyz:
     x, y, z = (round(float(number), _DIGITS) + 0.0 for number in numbers)
     return x, y, z

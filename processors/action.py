@@ -44,11 +44,11 @@ class Solver(Protocol):
 def intervention(command: Command) -> Command:
     """The person's action replaces the policy's while the person intervenes.
 
-    A paused arm stays where it is, whoever has it.
+    A paused arm stays where it is, whoever has it; so does one whose action is not finite.
     """
     sample = command.sample
     chosen = sample.action if sample.intervening else command.policy_action
-    chosen = NEUTRAL if sample.paused else chosen
+    chosen = NEUTRAL if sample.paused or not np.isfinite(chosen).all() else chosen
     return replace(command, action=chosen.copy())  # one's own: NEUTRAL, say, cannot be written to
 
 

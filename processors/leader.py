@@ -129,8 +129,9 @@ class JointFollowing:
 
 
 def _led(command: Command) -> F32 | None:
-    """The leader's joints (6,) [deg, %], if it leads."""
-    return command.sample.joints if command.sample.intervening else None
+    """The leader's joints (6,) [deg, %], if it leads and they are finite."""
+    joints = command.sample.joints if command.sample.intervening else None
+    return None if joints is None or not np.isfinite(joints).all() else joints
 
 
 def _acting(command: Command, way: F32, joints: F32, jaw: Jaw) -> Command:

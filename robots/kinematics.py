@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from robots.arm import F64, Arm
-from robots.base import F32, JOINTS
+from robots.base import F32, JOINTS, RobotError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # one that placo's own imports cause
@@ -76,18 +76,24 @@ class Kinematics:
         Wrist roll and gripper stay as they are. An unreachable target gives the nearest it got
         to in ``iterations`` steps: check with ``tip``. With ``pitch`` [deg] the gripper is to
         point there too: check with ``pitch``. If it is not ``firm``, or without a pitch, the
-        gripper only leans that way, or down, as far as the point leaves it free to.
+        gripper only leans that way, or down, as far as the point leaves it free to. Raises
+        RobotError if placo fails, or finds nothing finite.
         """
         self._place(joints)
         solver = self._loose if pitch is None or not firm else self._firm
         solver.position.target_world = target.astype(np.float64)
         solver.axis.targetAxis_world = _DOWN
-        for _ in range(iterations):
-            if pitch is not None:
-                solver.axis.targetAxis_world = self._direction(pitch)
-            solver.solve(True)
-            self._robot.update_kinematics()
+        try:
+            for _ in range(iterations):
+                if pitch is not None:
+                    solver.axis.targetAxis_world = self._direction(pitch)
+                solver.solve(True)
+                self._robot.update_kinematics()
+        except Exception as error:  # placo's are of all kinds
+            raise _unsolved(str(error) or type(error).__name__, joints, target) from error
         solved = self.arm.from_urdf(self._robot.state.q[_FIRST:])
+        if not np.isfinite(solved).all():
+            raise _unsolved("the solution is not finite", joints, target)
         solved[-2:] = joints[-2:]
         return solved
 
@@ -114,6 +120,16 @@ class Kinematics:
     def _angles(self, joints: F32) -> F64:
         """URDF angles (6,) [rad], within their limits."""
         return np.clip(self.arm.to_urdf(joints), self._range[:, 0], self._range[:, 1])
+
+
+def _unsolved(why: str, joints: F32, target: F32) -> RobotError:
+    """What to raise where placo finds no joints at all."""
+    return RobotError(
+        f"The inverse kinematics failed ({' '.join(why.split())}) on the way from the joints "
+        f"{joints.round(1).tolist()} to the point {target.round(3).tolist()}, and nothing "
+        "was sent to the arm: begin again; if it fails at the same place, leave that out of "
+        "processor.bounds."
+    )
 
 
 class _Solver:

@@ -176,7 +176,7 @@ class Servos:
         Raises Uncalibrated if a joint stands outside of its range, where it would jump.
         """
         here = self.settled().joints
-        self._check_ranges(here)
+        self.check_ranges(here)
         steps = self.units.steps(here)
         for name, step in zip(JOINTS, steps.tolist(), strict=True):
             self.bus.write("Goal_Position", name, step)
@@ -256,7 +256,8 @@ class Servos:
         torque = handshake.ask_all(self.bus, "Torque_Enable")
         return [name for name in JOINTS if not torque[name]]
 
-    def _check_ranges(self, joints: F32) -> None:
+    def check_ranges(self, joints: F32) -> None:
+        """Raise Uncalibrated if one of the ``joints`` (6,) [deg, %] is far outside of its range."""
         low, high = self.units.limits.T
         beyond = np.maximum(low - joints, joints - high)
         for name, far in zip(JOINTS, beyond, strict=True):

@@ -19,6 +19,7 @@ from robots.base import (
     Truth,
     TruthSource,
 )
+from robots.poses import within
 from robots.render import Painter
 from robots.world import World
 
@@ -39,6 +40,7 @@ class SimRobot:
         self.limits: F32 = self.arm.limits  # (6, 2) [deg], gripper [%]
         self.task: str | None = cfg.task
         self.truth: TruthSource | None = self._truth
+        self._reset_pose = within("robot.reset_pose", cfg.reset_pose, self.limits)
         self._cfg, self._fps = cfg, fps
         self._world: World | None = None
         self._painters: dict[tuple[int, int, bool], Painter] = {}
@@ -62,7 +64,7 @@ class SimRobot:
     def reset(self, seed: int) -> None:
         """Put the arm at its reset pose and the object where ``seed`` says."""
         world = self._entered()
-        world.reset(self.arm.to_urdf(np.array(self._cfg.reset_pose, np.float32)), seed)
+        world.reset(self.arm.to_urdf(self._reset_pose), seed)
         self._episode, self._tick = self._episode + 1, 0
 
     def read(self) -> Reading:

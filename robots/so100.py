@@ -29,6 +29,7 @@ from robots.base import (
 from robots.calibration import common_range
 from robots.cameras import Cameras
 from robots.guardian import Guardian
+from robots.poses import poses as asked_poses
 from robots.safety import Guard, Limiter, Response, Senses, ramp
 from robots.servos import Servos
 from robots.virtual.client import VirtualArm
@@ -80,6 +81,9 @@ class SO100Robot:
             self._servos.open()
             undo.callback(self._servos.close)
             self._senses = self._answered = self._servos.settled()
+            self._servos.check_ranges(self._senses.joints)
+            self._range = common_range(self.limits, self._servos.units.limits)
+            self._poses = asked_poses(self._cfg, self._range)
             if self.task is not None:
                 self._world = undo.enter_context(_world(self._cfg))
             undo.enter_context(self._cameras)
@@ -160,12 +164,10 @@ class SO100Robot:
 
     def _take_hold(self) -> None:
         """Configure the motors and have them hold where they stand."""
-        self._servos.configure(_settings(self._cfg))
-        limits = common_range(self.limits, self._servos.units.limits)
         cfg = self._cfg
-        wanted = None if cfg.joint_limits is None else np.array(cfg.joint_limits, np.float32)
-        bounds = (limits, cfg.safety, cfg.max_relative_target, self._period)
-        self._limiter, self._homing = Limiter(*bounds, wanted), Limiter(*bounds)
+        self._servos.configure(_settings(cfg))
+        bounds = (self._range, cfg.safety, cfg.max_relative_target, self._period)
+        self._limiter, self._homing = Limiter(*bounds, self._poses.limits), Limiter(*bounds)
         self._guard, self._response = Guard(cfg.safety), Response.NONE
         self._halted = False
         self._sent = self._servos.engage()
@@ -221,9 +223,9 @@ class SO100Robot:
 
     def _go_to_rest(self) -> None:
         """Move to the rest pose, unless the arm is in trouble."""
-        if self._cfg.rest_pose is None or self._halted or self._response is not Response.NONE:
+        rest = self._poses.rest
+        if rest is None or self._halted or self._response is not Response.NONE:
             return
-        rest = np.array(self._cfg.rest_pose, np.float32)
         ticks = ramp(self._sent, rest, _HOMING_SPEED * self._period)
         settling = repeat(rest, round(_SETTLING_S / self._period))
         try:
@@ -245,8 +247,8 @@ class SO100Robot:
         if not (self._cfg.disable_torque_on_disconnect or isinstance(error, ServoFault)):
             self._tell("torque_stays_on", note="as robot.disable_torque_on_disconnect=false has it")
             return
-        rest = self._cfg.rest_pose
-        resting = rest is not None and self._at(np.array(rest, np.float32))
+        rest = self._poses.rest
+        resting = rest is not None and self._at(rest)
         try:
             if resting or isinstance(error, NotConnected):
                 self._servos.release()

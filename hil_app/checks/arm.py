@@ -16,7 +16,7 @@ from configs.teleop import LeaderConfig
 from hil_app.checks import calibrated
 from hil_app.checks.finding import Finding, Findings, note, of_error, ok, problem
 from hil_app.checks.machine import users_of
-from robots.base import JOINTS, NotConnected, Uncalibrated
+from robots.base import JOINTS, NotConnected, RobotError
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS
 from robots.registers import MODEL, error_names
@@ -87,7 +87,7 @@ def arm(cfg: FollowerConfig | LeaderConfig, period: float) -> Findings:
         yield from faults(shot)
         try:
             yield from calibrated.calibration(cfg, shot.values, shot.motors)
-        except Uncalibrated as error:
+        except RobotError as error:
             yield of_error(error)
         yield from torque(shot)
         yield from round_trips(bus, shot.motors, period)

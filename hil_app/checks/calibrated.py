@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from configs.robot import ServoArmConfig
+from configs.robot import ServoArmConfig, SO100Config, SO101Config
 from configs.teleop import LeaderConfig
 from hil_app.checks.finding import Findings, note, ok, problem
 from robots import calibration as files
@@ -15,6 +15,7 @@ from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS
 from robots.calibration import DEGREES, Calibration, MotorCalibration, Units
 from robots.handshake import MOTORS
+from robots.poses import poses
 
 _ENDLESS = "wrist_roll"  # its range is all of a turn
 _LITTLE, _MUCH = 0.6, 1.2  # shares of what a joint usually moves
@@ -24,7 +25,7 @@ _BEYOND = 3.0  # how far outside of its range a joint may stand [deg]
 def calibration(
     cfg: ServoArmConfig, values: Mapping[str, Mapping[str, int]], motors: Sequence[str]
 ) -> Findings:
-    """What file and motors hold, from the registers' ``values``; raises Uncalibrated."""
+    """What file and motors hold, from the registers' ``values``; raises RobotError."""
     if len(motors) < len(JOINTS):
         yield note("the calibration was not looked at, since not all motors answer")
         return
@@ -49,7 +50,11 @@ def calibration(
     kind = str(cfg.model_dump()["type"])
     yield from spans(kind, found)
     if not files.differences(found, held):  # else the positions mean something else
-        yield from standing(Units(found, cfg.gripper_opens), values["Present_Position"])
+        units = Units(found, cfg.gripper_opens)
+        yield from standing(units, values["Present_Position"])
+        if isinstance(cfg, SO100Config | SO101Config):
+            model = ARMS[cfg.type].calibrated(cfg.joint_signs, cfg.joint_offsets)
+            poses(cfg, files.common_range(model.limits, units.limits))
 
 
 def calibration_file(cfg: ServoArmConfig) -> Path:

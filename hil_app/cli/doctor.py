@@ -22,6 +22,7 @@ from hil_app.checks import gamepads, machine, software
 from hil_app.checks.arm import arm
 from hil_app.checks.cameras import PATIENCE_S, cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, ok
+from hil_app.checks.workspace import workspace
 from hil_app.cli.arm_config import load_arm
 from robots.virtual.client import VirtualArm
 
@@ -71,6 +72,7 @@ def checks(config: RunConfig) -> list[Check]:
         Check("computer", partial(machine.memory, config)),
         Check("computer", partial(machine.disk, config), 30.0),
         Check("serial ports", machine.ports),
+        Check("workspace", partial(workspace, config)),
     ]
     period = 1.0 / config.env.fps
     if isinstance(config.robot, FollowerConfig):

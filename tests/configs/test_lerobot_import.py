@@ -230,7 +230,11 @@ def test_what_a_file_leaves_out_gets_their_value_and_is_told() -> None:
         ("env.processor.observation.display_cameras", True, "no window"),
         ("env.processor.reward_classifier.pretrained_path", "me/judge", "another format"),
         ("env.teleop.type", "so100_leader_of_tomorrow", "no so100_leader_of_tomorrow in this"),
-        ("env.fps", -1, "not allowed here (env.fps: input should be greater than 0, got -1)"),
+        (
+            "env.fps",
+            -1,
+            "(env.fps: input should be greater than or equal to 1, got -1)",
+        ),
         ("env.processor.gripper.gripper_penalty", 0.5, "less than or equal to 0"),
         ("env.robot.cameras.front.rotation", "sideways", "not a value that is known"),
         ("env.robot.cameras.front.color_mode", "bgr", "RGB here"),

@@ -87,3 +87,42 @@ def test_the_time_limit_in_ticks(seconds: float | None, fps: float, ticks: int |
 def test_a_crop_lies_inside_its_picture(region: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValidationError, match="crop"):
         ImageConfig(crop={"front": region})
+
+
+def numbers(annotation: object, place: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where floats stand in a value of this type, below ``place``."""
+    inner = typing.get_args(annotation)
+    if annotation is float:
+        yield place
+    elif typing.get_origin(annotation) is tuple and Ellipsis not in inner:
+        for index, kind in enumerate(inner):
+            yield from numbers(kind, (*place, index))
+    elif typing.get_origin(annotation) is dict:
+        yield from numbers(inner[1], (*place, "any"))
+    else:
+        for kind in inner:
+            yield from numbers(kind, place)
+
+
+def nested(keys: tuple[str | int, ...], value: object) -> object:
+    """``value`` at the end of ``keys``; a tuple's other elements are 0."""
+    for key in reversed(keys):
+        value = [0.0] * key + [value] if isinstance(key, int) else {key: value}
+    return value
+
+
+FLOATS = [
+    pytest.param(model, place, id=f"{model.__name__}.{'.'.join(map(str, place))}")
+    for model in MODELS
+    for name, field in model.model_fields.items()
+    for place in numbers(field.annotation, (name,))
+]
+
+
+@pytest.mark.parametrize(("model", "place"), FLOATS)
+def test_no_number_may_be_anything_but_finite(model: type[BaseModel], place: typing.Any) -> None:
+    for value in (float("nan"), float("inf"), float("-inf"), "nan", "-Infinity", "1e999"):
+        with pytest.raises(ValidationError) as caught:
+            model.model_validate(nested(place, value))
+        refused = [error["loc"][: len(place)] for error in caught.value.errors()]
+        assert any(loc == place for loc in refused), caught.value

@@ -1,11 +1,12 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from configs.robot import SO100SimConfig, SO101SimConfig
 from robots.arm import ARMS, Arm
-from robots.base import F32, GRIPPER, JOINTS
+from robots.base import F32, GRIPPER, JOINTS, RobotError
 from robots.kinematics import Kinematics
 from robots.world import World
 
@@ -166,3 +167,45 @@ def test_a_start_beyond_the_limits_is_taken_back_inside(arm: Arm) -> None:
     joints[3], joints[GRIPPER] = arm.limits[3, 1] + 0.5, 100.2  # a limit gives way a little
     solved = Kinematics(arm).solve(joints, np.float32([0.2, 0, 0.08]))
     assert solved[3] <= arm.limits[3, 1] + 1e-3
+
+
+class Failing:
+    """A solver of placo's that fails as the real one may."""
+
+    def __init__(self, kinematics: Kinematics, failure: Exception | None) -> None:
+        self._kinematics, self._failure = kinematics, failure
+        self.position = self.axis = SimpleNamespace()
+
+    def solve(self, apply: bool) -> None:
+        assert apply
+        if self._failure is not None:
+            raise self._failure
+        state = self._kinematics._robot.state.q.copy()
+        state[-4] = np.nan
+        self._kinematics._robot.state.q = state
+
+
+@pytest.mark.parametrize("pitch", [None, 30.0])
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (RuntimeError("QPError: Infeasible\nQP"), "QPError: Infeasible QP"),
+        (IndexError(), "IndexError"),
+        (None, "not finite"),
+    ],
+)
+def test_a_solver_that_fails_is_one_line_and_the_next_solution_is_whole(
+    failure: Exception | None, said: str, pitch: float | None
+) -> None:
+    arm = ARMS["so101"]
+    kinematics, start = Kinematics(arm), reset_joints(arm)
+    goal = kinematics.tip(start) + np.float32([0.01, 0, 0])
+    right = kinematics.solve(start, goal, pitch=pitch)
+    solvers = kinematics._loose, kinematics._firm
+    kinematics._loose = kinematics._firm = Failing(kinematics, failure)  # type: ignore[assignment]
+    with pytest.raises(RobotError) as caught:
+        kinematics.solve(start, goal, pitch=pitch)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    kinematics._loose, kinematics._firm = solvers
+    np.testing.assert_array_equal(kinematics.solve(start, goal, pitch=pitch), right)

@@ -544,3 +544,24 @@ def test_whatever_error_ends_it_torque_is_released(
     with pytest.raises(error), robot(servos) as arm:
         loop(arm)
     assert torques(servos) == {0}
+
+
+@pytest.mark.parametrize("held_before", [0, 1])
+def test_poses_that_the_calibrated_arm_cannot_take_are_refused_before_anything_changes(
+    servos: Running, held_before: int
+) -> None:
+    with FeetechBus(servos.port, MOTORS) as bus:
+        bus.sync_write("Torque_Enable", dict.fromkeys(JOINTS, held_before))
+        before = bus.sync_read(["P_Coefficient", "Goal_Position"]).values
+    here = servos.arm.report()["motors"]
+    pose = (0.0, -60.0, 60.0, 60.0, 0.0, 500.0)
+    refused = pytest.raises(RobotError, match=r"robot.reset_pose .*\(gripper 500, not 0 to 100\)")
+    with refused, robot(servos, reset_pose=pose):
+        raise AssertionError
+    assert torques(servos) == {held_before}
+    assert {name: motor["goal"] for name, motor in servos.arm.report()["motors"].items()} == {
+        name: motor["goal"] for name, motor in here.items()
+    }
+    with FeetechBus(servos.port, MOTORS) as bus:
+        assert bus.sync_read(["P_Coefficient", "Goal_Position"]).values == before
+        bus.sync_write("Torque_Enable", dict.fromkeys(JOINTS, 0))

@@ -1,0 +1,28 @@
+"""Whether an arm can do what a config asks of it, as far as its model says."""
+
+from __future__ import annotations
+
+from configs.load import ConfigError
+from configs.robot import FollowerConfig
+from configs.run import RunConfig
+from hil_app.checks.finding import Findings, of_message, ok
+from hil_app.workspace import check_reachable
+from robots.arm import ARMS
+from robots.poses import within
+
+
+def workspace(config: RunConfig) -> Findings:
+    """The reset pose, and the box of the gripper; raises RobotError."""
+    from robots.kinematics import Kinematics  # which takes a while to load
+
+    robot = config.robot
+    arm = ARMS[robot.type.removesuffix("_sim")]
+    if isinstance(robot, FollowerConfig):
+        arm = arm.calibrated(robot.joint_signs, robot.joint_offsets)
+    pose = within("robot.reset_pose", robot.reset_pose, arm.limits)
+    try:
+        check_reachable(Kinematics(arm), arm.limits, pose, config.processor.bounds)
+    except ConfigError as error:
+        yield of_message(str(error))
+    else:
+        yield ok("the gripper gets into the box of processor.bounds")
