@@ -1,7 +1,8 @@
 """A checkpoint on disk: all that a run needs to go on, as safetensors and JSON.
 
 ``policy/`` and ``algorithm/`` are what their ``save_pretrained`` writes; every other group of
-tensors is a file, ``state.json`` says how far the run is, and ``manifest.json`` lists the files.
+tensors is a file, ``state.json`` says how far the run is, and ``manifest.json`` lists the files
+with their checksums.
 Pictures lie in blocks, a file each, and a block that has not changed is linked, not written again.
 """
 
@@ -11,7 +12,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -23,11 +24,13 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from hil_app.files import new_folder
+from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
+from hil_app.learning.manifest import MANIFEST, Entry, Manifest
 from hil_app.run_folder import others
 
 POLICY, ALGORITHM = "policy", "algorithm"
-STATE, MANIFEST = "state.json", "manifest.json"
+STATE = "state.json"
 BLOCK = "blocks."  # how the names of tensors begin that are files of their own
 SUFFIX = ".safetensors"
 
@@ -63,6 +66,7 @@ class Saved:
     """Where the blocks of the last checkpoint lie, for the next one to link to."""
 
     blocks: dict[Path, Tensor] = field(default_factory=dict)  # path within the checkpoint
+    files: Manifest = field(default_factory=dict)
     folder: Path | None = None
 
 
@@ -73,13 +77,13 @@ def save(snapshot: Snapshot, folder: Path, last: Saved | None = None) -> Saved:
     """
     try:
         with new_folder(folder) as draft:
-            blocks = _write(snapshot, draft, last or Saved())
+            saved = _write(snapshot, draft, last or Saved())
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"cannot write the checkpoint {folder} ({error}); free some space or choose another "
             "--output_dir"
         ) from error
-    return Saved(blocks, folder)
+    return replace(saved, folder=folder)
 
 
 def load(folder: Path) -> Snapshot:
@@ -87,14 +91,12 @@ def load(folder: Path) -> Snapshot:
     if not (folder / MANIFEST).is_file():
         raise CheckpointError(f"no checkpoint at {folder}: it has no {MANIFEST}")
     try:
-        sizes = json.loads((folder / MANIFEST).read_text())
-        for name, size in sizes.items():
-            if (folder / name).stat().st_size != size:
-                raise ValueError(f"{name} should have {size} bytes")
+        files = manifest.read(folder)
+        manifest.check(folder, files, files)
         return Snapshot(
             state=json.loads((folder / STATE).read_text()),
-            configs={name: (folder / name / CONFIG_FILE).read_text() for name in _configs(sizes)},
-            tensors=_read(folder, [Path(name) for name in sizes if name.endswith(SUFFIX)]),
+            configs={name: (folder / name / CONFIG_FILE).read_text() for name in _configs(files)},
+            tensors=_read(folder, [Path(name) for name in files if name.endswith(SUFFIX)]),
         )
     except DAMAGE as error:
         raise damaged(folder, error) from error
@@ -103,6 +105,7 @@ def load(folder: Path) -> Snapshot:
 def load_state(folder: Path) -> dict[str, Any]:
     """How far the run of a checkpoint is. Raises :class:`CheckpointError` if it is damaged."""
     try:
+        _check(folder, STATE)
         state: dict[str, Any] = json.loads((folder / STATE).read_text())
     except DAMAGE as error:
         raise damaged(folder, error) from error
@@ -114,6 +117,7 @@ def load_policy(folder: Path, seed: int) -> GaussianActorPolicy:
     if not (folder / POLICY).is_dir():
         raise CheckpointError(f"no checkpoint at {folder}: expected a folder '{POLICY}' in it")
     try:
+        _check(folder, f"{POLICY}/{CONFIG_FILE}", f"{POLICY}/{MODEL_FILE}")
         return GaussianActorPolicy.from_pretrained(folder / POLICY, seed=seed)
     except DAMAGE as error:
         raise damaged(folder, error) from error
@@ -133,26 +137,31 @@ def own_tensors(module: nn.Module) -> dict[str, Tensor]:
     return dict(first.values())
 
 
-def _write(snapshot: Snapshot, draft: Path, last: Saved) -> dict[Path, Tensor]:
-    """Fill the draft; returns its blocks."""
+def _check(folder: Path, *names: str) -> None:
+    """Raise OSError or ValueError unless these files are as they were written."""
+    manifest.check(folder, names, manifest.read(folder))
+
+
+def _write(snapshot: Snapshot, draft: Path, last: Saved) -> Saved:
+    """Fill the draft; returns what the next checkpoint needs to know of it."""
     for name, text in snapshot.configs.items():
         (draft / name).mkdir()
         (draft / name / CONFIG_FILE).write_text(text)
     (draft / STATE).write_text(json.dumps(snapshot.state, indent=2, default=asdict) + "\n")
     blocks: dict[Path, Tensor] = {}
+    known: dict[str, Entry] = {}  # of what is linked
     for group, tensors in snapshot.tensors.items():
         own = {_block_path(group, k): t for k, t in tensors.items() if k.startswith(BLOCK)}
         rest = {k: t.contiguous() for k, t in tensors.items() if not k.startswith(BLOCK)}
         save_file(rest, draft / _path(group))
         for path, block in own.items():
             (draft / path).parent.mkdir(exist_ok=True)
-            if not _linked(path, block, draft, last):
+            if _linked(path, block, draft, last):
+                known[path.as_posix()] = last.files[path.as_posix()]
+            else:
                 save_file({"block": block.contiguous()}, draft / path)
         blocks |= own
-    files = [path for path in sorted(draft.rglob("*")) if path.is_file()]
-    sizes = {path.relative_to(draft).as_posix(): path.stat().st_size for path in files}
-    (draft / MANIFEST).write_text(json.dumps(sizes, indent=2) + "\n")
-    return blocks
+    return Saved(blocks, manifest.write(draft, manifest.files_in(draft), known))
 
 
 def _linked(path: Path, block: Tensor, draft: Path, last: Saved) -> bool:
@@ -179,8 +188,8 @@ def _read(folder: Path, paths: list[Path]) -> Tensors:
     return tensors
 
 
-def _configs(sizes: Mapping[str, int]) -> list[str]:
-    return [Path(name).parent.name for name in sizes if Path(name).name == CONFIG_FILE]
+def _configs(files: Manifest) -> list[str]:
+    return [Path(name).parent.name for name in files if Path(name).name == CONFIG_FILE]
 
 
 def _path(group: str) -> Path:

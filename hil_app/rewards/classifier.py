@@ -20,12 +20,15 @@ from torch import Tensor, nn
 from configs.algorithm import CONFIG_FILE
 from configs.base import Config
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE
 from hil_app.learning.checkpoint import DAMAGE
 from hil_app.learning.encoders import Encoder, Perception
 from hil_app.learning.networks import Dense, mlp
 from hil_app.learning.normalize import Normalizer
 from processors.base import Features
+
+_FILES = (CONFIG_FILE, MODEL_FILE)
 
 
 class ClassifierError(Exception):
@@ -129,9 +132,11 @@ def _blank(feature: PolicyFeature) -> NDArray[Any]:
 
 
 def save_classifier(classifier: SuccessClassifier, folder: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors`` into ``folder``, which is there."""
+    """Write ``config.json``, ``model.safetensors`` and their checksums into ``folder``, which is
+    there."""
     (folder / CONFIG_FILE).write_text(classifier.config.model_dump_json(indent=2) + "\n")
     save_model(classifier, str(folder / MODEL_FILE))
+    manifest.write(folder, _FILES)
 
 
 def load_classifier(folder: Path) -> SuccessClassifier:
@@ -145,6 +150,8 @@ def load_classifier(folder: Path) -> SuccessClassifier:
             "train-classifier` makes one"
         )
     try:
+        if (folder / manifest.MANIFEST).exists():  # older ones have none
+            manifest.check(folder, _FILES, manifest.read(folder))
         config = ClassifierConfig.model_validate_json((folder / CONFIG_FILE).read_text())
         # the saved weights hold the vision encoder's own, so their first source need not be there
         own = config.model_copy(update={"vision_encoder_weights": None})

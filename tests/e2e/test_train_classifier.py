@@ -63,7 +63,13 @@ def said(folder: Path) -> str:
 
 
 def test_it_leaves_a_classifier_with_its_figures_and_its_picture(folder: Path, said: str) -> None:
-    files = ["config.json", "confusion.png", "model.safetensors", "report.json"]
+    files = [
+        "config.json",
+        "confusion.png",
+        "manifest.json",
+        "model.safetensors",
+        "report.json",
+    ]
     assert sorted(path.name for path in (folder / "judge").iterdir()) == files
     assert f"in judge: {', '.join(files)}" in said
     assert "use it: --processor.success_classifier.checkpoint=judge" in said

@@ -15,6 +15,7 @@ from hil_app.learning.checkpoint import (
     Snapshot,
     load,
     load_policy,
+    load_state,
     own_tensors,
     save,
 )
@@ -261,6 +262,20 @@ def _zeroed_file(folder):
     file.write_bytes(bytes(file.stat().st_size))
 
 
+def _a_bit_of_a_weight(folder):
+    _flip(folder / "algorithm" / "model.safetensors", -3)
+
+
+def _a_bit_of_the_state(folder):
+    _flip(folder / "state.json", 12)
+
+
+def _flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
 def _half_a_manifest(folder):
     manifest = (folder / "manifest.json").read_text()
     (folder / "manifest.json").write_text(manifest[: len(manifest) // 2])
@@ -283,6 +298,8 @@ def _strange_manifest(folder):
         _cut_buffer,
         _longer_file,
         _zeroed_file,
+        _a_bit_of_a_weight,
+        _a_bit_of_the_state,
         _half_a_manifest,
         _strange_manifest,
     ],
@@ -345,3 +362,23 @@ def test_a_buffer_of_pictures_draws_on_from_disk_as_if_nothing_had_been(trained,
                 assert torch.equal(value, two[group][key]), (number, key)
         add(number)
         add_to_other(number)
+
+
+def test_a_policy_and_a_state_are_refused_if_a_bit_of_them_has_flipped(folder):
+    _flip(folder / "policy" / "model.safetensors", -1)
+    with pytest.raises(CheckpointError, match=r"policy/model\.safetensors is not as it was"):
+        load_policy(folder, 0)
+    _a_bit_of_the_state(folder)
+    with pytest.raises(CheckpointError, match=r"state\.json is not as it was written"):
+        load_state(folder)
+
+
+def test_a_checkpoint_of_a_version_without_checksums_loads(folder):
+    entries = json.loads((folder / "manifest.json").read_text())
+    sizes = {name: entry["bytes"] for name, entry in entries.items()}
+    (folder / "manifest.json").write_text(json.dumps(sizes))
+    load(folder)
+    load_policy(folder, 0)
+    (folder / "manifest.json").write_text(json.dumps({name: {} for name in sizes}))
+    with pytest.raises(CheckpointError, match=r"says nothing of use about algorithm/config\.json"):
+        load(folder)

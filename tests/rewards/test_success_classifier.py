@@ -15,6 +15,7 @@ from sample_datasets import STATE
 from configs.algorithm import CONFIG_FILE
 from configs.classifier import LearningConfig
 from hil_app.learning.actor import MODEL_FILE
+from hil_app.learning.manifest import MANIFEST
 from hil_app.recording.dataset import Dataset
 from hil_app.rewards.classifier import (
     ClassifierError,
@@ -101,7 +102,7 @@ def test_it_comes_back_from_its_folder_with_its_threshold(tmp_path: Path) -> Non
     features = lifting(0)[5].next_state
     assert again.judge(features) == classifier.judge(features)
     assert not again.training
-    assert sorted(path.name for path in tmp_path.iterdir()) == [CONFIG_FILE, MODEL_FILE]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CONFIG_FILE, MANIFEST, MODEL_FILE]
 
 
 def test_a_pretrained_encoder_stays_as_it_was_and_comes_back(tmp_path: Path) -> None:
@@ -132,11 +133,13 @@ def cut(path: Path) -> None:
 
 
 def other_network(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
     content = json.loads((folder / CONFIG_FILE).read_text())
     (folder / CONFIG_FILE).write_text(json.dumps({**content, "latent_dim": 16}))
 
 
 def not_finite(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
     content = load_file(folder / MODEL_FILE)
     save_file({name: value * np.nan for name, value in content.items()}, folder / MODEL_FILE)
 
@@ -175,3 +178,15 @@ def test_a_resnet_looks_at_pictures_too(tmp_path: Path) -> None:
     said = classifier.judge({FRONT: picture(True)})
     assert 0 < said < 1
     assert load_classifier(tmp_path).judge({FRONT: picture(True)}) == said
+
+
+def test_a_flipped_bit_is_noticed_and_a_classifier_without_checksums_loads(tmp_path: Path) -> None:
+    save_classifier(small(), tmp_path)
+    weights = tmp_path / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ClassifierError, match=r"model\.safetensors is not as it was written"):
+        load_classifier(tmp_path)
+    (tmp_path / MANIFEST).unlink()
+    load_classifier(tmp_path)
