@@ -192,7 +192,8 @@ class GamepadConfig(PadConfig):
     type: Literal["gamepad"] = "gamepad"
     """The teleoperator's name."""
     pad: str | None = None
-    """Part of the pad's name, if there are several; null for the first."""
+    """Part of the pad's name, or its vendor and product such as "046d:c219", if there are several;
+    null for the first."""
     virtual: Path | None = None
     """For tests and demos: no real pad, but one that is moved through this local socket."""
 
@@ -203,7 +204,8 @@ class GamepadHIDConfig(PadConfig):
     type: Literal["gamepad_hid"] = "gamepad_hid"
     """The teleoperator's name."""
     pad: str | None = None
-    """Vendor and product of the pad, such as "046d:c219"; null for the first that is known."""
+    """Vendor and product of the pad, such as "046d:c219", or part of its name; null for the first
+    that is known."""
 
 
 _KEYBOARD = {

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from pathlib import Path
-from typing import NamedTuple, Self
+from contextlib import ExitStack
+from typing import Self
 
 from configs.manual import BUTTONS, STICKS, TRIGGERS, GamepadConfig
 from teleop.base import TeleopError
 from teleop.device import DeviceState, Latch
-from teleop.sdl import SDL_ERRORS, SDL_LOCK, controller, gamepads, pygame
+from teleop.plugged import (
+    Found,
+    connected,
+    is_called,
+    none_of_these,
+    permission,
+    unreadable,
+)
+from teleop.sdl import SDL_ERRORS, SDL_LOCK, controller, events, gamepads, pygame
 from teleop.virtual.pad import VirtualPad
 from teleop.virtual.remote import Listener
 
 _AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)  # in SDL's order, as BUTTONS are
 _FULL = 32767
-_PRESSES = (pygame.CONTROLLERBUTTONDOWN, pygame.CONTROLLERBUTTONUP)
-_ADDED = (pygame.JOYDEVICEADDED, pygame.CONTROLLERDEVICEADDED)
+_LET_GO = pygame.CONTROLLERBUTTONUP
+_PRESSES = (pygame.CONTROLLERBUTTONDOWN, _LET_GO)
+_AS_CONTROLLER = (*_PRESSES, pygame.CONTROLLERAXISMOTION)
+_PLUGGING = (pygame.JOYDEVICEADDED, pygame.JOYDEVICEREMOVED)
+_MOVES = (*_AS_CONTROLLER, pygame.JOYAXISMOTION, pygame.JOYBUTTONDOWN, pygame.JOYBUTTONUP)
 _READ_S = 0.01
-
-
-class Found(NamedTuple):
-    """A pad that is plugged in."""
-
-    place: int  # SDL's index, until one is plugged in or unplugged
-    name: str
-    known: bool  # SDL knows what its axes and buttons are
+_TEST = "hil-app gamepad test"
 
 
 class SDLPad:
     """A gamepad of ``config``, as a device: entered, then polled once a tick.
 
     Entering raises TeleopError, with the remedy, if there is none that can be used. Once its pad is
-    unplugged it is lost until one that ``config`` allows is plugged in.
+    unplugged it is lost until there is one that ``config`` allows: the same again, another that is
+    plugged in, or one that was there all the time. Such a substitute that nobody has touched yet
+    gives way to a pad that is plugged in after it: the hand may hold that one.
+
+    An axis counts once it has moved: what drivers say of it before may be wrong (0 for a trigger
+    that rests at -1, -1 for a stick that rests in its middle).
 
     What drivers keep for a slow reader is little: on Linux 128 events, which two sticks in motion
     fill in a tenth of a second, and then presses are gone. So there the pad is read between the
@@ -52,6 +59,10 @@ class SDLPad:
         self._instance = -1
         self._name = ""
         self._missed = False  # it was lost since the last poll
+        self._look = False  # for another one: something was plugged in, or ours is lost
+        self._substitute = False  # for one that was lost, and nobody has touched it yet
+        self._untold: dict[int, int] = {}  # raw axes that have not moved, and where they began
+        self._lowest: dict[str, float] = {}  # of each trigger: where it rests
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -78,8 +89,9 @@ class SDLPad:
     def poll(self) -> DeviceState | None:
         """The pad now, and every press since the last poll; None if it was lost in between."""
         with SDL_LOCK:
-            for event in pygame.event.get():
-                self._heed(event)
+            self._take_in(pump=True)
+            if self._look and (self._controller is None or self._substitute):
+                self._seek()
             missed, self._missed = self._missed, False
             return None if missed or self._controller is None else self._latch.take()
 
@@ -93,64 +105,122 @@ class SDLPad:
         """Empty the driver's queue and SDL's between two polls."""
         with SDL_LOCK:
             controller.update()
-            for event in pygame.event.get(pump=False):
-                self._heed(event)
+            self._take_in(pump=False)
+
+    def _take_in(self, *, pump: bool) -> None:
+        """Take in what happened, but for what drivers say of an axis that has not moved.
+
+        What an axis is as a controller's stick, trigger or button comes right before the axis.
+        """
+        happened = events(pump=pump)
+        if happened is None:  # nobody knows what: begin again
+            self._drop()
+        waiting: list[pygame.event.Event] = []
+        for event in happened or ():
+            if event.type in _AS_CONTROLLER:
+                waiting.append(event)
+                continue
+            if self._echoes(event):
+                waiting = [before for before in waiting if before.type == _LET_GO]
+            for before in waiting:
+                self._heed(before)
+            waiting.clear()
+            self._heed(event)
+        for event in waiting:
+            self._heed(event)
+
+    def _echoes(self, event: pygame.event.Event) -> bool:
+        """Whether one of our raw axes only says where it began."""
+        if event.type != pygame.JOYAXISMOTION or event.instance_id != self._instance:
+            return False
+        if self._untold.get(event.axis) == round(event.value * _FULL):
+            return True
+        self._untold.pop(event.axis, None)
+        return False
 
     def _heed(self, event: pygame.event.Event) -> None:
         """Take one event in, if it is of our pad."""
         kind = event.type
-        if kind == pygame.CONTROLLERDEVICEADDED:
-            if self._controller is None:
-                self._reopen(event.device_index)
-        elif getattr(event, "instance_id", None) != self._instance:
+        if kind in _PLUGGING:  # SDL forgets that one has come if another goes
+            self._look = True
+        if getattr(event, "instance_id", None) != self._instance:
             return
-        elif kind == pygame.JOYDEVICEREMOVED:
+        if kind == pygame.JOYDEVICEREMOVED:
             self._drop()
         elif kind == pygame.CONTROLLERAXISMOTION and event.axis < len(_AXES):
-            self._latch.axis(_AXES[event.axis], max(event.value / _FULL, -1.0))
+            self._move(_AXES[event.axis], max(event.value / _FULL, -1.0))
         elif kind in _PRESSES and event.button < len(BUTTONS):
+            self._substitute = False
             self._latch.button(BUTTONS[event.button], down=kind == pygame.CONTROLLERBUTTONDOWN)
+
+    def _move(self, name: str, value: float) -> None:
+        """An axis is at ``value``; a trigger's way begins where it rests, its lowest so far."""
+        self._substitute = False
+        if name in TRIGGERS:
+            lowest = self._lowest[name] = min(self._lowest[name], value)
+            value = (value - lowest) / (1.0 - lowest) if lowest < 1.0 else 0.0
+        self._latch.axis(name, value)
 
     def _begin(self) -> None:
         """Open the pad to use; TeleopError, with the remedy, if there is none."""
+        problem: str | None = None
         found = connected()
-        for pad in found:
-            if pad.known and self._fits(pad.place):
-                try:
-                    self._open(pad.place)
-                except SDL_ERRORS as error:
-                    raise TeleopError(f"{pad.name} cannot be opened, SDL says: {error}") from None
-                self._missed = False
-                pygame.event.get(_ADDED)  # of those that were there before
-                return
-        raise TeleopError(_nothing_for(self._config.pad, found))
+        for pad in filter(self._fits, found):
+            try:
+                self._open(pad.place)
+            except SDL_ERRORS as error:
+                problem = problem or f"{pad.name} cannot be opened, SDL says: {error}"
+                continue
+            self._missed = False
+            return
+        raise TeleopError(problem or _nothing_for(self._config.pad, found))
 
-    def _fits(self, place: int) -> bool:
-        """Whether the controller at SDL's index ``place`` is one to use."""
+    def _seek(self) -> None:
+        """Go on with the pad that was plugged in last, of those to use."""
+        self._look = False
+        for pad in sorted(filter(self._fits, connected()), key=lambda pad: -pad.instance):
+            before, instance = self._controller, self._instance
+            if pad.instance == instance:
+                return
+            try:
+                self._open(pad.place)
+            except SDL_ERRORS:  # it is gone again, or not ready yet
+                self._look = True
+                continue
+            self._substitute = True
+            if before is not None:
+                self._let_go(before)
+            return
+
+    def _fits(self, pad: Found) -> bool:
+        """Whether it is a pad to use."""
         if self._virtual is not None:
-            return place == self._virtual.index
-        name: str = controller.name_forindex(place) or ""
-        return (self._config.pad or "").lower() in name.lower()
+            return pad.place == self._virtual.index
+        return pad.known and pad.is_called(self._config.pad)
 
     def _open(self, place: int) -> None:
         opened = controller.Controller(place)
-        self._instance = opened.as_joystick().get_instance_id()
+        controller.update()  # the driver says where its axes are
+        pygame.event.clear(_MOVES)
+        stick = opened.as_joystick()
+        axes = range(stick.get_numaxes())
+        self._untold = {axis: round(stick.get_axis(axis) * (_FULL + 1)) for axis in axes}
+        starts = {name: opened.get_axis(place) / _FULL for place, name in enumerate(_AXES)}
+        self._lowest = {name: starts[name] for name in TRIGGERS}
+        self._instance, self._substitute = stick.get_instance_id(), False
         self._controller, self._name = opened, opened.name
-
-    def _reopen(self, place: int) -> None:
-        """Go on with a pad that was plugged in, if it is one to use."""
-        if controller.is_controller(place) and self._fits(place):
-            with suppress(*SDL_ERRORS):  # it is gone again
-                self._open(place)
 
     def _drop(self) -> None:
         """Let go of the pad and of everything that was held."""
         opened, self._controller = self._controller, None
-        self._instance = -1
+        self._instance, self._look = -1, True
+        if opened is not None:
+            self._let_go(opened)
+
+    def _let_go(self, opened: controller.Controller) -> None:
         self._latch.release()
         self._missed = True
-        if opened is not None:
-            opened.quit()
+        opened.quit()
 
 
 class _Reader:
@@ -174,63 +244,21 @@ class _Reader:
             self._read()
 
 
-def connected() -> list[Found]:
-    """The pads and joysticks that are plugged in, in SDL's order; SDL must be started."""
-    found = []
-    for index in range(controller.get_count()):
-        known = controller.is_controller(index)
-        name = controller.name_forindex(index) if known else _joystick_name(index)
-        found.append(Found(index, name or "a pad without a name", known))
-    return found
-
-
-def unreadable(
-    listing: Path = Path("/proc/bus/input/devices"), nodes: Path = Path("/dev/input")
-) -> list[tuple[str, Path]]:
-    """Name and node of each joystick that Linux has, but this user may not read."""
-    try:
-        blocks = listing.read_text(errors="replace").split("\n\n")
-    except OSError:
-        return []
-    found = []
-    for block in blocks:
-        lines = {line[0]: line[3:] for line in block.splitlines() if line}
-        handlers = lines.get("H", "").removeprefix("Handlers=").split()
-        events = [handler for handler in handlers if handler.startswith("event")]
-        if events and any(handler.startswith("js") for handler in handlers):
-            node = nodes / events[0]
-            if node.exists() and not os.access(node, os.R_OK):
-                found.append((lines.get("N", "").removeprefix("Name=").strip('"'), node))
-    return found
-
-
-def _joystick_name(index: int) -> str:
-    with suppress(*SDL_ERRORS):
-        return pygame.joystick.Joystick(index).get_name()
-    return ""
-
-
 def _nothing_for(wanted: str | None, found: list[Found]) -> str:
-    """Why there is no pad to use, and what to do."""
-    named = [pad for pad in found if (wanted or "").lower() in pad.name.lower()]
-    if named:
-        return (
-            f"{named[0].name} is a joystick that SDL has no mapping for: assign its buttons once "
-            "with hil-app gamepad setup"
-        )
-    for name, node in unreadable():
-        return (
-            f"{name} is plugged in, but {node} may not be read: add yourself to its group (sudo "
-            f"usermod -aG {_group(node)} $USER) and log in again"
-        )
-    if found:
-        names = ", ".join(pad.name for pad in found)
-        return f"teleop.pad: no gamepad's name contains '{wanted}'; there are: {names}"
-    return "No gamepad is plugged in: plug one in, or switch it on; hil-app gamepad test shows it"
-
-
-def _group(node: Path) -> str:
-    try:
-        return node.group()
-    except (OSError, KeyError):
-        return "input"
+    """Why there is no pad to use, and what to do: what may not be read comes first."""
+    barred = unreadable()
+    for name, node in barred:
+        if is_called(wanted, name):
+            return permission(name, node)
+    for pad in found:
+        if pad.is_called(wanted) and pad.teachable:
+            return (
+                f"{pad.name} is a joystick that SDL has no mapping for: assign its buttons once "
+                "with hil-app gamepad setup"
+            )
+    if wanted is not None and (found or barred):
+        there = [f"{pad.name} ({pad.ids})" for pad in found]
+        there += [f"{name}, which may not be read" for name, _ in barred]
+        return f"teleop.pad: no gamepad is called '{wanted}'; there are: {', '.join(there)}"
+    others = none_of_these(found)
+    return f"No gamepad is plugged in{others}: plug one in, or switch it on; {_TEST} shows it"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 import threading
 import time
@@ -28,7 +27,6 @@ _CLOSING_S = 2.0  # for a look that is under way at the end
 
 _FAILURES = (OSError, ValueError)  # what hidapi raises: ValueError for a device that is closed
 _RULES = "/etc/udev/rules.d/70-gamepad.rules"
-_IDS = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.IGNORECASE)
 
 
 class Found(NamedTuple):
@@ -45,6 +43,11 @@ class Found(NamedTuple):
     def ids(self) -> str:
         """Vendor and product, as ``teleop.pad`` takes them."""
         return f"{self.vendor:04x}:{self.product:04x}"
+
+    def is_called(self, wanted: str) -> bool:
+        """Whether ``wanted`` is part of a name of it, or its ids."""
+        model = "" if self.layout is None else self.layout.name
+        return any(wanted.lower() in one.lower() for one in (self.name, model, self.ids))
 
     @property
     def permitted(self) -> bool:
@@ -119,43 +122,45 @@ class HIDPad:
 
     def _work(self) -> None:
         """Find the pad and read it, and find it again when it was lost, until the end."""
+        library = device = None
         try:
             library = load()
             device = self._open(library)
         except TeleopError as error:
             self._refusal = error
-            return
-        finally:
-            self._looked.set()
-        self._serve(device)
-        while not self._closing.wait(_AGAIN_S):
-            with suppress(TeleopError):
-                self._serve(self._open(library))
+        except Exception as error:
+            self._refusal = TeleopError(f"The gamepads cannot be looked for: {error!r}")
+        self._looked.set()
+        while self._refusal is None:
+            with suppress(Exception):  # it is lost, whatever the library raises
+                self._serve(device or self._open(library))
+            device = None
+            if self._closing.wait(_AGAIN_S):
+                return
 
     def _open(self, library: Any) -> Any:
         """The pad, opened; raises TeleopError with the remedy if there is none that can be used."""
         try:
-            pad = choose(connected(library), self._config.pad)
+            pads = usable(connected(library), self._config.pad)
             device = library.device()
-            self._start(device, pad)
         except _FAILURES as error:
             raise TeleopError(f"The gamepads cannot be looked for: {error}") from None
+        pad = self._start(device, pads)
         with self._lock:
             self._pad, self._there, self._wish = pad, True, None
         return device
 
-    def _start(self, device: Any, pad: Found) -> None:
-        try:
-            device.open_path(pad.path)
-        except _FAILURES as error:
-            if pad.permitted:
-                raise TeleopError(
-                    f"{pad.name} ({pad.ids}) does not open ({error}): end the other program that "
-                    "uses it, or unplug it and plug it in again"
-                ) from None
-            where = os.fsdecode(pad.path)
-            raise TeleopError(f"No permission to use {pad.name} on {where}: {pad.rule}") from None
-        device.set_nonblocking(True)
+    def _start(self, device: Any, pads: Sequence[Found]) -> Found:
+        """Open the first of ``pads`` that opens; raises the TeleopError of the first if none."""
+        problems = []
+        for pad in pads:
+            try:
+                device.open_path(pad.path)
+                device.set_nonblocking(True)
+                return pad
+            except _FAILURES as error:
+                problems.append(_closed(pad, error))
+        raise problems[0]
 
     def _serve(self, device: Any) -> None:
         """Read ``device`` and let it rumble, until it is lost or the end."""
@@ -169,8 +174,6 @@ class HIDPad:
                     wish, self._wish = self._wish, None
                 motor.turn(wish)
             motor.stop()
-        except _FAILURES:
-            pass  # it is lost
         finally:
             with self._lock:
                 self._latch.release()
@@ -254,8 +257,11 @@ def connected(library: Any) -> list[Found]:
     return sorted(found.values(), key=lambda pad: pad.layout is None)
 
 
-def choose(pads: Sequence[Found], wanted: str | None) -> Found:
-    """The pad with the ids ``wanted``, or the first that is known; TeleopError if there is none."""
+def usable(pads: Sequence[Found], wanted: str | None) -> list[Found]:
+    """The known pads that are ``wanted``, by their ids or a part of a name; None is any.
+
+    Those that this user may use come first; TeleopError if there is none at all.
+    """
     if wanted is not None:
         pads = _named(pads, wanted)
     if not pads:
@@ -263,18 +269,26 @@ def choose(pads: Sequence[Found], wanted: str | None) -> Found:
             "No gamepad is connected: plug one in, or wake it and pair it; `hil-app doctor` shows "
             "which ones are seen"
         )
-    if pads[0].layout is None:
+    known = [pad for pad in pads if pad.layout is not None]
+    if not known:
         raise TeleopError(_unknown(pads[0]))
-    return pads[0]
+    return sorted(known, key=lambda pad: not pad.permitted)
+
+
+def _closed(pad: Found, error: Exception) -> TeleopError:
+    """Why a pad does not open, and what to do."""
+    if pad.permitted:
+        return TeleopError(
+            f"{pad.name} ({pad.ids}) does not open ({error}): end the other program that uses it, "
+            "or unplug it and plug it in again"
+        )
+    where = os.fsdecode(pad.path)
+    return TeleopError(f"No permission to use {pad.name} on {where}: {pad.rule}")
 
 
 def _named(pads: Sequence[Found], wanted: str) -> list[Found]:
-    """The pads with the ids ``wanted``, at least one."""
-    if _IDS.fullmatch(wanted) is None:
-        raise TeleopError(
-            f"teleop.pad is '{wanted}': give a vendor and a product, such as 046d:c219"
-        )
-    found = [pad for pad in pads if pad.ids == wanted.lower()]
+    """The pads that are ``wanted``, at least one."""
+    found = [pad for pad in pads if pad.is_called(wanted)]
     if not found:
         there = ", ".join(f"{pad.name} ({pad.ids})" for pad in pads) or "none"
         raise TeleopError(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from teleop.sdl import SDL_LOCK, controller, pygame
+from teleop.sdl import SDL_LOCK, controller, events, pygame
 
 
 class RawState(NamedTuple):
@@ -39,9 +39,11 @@ class RawJoystick:
     def poll(self) -> RawState | None:
         """What it is like now; None once it is unplugged. Empties SDL's queue of events."""
         with SDL_LOCK:
-            events = pygame.event.get()
-            self._gone |= {e.instance_id for e in events if e.type == pygame.JOYDEVICEREMOVED}
-            stick = self._joystick
+            happened, stick = events(), self._joystick
+            if happened is None and stick.get_instance_id() not in _plugged():
+                self._gone.add(stick.get_instance_id())
+            removed = [one for one in happened or () if one.type == pygame.JOYDEVICEREMOVED]
+            self._gone |= {one.instance_id for one in removed}
             if stick.get_instance_id() in self._gone:
                 return None
             return RawState(
@@ -49,6 +51,12 @@ class RawJoystick:
                 tuple(bool(stick.get_button(place)) for place in range(stick.get_numbuttons())),
                 tuple(stick.get_hat(place) for place in range(stick.get_numhats())),
             )
+
+
+def _plugged() -> set[int]:
+    """The instances of all that are plugged in."""
+    places = range(pygame.joystick.get_count())
+    return {pygame.joystick.Joystick(place).get_instance_id() for place in places}
 
 
 def joysticks() -> list[RawJoystick]:

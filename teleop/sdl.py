@@ -21,13 +21,26 @@ with warnings.catch_warnings():  # pygame 2.6 asks an old setuptools for its fil
     from pygame._sdl2 import controller
     from pygame._sdl2.sdl2 import error as sdl2_error
 
-__all__ = ["SDL_ERRORS", "SDL_LOCK", "controller", "gamepads", "pygame"]
+__all__ = ["SDL_ERRORS", "SDL_LOCK", "controller", "events", "gamepads", "pygame"]
 
 SDL_ERRORS = (pygame.error, sdl2_error)
 
 SDL_LOCK = threading.RLock()
 """To hold while calling SDL where two threads do. pygame keeps the interpreter's lock while it
 waits for the one that SDL has for joysticks, and who has that may need the interpreter's."""
+
+
+def events(*, pump: bool = True) -> list[pygame.event.Event] | None:
+    """All that happened since the last call; None if nobody can say what.
+
+    pygame fails, and forgets what it has read, where a joystick is gone before it was told that it
+    was there.
+    """
+    try:
+        return pygame.event.get(pump=pump)
+    except SystemError:
+        return None
+
 
 _SETTINGS = {
     "SDL_VIDEODRIVER": "dummy",

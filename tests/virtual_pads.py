@@ -110,6 +110,10 @@ PLAIN = Model("Twin USB Joystick", axes=4, buttons=12, hats=1, vendor=0x0079, pr
 """A joystick that SDL has no mapping for."""
 
 
+ACCELEROMETER = Model("ST LIS3LV02DL Accelerometer", axes=3, buttons=0)
+"""What a laptop has, and Linux shows as a joystick."""
+
+
 def isolate(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Keep the pads and the saved mappings of who runs the tests out of them."""
     patch.setenv("SDL_GAMECONTROLLER_IGNORE_DEVICES_EXCEPT", "0x0001/0x0001")

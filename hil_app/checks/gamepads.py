@@ -37,6 +37,8 @@ def _of(answer: dict[str, Any], answers: list[dict[str, Any]]) -> Iterator[Findi
                 f"{name}: SDL does not know what its buttons are",
                 "assign them once: hil-app gamepad setup",
             )
+        case {"joystick": name, "sizes": sizes}:
+            yield ok(f"{name} with {sizes} is no gamepad")
         case {"unreadable": name, "node": node}:
             yield note(f"{name} is plugged in, but {node} may not be read", join_group(node))
         case {"hid": name, "rule": None}:

@@ -106,14 +106,18 @@ def _gamepads() -> Iterator[dict[str, Any]]:
 
 
 def _of_sdl() -> Iterator[dict[str, Any]]:
-    from teleop.gamepad import connected, unreadable
+    from teleop.plugged import connected, unreadable
     from teleop.sdl import gamepads
 
     with gamepads():
-        for pad in connected():
-            yield {"pad": pad.name, "known": bool(pad.known)}
+        found = connected()
     for name, node in unreadable():
         yield {"unreadable": name, "node": str(node)}
+    for pad in found:
+        if pad.known or pad.teachable:
+            yield {"pad": pad.name, "known": pad.known}
+        else:
+            yield {"joystick": pad.name, "sizes": pad.sizes}
 
 
 def _of_hid() -> Iterator[dict[str, Any]]:

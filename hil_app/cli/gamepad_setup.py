@@ -51,6 +51,7 @@ _ASKED = {  # in this order
 _LOOK_EVERY = 0.005  # [s]: shorter than any tap of a finger
 _PATIENCE_S = 10.0  # for a virtual pad to be plugged in
 _BACK = "b"
+_NONE = "No gamepad is plugged in"
 _UNSAVED = "Nothing was saved."
 
 
@@ -64,7 +65,7 @@ def run(argv: Sequence[str]) -> int:
         stack.enter_context(gamepads())
         if options.virtual is not None:
             _plug_virtual(options.virtual, stack)
-        pad = _choose(options.pad)
+        pad = _choose(options.pad, again=options.again)
         if pad.known and not options.again:
             guide.say(f"{pad.name} is known already: nothing is to be done. See what it does with")
             guide.line("  hil-app gamepad test")
@@ -86,7 +87,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--pad", default="", metavar="NAME", help="part of the joystick's name")
+    parser.add_argument("--pad", default="", metavar="NAME", help="part of its name, or its ids")
     parser.add_argument("--again", action="store_true", help="even if it is known already")
     parser.add_argument(
         "--virtual",
@@ -116,29 +117,32 @@ def _plug_virtual(socket: Path, stack: ExitStack) -> None:
             raise TeleopError(f"No virtual pad was plugged in through {socket}.")
 
 
-def _choose(name: str) -> RawJoystick:
-    """The joystick to teach: one that is not known, if there is any; TeleopError without one."""
-    from teleop.gamepad import unreadable
+def _choose(name: str, *, again: bool) -> RawJoystick:
+    """The joystick to teach: one that is not known, if there is any; TeleopError without one.
+
+    One that may not be read comes before those that are known already, or no gamepads.
+    """
     from teleop.joysticks import joysticks
+    from teleop.plugged import connected, is_called, none_of_these, permission, unreadable
     from teleop.sdl import SDL_ERRORS
 
+    found = [pad for pad in connected() if pad.is_called(name)]
+    ranks = [pad.place for pad in found if pad.teachable and not pad.known]
+    ranks += [pad.place for pad in found if pad.known and again]
+    barred = [(title, node) for title, node in unreadable() if is_called(name, title)]
+    if barred and not ranks:
+        raise TeleopError(permission(*barred[0]))
+    ranks += [pad.place for pad in found if pad.known or name]
     try:
-        found = joysticks()
+        sticks = joysticks()
     except SDL_ERRORS as error:
         raise TeleopError(f"A joystick cannot be opened, SDL says: {error}") from None
-    named = [pad for pad in found if name.lower() in pad.name.lower()]
-    if named:
-        unknown = [pad for pad in named if not pad.known]
-        return (unknown or named)[0]
-    if found:
-        names = ", ".join(pad.name for pad in found)
-        raise TeleopError(f"--pad: no joystick's name contains '{name}'; there are: {names}")
-    for title, node in unreadable():
-        raise TeleopError(
-            f"{title} is plugged in, but {node} may not be read: add yourself to its group (sudo "
-            "usermod -aG input $USER) and log in again"
-        )
-    raise TeleopError("No gamepad or joystick is plugged in: plug one in, or switch it on.")
+    if ranks:
+        return sticks[ranks[0]]
+    if name and sticks:
+        names = ", ".join(pad.name for pad in sticks)
+        raise TeleopError(f"--pad: no joystick is called '{name}'; there are: {names}")
+    raise TeleopError(f"{_NONE}{none_of_these(found)}: plug one in, or switch it on.")
 
 
 def _taught(guide: Guide, pad: RawJoystick) -> int:

@@ -154,7 +154,7 @@ def test_so_many_seconds_are_enough(tmp_path: Path) -> None:
     ("arguments", "status", "line"),
     [
         (["test"], 1, "hil-app: No gamepad is plugged in: plug one in"),
-        (["setup"], 1, "hil-app: No gamepad or joystick is plugged in: plug one in"),
+        (["setup"], 1, "hil-app: No gamepad is plugged in: plug one in"),
         (
             ["test", "--teleop.type=scripted"],
             2,
@@ -326,7 +326,7 @@ def test_a_pad_that_is_known_is_taught_again_if_asked_to_and_named(tmp_path: Pat
         hand.running.until("A: b20")
     with teaching(tmp_path, "--pad=dual") as hand:
         assert hand.running.end() == 1
-        assert "no joystick's name contains 'dual'; there are: Twin, Stick" in hand.running.words
+        assert "no joystick is called 'dual'; there are: Twin, Stick" in hand.running.words
 
 
 def test_ctrl_c_the_end_of_input_and_a_lost_pad_save_nothing(tmp_path: Path) -> None:

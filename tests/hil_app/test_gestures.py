@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -95,6 +96,86 @@ def test_a_trigger_that_rests_at_its_upper_end_is_the_wrong_way_round() -> None:
 def test_a_trigger_that_told_no_value_before_it_was_pulled_is_seen_through() -> None:
     settled = state((0, 0, -1, -1))  # where it rests, in truth
     assert found("lefttrigger", state((0, 0, 0.97, -1)), settled) == "a2"
+
+
+@dataclass(frozen=True)
+class Lever:
+    """A control whose driver tells ``start`` until it moves, though it rests at ``rest``."""
+
+    rest: float
+    full: float
+    start: float
+
+    @property
+    def source(self) -> str:
+        sign = "" if self.full > self.rest else "~"
+        return f"a2{sign}" if self.rest else f"{'+' if self.full > 0 else '-'}a2"
+
+
+LEVERS = [
+    Lever(rest, full, start)
+    for rest, full in ((-1, 1), (1, -1), (0, 1), (0, -1))
+    for start in (-1, 0, 1)
+]
+levers = st.sampled_from(LEVERS)
+
+
+def pulled(lever: Lever, steps: int, first: float, held: int) -> list[float]:
+    """What is told while it is pulled, from a share ``first`` of its way on, held and let go."""
+    way = lever.full - lever.rest
+    out = [lever.rest + way * (first + (1 - first) * step / steps) for step in range(steps + 1)]
+    return [*out, *[lever.full] * held, *out[::-1], lever.rest]
+
+
+def heard(lever: Lever, moves: Sequence[float], control: str = "lefttrigger") -> str | None:
+    """What a gesture finds of ``moves``, with a rest of a second behind them."""
+    gesture, now = Gesture(control, state((0, 0, lever.start, -1))), 0.0
+    for value in [*moves, *[moves[-1]] * 200]:
+        now += 0.005
+        if gesture.ended(state((0, 0, value, -1)), now):
+            return gesture.source
+    return "it never ended"
+
+
+@given(levers, st.integers(6, 60), st.floats(0, 0.2), st.integers(0, 400))
+def test_a_lever_rests_where_it_comes_to_rest_whatever_its_driver_told_before(
+    lever: Lever, steps: int, first: float, held: int
+) -> None:
+    assert heard(lever, pulled(lever, steps, first, held)) == lever.source
+
+
+@given(levers.filter(lambda lever: lever.start != lever.full), st.integers(0, 400))
+def test_a_lever_that_is_told_at_its_ends_alone_is_heard_too(lever: Lever, held: int) -> None:
+    turn = [*[lever.full] * (held + 1), *[lever.rest] * 60]
+    assert heard(lever, turn) == heard(lever, turn * 2) == lever.source
+
+
+@pytest.mark.parametrize("first", [-0.9, -0.3, 0.0, 0.5, 0.9])
+def test_a_trigger_may_be_told_first_anywhere_on_its_way(first: float) -> None:
+    lever = Lever(-1, 1, 0)
+    assert heard(lever, [first, 1.0, -1.0]) == "a2"
+    assert heard(lever, [-first, -1.0, 1.0]) == "a2~"
+
+
+@pytest.mark.parametrize("start", [-1, 0, 1])
+def test_a_stick_is_told_from_its_middle_whatever_its_driver_told_before(start: float) -> None:
+    for full, source in ((1, "a2"), (-1, "a2~")):
+        lever = Lever(0, full, start)
+        assert heard(lever, pulled(lever, 20, 0.05, 50), "leftx") == source
+        assert heard(lever, pulled(lever, 20, 0.05, 50), "dpleft") == lever.source
+
+
+def test_an_axis_that_is_told_for_the_first_time_by_the_way_is_no_movement() -> None:
+    untold, rest = state((0, 0, 0, -1)), state((0, 0, -1, -1))
+    down = state((0, 0, -1, -1), pressed=[3])
+    assert found("a", down, rest, rest=untold) == "b3"
+
+
+def test_a_finger_that_pauses_on_its_way_has_not_let_go() -> None:
+    lever = Lever(-1, 1, 0)
+    moves = pulled(lever, 20, 0.05, 50)
+    middle = min(range(21), key=lambda place: abs(moves[place]))
+    assert heard(lever, [*moves[:middle], *[moves[middle]] * 80, *moves[middle:]]) == "a2"
 
 
 def test_an_axis_moved_by_less_than_half_its_way_and_a_stuck_button_do_not_count() -> None:

@@ -13,23 +13,37 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
-from virtual_pads import DPAD, MAKES, PLAIN, PS5, SWITCH_PRO, XBOX_360, Make, isolate, plugged
+from virtual_pads import (
+    ACCELEROMETER,
+    DPAD,
+    MAKES,
+    PLAIN,
+    PS5,
+    SWITCH_PRO,
+    XBOX_360,
+    Make,
+    isolate,
+    plugged,
+)
 
 from configs.manual import BUTTONS, TRIGGERS, GamepadConfig
 from teleop import gamepad
 from teleop.base import TeleopError
 from teleop.device import DeviceState
-from teleop.gamepad import SDLPad, unreadable
+from teleop.gamepad import SDLPad
 from teleop.gamepad_mappings import mappings_file, save_mapping
 from teleop.joysticks import joysticks
+from teleop.plugged import unreadable
 from teleop.sdl import pygame
-from teleop.virtual.pad import STANDARD
+from teleop.virtual.pad import STANDARD, Model
 from teleop.virtual.remote import Remote
 
 THREADS = {"gamepad", "virtual device"}
@@ -238,20 +252,141 @@ def test_only_the_pad_that_was_chosen_counts() -> None:
             assert now(pad).pressed == ("y",)  # where others have y; it is called X here
 
 
-def test_without_a_choice_the_first_pad_counts_and_any_that_is_plugged_in_after_its_loss() -> None:
+def test_without_a_choice_any_pad_counts_after_the_loss_of_the_first() -> None:
     with plugged(PLAIN, XBOX_360.model, PS5.model) as hands:
         _, xbox, sony = hands
         with SDLPad(GamepadConfig()) as pad:
             assert pad.name == "X360 Controller"
-            xbox.unplug()
             sony.tap(0)
-            assert pad.poll() is None
-            sony.tap(0)
-            assert pad.poll() is None  # it lies there, and nobody said that it is to be used
-            sony.unplug()
-            sony.plug()
             assert now(pad) == REST
+            xbox.unplug()
+            assert pad.poll() is None
+            assert now(pad) == REST  # the other one lay there all the time
             assert pad.name == "PS5 Controller"
+            sony.tap(0)
+            assert now(pad).pressed == ("a",)
+            xbox.plug()
+            xbox.tap(0)
+            assert now(pad) == REST  # the one that somebody uses stays
+
+
+def test_a_substitute_that_nobody_touched_gives_way_to_the_pad_that_comes_back() -> None:
+    with plugged(XBOX_360.model, PS5.model) as (xbox, _), SDLPad(GamepadConfig()) as pad:
+        xbox.unplug()
+        assert pad.poll() is None
+        assert (now(pad), pad.name) == (REST, "PS5 Controller")
+        xbox.plug()
+        assert pad.poll() is None
+        assert (now(pad), pad.name) == (REST, "X360 Controller")
+        xbox.tap("b" if xbox.model is STANDARD else 1)
+        assert now(pad).pressed == ("b",)
+
+
+FITS = (XBOX_360, PS5)
+JUNK = (PLAIN, ACCELEROMETER, Model("Gaming Keyboard", axes=1, buttons=0))
+
+
+class AnyArrival(RuleBasedStateMachine):
+    """Pads and what is none, plugged in and unplugged in any order beside a reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        models = [make.model for make in FITS] + list(JUNK)
+        self.hands = self.stack.enter_context(plugged(*models))
+        self.pad = self.stack.enter_context(SDLPad(GamepadConfig()))
+
+    @rule(place=st.integers(0, 4), polled=st.booleans())
+    def change(self, place: int, polled: bool) -> None:
+        hand = self.hands[place]
+        (hand.plug if hand.index is None else hand.unplug)()
+        if polled:
+            self.poll()
+
+    @rule()
+    def poll(self) -> None:
+        there = [self.hands[place] for place, _ in enumerate(FITS)]
+        there = [hand for hand in there if hand.index is not None]
+        self.pad.poll()  # None, if one was lost
+        assert (self.pad.poll() is not None) == bool(there)
+        for hand in there:
+            hand.tap(0)
+        if there:
+            assert now(self.pad).pressed == ("a",)
+            assert self.pad.name in [make.name for make in FITS]
+
+    def teardown(self) -> None:
+        with self.stack:
+            self.poll()
+
+
+TestAnyArrival = AnyArrival.TestCase
+TestAnyArrival.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+
+
+class Untold(NamedTuple):
+    """An axis of a pad whose driver tells ``start`` until it moves."""
+
+    axis: int
+    start: float
+    moves: tuple[float, ...]
+    ends: float  # what it then counts
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        *(Untold(2, start, (-0.5, -1.0), 0.0) for start in (-1.0, 0.0, 0.5, 1.0)),
+        *(Untold(5, start, (0.4, 1.0, -0.9, -1.0), 0.0) for start in (-1.0, 0.0, 1.0)),
+        Untold(5, 0.0, (-0.3, 1.0), 1.0),
+        Untold(2, 0.0, (1.0, 0.0), 0.0),  # it rests in the middle of its axis
+        *(Untold(0, start, (0.5, 0.0), 0.0) for start in (-1.0, 1.0)),
+        *(Untold(4, start, (0.01, 0.0), 0.0) for start in (-1.0, 1.0)),
+    ],
+)
+@pytest.mark.parametrize("replugged", [False, True])
+def test_an_axis_counts_once_it_moves_and_rests_where_it_comes_to_rest(
+    axis: Untold, replugged: bool
+) -> None:
+    model = replace(PS5.model, triggers=())
+    name = PS5.axes[axis.axis]
+    with plugged(model) as (hand,):
+        hand.axis(axis.axis, axis.start)
+        with SDLPad(GamepadConfig()) as pad:
+            assert now(pad) == REST
+            if replugged:
+                hand.unplug()
+                assert pad.poll() is None
+                hand.plug()
+                hand.axis(axis.axis, axis.start)
+                now(pad)
+            for value in axis.moves:
+                hand.axis(axis.axis, value)
+            state = now(pad)
+            assert state.axes.get(name, 0.0) == pytest.approx(axis.ends, abs=1e-3)
+            assert (name in state.held) == (axis.ends > 0.5)
+
+
+@pytest.mark.parametrize("start", [-1.0, 1.0])
+def test_an_axis_that_is_a_button_is_pressed_by_nobody_before_it_moves(start: float) -> None:
+    with plugged(PLAIN):
+        [stick] = joysticks()
+    save_mapping(f"{stick.guid},Old pad,dpup:-a3,dpdown:+a3,y:a2,lefttrigger:a1~,")
+    with plugged(PLAIN) as (hand,):
+        for axis in (1, 2, 3):
+            hand.axis(axis, start)
+        with SDLPad(GamepadConfig()) as pad:
+            assert now(pad) == REST
+            hand.axis(3, 0.9)
+            hand.axis(3, 0)
+            assert now(pad).pressed == ("dpdown",)
+            hand.axis(2, -0.9)
+            hand.axis(2, -1)
+            hand.axis(1, 0.9)
+            hand.axis(1, 1)  # it rests at its upper end
+            state = now(pad)
+            assert (state.pressed, state.held) == ((), frozenset())
+            assert state.axes["lefttrigger"] == 0.0
 
 
 def test_a_pad_rumbles_and_stops_and_a_lost_one_does_not_mind() -> None:
@@ -354,7 +489,7 @@ def test_a_pad_of_another_name_is_a_line_with_the_names_there_are() -> None:
         plugged(XBOX_360.model, PLAIN),
         pytest.raises(
             TeleopError,
-            match=r"name contains 'Switch'; there are: X360 Controller, Twin USB Joystick$",
+            match=r"called 'Switch'; there are: X360 Controller \(045e:028e\), Twin USB Joystick ",
         ),
     ):
         SDLPad(GamepadConfig(pad="Switch")).__enter__()
@@ -368,6 +503,40 @@ def test_a_plain_joystick_is_a_line_with_the_way_to_set_it_up() -> None:
         ),
     ):
         SDLPad(GamepadConfig()).__enter__()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ACCELEROMETER,
+        Model("Gaming Keyboard", axes=37, buttons=57),
+        Model("USB Optical Mouse", axes=2, buttons=3),
+        Model("Wireless Controller Motion Sensors", axes=6, buttons=0),
+        Model("One lever", axes=1, buttons=4),
+    ],
+    ids=lambda model: model.name,
+)
+def test_a_joystick_that_is_no_gamepad_is_named_as_such(model: Model) -> None:
+    told = f"{model.name} with {model.axes} axes and {model.buttons} buttons: no gamepad"
+    with plugged(model):
+        with pytest.raises(TeleopError) as raised:
+            SDLPad(GamepadConfig()).__enter__()
+        assert str(raised.value).startswith(f"No gamepad is plugged in ({told}): plug one in")
+    with (
+        plugged(model, PLAIN),
+        pytest.raises(TeleopError, match=r"^Twin USB Joystick is a joystick that SDL has no"),
+    ):
+        SDLPad(GamepadConfig()).__enter__()
+    with plugged(model, XBOX_360.model), SDLPad(GamepadConfig()) as pad:
+        assert pad.name == "X360 Controller"
+
+
+def test_a_pad_is_chosen_by_its_ids_too() -> None:
+    with (
+        plugged(XBOX_360.model, PS5.model),
+        SDLPad(GamepadConfig(pad="054C:0ce6")) as pad,
+    ):
+        assert pad.name == "PS5 Controller"
 
 
 def test_a_plain_joystick_that_was_set_up_is_a_pad() -> None:
@@ -419,19 +588,26 @@ LISTING = """\
 I: Bus=0003 Vendor=046d Product=c31c Version=0110
 N: Name="Logitech USB Keyboard"
 H: Handlers=sysrq kbd event3 leds
+B: KEY=1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe
 
 I: Bus=0003 Vendor=046d Product=c216 Version=0110
 N: Name="Logitech Dual Action"
 P: Phys=usb-0000:00:14.0-2/input0
 H: Handlers=event5 js0
 B: KEY=fff00000000 0 0 0 0
+
+I: Bus=0019 Vendor=0000 Product=0000 Version=0000
+N: Name="ST LIS3LV02DL Accelerometer"
+H: Handlers=event4 js1
+B: PROP=40
+B: ABS=7
 """
 
 
 def listed(folder: Path) -> tuple[Path, Path]:
     listing = folder / "devices"
     listing.write_text(LISTING)
-    for name in ("event3", "event5"):
+    for name in ("event3", "event4", "event5"):
         (folder / name).touch()
     return listing, folder
 
@@ -445,13 +621,14 @@ def test_a_joystick_that_may_not_be_read_is_found(
     assert unreadable(tmp_path / "missing", tmp_path) == []
 
 
+@pytest.mark.parametrize("there", [(), (ACCELEROMETER,), (ACCELEROMETER, PLAIN)])
 def test_a_joystick_that_may_not_be_read_is_a_line_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    there: tuple[Model, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = tmp_path / "event5"
     node.touch()
     monkeypatch.setattr(gamepad, "unreadable", lambda: [("Logitech Dual Action", node)])
-    with pytest.raises(TeleopError) as raised:
+    with plugged(*there), pytest.raises(TeleopError) as raised:
         SDLPad(GamepadConfig()).__enter__()
     assert str(raised.value) == (
         f"Logitech Dual Action is plugged in, but {node} may not be read: add yourself to its "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import random
 import sys
 import threading
 import time
@@ -43,6 +44,7 @@ class Bus:
     def __init__(self) -> None:
         self.pads: list[Info] = []
         self.refused: str | None = None
+        self.busy: set[bytes] = set()  # paths that do not open
         self.queue: deque[bytes] = deque()
         self.flood: Iterator[bytes] | None = None
         self.written: list[bytes] = []
@@ -82,8 +84,8 @@ class Device:
         self._bus, self._path = bus, b""
 
     def open_path(self, path: bytes) -> None:
-        if self._bus.refused is not None:
-            raise OSError(self._bus.refused)
+        if self._bus.refused is not None or path in self._bus.busy:
+            raise OSError(self._bus.refused or "busy")
         self._path = path
         self._bus.open += 1
 
@@ -213,6 +215,22 @@ def test_a_loss_between_two_polls_is_told_once(bus: Bus) -> None:
         assert pad.poll() is not None
 
 
+def test_a_pad_whose_library_fails_otherwise_is_lost_and_found_again(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with entered() as pad:
+        with monkeypatch.context() as patch:
+            patch.setattr(Device, "read", lambda *_: 1 / 0)
+            until(lambda: pad.poll() is None)
+        until(pad.poll)
+        with monkeypatch.context() as patch:
+            patch.setattr(bus, "enumerate", lambda: [{}])
+            bus.plug()
+            until(lambda: pad.poll() is None)
+        bus.plug(info(F710, "Cordless RumblePad 2"))
+        until(pad.poll)
+
+
 def test_no_poll_waits_while_the_system_is_looked_at(bus: Bus) -> None:
     with entered() as pad:
         bus.free.clear()
@@ -316,8 +334,46 @@ def test_the_first_that_is_known_is_chosen_or_the_one_that_is_named(bus: Bus) ->
     )
     with entered() as pad:
         assert pad.name == "Wireless Controller"
-    with entered(pad="046D:C219") as pad:
-        assert pad.name == "Logitech F710 or Cordless RumblePad 2"
+    for named in ("046D:C219", "f710"):
+        with entered(pad=named) as pad:
+            assert pad.name == "Logitech F710 or Cordless RumblePad 2"
+
+
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_a_pad_that_cannot_be_used_does_not_keep_another_from_being_found(
+    forbidden: bool, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = "/dev/hidraw1", "/dev/hidraw2"
+    bus.plug(
+        info((0x1234, 0xABCD), "Strange Pad", "/dev/hidraw0"),
+        info(F710, "Mine", first),
+        info(DUALSHOCK, "Spare", second),
+    )
+    bus.busy = {first.encode()}
+    monkeypatch.setattr(os, "access", lambda path, _: path != first or not forbidden)
+    with entered() as pad:
+        assert pad.name == "Spare"
+    bus.busy.add(second.encode())
+    monkeypatch.setattr(os, "access", lambda *_: not forbidden)
+    assert refusal().startswith("No permission to use Mine" if forbidden else "Mine (046d:c219)")
+
+
+def test_pads_may_come_and_go_in_any_order(bus: Bus) -> None:
+    pads = [info(F710, "One", "/dev/hidraw1"), info(DUALSHOCK, "Two", "/dev/hidraw2")]
+    strange = info((0x1234, 0xABCD), "Strange Pad", "/dev/hidraw0")
+    rng = random.Random(2)
+    bus.plug(pads[0])
+    with entered() as pad:
+        for _ in range(12):
+            there = [one for one in pads if rng.random() < 0.6]
+            lost = pad.name not in [one["product_string"] for one in there]
+            bus.plug(*there, strange)
+            if lost:
+                until(lambda: pad.poll() is None)
+            if there:
+                until(pad.poll)
+                assert pad.name in [one["product_string"] for one in there]
+    assert bus.open == 0
 
 
 def test_a_system_that_tells_no_usages_is_believed_about_known_pads_only(bus: Bus) -> None:
@@ -346,8 +402,7 @@ def test_a_pad_that_is_named_and_not_there_is_told_with_those_that_are(bus: Bus)
     assert refusal(pad="054c:0ce6").startswith(
         "No gamepad 054c:0ce6 is connected (there is none): plug"
     )
-    told = refusal(pad="blue")
-    assert told == "teleop.pad is 'blue': give a vendor and a product, such as 046d:c219"
+    assert refusal(pad="blue").startswith("No gamepad blue is connected (there is none): plug")
 
 
 @pytest.mark.parametrize("named", [None, "1234:abcd"])
