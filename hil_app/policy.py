@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 
 from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.learner import LearnerDied
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.normalize import Normalizer
 from processors.base import Features
@@ -50,11 +51,18 @@ class LearnedPolicy:
         self._normalizer = Normalizer(policy.config)
 
     def refresh(self) -> None:
-        """Swap in the newest weights, if the mailbox has newer ones; never waits."""
+        """Swap in the newest weights, if the mailbox has newer ones; never waits.
+
+        Raises LearnerDied, and acts on as before, if they are of other networks.
+        """
         parcel = self._mailbox.newer_than(self.version) if self._mailbox else None
-        if parcel is not None:
-            self._policy.load_actor_weights(parcel.weights)
-            self.version = parcel.version
+        if parcel is None:
+            return
+        try:
+            self._policy.swap_actor_weights(parcel.weights)
+        except (KeyError, ValueError) as error:
+            raise LearnerDied(f"the learner's weights are of other networks: {error}") from error
+        self.version = parcel.version
 
     @torch.inference_mode()
     def act(self, features: Features) -> F32:

@@ -22,6 +22,7 @@ from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.mixer import OnlineOfflineMixer
 from hil_app.learning.normalize import Normalizer
 from hil_app.learning.replay import ReplayBuffer
+from hil_app.learning.returns import NStepReturns
 from hil_app.learning.sac import SACAlgorithm
 from hil_app.learning.trainer import RLTrainer
 from hil_app.learning.weights import Weights
@@ -44,6 +45,7 @@ __all__ = [
     "FeatureType",
     "GaussianActorConfig",
     "GaussianActorPolicy",
+    "NStepReturns",
     "Normalizer",
     "OnlineOfflineMixer",
     "PolicyFeature",

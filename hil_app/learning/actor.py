@@ -17,7 +17,7 @@ from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
 from hil_app.learning.encoders import Encoder, Perception
 from hil_app.learning.networks import Dense, mlp
-from hil_app.learning.weights import Weights, copy_into, cpu_copy
+from hil_app.learning.weights import Weights, check_finite, check_fit, copy_into, cpu_copy
 
 MODEL_FILE = "model.safetensors"
 
@@ -182,15 +182,25 @@ class GaussianActorPolicy(nn.Module):
     def load_actor_weights(self, weights: Weights, device: str | torch.device = "cpu") -> None:
         """Copy what `get_weights` returned into this policy, in place, and move it to `device`.
 
+        Nothing changes on an error.
+
         Raises:
             KeyError: a group or a name is missing, or is more than this policy has.
-            ValueError: a shape does not fit.
+            ValueError: a shape does not fit, or a weight is not finite.
         """
+        for group, tensors in weights.items():
+            check_finite(tensors, group)
+        self.swap_actor_weights(weights)
         if self.device != torch.device(device):
             self.to(device)
+
+    def swap_actor_weights(self, weights: Weights) -> None:
+        """The same for weights that are known to be finite: it takes as long as the copy."""
         own = self._acting_tensors()
         if set(weights) != set(own):
             raise KeyError(f"weights have {sorted(weights)}, the policy needs {sorted(own)}")
+        for group, tensors in own.items():
+            check_fit(tensors, weights[group])
         for group, tensors in own.items():
             copy_into(tensors, weights[group])
 
@@ -208,12 +218,22 @@ class GaussianActorPolicy(nn.Module):
         save_model(self, str(path / MODEL_FILE))
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path, seed: int = 0) -> GaussianActorPolicy:
-        """Rebuild the policy that `save_pretrained` wrote; `seed` fixes its sampling."""
+    def from_pretrained(
+        cls, directory: str | Path, seed: int = 0, *, config: GaussianActorConfig | None = None
+    ) -> GaussianActorPolicy:
+        """Rebuild the policy that `save_pretrained` wrote; `seed` fixes its sampling.
+
+        A `config` comes in the place of the one that lies there, and must have the same networks.
+
+        Raises:
+            ValueError: a weight is not finite.
+            RuntimeError: the weights are of other networks.
+        """
         path = Path(directory)
-        config = GaussianActorConfig.model_validate_json((path / CONFIG_FILE).read_text())
+        config = config or GaussianActorConfig.model_validate_json((path / CONFIG_FILE).read_text())
         # the saved weights hold the vision encoder's own, so their first source need not be there
         policy = cls(config.model_copy(update={"vision_encoder_weights": None}), seed)
         load_model(policy, str(path / MODEL_FILE))
+        check_finite(policy.state_dict(), path / MODEL_FILE)
         policy.config = config
         return policy

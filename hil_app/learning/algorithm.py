@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -17,7 +17,7 @@ from configs.algorithm import RLAlgorithmConfig
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.optimizers import load_optimizer_tensors, optimizer_tensors, set_rate
-from hil_app.learning.weights import Weights, copy_into, cpu_copy
+from hil_app.learning.weights import Weights, copy_into, cpu_copy, read_tensors
 
 _COUNTERS = ("optimization_step", "skipped_updates", "consecutive_skips")
 
@@ -49,6 +49,7 @@ class RLAlgorithm(ABC):
     """
 
     name: ClassVar[str]
+    optimization_step: int = 0  # updates so far
     _registry: ClassVar[dict[str, type[RLAlgorithm]]] = {}
 
     def __init_subclass__(cls, *, name: str | None = None) -> None:
@@ -65,7 +66,6 @@ class RLAlgorithm(ABC):
         self.seed = seed
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizers: dict[str, Optimizer] = {}
-        self.optimization_step = 0
         self.skipped_updates = 0
         self.consecutive_skips = 0
         self.last_skip_cause: str | None = None
@@ -195,18 +195,27 @@ class RLAlgorithm(ABC):
 
     @classmethod
     def from_pretrained(
-        cls, directory: str | Path, *, policy: GaussianActorPolicy, seed: int = 0
+        cls,
+        directory: str | Path,
+        *,
+        policy: GaussianActorPolicy,
+        config: RLAlgorithmConfig | None = None,
+        seed: int = 0,
     ) -> Self:
         """Rebuild what `save_pretrained` wrote, around this policy, on the actor's side.
 
+        A `config` comes in the place of the one that lies there, such as with other step sizes.
+
         Raises:
-            KeyError: `config.json` names an unknown algorithm.
+            KeyError: the config names an unknown algorithm, or the tensors are of another one.
             TypeError: it names another algorithm than the class this is called on.
+            ValueError: a tensor has another shape, or numbers that are not finite.
         """
-        algorithm = make_algorithm(RLAlgorithmConfig.from_pretrained(directory), policy, seed=seed)
+        config = config or RLAlgorithmConfig.from_pretrained(directory)
+        algorithm = make_algorithm(config, policy, seed=seed)
         if not isinstance(algorithm, cls):
             raise TypeError(f"{directory} holds {algorithm.name!r}, not {cls.__name__}")
-        algorithm.load_state_dict(load_file(str(Path(directory) / MODEL_FILE)))
+        algorithm.load_state_dict(read_tensors(Path(directory) / MODEL_FILE))
         return algorithm
 
 

@@ -27,9 +27,10 @@ from hil_app.files import new_folder
 from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.manifest import MANIFEST, Entry, Manifest
+from hil_app.learning.weights import check_finite
 from hil_app.run_folder import others
 
-POLICY, ALGORITHM = "policy", "algorithm"
+POLICY, ALGORITHM, TRAINING = "policy", "algorithm", "training"  # groups of tensors
 STATE = "state.json"
 BLOCK = "blocks."  # how the names of tensors begin that are files of their own
 SUFFIX = ".safetensors"
@@ -178,6 +179,8 @@ def _read(folder: Path, paths: list[Path]) -> Tensors:
     tensors: dict[str, dict[str, Tensor]] = {}
     for path in paths:
         content = load_file(folder / path)
+        if _is_weights(path):
+            check_finite(content, path)
         if path.name == MODEL_FILE:
             tensors[path.parent.name] = content
         elif path.parent.name:
@@ -186,6 +189,11 @@ def _read(folder: Path, paths: list[Path]) -> Tensors:
         else:
             tensors.setdefault(path.name.removesuffix(SUFFIX), {}).update(content)
     return tensors
+
+
+def _is_weights(path: Path) -> bool:
+    """Whether a file has weights, or what optimisers keep: not what sensors said, in the rows."""
+    return path.name == MODEL_FILE or path == _path(TRAINING)
 
 
 def _configs(files: Manifest) -> list[str]:

@@ -17,17 +17,17 @@ import torch
 from configs.learner import LearnerConfig
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
-from hil_app.learning.checkpoint import ALGORITHM, POLICY, Tensors, own_tensors
+from hil_app.learning.checkpoint import ALGORITHM, POLICY, TRAINING, Tensors, own_tensors
 from hil_app.learning.judge import Judge, Judgement
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.returns import NStepReturns, Row
 from hil_app.learning.trainer import RLTrainer
-from hil_app.learning.weights import copy_into, cpu_copy
+from hil_app.learning.weights import check_finite, copy_into, cpu_copy
 from hil_app.recording.frames import Frame
 
 POLL = 0.1  # how often a waiting thread looks up [s]
-TRAINING, ONLINE, OFFLINE, COUNTS = "training", "online", "offline", "learner"  # of a snapshot
+ONLINE, OFFLINE, COUNTS = "online", "offline", "learner"  # groups of a snapshot's tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ class Learner:
         self._thread = threading.Thread(target=self._run, name="learner")
         self._resting = False
         self._counts = _Counts()
+        self._withheld = 0  # times that weights or a snapshot were not handed out
         self._clock: deque[float] = deque(maxlen=100)
 
     def __enter__(self) -> Self:
@@ -145,8 +146,9 @@ class Learner:
 
         It is called in the learner's thread, once that has come to the frames offered last; in
         lockstep that is before this returns. The frame offered last must have ended its episode.
+        While weights are not finite it is not called: nothing could go on from them.
         """
-        job = self._put(lambda: keep(self._state()))
+        job = self._put(partial(self._keep_state, keep))
         if self._lockstep:
             self._await(job)
 
@@ -250,6 +252,16 @@ class Learner:
         """Whether updates are to be made as fast as the machine allows."""
         return not self._lockstep and self._ready and not self._resting
 
+    def _keep_state(self, keep: Callable[[Tensors], None]) -> None:
+        state = self._state()
+        try:
+            for group in (POLICY, ALGORITHM, TRAINING):
+                check_finite(state[group], group)
+        except ValueError as error:
+            self._withhold(error)
+        else:
+            keep(state)
+
     def _state(self) -> Tensors:
         algorithm = self._trainer.algorithm
         return {
@@ -305,9 +317,21 @@ class Learner:
     def _update(self) -> None:
         stats = self._trainer.training_step()
         self._counts.updates += 1
-        self.mailbox.publish(self._counts.updates, self._trainer.algorithm.get_weights())
+        try:
+            self.mailbox.publish(self._counts.updates, self._trainer.algorithm.get_weights())
+        except ValueError as error:
+            self._withhold(error)
         self._report(stats)
         self._check_health()
+
+    def _withhold(self, cause: ValueError) -> None:
+        """Leave the policy and the checkpoints at the last good weights; tell of it once."""
+        if not self._withheld:
+            self._events.emit("weights_withheld", cause=str(cause), updates=self._counts.updates)
+        self._withheld += 1
+
+    def _count_withheld(self) -> dict[str, float]:
+        return {"weights_withheld": float(self._withheld)} if self._withheld else {}
 
     def _report(self, stats: TrainingStats) -> None:
         self._clock.append(time.monotonic())
@@ -316,7 +340,7 @@ class Learner:
             self.progress,
             updates=self._counts.updates,
             updates_per_second=(len(self._clock) - 1) / elapsed if elapsed else 0.0,
-            stats=stats.to_log_dict(),
+            stats=stats.to_log_dict() | self._count_withheld(),
         )
         if self._log is not None and self._counts.updates % self._log_every == 0:
             self._log(self._counts.frames, self.progress)
@@ -328,6 +352,11 @@ class Learner:
         if skipped and not self._counts.told:
             self._counts.told = 1
             self._events.emit("update_skipped", cause=algorithm.last_skip_cause)
+        if self._counts.updates - self.mailbox.version >= limit:
+            raise LearnerDied(
+                f"the weights of {limit} updates in a row were not finite; lower the learning "
+                "rates. learner.max_skipped_updates sets the limit"
+            )
         if algorithm.consecutive_skips >= limit:
             raise LearnerDied(
                 f"{limit} updates in a row were not finite (the last one: "

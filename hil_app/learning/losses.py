@@ -22,6 +22,8 @@ IMITATION_MARGIN = 0.1
 """The lead the person's discrete choice is given over the others, in units of value, where a
 success is worth 1: a few ticks' worth of discount at .97. DQfD's .8 belongs to its own scale."""
 
+ROUNDING = 1e-3  # how far a discrete choice may be from a whole number
+
 
 class Transitions(NamedTuple):
     """A batch in the form the losses read: nothing in it is optional but a person's rows."""
@@ -29,6 +31,7 @@ class Transitions(NamedTuple):
     state: dict[str, Tensor]  # as the policy perceives it
     next_state: dict[str, Tensor]
     action: Tensor  # (B, c [+ 1])
+    choice: Tensor | None  # (B, 1) of the discrete actions
     reward: Tensor  # (B,)
     penalty: Tensor  # (B,) <= 0
     discount: Tensor  # (B,), 0 where the episode ended
@@ -38,7 +41,11 @@ class Transitions(NamedTuple):
     def of(
         cls, batch: Batch, policy: GaussianActorPolicy, config: SACAlgorithmConfig
     ) -> Transitions:
-        """What to learn from in a batch. KeyError if it lacks what the config needs."""
+        """What to learn from in a batch.
+
+        KeyError if it lacks what the config needs, ValueError if it has actions that are none.
+        """
+        count = policy.config.num_discrete_actions
         info, reward = batch["complementary_info"], batch["reward"]
         person = info.get(IS_INTERVENTION)
         if config.behavior_cloning_weight and person is None:
@@ -52,6 +59,7 @@ class Transitions(NamedTuple):
             policy.perceive(batch["state"]),
             policy.perceive(batch["next_state"]),
             batch["action"],
+            None if count is None else choices(batch["action"], count),
             config.reward_scale * reward,
             config.reward_scale * penalty,
             discount * (1 - batch["done"]),
@@ -84,6 +92,24 @@ def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
             key: zeros() for key in (DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION)
         },
     }
+
+
+def choices(action: Tensor, count: int) -> Tensor:
+    """The discrete choices (B, 1), in 0 ... count - 1, that actions (B, c + 1) end with.
+
+    Rounding is forgiven, and what is not finite is left to whoever skips such batches. ValueError
+    for a number that is no choice.
+    """
+    given = action[:, -1:].nan_to_num(0, 0, 0)
+    found = given.round().clamp(0, count - 1)
+    off = (given - found).abs()
+    if off.numel() and off.amax().item() > ROUNDING:
+        wrong = given.flatten()[off.argmax()].item()
+        raise ValueError(
+            f"an action ends with {wrong:g}, which is no discrete choice: the last entry is a "
+            f"whole number from 0 to {count - 1} (num_discrete_actions {count})"
+        )
+    return found.long()
 
 
 class Draws(NamedTuple):
@@ -143,7 +169,8 @@ class Losses:
     def _discrete(self, batch: Transitions, features: Tensor, target: Tensor) -> Tensor:
         assert self.policy.discrete_critic is not None
         q = self.policy.discrete_critic(features)  # (B, n)
-        chosen = batch.action[:, -1:].nan_to_num(0, 0, 0).long()  # (B, 1)
+        assert batch.choice is not None
+        chosen = batch.choice
         q_chosen = q.gather(1, chosen).squeeze(1)
         loss = F.mse_loss(q_chosen, target)
         if self.config.behavior_cloning_weight:

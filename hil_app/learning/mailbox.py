@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hil_app.learning.weights import Weights
+from hil_app.learning.weights import Weights, check_finite
 
 
 class Parcel(NamedTuple):
@@ -20,8 +20,20 @@ class Mailbox:
     def __init__(self) -> None:
         self._parcel: Parcel | None = None
 
+    @property
+    def version(self) -> int:
+        """The newest version that has been published; 0 before the first."""
+        parcel = self._parcel
+        return 0 if parcel is None else parcel.version
+
     def publish(self, version: int, weights: Weights) -> None:
-        """Replace what lies in the slot; ``weights`` must be copies of the learner's own."""
+        """Replace what lies in the slot; ``weights`` must be copies of the learner's own.
+
+        Raises ValueError, and keeps what lies there, if one of them is not finite: whoever takes
+        them may rely on it, and has no time to look.
+        """
+        for group, tensors in weights.items():
+            check_finite(tensors, group)
         self._parcel = Parcel(version, weights)
 
     def newer_than(self, version: int) -> Parcel | None:

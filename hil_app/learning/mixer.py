@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from configs.names import DISCRETE_PENALTY, IS_INTERVENTION
-from hil_app.learning.batch import Batch
+from hil_app.learning.batch import Batch, completed
 from hil_app.learning.prefetch import endless
 from hil_app.learning.replay import ReplayBuffer
 
@@ -68,6 +68,7 @@ def concatenate(first: Batch, second: Batch) -> Batch:
     Raises:
         ValueError: such a key has no default, or the batches' state keys differ.
     """
+    first, second = completed(first), completed(second)
     return {
         "state": _join(first["state"], second["state"]),
         "action": torch.cat((first["action"], second["action"])),
@@ -76,8 +77,8 @@ def concatenate(first: Batch, second: Batch) -> Batch:
         "done": torch.cat((first["done"], second["done"])),
         "truncated": torch.cat((first["truncated"], second["truncated"])),
         "complementary_info": _join(
-            _completed(first, second["complementary_info"]),
-            _completed(second, first["complementary_info"]),
+            _with_defaults(first, second["complementary_info"]),
+            _with_defaults(second, first["complementary_info"]),
         ),
     }
 
@@ -88,7 +89,7 @@ def _join(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tens
     return {key: torch.cat((value, second[key])) for key, value in first.items()}
 
 
-def _completed(batch: Batch, other: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_defaults(batch: Batch, other: dict[str, Tensor]) -> dict[str, Tensor]:
     """Complementary info of `batch`, with defaults for the keys that only `other` has."""
     info = batch["complementary_info"]
     absent = other.keys() - info.keys()

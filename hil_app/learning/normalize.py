@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,10 @@ from torch import Tensor
 from configs.names import ACTION
 from configs.policy import GaussianActorConfig
 from hil_app.learning.batch import Batch
+
+ROUNDING = 1e-6
+"""Half a range that is no more than this share of its values, or than this, in any unit, is the
+rounding of a constant: scaled up, it would drown the other dimensions or overflow."""
 
 
 class Normalizer:
@@ -20,24 +24,23 @@ class Normalizer:
         )
 
     Pictures pass as they are, for their encoder to scale. A feature without statistics passes
-    unscaled, a constant dimension is centred, values outside
-    the range are not clipped, and the discrete action is never scaled.
+    unscaled, as everything does without a config. A dimension that is constant, but for what may
+    be rounding, is centred. Values outside the range are not clipped, and the discrete action is
+    never scaled.
     """
 
-    def __init__(self, config: GaussianActorConfig, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, config: GaussianActorConfig | None = None, device: str | torch.device = "cpu"
+    ) -> None:
         self._scales: dict[str, tuple[Tensor, Tensor]] = {}  # key -> centre (n,), half range (n,)
-        for key, stats in (config.dataset_stats or {}).items():
-            if key in config.image_keys:
-                continue
-            low, high = (torch.tensor(stats[end], device=device) for end in ("min", "max"))
-            half = (high - low) / 2
-            self._scales[key] = (low + high) / 2, torch.where(half > 0, half, 1.0)
-        if ACTION in self._scales:
+        self._action: tuple[Tensor, Tensor] | None = None
+        for key, stats in ((config and config.dataset_stats) or {}).items():
+            if config is not None and key not in config.image_keys:
+                self._scales[key] = _scale(stats, device)
+        if config is not None and ACTION in self._scales:
             dims = config.continuous_dims
             centre, half = self._scales.pop(ACTION)
-            self._action: tuple[Tensor, Tensor] | None = centre[:dims], half[:dims]
-        else:
-            self._action = None
+            self._action = centre[:dims], half[:dims]
 
     def observation(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scale each (..., n) feature that has statistics."""
@@ -66,9 +69,21 @@ class Normalizer:
 
     def batch(self, batch: Batch) -> Batch:
         """Scale the observations and the actions of a batch."""
+        if not self._scales and self._action is None:
+            return batch
         return {
             **batch,
             "state": self.observation(batch["state"]),
             "action": self.action(batch["action"]),
             "next_state": self.observation(batch["next_state"]),
         }
+
+
+def _scale(
+    stats: Mapping[str, Sequence[float]], device: str | torch.device
+) -> tuple[Tensor, Tensor]:
+    """Centre (n,) and half range (n,), which is 1 where the range is none."""
+    low, high = (torch.tensor(stats[end], device=device) for end in ("min", "max"))
+    half = (high - low) / 2
+    rounding = ROUNDING * torch.maximum(low.abs(), high.abs()).clamp(min=1)
+    return (low + high) / 2, torch.where(half > rounding, half, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 MAP_SUFFIX = ".map"
 BLOCK_BYTES = 4_000_000
-RECENT = 64  # pictures that are recognised when they come again; the longest n-step window is 50
+RECENT = 64  # images that are recognised when they come again; the longest n-step window is 50
 
 
 def map_key(key: str) -> str:
@@ -37,19 +38,21 @@ class PictureStore:
         self._shared: set[int] = set()  # blocks that a snapshot has
         self._uses: list[int] = []  # by slot
         self._free: list[int] = []
-        self._recent: OrderedDict[int, tuple[object, int]] = OrderedDict()  # id -> source, slot
+        self._recent: OrderedDict[int, int] = OrderedDict()  # checksum -> slot
 
-    def put(self, picture: Tensor, source: object) -> int:
-        """Keep a picture for one row, in the same slot as before if `source` is the same object."""
-        if (known := self._recent.get(id(source))) is not None:
-            slot = known[1]
-        else:
+    def put(self, picture: Tensor) -> int:
+        """Keep a picture for one row, in the same slot as before if it has come lately.
+
+        It is known by what it shows: who gives it may use the same memory for the next one.
+        """
+        content = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+        checksum = zlib.crc32(content.data.cast("B"))
+        slot = self._recent.get(checksum)
+        if slot is None or not np.array_equal(self._at(slot), content):
             slot = self._claim()
-            self._write(slot, picture)
-            self._recent[id(source)] = source, slot
-            self._uses[slot] += 1
-            if len(self._recent) > RECENT:
-                self.drop(self._recent.popitem(last=False)[1][1])
+            self._write(slot, content)
+            self._remember(checksum, slot)
+        self._recent.move_to_end(checksum)
         self._uses[slot] += 1
         return slot
 
@@ -103,12 +106,28 @@ class PictureStore:
             self._free = list(reversed(range(first, len(self._uses))))
         return self._free.pop()
 
-    def _write(self, slot: int, picture: Tensor) -> None:
-        number, place = divmod(slot, self._block_shape[0])
+    def _write(self, slot: int, content: NDArray[np.generic]) -> None:
+        number = slot // self._block_shape[0]
         if number in self._shared:
             self._blocks[number] = self._blocks[number].clone()
             self._shared.remove(number)
-        self._blocks[number][place] = picture.permute(1, 2, 0)
+        self._at(slot)[...] = content
+
+    def _at(self, slot: int) -> NDArray[np.generic]:
+        """The memory (H, W, C) of a slot."""
+        number, place = divmod(slot, self._block_shape[0])
+        found: NDArray[np.generic] = self._blocks[number][place].numpy()
+        return found
+
+    def _remember(self, checksum: int, slot: int) -> None:
+        """Recognise this picture from now on, and forget the one that has not come for longest."""
+        self._uses[slot] += 1
+        forgotten = self._recent.pop(checksum, None)
+        self._recent[checksum] = slot
+        if forgotten is None and len(self._recent) > RECENT:
+            _, forgotten = self._recent.popitem(last=False)
+        if forgotten is not None:
+            self.drop(forgotten)
 
 
 def _copy(

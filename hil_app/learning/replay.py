@@ -28,8 +28,9 @@ class ReplayBuffer:
 
     The first `add` fixes keys, shapes and types: uint8 stays uint8, everything else is float32.
     Numbers live on `storage_device`, batches come on `device`. Pictures, uint8 (C, H, W), and
-    feature maps (D, h, w) live in main memory; one that is the same object in several rows is kept
-    once. With `use_drq` a sampled picture is moved at random by up to `image_pad` pixels.
+    feature maps (D, h, w) live in main memory; one that several rows show is kept once. Everything
+    is copied, so arrays may be used again after `add`. With `use_drq` a sampled picture is moved at
+    random by up to `image_pad` pixels.
 
     One thread may add while another samples.
     """

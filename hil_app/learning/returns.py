@@ -1,13 +1,18 @@
-"""From frames to the rows a replay buffer holds."""
+"""From frames, or from transitions of one tick, to the rows a replay buffer holds."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from hil_app.learning.ring import Value
 from hil_app.recording.frames import Frame
 from processors.base import Features
 from robots.base import F32
@@ -18,7 +23,7 @@ class Row:
     """A transition over k <= n ticks that bootstraps from ``next_state`` with ``discount``."""
 
     state: Features
-    action: F32  # (4,)
+    action: F32  # (c [+ 1],)
     reward: float  # discounted sum over the k ticks
     next_state: Features  # k ticks later, the same episode
     done: bool  # terminated within the k ticks: no bootstrapping
@@ -44,29 +49,84 @@ class Row:
         }
 
 
-class _Kept(NamedTuple):
-    """A frame, and what is kept of what was seen before and after it."""
+class _Tick(NamedTuple):
+    """One tick in the window; what is kept of the observations before and after it."""
 
-    frame: Frame
     state: Features
+    action: F32
+    reward: float
     next_state: Features
+    terminated: bool
+    truncated: bool
+    discrete_penalty: float
+    is_intervention: bool
+
+    @classmethod
+    def of(cls, frame: Frame, state: Features, next_state: Features) -> _Tick:
+        return cls(
+            state,
+            frame.action,
+            frame.reward,
+            next_state,
+            frame.terminated,
+            frame.truncated,
+            frame.discrete_penalty,
+            frame.is_intervention,
+        )
 
 
 class NStepReturns:
     """Sums rewards over up to ``n`` ticks within an episode (Sutton and Barto 2018, chapter 7).
 
+    ::
+
+        returns = NStepReturns(3, discount=0.99)
+        for row in returns.add(state, action, reward, next_state, done, truncated):
+            buffer.add(**row.transition())
+
     A row is self-contained, so nothing reaches over an episode's end, an intervention's edge or a
-    buffer's seam. Near an episode's end, and before a pause, rows are shorter: k < n. ``keep``
-    makes of an observation what the rows have; it is called once for each, so rows that share one
-    have the same object.
+    buffer's seam. Near an episode's end, and before a pause, rows are shorter: k < n. Of frames,
+    ``keep`` makes of an observation what the rows have; it is called once for each.
     """
 
     def __init__(
         self, n: int, discount: float, keep: Callable[[Features], Features] = lambda seen: seen
     ) -> None:
+        if n < 1 or not 0 <= discount <= 1:
+            raise ValueError(f"need n >= 1 and a discount in [0, 1], got {n} and {discount}")
         self._n, self._discount, self._keep = n, discount, keep
-        self._window: deque[_Kept] = deque()
+        self._window: deque[_Tick] = deque()
         self._last: tuple[Features, Features] = ({}, {})  # newest observation, what is kept of it
+
+    def add(
+        self,
+        state: Mapping[str, Value],
+        action: Value,
+        reward: float,
+        next_state: Mapping[str, Value],
+        done: bool,
+        truncated: bool,
+        complementary_info: Mapping[str, Value] | None = None,
+    ) -> list[Row]:
+        """The rows that one transition of one tick completes; arrays are copied.
+
+        Of the complementary info, rows have the penalty and who acted. KeyError if there is more.
+        """
+        info = dict(complementary_info or {})
+        penalty, by_hand = info.pop(DISCRETE_PENALTY, 0.0), info.pop(IS_INTERVENTION, False)
+        if info:
+            raise KeyError(f"nothing says what {sorted(info)} are over several ticks")
+        tick = _Tick(
+            _copies(state),
+            _copy(action),
+            float(reward),
+            _copies(next_state),
+            bool(done),
+            bool(truncated),
+            float(penalty),
+            bool(by_hand),
+        )
+        return self._push(tick)
 
     def push(self, frame: Frame) -> list[Row]:
         """The rows that ``frame`` completes: none, one, or where a stretch of ticks ends the rest.
@@ -74,13 +134,20 @@ class NStepReturns:
         A stretch ends with its episode, and before a pause, in which the world may change.
         """
         rows = self._rest() if frame.after_pause else []
-        self._window.append(self._kept(frame))
-        if frame.done:
-            return rows + self._rest()
-        if len(self._window) == self._n:
-            rows.append(self._row(0))
-            self._window.popleft()
-        return rows
+        newest, kept = self._last
+        state = kept if frame.state is newest else self._keep(frame.state)
+        self._last = frame.next_state, self._keep(frame.next_state)
+        return rows + self._push(_Tick.of(frame, state, self._last[1]))
+
+    def _push(self, tick: _Tick) -> list[Row]:
+        self._window.append(tick)
+        if tick.terminated or tick.truncated:
+            return self._rest()
+        if len(self._window) < self._n:
+            return []
+        row = self._row(0)
+        self._window.popleft()
+        return [row]
 
     def _rest(self) -> list[Row]:
         """The rows that begin in the window; it is empty then."""
@@ -88,27 +155,29 @@ class NStepReturns:
         self._window.clear()
         return rows
 
-    def _kept(self, frame: Frame) -> _Kept:
-        newest, kept = self._last
-        state = kept if frame.state is newest else self._keep(frame.state)
-        self._last = frame.next_state, self._keep(frame.next_state)
-        return _Kept(frame, state, self._last[1])
-
     def _row(self, first: int) -> Row:
-        window = list(self._window)[first : first + self._n]
-        frames = [kept.frame for kept in window]
-        start, end = frames[0], frames[-1]
-        powers = [self._discount**k for k in range(len(frames) + 1)]
+        ticks = list(self._window)[first : first + self._n]
+        start, end = ticks[0], ticks[-1]
+        powers = [self._discount**k for k in range(len(ticks) + 1)]
         return Row(
-            state=window[0].state,
+            state=start.state,
             action=start.action,
-            reward=sum(p * f.reward for p, f in zip(powers, frames, strict=False)),
-            next_state=window[-1].next_state,
+            reward=sum(p * t.reward for p, t in zip(powers, ticks, strict=False)),
+            next_state=end.next_state,
             done=end.terminated,
             truncated=end.truncated,
             discrete_penalty=sum(
-                p * f.discrete_penalty for p, f in zip(powers, frames, strict=False)
+                p * t.discrete_penalty for p, t in zip(powers, ticks, strict=False)
             ),
             is_intervention=start.is_intervention,
             discount=powers[-1],
         )
+
+
+def _copy(value: Value) -> NDArray[Any]:
+    own = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    return np.array(own)  # a copy, always
+
+
+def _copies(state: Mapping[str, Value]) -> dict[str, NDArray[Any]]:
+    return {key: _copy(value) for key, value in state.items()}

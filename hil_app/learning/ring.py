@@ -28,12 +28,12 @@ class _Column:
     shape: tuple[int, ...]  # of a value
     dtype: np.dtype[Any]
 
-    def put(self, place: int, value: NDArray[Any], source: object, *, full: bool) -> None:
-        """Write a value, which ``source`` was made into; the ring is ``full`` if over another."""
+    def put(self, place: int, value: NDArray[Any], *, full: bool) -> None:
+        """Write a value; the ring is ``full`` if over another."""
         cell: NDArray[Any] | int = value
         if self.store is not None:
             # before the old one goes: it may be the same picture
-            cell = self.store.put(_tensor(value), source)
+            cell = self.store.put(_tensor(value))
             if full:
                 self.store.drop(int(self.rows[place]))
         if self.cells is not None:
@@ -45,8 +45,7 @@ class _Column:
 class Ring:
     """The last ``capacity`` rows; the first one fixes names, shapes and types.
 
-    Pictures of the observations' ``state_keys`` are kept once if they are the same object in
-    several rows.
+    Pictures of the observations' ``state_keys`` are kept once however many rows show them.
     """
 
     def __init__(self, capacity: int, state_keys: Sequence[str], device: torch.device) -> None:
@@ -69,7 +68,7 @@ class Ring:
         self._check(row)
         full = self.size == self.capacity
         for name, value in row.items():
-            self._columns[name].put(self.next, value, values[name], full=full)
+            self._columns[name].put(self.next, value, full=full)
         self.next = (self.next + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
 

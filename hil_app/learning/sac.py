@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
-from hil_app.learning.batch import Batch
+from hil_app.learning.batch import Batch, completed
 from hil_app.learning.compiled import compiled, problem_of
 from hil_app.learning.losses import Draws, Losses, Transitions, example_batch
 from hil_app.learning.networks import CriticEnsemble
@@ -118,7 +118,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self._schedule()
         records = []
         for index in range(self.config.utd_ratio):
-            batch = next(batch_iterator)
+            batch = completed(next(batch_iterator))
             seen = Transitions.of(batch, self.policy, self.config)
             if not self._warm:
                 self.warm_up(len(batch["reward"]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.normalize import Normalizer
-from hil_app.learning.prefetch import Prefetcher
 
 
 class RLTrainer:
@@ -18,7 +18,8 @@ class RLTrainer:
         stats = trainer.training_step()
 
     The algorithm needs its optimisers. Nothing is drawn before the first `training_step`. With
-    `async_prefetch` a thread draws up to `queue_size` batches ahead, until `close`.
+    `async_prefetch` a thread draws up to `queue_size` batches ahead, until `close`. The scales are
+    those of the algorithm's `policy`; one without a policy gets its batches as they are drawn.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class RLTrainer:
         self.algorithm = algorithm
         self.data_mixer = data_mixer
         self.batch_size = batch_size
-        self.normalizer = Normalizer(algorithm.policy.config, algorithm.policy.device)
+        policy: GaussianActorPolicy | None = getattr(algorithm, "policy", None)
+        self.normalizer = Normalizer(policy.config, policy.device) if policy else Normalizer()
         self._ahead: dict[str, Any] = {"async_prefetch": async_prefetch, "queue_size": queue_size}
         self._source: Iterator[Batch] | None = None
 
@@ -58,7 +60,8 @@ class RLTrainer:
             self.reset_data_iterator()
 
     def close(self) -> None:
-        """End the thread that draws ahead, if there is one; a later step starts anew."""
-        if isinstance(self._source, Prefetcher):
-            self._source.close()
+        """End what draws, if it can be closed; a later step starts anew."""
+        close = getattr(self._source, "close", None)
         self._source = None
+        if close is not None:
+            close()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.policy import GaussianActorConfig
+from hil_app.learning.weights import read_tensors
 
 MAP_SIZE = 8  # the cnn halves a picture until its shorter side is at most this [px]
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -170,8 +170,8 @@ def load_weights(body: nn.Module, source: str) -> None:
     """
     path = Path(source) if Path(source).is_file() else _fetched(source)
     try:
-        body.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        body.load_state_dict(read_tensors(path))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         cause = " ".join(str(error).split())[:300]
         names = ", ".join(list(body.state_dict())[:4])
         raise VisionError(

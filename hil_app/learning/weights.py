@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 Weights = Mapping[str, Mapping[str, Tensor]]
@@ -16,14 +19,27 @@ def cpu_copy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: tensor.detach().to("cpu", copy=True) for key, tensor in tensors.items()}
 
 
-@torch.no_grad()
-def copy_into(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
-    """Overwrite the target's tensors in place, all of them or, on an error, none.
+def check_finite(tensors: Mapping[str, Tensor], source: object) -> None:
+    """Raise ValueError, naming the tensor and its `source`, if an entry is not finite."""
+    named = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+    if not named:
+        return
+    # the largest entry is not finite exactly if one is not: one number for each tensor
+    largest = torch.stack(torch._foreach_norm(list(named.values()), math.inf))
+    if not largest.isfinite().all():
+        name = list(named)[int(largest.isfinite().logical_not().nonzero()[0])]
+        raise ValueError(f"{source}: {name} has numbers that are not finite")
 
-    Raises:
-        KeyError: the two have different names.
-        ValueError: a shape differs.
-    """
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. ValueError, naming both, if one is not finite."""
+    tensors = load_file(path)
+    check_finite(tensors, path)
+    return tensors
+
+
+def check_fit(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
+    """Raise KeyError if the two have different names, ValueError if a shape differs."""
     if target.keys() != source.keys():
         raise KeyError(f"the names differ in {sorted(target.keys() ^ source.keys())}")
     for key, tensor in target.items():
@@ -31,5 +47,11 @@ def copy_into(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> Non
             raise ValueError(
                 f"{key} has shape {tuple(tensor.shape)}, not {tuple(source[key].shape)}"
             )
+
+
+@torch.no_grad()
+def copy_into(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
+    """Overwrite the target's tensors in place, all of them or, as `check_fit` raises, none."""
+    check_fit(target, source)
     if target:
         torch._foreach_copy_(list(target.values()), [source[key] for key in target])

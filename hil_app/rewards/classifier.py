@@ -26,6 +26,7 @@ from hil_app.learning.checkpoint import DAMAGE
 from hil_app.learning.encoders import Encoder, Perception
 from hil_app.learning.networks import Dense, mlp
 from hil_app.learning.normalize import Normalizer
+from hil_app.learning.weights import check_finite
 from processors.base import Features
 
 _FILES = (CONFIG_FILE, MODEL_FILE)
@@ -157,8 +158,7 @@ def load_classifier(folder: Path) -> SuccessClassifier:
         own = config.model_copy(update={"vision_encoder_weights": None})
         classifier = SuccessClassifier(own)
         load_model(classifier, str(folder / MODEL_FILE))
-        if not all(bool(weight.isfinite().all()) for weight in classifier.parameters()):
-            raise ValueError("not all of its weights are finite")
+        check_finite(classifier.state_dict(), MODEL_FILE)
         classifier.config = config
     except DAMAGE as error:
         cause = " ".join(str(error).split())[:300]

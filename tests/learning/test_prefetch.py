@@ -1,5 +1,8 @@
 """Batches drawn ahead: the same ones, in order, with every error told and no thread left."""
 
+import gc
+import subprocess
+import sys
 import threading
 import time
 from itertools import count, islice
@@ -40,6 +43,48 @@ def test_trap_10_an_error_reaches_whoever_asks_and_does_not_end_it():
         next(ahead)
     assert next(ahead) == 3
     ahead.close()
+
+
+FORGETFUL = """
+from itertools import count
+from hil_app.learning import ReplayBuffer
+buffer = ReplayBuffer(10, state_keys=["s"])
+buffer.add({"s": [0.0]}, [0.0], 0.0, {"s": [0.0]}, done=False, truncated=False)
+batches = buffer.get_iterator(4096, async_prefetch=True)
+for n, batch in enumerate(batches):
+    if n == 3:
+        %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "status"), [("raise RuntimeError('my own')", 1), ("break", 0), ("exit(3)", 3)]
+)
+def test_a_program_that_does_not_close_it_ends_as_it_would_without(last, status):
+    done = subprocess.run(
+        [sys.executable, "-c", FORGETFUL % last], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == status, done.stderr
+    assert done.stderr.count("Error") == (1 if status == 1 else 0)
+
+
+def test_one_that_nobody_has_any_more_ends_its_thread():
+    ahead = Prefetcher(lambda: 0, queue_size=1)
+    thread = next(t for t in threading.enumerate() if t.name == "prefetch")
+    assert next(ahead) == 0
+    del ahead
+    gc.collect()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_one_whose_source_waits_for_ever_is_left_to_itself(monkeypatch):
+    monkeypatch.setattr("hil_app.learning.prefetch.PATIENCE", 0.05)
+    never = threading.Event()
+    ahead = Prefetcher(never.wait, queue_size=1)
+    ahead.close()
+    assert list(ahead) == []
+    never.set()
 
 
 def test_closing_does_not_wait_for_a_reader():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil_app.bench.replay import PlainPictures
-from hil_app.learning import ReplayBuffer
+from hil_app.learning import NStepReturns, ReplayBuffer
 from hil_app.learning.pictures import RECENT, PictureStore, map_key
 
 KEY = "observation.images.front"
@@ -60,13 +60,38 @@ def test_every_row_has_its_own_pictures(lengths, capacity, snapshots):
 
 def test_trap_11_a_picture_is_kept_once_and_as_uint8():
     buffer = ReplayBuffer(10_000, "cpu", [KEY])
-    shown = [np.zeros((3, 64, 64), np.uint8) for _ in range(2001)]
+    shown = [np.random.default_rng(i).integers(256, size=(3, 64, 64), dtype=np.uint8)
+             for i in range(2001)]  # fmt: skip
     for now, then in pairwise(shown):
         buffer.add({KEY: now}, np.zeros(2), 0.0, {KEY: then}, False, False)
     numbers = 10_000 * (2 * 8 + 2 * 4 + 4 * 3)  # slots, actions, reward, done, truncated: at most
     assert buffer.bytes < numbers + 1.2 * sum(image.nbytes for image in shown)
     batch = buffer.sample(3)
     assert batch["state"][KEY].dtype == torch.uint8
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_a_frame_array_that_is_used_again_shows_each_row_its_own(n_steps, kind):
+    """As environments do that fill one array: here both of a row's images are views of it."""
+    memory = np.zeros((2, 3, 5, 7), np.uint8)
+    now, then = (kind(memory[i]) for i in range(2))
+    buffer, returns = ReplayBuffer(50, "cpu", [KEY]), NStepReturns(n_steps, 1.0)
+    for i in range(30):
+        memory[0], memory[1] = picture(i), picture(i + 1)
+        row = {KEY: now}, np.full(2, i), 0.0, {KEY: then}, i == 29, False
+        if n_steps == 1:
+            buffer.add(*row)
+        else:
+            for later in returns.add(*row):
+                buffer.add(**later.transition())
+    batch = buffer.at(range(30))
+    assert [number(image) for image in batch["state"][KEY]] == [*range(30)]
+    ends = [min(i + n_steps, 30) for i in range(30)]
+    assert [number(image) for image in batch["next_state"][KEY]] == ends
+    rows = buffer.state_dict()
+    slots = torch.cat([rows[f"rows.{group}.{KEY}"] for group in ("state", "next_state")])
+    assert len(slots.unique()) == 31  # each is kept once
 
 
 def test_trap_11_pictures_of_floats_are_refused():
@@ -83,8 +108,8 @@ def test_memory_is_taken_as_it_is_used_and_used_again():
         fill(buffer, [200])
     assert buffer.bytes == small  # one block of 4 MB holds them all
     store = PictureStore(torch.zeros(3, 64, 64, dtype=torch.uint8))
-    for _ in range(5000):  # far more than RECENT and than a block
-        store.drop(store.put(torch.zeros(3, 64, 64, dtype=torch.uint8), object()))
+    for i in range(5000):  # far more than RECENT and than a block
+        store.drop(store.put(torch.tensor([i % 256, i // 256] * 6144).byte().view(3, 64, 64)))
     assert store.bytes < 5e6
     assert RECENT < 5000
 
@@ -186,7 +211,7 @@ def test_a_picture_of_another_size_is_refused():
 def test_the_plain_way_gives_the_same_pictures(shifts):
     shown, plain = [torch.from_numpy(picture(i).copy()) for i in range(6)], PlainPictures(pad=2)
     store = PictureStore(shown[0])
-    slots = [store.put(image, image) for image in shown]
+    slots = [store.put(image) for image in shown]
     for now, then in pairwise(shown):
         plain.add(now, then)
     rows = [i % 5 for i in range(len(shifts))]

@@ -152,7 +152,7 @@ def not_finite(folder: Path) -> None:
         (lambda folder: cut(folder / MODEL_FILE), "is damaged or of another kind"),
         (lambda folder: cut(folder / CONFIG_FILE), "is damaged or of another kind"),
         (other_network, "is damaged or of another kind"),
-        (not_finite, "not all of its weights are finite"),
+        (not_finite, "has numbers that are not finite"),
         (lambda f: (f / CONFIG_FILE).write_text('{"type": "reward_classifier"}'), "another kind"),
     ],
 )
