@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
 
+from hil_app.outputs import printing, settle
+
 COMMANDS = {
     "demo": "the whole loop on the simulated arm; nothing to configure",
     "train": "demonstrate, learn with interventions, evaluate without",
@@ -30,6 +32,11 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0, 1 an error, 2 bad options, 130 interrupted."""
+    with printing():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     name, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(_usage())
@@ -72,6 +79,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
+    settle()
     print(f"hil-app: {message}", file=sys.stderr)
     return status
 

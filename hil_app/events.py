@@ -2,61 +2,83 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
+
+from hil_app.backlog import Backlog
 
 Event = dict[str, Any]
+Listener = Callable[[Event], None]  # called by whoever emits: it may only note or enqueue
+
+_MOST = 10_000  # events that wait for a slow disk
+_PATIENCE = 20.0  # with a disk that does not get on, when the log is closed [s]
 
 
 class EventLog:
-    """Writes events to ``path`` (None keeps no file) and tells its listeners; safe from any thread.
+    """Keeps events, in order, at ``path`` (None keeps no file) and tells its listeners.
 
     ::
 
         with EventLog(folder / "events.jsonl") as events:
             events.emit("episode_ended", ticks=14, success=True)
+
+    :meth:`emit` is safe from any thread, and neither waits nor raises: a thread writes the file,
+    and is waited for on leaving. Whoever listens cannot disturb the one who emits.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._file: TextIO | None = None
-        self._lock = threading.Lock()
-        self.listeners: list[Callable[[Event], None]] = []
+        self._file: io.FileIO | None = None
+        self._lines: Backlog[str] | None = None
+        self._order = threading.Lock()  # the file's order is that of the times in it
+        self._deaf: set[int] = set()  # listeners that were told of
+        self.listeners: list[Listener] = []
+        self.missing = 0  # events that the file lacks, once it is closed
 
     def __enter__(self) -> Self:
         if self._path is not None:
-            self._file = self._path.open("a", buffering=1)
+            self._file = io.FileIO(self._path, "a")
+            self._lines = Backlog(
+                "events", self._write, most=_MOST, failed=self._closed, ended=self._file.close
+            )
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._lines is not None:
+            self.missing += self._lines.close(_PATIENCE)
+            self._lines = None
 
     def emit(self, name: str, **facts: Any) -> None:
         """Record that ``name`` happened, with its facts (JSON values)."""
-        event = {"event": name, "time": round(time.time(), 3), **facts}
-        problem = self._write(json.dumps(event) + "\n")
-        for listener in self.listeners:
-            listener(event)
-        if problem is not None:
-            self.emit("event_log_closed", cause=f"cannot write {self._path}: {problem}")
-
-    def _write(self, line: str) -> OSError | None:
-        """Append a line; a disk that refuses closes the file, and the run goes on without it."""
-        with self._lock:
-            if self._file is None:
-                return None
+        with self._order:
+            event = {"event": name, "time": round(time.time(), 3), **facts}
+            if self._lines is not None:
+                self._lines.put(json.dumps(event, default=str) + "\n")
+        for listener in [*self.listeners]:
             try:
-                self._file.write(line)
-            except OSError as error:
-                with suppress(OSError):  # it tries once more to write what is left
-                    self._file.close()
-                self._file = None
-                return error
-        return None
+                listener(event)
+            except Exception as error:
+                self._complain(listener, error)
+
+    def _complain(self, listener: Listener, error: Exception) -> None:
+        """Tell, the first time, that a listener has failed."""
+        if id(listener) not in self._deaf:
+            self._deaf.add(id(listener))
+            self.emit("listener_failed", cause=f"{type(error).__name__}: {error}")
+
+    # What follows runs in the thread that writes.
+
+    def _write(self, lines: list[str]) -> None:
+        assert self._file is not None
+        rest = memoryview("".join(lines).encode())
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def _closed(self, problem: BaseException) -> None:
+        """A disk that refuses ends the file, and the run goes on without it."""
+        self.emit("event_log_closed", cause=f"cannot write {self._path}: {problem}")

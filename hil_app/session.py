@@ -19,6 +19,7 @@ from hil_app import build
 from hil_app.events import EventLog
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
+from hil_app.outputs import carry_on
 from hil_app.run_folder import EVENTS, new_run, open_folder
 from hil_app.screen import Screen
 from hil_app.signals import StopRequest
@@ -60,6 +61,7 @@ class Session:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        carry_on()
         with ExitStack() as stack:
             for hands in (self.window, self.device):  # nothing is written if they are not there
                 if hands is not None:
@@ -84,6 +86,9 @@ class Session:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.events.emit("run_ended", error=None if error is None else f"{error}")
         self._open.close()
+        if missing := self.events.missing:
+            lack = f"{self.folder / EVENTS} lacks {missing} events"
+            print(f"hil-app: {lack}: the disk did not take them", file=sys.stderr)
 
     @property
     def hint(self) -> str:

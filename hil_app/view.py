@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -12,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hil_app.backlog import Backlog
 from hil_app.events import Event, EventLog
 from hil_app.learning.learner import Learner
 from hil_app.monitor import (
@@ -28,10 +31,13 @@ from hil_app.monitor import (
     intervention_fraction,
     success_rate,
 )
+from hil_app.outputs import Output
 from hil_app.rate import milliseconds
 
 REFRESH = 4.0  # pictures of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
+MOST = 1000  # lines that wait to be printed
+LEAVING = 2.0  # how long they are waited for at the end [s]
 NEWEST = 300  # ticks whose lateness and pictures' age are shown
 TITLES = {
     DEMONSTRATE: "The person demonstrates",
@@ -54,8 +60,8 @@ LOSSES = {
 class View:
     """Shows a run while entered: live in a terminal, now and then a line elsewhere.
 
-    It only looks at what others count, from a thread of its own, so the loop never waits for it.
-    ``hint`` says what a person can do meanwhile.
+    It only looks at what others count, and prints from threads of its own, so the loop never waits
+    for it. ``hint`` says what a person can do meanwhile.
     """
 
     def __init__(
@@ -69,28 +75,50 @@ class View:
         self._console, self._monitor, self._learner = console, monitor, learner
         self._events, self._hint = events, hint
         self._live = Live(
-            get_renderable=self.render,
-            console=console,
-            refresh_per_second=REFRESH,
-            auto_refresh=console.is_terminal,
-            transient=True,
+            get_renderable=self.render, console=console, auto_refresh=False, transient=True
         )
         self._last_line = time.monotonic()
+        self._over = threading.Event()
+        self._painter = threading.Thread(target=self._paint, name="view", daemon=True)
+        self._lines: Backlog[str]
 
     def __enter__(self) -> Self:
+        self._lines = Backlog("view", self._print, most=MOST)
         self._events.listeners.append(self._hear)
         if self._console.is_terminal:
-            self._live.start()
+            self._painter.start()
         elif self._hint:
-            self._console.out(self._hint, highlight=False)
+            self._lines.put(self._hint)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._events.listeners.remove(self._hear)
+        self._over.set()
         if self._console.is_terminal:
-            self._live.stop()
+            self._painter.join(LEAVING)
         for stage in self._monitor.stages:
-            self._console.out(_line(stage), highlight=False)
+            self._lines.put(_line(stage))
+        self._lines.close(LEAVING)
+
+    def _paint(self) -> None:
+        """Keep the view live while somebody reads."""
+        try:
+            with self._live:
+                while not self._over.wait(1 / REFRESH):
+                    if not self._held_up:
+                        self._live.refresh()
+        except Exception as error:  # the run goes on without
+            self._events.emit("view_closed", cause=f"{type(error).__name__}: {error}")
+
+    @property
+    def _held_up(self) -> bool:
+        """Whether nobody reads what was printed before."""
+        file = self._console.file
+        return isinstance(file, Output) and file.waiting > 0
+
+    def _print(self, lines: list[str]) -> None:
+        for line in lines:
+            self._console.out(line, highlight=False)
 
     def render(self) -> RenderableType:
         """The view as it stands now."""
@@ -106,20 +134,26 @@ class View:
         )
 
     def _hear(self, event: Event) -> None:
-        """Print what the operator must know; without a terminal, now and then how far it is."""
+        """Have lines printed, by another thread."""
+        for line in self._said(event):
+            self._lines.put(line)
+
+    def _said(self, event: Event) -> Iterator[str]:
+        """What the operator must know; without a terminal, now and then how far it is."""
         if cause := event.get("cause"):
-            self._console.out(f"! {event['event']}: {cause}", highlight=False)
+            yield f"! {event['event']}: {cause}"
         if note := event.get("note"):
-            self._console.out(f"{event['event']}: {note}", highlight=False)
+            yield f"{event['event']}: {note}"
         if event["event"] == "evaluation":
-            self._console.out(_judgement(event), highlight=False)
-        if event["event"] == "datasets_so_far" and not self._console.is_terminal:
-            self._console.out(f"{event['frames']} of {event['of']} frames read", highlight=False)
+            yield _judgement(event)
+        if self._console.is_terminal:
+            return
+        if event["event"] == "datasets_so_far":
+            yield f"{event['frames']} of {event['of']} frames read"
         now = time.monotonic()
-        due = now - self._last_line > LINE_EVERY
-        if event["event"] == "episode" and due and not self._console.is_terminal:
+        if event["event"] == "episode" and now - self._last_line > LINE_EVERY:
             self._last_line = now
-            self._console.out(_line(self._monitor.stages[-1]), highlight=False)
+            yield _line(self._monitor.stages[-1])
 
     def _notices(self, stage: Stage) -> list[RenderableType]:
         requests = self._monitor.help

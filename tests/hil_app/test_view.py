@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from sample_runs import a_loop, a_recording, an_episode
+from sample_runs import a_loop, a_recording, an_episode, until
 
 from hil_app.events import EventLog
 from hil_app.learning.learner import Progress
@@ -245,7 +245,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch):
     with rig.view:
         for clock.now in (4.0, 8.0, 12.0, 16.0, 20.0, 24.0):
             rig.events.emit("episode")
-        assert rig.console.export_text(clear=False).count("train: 51 ticks") == 2
+        until(lambda: rig.console.export_text(clear=False).count("train: 51 ticks") == 2)
     assert rig.console.export_text().count("train: 51 ticks") == 3
 
 
