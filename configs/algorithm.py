@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
@@ -10,6 +9,7 @@ from pydantic import Field, model_validator
 
 from configs.base import Config
 from configs.policy import GaussianActorConfig
+from configs.reading import read_json
 
 CONFIG_FILE = "config.json"
 EntropyMode: TypeAlias = Literal["log", "direct", "fixed"]
@@ -63,7 +63,7 @@ class RLAlgorithmConfig(Config):
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> RLAlgorithmConfig:
         """Read `config.json`; its `type` picks the class. KeyError for an unknown type."""
-        data = json.loads((Path(directory) / CONFIG_FILE).read_text())
+        data = read_json(Path(directory) / CONFIG_FILE)
         return cls.get_choice_class(data.get("type", "")).model_validate(data)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from configs.load import ConfigError
+from configs.reading import Unreadable, parse_yaml
 
 Path = tuple[str, ...]  # keys from the top, such as ("robot", "reset_pose")
 
@@ -23,8 +24,8 @@ def edited(text: str, changes: Mapping[Path, Any]) -> str:
         for path, value in changes.items():
             _put(wanted, path, value)
             new = _with(new, path, value)
-        sure = yaml.safe_load(new) == wanted
-    except yaml.YAMLError:
+        sure = parse_yaml(new) == wanted
+    except (yaml.YAMLError, Unreadable):
         sure = False
     if not sure:
         places = ", ".join(".".join(path) for path in changes)
@@ -42,9 +43,9 @@ def value_at(text: str, path: Path) -> Any:
 
 def _content(text: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not a YAML file: {' '.join(str(error).split())}") from error
+        content = parse_yaml(text)
+    except Unreadable as error:
+        raise ConfigError(f"not a YAML file: {error}") from None
     if not isinstance(content, dict | None):
         raise ConfigError(f"keys and values expected, not a {type(content).__name__}")
     return {key: _unshared(value) for key, value in (content or {}).items()}

@@ -6,7 +6,6 @@ dropped in silence: it is taken, taken with a change of meaning, or listed as le
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 from configs.lerobot_rules import AS_HERE, CROPS, Keys, Rules, rule_at, rules_for
 from configs.load import ConfigError, faults
+from configs.reading import Unreadable, read_json
 
 Kind = Literal["taken", "changed", "left out"]
 
@@ -66,11 +66,11 @@ class Imported:
 def read_lerobot(path: Path) -> Imported:
     """Translate a JSON file. Raises ConfigError in one line if it is no such config."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not a whole JSON file: {error}") from error
+    except Unreadable as error:
+        raise ConfigError(f"{path}: not a whole JSON file: {error}") from None
     try:
         return translate(content)
     except ConfigError as error:

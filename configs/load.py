@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict, SettingsError
 
+from configs.reading import Unreadable, parse_yaml, read_yaml, shown
 from configs.robot import our_spelling
 from configs.run import RunConfig
 
@@ -87,20 +88,21 @@ def presets() -> list[str]:
 
 def read(name: str) -> dict[str, Any]:
     """The raw content of a preset or of a YAML file."""
-    if name in presets():
-        source = resources.files("configs.presets").joinpath(f"{name}.yaml")
-    elif Path(name).is_file():
-        source = Path(name)
-    else:
-        raise ConfigError(
-            f"--config_path: no preset or file '{name}'; presets: {', '.join(presets())}"
-        )
+    known = presets()
     try:
-        content = yaml.safe_load(source.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}: not a YAML file: {_one_line(error)}") from error
+        if name in known:
+            preset = resources.files("configs.presets").joinpath(f"{name}.yaml")
+            content = parse_yaml(preset.read_bytes())
+        else:
+            content = read_yaml(Path(name))
+    except Unreadable as error:
+        raise ConfigError(f"{shown(name)}: not a YAML file: {error}") from None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise ConfigError(
+            f"--config_path: no preset or file '{shown(name)}'; presets: {', '.join(known)}"
+        ) from None
     except OSError as error:
-        raise ConfigError(f"--config_path: cannot read {name}: {error.strerror}") from error
+        raise ConfigError(f"--config_path: cannot read {shown(name)}: {error.strerror}") from error
     if not isinstance(content, dict | None):
         raise ConfigError(
             f"{name}: expected keys and values at the top, got a {type(content).__name__}"
@@ -159,9 +161,9 @@ def _dotted(argument: str, parser: Parser) -> dict[str, Any]:
     if not (argument.startswith("--") and equals and "." in name):
         parser.error(f"unknown option {argument}; config options are spelled --block.key=value")
     try:
-        content: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: got '{value}': {_one_line(error)}") from error
+        content: Any = parse_yaml(value)
+    except Unreadable as error:
+        raise ConfigError(f"{shown(name)}: got '{shown(value)}': {error}") from None
     for key in reversed(name.split(".")):
         content = {key: content}
     return typing.cast("dict[str, Any]", content)

@@ -8,6 +8,7 @@ out: dicts with text as keys, lists, text, numbers, truth values and None. A dat
 from __future__ import annotations
 
 import codecs
+import errno
 import json
 import math
 import os
@@ -41,7 +42,6 @@ _MARKS = {  # how texts begin that are not plain UTF-8, the longer marks first
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _KINDS = {
-    stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
@@ -68,10 +68,10 @@ def content_of(path: Path, longest: int = LONGEST) -> bytes:
 
     Raises Unreadable if it is no regular file, or has more than ``longest`` bytes, and OSError.
     """
-    _check_kind(os.stat(path))
+    _check_kind(path, os.stat(path))
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _check_kind(os.fstat(number))
+        _check_kind(path, os.fstat(number))
         content = bytearray()
         while len(content) <= longest and (more := os.read(number, longest + 1 - len(content))):
             content += more
@@ -134,8 +134,10 @@ def shown(value: object, longest: int = 120) -> str:
     return safe if len(safe) <= longest else safe[: longest - 1] + "…"
 
 
-def _check_kind(status: os.stat_result) -> None:
+def _check_kind(path: Path, status: os.stat_result) -> None:
     kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFDIR:
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     if kind != stat.S_IFREG:
         raise Unreadable(f"{_KINDS.get(kind, 'something else')}, not a file")
 

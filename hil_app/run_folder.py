@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 
 from configs.load import ConfigError, dump
+from configs.reading import read_json
 from configs.run import RunConfig
 from hil_app.files import write_whole
 
@@ -71,7 +71,7 @@ def best_of(folder: Path) -> Path | None:
     Raises ConfigError if what says so cannot be read.
     """
     try:
-        return folder / str(json.loads((folder / BEST).read_text())["checkpoint"])
+        return folder / str(read_json(folder / BEST)["checkpoint"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:

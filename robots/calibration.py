@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from configs.reading import Unreadable, read_json, shown
 from robots.base import F32, GRIPPER, JOINTS, Uncalibrated
 from robots.registers import REGISTERS, TOP
 
@@ -106,7 +107,7 @@ def folder(kind: str, group: str = "robots") -> Path:
 def load(path: Path) -> dict[str, MotorCalibration]:
     """The calibration in a file of lerobot's; raises Uncalibrated if it is none."""
     try:
-        found = _FILE.validate_json(path.read_bytes())
+        found = _FILE.validate_python(read_json(path))
     except FileNotFoundError as error:
         known = sorted(file.stem for file in path.parent.glob("*.json"))
         there = f"; calibrated there: {', '.join(known)}" if known else ""
@@ -116,14 +117,18 @@ def load(path: Path) -> dict[str, MotorCalibration]:
         ) from error
     except OSError as error:
         raise Uncalibrated(f"Cannot read the calibration {path}: {error.strerror}.") from error
+    except Unreadable as error:
+        raise _damaged(path, str(error)) from error
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
-        raise Uncalibrated(
-            f"The calibration {path} is damaged ({where}: {fault['msg']}): run `hil-app calibrate`."
-        ) from error
+        raise _damaged(path, shown(f"{where}: {fault['msg']}")) from error
     check(found, f"The calibration {path}")
     return {name: found[name] for name in JOINTS}
+
+
+def _damaged(path: Path, why: str) -> Uncalibrated:
+    return Uncalibrated(f"The calibration {path} is damaged ({why}): run `hil-app calibrate`.")
 
 
 def save(calibration: Calibration, path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from configs.reading import parse_json, read_json
 from hil_app.files import write_whole
 from hil_app.monitor import TRAIN
 from hil_app.run_folder import BENCH, EVENTS, SUMMARY
@@ -154,7 +155,7 @@ def read(folder: Path, seed: int) -> Seed:
     """What the run in `folder` came to. BenchError if it has not finished."""
     if not _finished(folder):
         raise BenchError(f"{folder} has no finished run")
-    summary = json.loads((folder / SUMMARY).read_text())
+    summary = read_json(folder / SUMMARY)
     judged = summary["train"]["evaluations"]
     ticks, success = [e["ticks"] for e in judged], [e["successes"] / e["episodes"] for e in judged]
     first = reached(success)
@@ -194,7 +195,7 @@ def save(results: dict[str, list[Seed]], folder: Path) -> Result:
 
 def _finished(folder: Path) -> bool:
     path = folder / SUMMARY
-    return path.is_file() and json.loads(path.read_text())["ended"] == "finished"
+    return path.is_file() and read_json(path)["ended"] == "finished"
 
 
 def _events(folder: Path) -> Iterator[dict[str, Any]]:
@@ -203,7 +204,7 @@ def _events(folder: Path) -> Iterator[dict[str, Any]]:
         return
     for line in path.read_text().splitlines():
         if line.endswith("}"):  # the last one may be under way
-            yield json.loads(line)
+            yield parse_json(line)
 
 
 def _so_far(folder: Path) -> str:

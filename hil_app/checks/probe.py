@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from configs.reading import parse_json
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -31,7 +33,7 @@ def probe(*words: str, patience_s: float = 30.0) -> Outcome:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=patience_s)
     except subprocess.TimeoutExpired:
         return Outcome([], f"no end within {patience_s:g} s")
-    answers = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    answers = [parse_json(line) for line in ended.stdout.splitlines() if line.startswith("{")]
     return Outcome(answers, _how_it_ended(ended.returncode, ended.stderr))
 
 
@@ -138,11 +140,11 @@ def _gamepad(kind: str, content: str) -> Iterator[dict[str, Any]]:
         if kind == "gamepad":
             from teleop.gamepad import SDLPad
 
-            device = SDLPad(GamepadConfig.model_validate_json(content))
+            device = SDLPad(GamepadConfig.model_validate(parse_json(content)))
         else:
             from teleop.gamepad_hid import HIDPad
 
-            device = HIDPad(GamepadHIDConfig.model_validate_json(content))
+            device = HIDPad(GamepadHIDConfig.model_validate(parse_json(content)))
         with device:
             yield {"name": device.name}
     except TeleopError as error:

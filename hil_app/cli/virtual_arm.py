@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from configs.load import ConfigError, read, validate
+from configs.reading import Unreadable, parse_yaml
 from configs.robot import SimCameraConfig, SimRobotConfig
 from hil_app.signals import StopRequest
 from robots.arm import ARMS, Arm
@@ -171,9 +172,9 @@ def _knob(word: str) -> tuple[str, Any]:
     if not equals:
         raise ConfigError(f"{word}: knobs are spelled name=value, for example drop=0.1")
     try:
-        return name, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"{word}: the value is not YAML") from None
+        return name, parse_yaml(value)
+    except Unreadable as error:
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def _knobs() -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
+from configs.reading import read_json
 from hil_app.learning.encoders import Encoder, Perception
 from hil_app.learning.networks import Dense, mlp
 from hil_app.learning.weights import Weights, check_finite, check_fit, copy_into, cpu_copy
@@ -230,7 +231,7 @@ class GaussianActorPolicy(nn.Module):
             RuntimeError: the weights are of other networks.
         """
         path = Path(directory)
-        config = config or GaussianActorConfig.model_validate_json((path / CONFIG_FILE).read_text())
+        config = config or GaussianActorConfig.model_validate(read_json(path / CONFIG_FILE))
         # the saved weights hold the vision encoder's own, so their first source need not be there
         policy = cls(config.model_copy(update={"vision_encoder_weights": None}), seed)
         load_model(policy, str(path / MODEL_FILE))

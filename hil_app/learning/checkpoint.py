@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
+from configs.reading import content_of, read_json, text_of
 from hil_app.files import new_folder
 from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
@@ -95,8 +96,8 @@ def load(folder: Path) -> Snapshot:
         files = manifest.read(folder)
         manifest.check(folder, files, files)
         return Snapshot(
-            state=json.loads((folder / STATE).read_text()),
-            configs={name: (folder / name / CONFIG_FILE).read_text() for name in _configs(files)},
+            state=read_json(folder / STATE),
+            configs={name: _text(folder / name) for name in _configs(files)},
             tensors=_read(folder, [Path(name) for name in files if name.endswith(SUFFIX)]),
         )
     except DAMAGE as error:
@@ -107,7 +108,7 @@ def load_state(folder: Path) -> dict[str, Any]:
     """How far the run of a checkpoint is. Raises :class:`CheckpointError` if it is damaged."""
     try:
         _check(folder, STATE)
-        state: dict[str, Any] = json.loads((folder / STATE).read_text())
+        state: dict[str, Any] = read_json(folder / STATE)
     except DAMAGE as error:
         raise damaged(folder, error) from error
     return state
@@ -202,6 +203,10 @@ def _configs(files: Manifest) -> list[str]:
 
 def _path(group: str) -> Path:
     return Path(group, MODEL_FILE) if group in (POLICY, ALGORITHM) else Path(group + SUFFIX)
+
+
+def _text(folder: Path) -> str:
+    return text_of(content_of(folder / CONFIG_FILE))
 
 
 def _block_path(group: str, name: str) -> Path:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypedDict
 
+from configs.reading import read_json
+
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20  # bytes read at once
 
@@ -42,7 +44,7 @@ def write(folder: Path, names: Iterable[str], known: Manifest = MappingProxyType
 
 def read(folder: Path) -> Manifest:
     """The list that is there. Raises OSError or ValueError, which says what is wrong."""
-    content = json.loads((folder / MANIFEST).read_text())
+    content = read_json(folder / MANIFEST)
     if not isinstance(content, dict):
         raise ValueError(f"{MANIFEST} lists no files")
     return {name: _known(name, entry) for name, entry in content.items()}

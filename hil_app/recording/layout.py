@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from configs.names import COMPLEMENTARY_INFO, DISCRETE_PENALTY, IS_INTERVENTION, OBS_IMAGES
+from configs.reading import Unreadable, read_json
 from hil_app.files import make_folder, write_whole
 
 VERSION = "v3.0"
@@ -204,14 +205,14 @@ _OURS = {
 def _loaded(root: Path) -> Mapping[str, Any]:
     path = root / INFO
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
     except FileNotFoundError:
         what = "there is no such folder" if not root.is_dir() else f"it has no {INFO}"
         raise DatasetError(f"{root} is no dataset: {what}") from None
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise DatasetError(f"{path} is damaged: it is no JSON; restore it from a copy") from None
+    except Unreadable as error:
+        raise DatasetError(f"{path} is damaged: {error}; restore it from a copy") from None
     if not isinstance(content, Mapping):
         raise DatasetError(f"{path} is damaged: it is no JSON object; restore it from a copy")
     return content

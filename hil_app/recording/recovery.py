@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from configs.reading import parse_json
 from hil_app.recording.journal import END, HEADER, PACKET, ROW, Packet, records
 from hil_app.recording.layout import AFTER_PAUSE, FINAL
 from hil_app.recording.ledger import Ledger, Whole
@@ -39,7 +39,7 @@ def read_journal(path: Path) -> Content | None:
     kind, head = next(found, (b"", b""))
     if kind != HEADER:
         return None
-    header = json.loads(head)
+    header = parse_json(head)
     content = Content(header, packets=[[] for _ in header["cameras"]])
     for kind, body in found:
         if kind == ROW:

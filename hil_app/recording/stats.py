@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.reading import read_json
 from hil_app.files import write_whole
 from hil_app.recording.layout import STATS
 from robots.base import U8
@@ -112,7 +113,7 @@ def read_stats(root: Path) -> dict[str, Stats]:
     """``meta/stats.json``, empty if there is none, or none that can be read."""
     path = root / STATS
     try:
-        said = json.loads(path.read_bytes())
+        said = read_json(path)
         return {
             key: {name: np.asarray(values) for name, values in found.items()}
             for key, found in said.items()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from configs.algorithm import CONFIG_FILE
 from configs.base import Config
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from configs.reading import read_json
 from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE
 from hil_app.learning.checkpoint import DAMAGE
@@ -153,7 +154,7 @@ def load_classifier(folder: Path) -> SuccessClassifier:
     try:
         if (folder / manifest.MANIFEST).exists():  # older ones have none
             manifest.check(folder, _FILES, manifest.read(folder))
-        config = ClassifierConfig.model_validate_json((folder / CONFIG_FILE).read_text())
+        config = ClassifierConfig.model_validate(read_json(folder / CONFIG_FILE))
         # the saved weights hold the vision encoder's own, so their first source need not be there
         own = config.model_copy(update={"vision_encoder_weights": None})
         classifier = SuccessClassifier(own)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from configs.reading import parse_json
 from robots.base import NotConnected, RobotError, Truth
 
 _PATIENCE_S = 5.0
@@ -131,7 +132,7 @@ class VirtualArm:
             ) from None
         if not line:
             raise NotConnected("The virtual arm has ended: start it again.")
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = parse_json(line)
         if "error" in answer:
             raise RobotError(answer["error"])
         return answer

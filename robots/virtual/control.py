@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from configs.reading import parse_json, shown
 from robots.base import RobotError
 from robots.virtual.client import socket_folder, socket_path
 
@@ -69,12 +70,14 @@ class Control:
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            question = json.loads(line)
+            question = parse_json(line)
             return self._answers[question.pop("ask")](question) or {}
         except RobotError as error:
             return {"error": str(error)}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return {"error": f"A virtual arm cannot make sense of {line!r} ({error!r})."}
+            return {
+                "error": f"A virtual arm cannot make sense of {shown(line, 60)} ({shown(error)})."
+            }
 
     def _drop(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from configs.reading import read_json, shown
 from robots.base import JOINTS, RobotError
 from robots.registers import REGISTERS
 
@@ -15,13 +16,13 @@ Contents = Mapping[str, Mapping[str, int]]  # of the registers, by motor
 def load(path: Path) -> Contents:
     """What ``path`` holds; raises RobotError if that is not what ``save`` has written."""
     try:
-        content: dict[str, dict[str, int]] = json.loads(path.read_text())
+        content: dict[str, dict[str, int]] = read_json(path)
         for name in JOINTS:
             for register, value in content[name].items():
                 REGISTERS[register].encode(value)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RobotError(
-            f"{path} is not the EEPROM of a virtual arm ({error!r}): remove it to start anew."
+            f"{path} is not the EEPROM of a virtual arm ({shown(error)}): remove it to start anew."
         ) from None
     return content
 

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from configs.reading import parse_json
 from teleop.base import TeleopError
 
 Message = dict[str, Any]
@@ -75,7 +76,7 @@ class Listener:
 
     def _answer(self, line: bytes) -> Message:
         try:
-            return self._handle(json.loads(line)) or {}
+            return self._handle(parse_json(line)) or {}
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}
 
@@ -113,7 +114,7 @@ class Remote:
             raise TeleopError(f"The virtual device is gone: {error}") from None
         if not line:
             raise TeleopError("The virtual device is gone.")
-        answer: Message = json.loads(line)
+        answer: Message = parse_json(line)
         if problem := answer.get("error"):
             raise TeleopError(f"The virtual device refuses {message}: {problem}")
         return answer

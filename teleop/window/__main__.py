@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import sys
+
+from configs.reading import parse_json
 
 _FOR_SDL = {
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
@@ -26,7 +27,7 @@ def main() -> None:
     from teleop.window.app import App  # imports pygame, which reads these
 
     with connection, connection.makefile("rb") as stream:
-        App(connection, stream, json.loads(stream.readline())).run()
+        App(connection, stream, parse_json(stream.readline())).run()
 
 
 main()

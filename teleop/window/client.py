@@ -24,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
+from configs.reading import parse_json
 from teleop.base import TeleopError
 from teleop.window.shown import KeyHelp, Shown, pack
 
@@ -109,7 +110,7 @@ class Window:
         gone = self._receive()
         *lines, self._received = self._received.split(b"\n")
         found: list[KeyChange] = []
-        for message in map(json.loads, lines):
+        for message in map(parse_json, lines):
             if "key" in message:
                 found.append(KeyChange(message["key"], message["down"]))
             self.closed |= "closed" in message
@@ -139,7 +140,7 @@ class Window:
                 raise self._died()
             self._received += data
         line, self._received = self._received.split(b"\n", 1)
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = parse_json(line)
         return answer
 
     def _receive(self) -> bool:

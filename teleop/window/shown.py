@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 import cv2
 import numpy as np
 
+from configs.reading import parse_json
 from robots.base import U8
 
 Mood = Literal["you", "policy", "paused", "alarm"]
@@ -54,7 +55,7 @@ def unpack(stream: BinaryIO) -> Shown | None:
     line = stream.readline()
     if not line.endswith(b"\n"):
         return None
-    head = json.loads(line)
+    head = parse_json(line)
     images: dict[str, U8] = {}
     for name, (height, width) in head.pop("images").items():
         data = stream.read(height * width * 3)

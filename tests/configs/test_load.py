@@ -260,7 +260,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line(
 
 def test_a_binary_file_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "policy.pt"
-    path.write_bytes(b"\xff\xfe\x00\x01")
+    path.write_bytes(b"\x80\x02}q\x00")
     assert f"{path}: not a YAML file: " in refusal("--config_path", str(path))
 
 
