@@ -47,7 +47,7 @@ class LearnerConfig(Config):
     """Share of a batch that comes from the online buffer; the rest are demonstrations and
     interventions."""
     online_capacity: int = Field(100_000, ge=1)
-    """Transitions the online buffer holds."""
+    """Transitions the online buffer holds; a training needs those of learning_starts."""
     offline_capacity: int = Field(100_000, ge=1)
     """Transitions the offline buffer holds."""
     datasets: list[OfflineDatasetConfig] = []

@@ -57,7 +57,7 @@ class Checkpoints:
         self._written: _Job | None = None
         self._waiting: dict[bool, _Job] = {}  # the best so far, the newest to write
         self._closing = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._saved = Saved()
         self._thread = threading.Thread(target=self._run, name="checkpoints")
 
@@ -114,7 +114,7 @@ class Checkpoints:
                     self._write(job)
                 except CheckpointError as error:
                     self._events.emit("checkpoint_not_saved", cause=str(error))
-        except Exception as error:
+        except BaseException as error:
             self._error = error
             self._events.emit("checkpoints_died", cause=repr(error))
 

@@ -176,7 +176,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         quarters = " → ".join(f"{q:.0%}" for q in trained["intervention_fraction_by_quarter"])
         rows += [
             ("training", f"{trained['ticks']} ticks, {trained['episodes']} episodes"),
-            ("updates", f"{trained['updates']}"),
+            ("updates", f"{trained['updates'] or '0: NOTHING WAS LEARNED'}"),
             (
                 "interventions, by quarter",
                 f"{quarters} of ticks, {trained['takeovers']} take-overs",

@@ -10,6 +10,8 @@ from functools import partial
 
 from torch import Tensor
 
+from configs.load import ConfigError
+from configs.run import RunConfig
 from hil_app import build
 from hil_app.checkpoints import Checkpoints
 from hil_app.evaluation import Evaluator
@@ -46,6 +48,7 @@ class Training:
 
     def __init__(self, session: Session, resumed: Resumed | None = None) -> None:
         config = session.config
+        _check_that_it_learns(config)
         self._session, self._config = session, config
         session.hands("on_take_over")  # refused now if they cannot work on this body
         if config.processor.success_classifier is not None:
@@ -124,6 +127,14 @@ class Training:
         if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
             self._evaluate(stage)
         self._episodes(stage, self.learner.offer, *self._help(loop))
+        self._check_that_it_learned()
+
+    def _check_that_it_learned(self) -> None:
+        """Tell of a training that has changed nothing."""
+        progress, starts = self.learner.progress, self._config.learner.learning_starts
+        if not progress.updates:
+            cause = f"{progress.online} of the {starts} transitions of learner.learning_starts"
+            self._session.events.emit("nothing_learned", updates=0, cause=cause)
 
     def _help(self, loop: Loop) -> list[Sink]:
         """What has the policy ask for a take-over, if it may."""
@@ -237,3 +248,25 @@ class Training:
         snapshot = Snapshot(vars(state), configs, {**tensors, LOOP: random})
         mark = asdict(best) if best else None
         self._checkpoints.keep(snapshot, state.ticks, write=write, best=mark)
+
+
+def _check_that_it_learns(config: RunConfig) -> None:
+    """Raise ConfigError for a training that cannot come to its first update."""
+    learner, ticks, limit = config.learner, config.train.ticks, config.env.time_limit
+    if learner.online_capacity < learner.learning_starts:
+        raise ConfigError(
+            f"learner.online_capacity: {learner.online_capacity} transitions are all it holds, and "
+            f"learning waits for {learner.learning_starts} (learner.learning_starts): raise the "
+            "one or lower the other"
+        )
+    first, options = learner.learning_starts, "learner.learning_starts"
+    if learner.mode == "lockstep" and first % learner.train_freq:
+        first += learner.train_freq - first % learner.train_freq
+        options += " and learner.train_freq"
+    # the last episode goes on to its end
+    if limit is not None and ticks - 1 + limit < first:
+        raise ConfigError(
+            f"train.ticks: {ticks}, and at most {limit - 1} more to the last episode's end, are "
+            f"over before the first update, which comes at tick {first} ({options}): train longer, "
+            "or let learning start earlier"
+        )

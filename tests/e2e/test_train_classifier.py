@@ -139,7 +139,7 @@ def test_a_policy_learns_the_task_from_what_twenty_episodes_show(tmp_path: Path)
     """
     hil_app(
         *("train", *PIXELS, "--env.terminate_on_success=false", "--env.control_time_s=5"),
-        *("--train.demonstrations=18", "--train.ticks=600", "--learner.learning_starts=9999"),
+        *("--train.demonstrations=18", "--train.ticks=600", "--learner.learning_starts=649"),
         *("--eval.episodes=0", "--output_dir=look"),
         cwd=tmp_path,
     )

@@ -77,7 +77,7 @@ def test_it_acts_without_chance_and_without_hands_on_the_same_scenes(tmp_path, m
             assert episode.intervention_ticks == 0
 
     monkeypatch.setattr(Stage, "end", noting)
-    options = {"learning_starts": 10_000}  # an untrained policy stays as it is
+    options = {"learning_starts": 179}  # an untrained policy stays as it is
     changes = {"ticks": 150, "eval_every": 40, "eval_episodes": 4}
     session, _ = train(tmp_path / "run", learner=options, train=changes)
     evaluations = session.monitor.evaluations
