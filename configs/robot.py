@@ -90,6 +90,9 @@ class SafetyConfig(Config):
     """How long a motor may stay silent, or its packets corrupt, before the run ends [s]."""
     watchdog_s: float = Field(0.3, gt=0, le=2)
     """Time without a command after which the arm is held where it is [s]."""
+    let_down_s: float = Field(2.0, ge=0.5, le=10)
+    """Time without a command after which the arm is let down, and the run ends once it wakes [s];
+    robot.disable_torque_on_disconnect does not change that."""
 
 
 class ServoArmConfig(Config):

@@ -87,6 +87,8 @@ class Training:
         self._warm_up()
         if not self._offline_data.load(self.learner, self.algorithm.policy):
             return
+        mind = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=False)
+        loops = self._loop(NoPolicy(), "always"), self._loop(mind, "on_take_over")
         with ExitStack() as stack:
             stack.enter_context(self._metrics)
             stack.enter_context(self._checkpoints)
@@ -98,9 +100,9 @@ class Training:
             if self._fresh:
                 self._snapshot()
             if self._config.train.demonstrations:
-                self._demonstrate()
+                self._demonstrate(loops[0])
             if not self._session.stop():
-                self._train()
+                self._train(loops[1])
 
     def _warm_up(self) -> None:
         """Compile what is to be compiled, while nothing moves yet."""
@@ -114,15 +116,12 @@ class Training:
         else:
             events.emit("compiled", seconds=round(time.monotonic() - started, 1))
 
-    def _demonstrate(self) -> None:
+    def _demonstrate(self, loop: Loop) -> None:
         count = self._config.train.demonstrations
-        loop = self._loop(NoPolicy(), "always")
         stage = self._begin(DEMONSTRATE, count, "episodes", loop)
         self._episodes(stage, self.learner.demonstrate)
 
-    def _train(self) -> None:
-        mind = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=False)
-        loop = self._loop(mind, "on_take_over")
+    def _train(self, loop: Loop) -> None:
         stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
         if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
             self._evaluate(stage)

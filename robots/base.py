@@ -36,6 +36,10 @@ class ServoFault(RobotError):
     """A motor is in trouble, or is not the one that was expected."""
 
 
+class LoopStalled(RobotError):
+    """Nobody has commanded the arm for so long that it was let down."""
+
+
 class Uncalibrated(RobotError):
     """It is not known where the arm's joints are."""
 

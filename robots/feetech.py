@@ -7,7 +7,8 @@ answers for present ones, drops error bits and gives zeros for motors that are m
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import index
 from typing import Self
@@ -101,6 +102,18 @@ class FeetechBus:
         """Close the port; at any time, as often as you like, even if it is gone."""
         with self.lock:
             self._exchange.wire.closePort()
+
+    @contextmanager
+    def seized(self, seconds: float) -> Iterator[None]:
+        """Hold ``lock`` for an emergency; whoever does not let go of it in time loses it."""
+        lock = self.lock
+        if not lock.acquire(timeout=seconds):
+            lock = self.lock = threading.RLock()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def reopen(self) -> None:
         """Open the port again after it vanished and came back; raises NotConnected until then."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any, Self
@@ -18,6 +18,7 @@ from robots.base import (
     GRIPPER,
     JOINTS,
     BusTimeout,
+    LoopStalled,
     NotConnected,
     Reading,
     RobotError,
@@ -41,7 +42,8 @@ _LAG = 3.0  # how far from its goal a held joint may stay [deg]
 _NEAR = 3.0  # a pose is reached within this [deg, %]
 _HOMING_SPEED = 60.0  # on the way to rest [deg/s]
 _SETTLING_S = 1.0  # in which the arm must come to rest
-_NO_WAY_TO_REST = BusTimeout | NotConnected | ServoFault | KeyboardInterrupt
+_NO_WAY_TO_REST = BusTimeout | LoopStalled | NotConnected | ServoFault | KeyboardInterrupt
+_STUCK_S = 0.5  # how long an emergency waits for a thread that has the bus [s]
 _SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
 
 
@@ -70,9 +72,12 @@ class SO100Robot:
         self._servos = Servos(cfg, cfg.safety.patience_s, tell, group="robots", kind="so_follower")
         self._cameras = Cameras(cfg.cameras, tell)
         self._watchdog = Watchdog(cfg.safety.watchdog_s, self._loop_is_silent)
+        self._last_resort = Watchdog(
+            cfg.safety.let_down_s, self._loop_stays_silent, name="last resort"
+        )
         self._world: VirtualArm | None = None
         self._open: ExitStack | None = None
-        self._halted = False
+        self._halted = self._stalled = False
         self._episode = self._tick = 0
         self._began = 0.0  # of the episode, monotonic [s]
 
@@ -92,6 +97,7 @@ class SO100Robot:
             undo.push(self._let_go)
             self._take_hold()
             undo.enter_context(self._watchdog)
+            undo.enter_context(self._last_resort)
             self._open = undo.pop_all()
         return self
 
@@ -169,11 +175,12 @@ class SO100Robot:
         bounds = (self._range, cfg.safety, cfg.max_relative_target, self._period)
         self._limiter, self._homing = Limiter(*bounds, self._poses.limits), Limiter(*bounds)
         self._guard, self._response = Guard(cfg.safety), Response.NONE
-        self._halted = False
+        self._halted = self._stalled = False
         self._sent = self._servos.engage()
 
     def _sense(self) -> Senses:
         """Read the motors and have the guard look at them."""
+        self._check_held()
         senses = self._servos.sense()
         if self._servos.woken:
             self._revive()
@@ -202,21 +209,45 @@ class SO100Robot:
 
     def _send(self, target: F32, limiter: Limiter) -> F32:
         """Send ``target`` (6,) as far as limits and guard allow; returns what was sent."""
+        self._check_held()
         wanted = self._sent if self._halted else self._guard.shape(target)
         self._sent = self._servos.send(limiter(wanted, self._senses.joints, self._sent))
         self._answered = self._senses
         self._watchdog.feed()
+        self._last_resort.feed()
         return self._sent
 
     def _loop_is_silent(self) -> None:
         """Hold where the arm is; called by the watchdog, in its thread."""
-        with self._servos.bus.lock, suppress(RobotError):  # the loop will meet the fault itself
+        lock = self._servos.bus.lock
+        if not lock.acquire(timeout=_STUCK_S):
+            return  # the last resort comes next
+        try:
+            self._check_held()
             here = self._servos.sense().joints
             self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
             self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
+        except RobotError:
+            pass  # the loop will meet the fault itself
+        finally:
+            lock.release()
+
+    def _loop_stays_silent(self) -> None:
+        """Let the arm down whatever holds the loop up; called by the last resort, in its thread."""
+        self._stalled = True  # from now on the loop moves nothing
+        try:
+            with self._servos.bus.seized(_STUCK_S):
+                self._servos.let_down(_SINKING_S)
+        except Exception as error:  # whatever it is: there is nobody else to do it
+            self._tell("torque_left_on", cause=str(error))
+        else:
+            after = self._cfg.safety.let_down_s
+            cause = f"nothing has commanded the arm for {after:g} s, so it is let down"
+            self._tell("watchdog_let_down", after_s=after, cause=cause)
 
     def _halt(self, cause: str) -> None:
         with self._servos.bus.lock:
+            self._check_held()
             self._halted = True
             self._sent = self._servos.send(self._servos.sense().joints)
         self._tell("halted", cause=cause)
@@ -224,7 +255,8 @@ class SO100Robot:
     def _go_to_rest(self) -> None:
         """Move to the rest pose, unless the arm is in trouble."""
         rest = self._poses.rest
-        if rest is None or self._halted or self._response is not Response.NONE:
+        in_trouble = self._halted or self._stalled or self._response is not Response.NONE
+        if rest is None or in_trouble:
             return
         ticks = ramp(self._sent, rest, _HOMING_SPEED * self._period)
         settling = repeat(rest, round(_SETTLING_S / self._period))
@@ -244,13 +276,14 @@ class SO100Robot:
 
     def _let_go(self, kind: object, error: object, trace: object) -> None:  # noqa: ARG002 - as ExitStack calls it
         """Release all torque, whatever has happened; raises ServoFault if nothing else had."""
-        if not (self._cfg.disable_torque_on_disconnect or isinstance(error, ServoFault)):
+        keeps = not (self._cfg.disable_torque_on_disconnect or isinstance(error, ServoFault))
+        if keeps and not self._stalled:
             self._tell("torque_stays_on", note="as robot.disable_torque_on_disconnect=false has it")
             return
         rest = self._poses.rest
         resting = rest is not None and self._at(rest)
         try:
-            if resting or isinstance(error, NotConnected):
+            if resting or self._stalled or isinstance(error, NotConnected):
                 self._servos.release()
             else:
                 self._servos.let_down(_SINKING_S)
@@ -263,6 +296,14 @@ class SO100Robot:
 
     def _at(self, pose: F32) -> bool:
         return bool(np.abs(self._senses.joints - pose)[:GRIPPER].max() < _NEAR)
+
+    def _check_held(self) -> None:
+        if self._stalled:
+            raise LoopStalled(
+                f"Nothing has commanded the arm for {self._cfg.safety.let_down_s:g} s, so it was "
+                "let down: see what held this program up (what else the computer does, its disk, "
+                "its network), and start again. robot.safety.let_down_s says how long is borne."
+            )
 
     def _check_entered(self) -> None:
         if self._open is None:

@@ -19,8 +19,8 @@ class Watchdog:
                 dog.feed()
     """
 
-    def __init__(self, patience_s: float, trip: Callable[[], None]) -> None:
-        self._patience, self._trip = patience_s, trip
+    def __init__(self, patience_s: float, trip: Callable[[], None], name: str = "watchdog") -> None:
+        self._patience, self._trip, self._name = patience_s, trip, name
         self._fed = time.monotonic()
         self._tripped = False
         self._over = threading.Event()
@@ -29,7 +29,7 @@ class Watchdog:
     def __enter__(self) -> Self:
         self.feed()
         self._over.clear()
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=self._name, daemon=True)
         self._thread.start()
         return self
 

@@ -361,6 +361,7 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
         "back_off_s": 9.0,
         "patience_s": 1.25,
         "watchdog_s": 2.0,
+        "let_down_s": 9.5,
     }
     fields = set(SO101Config.model_fields) - {"type", "safety", "cameras"}
     assert set(options) == fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from robots.base import (
     JOINTS,
     BusTimeout,
     CameraError,
+    LoopStalled,
     NotConnected,
     RobotError,
     ServoFault,
@@ -430,6 +432,55 @@ def test_a_loop_that_falls_silent_leaves_an_arm_that_holds(servos: Running, told
         before = seen(servos)
         run(arm, 0.3, RESET)
         assert new_violations(servos, before) == []
+
+
+Stall = Callable[[SO100Robot, threading.Event], None]
+
+
+def stalls(_: SO100Robot, over: threading.Event) -> None:
+    assert over.wait(20)
+
+
+def stalls_with_the_bus(arm: SO100Robot, over: threading.Event) -> None:
+    with arm._servos.bus.lock:
+        assert over.wait(20)
+
+
+@pytest.mark.parametrize("stall", [stalls, stalls_with_the_bus])
+@pytest.mark.parametrize("disable_torque_on_disconnect", [True, False])
+def test_a_loop_that_stays_silent_has_its_arm_let_down_and_moves_it_no_more(
+    servos: Running, told: Told, stall: Stall, disable_torque_on_disconnect: bool
+) -> None:
+    over, off, there = threading.Event(), list[float](), list[int]()
+
+    def look() -> None:
+        began = time.monotonic()
+        until(lambda: torques(servos) == {0})
+        off.append(time.monotonic() - began)
+        over.set()
+
+    def stalled(arm: SO100Robot) -> None:
+        run(arm, 1.0, RESET)
+        watching = threading.Thread(target=look)
+        watching.start()
+        stall(arm, over)
+        watching.join()
+        there.extend(goals(servos))
+        for late in (arm.read, lambda: arm.halt("too late")):
+            with pytest.raises(LoopStalled):
+                late()
+        arm.command(REST)
+
+    changes = {"disable_torque_on_disconnect": disable_torque_on_disconnect}
+    arm = robot(servos, told, safety={"let_down_s": 0.6}, **changes)
+    with pytest.raises(LoopStalled, match=r"for 0\.6 s, so it was let down: see what held"), arm:
+        stalled(arm)
+    let_down = 1.0
+    assert 0.5 < off[0] < 0.6 * 1.25 + 0.5 + let_down + LATE
+    assert torques(servos) == {0}
+    assert goals(servos) == there
+    assert "watchdog_let_down" in names(told)
+    assert "rest_not_reached" not in names(told)
 
 
 # what goes wrong on the way
