@@ -12,6 +12,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from hil_app.caches import for_matplotlib
 from hil_app.files import write_whole
 from hil_app.learning.learner import Progress
 from hil_app.loop import Episode
@@ -83,6 +84,7 @@ def table(summary: Summary) -> Table:
 
 def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path) -> None:
     """Success rate, intervention fraction and return over the ticks of the training."""
+    for_matplotlib()
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from configs.reading import Unreadable, read_json, shown
-from robots.base import F32, GRIPPER, JOINTS, Uncalibrated
+from robots.base import F32, GRIPPER, JOINTS, RobotError, Uncalibrated
 from robots.registers import REGISTERS, TOP
 
 Numbers = NDArray[np.float64] | NDArray[np.int64]
@@ -101,7 +101,13 @@ def folder(kind: str, group: str = "robots") -> Path:
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
     lerobot = Path(os.environ.get("HF_LEROBOT_HOME", f"{home}/lerobot"))
     root = Path(os.environ.get("HF_LEROBOT_CALIBRATION", lerobot / "calibration"))
-    return root.expanduser() / group / kind
+    try:
+        return root.expanduser() / group / kind
+    except RuntimeError:
+        raise RobotError(
+            "This user has no home folder, where calibrations are kept: name a folder with "
+            "calibration_dir, or set HF_HOME."
+        ) from None
 
 
 def load(path: Path) -> dict[str, MotorCalibration]:

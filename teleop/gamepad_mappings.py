@@ -22,14 +22,23 @@ _PLATFORM = {"linux": "Linux", "darwin": "Mac OS X", "win32": "Windows"}.get(sys
 
 
 def mappings_file() -> Path:
-    """Where mappings are saved, whether there are any or not."""
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return Path(home) / "hil-app" / "gamepads.txt"
+    """Where mappings are saved, whether there are any or not; TeleopError without a home."""
+    given = os.environ.get("XDG_CONFIG_HOME")
+    try:
+        home = Path(given) if given else Path.home() / ".config"
+    except RuntimeError:
+        raise TeleopError(
+            "This user has no home folder for gamepad mappings: set XDG_CONFIG_HOME to one"
+        ) from None
+    return home / "hil-app" / "gamepads.txt"
 
 
 def saved_mappings() -> list[str]:
     """The mappings that were saved, one line each; TeleopError if one is damaged."""
-    file = mappings_file()
+    try:
+        file = mappings_file()
+    except TeleopError:  # nowhere to have saved any
+        return []
     found = []
     for number, line in enumerate(_lines(file), 1):
         if not line.strip() or line.startswith("#"):

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from hil_app.bench.learn import EPISODES, EVERY, FINAL, Seed
+from hil_app.caches import for_matplotlib
 
 Results = Mapping[str, Sequence[Seed]]
 COLUMNS = ("reached", "T95, ticks", "updates", "s", "held", "final", "by hand")
@@ -57,6 +58,7 @@ def _spread(values: Sequence[Any]) -> str:
 
 def plot(results: Results, path: Path) -> None:
     """Success without help and the person's share of the ticks, a colour an arm."""
+    for_matplotlib()
     import matplotlib as mpl
 
     mpl.use("Agg")

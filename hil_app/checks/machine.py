@@ -12,6 +12,7 @@ from pathlib import Path
 from serial.tools.list_ports import comports
 
 from configs.run import RunConfig
+from hil_app import caches
 from hil_app.checks.finding import Findings, note, ok, problem
 from hil_app.run_folder import RUNS
 from robots.virtual.client import virtual_ports
@@ -99,6 +100,15 @@ def disk(config: RunConfig) -> Findings:
         yield note(fact, "that is slow: name a folder on another disk with --output_dir")
     else:
         yield ok(fact)
+
+
+def cache() -> Findings:
+    """Whether what takes long to make is kept for the next run."""
+    if (found := caches.problem()) is not None:
+        yield note(
+            f"{found}: what is compiled and the list of fonts are made anew in each run",
+            "set XDG_CACHE_HOME to a folder that can be written",
+        )
 
 
 def _write_speed(folder: Path) -> float:

@@ -164,6 +164,6 @@ def _conclude(session: Session, console: Console, ended: str, learner: Learner |
             if stage.name == TRAIN and stage.finished:
                 report.plot(stage.finished, session.monitor.evaluations, session.folder / PLOT)
     except OSError as error:
-        console.out(f"the summary is not saved: {error}", highlight=False)
+        console.out(f"not all of the summary is saved: {error}", highlight=False)
     kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
     console.out(f"in {session.folder}: {kept}", highlight=False)

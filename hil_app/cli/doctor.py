@@ -71,6 +71,7 @@ def checks(config: RunConfig) -> list[Check]:
         Check("computer", machine.load),
         Check("computer", partial(machine.memory, config)),
         Check("computer", partial(machine.disk, config), 30.0),
+        Check("computer", machine.cache),
         Check("serial ports", machine.ports),
         Check("workspace", partial(workspace, config)),
     ]

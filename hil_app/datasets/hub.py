@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from hil_app.caches import for_hub
 from hil_app.files import DRAFT
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import RECOVERY, VERSION, DatasetError
@@ -80,6 +81,7 @@ def _check_name(repo: str) -> None:
 
 
 def _client() -> Any:
+    for_hub()
     try:
         import huggingface_hub
         import huggingface_hub.errors

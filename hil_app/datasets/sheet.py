@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hil_app.caches import for_matplotlib
 from hil_app.datasets.track import Track, track
 from hil_app.recording.dataset import Dataset
 from robots.base import U8
@@ -21,6 +22,7 @@ LINES = ("tab:blue", "tab:green", "tab:purple", "tab:red", "tab:brown", "tab:oli
 
 def draw_sheet(dataset: Dataset, episode: int, path: Path) -> None:
     """Draw an episode into a PNG. DatasetError if it cannot be read, OSError if not written."""
+    for_matplotlib()
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any, ParamSpec, TypeVar, cast
 
 import torch
 
+from hil_app.caches import for_torch
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(home) / "hil-app" / "compiled"
-
-
-# Torch takes a folder of its own, under /tmp, as soon as the first optimiser is made.
-os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(_cache_folder()))
 
 
 def compiled(method: Callable[P, R], device: torch.device) -> Callable[P, R]:
@@ -30,6 +21,7 @@ def compiled(method: Callable[P, R], device: torch.device) -> Callable[P, R]:
     Gradients may be taken inside it. The networks of its object must keep their layers. On a GPU
     it is recorded as a CUDA graph; that has never been run.
     """
+    for_torch()
     import torch._dynamo  # seconds, and only where something is compiled
 
     torch._dynamo.config.trace_autograd_ops = True

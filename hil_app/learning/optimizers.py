@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from hil_app.caches import for_torch
 from hil_app.learning.weights import copy_into
 
 
@@ -19,6 +20,7 @@ def adam(parameters: Iterable[nn.Parameter], lr: float) -> Adam:
 
     On a GPU its learning rate is a tensor and its steps can be captured in a graph.
     """
+    for_torch()
     owned = list(parameters)
     device = owned[0].device
     on_gpu = device.type == "cuda"

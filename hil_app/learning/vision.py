@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.policy import GaussianActorConfig
+from hil_app.caches import for_hub
 from hil_app.learning.weights import read_tensors
 
 MAP_SIZE = 8  # the cnn halves a picture until its shorter side is at most this [px]
@@ -186,6 +187,7 @@ def _fetched(repository: str) -> Path:
             f"policy.vision_encoder_weights: no file {repository}; name a safetensors file or a "
             "repository on the hub (owner/name)"
         )
+    for_hub()
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:

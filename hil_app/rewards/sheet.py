@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.policy import FeatureType
+from hil_app.caches import for_matplotlib
 from hil_app.rewards.examples import Bools, Examples, Ints
 from hil_app.rewards.scores import CAUTION, F64, Counts, Verdict
 
@@ -27,6 +28,7 @@ def draw(
     verdicts: Sequence[Verdict],
 ) -> None:
     """Write the sheet of the held-out ``rows``, whose ``probability`` (len(rows),) is given."""
+    for_matplotlib()
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.classifier import LearningConfig
 from configs.policy import FeatureType
+from hil_app.caches import for_torch
 from hil_app.rewards.classifier import ClassifierConfig, ClassifierError, SuccessClassifier
 from hil_app.rewards.examples import Bools, Examples, Ints
 from hil_app.rewards.scores import F64, choose_threshold
@@ -107,6 +108,7 @@ def learn(
         )
     classifier = SuccessClassifier(_ranged(config, examples, rows), how.seed)
     trained = [weight for weight in classifier.parameters() if weight.requires_grad]
+    for_torch()
     optimizer = torch.optim.Adam(trained, how.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, how.steps)
     draw = torch.Generator().manual_seed(how.seed)

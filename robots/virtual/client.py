@@ -27,7 +27,12 @@ def socket_path(port: str) -> Path:
 def socket_folder() -> Path:
     """A folder, maybe not there yet, that only this user may enter; raises RobotError if others
     may."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    try:
+        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    except FileNotFoundError:
+        raise RobotError(
+            "No folder for temporary files can be written: set TMPDIR or XDG_RUNTIME_DIR to one."
+        ) from None
     folder = Path(base) / f"hil-app-{os.getuid()}"
     if not folder.exists():
         return folder
