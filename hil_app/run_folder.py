@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -11,6 +13,8 @@ from configs.load import ConfigError, dump
 from configs.reading import read_json
 from configs.run import RunConfig
 from hil_app.files import write_whole
+from hil_app.recording.layout import DatasetError
+from hil_app.recording.lock import Lock
 
 RUNS = Path("runs")  # where runs go that name no output_dir
 CONFIG = "config.yaml"  # the merged configuration
@@ -37,18 +41,41 @@ def new_run(command: str) -> Path:
     return next(RUNS / name for name in names if not (RUNS / name).exists())
 
 
-def open_folder(folder: Path, config: RunConfig, *, again: bool = False) -> None:
-    """Make ``folder``, or open it ``again``, and save the configuration there.
-
-    Raises ConfigError if it is not to be had, or is not empty and not to be opened again.
-    """
+def claim(folder: Path) -> Lock:
+    """Have a run's folder to oneself until the lock is released; ConfigError if another has it."""
     try:
+        return Lock(folder)
+    except DatasetError as error:
+        raise ConfigError(f"output_dir: {error}") from error
+
+
+def open_folder(folder: Path, config: RunConfig) -> Lock:
+    """Make ``folder``, save the configuration there, and have it to oneself until the lock goes.
+
+    Raises ConfigError if it is not to be had, or not empty.
+    """
+    with _refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if not again and any(folder.iterdir()):
+        lock = claim(folder)
+        if any(folder.iterdir()):
+            lock.release()
             hint = "; name a new folder, or go on with its run by --resume=true"
             raise ConfigError(f"output_dir: {folder} is not empty{hint}")
+    save_config(folder, config)
+    return lock
+
+
+def save_config(folder: Path, config: RunConfig) -> None:
+    """Keep the configuration of a run in its folder; raises ConfigError if it cannot be."""
+    with _refusals(folder):
         saved = config.model_copy(update={"output_dir": None})
         write_whole(folder / CONFIG, dump(saved).encode())
+
+
+@contextmanager
+def _refusals(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(f"output_dir: cannot write to {folder}: {error.strerror}") from error
 

@@ -20,7 +20,7 @@ from hil_app.events import EventLog
 from hil_app.loop import Episode
 from hil_app.monitor import Monitor, Stage
 from hil_app.outputs import carry_on
-from hil_app.run_folder import EVENTS, new_run, open_folder
+from hil_app.run_folder import EVENTS, new_run, open_folder, save_config
 from hil_app.screen import Screen
 from hil_app.signals import StopRequest
 from teleop import keys, words
@@ -41,7 +41,8 @@ def calm_threads() -> None:
 class Session:
     """Entered around a whole command; each stage enters ``body`` last, so it is made safe first.
 
-    With ``resumed``, the facts to tell of a run that goes on, its folder is opened again.
+    With ``resumed``, the facts to tell of a run that goes on, whoever enters has claimed its
+    folder; a new one is the session's alone.
     """
 
     def __init__(
@@ -66,7 +67,10 @@ class Session:
             for hands in (self.window, self.device):  # nothing is written if they are not there
                 if hands is not None:
                     stack.enter_context(hands)
-            open_folder(self.folder, self.config, again=self._resumed is not None)
+            if self._resumed is None:
+                stack.enter_context(open_folder(self.folder, self.config))
+            else:
+                save_config(self.folder, self.config)
             calm_threads()
             stack.enter_context(self.events)
             stack.enter_context(self.stop)

@@ -78,7 +78,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--turns", type=int, default=3, help="loop: turns of each (default: 3)")
     config, options = load(parser, argv, DEFAULT_PRESET)
     if config.output_dir is not None:
-        open_folder(config.output_dir, config)
+        open_folder(config.output_dir, config).release()
     result = _measure(config, options)
     text = json.dumps(result, indent=2)
     if config.output_dir is not None:

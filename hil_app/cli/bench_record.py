@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
     from hil_app.session import calm_threads
 
     if config.output_dir is not None:
-        open_folder(config.output_dir, config)
+        open_folder(config.output_dir, config).release()
     calm_threads()
     result = record.record(config, options.seconds, options.turns)
     text = json.dumps(result, indent=2)

@@ -24,9 +24,10 @@ from hil_app.monitor import TRAIN
 from hil_app.policy import LearnedPolicy
 from hil_app.record import check
 from hil_app.record import record as into_a_dataset
+from hil_app.recording.lock import Lock
 from hil_app.resume import Resumed, check_changes, set_aside
 from hil_app.run_dataset import spec_of
-from hil_app.run_folder import FILM, PLOT, config_of
+from hil_app.run_folder import DATASET, FILM, PLOT, claim, config_of
 from hil_app.session import Session
 from hil_app.teleoperation import teleoperate as by_hand
 from hil_app.training import Training
@@ -45,13 +46,19 @@ def train(config: RunConfig, command: str) -> int:
 def resume(config: RunConfig, checkpoint: Path) -> int:
     """Go on with the run of a checkpoint, as ``config`` has it now; returns the exit status."""
     run = config_of(checkpoint).parent
-    config = config.model_copy(update={"output_dir": run})
+    with claim(run):
+        return _resume(config.model_copy(update={"output_dir": run}), checkpoint, run)
+
+
+def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
     changed = check_changes(validate(read(str(config_of(checkpoint)))), config)
     _check(config)
     resumed = Resumed.read(checkpoint)
     facts = {"checkpoint": checkpoint.name, "ticks": resumed.state.ticks, "changed": changed}
     session = Session(config, "train", facts)
     training = Training(session, resumed)  # nothing has changed yet if the checkpoint is no use
+    if (run / DATASET).is_dir():
+        Lock(run / DATASET).release()  # nor if another program has the dataset
     with session:
         if moved := set_aside(run, resumed, spec_of(config, session.body)):
             facts = {"episodes": moved.episodes, "checkpoints": moved.checkpoints}

@@ -15,8 +15,9 @@ from hil_app.__main__ import main
 from hil_app.evaluation import Evaluator
 from hil_app.learning.learner import Learner
 from hil_app.monitor import Stage
+from hil_app.recording.lock import Lock
 from hil_app.resume import check_changes
-from hil_app.run_folder import EVENTS, checkpoints_of, find_checkpoint, whole
+from hil_app.run_folder import EVENTS, checkpoints_of, claim, find_checkpoint, whole
 from hil_app.session import Session
 from hil_app.training import Training
 
@@ -353,6 +354,26 @@ def test_a_checkpoint_of_something_else_is_refused_without_a_traceback(
 def test_what_makes_no_sense_is_refused_in_one_line(stopped, capsys, monkeypatch, arguments, says):
     monkeypatch.chdir(stopped.parent)
     assert says in refused(capsys, 2, *arguments)
+
+
+@pytest.mark.parametrize("held", [".", "dataset"])
+def test_what_another_program_writes_is_left_alone_until_it_ends(stopped, capsys, held):
+    before = contents(stopped)
+    arguments = ["--resume=true", f"--output_dir={stopped}", "--train.ticks=150"]
+    with Lock(stopped / held):
+        message = refused(capsys, 2 if held == "." else 1, *arguments)
+        assert message.endswith(
+            f"{stopped / held} is being written by another process: end that one, or wait for it\n"
+        )
+        assert contents(stopped) == before
+    assert main(["train", *arguments]) == 0
+
+
+def test_a_run_has_its_folder_to_itself_while_it_lasts(tmp_path):
+    session = Session(config(tmp_path / "run"), "train")
+    with session, pytest.raises(ConfigError, match="is being written by another process"):
+        claim(tmp_path / "run")
+    claim(tmp_path / "run").release()
 
 
 def test_leftovers_of_a_killed_run_are_swept_away(stopped):
