@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 from configs.manual import PAD
+from configs.reading import Unreadable, content_of, text_of
+from configs.writing import replace_file
 from teleop.base import TeleopError
 
 _GUID = re.compile(r"[0-9a-fA-F]{32}")
@@ -67,9 +69,7 @@ def save_mapping(line: str) -> Path:
     text = "\n".join([*others, line.strip(), ""])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(file.name + ".part")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
+        replace_file(file, text.encode())
     except OSError as error:
         raise TeleopError(f"The mapping cannot be saved: {error}") from None
     return file
@@ -104,12 +104,12 @@ def _field(line: str, name: str) -> str | None:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8-sig").splitlines()
+        return text_of(content_of(file)).splitlines()
     except FileNotFoundError:
         return []
-    except UnicodeDecodeError:
+    except Unreadable as error:
         raise TeleopError(
-            f"{file} is no text: delete it and run hil-app gamepad setup again"
+            f"{file} is {error}: delete it and run hil-app gamepad setup again"
         ) from None
     except OSError as error:
         raise TeleopError(f"The saved gamepad mappings cannot be read: {error}") from None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.writing import replace_file
 from robots.base import CameraError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ List the cameras of this computer, save a picture of each, and print the options
 run. --also looks at what cannot be listed: the address of a stream, a video file, a folder of
 pictures.
 """
+_LONGEST_NAME = 50  # characters: an address ends in what sets it apart
 NAMES = ("front", "wrist")  # suggested for the first cameras
 
 
@@ -45,7 +47,7 @@ def run(argv: Sequence[str]) -> int:
     found = list(cameras(options.also))
     if not found:
         raise CameraError(_none_found())
-    pictures = {one.source: _save(one, options.save) for one in found if one.view is not None}
+    pictures = _save(found, options.save)
     _show(found, pictures)
     _suggest([one for one in found if one.view is not None])
     return 0 if pictures else 1
@@ -61,20 +63,32 @@ def _none_found() -> str:
     return f"no camera found: {remedy}; --also looks at a stream or file"
 
 
-def _save(found: Found, folder: Path) -> Path:
-    """Save the picture of a camera; CameraError if it cannot be written."""
+def _save(found: Sequence[Found], folder: Path) -> dict[int | str, Path]:
+    """Save the picture of each camera that gives one; CameraError if it cannot be written."""
     from robots.opencv import load_opencv
 
-    assert found.view is not None
-    source = found.source
-    name = f"video{source}" if isinstance(source, int) else re.sub(r"[^\w.-]+", "_", source)
-    path = folder / f"{name.strip('_')}.png"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(load_opencv("find-cameras").imencode(".png", found.view.picture)[1])
-    except OSError as error:
-        raise CameraError(f"--save: cannot write {path}: {error.strerror}") from error
-    return path
+    saved: dict[int | str, Path] = {}
+    for one in found:
+        if one.view is None:
+            continue
+        path = folder / f"{_name(one.source)}.png"
+        if path in saved.values():
+            path = path.with_stem(f"{path.stem}-{len(saved) + 1}")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            png = load_opencv("find-cameras").imencode(".png", one.view.picture)[1]
+            replace_file(path, png.tobytes())
+        except OSError as error:
+            raise CameraError(f"--save: cannot write {path}: {error.strerror}") from error
+        saved[one.source] = path
+    return saved
+
+
+def _name(source: int | str) -> str:
+    """A file's name for the picture of ``source``."""
+    if isinstance(source, int):
+        return f"video{source}"
+    return re.sub(r"[^\w.-]+", "_", source).strip("_.")[-_LONGEST_NAME:] or "camera"
 
 
 def _show(found: Sequence[Found], pictures: dict[int | str, Path]) -> None:

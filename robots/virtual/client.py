@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from configs.reading import parse_json
 from robots.base import NotConnected, RobotError, Truth
+from robots.sockets import LONGEST_ANSWER, connect, parsed, socket_folder
 
 _PATIENCE_S = 5.0
 
@@ -22,23 +22,6 @@ _PATIENCE_S = 5.0
 def socket_path(port: str) -> Path:
     """Where the virtual arm behind ``port``, a device or a link to it, listens."""
     return socket_folder() / (os.path.realpath(port).strip("/").replace("/", "-") + ".sock")
-
-
-def socket_folder() -> Path:
-    """A folder, maybe not there yet, that only this user may enter; raises RobotError if others
-    may."""
-    try:
-        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    except FileNotFoundError:
-        raise RobotError(
-            "No folder for temporary files can be written: set TMPDIR or XDG_RUNTIME_DIR to one."
-        ) from None
-    folder = Path(base) / f"hil-app-{os.getuid()}"
-    if not folder.exists():
-        return folder
-    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-        raise RobotError(f"{folder} can be entered by other users: remove it, or chmod 700 it.")
-    return folder
 
 
 def virtual_ports() -> list[str]:
@@ -61,25 +44,27 @@ class VirtualArm:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._lines = connection.makefile("r", encoding="utf-8")
-        hello = self._ask("hello")
+        self._lines = connection.makefile("rb")
+        try:
+            hello = self._ask("hello")
+        except BaseException:
+            self.close()
+            raise
         self.arm: str = hello["arm"]  # "so100" or "so101"
         self.task: str = hello["task"]  # "pick_lift", "reach" or "none"
 
     @classmethod
     def behind(cls, port: str) -> VirtualArm | None:
         """The virtual arm whose port this is; None if it is not a virtual arm's."""
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(_PATIENCE_S)
         try:
-            connection.connect(str(socket_path(port)))
-            return cls(connection)
+            connection = connect(socket_path(port), _PATIENCE_S)
         except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
             return None
-        except BaseException:
-            connection.close()
-            raise
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # nobody can listen there
+                return None
+            raise RobotError(f"The virtual arm on {port} cannot be reached: {error}") from None
+        return cls(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -130,14 +115,17 @@ class VirtualArm:
         try:
             with self._lock:
                 self._connection.sendall(question)
-                line = self._lines.readline()
+                line = self._lines.readline(LONGEST_ANSWER)
         except OSError as error:
             raise NotConnected(
                 f"The virtual arm does not answer ({error}): is it running?"
             ) from None
         if not line:
             raise NotConnected("The virtual arm has ended: start it again.")
-        answer: dict[str, Any] = parse_json(line)
+        try:
+            answer = parsed(line)
+        except ConnectionError as error:
+            raise NotConnected(f"The virtual arm cannot be understood: {error}.") from None
         if "error" in answer:
             raise RobotError(answer["error"])
         return answer

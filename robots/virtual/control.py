@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from configs.reading import parse_json, shown
+from configs.reading import shown
 from robots.base import RobotError
-from robots.virtual.client import socket_folder, socket_path
+from robots.sockets import LONGEST_LINE, answered, is_ours, listen, socket_folder
+from robots.virtual.client import socket_path
 
-_LONGEST = 65536  # bytes of a line
+_MOST = 32  # connections; more are turned away
 
 Answers = Mapping[str, Callable[[dict[str, Any]], dict[str, Any] | None]]
 
@@ -23,32 +25,49 @@ class Control:
 
     def __init__(self, selector: selectors.BaseSelector, answers: Answers) -> None:
         self._selector, self._answers = selector, answers
-        folder = socket_folder()
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._path = folder / f"{os.getpid()}.sock"
-        self._path.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(self._path))
-        self._listener.listen()
-        self._listener.setblocking(False)
         self._pending: dict[socket.socket, bytes] = {}
-        selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._path = _own_path()
+        self._listener = self._listen(self._path)
 
     def move(self, port: str) -> None:
-        """Be found under the name of ``port`` from now on; "" hides."""
-        path = socket_path(port) if port else socket_folder() / f"{os.getpid()}.sock"
-        self._path.rename(path)  # replaces what an arm that was killed has left
-        self._path = path
+        """Be found under the name of ``port`` from now on; "" hides. Raises RobotError."""
+        path = socket_path(port) if port else _own_path()
+        listener = self._listen(path)
+        self._close()
+        self._listener, self._path = listener, path
 
     def close(self) -> None:
         """End every connection and remove the socket."""
         for connection in list(self._pending):
             self._drop(connection)
-        self._listener.close()
-        self._path.unlink(missing_ok=True)
+        self._close()
 
-    def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+    def _listen(self, path: Path) -> socket.socket:
+        """Listen at ``path``, in place of what an arm that was killed has left there."""
+        socket_folder(make=True)
+        try:
+            path.unlink(missing_ok=True)
+            listener = listen(path)
+        except OSError as error:
+            raise RobotError(f"The virtual arm cannot listen on {path}: {error}") from None
+        listener.setblocking(False)
+        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+        return listener
+
+    def _close(self) -> None:
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # it is gone again, or there are too many open files
+            return
+        if len(self._pending) >= _MOST or not is_ours(connection):
+            connection.close()
+            return
         connection.settimeout(1.0)  # answers are short: only a dead client can be slow to take one
         self._pending[connection] = b""
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._serve(connection))
@@ -62,24 +81,26 @@ class Control:
         self._pending[connection] = rest
         try:
             for line in lines:
-                connection.sendall(json.dumps(self._answer(line)).encode() + b"\n")
+                connection.sendall(self._answer(line))
         except OSError:
             content = b""
-        if not content or len(rest) > _LONGEST:
+        if not content or len(rest) > LONGEST_LINE:
             self._drop(connection)
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
-        try:
-            question = parse_json(line)
-            return self._answers[question.pop("ask")](question) or {}
-        except RobotError as error:
-            return {"error": str(error)}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return {
-                "error": f"A virtual arm cannot make sense of {shown(line, 60)} ({shown(error)})."
-            }
+    def _answer(self, line: bytes) -> bytes:
+        def refusal(error: Exception) -> str:
+            if isinstance(error, RobotError):
+                return str(error)
+            return f"A virtual arm cannot make sense of {shown(line)} ({shown(repr(error))})."
+
+        return answered(line, lambda ask: self._answers[ask.pop("ask")](ask), refusal)
 
     def _drop(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
         del self._pending[connection]
         connection.close()
+
+
+def _own_path() -> Path:
+    """Where an arm listens that is not to be found."""
+    return socket_folder() / f"{os.getpid()}.sock"

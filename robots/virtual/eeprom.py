@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from configs.reading import read_json, shown
+from configs.writing import replace_file
 from robots.base import JOINTS, RobotError
 from robots.registers import REGISTERS
 
@@ -29,10 +30,8 @@ def load(path: Path) -> Contents:
 
 def save(path: Path, contents: Contents) -> None:
     """Replace ``path`` in one go; raises RobotError if that cannot be."""
-    draft = path.with_name(path.name + ".part")
     text = json.dumps({name: dict(held) for name, held in contents.items()}, indent=4)
     try:
-        draft.write_text(text + "\n")
-        draft.replace(path)
+        replace_file(path, f"{text}\n".encode())
     except OSError as error:
         raise RobotError(f"Cannot write {path}: {error.strerror}; choose another file.") from None

@@ -35,6 +35,7 @@ from teleop.virtual.remote import Message
 AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)
 """The axes of the standard layout, in SDL's order."""
 
+_LONGEST_TAP_S = 10.0
 _MOST = 32767
 _LEAST = -32768
 _JOYSTICK = 0x200  # SDL_INIT_JOYSTICK
@@ -160,7 +161,9 @@ class VirtualPad:
         self._set("Button", self._place("button", BUTTONS, which), down)
 
     def tap(self, which: str | int, seconds: float = 0.001) -> None:
-        """Press a button and let it go again."""
+        """Press a button and let it go again; ``seconds`` are at most 10."""
+        if not 0 <= seconds <= _LONGEST_TAP_S:
+            raise ValueError(f"a tap lasts from 0 to {_LONGEST_TAP_S:g} s, not {seconds}")
         self.button(which, down=True)
         time.sleep(seconds)
         self.button(which, down=False)

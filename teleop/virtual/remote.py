@@ -10,19 +10,34 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from configs.reading import parse_json
+from configs.reading import shown
+from robots.sockets import (
+    LONGEST_ANSWER,
+    LONGEST_LINE,
+    Message,
+    answered,
+    connect,
+    is_ours,
+    listen,
+    parsed,
+)
 from teleop.base import TeleopError
 
-Message = dict[str, Any]
+__all__ = ["Listener", "Message", "Remote"]
+
 _PATIENCE_S = 10.0
+_AGAIN_S = 0.02  # until another look for who connects
+_LONGEST_REFUSAL = 500  # characters
 
 
 class Listener:
@@ -34,20 +49,20 @@ class Listener:
 
     def __init__(self, path: Path, handle: Callable[[Message], Message | None]) -> None:
         self._path, self._handle = path, handle
-        self._server = socket.socket(socket.AF_UNIX)
+        self._server: socket.socket
         self._connection: socket.socket | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="virtual device", daemon=True)
 
     def __enter__(self) -> Self:
         try:
-            if self._path.is_socket():  # of a program that was killed
-                self._path.unlink()
-            self._server.bind(str(self._path))
+            if self._path.is_socket():
+                self._remove_dead()
+            self._server = listen(self._path)
         except OSError as error:
-            self._server.close()
-            raise TeleopError(f"teleop.virtual: cannot listen on {self._path}: {error}") from None
-        self._server.listen()
+            raise TeleopError(
+                f"teleop.virtual: cannot listen on {self._path}: {error.strerror or error}"
+            ) from None
         self._thread.start()
         return self
 
@@ -61,24 +76,35 @@ class Listener:
         self._server.close()
         self._path.unlink(missing_ok=True)
 
+    def _remove_dead(self) -> None:
+        """Remove the socket of a program that was killed; OSError if it lives."""
+        try:
+            connect(self._path, _PATIENCE_S).close()
+        except ConnectionRefusedError:
+            self._path.unlink()
+            return
+        raise OSError(errno.EADDRINUSE, "a program that runs listens there")
+
     def _serve(self) -> None:
         while not self._closed:
             try:
                 connection, _ = self._server.accept()
-            except OSError:
-                return
+            except OSError:  # closed, or too many open files
+                time.sleep(_AGAIN_S)
+                continue
             self._connection = connection
             with connection, suppress(OSError):
-                if self._closed:  # before it was known here
-                    return
-                for line in connection.makefile("rb"):
-                    connection.sendall(json.dumps(self._answer(line)).encode() + b"\n")
+                if not self._closed and is_ours(connection):
+                    self._hear(connection)
 
-    def _answer(self, line: bytes) -> Message:
-        try:
-            return self._handle(parse_json(line)) or {}
-        except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"}
+    def _hear(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as lines:
+            while (line := lines.readline(LONGEST_LINE)).endswith(b"\n"):
+                connection.sendall(answered(line, self._handle, _refusal))
+
+
+def _refusal(error: Exception) -> str:
+    return shown(f"{type(error).__name__}: {error}", _LONGEST_REFUSAL)
 
 
 class Remote:
@@ -86,14 +112,12 @@ class Remote:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket: socket.socket
 
     def __enter__(self) -> Self:
-        self._socket.settimeout(_PATIENCE_S)
         try:
-            self._socket.connect(str(self._path))
+            self._socket = connect(self._path, _PATIENCE_S)
         except OSError as error:
-            self._socket.close()
             raise TeleopError(f"No virtual device listens on {self._path}: {error}") from None
         self._lines = self._socket.makefile("rb")
         return self
@@ -109,12 +133,9 @@ class Remote:
         """
         try:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
-            line = self._lines.readline()
+            answer = parsed(self._lines.readline(LONGEST_ANSWER))
         except OSError as error:
             raise TeleopError(f"The virtual device is gone: {error}") from None
-        if not line:
-            raise TeleopError("The virtual device is gone.")
-        answer: Message = parse_json(line)
         if problem := answer.get("error"):
             raise TeleopError(f"The virtual device refuses {message}: {problem}")
         return answer
