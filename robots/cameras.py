@@ -10,7 +10,7 @@ from typing import Self
 
 from configs.camera import OpenCVCameraConfig
 from robots.base import U8, CameraError, NotConnected, Tell
-from robots.capture import Shot, shots
+from robots.capture import Shot, device_of, shots
 from robots.opencv import load_opencv
 
 START = 5.0  # longest wait for the first picture [s]
@@ -41,6 +41,7 @@ class Cameras:
     def __enter__(self) -> Self:
         if self._configs:
             load_opencv("a camera")  # here, so that a failure is not the thread's
+        _check_apart(self._configs)
         self._cameras = {name: _Camera(name, config) for name, config in self._configs.items()}
         try:
             deadline = time.monotonic() + START
@@ -185,3 +186,15 @@ class _Camera:
                     self._rate = count / (shot.stamp - started)
                     started, count = shot.stamp, 0
                 count += 1
+
+
+def _check_apart(configs: Mapping[str, OpenCVCameraConfig]) -> None:
+    """Raise CameraError if one device has two names: it gives pictures to one only."""
+    names: dict[str, str] = {}
+    for name, config in configs.items():
+        device = device_of(config.index_or_path)
+        if device is not None and (other := names.setdefault(device, name)) != name:
+            raise CameraError(
+                f"cameras '{other}' and '{name}' are one device, {device}: give each its own "
+                "index_or_path; `hil-app find-cameras` lists the devices"
+            )

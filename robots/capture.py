@@ -6,10 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from configs.camera import OpenCVCameraConfig
 from robots.base import U8, CameraError
@@ -17,6 +19,8 @@ from robots.opencv import load_opencv
 
 SYSTEM = Path("/sys/class/video4linux")
 PICTURES = (".png", ".jpg", ".jpeg")
+_JPEG_BEGINS, _JPEG_ENDS = b"\xff\xd8", b"\xff\xd9"
+_PADDING = 64  # bytes that may stand behind a JPEG's end
 TIMEOUT = 2000  # a stream that does not open, or sends nothing, for so long is given up [ms]
 
 Sleep = Callable[[float], object]  # returns after so many seconds, or sooner if all is to end
@@ -92,9 +96,49 @@ def video_devices() -> dict[str, str]:
     """
     names = {}
     for folder in sorted(SYSTEM.glob("video*"), key=lambda one: (len(one.name), one.name)):
-        if (folder / "index").read_text().strip() == "0":
-            names[f"/dev/{folder.name}"] = (folder / "name").read_text().strip()
+        with suppress(OSError):  # it is gone again
+            if (folder / "index").read_text().strip() == "0":
+                names[f"/dev/{folder.name}"] = (folder / "name").read_text().strip()
     return names
+
+
+def device_of(source: int | str) -> str | None:
+    """The device that ``source`` means, by whatever name; None for streams, files and folders."""
+    path = f"/dev/video{source}" if isinstance(source, int) else source
+    if is_address(source) or Path(path).is_file() or Path(path).is_dir():
+        return None
+    return os.path.realpath(path)
+
+
+class Live:
+    """The pictures of an open capture of a device or stream, each of the size that it has.
+
+    OpenCV squeezes the pictures of a stream that changes its size into the size it began with, so
+    JPEGs are taken as they come, and decoded here.
+    """
+
+    def __init__(self, cv2: Any, capture: Any, source: int | str) -> None:
+        self._cv2, self._capture = cv2, capture
+        jpeg = is_address(source) and pixel_format(cv2, capture) == "MJPG"
+        self._jpeg = jpeg and bool(capture.set(cv2.CAP_PROP_FORMAT, -1))
+
+    def __iter__(self) -> Iterator[tuple[Raw, float]]:
+        """Each whole picture and when it arrived [s], until there are no more."""
+        while self._capture.grab():
+            stamp = time.monotonic()
+            whole, picture = self._capture.retrieve()
+            if whole and self._jpeg:
+                picture = self._decoded(picture.tobytes())
+            if whole and picture is not None:
+                yield picture, stamp
+
+    def _decoded(self, jpeg: bytes) -> Raw | None:
+        """The picture, as it was sent, unless it is cut short."""
+        if not jpeg.startswith(_JPEG_BEGINS) or _JPEG_ENDS not in jpeg[-_PADDING:]:
+            return None
+        content = np.frombuffer(jpeg, np.uint8)
+        flags = self._cv2.IMREAD_COLOR | self._cv2.IMREAD_IGNORE_ORIENTATION
+        return self._cv2.imdecode(content, flags)
 
 
 @dataclass(frozen=True)
@@ -112,11 +156,7 @@ class _Source:
             if not is_address(source):
                 self._ask(capture)
             self._check_format(pixel_format(self.cv2, capture))
-            while capture.grab():
-                stamp = time.monotonic()
-                whole, picture = capture.retrieve()
-                if whole:
-                    yield picture, stamp
+            yield from Live(self.cv2, capture, source)
         raise CameraError(f"gives no pictures: {_why_silent(source)}")
 
     def film(self, path: Path) -> Generator[Raw, None, None]:
@@ -133,7 +173,10 @@ class _Source:
 
     def folder(self, path: Path) -> Generator[Raw, None, None]:
         """The pictures of a folder, again and again."""
-        files = picture_files(path)
+        try:
+            files = picture_files(path)
+        except OSError as error:
+            raise CameraError(f"cannot be read: {error.strerror}") from None
         if not files:
             raise CameraError(f"is a folder without pictures ({', '.join(PICTURES)})")
         self._check_format("pictures in files")
@@ -147,6 +190,7 @@ class _Source:
     def finished(self, picture: Raw) -> U8:
         """The picture as RGB (H, W, 3), turned; CameraError if its size is another."""
         self._check_size(*picture.shape[1::-1])
+        picture = self._coloured(picture)
         if self.config.channels == "bgr":
             picture = self.cv2.cvtColor(picture, self.cv2.COLOR_BGR2RGB)
         if self.config.rotation:
@@ -156,6 +200,16 @@ class _Source:
         picture.setflags(write=False)
         rgb: U8 = picture
         return rgb
+
+    def _coloured(self, picture: Raw) -> Raw:
+        """The picture with three channels, those of grey ones all alike; CameraError for depth."""
+        if picture.dtype != np.uint8:
+            raise CameraError(f"gives numbers of type {picture.dtype}, such as depths, no colours")
+        if picture.ndim == 2 or picture.shape[2] == 1:
+            return self.cv2.cvtColor(picture, self.cv2.COLOR_GRAY2BGR)
+        if picture.shape[2] == 4:
+            return self.cv2.cvtColor(picture, self.cv2.COLOR_BGRA2BGR)
+        return picture
 
     def _ask(self, capture: Any) -> None:
         """Ask a device for what the config says."""
@@ -169,8 +223,9 @@ class _Source:
     def _check_size(self, width: int, height: int) -> None:
         wanted = (self.config.width, self.config.height)
         if (width, height) != wanted:
+            turned = "turn it back, or " if (height, width) == wanted else ""
             raise CameraError(
-                f"gives {width}x{height} pictures, not {wanted[0]}x{wanted[1]}: set "
+                f"gives {width}x{height} pictures, not {wanted[0]}x{wanted[1]}: {turned}set "
                 f"{self._option('width')}={width} and {self._option('height')}={height}"
             )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from robots.base import U8, CameraError
-from robots.capture import open_capture, picture_files, pixel_format, released, video_devices
+from robots.capture import Live, open_capture, picture_files, pixel_format, released, video_devices
 from robots.opencv import load_opencv
 
 NUMBERS = 10  # that are tried where the system does not list its cameras
@@ -58,8 +58,8 @@ def cameras(also: Sequence[str] = ()) -> Iterator[Found]:
 def _look_at(cv2: Any, source: int | str, name: str) -> Found:
     try:
         return Found(source, name, _view(cv2, source), "")
-    except CameraError as error:
-        return Found(source, name, None, str(error))
+    except (CameraError, OSError, cv2.error) as error:
+        return Found(source, name, None, " ".join(str(error).split()))
 
 
 def _view(cv2: Any, source: int | str) -> View:
@@ -73,20 +73,33 @@ def _view(cv2: Any, source: int | str) -> View:
         fourcc = pixel_format(cv2, capture)
         if path.is_file():
             return View(_seen(capture.read()[1]), capture.get(cv2.CAP_PROP_FPS), fourcc)
-        picture, fps = _watched(capture)
+        picture, fps = _watched(Live(cv2, capture, source))
         return View(_seen(picture), fps, fourcc)
 
 
-def _watched(capture: Any) -> tuple[Any, float | None]:
-    """The last picture of ``LOOK`` seconds, when the light is measured, and the rate it had."""
-    picture, stamps = None, [time.monotonic()]
-    while stamps[-1] - stamps[0] < LOOK and capture.grab():
-        stamps.append(time.monotonic())
-        picture = capture.retrieve()[1]
+def _watched(live: Live) -> tuple[Any, float | None]:
+    """The last picture of ``LOOK`` seconds, when the light is measured, and the rate it had.
+
+    Raises CameraError if its size changes meanwhile.
+    """
+    began = time.monotonic()
+    picture, stamps = None, [began]
+    for newest, stamp in live:
+        if picture is not None and newest.shape != picture.shape:
+            raise CameraError(f"changes its size from {_size(picture)} to {_size(newest)}")
+        picture = newest
+        stamps.append(stamp)
+        if stamp - began >= LOOK:
+            break
     late = stamps[len(stamps) // 2 :]  # cameras start slowly
     if len(late) < 2:
         return picture, None
     return picture, (len(late) - 1) / (late[-1] - late[0])
+
+
+def _size(picture: Any) -> str:
+    height, width = picture.shape[:2]
+    return f"{width}x{height}"
 
 
 def _seen(picture: Any) -> U8:

@@ -60,6 +60,7 @@ class Streams(ThreadingHTTPServer):
     def __init__(self, fps: float = 30) -> None:
         super().__init__(("127.0.0.1", 0), _Viewer)
         self.fps, self.size = fps, (HEIGHT, WIDTH)
+        self.grey = self.cut = False  # pictures without colours; half pictures
         self.running, self.refusing, self.epoch = threading.Event(), False, 0
         self.running.set()
         self.last = -1  # number of the newest picture sent
@@ -93,7 +94,10 @@ class _Viewer(BaseHTTPRequestHandler):
         epoch, number = self.server.epoch, 0
         while self.server.epoch == epoch:
             if self.server.running.wait(0.01):
-                data = cv2.imencode(".jpg", picture(number, *self.server.size))[1].tobytes()
+                shown = picture(number, *self.server.size)
+                shown = shown[..., 0] if self.server.grey else shown
+                data = cv2.imencode(".jpg", shown)[1].tobytes()
+                data = data[: len(data) // 2] if self.server.cut else data
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 self.wfile.write(head.encode() + data + b"\r\n")
                 self.server.last, number = number % COUNT, number + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,35 @@ def test_a_camera_that_gives_nothing_is_listed_with_its_reason(tmp_path: Path) -
     assert "no picture" in words
     assert "--robot.cameras" not in done.stdout
     assert not (tmp_path / "cameras").exists()
+
+
+def test_a_stream_that_changes_its_size_is_listed_with_both(tmp_path: Path) -> None:
+    with streaming(fps=30) as server:
+        ended = threading.Event()
+
+        def turn() -> None:
+            while not ended.wait(0.2):
+                server.size = server.size[::-1]
+
+        thread = threading.Thread(target=turn)
+        thread.start()
+        done = find_cameras(f"--also={server.address}", cwd=tmp_path)
+        ended.set()
+        thread.join()
+    words = done.stdout.replace("│", " ").split()
+    assert (done.returncode, done.stderr) == (1, "")
+    assert {"changes", "size", f"{WIDTH}x{HEIGHT}", f"{HEIGHT}x{WIDTH}"} <= set(words)
+    assert "--robot.cameras" not in done.stdout
+
+
+def test_pictures_of_long_and_of_like_addresses_have_names_of_their_own(tmp_path: Path) -> None:
+    with streaming(fps=30) as server:
+        sources = [f"{server.address}?a={'x' * 300}", f"{server.address}?a", f"{server.address}!a"]
+        done = find_cameras(*[f"--also={source}" for source in sources], cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [path.name for path in (tmp_path / "cameras").iterdir()]
+    assert len(names) == 3
+    assert max(map(len, names)) < 70
 
 
 @pytest.mark.skipif(Path("/sys/class/video4linux").exists(), reason="a camera may be here")

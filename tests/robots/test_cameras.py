@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -284,6 +286,81 @@ def test_a_stream_that_comes_back_in_another_size_says_so(server: Streams) -> No
         server.drop()
         with pytest.raises(CameraError, match="gives 128x96 pictures, not 64x48"):
             poll(cameras, lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ((WIDTH, HEIGHT), "gives 48x64 pictures, not 64x48: turn it back, or set --robot"),
+        ((96, 128), "gives 128x96 pictures, not 64x48: set --robot"),
+        ((24, 32), "gives 32x24 pictures, not 64x48: set --robot"),
+    ],
+)
+def test_a_stream_that_changes_its_size_under_way_is_not_squeezed_but_told(
+    server: Streams, size: tuple[int, int], said: str
+) -> None:
+    told: Told = []
+    with one(server.address, told, max_age_s=0.2, patience_s=30) as cameras:
+        poll(cameras, lambda: server.last > 3)
+        server.size = size
+        poll(cameras, lambda: told)
+        assert told[0][0] == "camera_stale"
+        poll(cameras, lambda: said in str(cameras._cameras and cameras._cameras["front"]._error()))
+        server.size = (HEIGHT, WIDTH)  # somebody turns it back
+        poll(cameras, lambda: len(told) > 1)
+        assert newest(cameras).shape == (HEIGHT, WIDTH, 3)
+    with one(server.address, max_age_s=0.2, patience_s=0.5) as cameras:
+        server.size = size
+        with pytest.raises(CameraError, match=said.partition(":")[0]):
+            poll(cameras, lambda: False)
+
+
+def test_grey_pictures_have_three_channels_and_half_ones_do_not_count(
+    server: Streams, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.grey = True
+    with one(server.address, max_age_s=0.2, patience_s=0.5) as cameras:
+        image = newest(cameras)
+        assert (image.shape, np.ptp(image, axis=2).max()) == ((HEIGHT, WIDTH, 3), 0)
+        server.cut = True
+        with pytest.raises(CameraError, match=r"gives no new picture for 0\.\d s"):
+            poll(cameras, lambda: False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = refusal(one(f"http://127.0.0.1:{silent.getsockname()[1]}/front"))
+    assert "check the address" in said or "gives no picture within" in said
+    (tmp_path / "closed").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda _: os.listdir("/nowhere/at/all"))
+        assert "cannot be read: No such file" in refusal(one(tmp_path / "closed"))
+
+
+def test_one_device_with_two_names_is_told_before_it_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "by-id").symlink_to("/dev/video97")
+    for other in ("/dev/video97", "../dev/../dev/video97", str(tmp_path / "by-id")):
+        source = os.path.relpath("/dev/video97") if other.startswith("..") else other
+        cameras = Cameras({"front": camera(97), "wrist": camera(source)}, lambda *_: None)
+        assert "cameras 'front' and 'wrist' are one device, /dev/video97" in refusal(cameras)
+
+
+def test_one_stream_may_have_two_names(server: Streams) -> None:
+    configs = {name: camera(server.address) for name in ("front", "wrist")}
+    with Cameras(configs, lambda *_: None) as cameras:
+        assert list(cameras.newest(time.monotonic())[0]) == ["front", "wrist"]
+
+
+def test_depths_are_no_colours(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    depths = np.zeros((HEIGHT, WIDTH), np.uint16)
+    monkeypatch.setattr(cv2, "imread", lambda _: depths)
+    (film.parent / "depths").mkdir()
+    (film.parent / "depths/1.png").touch()
+    assert "gives numbers of type uint16, such as depths" in refusal(one(film.parent / "depths"))
+    monkeypatch.setattr(cv2, "imread", lambda _: np.full((HEIGHT, WIDTH, 4), 7, np.uint8))
+    with one(film.parent / "depths") as cameras:
+        assert newest(cameras).shape == (HEIGHT, WIDTH, 3)
 
 
 def test_a_slow_camera_is_told_of_once() -> None:
