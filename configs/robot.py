@@ -17,13 +17,28 @@ def _rising(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
+def _file_name(name: str) -> str:
+    bare = name.strip(". ") and "/" not in name and name.isprintable()
+    if not bare or len(name.encode()) > _LONGEST:
+        raise ValueError(f"must be the name of a file: 1 to {_LONGEST} letters, without /")
+    return name
+
+
+def _no_nul(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path has no NUL")
+    return path
+
+
+_LONGEST = 200  # bytes of a file's name, with room for what is put behind it
 JointPose = tuple[float, float, float, float, float, float]
 Sign = Literal[-1, 1]
 Volts = Annotated[float, Field(ge=0, le=25.5)]  # what a motor's register can say
 Turned = Annotated[float, Field(ge=-180, le=180)]  # off the middle of a range [deg]
 Span = Annotated[tuple[float, float], AfterValidator(_rising)]  # lowest, highest
 BaudRate = Annotated[
-    Literal[1_000_000, 500_000, 250_000, 128_000, 115_200], BeforeValidator(number)
+    Literal[1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200],
+    BeforeValidator(number),
 ]
 
 
@@ -102,12 +117,13 @@ class ServoArmConfig(Config):
     """Serial port of the arm; `hil-app find-port` finds it."""
     baud_rate: BaudRate = 1_000_000
     """Speed of the servo bus [bit/s]."""
-    id: str | None = None
+    id: Annotated[str, AfterValidator(_file_name)] | None = None
     """Name of the arm's calibration file; null takes the calibration that its motors hold."""
-    calibration_dir: Path | None = None
-    """Folder of calibration files; null is where lerobot keeps them."""
+    calibration_dir: Annotated[Path, AfterValidator(_no_nul)] | None = None
+    """Folder of calibration files; null is where lerobot keeps them, or kept them before 0.4.3."""
     gripper_opens: Literal["up", "down"] = "up"
-    """Whether the gripper's position counts up or down as it opens; older calibrations differ."""
+    """Whether the gripper's position counts up or down as it opens; up unless this or the
+    calibration's file says down (drive_mode 1)."""
 
 
 class FollowerConfig(ServoArmConfig):

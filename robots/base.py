@@ -28,6 +28,10 @@ class NotConnected(RobotError):
     """The body was used outside its ``with`` block."""
 
 
+class SpeedRefused(NotConnected):
+    """This system cannot have a port at that speed; the port itself is there."""
+
+
 class BusTimeout(RobotError):
     """A motor does not answer, or only with damaged packets, for longer than can be borne."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,11 +15,14 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from configs.reading import Unreadable, read_json, shown
+from configs.robot import ServoArmConfig
+from configs.teleop import LeaderConfig
 from robots.base import F32, GRIPPER, JOINTS, RobotError, Uncalibrated
 from robots.registers import REGISTERS, TOP
 
 Numbers = NDArray[np.float64] | NDArray[np.int64]
 DEGREES = 360.0 / TOP  # a step, as lerobot counts [deg]
+_MARKED, _UNFINISHED = "Max_Position_Limit", 0  # while a calibration is being written
 _LEAST_RANGE = 100  # steps; a joint that moved less has not been calibrated
 
 
@@ -27,7 +31,7 @@ class MotorCalibration:
     """What is known of one motor; the fields of lerobot's files, all in steps."""
 
     id: int
-    drive_mode: int  # 1: the gripper's position counts down as it opens
+    drive_mode: int  # 1: its position counts down, as a gripper opens
     homing_offset: int
     range_min: int
     range_max: int
@@ -50,7 +54,7 @@ class Units:
     """The conversion between steps (6,) and joint positions (6,) [deg], gripper [%].
 
     Body joints are in degrees about the middle of their range, the gripper is 0 closed and 100
-    open; ``opens`` is "up" if its steps grow on the way.
+    open; its steps grow on the way unless ``opens`` is "down". Those with drive_mode 1 count down.
     """
 
     def __init__(self, calibration: Calibration, opens: str = "up") -> None:
@@ -58,9 +62,10 @@ class Units:
         self.low = np.array([motor.range_min for motor in motors], np.float64)  # [step]
         self.high = np.array([motor.range_max for motor in motors], np.float64)
         self._zero = (self.low + self.high) / 2
-        self._unit = np.full(len(JOINTS), DEGREES)  # of a step
+        turned = [-1.0 if motor.drive_mode else 1.0 for motor in motors]
+        self._unit = np.array(turned) * DEGREES  # of a step
         jaw = self.high[GRIPPER] - self.low[GRIPPER]
-        down = (opens == "down") != bool(motors[GRIPPER].drive_mode)
+        down = opens == "down" or bool(motors[GRIPPER].drive_mode)
         self._zero[GRIPPER] = self.high[GRIPPER] if down else self.low[GRIPPER]
         self._unit[GRIPPER] = (-100.0 if down else 100.0) / jaw
         ends = np.stack([self.joints(self.low), self.joints(self.high)], axis=1)
@@ -108,6 +113,49 @@ def folder(kind: str, group: str = "robots") -> Path:
             "This user has no home folder, where calibrations are kept: name a folder with "
             "calibration_dir, or set HF_HOME."
         ) from None
+
+
+def folders(cfg: ServoArmConfig) -> list[Path]:
+    """Where the calibration files of such an arm may be; new ones go to the first."""
+    if cfg.calibration_dir is not None:
+        return [cfg.calibration_dir]
+    kind = str(cfg.model_dump().get("type", ""))
+    if isinstance(cfg, LeaderConfig):
+        return [folder("so_leader", "teleoperators"), folder(kind, "teleoperators")]
+    return [folder("so_follower"), folder(f"{kind}_follower")]  # the second until lerobot 0.4.2
+
+
+def files(cfg: ServoArmConfig) -> list[Path]:
+    """Where the file that ``cfg.id`` names may be, if it names one; a new one goes to the first."""
+    return [] if cfg.id is None else [place / f"{cfg.id}.json" for place in folders(cfg)]
+
+
+def saved(cfg: ServoArmConfig) -> Path | None:
+    """The file that ``cfg.id`` names, whether it is there or not; None without an id."""
+    places = files(cfg)
+    return next((path for path in places if _exists(path)), places[0] if places else None)
+
+
+def rivals(cfg: ServoArmConfig) -> str | None:
+    """That the calibration ``cfg.id`` is in two places and differs, in words, if it is so."""
+    there = [path for path in files(cfg) if _exists(path)]
+    with suppress(Uncalibrated):  # whoever uses a damaged one says so
+        if len(there) == 2 and load(there[0]) != load(there[1]):
+            return f"{there[0]} is used; {there[1]}, where older lerobots kept it, differs"
+    return None
+
+
+def known(cfg: ServoArmConfig) -> list[Path]:
+    """All calibration files of such arms."""
+    with suppress(RobotError):  # there may be no home to keep them in
+        return [path for place in folders(cfg) for path in sorted(place.glob("*.json"))]
+    return []
+
+
+def _exists(path: Path) -> bool:
+    with suppress(OSError):  # a name may be too long
+        return path.exists()
+    return False
 
 
 def load(path: Path) -> dict[str, MotorCalibration]:
@@ -182,8 +230,25 @@ def of_motors(bus: Registers, ids: Mapping[str, int]) -> dict[str, MotorCalibrat
     }
 
 
+def turned(calibration: Calibration) -> str | None:
+    """That body joints count the other way round, in words, if some do."""
+    names = [name for name in JOINTS[:GRIPPER] if calibration[name].drive_mode]
+    if not names:
+        return None
+    return (
+        f"{', '.join(names)} is turned round, as drive_mode 1 in the calibration's file has it; "
+        "lerobot leaves it as it is where joints are in degrees"
+    )
+
+
 def check_motors(calibration: Calibration) -> None:
-    """Raise Uncalibrated if motors hold what they hold when they are new."""
+    """Raise Uncalibrated if motors hold what they hold when they are new, or a part of one."""
+    if cut := [name for name in JOINTS if calibration[name].range_max == _UNFINISHED]:
+        raise Uncalibrated(
+            f"The motors hold only a part of a calibration ({', '.join(cut)}), since writing it "
+            "was cut off: run `hil-app calibrate`, or name its file by its id (--robot.id, "
+            "--teleop.id)."
+        )
     new = [
         name
         for name in JOINTS
@@ -209,11 +274,44 @@ def differences(calibration: Calibration, held: Calibration) -> dict[str, str]:
     return found
 
 
-def write_to(bus: Registers, name: str, motor: MotorCalibration) -> None:
-    """Have a motor whose torque is off and whose EEPROM is unlocked hold its calibration."""
-    bus.write("Homing_Offset", name, motor.homing_offset)
-    bus.write("Min_Position_Limit", name, motor.range_min)
-    bus.write("Max_Position_Limit", name, motor.range_max)
+def write_to(bus: Registers, calibration: Calibration) -> None:
+    """Have limp motors, whose EEPROM is unlocked, hold their ``calibration``.
+
+    Until all have theirs, at least one is marked by a highest position that no calibration has: so
+    :func:`check_motors` knows one that was cut off, on whatever computer.
+    """
+    write_each(
+        bus,
+        {
+            name: {
+                "Homing_Offset": motor.homing_offset,
+                "Min_Position_Limit": motor.range_min,
+                "Max_Position_Limit": motor.range_max,
+            }
+            for name, motor in calibration.items()
+        },
+    )
+
+
+def write_each(bus: Registers, contents: Mapping[str, Mapping[str, int]]) -> None:
+    """The same for registers by motor; Max_Position_Limit is among them."""
+    for name in contents:
+        bus.write(_MARKED, name, _UNFINISHED)
+    for name, registers in contents.items():
+        for register, value in registers.items():
+            if register != _MARKED:
+                bus.write(register, name, value)
+    for name, registers in contents.items():
+        bus.write(_MARKED, name, registers[_MARKED])
+
+
+def recognised(held: Calibration, known: Sequence[Path]) -> Path | None:
+    """The file among ``known`` that has what motors hold, if there is one."""
+    for path in known:
+        with suppress(Uncalibrated):
+            if not differences(load(path), held):
+                return path
+    return None
 
 
 _FILE: TypeAdapter[dict[str, MotorCalibration]] = TypeAdapter(dict[str, MotorCalibration])

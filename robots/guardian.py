@@ -50,7 +50,7 @@ def watch(port: str, baud_rate: int) -> None:
     if sys.stdin.buffer.read() == _DONE:
         return
     cfg = ServoArmConfig.model_validate({"port": port, "baud_rate": baud_rate})
-    servos = Servos(cfg, _PATIENCE_S, tell_nobody, group="robots", kind="so_follower")
+    servos = Servos(cfg, _PATIENCE_S, tell_nobody)
     end = time.monotonic() + _PATIENCE_S
     while True:
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,12 +11,18 @@ from robots import calibration
 from robots.base import JOINTS, BusTimeout, ServoFault, Tell, Uncalibrated
 from robots.calibration import Calibration
 from robots.feetech import FeetechBus
-from robots.registers import MODEL
+from robots.registers import FACTORY, MODEL
 
 MOTORS = MappingProxyType({name: number for number, name in enumerate(JOINTS, 1)})
 """The ID of each motor."""
 
 _MULTI_TURN = 16  # bit of the register Phase
+_WAY_UNKNOWN = (
+    "no calibration file says which way the gripper counts, so it is taken to count up as it opens "
+    "(gripper_opens); if it reads 0 % when it is open, set that to down"
+)
+_PHASE = FACTORY["Phase"]
+SUPPLY = ("Present_Voltage", "Min_Voltage_Limit", "Max_Voltage_Limit")  # 0.1 V
 
 
 def check_motors(bus: FeetechBus) -> None:
@@ -50,38 +56,108 @@ def check_motors(bus: FeetechBus) -> None:
             "it its ID with `hil-app setup-motors`."
         )
     _check_firmware(bus)
+    check_supply(bus)
 
 
-def count_one_turn(bus: FeetechBus) -> None:
-    """Take motors out of the mode in which positions count over many turns."""
-    for name, phase in ask_all(bus, "Phase").items():
-        if phase & _MULTI_TURN:
+def check_supply(bus: FeetechBus) -> None:
+    """Raise ServoFault if motors get another voltage than they say that they can take."""
+    found = ask_all(bus, *SUPPLY)
+    unfit = {name: supply_fault(*(found[key][name] for key in SUPPLY)) for name in JOINTS}
+    if faults := ", ".join(f"{name} {fault}" for name, fault in unfit.items() if fault):
+        raise ServoFault(
+            f"The supply does not fit the motors ({faults}): take the one that was made for them; "
+            "there are STS3215 for 7.4 V and for 12 V."
+        )
+
+
+def supply_fault(present: int, lowest: int, highest: int) -> str | None:
+    """What is wrong with a motor's supply, given its registers [0.1 V], if something is.
+
+    A motor whose ``highest`` is 0 does not say what it can take.
+    """
+    if not highest or lowest <= present <= highest:
+        return None
+    return f"gets {present / 10:.1f} V and takes {lowest / 10:.1f} to {highest / 10:.1f} V"
+
+
+def count_one_turn(bus: FeetechBus, tell: Tell) -> None:
+    """Have positions count single steps of one turn, as calibrations do.
+
+    The rest of Phase, which says how a motor is wired, stays: motors with an unusual one are told.
+    """
+    found = ask_all(bus, "Phase", "Angular_Resolution")
+    for name, phase in found["Phase"].items():
+        changes = {"Phase": phase & ~_MULTI_TURN, "Angular_Resolution": 1}
+        if any(found[register][name] != value for register, value in changes.items()):
             with unlocked(bus, name):
-                bus.write("Phase", name, phase & ~_MULTI_TURN)
+                for register, value in changes.items():
+                    bus.write(register, name, value)
+    if odd := odd_phases(found["Phase"]):
+        tell("unusual_motors", cause=odd)
 
 
-def calibrate(bus: FeetechBus, saved: Path | None, tell: Tell) -> Calibration:
+def odd_phases(phases: Mapping[str, int]) -> str | None:
+    """Which motors say that they are wired in an unusual way, by the register Phase, if any do."""
+    rest = {name: value & ~_MULTI_TURN for name, value in phases.items()}
+    odd = [f"{name} {value}" for name, value in rest.items() if value != _PHASE]
+    if not odd:
+        return None
+    return f"Phase is {', '.join(odd)}, usually {_PHASE}: such a motor may turn the other way"
+
+
+def calibrate(
+    bus: FeetechBus,
+    saved: Path | None,
+    tell: Tell,
+    known: Sequence[Path] = (),
+    *,
+    gripper_known: bool = False,
+) -> Calibration:
     """The arm's calibration: the ``saved`` one, which the motors are made to hold, or theirs.
 
+    Motors cannot hold which way they count: one of the ``known`` files says it, if it is otherwise
+    the same as what they hold. Where none does, the person is told, unless it is ``gripper_known``.
     Raises Uncalibrated if there is none, or it cannot be used.
     """
     held = calibration.of_motors(bus, MOTORS)
     if saved is None:
         calibration.check_motors(held)
-        return held
+        return _recognised(held, known, tell, gripper_known)
     wanted = calibration.load(saved)
     if wrong := [name for name in JOINTS if wanted[name].id != MOTORS[name]]:
         raise Uncalibrated(
             f"The calibration {saved} is of an arm with other IDs ({', '.join(wrong)})."
         )
-    changes = calibration.differences(wanted, held)
-    for name in changes:
-        with unlocked(bus, name):
-            calibration.write_to(bus, name, wanted[name])
-    if changes:
+    if changes := calibration.differences(wanted, held):
+        with unlocked_all(bus, list(changes)):
+            calibration.write_to(bus, {name: wanted[name] for name in changes})
         told = "; ".join(f"{name}: {change}" for name, change in changes.items())
         tell("calibration_restored", note=f"from {saved}: {told}")
     return wanted
+
+
+def _recognised(
+    held: Calibration, known: Sequence[Path], tell: Tell, gripper_known: bool
+) -> Calibration:
+    """What the motors hold, and which way they count as far as that is known."""
+    path = calibration.recognised(held, known)
+    if path is None:
+        if not gripper_known:
+            tell("gripper_way_unknown", note=_WAY_UNKNOWN)
+        return held
+    found = calibration.load(path)
+    if any(motor.drive_mode for motor in found.values()):
+        tell("calibration_recognised", note=f"it is that of {path}, which says how motors count")
+    return found
+
+
+@contextmanager
+def unlocked_all(bus: FeetechBus, motors: Sequence[str]) -> Iterator[None]:
+    """``unlocked`` for several motors."""
+    with ExitStack() as stack:
+        for name in motors:
+            stack.enter_context(unlocked(bus, name))
+        yield
 
 
 @contextmanager
@@ -95,12 +171,12 @@ def unlocked(bus: FeetechBus, motor: str) -> Iterator[None]:
         bus.write("Lock", motor, 1)
 
 
-def ask_all(bus: FeetechBus, register: str) -> dict[str, int]:
-    """A register of every motor; raises BusTimeout if one does not answer."""
-    answers = bus.sync_read([register])
+def ask_all(bus: FeetechBus, *registers: str) -> dict[str, dict[str, int]]:
+    """Registers of every motor, by name; raises BusTimeout if one does not answer."""
+    answers = bus.sync_read(registers)
     for motor, reason in answers.missing.items():
         raise no_good_answer(bus, motor, reason)
-    return answers.values[register]
+    return answers.values
 
 
 def no_good_answer(bus: FeetechBus, motor: str, reason: str) -> BusTimeout:
@@ -112,8 +188,7 @@ def no_good_answer(bus: FeetechBus, motor: str, reason: str) -> BusTimeout:
 
 
 def _check_firmware(bus: FeetechBus) -> None:
-    major = ask_all(bus, "Firmware_Major_Version")
-    minor = ask_all(bus, "Firmware_Minor_Version")
+    major, minor = ask_all(bus, "Firmware_Major_Version", "Firmware_Minor_Version").values()
     versions = {name: f"{major[name]}.{minor[name]}" for name in JOINTS}
     if len(set(versions.values())) > 1:
         shown = ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -17,7 +17,8 @@ ERRORS = MappingProxyType(
     {1: "voltage", 2: "angle sensor", 4: "overheat", 8: "over-current", 32: "overload"}
 )
 
-BAUD_RATES = (1_000_000, 500_000, 250_000, 128_000, 115_200)  # by the register's value [bit/s]
+# By the register's value [bit/s].
+BAUD_RATES = (1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ _ALL = (
     Register("Protective_Torque", 34),  # % after an overload
     Register("Protection_Time", 35),  # 10 ms
     Register("Overload_Torque", 36),  # %
+    Register("Over_Current_Protection_Time", 38),  # 10 ms
     Register("Torque_Enable", 40),  # 128 makes the present position 2048
     Register("Acceleration", 41),  # 100 step/s^2; 0 is the most there is
     Register("Goal_Position", 42, 2, sign=15),
@@ -110,6 +112,38 @@ _ALL = (
 
 REGISTERS = MappingProxyType({register.name: register for register in _ALL})
 """Every register by name."""
+
+
+FACTORY = MappingProxyType(
+    {
+        "Firmware_Major_Version": 3,
+        "Firmware_Minor_Version": 10,
+        "Model_Number": MODEL,
+        "ID": FACTORY_ID,
+        "Return_Delay_Time": 250,
+        "Response_Status_Level": 1,
+        "Max_Position_Limit": TOP,
+        "Max_Temperature_Limit": 70,
+        "Max_Voltage_Limit": 140,
+        "Min_Voltage_Limit": 40,
+        "Max_Torque_Limit": 1000,
+        "Phase": 12,
+        "Unloading_Condition": 44,
+        "LED_Alarm_Condition": 44,
+        "P_Coefficient": 32,
+        "D_Coefficient": 32,
+        "Minimum_Startup_Force": 16,
+        "CW_Dead_Zone": 1,
+        "CCW_Dead_Zone": 1,
+        "Protection_Current": 511,
+        "Angular_Resolution": 1,
+        "Protective_Torque": 20,
+        "Protection_Time": 200,
+        "Overload_Torque": 80,
+        "Over_Current_Protection_Time": 200,
+    }
+)
+"""The EEPROM of a motor out of the box; what is not named is 0."""
 
 
 def error_names(bits: int) -> list[str]:

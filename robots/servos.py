@@ -10,7 +10,7 @@ from itertools import count
 
 import numpy as np
 
-from configs.robot import ServoArmConfig
+from configs.robot import FollowerConfig, ServoArmConfig
 from robots import calibration, handshake
 from robots.base import (
     F32,
@@ -38,7 +38,7 @@ SENSED = (
 _MILLIAMPERES = 6.5  # a unit of Present_Current
 _TRIES = 3  # at least, to release the motors
 _PAUSE = 0.05  # before a port that is gone is looked for again [s]
-_BORROWED = ("Maximum_Acceleration", "Acceleration", "Goal_Velocity", "Torque_Limit")
+_BORROWED = ("Maximum_Acceleration", "Acceleration", "Goal_Time", "Goal_Velocity", "Torque_Limit")
 _SHARES = 20  # steps in which an arm is let down
 _BEYOND = 3.0  # how far outside its range a joint may stand when torque comes on [deg]
 _SOON = 0.5  # readings closer in time cannot differ by a quarter turn [s]
@@ -68,17 +68,12 @@ class Servos:
 
     Packets that get lost are borne for ``patience_s``: meanwhile the newest good values stand.
     ``woken`` has the motors that answer again after a silence: they may have lost their torque.
-    ``group`` and ``kind`` say where lerobot keeps such an arm's calibration.
     """
 
-    def __init__(
-        self, cfg: ServoArmConfig, patience_s: float, tell: Tell, *, group: str, kind: str
-    ) -> None:
+    def __init__(self, cfg: ServoArmConfig, patience_s: float, tell: Tell) -> None:
         self.bus = FeetechBus(cfg.port, MOTORS, cfg.baud_rate)
         self.woken: set[str] = set()
         self._cfg, self._patience, self._tell = cfg, patience_s, tell
-        folder = cfg.calibration_dir or calibration.folder(kind, group)
-        self._saved = None if cfg.id is None else folder / f"{cfg.id}.json"
         self._found: dict[str, dict[str, int]] = {}  # by register and motor, what is borrowed
         self._known = _Known()
         self._silent: dict[str, _Silence] = {}
@@ -94,12 +89,33 @@ class Servos:
         self.bus.open()
         try:
             handshake.check_motors(self.bus)
-            handshake.count_one_turn(self.bus)
-            found = handshake.calibrate(self.bus, self._saved, self._tell)
-            self.units = Units(found, self._cfg.gripper_opens)
+            handshake.count_one_turn(self.bus, self._tell)
+            self.units = Units(self._calibration(), self._cfg.gripper_opens)
         except BaseException:
             self.bus.close()
             raise
+
+    def _calibration(self) -> calibration.Calibration:
+        """The arm's calibration, as its motors and the files have it."""
+        cfg, saved = self._cfg, calibration.saved(self._cfg)
+        if rivals := calibration.rivals(cfg):
+            self._tell("calibrations_differ", note=rivals)
+        known = calibration.known(cfg) if saved is None else []
+        found = handshake.calibrate(
+            self.bus,
+            saved,
+            self._tell,
+            known,
+            gripper_known="gripper_opens" in cfg.model_fields_set,
+        )
+        if turned := calibration.turned(found):
+            if isinstance(cfg, FollowerConfig) and cfg.joint_signs is not None:
+                raise Uncalibrated(
+                    f"{turned}; and robot.joint_signs turns joints, too: set joint_signs to null, "
+                    "or drive_mode to 0 in the file, so that one of them says it."
+                )
+            self._tell("joints_turned", note=turned)
+        return found
 
     @property
     def silent(self) -> bool:
@@ -117,8 +133,9 @@ class Servos:
         goes, speed and strength, ``release`` gives back as it was found: the next program may
         count on it.
         """
+        found = handshake.ask_all(self.bus, *settings) if settings else {}
         for register, wanted in settings.items():
-            held = handshake.ask_all(self.bus, register)
+            held = found[register]
             changes = {name: value for name, value in wanted.items() if held[name] != value}
             for motor, value in changes.items():
                 if REGISTERS[register].eeprom:
@@ -195,7 +212,7 @@ class Servos:
     def let_down(self, seconds: float) -> None:
         """Let every motor get weaker until it is limp, so that the arm sinks and does not fall."""
         try:
-            limits = handshake.ask_all(self.bus, "Torque_Limit")
+            limits = handshake.ask_all(self.bus, "Torque_Limit")["Torque_Limit"]
         except RobotError:
             self.release()
             return
@@ -253,7 +270,7 @@ class Servos:
 
     def limp(self) -> list[str]:
         """The motors that have no torque."""
-        torque = handshake.ask_all(self.bus, "Torque_Enable")
+        torque = handshake.ask_all(self.bus, "Torque_Enable")["Torque_Enable"]
         return [name for name in JOINTS if not torque[name]]
 
     def check_ranges(self, joints: F32) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from configs.robot import SO100Config, SO101Config
+from robots import settings
 from robots.arm import ARMS
 from robots.base import (
     F32,
@@ -36,8 +37,6 @@ from robots.servos import Servos
 from robots.virtual.client import VirtualArm
 from robots.watchdog import Watchdog
 
-_FASTEST = 254  # acceleration
-_FULL = 1000  # torque [0.1 % of stall torque]
 _LAG = 3.0  # how far from its goal a held joint may stay [deg]
 _NEAR = 3.0  # a pose is reached within this [deg, %]
 _HOMING_SPEED = 60.0  # on the way to rest [deg/s]
@@ -69,7 +68,7 @@ class SO100Robot:
         self.task = _virtual_task(cfg)
         self.truth: TruthSource | None = None if self.task is None else self._truth
         self._cfg, self._period, self._tell, self._emergency = cfg, 1.0 / fps, tell, emergency
-        self._servos = Servos(cfg, cfg.safety.patience_s, tell, group="robots", kind="so_follower")
+        self._servos = Servos(cfg, cfg.safety.patience_s, tell)
         self._cameras = Cameras(cfg.cameras, tell)
         self._watchdog = Watchdog(cfg.safety.watchdog_s, self._loop_is_silent)
         self._last_resort = Watchdog(
@@ -171,7 +170,7 @@ class SO100Robot:
     def _take_hold(self) -> None:
         """Configure the motors and have them hold where they stand."""
         cfg = self._cfg
-        self._servos.configure(_settings(cfg))
+        self._servos.configure(settings.of_follower(cfg))
         bounds = (self._range, cfg.safety, cfg.max_relative_target, self._period)
         self._limiter, self._homing = Limiter(*bounds, self._poses.limits), Limiter(*bounds)
         self._guard, self._response = Guard(cfg.safety), Response.NONE
@@ -201,7 +200,7 @@ class SO100Robot:
         try:
             if limp := servos.limp():
                 self._tell("torque_lost", cause=f"{', '.join(limp)} had no power for a moment")
-                servos.configure(_settings(self._cfg))
+                servos.configure(settings.of_follower(self._cfg))
                 self._sent = servos.engage()
             servos.woken.clear()
         except BusTimeout:
@@ -310,28 +309,6 @@ class SO100Robot:
             raise NotConnected(
                 f"The {self._cfg.type} is used outside its `with` block: enter it first."
             )
-
-
-def _settings(cfg: SO100Config | SO101Config) -> dict[str, dict[str, int]]:
-    """What the motors' registers must hold, by register and motor."""
-
-    def every(value: int) -> dict[str, int]:
-        return dict.fromkeys(JOINTS, value)
-
-    return {
-        "Return_Delay_Time": every(0),
-        "Response_Status_Level": every(1),
-        "Operating_Mode": every(0),
-        "P_Coefficient": every(cfg.p_coefficient),
-        "I_Coefficient": every(cfg.i_coefficient),
-        "D_Coefficient": every(cfg.d_coefficient),
-        "Max_Torque_Limit": every(_FULL) | {"gripper": _FULL // 2},
-        "Protection_Current": {"gripper": 250},
-        "Overload_Torque": {"gripper": 25},
-        "Maximum_Acceleration": every(_FASTEST),
-        "Acceleration": every(_FASTEST),
-        "Torque_Limit": every(_FULL) | {"gripper": round(10 * cfg.safety.max_grip)},
-    }
 
 
 def _virtual_task(cfg: SO100Config | SO101Config) -> str | None:

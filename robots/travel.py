@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault
-from robots.calibration import Calibration, MotorCalibration
+from robots.calibration import Calibration, MotorCalibration, write_each
 from robots.feetech import FeetechBus
-from robots.handshake import unlocked
+from robots.handshake import unlocked_all
 from robots.registers import REGISTERS, STEPS, TOP
 
 ENDLESS = "wrist_roll"  # the joint whose range is all of a turn
@@ -125,18 +125,19 @@ def installed(bus: FeetechBus, wanted: Calibration) -> Iterator[None]:
 
     They count one turn and hold positions, too. Raises BusTimeout, NotConnected or ServoFault.
     """
-    before: dict[str, dict[str, int]] = {}
     shafts = Shafts(bus).all()
+    contents = {name: _registers(bus, name, wanted[name]) for name in JOINTS}
+    before = {
+        name: {register: bus.read(register, name) for register in registers}
+        for name, registers in contents.items()
+    }
     try:
+        _write(bus, contents)
         for name in JOINTS:
-            registers = _registers(bus, name, wanted[name])
-            before[name] = {register: bus.read(register, name) for register in registers}
-            _write(bus, name, registers)
             _check_position(bus, name, (shafts[name] - wanted[name].homing_offset) % STEPS)
         yield
     except BaseException as error:
-        failed = [name for name, old in before.items() if not _restored(bus, name, old)]
-        if failed:
+        if failed := _not_restored(bus, before):
             raise ServoFault(
                 f"{', '.join(failed)} may hold a part of the new calibration: check the cables and "
                 f"run `hil-app calibrate` again. {error}"
@@ -147,6 +148,7 @@ def installed(bus: FeetechBus, wanted: Calibration) -> Iterator[None]:
 def _registers(bus: FeetechBus, name: str, motor: MotorCalibration) -> dict[str, int]:
     return {
         "Phase": bus.read("Phase", name) & ~_MULTI_TURN,
+        "Angular_Resolution": 1,
         "Operating_Mode": 0,
         "Homing_Offset": motor.homing_offset,
         "Min_Position_Limit": motor.range_min,
@@ -154,28 +156,33 @@ def _registers(bus: FeetechBus, name: str, motor: MotorCalibration) -> dict[str,
     }
 
 
-def _write(bus: FeetechBus, name: str, registers: Mapping[str, int]) -> None:
-    """Have a motor's EEPROM hold ``registers``, and see that it does."""
-    with unlocked(bus, name):
+def _write(bus: FeetechBus, contents: Mapping[str, Mapping[str, int]]) -> None:
+    """Have the motors' EEPROM hold registers, by motor, and see that they do."""
+    with unlocked_all(bus, list(contents)):
+        write_each(bus, contents)
+    for name, registers in contents.items():
         for register, value in registers.items():
-            bus.write(register, name, value)
-    for register, value in registers.items():
-        if (found := bus.read(register, name)) != value:
-            raise ServoFault(
-                f"{name} holds {found} as {register} after {value} was written: turn the arm's "
-                "power off and on, and try again."
-            )
+            if (found := bus.read(register, name)) != value:
+                raise ServoFault(
+                    f"{name} holds {found} as {register} after {value} was written: turn the arm's "
+                    "power off and on, and try again."
+                )
 
 
-def _restored(bus: FeetechBus, name: str, registers: Mapping[str, int]) -> bool:
-    """Whether a motor holds ``registers`` again."""
+def _not_restored(bus: FeetechBus, before: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The motors that could not be given back what they held ``before``."""
+    with suppress(RobotError):
+        _write(bus, before)  # all at once, so that it shows if this is cut off, too
+        return []
+    failed = list(before)
     for _ in range(_TRIES):
-        try:
-            _write(bus, name, registers)
-        except RobotError:
-            continue
-        return True
-    return False
+        for name in list(failed):
+            with suppress(RobotError):
+                if any(bus.read(register, name) != old for register, old in before[name].items()):
+                    _write(bus, {name: before[name]})
+                failed.remove(name)
+                bus.write("Lock", name, 1)
+    return failed
 
 
 def _check_position(bus: FeetechBus, name: str, expected: int) -> None:

@@ -15,7 +15,7 @@ from scservo_sdk.port_handler import PortHandler
 from serial import Serial, SerialException
 from serial.tools.list_ports import comports
 
-from robots.base import NotConnected
+from robots.base import NotConnected, SpeedRefused
 
 _CHUNK = 4096  # bytes taken at once
 _FLOOD = 16  # chunks thrown away at most before a request: a babbling device must not hold us up
@@ -42,6 +42,8 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             self.ser = Serial(self.port_name, cflag_baud, timeout=0, exclusive=True)
             self._refuse_others()
         except (OSError, ValueError, termios.error) as problem:
+            if _refuses_speed(problem):
+                raise self._speed_refused(cflag_baud) from problem
             raise NotConnected(_why_closed(self.port_name, problem)) from problem
         self._fd = self.ser.fileno()
         self.is_open, self.is_using = True, False
@@ -100,7 +102,9 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             return
         try:
             self.ser.baudrate = self.baudrate = baud_rate
-        except (OSError, termios.error) as problem:
+        except (OSError, ValueError, termios.error) as problem:
+            if _refuses_speed(problem):
+                raise self._speed_refused(baud_rate) from problem
             raise self._gone() from problem
 
     def _ready(self, deadline: float, writing: bool = False) -> bool:
@@ -137,6 +141,12 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             f"{self.port_name} is gone: plug the arm's USB cable in again, and see that it sits."
         )
 
+    def _speed_refused(self, baud_rate: int) -> SpeedRefused:
+        return SpeedRefused(
+            f"This system cannot have {self.port_name} at {baud_rate} bit/s: use another computer "
+            f"to give the motors 1000000 bit/s, with `hil-app setup-motors`."
+        )
+
     def _refuse_others(self) -> None:
         """Shut out programs that do not look for the lock, too.
 
@@ -144,6 +154,13 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         """
         if not os.path.realpath(self.port_name).startswith("/dev/pts/"):
             fcntl.ioctl(self.ser, termios.TIOCEXCL)
+
+
+def _refuses_speed(problem: Exception) -> bool:
+    """Whether it is the speed that a port cannot have; newer C libraries refuse uncommon ones."""
+    if isinstance(problem, ValueError):  # pyserial's, of a driver that refuses it
+        return "baud" in str(problem).lower()
+    return isinstance(problem, termios.error) and problem.args[:1] == (errno.EINVAL,)
 
 
 def _why_closed(port: str, problem: Exception) -> str:

@@ -10,15 +10,13 @@ from typing import Any, Self
 import numpy as np
 
 from configs.teleop import LeaderConfig
+from robots import settings
 from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, Tell
-from robots.calibration import DEGREES
 from robots.servos import Servos
 from teleop.base import HANDS_OFF, NEUTRAL, TeleopError, TeleopSample
 
 _LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]
-_FASTEST = 254  # acceleration
 _GRIPPER_SPEED = 2.0  # times the speed limit of the body joints
-_LEEWAY = 1.5  # over that limit, for a motor to catch up
 _SINKING_S = 1.0  # in which a leader that held itself gets weaker, before it is let go
 _TOLD = {
     True: "the leader is limp: hold it, the arm follows you",
@@ -55,9 +53,7 @@ class Leader:
         demonstrating: bool,
     ) -> None:
         self._cfg, self._follower, self._tell = cfg, follower, tell
-        self._servos = Servos(
-            cfg, cfg.patience_s, self._relay, group="teleoperators", kind="so_leader"
-        )
+        self._servos = Servos(cfg, cfg.patience_s, self._relay)
         step = np.full(len(JOINTS), cfg.follow_speed * period, np.float32)
         step[GRIPPER] *= _GRIPPER_SPEED
         self._step: F32 = step  # (6,) longest way in a tick while it follows
@@ -70,7 +66,7 @@ class Leader:
         try:
             self._servos.open()
             try:
-                self._servos.configure(self._settings())
+                self._servos.configure(settings.of_leader(self._cfg))
                 self._goal = self._servos.engage()
             except BaseException as error:
                 self._let_go(error)
@@ -154,7 +150,7 @@ class Leader:
 
     def _revive(self) -> None:
         """Set motors up again that were silent: they may have been without power."""
-        self._servos.configure(self._settings())
+        self._servos.configure(settings.of_leader(self._cfg))
         self._goal = None if self._mode is _Mode.FOLLOWING else self._goal
         self._servos.woken.clear()
         self._tell("leader_back", note="it answers again")
@@ -182,23 +178,3 @@ class Leader:
     def _relay(self, name: str, **facts: Any) -> None:
         """Tell what the servos tell, as of the leader."""
         self._tell(f"leader_{name}", **facts)
-
-    def _settings(self) -> dict[str, dict[str, int]]:
-        """What the motors' registers must hold, by register and motor."""
-
-        def every(value: int) -> dict[str, int]:
-            return dict.fromkeys(JOINTS, value)
-
-        speed = _LEEWAY * self._cfg.follow_speed / DEGREES  # [step/s]
-        return {
-            "Return_Delay_Time": every(0),
-            "Response_Status_Level": every(1),
-            "Operating_Mode": every(0),
-            "P_Coefficient": every(16),
-            "I_Coefficient": every(0),
-            "D_Coefficient": every(32),
-            "Maximum_Acceleration": every(_FASTEST),
-            "Acceleration": every(_FASTEST),
-            "Goal_Velocity": every(round(speed)) | {"gripper": round(_GRIPPER_SPEED * speed)},
-            "Torque_Limit": every(round(10 * self._cfg.follow_torque)),
-        }

@@ -18,8 +18,9 @@ from hil_app.checks.finding import Finding, Findings, note, of_error, ok, proble
 from hil_app.checks.machine import users_of
 from robots.base import JOINTS, NotConnected, RobotError
 from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
-from robots.registers import MODEL, error_names
+from robots.handshake import MOTORS, SUPPLY, odd_phases, supply_fault
+from robots.registers import FACTORY, MODEL, REGISTERS, error_names
+from robots.settings import of_follower, of_leader
 from robots.virtual.client import VirtualArm
 
 Values = Mapping[str, int]  # of a register, by motor
@@ -34,6 +35,9 @@ _REGISTERS = (
     "Torque_Enable",
     "Present_Position",
     "Present_Voltage",
+    "Min_Voltage_Limit",
+    "Max_Voltage_Limit",
+    "Phase",
     "Present_Temperature",
     "Status",
 )
@@ -76,7 +80,9 @@ def arm(cfg: FollowerConfig | LeaderConfig, period: float) -> Findings:
         return
     with closing(bus):
         yield from motors(bus)
-        answers = bus.sync_read(_REGISTERS)
+        wanted = of_leader(cfg) if isinstance(cfg, LeaderConfig) else of_follower(cfg)
+        kept = {name: values for name, values in wanted.items() if REGISTERS[name].eeprom}
+        answers = bus.sync_read([*_REGISTERS, *kept])
         shot = Snapshot(answers.values, answers.errors)
         if not shot.motors:
             return
@@ -85,6 +91,7 @@ def arm(cfg: FollowerConfig | LeaderConfig, period: float) -> Findings:
         yield from supply(shot, safety)
         yield from temperatures(shot, safety)
         yield from faults(shot)
+        yield from settings(shot, kept)
         try:
             yield from calibrated.calibration(cfg, shot.values, shot.motors)
         except RobotError as error:
@@ -165,7 +172,12 @@ def supply(shot: Snapshot, safety: SafetyConfig) -> Findings:
     volts = {name: value / 10 for name, value in shot.values["Present_Voltage"].items()}
     low, high = safety.voltage
     shown = _by_value({name: f"{value:.1f} V" for name, value in volts.items()})
-    if min(volts.values()) < low:
+    if unfit := dict(_unfit(shot)):
+        yield problem(
+            f"the supply does not fit the motors: {_by_value(unfit)}",
+            "unplug it now, and take one that does: there are STS3215 for 7.4 V and for 12 V",
+        )
+    elif min(volts.values()) < low:
         yield problem(
             f"the supply is below {low:g} V: {shown}",
             "plug in the supply that came with the arm, and check its plug and the cables",
@@ -179,6 +191,13 @@ def supply(shot: Snapshot, safety: SafetyConfig) -> Findings:
         yield note(f"the supply drops along the cables: {shown}", "see that every plug sits")
     else:
         yield ok(f"supply {shown}")
+
+
+def _unfit(shot: Snapshot) -> Iterator[tuple[str, str]]:
+    """Motors that get another voltage than they take, and what they do."""
+    for name in shot.motors:
+        if fault := supply_fault(*(shot.values[register][name] for register in SUPPLY)):
+            yield name, fault
 
 
 def temperatures(shot: Snapshot, safety: SafetyConfig) -> Findings:
@@ -204,6 +223,20 @@ def faults(shot: Snapshot) -> Findings:
     for name in shot.motors:
         for fault in error_names(shot.errors[name] | shot.values["Status"][name]):
             yield problem(f"{name} reports {fault}", _REMEDIES[fault])
+
+
+def settings(shot: Snapshot, wanted: Mapping[str, Values]) -> Findings:
+    """What an earlier program has left in the motors: neither as they come nor as a run has it."""
+    odd = [
+        f"{register} {value} at {name}"
+        for register, values in wanted.items()
+        for name, value in shot.values[register].items()
+        if value not in (values[name], FACTORY.get(register, 0))
+    ]
+    if odd:
+        yield note(f"an earlier program has left {', '.join(odd)}", "a run sets it right")
+    if phase := odd_phases(shot.values["Phase"]):
+        yield note(phase, "hold the arm when a run begins, and be ready to switch it off")
 
 
 def torque(shot: Snapshot) -> Findings:

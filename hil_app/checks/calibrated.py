@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from configs.robot import ServoArmConfig, SO100Config, SO101Config
-from configs.teleop import LeaderConfig
 from hil_app.checks.finding import Findings, note, ok, problem
 from robots import calibration as files
 from robots.arm import ARMS
@@ -19,6 +18,11 @@ from robots.poses import poses
 
 _ENDLESS = "wrist_roll"  # its range is all of a turn
 _LITTLE, _MUCH = 0.6, 1.2  # shares of what a joint usually moves
+_WAY_UNKNOWN = (
+    "motors cannot hold which way the gripper counts, and there is no calibration file: it is "
+    "taken to count up as it opens",
+    "set robot.gripper_opens (teleop.gripper_opens), or run `hil-app calibrate` with an id",
+)
 _BEYOND = 3.0  # how far outside of its range a joint may stand [deg]
 
 
@@ -39,14 +43,21 @@ def calibration(
         )
         for name in JOINTS
     }
-    found = held
-    if cfg.id is None:
+    path = files.saved(cfg)
+    if path is None:
         files.check_motors(held)
+        path = files.recognised(held, files.known(cfg))
+    found = held if path is None else files.load(path)
+    if path is None:
         yield ok("calibrated; the motors hold it")
+        if "gripper_opens" not in cfg.model_fields_set:
+            yield note(*_WAY_UNKNOWN)
     else:
-        path = calibration_file(cfg)
-        found = files.load(path)
         yield from _compared(path, found, held)
+    if rivals := files.rivals(cfg):
+        yield note(rivals, "remove the one that is out of date")
+    if turned := files.turned(found):
+        yield note(turned, "run `hil-app calibrate` if it should not be")
     kind = str(cfg.model_dump()["type"])
     yield from spans(kind, found)
     if not files.differences(found, held):  # else the positions mean something else
@@ -55,12 +66,6 @@ def calibration(
         if isinstance(cfg, SO100Config | SO101Config):
             model = ARMS[cfg.type].calibrated(cfg.joint_signs, cfg.joint_offsets)
             poses(cfg, files.common_range(model.limits, units.limits))
-
-
-def calibration_file(cfg: ServoArmConfig) -> Path:
-    """Where the calibration named ``cfg.id`` is kept."""
-    kind = ("so_leader", "teleoperators") if isinstance(cfg, LeaderConfig) else ("so_follower",)
-    return (cfg.calibration_dir or files.folder(*kind)) / f"{cfg.id}.json"
 
 
 def _compared(path: Path, wanted: Calibration, held: Calibration) -> Findings:

@@ -25,8 +25,6 @@ _FIELDS = tuple(_HELP)
 _KINDS = {"robot": "so101|so100", "teleop": "so101_leader|so100_leader"}
 _TITLES = {"robot": "the arm that moves", "teleop": "or a leader arm"}
 _MODELS: dict[str, Any] = {"robot": RobotConfig, "teleop": TeleopConfig}
-# lerobot's folders of calibrations
-_FOLDERS = {"robot": ("so_follower", "robots"), "teleop": ("so_leader", "teleoperators")}
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,8 @@ class ChosenArm:
 
     @property
     def path(self) -> Path | None:
-        """Its calibration's file; None without a name for it."""
-        if self.cfg.id is None:
-            return None
-        folder = self.cfg.calibration_dir or calibration.folder(*_FOLDERS[self.block])
-        return folder / f"{self.cfg.id}.json"
+        """Where its calibration's file goes; None without a name for it."""
+        return next(iter(calibration.files(self.cfg)), None)
 
     @property
     def options(self) -> str:

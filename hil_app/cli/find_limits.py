@@ -166,7 +166,7 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
 
     with FeetechBus(cfg.port, MOTORS, cfg.baud_rate) as bus:
         check_motors(bus)
-        if any(ask_all(bus, "Torque_Enable").values()):
+        if any(ask_all(bus, "Torque_Enable")["Torque_Enable"].values()):
             guide.ask("Hold the arm, it will go limp and fall: then press Enter.")
         for name in JOINTS:
             bus.write("Torque_Enable", name, 0)
@@ -175,7 +175,7 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
         if name == "calibration_restored":
             guide.say(f"The motors hold their calibration again, {facts['note']}.")
 
-    servos = Servos(cfg, cfg.safety.patience_s, tell, group="robots", kind="so_follower")
+    servos = Servos(cfg, cfg.safety.patience_s, tell)
     servos.open()
     servos.settled()
     guide.say("The motors are limp: move the arm with your hands.")

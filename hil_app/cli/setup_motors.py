@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hil_app.cli.guide import Guide, uninterrupted
-from robots.base import JOINTS, BusTimeout, RobotError, ServoFault
+from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused
 from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
-from robots.registers import BAUD_RATES, FACTORY_ID, MODEL
+from robots.handshake import MOTORS, SUPPLY, check_supply, supply_fault
+from robots.registers import BAUD_RATES, FACTORY_ID, MODEL, TOP
 
 DESCRIPTION = """\
 Give the six motors of an arm their IDs, before or after it is assembled. New motors all have ID 1,
@@ -24,6 +24,7 @@ A motor is found whatever its ID and speed are. Ctrl-C is safe at any time: a mo
 as a whole, and to begin again skips those that are done.
 """
 SPEED = BAUD_RATES[0]  # that all motors are given [bit/s]
+_FORGOTTEN = {"Homing_Offset": 0, "Min_Position_Limit": 0, "Max_Position_Limit": TOP}
 _NAMES = {number: name for name, number in MOTORS.items()}
 
 
@@ -72,7 +73,11 @@ def _all(guide: Guide, port: str) -> None:
     question = "Connect all six motors as a chain, and press Enter."
     while True:
         guide.ask(question)
-        if (amiss := _chain(port)) is None:
+        try:
+            amiss = _chain(port)
+        except RobotError as error:
+            amiss = str(error)
+        if amiss is None:
             break
         guide.problem(amiss)
         question = "Mend that, and press Enter."
@@ -81,7 +86,10 @@ def _all(guide: Guide, port: str) -> None:
 
 
 def _chain(port: str) -> str | None:
-    """What is amiss with the motors as they are connected; None if all are there, and only they."""
+    """What is amiss with the motors as they are connected; None if all are there, and only they.
+
+    Raises RobotError, too, if the port is gone or the supply is not for these motors.
+    """
     with FeetechBus(port, MOTORS, SPEED) as bus:
         here = bus.scan()
         silent = []
@@ -95,8 +103,9 @@ def _chain(port: str) -> str | None:
                 silent.append(f"{name} (ID {number})")
         if bus.duplicates:
             return f"Two motors have one ID: {_ids(bus.duplicates)}. Set them up one by one."
-    if silent:
-        return f"No answer of {', '.join(silent)}: check the cable before it, and its power."
+        if silent:
+            return f"No answer of {', '.join(silent)}: check the cable before it, and its power."
+        check_supply(bus)
     return None
 
 
@@ -137,17 +146,27 @@ def _set_up(guide: Guide, port: str, name: str) -> str:
 
 def _only_motor(port: str) -> _Found:
     """The one motor that is connected, whatever its ID and speed; raises RobotError."""
+    refused = []
     for speed in BAUD_RATES:
-        with FeetechBus(port, {}, speed) as bus:
-            ids = {*bus.scan(), *bus.duplicates}
-            if len(ids) > 1 or bus.duplicates:
-                twice = " twice" if len(ids) == 1 else ""
-                raise ServoFault(f"More than one motor is connected: {_ids(ids)} answer{twice}.")
-            if ids:
-                return _checked(bus, ids.pop())
+        try:
+            with FeetechBus(port, {}, speed) as bus:
+                ids = {*bus.scan(), *bus.duplicates}
+                if len(ids) > 1 or bus.duplicates:
+                    twice = " twice" if len(ids) == 1 else ""
+                    found = f"{_ids(ids)} answer{twice}"
+                    raise ServoFault(f"More than one motor is connected: {found}.")
+                if ids:
+                    return _checked(bus, ids.pop())
+        except SpeedRefused:
+            refused.append(speed)
+    untried = (
+        f" This system cannot try {' and '.join(map(str, refused))} bit/s: if it may have one of "
+        "these, set it up on another computer."
+    )
     raise BusTimeout(
-        f"No motor answers on {port}, at any speed: check its cable and that the board's power is "
-        "on. Two motors with the same ID are not understood, either."
+        f"No motor answers on {port}, at any speed{' that can be tried' * bool(refused)}: check "
+        "its cable and that the board's power is on. Two motors with the same ID are not "
+        f"understood, either.{untried * bool(refused)}"
     )
 
 
@@ -160,11 +179,17 @@ def _checked(bus: FeetechBus, number: int) -> _Found:
         raise ServoFault(
             f"This motor (ID {number}) is of model {model}, not {MODEL}: the arm takes STS3215."
         )
-    return _Found(number, bus.baud_rate, bus.read("Present_Voltage", number) / 10)
+    volts = [bus.read(register, number) for register in SUPPLY]
+    if fault := supply_fault(*volts):
+        raise ServoFault(
+            f"This motor (ID {number}) {fault}: take a supply that it can take, or a motor for "
+            "this one; there are STS3215 for 7.4 V and for 12 V."
+        )
+    return _Found(number, bus.baud_rate, volts[0] / 10)
 
 
 def _write(port: str, found: _Found, number: int) -> None:
-    """Give a motor its ID, then its speed.
+    """Give a motor its ID, then its speed; it forgets the calibration of another joint.
 
     It can be found by ID and speed after each of these writes, so even where power is lost in
     between the next try goes on from there.
@@ -172,6 +197,9 @@ def _write(port: str, found: _Found, number: int) -> None:
     with FeetechBus(port, {}, found.speed) as bus:
         bus.write("Torque_Enable", found.id, 0)
         bus.write("Lock", found.id, 0)
+        for register, value in _FORGOTTEN.items():
+            if found.id != number:
+                bus.write(register, found.id, value)
         bus.write("ID", found.id, number)
         bus.write("Baud_Rate", number, BAUD_RATES.index(SPEED))
     with FeetechBus(port, {}, SPEED) as bus:

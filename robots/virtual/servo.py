@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import struct
 
-from robots.registers import REGISTERS, STEPS
+from robots.registers import FACTORY, REGISTERS, STEPS
 from robots.virtual.drive import TOP_SPEED, Drive
-from robots.virtual.table import FACTORY, Table
+from robots.virtual.table import Table
 
 VOLTAGE, ANGLE, OVERHEAT, OVERCURRENT, OVERLOAD = 1, 2, 4, 8, 32  # error bits
 POSITION, VELOCITY, PWM, STEP = 0, 1, 2, 3  # operating modes
@@ -15,10 +15,9 @@ CENTRE = 128  # written to Torque_Enable: the present position becomes 2048
 MULTI_TURN = 16  # bit of Phase
 
 # Estimates, not measured: the supply that the top speed is for, the current at stall, how hot a
-# motor gets under full load and how fast, and how long too much current is borne.
+# motor gets under full load, and how fast.
 _NOMINAL, _STALL_CURRENT = 12.0, 2700.0  # [V], [mA]
 AMBIENT, _HEATING, _WARMING_S = 25.0, 75.0, 300.0  # [deg C], [K], [s]
-_CURRENT_S = 2.0
 _MILLIAMPERES = 6.5  # a unit of the current's registers
 _ACCELERATION = 100.0  # [step/s^2], a unit of Acceleration
 _STILL = 5.0  # [step/s]
@@ -209,7 +208,7 @@ class Servo:
             self._tripped |= OVERLOAD
         drawn = abs(self.effort) * _STALL_CURRENT > table["Protection_Current"] * _MILLIAMPERES
         self._current_s = self._current_s + period if drawn else 0.0
-        if self._current_s > _CURRENT_S and mask & OVERCURRENT:
+        if self._current_s > table["Over_Current_Protection_Time"] / 100 and mask & OVERCURRENT:
             self._tripped |= OVERCURRENT
         if self._tripped & OVERCURRENT or self.errors & mask & OVERHEAT:
             table["Torque_Enable"] = 0

@@ -3,42 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
-from robots.registers import FACTORY_ID, MODEL, REGISTERS, TOP
+from robots.registers import FACTORY, REGISTERS
 
 SIZE = 256  # bytes
 EEPROM_END = 40
-
-FACTORY = MappingProxyType(
-    {
-        "Firmware_Major_Version": 3,
-        "Firmware_Minor_Version": 10,
-        "Model_Number": MODEL,
-        "ID": FACTORY_ID,
-        "Return_Delay_Time": 250,
-        "Response_Status_Level": 1,
-        "Max_Position_Limit": TOP,
-        "Max_Temperature_Limit": 70,
-        "Max_Voltage_Limit": 140,
-        "Min_Voltage_Limit": 40,
-        "Max_Torque_Limit": 1000,
-        "Phase": 12,
-        "Unloading_Condition": 44,
-        "LED_Alarm_Condition": 44,
-        "P_Coefficient": 32,
-        "D_Coefficient": 32,
-        "Minimum_Startup_Force": 16,
-        "CW_Dead_Zone": 1,
-        "CCW_Dead_Zone": 1,
-        "Protection_Current": 511,
-        "Angular_Resolution": 1,
-        "Protective_Torque": 20,
-        "Protection_Time": 200,
-        "Overload_Torque": 80,
-    }
-)
-"""The EEPROM of a servo out of the box; what is not named is 0."""
 
 _WRITABLE = bytearray(SIZE)  # 1 where a client's write has an effect
 for _register in REGISTERS.values():

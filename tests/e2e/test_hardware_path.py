@@ -112,7 +112,7 @@ def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
     assert arm.arm.report()["violations"] == []
     rest = SO100Config().rest_pose
     assert rest is not None
-    servos = Servos(SO100Config(port=arm.port), 1.0, tell_nobody, group="robots", kind="none")
+    servos = Servos(SO100Config(port=arm.port), 1.0, tell_nobody)
     servos.open()
     limp = servos.settled().joints  # it has sunk a little
     np.testing.assert_allclose(limp[:GRIPPER], rest[:GRIPPER], atol=8)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from guided import Guided, guided
 from virtual_arms import Running, virtual_arm
 
 from hil_app.cli import setup_motors
-from robots.base import JOINTS, BusTimeout
+from robots.base import JOINTS, BusTimeout, ServoFault, SpeedRefused
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS
 from robots.registers import BAUD_RATES
@@ -161,7 +165,7 @@ class Dying(FeetechBus):
         super().write(register, motor, value)
 
 
-@pytest.mark.parametrize("writes", range(5))
+@pytest.mark.parametrize("writes", range(8))
 def test_a_motor_that_was_cut_off_half_way_is_found_and_finished(
     arm: Running, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
@@ -173,11 +177,124 @@ def test_a_motor_that_was_cut_off_half_way_is_found_and_finished(
         with pytest.raises(BusTimeout):
             setup_motors._write(arm.port, setup_motors._Found(9, 250_000, 12.0), 4)
     arm.arm.set(power_cycle=True)
-    place = [*[(9, 250_000)] * 3, (4, 250_000), (4, 1_000_000)][writes]
+    place = [*[(9, 250_000)] * 6, (4, 250_000), (4, 1_000_000)][writes]
     check_place(arm, *place)
     setup_motors._write(arm.port, setup_motors._Found(*place, 12.0), 4)
     arm.arm.set(power_cycle=True)
     check_place(arm, 4, 1_000_000)
+
+
+def test_a_motor_of_another_joint_forgets_its_calibration(arm: Running) -> None:
+    make(arm, "gripper", (6, 1_000_000), (3, 500_000))
+    with FeetechBus(arm.port, {}, 500_000) as bus:
+        bus.write("Lock", 3, 0)
+        bus.write("Homing_Offset", 3, -77)
+        bus.write("Min_Position_Limit", 3, 1000)
+        bus.write("Max_Position_Limit", 3, 2000)
+    setup_motors._write(arm.port, setup_motors._Found(3, 500_000, 12.0), 6)
+    arm.arm.set(power_cycle=True)
+    with FeetechBus(arm.port, {}) as bus:
+        held = [bus.read(name, 6) for name in setup_motors._FORGOTTEN]
+        assert held == [0, 0, 4095]
+        assert bus.read("Lock", 6) == 1
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this system refuse speeds that are not common ones, as newer C libraries do."""
+    usual, other = termios.tcsetattr, 0o010000  # BOTHER
+
+    def tcsetattr(fd: int, when: int, attributes: Any) -> None:
+        if other in attributes[4:6]:
+            raise termios.error(22, "Invalid argument")
+        usual(fd, when, attributes)
+
+    monkeypatch.setattr(termios, "tcsetattr", tcsetattr)
+
+
+@pytest.mark.parametrize("speed", BAUD_RATES)
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_motor_is_found_at_every_speed_that_the_system_can_have(
+    arm: Running, monkeypatch: pytest.MonkeyPatch, speed: int, refused: bool
+) -> None:
+    make(arm, "gripper", (6, 1_000_000), (6, speed))
+    uncommon = speed in (250_000, 128_000)
+    try:
+        with monkeypatch.context() as patch:
+            if refused:
+                refuse(patch)
+            if refused and uncommon:
+                with pytest.raises(BusTimeout) as caught:
+                    setup_motors._only_motor(arm.port)
+                assert "cannot try 250000 and 128000 bit/s" in str(caught.value)
+                assert "at any speed that can be tried: check its cable" in str(caught.value)
+            else:
+                found = setup_motors._only_motor(arm.port)
+                assert (found.id, found.speed) == (6, speed)
+    finally:
+        make(arm, "gripper", (6, speed), (6, 1_000_000))
+
+
+def test_a_speed_that_the_system_refuses_is_one_line(
+    arm: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch)
+    with pytest.raises(SpeedRefused, match=r"at 250000 bit/s: .*`hil-app setup-motors`"):
+        FeetechBus(arm.port, MOTORS, 250_000).open()
+
+
+def test_motors_that_cannot_take_their_supply_are_not_called_right(arm: Running) -> None:
+    def allow(tenths: int) -> None:
+        with FeetechBus(arm.port, MOTORS) as bus:
+            bus.sync_write("Max_Voltage_Limit", {"shoulder_lift": tenths})
+
+    allow(80)
+    try:
+        said = "gets 12.0 V and takes 4.0 to 8.0 V"
+        with pytest.raises(ServoFault, match=rf"\(shoulder_lift {said}\)"):
+            setup_motors._chain(arm.port)
+        connect(arm, "shoulder_lift")
+        with guided("setup-motors", f"--port={arm.port}", "--motor=shoulder_lift") as person:
+            asked_for(person, "shoulder_lift")
+            person.enter()
+            person.until(f"This motor (ID 2) {said}: take a supply")
+            asked_for(person, "shoulder_lift")
+            allow(140)
+            person.enter()
+            person.until("shoulder_lift is right already")
+            assert person.end() == 0
+    finally:
+        connect(arm, *JOINTS)
+        allow(140)
+
+
+def test_a_port_that_goes_for_a_moment_is_waited_for_at_every_step(new: Running) -> None:
+    connect(new, "gripper")
+    with guided("setup-motors", f"--port={new.port}") as person:
+        for name in reversed(JOINTS):
+            asked_for(person, name)
+            connect(new, name)
+            gone_at(person, new)
+            asked_for(person, name)
+            person.enter()
+            person.until("now ID" if name != "shoulder_pan" else "is right already")
+        person.until("Connect all six motors as a chain")
+        connect(new, *JOINTS)
+        gone_at(person, new)
+        person.until("Mend that, and press Enter.")
+        person.enter()
+        assert person.end() == 0, person.text
+    check_chain(new)
+
+
+def gone_at(person: Guided, arm: Running) -> None:
+    """The person presses Enter while the port is gone, and it comes back."""
+    arm.arm.set(gone_s=1.0)
+    while os.path.exists(arm.port):
+        time.sleep(0.02)
+    person.enter()
+    person.until("There is no port")
+    while not os.path.exists(arm.port):
+        time.sleep(0.02)
 
 
 def check_place(arm: Running, number: int, speed: int) -> None:

@@ -27,7 +27,7 @@ from hil_app.checks import machine, software
 from hil_app.checks.arm import Snapshot, alike, arm, faults, judged, latency_timer, supply
 from hil_app.checks.calibrated import calibration, spans
 from hil_app.checks.cameras import cameras
-from hil_app.checks.finding import Check, Finding, Findings, examine, of_error, ok, problem
+from hil_app.checks.finding import Check, Finding, Findings, examine, note, of_error, ok, problem
 from robots import calibration as files
 from robots.base import JOINTS, NotConnected, RobotError
 from robots.calibration import of_motors
@@ -287,13 +287,16 @@ def snapshot(**registers: dict[str, int]) -> Snapshot:
         "Firmware_Minor_Version": 10,
         "Model_Number": 777,
         "Present_Voltage": 120,
+        "Min_Voltage_Limit": 40,
+        "Max_Voltage_Limit": 140,
+        "Phase": 12,
         "Present_Temperature": 30,
         "Status": 0,
         "Torque_Enable": 0,
     }
     every = {name: dict.fromkeys(JOINTS, value) for name, value in values.items()}
     for name, changes in registers.items():
-        every[name] |= changes
+        every.setdefault(name, {}).update(changes)
     return Snapshot(every, dict.fromkeys(JOINTS, 0))
 
 
@@ -304,6 +307,31 @@ def test_motors_in_order_give_no_reason_to_worry() -> None:
     assert only(arm_checks.temperatures(shot, safety)).mark == "ok"
     assert list(faults(shot)) == []
     assert list(arm_checks.torque(shot)) == []
+
+
+def test_motors_of_another_kind_than_the_supply_are_a_problem() -> None:
+    """Those of 7.4 V on 12 V."""
+    seven = snapshot(Max_Voltage_Limit=dict.fromkeys(JOINTS, 80))
+    found = only(supply(seven, SafetyConfig()))
+    assert found.mark == "problem"
+    assert found.fact.endswith(": gets 12.0 V and takes 4.0 to 8.0 V")
+    one = only(supply(snapshot(Max_Voltage_Limit={"elbow_flex": 80}), SafetyConfig()))
+    assert one.fact.endswith(": gets 12.0 V and takes 4.0 to 8.0 V at elbow_flex")
+
+
+def test_what_an_earlier_program_left_in_the_motors_is_worth_a_word() -> None:
+    shot = snapshot(CW_Dead_Zone={"gripper": 30}, P_Coefficient={}, Phase={"elbow_flex": 12 | 16})
+    every = {"CW_Dead_Zone": 1, "P_Coefficient": 32}
+    for name, value in every.items():
+        shot.values[name].update(dict.fromkeys(JOINTS, value) | dict(shot.values[name]))
+    wanted = {"CW_Dead_Zone": dict.fromkeys(JOINTS, 1), "P_Coefficient": dict.fromkeys(JOINTS, 16)}
+    left = only(arm_checks.settings(shot, wanted))
+    fact = "an earlier program has left CW_Dead_Zone 30 at gripper"
+    assert left == note(fact, "a run sets it right")
+    shot.values["CW_Dead_Zone"]["gripper"] = 1
+    assert list(arm_checks.settings(shot, wanted)) == []
+    shot.values["Phase"]["elbow_flex"] = 13
+    assert "elbow_flex 13, usually 12" in only(arm_checks.settings(shot, wanted)).fact
 
 
 def test_what_differs_is_named_with_its_motors() -> None:
@@ -317,7 +345,8 @@ def test_what_differs_is_named_with_its_motors() -> None:
     ("volts", "mark", "words"),
     [
         (dict.fromkeys(JOINTS, 40), "problem", "below 4.5 V: 4.0 V"),
-        ({"gripper": 150}, "problem", "above 13.5 V: 12.0 V at"),
+        ({"gripper": 138}, "problem", "above 13.5 V: 12.0 V at"),
+        ({"gripper": 150}, "problem", "does not fit the motors: gets 15.0 V and takes 4.0 to 14.0"),
         ({"gripper": 105}, "note", "drops along the cables"),
         ({"gripper": 115}, "ok", "supply"),
     ],

@@ -1,12 +1,16 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from configs.robot import SO100Config, SO101Config
+from configs.teleop import SO100LeaderConfig, SO101LeaderConfig
 from robots import calibration
 from robots.base import GRIPPER, JOINTS, Uncalibrated
 from robots.calibration import MotorCalibration, Units
@@ -31,7 +35,7 @@ def test_body_joints_are_in_degrees_about_the_middle_of_their_range() -> None:
 
 @pytest.mark.parametrize(
     ("opens", "drive_mode", "at_low"),
-    [("up", 0, 0), ("down", 0, 100), ("up", 1, 100), ("down", 1, 0)],
+    [("up", 0, 0), ("down", 0, 100), ("up", 1, 100), ("down", 1, 100)],
 )
 def test_the_gripper_is_0_closed_and_100_open_whichever_way_it_counts(
     opens: str, drive_mode: int, at_low: float
@@ -155,3 +159,91 @@ def test_a_range_that_the_model_does_not_share_is_told_by_its_joint() -> None:
     beyond = np.float32([[-5, 20]] * 5 + [[11, 20]])
     with pytest.raises(Uncalibrated, match="calibrated range of gripper is outside"):
         calibration.common_range(model, beyond)
+
+
+# where files are
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    return tmp_path
+
+
+OLD = {  # where lerobot kept them until 0.4.2, and since
+    "so100": ("robots/so100_follower", "robots/so_follower"),
+    "so101": ("robots/so101_follower", "robots/so_follower"),
+    "so100_leader": ("teleoperators/so100_leader", "teleoperators/so_leader"),
+    "so101_leader": ("teleoperators/so101_leader", "teleoperators/so_leader"),
+}
+CONFIGS: dict[str, Any] = {
+    "so100": SO100Config,
+    "so101": SO101Config,
+    "so100_leader": SO100LeaderConfig,
+    "so101_leader": SO101LeaderConfig,
+}
+each_kind = pytest.mark.parametrize("kind", OLD)
+
+
+@each_kind
+def test_a_file_is_found_where_older_lerobots_kept_it(home: Path, kind: str) -> None:
+    cfg = CONFIGS[kind](id="mine")
+    old, new = (home / place / "mine.json" for place in OLD[kind])
+    assert calibration.saved(cfg) == new  # where it is missing
+    calibration.save(ARM, old)
+    assert calibration.saved(cfg) == old
+    assert calibration.rivals(cfg) is None
+    calibration.save(ARM, new)
+    assert calibration.saved(cfg) == new
+    assert calibration.rivals(cfg) is None  # they are the same
+    calibration.save(ARM | {"gripper": replace(ARM["gripper"], drive_mode=1)}, old)
+    assert calibration.saved(cfg) == new
+    rivals = calibration.rivals(cfg)
+    assert rivals is not None
+    assert f"{new} is used" in rivals
+    assert f"{old}, where older lerobots kept it, differs" in rivals
+    assert calibration.files(cfg)[0] == new  # where it is written
+    assert set(calibration.known(CONFIGS[kind]())) == {old, new}
+
+
+@each_kind
+def test_a_folder_of_ones_own_is_the_only_one(home: Path, tmp_path: Path, kind: str) -> None:
+    calibration.save(ARM, home / OLD[kind][0] / "mine.json")
+    own = tmp_path / "own"
+    cfg = CONFIGS[kind](id="mine", calibration_dir=own)
+    assert calibration.saved(cfg) == own / "mine.json"
+    assert calibration.known(cfg) == []
+
+
+@pytest.mark.parametrize("id", ["", "a/b", "..", ".", "  ", "a\0b", "a\nb", "x" * 201, "é" * 101])
+def test_an_id_that_is_no_name_of_a_file_is_refused(id: str) -> None:
+    for kind in CONFIGS.values():
+        with pytest.raises(ValidationError, match="must be the name of a file"):
+            kind(id=id)
+
+
+# which way motors count
+
+
+def test_a_body_joint_with_drive_mode_1_is_turned_round() -> None:
+    other = ARM | {"shoulder_lift": replace(ARM["shoulder_lift"], drive_mode=1)}
+    steps = (Units(ARM).low + Units(ARM).high) // 2 + 100
+    usual, turned = Units(ARM), Units(other)
+    signs = np.array([1, -1, 1, 1, 1, 1])
+    np.testing.assert_allclose(turned.joints(steps), usual.joints(steps) * signs, atol=1e-3)
+    np.testing.assert_allclose(turned.speeds(steps), usual.speeds(steps) * signs, rtol=1e-6)
+    np.testing.assert_array_equal(turned.steps(turned.joints(steps)), steps)
+    assert (turned.limits[:, 0] < turned.limits[:, 1]).all()
+    assert calibration.turned(ARM) is None
+    assert (calibration.turned(other) or "").startswith("shoulder_lift is turned round")
+
+
+def test_the_file_of_what_the_motors_hold_is_known_by_its_numbers(tmp_path: Path) -> None:
+    mirrored = ARM | {"gripper": replace(ARM["gripper"], drive_mode=1)}
+    elsewhere = ARM | {"gripper": replace(ARM["gripper"], homing_offset=9)}
+    (tmp_path / "a.json").write_text("damaged")
+    calibration.save(elsewhere, tmp_path / "b.json")
+    calibration.save(mirrored, tmp_path / "c.json")
+    known = sorted(tmp_path.glob("*.json"))
+    assert calibration.recognised(ARM, known) == tmp_path / "c.json"
+    assert calibration.recognised(ARM, known[:2]) is None

@@ -60,7 +60,7 @@ def test_whole_numbers_of_any_type_are_written(bus):
         (lambda bus: bus.write("Homing_Offset", 1, 2048), "Homing_Offset .*-2047 to 2047"),
         (lambda bus: bus.sync_write("Goal_Position", {"pan": 1.5}), "Goal_Position cannot be 1.5"),
         (lambda bus: bus.write("Present_Position", "pan", 1), "can only be read: .*Goal_Position"),
-        (lambda bus: bus.write("Baud_Rate", "pan", 5), "Baud_Rate is 0 to 4"),
+        (lambda bus: bus.write("Baud_Rate", "pan", 8), "Baud_Rate is 0 to 7"),
     ],
 )
 def test_what_there_is_not_is_refused_before_anything_is_sent(servos, bus, call, message):

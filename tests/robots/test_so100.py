@@ -294,7 +294,7 @@ def test_motors_as_new_are_refused_without_moving(servos: Running) -> None:
     original = held(servos)
     with FeetechBus(servos.port, MOTORS) as bus:
         calibration.write_to(
-            bus, "elbow_flex", replace(original["elbow_flex"], range_min=0, range_max=4095)
+            bus, {"elbow_flex": replace(original["elbow_flex"], range_min=0, range_max=4095)}
         )
     with (
         pytest.raises(Uncalibrated, match=r"\(elbow_flex\): run `hil-app calibrate`"),
@@ -308,7 +308,7 @@ def test_a_joint_outside_of_its_range_is_not_jerked_back(servos: Running) -> Non
     original = held(servos)
     with FeetechBus(servos.port, MOTORS) as bus:
         lift = replace(original["shoulder_lift"], range_min=1700, range_max=2400)
-        calibration.write_to(bus, "shoulder_lift", lift)
+        calibration.write_to(bus, {"shoulder_lift": lift})
     with pytest.raises(Uncalibrated, match=r"shoulder_lift stands \d\d deg outside"), robot(servos):
         pass
     assert torques(servos) == {0}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_arms import Running
 
-from robots.base import JOINTS, BusTimeout, ServoFault
-from robots.calibration import Calibration, of_motors
+from robots.base import JOINTS, BusTimeout, ServoFault, Uncalibrated, tell_nobody
+from robots.calibration import Calibration, check_motors, of_motors, save, write_to
 from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
+from robots.handshake import MOTORS, calibrate, unlocked_all
 from robots.registers import STEPS, TOP
 from robots.travel import MOST, Shafts, Travel, centred, installed
 
@@ -127,6 +129,37 @@ def test_a_write_that_fails_leaves_every_motor_as_it_was(chain: Running) -> None
             assert everything(bus) == before, fails
 
 
+@pytest.mark.parametrize("way", ["calibrate", "a file's calibration"])
+def test_a_write_that_is_cut_off_is_whole_old_or_new_or_is_known_as_cut_off(
+    chain: Running, way: str, tmp_path: Path
+) -> None:
+    """As by a kill -9, a pulled cable or a power cut, after any number of writes."""
+    with FailingBus(chain.port, MOTORS) as bus:
+        before = of_motors(bus, MOTORS)
+        new = other(before)
+        save(new, tmp_path / "mine.json")
+        ends = set()
+        for fails in range(1, 80):
+            bus.fails, bus.times, bus.done = fails, 10_000, 0
+            with suppress(BusTimeout, ServoFault):
+                if way == "calibrate":
+                    with installed(bus, new):
+                        pass
+                else:
+                    calibrate(bus, tmp_path / "mine.json", tell_nobody)
+            bus.times = 0
+            held = of_motors(bus, MOTORS)
+            if held in (before, new):
+                ends.add("old" if held == before else "new")
+            else:
+                ends.add("cut off")
+                with pytest.raises(Uncalibrated, match=r"only a part of a calibration .*cut off"):
+                    check_motors(held)
+            with unlocked_all(bus, JOINTS):
+                write_to(bus, before)
+        assert ends == {"old", "cut off", "new"}
+
+
 def test_what_fails_after_the_motors_were_written_brings_the_old_back(chain: Running) -> None:
     with FeetechBus(chain.port, MOTORS) as bus:
         before = everything(bus)
@@ -138,7 +171,7 @@ def test_what_fails_after_the_motors_were_written_brings_the_old_back(chain: Run
 def test_motors_that_cannot_be_given_back_what_they_held_are_named(chain: Running) -> None:
     with FailingBus(chain.port, MOTORS) as bus:
         before = of_motors(bus, MOTORS)
-        bus.fails, bus.times = 12, 1000  # in the second motor, and for good
+        bus.fails, bus.times = 15, 1000  # two motors are marked, and no more can be written
         with (
             pytest.raises(
                 ServoFault,
