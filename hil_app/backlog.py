@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -94,7 +95,8 @@ class Backlog(Generic[T]):
         except BaseException as error:  # whatever it is, nobody else may suffer from it
             self._give_up(error)
         finally:
-            self._ended()
+            with suppress(Exception):  # a file whose disk has refused refuses to close, too
+                self._ended()
 
     def _next(self) -> list[T]:
         """All that waits, once there is some; empty when it is over."""

@@ -59,7 +59,7 @@ class Checkpoints:
         self._closing = False
         self._error: BaseException | None = None
         self._saved = Saved()
-        self._thread = threading.Thread(target=self._run, name="checkpoints")
+        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -10,8 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import math
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,6 +20,7 @@ from typing import Any, NamedTuple, Self, TextIO
 import numpy as np
 
 from configs.load import ConfigError
+from hil_app.backlog import Backlog
 from hil_app.events import EventLog
 from hil_app.learning.learner import Progress
 from hil_app.loop import Episode
@@ -30,6 +29,8 @@ from hil_app.recording.frames import Frame
 from hil_app.run_folder import METRICS, TENSORBOARD
 
 Figures = Mapping[str, float | list[float]]
+_MOST = 10_000  # lines that wait for a slow disk
+_PATIENCE = 20.0  # with a disk that does not get on, at the end [s]
 BY_UPDATE = "learner/"  # these are drawn over updates in TensorBoard, all others over ticks
 
 
@@ -44,37 +45,45 @@ class Metrics:
     def __init__(self, folder: Path, events: EventLog, *, tensorboard: bool) -> None:
         self._folder, self._events = folder, events
         self._make_board = summary_writer() if tensorboard else None
-        self._queue: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="metrics")
+        self._writers: list[Callable[[_Line, Figures], None]] = []
+        self._files = ExitStack()
+        self._lines: Backlog[_Line] | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._lines = Backlog(
+            "metrics", self._write, most=_MOST, failed=self._closed, ended=self._files.close
+        )
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._queue.put(None)
-        self._thread.join()
+        lines, self._lines = self._lines, None
+        if lines is not None and lines.close(_PATIENCE) and lines.waiting:
+            cause = f"the disk does not take the last {lines.waiting} lines"
+            self._events.emit("metrics_cut_short", cause=cause)
 
     def log(self, figures: Callable[[], Figures], *, ticks: int, updates: int) -> None:
         """Write a line of figures, made in the thread, as of so many training ticks and updates."""
-        if self._thread.is_alive():
-            self._queue.put(_Line(time.time(), ticks, updates, figures))
+        if self._lines is not None:
+            self._lines.put(_Line(time.time(), ticks, updates, figures))
 
-    def _run(self) -> None:
-        try:
-            with ExitStack() as stack:
-                file = stack.enter_context((self._folder / METRICS).open("a", buffering=1))
-                writers = [partial(_to_file, file)]
-                if self._make_board is not None:
-                    board = self._make_board(str(self._folder / TENSORBOARD))
-                    stack.callback(board.close)
-                    writers.append(partial(_to_board, board))
-                for line in iter(self._queue.get, None):
-                    figures = line.make()
-                    for write in writers:
-                        write(line, figures)
-        except Exception as error:
-            self._events.emit("metrics_closed", cause=f"{type(error).__name__}: {error}")
+    def _write(self, lines: list[_Line]) -> None:
+        if not self._writers:
+            self._open()
+        for line in lines:
+            figures = line.make()
+            for write in self._writers:
+                write(line, figures)
+
+    def _open(self) -> None:
+        file = self._files.enter_context((self._folder / METRICS).open("a", buffering=1))
+        self._writers.append(partial(_to_file, file))
+        if self._make_board is not None:
+            board = self._make_board(str(self._folder / TENSORBOARD))
+            self._files.callback(board.close)
+            self._writers.append(partial(_to_board, board))
+
+    def _closed(self, error: BaseException) -> None:
+        self._events.emit("metrics_closed", cause=f"{type(error).__name__}: {error}")
 
 
 class _Line(NamedTuple):

@@ -79,7 +79,7 @@ class Keys:
             return
         with suppress(OSError, termios.error), _unstopped():
             if _in_front(terminal):  # else it is in the hands of another program, with its modes
-                termios.tcsetattr(terminal, termios.TCSAFLUSH, self._before)
+                _set(terminal, self._before)
 
     def pressed(self) -> frozenset[str]:
         """What was pressed since the last call, of the names in BUTTONS; never waits."""
@@ -104,7 +104,7 @@ class Keys:
         modes = termios.tcgetattr(terminal)
         modes[_INPUT] &= ~termios.IXON
         modes[_LOCAL] &= ~(termios.ICANON | termios.ECHO)
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, modes)
+        _set(terminal, modes)
 
 
 class Attended:
@@ -158,6 +158,12 @@ class Attended:
 def _with(sample: TeleopSample, pressed: frozenset[str]) -> TeleopSample:
     told: dict[str, Any] = dict.fromkeys(pressed, True)
     return replace(sample, **told) if told else sample
+
+
+def _set(terminal: int, modes: list[Any]) -> None:
+    """Throw away what was typed so far; a terminal that takes no output is not waited for."""
+    termios.tcsetattr(terminal, termios.TCSANOW, modes)
+    termios.tcflush(terminal, termios.TCIFLUSH)
 
 
 def _in_front(terminal: int) -> bool:

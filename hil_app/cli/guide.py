@@ -120,11 +120,11 @@ class Guide:
         before = termios.tcgetattr(self._input)
         quiet = [*before]
         quiet[3] &= ~termios.ECHO
-        termios.tcsetattr(self._input, termios.TCSADRAIN, quiet)
+        termios.tcsetattr(self._input, termios.TCSANOW, quiet)
         try:
             yield
         finally:
-            termios.tcsetattr(self._input, termios.TCSADRAIN, before)
+            termios.tcsetattr(self._input, termios.TCSANOW, before)
 
 
 @contextmanager
