@@ -38,7 +38,7 @@ class Output(io.TextIOBase):
         super().__init__()
         self.encoding, self._number = encoding, number
         self._problem: OSError | None = None  # why nobody gets the text any more
-        self._ended = False
+        self._ended = self._slept_through = False
         self._backlog: Backlog[str] | None = None  # once nobody is to wait
 
     @property
@@ -67,8 +67,12 @@ class Output(io.TextIOBase):
         return len(text)
 
     def drain(self) -> bool:
-        """Wait a little for the reader; returns whether all is read."""
-        return self._backlog is None or self._backlog.drain(_PATIENCE)
+        """Wait a little for the reader, once; returns whether all is read."""
+        if self._backlog is None:
+            return True
+        drained = self._backlog.drain(0.0 if self._slept_through else _PATIENCE)
+        self._slept_through = not drained
+        return drained
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from robots.base import RobotError
 
-_SLOW_DISK = r"""
+_SOURCE = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -24,7 +24,9 @@ _SLOW_DISK = r"""
 
 static void take_time(int file) {
   const char *folder = getenv("SLOW_FOLDER"), *seconds = getenv("SLOW_SECONDS");
+  const char *from_now = getenv("SLOW_ONCE_THERE");
   char link[64], path[4096];
+  if (!from_now || access(from_now, F_OK)) return;
   snprintf(link, sizeof link, "/proc/self/fd/%d", file);
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (length <= 0 || !folder || !seconds) return;
@@ -52,20 +54,36 @@ int fdatasync(int file) { SLOWLY(fdatasync, file); }
 """
 
 
-def slow_disk(folder: Path, seconds: float, scratch: Path) -> dict[str, str]:
-    """What a program's environment must hold for each write below ``folder`` to take ``seconds``.
+class SlowDisk:
+    """A disk that takes its time for ``folder``: each write below it lasts ``seconds``.
 
-    The library that does it is compiled into ``scratch``, which is not below that folder; raises
-    RobotError where there is no C compiler.
+    ::
+
+        disk = SlowDisk(folder / "run", 5.0, scratch)
+        subprocess.Popen(command, env=os.environ | disk.environment)
+        disk.begin()  # till now it was as fast as ever
+
+    What does it is compiled into ``scratch``, a folder elsewhere. Raises RobotError where there is
+    no C compiler.
     """
-    library = scratch / "slow_disk.so"
-    command = ["cc", "-shared", "-fPIC", "-o", str(library), "-x", "c", "-", "-ldl"]
-    try:
-        subprocess.run(command, input=_SLOW_DISK, text=True, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise RobotError(f"A slow disk needs a C compiler, cc: {error}") from error
-    where = str(folder.resolve())
-    return {"LD_PRELOAD": str(library), "SLOW_FOLDER": where, "SLOW_SECONDS": f"{seconds:g}"}
+
+    def __init__(self, folder: Path, seconds: float, scratch: Path) -> None:
+        library, self._switch = scratch / "slow_disk.so", scratch / "slow"
+        command = ["cc", "-shared", "-fPIC", "-o", str(library), "-x", "c", "-", "-ldl"]
+        try:
+            subprocess.run(command, input=_SOURCE, text=True, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise RobotError(f"A slow disk needs a C compiler, cc: {error}") from error
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "SLOW_FOLDER": str(folder.resolve()),
+            "SLOW_SECONDS": f"{seconds:g}",
+            "SLOW_ONCE_THERE": str(self._switch.resolve()),
+        }
+
+    def begin(self) -> None:
+        """Be slow from now on."""
+        self._switch.touch()
 
 
 @contextmanager
