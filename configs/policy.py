@@ -53,8 +53,8 @@ class ActorNetworkConfig(Config):
     """What looks at the pictures: a small network of a few convolutions, or a ResNet-10."""
 
     vision_encoder_weights: str | None = None
-    """Where its weights come from: a safetensors file, or a repository on the Hugging Face hub
-    (owner/name); null draws them at random."""
+    """Where its weights come from: a safetensors file, or a commit of a repository on the Hugging
+    Face hub (owner/name@commit); null draws them at random."""
 
     freeze_vision_encoder: bool = False
     """Keep those weights as they are: the replay buffer then stores what the encoder makes of a

@@ -74,3 +74,16 @@ def test_loading_configs_loads_no_heavy_module_and_does_not_take_long() -> None:
         assert output[1:] == []
         taken.append(float(output[0]))
     assert min(taken) < 1.0  # 0.3 s is the aim; shared machines are noisy
+
+
+def test_what_placo_asks_for_to_show_robots_in_a_browser_is_never_imported() -> None:
+    shows = {"meshcat", "IPython", "pyngrok", "zmq", "tornado", "umsgpack"}
+    script = (
+        "import sys; import robots.kinematics, robots.so100; from robots.arm import ARMS\n"
+        "robots.kinematics.Kinematics(ARMS['so101'])\n"
+        f"print(*({shows} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")

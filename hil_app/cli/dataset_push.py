@@ -8,11 +8,12 @@ from hil_app.cli.dataset_options import Parser, add_root
 
 DESCRIPTION = """\
 Upload a dataset to the Hugging Face hub, with the tag of the format's version that other tools ask
-for. What is there already of the same names is replaced. It needs the extra `hub` (pip install
-'hil-app[hub]') and a login (`hf auth login`). This has been tried without a network only, against a
-stand-in for the hub: look at what arrives.
+for. What is there already of the same names is replaced. Images show your home and whoever walks
+through it: a repository that this makes is private unless you say --public. It needs the extra
+`hub` (pip install 'hil-app[hub]') and a login (`hf auth login`). This has been tried without a
+network only, against a stand-in for the hub: look at what arrives.
 
-  hil-app dataset push data/lift --repo USER/NAME --private
+  hil-app dataset push data/lift --repo USER/NAME
 """
 
 
@@ -21,10 +22,13 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser("push", DESCRIPTION)
     add_root(parser)
     parser.add_argument("--repo", required=True, metavar="USER/NAME", help="where it goes")
-    parser.add_argument("--private", action="store_true", help="a new one is for you alone")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--private", action="store_true", help="for you alone, which is the default")
+    who.add_argument("--public", action="store_true", help="everybody may see the images")
     options = parser.parse_args(list(argv))
     from hil_app.datasets.hub import push
     from hil_app.datasets.places import root_of
 
-    print(push(root_of(options.root), options.repo, private=options.private))
+    where = push(root_of(options.root), options.repo, private=not options.public)
+    print(f"{where} ({'public' if options.public else 'private'})")
     return 0

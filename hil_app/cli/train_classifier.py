@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--vision_encoder_weights",
-        metavar="FILE|REPO",
+        metavar="FILE|REPO@COMMIT",
         help="its weights, which are then kept as they are (default: learned anew)",
     )
     parser.add_argument(

@@ -34,17 +34,26 @@ A [LeRobotDataset](https://github.com/huggingface/lerobot) {version} of {episode
 """
 
 
-def push(root: Path, repo: str, *, private: bool = False) -> str:
+def push(root: Path, repo: str, *, private: bool = True) -> str:
     """Upload the whole episodes of the dataset in ``root`` to ``repo``; returns where it is.
 
-    DatasetError if it is no dataset, the hub's client is missing, or the hub refuses.
+    Images show somebody's home: everybody may see them only if ``private`` is false, which a
+    repository that is there already and public needs, too. DatasetError if it is no dataset, the
+    hub's client is missing, or the hub refuses.
     """
     _check_name(repo)
     dataset = Dataset(root)
     hub = _client()
     with _told(repo):
         api = hub.HfApi()
-        api.create_repo(repo, repo_type=KIND, private=private or None, exist_ok=True)
+        api.create_repo(repo, repo_type=KIND, private=private, exist_ok=True)
+        open_to_all = getattr(api.repo_info(repo, repo_type=KIND), "private", None) is False
+    if private and open_to_all:
+        raise DatasetError(
+            f"{repo} is public: everybody would see the images. Say --public if they may, or make "
+            "it private on the hub"
+        )
+    with _told(repo):
         api.upload_folder(
             repo_id=repo,
             repo_type=KIND,

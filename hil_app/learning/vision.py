@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,8 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 CENTRED = {"mean": [0.5], "std": [0.5]}
 GROUPS = 4  # of channels that a ResNet-10 normalises together
 HUB_FILE = "model.safetensors"
+_HUB_FORM = "owner/name@commit, of 40 hexadecimal digits"
+_ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<commit>[0-9a-f]{40}))?")
 
 
 class VisionError(Exception):
@@ -181,11 +184,19 @@ def load_weights(body: nn.Module, source: str) -> None:
         ) from error
 
 
-def _fetched(repository: str) -> Path:
-    if repository.count("/") != 1 or repository.endswith(".safetensors"):
+def _fetched(source: str) -> Path:
+    """The weights of a commit on the hub: what else is there, or comes later, is not asked for."""
+    found = _ON_HUB.fullmatch(source)
+    if found is None or source.endswith(".safetensors"):
         raise VisionError(
-            f"policy.vision_encoder_weights: no file {repository}; name a safetensors file or a "
-            "repository on the hub (owner/name)"
+            f"policy.vision_encoder_weights: no file {source}; name a safetensors file or a "
+            f"repository on the hub ({_HUB_FORM})"
+        )
+    repository, commit = found["repository"], found["commit"]
+    if commit is None:
+        raise VisionError(
+            f"policy.vision_encoder_weights: which weights {repository} has may change: name the "
+            f"commit ({_HUB_FORM}), which https://huggingface.co/{repository}/commits/main shows"
         )
     for_hub()
     try:
@@ -196,7 +207,7 @@ def _fetched(repository: str) -> Path:
             "package: pip install 'hil-app[hub]'"
         ) from error
     try:
-        return Path(hf_hub_download(repository, HUB_FILE))
+        return Path(hf_hub_download(repository, HUB_FILE, revision=commit))
     except Exception as error:  # the hub's own errors are many, and all mean the same here
         cause = " ".join(str(error).split())[:300]
         raise VisionError(

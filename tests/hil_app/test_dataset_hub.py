@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sample_datasets import episode, spec, write_dataset
 
+from hil_app.cli import dataset_push
 from hil_app.datasets.hub import pull, push
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError
@@ -25,6 +26,7 @@ class Hub:
     def __init__(self, held: Path, card: bool, tagged: bool) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.held, self.card, self.tagged = held, card, tagged
+        self.private = True
         self.refusal: Exception | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -32,6 +34,8 @@ class Hub:
             self.asked.append((name, {"repo_id": repo_id, **facts}))
             if self.refusal is not None:
                 raise self.refusal
+            if name == "repo_info":
+                return SimpleNamespace(private=self.private)
             if name == "file_exists":
                 return self.card
             if name == "delete_tag" and not self.tagged:
@@ -62,12 +66,19 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
 def test_a_dataset_is_uploaded_with_card_and_tag(hub: Hub) -> None:
     where = push(hub.held, "ann/lift")
     assert where == "https://huggingface.co/datasets/ann/lift"
-    names = ["create_repo", "upload_folder", "file_exists", "upload_file", "delete_tag"]
+    names = [
+        "create_repo",
+        "repo_info",
+        "upload_folder",
+        "file_exists",
+        "upload_file",
+        "delete_tag",
+    ]
     assert [name for name, _ in hub.asked] == [*names, "create_tag"]
     for _, facts in hub.asked:
         assert (facts["repo_id"], facts["repo_type"]) == ("ann/lift", "dataset")
     (made,) = hub.calls("create_repo")
-    assert (made["private"], made["exist_ok"]) == (None, True)
+    assert (made["private"], made["exist_ok"]) == (True, True)
     (sent,) = hub.calls("upload_folder")
     assert sent["folder_path"] == str(hub.held)
     assert (hub.calls("delete_tag"), hub.calls("create_tag")) == (
@@ -95,10 +106,31 @@ def test_what_is_unfinished_stays_here(hub: Hub) -> None:
 
 def test_a_card_that_is_there_stays_and_the_tag_moves(hub: Hub) -> None:
     hub.card = hub.tagged = True
-    push(hub.held, "ann/lift", private=True)
+    push(hub.held, "ann/lift")
     assert not hub.calls("upload_file")
-    assert hub.calls("create_repo")[0]["private"] is True
     assert len(hub.calls("create_tag")) == 1
+
+
+def test_images_are_public_only_if_somebody_says_so(hub: Hub) -> None:
+    hub.private = False  # a repository that is there already
+    with pytest.raises(DatasetError, match=r"ann/lift is public: everybody would see .* --public"):
+        push(hub.held, "ann/lift")
+    assert not hub.calls("upload_folder")
+    push(hub.held, "ann/lift", private=False)
+    assert hub.calls("create_repo")[-1]["private"] is False
+    assert len(hub.calls("upload_folder")) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "private"), [([], True), (["--private"], True), (["--public"], False)]
+)
+def test_the_command_says_who_may_see_it(
+    hub: Hub, options: list[str], private: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.private = private
+    assert dataset_push.run([str(hub.held), "--repo=ann/lift", *options]) == 0
+    assert hub.calls("create_repo")[0]["private"] is private
+    assert capsys.readouterr().out.endswith("(private)\n" if private else "(public)\n")
 
 
 def test_a_dataset_is_downloaded_in_the_version_that_is_read(hub: Hub, tmp_path: Path) -> None:

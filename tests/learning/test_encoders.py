@@ -203,7 +203,10 @@ def test_bad_weights_are_one_clear_line(tmp_path, monkeypatch):
         load_weights(body, str(tmp_path / "other.safetensors"))
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(VisionError, match=r"pip install 'hil-app\[hub\]'"):
-        load_weights(body, "someone/resnet10")
+        load_weights(body, f"someone/resnet10@{COMMIT}")
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def test_weights_come_from_the_hub_with_its_own_client(tmp_path, monkeypatch):
@@ -213,19 +216,25 @@ def test_weights_come_from_the_hub_with_its_own_client(tmp_path, monkeypatch):
 
     class Hub:
         @staticmethod
-        def hf_hub_download(repository, file):
-            asked.append((repository, file))
+        def hf_hub_download(repository, file, revision):
+            asked.append((repository, file, revision))
             if repository == "no/access":
                 raise OSError("401 unauthorised")
             return str(tmp_path / file)
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", Hub)
     other = cnn((3, 16, 16), 4, torch.Generator().manual_seed(4))
-    load_weights(other, "someone/vision")
-    assert asked == [("someone/vision", "model.safetensors")]
+    load_weights(other, f"someone/vision@{COMMIT}")
+    assert asked == [("someone/vision", "model.safetensors", COMMIT)]
     assert torch.equal(other[0].weight, body[0].weight)
     with pytest.raises(VisionError, match=r"cannot get model\.safetensors of no/access: 401"):
-        load_weights(other, "no/access")
+        load_weights(other, f"no/access@{COMMIT}")
+    with pytest.raises(VisionError, match=r"someone/vision has may change: name the commit"):
+        load_weights(other, "someone/vision")
+    for wrong in ("main", COMMIT[:7], COMMIT.upper(), f"{COMMIT}0"):
+        with pytest.raises(VisionError, match="no file someone/vision@"):
+            load_weights(other, f"someone/vision@{wrong}")
+    assert len(asked) == 2
 
 
 def test_a_missing_picture_names_what_is_there(make_policy):
