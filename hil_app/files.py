@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 DRAFT = ".part"  # how the name of something unfinished ends
+_OURS = re.compile(rf".+\.[0-9a-f]{{16}}{re.escape(DRAFT)}")
+
+
+def draft_of(path: Path) -> Path:
+    """A name beside ``path`` for what is to become it, which nobody can foresee."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(8)}{DRAFT}")
+
+
+def is_draft(path: Path) -> bool:
+    """Whether ``path`` has the name of a draft from here."""
+    return _OURS.fullmatch(path.name) is not None
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of ``path`` once its block ends without an error.
+
+    It has reached the disk then, and so has its name: a reader never sees half of it. Nothing that
+    was there before is written to, nor what a link leads to.
+    """
+    draft = draft_of(path)
+    with draft.open("xb") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            draft.replace(path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+    sync(path.parent)
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write beside ``path``, reach the disk, then swap: a reader never sees half a file."""
-    draft = path.with_name(path.name + DRAFT)
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+    with new_file(path) as file:
+        file.write(content)
 
 
 @contextmanager
@@ -32,11 +58,13 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
     What an earlier crash left of other drafts beside it is removed.
     """
-    for leftover in folder.parent.glob(f"*{DRAFT}"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    draft = folder.with_name(folder.name + DRAFT)
-    draft.mkdir(parents=True)
+    make_folder(folder.parent)
+    _sweep(folder.parent)
+    draft = draft_of(folder)
+    draft.mkdir()
+    held = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(held, fcntl.LOCK_EX)  # it is not left over
         yield draft
         for path in [*draft.rglob("*"), draft]:
             sync(path)
@@ -44,12 +72,32 @@ def new_folder(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
     sync(folder.parent)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove drafts of folders that nobody is writing any more."""
+    for path in parent.iterdir():
+        if not is_draft(path):
+            continue
+        try:
+            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            pass
+        finally:
+            os.close(held)
 
 
 def remove_folder(folder: Path) -> None:
     """Remove ``folder``: at once by name, so that half of it is never taken for the whole."""
-    draft = folder.with_name(folder.name + DRAFT)
+    draft = draft_of(folder)
     folder.rename(draft)
     shutil.rmtree(draft, ignore_errors=True)
 
@@ -60,6 +108,19 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync(folder.parent)
+
+
+def move(path: Path, there: Path) -> None:
+    """Move a file within its file system to a new name, so that no power cut undoes half of it.
+
+    OSError if the name is taken.
+    """
+    make_folder(there.parent)
+    if os.path.lexists(there):
+        raise FileExistsError(17, "File exists", str(there))
+    path.rename(there)
+    sync(there.parent)
+    sync(path.parent)
 
 
 def remove_file(path: Path) -> None:

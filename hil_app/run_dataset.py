@@ -14,6 +14,7 @@ from hil_app import build
 from hil_app.build import Body
 from hil_app.events import EventLog
 from hil_app.recording.recorder import Recorder
+from hil_app.recording.repair import told
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.run_folder import DATASET
 from robots.kinematics import Kinematics
@@ -53,10 +54,8 @@ def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Rec
 
 def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
     writer = DatasetWriter(root, spec)
-    found = writer.repaired
-    if found.episode is not None:
-        back = f"its {found.frames} frames are episode {found.episode}"
-        note = f"a crash had cut an episode of {root} short; {back}"
+    if writer.repaired.anything:
+        note = f"{root}: {'; '.join(told(writer.repaired))}"
         events.emit("dataset_repaired", note=note)
     return writer
 

@@ -30,7 +30,7 @@ class FailingDisk:
 
         def watched(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
             file = opened(path, mode, *args, **more)
-            return WatchedFile(file, self) if "w" in mode else file
+            return WatchedFile(file, self) if {"w", "x"} & set(mode) else file
 
         monkeypatch.setattr(Path, "open", watched)
 

@@ -15,7 +15,7 @@ from typing import Any
 from hil_app.caches import for_hub
 from hil_app.files import DRAFT
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import RECOVERY, VERSION, DatasetError
+from hil_app.recording.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
 
 KIND = "dataset"
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -58,7 +58,7 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
             repo_id=repo,
             repo_type=KIND,
             folder_path=str(root),
-            ignore_patterns=[f"{RECOVERY}/*", f"*{DRAFT}"],
+            ignore_patterns=[f"{RECOVERY}/*", f"{SET_ASIDE}/*", f"*{DRAFT}"],
             commit_message=f"{len(dataset.episodes)} episodes",
         )
         if not api.file_exists(repo, filename="README.md", repo_type=KIND):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from configs.names import DONE, REWARD
 from hil_app.recording.dataset import Dataset, EpisodeInfo
-from hil_app.recording.journal import ROW, records
+from hil_app.recording.journal import BARE_ROW, ROW, Records
 from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, JOURNAL, RECOVERY, DatasetError
 from hil_app.recording.tables import read_table
 
@@ -163,8 +163,9 @@ def _under_way(root: Path) -> UnderWay | None:
     path = root / JOURNAL
     try:
         facts = path.stat()
-        frames = sum(kind == ROW for kind, _ in records(path))
-    except FileNotFoundError:  # or it has come to its end in the meantime
+        with Records(path) as records:
+            frames = sum(kind in (ROW, BARE_ROW) for kind, _, _ in records)
+    except OSError:  # there is none, or it has come to its end in the meantime
         return None
     return UnderWay(frames, facts.st_size, max(0.0, time.time() - facts.st_mtime))
 

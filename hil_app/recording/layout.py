@@ -23,6 +23,7 @@ TASKS = Path("meta/tasks.parquet")
 EPISODES = Path("meta/episodes")
 RECOVERY = Path("recovery")  # the episode under way, and nothing else
 JOURNAL = RECOVERY / "episode.journal"
+SET_ASIDE = Path("set_aside")  # what no episode needs; a person may remove it
 CHUNK = 1000  # files a folder
 # Episodes of which a file of meta/episodes tells. lerobot takes 50 ms to open each file, and cannot
 # edit what it has merged from datasets that have several.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class Whole:
     task: str
     recovered: bool
     codec: str
+    leads: Mapping[str, int] = field(default_factory=dict)  # more pictures at a video's begin
 
 
 class Ledger:
@@ -67,6 +68,11 @@ class Ledger:
             return self._counted_again(self.info.episodes)
         return found
 
+    def write_stats(self) -> None:
+        """Have the file of the statistics be of all episodes; OSError if the disk refuses."""
+        if _counted(read_stats(self.root)) != self.info.frames:
+            write_stats(self.root, self.stats)
+
     @cached_property
     def _group(self) -> Any:
         """What is known of the episodes that share a file with the next one; None for its first."""
@@ -76,13 +82,15 @@ class Ledger:
         return read_table(episodes_file(self.root, index)).slice(0, index % GROUP)
 
     def truncate(self, count: int) -> None:
-        """Let only the first ``count`` episodes count; OSError if the disk refuses."""
+        """Let only the first ``count`` episodes count; OSError if the disk refuses.
+
+        Call :meth:`trim` once the others' files are gone: until then they could count again.
+        """
         frames = last_row(self.root, count)["dataset_to_index"] if count else 0
         self.stats = self._counted_again(count)
         self.info = self.info.counting(episodes=count, frames=frames, tasks=len(self.tasks))
         self.info.write(self.root)
         write_stats(self.root, self.stats)
-        self.trim()
 
     def trim(self) -> None:
         """Leave only episodes that count in the file that tells of the last ones."""
@@ -114,7 +122,7 @@ class Ledger:
             for key in self.info.features
         }
         final = {key: values for key, values in columns.items() if key.startswith(FINAL)}
-        row = episode_row(self._facts(episode, columns), final, stats)
+        row = episode_row(facts_of(self.info, episode), final, stats)
         group = row if index % GROUP == 0 else _appended(self._group, row)
         write_table(episodes_file(self.root, index), group)
         if episode.task not in self.tasks:
@@ -146,26 +154,29 @@ class Ledger:
             "task_index": np.full(length, task),
         }
 
-    def _facts(self, episode: Whole, columns: Numbers) -> dict[str, Any]:
-        length, where = len(columns[DONE]), place(self.info.episodes)
-        facts: dict[str, Any] = {
-            "episode_index": self.info.episodes,
-            "tasks": [episode.task],
-            "length": length,
-            "stage": episode.stage,
-            "success": bool(columns[SUCCESS].any()),
-            "recovered": episode.recovered,
-            "dataset_from_index": self.info.frames,
-            "dataset_to_index": self.info.frames + length,
-            **{f"data/{key}": value for key, value in where.items()},
-            **{f"meta/episodes/{k}": v for k, v in episodes_place(self.info.episodes).items()},
-        }
-        for camera in self.info.cameras.values():
-            video = f"videos/{camera}"
-            facts |= {f"{video}/{key}": value for key, value in where.items()}
-            facts[f"{video}/from_timestamp"] = 0.0
-            facts[f"{video}/to_timestamp"] = length / self.info.fps
-        return facts
+
+def facts_of(info: Info, episode: Whole) -> dict[str, Any]:
+    """What is known of the episode that comes after those that ``info`` counts."""
+    columns, where = episode.columns, place(info.episodes)
+    length = len(columns[DONE])
+    facts: dict[str, Any] = {
+        "episode_index": info.episodes,
+        "tasks": [episode.task],
+        "length": length,
+        "stage": episode.stage,
+        "success": bool(columns[SUCCESS].any()),
+        "recovered": episode.recovered,
+        "dataset_from_index": info.frames,
+        "dataset_to_index": info.frames + length,
+        **{f"data/{key}": value for key, value in where.items()},
+        **{f"meta/episodes/{k}": v for k, v in episodes_place(info.episodes).items()},
+    }
+    for camera in info.cameras.values():
+        video, lead = f"videos/{camera}", episode.leads.get(camera, 0)
+        facts |= {f"{video}/{key}": value for key, value in where.items()}
+        facts[f"{video}/from_timestamp"] = lead / info.fps
+        facts[f"{video}/to_timestamp"] = (lead + length) / info.fps
+    return facts
 
 
 def _appended(group: Any, row: Any) -> Any:

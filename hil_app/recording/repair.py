@@ -1,15 +1,19 @@
-"""Bringing a dataset in order after a crash."""
+"""Bringing a dataset in order after a crash.
+
+Nothing that can be read is removed: what no episode needs is set aside, in the dataset's folder.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import av
-
-from hil_app.files import DRAFT, remove_file
+from configs.names import DONE
+from hil_app.files import DRAFT, is_draft, remove_file
+from hil_app.recording.aside import NOTE, Aside
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.disk import disk
 from hil_app.recording.layout import (
@@ -18,13 +22,21 @@ from hil_app.recording.layout import (
     GROUP,
     JOURNAL,
     RECOVERY,
+    SET_ASIDE,
     DatasetError,
     Info,
-    place,
+    data_file,
 )
 from hil_app.recording.ledger import Ledger, last_row
 from hil_app.recording.lock import Lock
-from hil_app.recording.recovery import read_journal, settle
+from hil_app.recording.recovery import Content, Head, Part, numbers_of, read_journal, settle
+from hil_app.recording.reindex import STAGE, Reindex, is_ours, is_same
+from hil_app.recording.rows import Numbers
+from hil_app.recording.tables import columns_of, read_table
+from hil_app.recording.video import pictures_in
+
+RECENT = 100  # episodes among which those of a journal may be that was brought back before
+FOLDERS = ("data", "meta", "videos", str(RECOVERY), str(SET_ASIDE))
 
 
 @dataclass(frozen=True)
@@ -33,57 +45,160 @@ class Repaired:
 
     episode: int | None = None  # that a crash had cut short, and is now in the dataset
     frames: int = 0  # of it
+    parts: int = 0  # episodes that became of it, from that on: more than one if it is damaged
     whole: bool = False  # it had been finished: nothing of it is missing
-    removed: tuple[str, ...] = ()  # files that no episode needs, relative to the dataset
+    damaged: int = 0  # bytes of its journal that cannot be read
+    found: int = 0  # whole episodes that the index did not know, or knew wrongly
+    aside: tuple[str, ...] = ()  # files that no episode needs, relative to the dataset
+    place: Path | None = None  # where they are now
 
     @property
     def anything(self) -> bool:
         """Whether the dataset was changed."""
-        return self.episode is not None or bool(self.removed)
+        return self.episode is not None or bool(self.found) or bool(self.aside)
+
+
+def told(found: Repaired) -> list[str]:
+    """What was repaired, in lines; none if nothing was."""
+    said = []
+    if found.found:
+        said.append(
+            f"{_plural(found.found, 'episode')} that meta/ did not know of can be read again"
+        )
+    if found.episode is not None:
+        how = "it had been finished" if found.whole else "its last frame is marked as truncated"
+        if found.parts > 1:
+            how = f"it is damaged between them, and now {found.parts} episodes"
+        frames = _plural(found.frames, "frame")
+        said.append(f"brought back episode {found.episode} with {frames}: {how}")
+    if found.damaged:
+        said.append(f"{found.damaged} bytes of the episode's journal cannot be read")
+    if found.aside:
+        files = _plural(len(found.aside), "file")
+        said.append(f"{files} set aside in {found.place}: its {NOTE} says why; remove it at will")
+    return said
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def repair(root: Path) -> Repaired:
-    """Bring back the frames of the episode that a crash cut short, and remove what is left over.
+    """Have all count that can be read: whole episodes, and what there is of one cut short.
 
     Doing it again changes nothing. DatasetError if ``root`` is no dataset, is being written, or
     cannot be.
     """
     with Lock(root), disk(root):
-        return mend(Ledger(root, Info.read(root)))
+        info = Info.read(root)
+        return mend(root, info)[1] if is_ours(root, info) else Repaired()
 
 
-def mend(ledger: Ledger) -> Repaired:
-    """The same for who has the dataset locked; ``ledger`` knows of the episode then."""
-    root, index = ledger.root, ledger.info.episodes
-    content = read_journal(root / JOURNAL)
-    frames = 0
-    if content is not None and content.index >= index:
-        frames = settle(ledger, content)
-    if (root / JOURNAL).exists():
-        remove_file(root / JOURNAL)
-    with suppress(OSError):  # a stranger's files may be in it
-        (root / RECOVERY).rmdir()
-    removed = list(_left_over(root, ledger.info))
-    for path in removed:
+def mend(root: Path, info: Info) -> tuple[Ledger, Repaired]:
+    """The same for who has the dataset locked, which must be one of ours."""
+    check_links(root)
+    aside = Aside(root)
+    journal = _journal(root, info, aside)
+    index = Reindex(root, info, aside, journal)
+    index.run()
+    for path in _left_over(root, index.info):
+        aside.take(path, "no episode that counts needs it")
+    ledger = Ledger(root, index.info)
+    ledger.write_stats()
+    back = Repaired() if journal is None else _settled(ledger, info.episodes, journal, aside)
+    for path in _drafts(root):
         remove_file(path)
-    if removed and ours(root, ledger.info):
-        ledger.trim()
-    names = tuple(str(path.relative_to(root)) for path in removed)
-    if frames == 0 or content is None:
-        return Repaired(removed=names)
-    return Repaired(index, frames, content.whole, names)
+    with suppress(OSError):  # other files may be in it
+        (root / RECOVERY).rmdir()
+    aside.forget_copies()
+    names = tuple(map(str, aside.moved))
+    place = aside.place if names else None
+    found = index.found - back.parts + ledger.info.episodes - index.info.episodes
+    return ledger, replace(back, found=found, aside=names, place=place)
+
+
+def check_links(root: Path) -> None:
+    """DatasetError if something in a dataset is a link: what it leads to is not the dataset's."""
+    parts = [root / name for name in FOLDERS]
+    while parts:
+        path = parts.pop()
+        if path.is_symlink():
+            raise DatasetError(
+                f"{path} is a link, and what it leads to may belong to others: nothing was "
+                "changed. Put a copy in its place"
+            )
+        if path.is_dir():
+            parts += path.iterdir()
+
+
+def _journal(root: Path, info: Info, aside: Aside) -> Content | None:
+    """What the journal holds, if there is one; what is no file is set aside."""
+    if not os.path.lexists(root / JOURNAL):
+        return None
+    if not (root / JOURNAL).is_file():
+        aside.take(root / JOURNAL, "it is no file")
+        return None
+    return read_journal(root / JOURNAL, info)
+
+
+def _settled(ledger: Ledger, counted: int, journal: Content, aside: Aside) -> Repaired:
+    """Bring a journal's frames into the dataset, and remove it if nothing of it is missing.
+
+    There were ``counted`` episodes before any repair.
+    """
+    parts, new, frames, used = journal.parts(ledger.info), [], 0, True
+    head = journal.head or _guessed(ledger)
+    for number, part in enumerate(parts):
+        episode, length = _there(ledger, journal, head.episode + number, part), part.length
+        if episode is None:
+            episode, length = ledger.info.episodes, settle(ledger, journal, head, part)
+        used &= length > 0
+        if episode >= counted and length:
+            new.append(episode)
+            frames += length
+    if journal.damaged or not used or not journal.goes_on(parts):
+        lost = f"{journal.damaged} of {journal.path.stat().st_size} bytes cannot be read"
+        aside.take(journal.path, f"it is damaged: {lost}; the dataset has what is whole of it")
+    else:
+        remove_file(journal.path)
+    whole = journal.complete(parts)
+    return Repaired(min(new, default=None), frames, len(new), whole, journal.damaged)
+
+
+def _there(ledger: Ledger, journal: Content, episode: int, part: Part) -> int | None:
+    """Which episode a part of a journal is already: that one, or one of the last; None if none."""
+    wanted, count = numbers_of(journal, ledger.info, part), ledger.info.episodes
+    near: set[int] = {episode, *range(count - RECENT, count)} & {*range(count)}
+    for number in sorted(near):
+        numbers = _numbers(ledger, number)
+        if numbers is not None and len(numbers[DONE]) == part.length and is_same(numbers, wanted):
+            return number
+    return None
+
+
+def _numbers(ledger: Ledger, episode: int) -> Numbers | None:
+    """An episode's numbers, if they can be read."""
+    path = data_file(ledger.root, episode)
+    with suppress(DatasetError):
+        return columns_of(read_table(path), ledger.info, path)
+    return None
+
+
+def _guessed(ledger: Ledger) -> Head:
+    """What a journal's head may have said, if that is damaged: what was last recorded."""
+    info = ledger.info
+    row = last_row(ledger.root, info.episodes) if info.episodes else {}
+    stage, tasks = row.get("stage") or STAGE, row.get("tasks") or ["a task whose name is lost"]
+    codecs = [(info.features[key].info or {}).get("video.codec") for key in info.cameras.values()]
+    return Head(info.episodes, stage, tasks[0], str(codecs[0]) if codecs else "h264")
 
 
 def _left_over(root: Path, info: Info) -> Iterator[Path]:
-    """Drafts, and files of episodes that do not count: a crash came between them."""
-    for folder in ("data", "meta", "videos"):
-        yield from sorted((root / folder).rglob(f"*{DRAFT}"))
-    if not ours(root, info):
-        return
+    """Files of episodes that do not count."""
     groups = -(-info.episodes // GROUP)
     for pattern, count in (
         ("data/*/*.parquet", info.episodes),
-        ("videos/*/*/*.mp4", info.episodes),
+        *((f"videos/{key}/*/*.mp4", info.episodes) for key in info.cameras.values()),
         (f"{EPISODES}/*/*.parquet", groups),
     ):
         for path in sorted(root.glob(pattern)):
@@ -91,15 +206,11 @@ def _left_over(root: Path, info: Info) -> Iterator[Path]:
                 yield path
 
 
-def ours(root: Path, info: Info) -> bool:
-    """Whether each episode has files of its own, as here; other tools put several in one."""
-    if info.episodes == 0:
-        return True
-    with suppress(DatasetError):
-        row = last_row(root, info.episodes)
-        where = place(info.episodes - 1)
-        return "stage" in row and all(row[f"data/{key}"] == where[key] for key in where)
-    return False
+def _drafts(root: Path) -> Iterator[Path]:
+    """What a crash left of files that were being written."""
+    for folder in ("data", "meta", "videos"):
+        paths = sorted((root / folder).rglob(f"*{DRAFT}"))
+        yield from (path for path in paths if is_draft(path) and path.is_file())
 
 
 def _number(path: Path) -> int | None:
@@ -121,10 +232,6 @@ def damage(dataset: Dataset) -> Iterator[str]:
 
 
 def _check_video(path: Path, start: float, count: int) -> None:
-    try:
-        with av.open(str(path)) as file:
-            found = sum(packet.size > 0 for packet in file.demux(video=0))
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise DatasetError(f"{path} is missing or damaged ({error})") from error
+    found = pictures_in(path)
     if start == 0 and found < count:
         raise DatasetError(f"{path} is cut short: {found} pictures of {count}")

@@ -141,6 +141,11 @@ class Packer:
         }
         self._dtype = np.dtype([(key, *kind) for key, kind in self._fields.items()])
 
+    @property
+    def size(self) -> int:
+        """Bytes of a row."""
+        return self._dtype.itemsize
+
     def pack(self, numbers: Numbers) -> bytes:
         """One row; DatasetError if it is not like the others."""
         if odd := set(numbers) ^ set(self._fields):
@@ -159,4 +164,8 @@ class Packer:
     def unpack(self, rows: Iterable[bytes]) -> Numbers:
         """Columns of length T."""
         table = np.frombuffer(b"".join(rows), self._dtype)
-        return {key: np.ascontiguousarray(table[key]) for key in self._fields}
+        columns = {key: np.ascontiguousarray(table[key]) for key in self._fields}
+        return {
+            key: values.view(np.uint8) != 0 if values.dtype == bool else values  # a byte may be 7
+            for key, values in columns.items()
+        }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from configs.dataset import EncodingConfig
-from hil_app.recording.layout import CHUNK, PICTURES, DatasetError, Feature, Info
-from hil_app.recording.repair import ours
+from hil_app.recording.layout import PICTURES, DatasetError, Feature, Info
+from hil_app.recording.reindex import is_ours
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def check_fit(root: Path, info: Info, spec: DatasetSpec) -> None:
         raise DatasetError(
             f"{root} cannot be gone on with: {'; '.join(differences)}. Name a new folder"
         )
-    if info.chunk != CHUNK or not ours(root, info):
+    if not is_ours(root, info):
         raise DatasetError(
             f"{root} was recorded or changed by another tool, which lays its files out otherwise: "
             "name a new folder"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hil_app.files import make_folder, write_whole
-from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature
+from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
 from hil_app.recording.rows import Numbers, is_vector
 from hil_app.recording.stats import Stats
 
@@ -89,12 +89,26 @@ def column(table: Any, key: str, feature: Feature, path: Path) -> Any:
     return found.reshape((rows, *feature.shape) if is_vector(key) or size > 1 else (rows,))
 
 
-def episode_row(facts: Mapping[str, Any], final: Numbers, stats: Mapping[str, Stats]) -> Any:
+def columns_of(table: Any, info: Info, path: Path) -> Numbers:
+    """All numbers of a dataset's table, by column; DatasetError if it has others."""
+    return {
+        key: column(table, key, feature, path)
+        for key, feature in info.features.items()
+        if feature.dtype not in (*PICTURES, "string")
+    }
+
+
+def episode_row(
+    facts: Mapping[str, Any], final: Mapping[str, Any], stats: Mapping[str, Stats]
+) -> Any:
     """What is known of an episode, as a table of one row."""
     return pa.table(
         {
             **{key: [value] for key, value in facts.items()},
-            **{key: _listed(values) for key, values in final.items()},
+            **{
+                key: values if isinstance(values, pa.Array) else _listed(values)
+                for key, values in final.items()
+            },
             **{
                 f"stats/{key}/{name}": [values.tolist()]
                 for key, found in stats.items()

@@ -10,7 +10,7 @@ from typing import Any
 
 from configs.dataset import EncodingConfig
 from hil_app.recording.frames import Frame
-from hil_app.recording.journal import END, PACKET, ROW, Journal, Packet
+from hil_app.recording.journal import END, NUMBER, PACKET, ROW, Journal, Packet
 from hil_app.recording.layout import DatasetError, Info, size_of
 from hil_app.recording.rows import Packer, is_picture, row
 from hil_app.recording.stats import Levels, Stats
@@ -48,7 +48,7 @@ class Episode:
     def add(self, frame: Frame) -> None:
         """Append a frame: out of this process's hands at once, and on the disk soon."""
         self._check_pictures(frame.state)
-        self._journal.add(ROW, self._packer.pack(row(frame)))
+        self._journal.add(ROW, NUMBER.pack(self._count) + self._packer.pack(row(frame)))
         self._look(frame.state)
         for key, levels in self._levels.items():
             levels.add(frame.state[key])
@@ -73,6 +73,10 @@ class Episode:
     def close(self) -> None:
         """Leave what there is."""
         self._journal.close()
+
+    def remove(self) -> None:
+        """Remove what there is: it is kept elsewhere, or nobody wants it."""
+        self._journal.remove()
 
     def _check_pictures(self, seen: Features) -> None:
         there = {key: value for key, value in seen.items() if is_picture(key)}

@@ -15,7 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import VideoReformatter
 
 from configs.dataset import EncodingConfig
-from hil_app.files import DRAFT, make_folder, sync
+from hil_app.files import make_folder, new_file
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.priority import usual_priority
 from robots.base import U8
@@ -123,19 +123,9 @@ def write_video(
     codec: str,
 ) -> None:
     """Make an mp4 of encoded pictures, whole or not at all; OSError if the disk refuses."""
-    draft = path.with_name(path.name + DRAFT)
     make_folder(path.parent)
-    try:
-        with draft.open("wb") as sink:
-            with av.open(sink, "w", format="mp4") as file:
-                _mux(file, packets, size, fps, codec)
-            sink.flush()
-            os.fsync(sink.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+    with new_file(path) as sink, av.open(sink, "w", format="mp4") as file:
+        _mux(file, packets, size, fps, codec)
 
 
 def _mux(
@@ -184,6 +174,15 @@ def read_video(path: Path, start: float, count: int, fps: float) -> Iterator[U8]
         raise DatasetError(f"{path} is damaged after {found} pictures ({error})") from error
     if found < count:
         raise DatasetError(f"{path} is cut short: {found} pictures of {count}")
+
+
+def pictures_in(path: Path) -> int:
+    """How many pictures a video has, none of them decoded; DatasetError if it is none."""
+    try:
+        with av.open(str(path)) as file:
+            return sum(packet.size > 0 for packet in file.demux(video=0))
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise DatasetError(f"{path} is missing or damaged ({error})") from error
 
 
 def read_images(path: Path, table: Any, key: str) -> Iterator[U8]:

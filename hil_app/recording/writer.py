@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hil_app.files import remove_file
 from hil_app.recording.aside import set_aside
 from hil_app.recording.disk import disk
 from hil_app.recording.frames import Frame
@@ -22,7 +21,7 @@ from hil_app.recording.layout import (
 from hil_app.recording.ledger import Ledger
 from hil_app.recording.lock import Lock
 from hil_app.recording.recovery import read_journal, settle
-from hil_app.recording.repair import Repaired, mend
+from hil_app.recording.repair import Repaired, check_links, mend
 from hil_app.recording.rows import features_of
 from hil_app.recording.spec import DatasetSpec as DatasetSpec  # named with its writer
 from hil_app.recording.spec import check_features, check_fit
@@ -62,10 +61,11 @@ class DatasetWriter:
 
     def _open(self) -> None:
         root = self.root
+        check_links(root)
         if (root / INFO).exists():
-            self._ledger = Ledger(root, Info.read(root))
-            check_fit(root, self._ledger.info, self._spec)
-            self.repaired = mend(self._ledger)
+            info = Info.read(root)
+            check_fit(root, info, self._spec)
+            self._ledger, self.repaired = mend(root, info)
         elif strangers := [path.name for path in root.iterdir() if path.name != INFO.parts[0]]:
             raise DatasetError(
                 f"{root} is no dataset, but has {min(strangers)} in it: name a new folder"
@@ -92,16 +92,20 @@ class DatasetWriter:
             assert self._episode is not None, "no episode is under way"
             assert self._ledger is not None
             pictures = self._episode.end()
-            content = read_journal(self.root / JOURNAL)
-            assert content is not None
-            settle(self._ledger, content, pictures)
+            content = read_journal(self.root / JOURNAL, self._ledger.info)
+            parts = content.parts(self._ledger.info)
+            if content.head is None or not content.complete(parts):
+                raise DatasetError(
+                    f"{content.path} does not hold what was written to it: is the disk sound? "
+                    f"`hil-app dataset repair {self.root}` brings back what does"
+                )
+            settle(self._ledger, content, content.head, parts[0], pictures)
             self._forget()
 
     def discard(self) -> None:
         """Throw the episode under way away, if there is one."""
         with self._alive():
             if self._episode is not None:
-                self._episode.close()
                 self._forget()
 
     def keep(self, count: int, place: Path) -> int:
@@ -158,7 +162,8 @@ class DatasetWriter:
 
     def _forget(self) -> None:
         """The episode is no longer under way."""
+        assert self._episode is not None
+        self._episode.remove()
         self._episode = None
-        remove_file(self.root / JOURNAL)
         with suppress(OSError):  # a stranger's files may be in it
             (self.root / RECOVERY).rmdir()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,7 @@ def test_a_crash_while_episodes_are_set_aside_loses_none(
 ) -> None:
     root, place = tmp_path / "dataset", tmp_path / "aside"
     write_dataset(root, [episode(n, 2) for n in range(3)])
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     writer = DatasetWriter(root, spec())
 
     def interrupt(_: Path) -> None:
@@ -336,9 +338,13 @@ def test_a_crash_while_episodes_are_set_aside_loses_none(
     writer.close()
     assert [each.index for each in Dataset(root).episodes] == [0]
     repair(root)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    assert len(files(place / "data")) == 2
+    with closing(DatasetWriter(root, spec())) as writer:
+        assert writer.keep(1, tmp_path / "again") == 2
     assert len(files(root / "data")) == 1
     assert pq.read_table(root / "meta/episodes/chunk-000/file-000.parquet").num_rows == 1
-    assert len(files(place / "data")) == 2
+    assert not repair(root).anything
 
 
 # what is refused

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from hil_app import files
-from hil_app.files import new_folder, remove_folder, write_whole
+from hil_app.files import draft_of, is_draft, new_folder, remove_folder, write_whole
 
 CUT_OFF = pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
 
@@ -32,7 +32,9 @@ def test_a_file_that_is_cut_off_leaves_the_old_one_and_nothing_else(tmp_path, mo
     write_whole(path, b"old")
 
     def refuse(_):
-        assert names(tmp_path) == ["summary.json", "summary.json.part"]
+        there, draft = names(tmp_path)
+        assert there == "summary.json"
+        assert is_draft(tmp_path / draft)
         raise error
 
     monkeypatch.setattr(os, "fsync", refuse)
@@ -57,8 +59,11 @@ def test_a_folder_is_there_only_when_it_is_whole(tmp_path, monkeypatch):
     assert (folder / "inner" / "file").read_text() == "1"
     assert names(folder.parent) == ["one"]
     # everything has reached the disk before the name has, and the name at last
-    assert sorted(synced[:-1]) == [("file", False), ("inner", False), ("one.part", False)]
-    assert synced[-1] == ("deep", True)
+    *inner, (whole, there), last = [item for item in synced if item[0] != tmp_path.name]
+    assert sorted(inner) == [("file", False), ("inner", False)]
+    assert is_draft(folder.with_name(whole))
+    assert not there
+    assert last == ("deep", True)
 
 
 @CUT_OFF
@@ -82,13 +87,38 @@ def test_a_folder_never_takes_the_place_of_another(tmp_path):
 
 
 def test_what_a_killed_run_left_behind_is_swept_away(tmp_path):
-    for left in ("one.part", "other.part"):
-        (tmp_path / left).mkdir()
-        (tmp_path / left / "stale").write_text("x")
+    for left in (draft_of(tmp_path / "one"), draft_of(tmp_path / "other")):
+        left.mkdir()
+        (left / "stale").write_text("x")
     with new_folder(tmp_path / "one") as draft:
         (draft / "new").write_text("1")
     assert names(tmp_path / "one") == ["new"]
     assert names(tmp_path) == ["one"]
+
+
+def test_what_others_have_there_stays(tmp_path):
+    """Their drafts have other names, or are being written."""
+    theirs = tmp_path / "elsewhere"
+    theirs.mkdir()
+    (theirs / "file").write_text("theirs")
+    (tmp_path / "download.part").mkdir()
+    (tmp_path / "download.part" / "half").write_text("theirs")
+    draft_of(tmp_path / "link").symlink_to(theirs)
+    with new_folder(tmp_path / "two") as other, new_folder(tmp_path / "one"):
+        (other / "file").write_text("2")
+    assert (tmp_path / "two" / "file").read_text() == "2"
+    assert (tmp_path / "download.part" / "half").read_text() == "theirs"
+    assert (theirs / "file").read_text() == "theirs"
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "theirs").write_text("precious")
+    (tmp_path / "summary.json").symlink_to(tmp_path / "theirs")
+    (tmp_path / "summary.json.part").symlink_to(tmp_path / "theirs")
+    write_whole(tmp_path / "summary.json", b"new")
+    assert (tmp_path / "theirs").read_text() == "precious"
+    assert (tmp_path / "summary.json").read_text() == "new"
+    assert not (tmp_path / "summary.json").is_symlink()
 
 
 def test_a_folder_loses_its_name_before_its_files(tmp_path, monkeypatch):
@@ -102,5 +132,6 @@ def test_a_folder_loses_its_name_before_its_files(tmp_path, monkeypatch):
 
     monkeypatch.setattr(shutil, "rmtree", noting)
     remove_folder(tmp_path / "one")
-    assert seen == [["one.part"]]
+    ((draft,),) = seen
+    assert is_draft(tmp_path / draft)
     assert names(tmp_path) == []

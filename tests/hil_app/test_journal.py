@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,9 +14,15 @@ from hypothesis import strategies as st
 from sample_datasets import episode, spec
 
 from hil_app.recording import underway
-from hil_app.recording.journal import END, HEADER, PACKET, ROW, Journal, Packet, records
-from hil_app.recording.recovery import read_journal
+from hil_app.recording.journal import END, HEADER, NUMBER, PACKET, ROW, Journal, Packet, Records
 from hil_app.recording.writer import DatasetWriter
+
+
+def pairs(path: Path) -> list[tuple[bytes, bytes]]:
+    """Kind and content of every whole record."""
+    with Records(path) as records:
+        return [(kind, content) for kind, content, _ in records]
+
 
 KINDS = st.sampled_from([ROW, PACKET, END])
 
@@ -32,9 +39,9 @@ def test_records_come_back_whatever_follows(
             journal.add(kind, content)  # type: ignore[arg-type]
         journal.close()
         whole = path.read_bytes()
-        assert list(records(path)) == [(HEADER, b'{"episode": 3}'), *contents]
+        assert pairs(path) == [(HEADER, b'{"episode": 3}'), *contents]
         path.write_bytes(whole + tail)
-        assert list(records(path))[: len(contents) + 1] == [(HEADER, b'{"episode": 3}'), *contents]
+        assert pairs(path)[: len(contents) + 1] == [(HEADER, b'{"episode": 3}'), *contents]
 
 
 def test_a_record_is_in_the_file_at_once(tmp_path: Path) -> None:
@@ -42,7 +49,7 @@ def test_a_record_is_in_the_file_at_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal", {})
     for number in range(5):
         journal.add(ROW, bytes([number]))
-        *_, last = records(tmp_path / "journal")
+        *_, last = pairs(tmp_path / "journal")
         assert last == (ROW, bytes([number]))
     journal.close()
 
@@ -52,12 +59,80 @@ def test_a_packet_keeps_its_place() -> None:
         assert Packet.unpack(packet.pack()) == packet
 
 
-def test_a_journal_of_nothing_is_none(tmp_path: Path) -> None:
-    assert read_journal(tmp_path / "none") is None
-    (tmp_path / "empty").touch()
-    assert read_journal(tmp_path / "empty") is None
-    (tmp_path / "noise").write_bytes(b"\xff" * 100)
-    assert read_journal(tmp_path / "noise") is None
+def test_noise_is_damage_and_nothing_is_none(tmp_path: Path) -> None:
+    for content, damaged in ((b"", 0), (b"\xff" * 100, 100), (bytes(100), 0)):
+        (tmp_path / "journal").write_bytes(content)
+        with Records(tmp_path / "journal") as records:
+            assert list(records) == []
+            assert records.damaged == damaged
+
+
+def test_a_journal_never_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    """Neither of one that is there, nor of what a link leads to."""
+    (tmp_path / "other").write_bytes(b"precious")
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    for name in ("other", "link"):
+        with pytest.raises(FileExistsError):
+            Journal(tmp_path / name, {})
+    with pytest.raises(OSError, match="symbolic links"):
+        Records(tmp_path / "link")
+    assert (tmp_path / "other").read_bytes() == b"precious"
+
+
+def test_only_the_very_file_that_was_written_is_removed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", {})
+    (tmp_path / "journal").unlink()
+    (tmp_path / "journal").write_bytes(b"of another")
+    journal.remove()
+    assert (tmp_path / "journal").read_bytes() == b"of another"
+
+
+def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal")
+    with pytest.raises(OSError, match="not a file"):
+        Records(tmp_path / "journal")
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.integers(0, 599), flips=st.integers(1, 255), gone=st.integers(0, 30))
+def test_reading_goes_on_behind_damage(place: int, flips: int, gone: int) -> None:
+    """A byte is other than it was, and some behind it are missing."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "journal"
+        journal = Journal(path, {"episode": 3})
+        for number in range(20):
+            journal.add(ROW, NUMBER.pack(number) + bytes([number]) * 20)
+        journal.close()
+        whole, sound = path.read_bytes(), pairs(path)
+        torn = bytearray(whole)
+        torn[place] ^= flips
+        del torn[place + 1 : place + 1 + gone]
+        path.write_bytes(torn)
+        with Records(path) as records:
+            found = list(records)
+            assert [(kind, content) for kind, content, _ in found] == [
+                pair for pair in sound if pair in [(r.kind, r.content) for r in found]
+            ]
+            lost = len(sound) - len(found)
+            assert 1 <= lost <= 2 + gone // 20
+            kept = sum(record.end - record.place for record in found)
+            assert records.damaged in (len(torn) - kept, 0)
+            assert records.damaged or place > len(whole) - 40, "only the last may be under way"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [b"P", b"\x01\0\0\0\0\0\0\0N", b"\xff\xff\x03\0\0\0\0\0P\0\0\0\0\0\0\0\0\0\0", b"\0"],
+)
+def test_reading_ends_soon_whatever_a_file_holds(tmp_path: Path, pattern: bytes) -> None:
+    """Every place may look like a record's begin; a hole may be as large as it likes."""
+    (tmp_path / "journal").write_bytes(pattern * (3_000_000 // len(pattern)))
+    os.truncate(tmp_path / "journal", 1 << 40)
+    with Records(tmp_path / "journal") as records:
+        begin = time.process_time()
+        assert list(records) == []
+        assert time.process_time() - begin < 10
+        assert records.damaged == (0 if pattern == b"\0" else 1 << 40)
 
 
 def test_the_journal_reaches_the_disk_twice_a_second(

@@ -18,11 +18,12 @@ from sample_datasets import IMAGES, STATE, episode, spec, told, write_dataset
 
 from configs.dataset import EncodingConfig
 from hil_app.bench.crashes import Crashes, crashes
+from hil_app.files import draft_of
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
-from hil_app.recording.journal import PACKET, ROW, records
+from hil_app.recording.journal import PACKET, ROW, Records
 from hil_app.recording.layout import JOURNAL, DatasetError, Info, video_file
-from hil_app.recording.recovery import Content, read_journal
+from hil_app.recording.recovery import read_journal
 from hil_app.recording.repair import Repaired, damage, repair
 from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
@@ -210,43 +211,42 @@ def full() -> None:
 def test_a_journal_cut_at_any_byte_holds_what_came_before(tmp_path: Path) -> None:
     root = written(tmp_path)
     record(root, leave)
-    whole = (root / JOURNAL).read_bytes()
-    ends, place = [], 0
-    for kind, content in records(root / JOURNAL):
-        place += 8 + 1 + len(content)
-        ends.append((place, kind))
-    assert place == len(whole)
+    whole, info = (root / JOURNAL).read_bytes(), Info.read(root)
+    with Records(root / JOURNAL) as records:
+        ends = [(record.end, record.kind) for record in records]
+    assert ends[-1][0] == len(whole)
     cut = tmp_path / "cut"
     for size in range(len(whole) + 1):
         cut.write_bytes(whole[:size])
         kept = [kind for end, kind in ends if end <= size]
-        found = read_journal(cut)
-        if not kept:
-            assert found is None
-        else:
-            assert found is not None
-            assert len(found.rows) == kept.count(ROW)
-            assert [len(packets) for packets in found.packets] == [kept.count(PACKET)]
+        found = read_journal(cut, info)
+        assert (found.head is not None) == bool(kept)
+        assert [*found.rows] == [*range(kept.count(ROW))]
+        assert [len(packets) for packets in found.packets] == [kept.count(PACKET)]
+        assert found.damaged == 0
 
 
-def test_a_journal_is_good_up_to_a_byte_that_is_not(tmp_path: Path) -> None:
+def test_one_bad_byte_costs_only_the_record_that_it_is_in(tmp_path: Path) -> None:
     root = written(tmp_path)
     record(root, leave)
-    whole = bytearray((root / JOURNAL).read_bytes())
-    sound = rows(read_journal(root / JOURNAL))
+    whole, info = bytearray((root / JOURNAL).read_bytes()), Info.read(root)
+    sound = read_journal(root / JOURNAL, info)
+    with Records(root / JOURNAL) as records:
+        places = {record.place: record for record in records}
     for place in range(0, len(whole), 7):
+        hit = places[max(start for start in places if start <= place)]
         torn = whole.copy()
         torn[place] ^= 0x55
         (root / JOURNAL).write_bytes(torn)
-        found = rows(read_journal(root / JOURNAL))
-        assert found == sound[: len(found)]
-        assert len(found) < len(sound) or place > len(whole) - 2000
+        found = read_journal(root / JOURNAL, info)
+        assert (found.head is None) == (hit.kind == b"H")
+        assert len(found.rows) == len(sound.rows) - (hit.kind == ROW)
+        assert len(found.packets[0]) == len(sound.packets[0]) - (hit.kind == PACKET)
+        assert found.rows.items() <= sound.rows.items()
+        assert found.damaged == hit.end - hit.place or hit.end == len(whole)
     (root / JOURNAL).write_bytes(bytes(whole) + bytes(4096))  # as some file systems leave it
-    assert rows(read_journal(root / JOURNAL)) == sound
-
-
-def rows(content: Content | None) -> list[bytes]:
-    return content.rows if content is not None else []
+    found = read_journal(root / JOURNAL, info)
+    assert (found.rows, found.damaged) == (sound.rows, 0)
 
 
 @pytest.mark.parametrize("codec", ["h264", "av1"])
@@ -330,19 +330,31 @@ def test_a_journal_of_an_episode_that_counts_is_only_removed(tmp_path: Path) -> 
     assert digest(root) == before
 
 
-def test_files_that_no_episode_needs_are_removed(tmp_path: Path) -> None:
+def test_files_that_no_episode_needs_are_set_aside(tmp_path: Path) -> None:
     root = written(tmp_path)
-    before = digest(root)
     video = video_file(root, f"{IMAGES}.front", 1)
+    stranger = root / "data/chunk-000/file-000.parquet.part"
+    stranger.write_bytes(b"left over")
+    before = digest(root)
+    draft_of(root / "data/chunk-000/file-002.parquet").write_bytes(b"half of it")
     for path in (
-        root / "data/chunk-000/file-000.parquet.part",
         root / "data/chunk-000/file-002.parquet",
         root / "meta/episodes/chunk-000/file-001.parquet",
         video.with_name("file-007.mp4"),
     ):
         path.write_bytes(b"left over")
-    assert len(repair(root).removed) == 4
-    assert digest(root) == before
+    found = repair(root)
+    assert len(found.aside) == 3
+    assert found.place == root / "set_aside/1"
+    note = (found.place / "note.txt").read_text()
+    for name in found.aside:
+        assert (found.place / name).read_bytes() == b"left over"
+        assert f"{name}: no episode that counts needs it" in note
+    after = digest(root)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + 4
+    assert stranger.read_bytes() == b"left over"
+    assert not repair(root).anything
 
 
 # an encoder
