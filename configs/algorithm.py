@@ -58,7 +58,7 @@ class RLAlgorithmConfig(Config):
         """Write `config.json` into the directory, which is made if needed."""
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        (path / CONFIG_FILE).write_text(self.model_dump_json(indent=2) + "\n")
+        (path / CONFIG_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> RLAlgorithmConfig:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
 
-from hil_app.outputs import printing, settle
+from hil_app.outputs import carry_on, printing, settle
 
 COMMANDS = {
     "demo": "the whole loop on the simulated arm; nothing to configure",
@@ -80,6 +80,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
 
 def _fail(message: str, status: int) -> int:
     settle()
+    carry_on()  # to the end, though nobody may read this
     print(f"hil-app: {message}", file=sys.stderr)
     return status
 

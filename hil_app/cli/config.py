@@ -72,7 +72,7 @@ def _import(argv: Sequence[str]) -> int:
 def _write(path: Path, text: str) -> None:
     """Write the new file; ConfigError if it is there already, or cannot be written."""
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise ConfigError(f"--save: {path} is there already: name a new file") from None

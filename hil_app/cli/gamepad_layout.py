@@ -63,7 +63,7 @@ def _draw(hands: Manual, wrist: bool, path: Path) -> None:
             "--svg: only a gamepad can be drawn; without it a keyboard's keys are listed"
         )
     try:
-        path.write_text(drawing(hands, wrist=wrist))
+        path.write_text(drawing(hands, wrist=wrist), encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--svg: cannot write {path}: {error.strerror}") from None
     print(f"Drawn: {path}")

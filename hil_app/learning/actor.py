@@ -215,7 +215,9 @@ class GaussianActorPolicy(nn.Module):
         """Write `model.safetensors` and `config.json` into the directory, made if needed."""
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        (path / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n")
+        (path / CONFIG_FILE).write_text(
+            self.config.model_dump_json(indent=2) + "\n", encoding="utf-8"
+        )
         save_model(self, str(path / MODEL_FILE))
 
     @classmethod

@@ -148,7 +148,7 @@ def _write(snapshot: Snapshot, draft: Path, last: Saved) -> Saved:
     """Fill the draft; returns what the next checkpoint needs to know of it."""
     for name, text in snapshot.configs.items():
         (draft / name).mkdir()
-        (draft / name / CONFIG_FILE).write_text(text)
+        (draft / name / CONFIG_FILE).write_text(text, encoding="utf-8")
     (draft / STATE).write_text(json.dumps(snapshot.state, indent=2, default=asdict) + "\n")
     blocks: dict[Path, Tensor] = {}
     known: dict[str, Entry] = {}  # of what is linked

@@ -136,7 +136,9 @@ def _blank(feature: PolicyFeature) -> NDArray[Any]:
 def save_classifier(classifier: SuccessClassifier, folder: Path) -> None:
     """Write ``config.json``, ``model.safetensors`` and their checksums into ``folder``, which is
     there."""
-    (folder / CONFIG_FILE).write_text(classifier.config.model_dump_json(indent=2) + "\n")
+    (folder / CONFIG_FILE).write_text(
+        classifier.config.model_dump_json(indent=2) + "\n", encoding="utf-8"
+    )
     save_model(classifier, str(folder / MODEL_FILE))
     manifest.write(folder, _FILES)
 
