@@ -169,7 +169,7 @@ class Trials:
 
     def _borne(self, fault: Fault, count: int, outcome: Outcome) -> None:
         """One long run in which the faults come and go."""
-        with _world(self._port) as arm:
+        with world_in_order(self._port) as arm:
             trouble = _Trouble(arm, fault, self._draw, count)
             error = self._loop(arm, trouble, outcome)
             if error is not None:
@@ -179,7 +179,7 @@ class Trials:
 
     def _ended(self, fault: Fault, outcome: Outcome) -> None:
         """A run that one fault ends."""
-        with _world(self._port) as arm:
+        with world_in_order(self._port) as arm:
             trouble = _Trouble(arm, fault, self._draw, 1)
             if fault in REFUSED:
                 trouble.strike()
@@ -301,7 +301,7 @@ class _Trouble:
 _IN_ORDER = Knobs().model_dump(mode="json", exclude={"gone_s", "power_cycle"})
 
 
-def _world(port: str) -> VirtualArm:
+def world_in_order(port: str) -> VirtualArm:
     """The virtual arm on ``port``, in order, with its power just switched on."""
     end = time.monotonic() + GONE + BACK_WITHIN
     while (arm := VirtualArm.behind(port)) is None or not Path(port).exists():

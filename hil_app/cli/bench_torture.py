@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Hurt everything that comes from outside (configs, options, datasets, journals, checkpoints, packets
 of devices and sockets) and read it: whatever is wrong must be refused in one clear line, soon and
-with little memory, and nothing wrong may pass. Exit status 1 if anything is not as it should be.
+with little memory, and nothing wrong may pass. Then have recordings on virtual arms meet storms of
+signals, a terminal and a disk that stall, a stopped job and a killed deadman: torque must be off
+within the configured time, and every frame told of on the disk. Exit status 1 if anything is not
+as it should be. All of it takes about 45 minutes.
 """
 COLUMNS = (
     ("tries", "tries"),
@@ -28,6 +31,7 @@ COLUMNS = (
     ("accepted", "passed\nsilently"),
     ("frames_lost", "frames\nlost"),
     ("torque_left", "torque\nleft on"),
+    ("slowest_s", "off\n[s]"),
 )
 _SHOWN = 3  # faults of a kind below the table
 
@@ -38,27 +42,45 @@ def run(argv: Sequence[str]) -> int:
         prog="hil-app bench torture", description=DESCRIPTION, allow_abbrev=False
     )
     parser.add_argument("--tries", type=int, default=1500, help="of each input (default: 1500)")
+    parser.add_argument("--storms", type=int, default=500, help="of signals (default: 500)")
+    parser.add_argument("--runs", type=int, default=10, help="of each other trouble (default: 10)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     parser.add_argument("--only", action="append", metavar="KIND", help="one kind; may be repeated")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(list(argv))
-    from hil_app.bench.torture.inputs import SUBJECTS, inputs  # loads torch
-
-    wanted = options.only or list(SUBJECTS)
-    if unknown := [kind for kind in wanted if kind not in SUBJECTS]:
-        raise ConfigError(f"--only: no kind '{unknown[0]}'; kinds: {', '.join(SUBJECTS)}")
-    if options.tries < 1:
-        raise ConfigError("--tries must be at least 1")
-
-    def told(row: Row) -> None:
-        print(f"{row.kind}: {row.tries} tries", file=sys.stderr, flush=True)
-
-    rows = [inputs(kind, options.tries, options.seed, told) for kind in wanted]
+    if min(options.tries, options.storms, options.runs) < 1:
+        raise ConfigError("--tries, --storms and --runs must be at least 1")
+    rows = list(_rows(options))
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         _show(rows)
     return 0 if all(row.good for row in rows) else 1
+
+
+def _rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Every row that is asked for."""
+    from hil_app.bench.torture.inputs import SUBJECTS, inputs  # loads torch
+    from hil_app.bench.torture.runs import STORMS, runs, troubles
+
+    kinds = [*SUBJECTS, *troubles()]
+    wanted = options.only or kinds
+    if unknown := [kind for kind in wanted if kind not in kinds]:
+        raise ConfigError(f"--only: no kind '{unknown[0]}'; kinds: {', '.join(kinds)}")
+
+    def told(row: Row) -> None:
+        print(f"{row.kind}: {row.tries} tries", file=sys.stderr, flush=True)
+
+    for kind in wanted:
+        if kind in SUBJECTS:
+            yield inputs(kind, options.tries, options.seed, told)
+    tries = {kind: options.storms if kind == STORMS else options.runs for kind in wanted}
+    if hardware := {kind: count for kind, count in tries.items() if kind not in SUBJECTS}:
+        yield from runs(hardware, options.seed, told)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
 
 
 def _show(rows: Sequence[Row]) -> None:
@@ -71,7 +93,7 @@ def _show(rows: Sequence[Row]) -> None:
     for _, title in COLUMNS:
         table.add_column(title, justify="right")
     for row in rows:
-        table.add_row(row.kind, *(f"{getattr(row, name):g}" for name, _ in COLUMNS))
+        table.add_row(row.kind, *(_figure(getattr(row, name)) for name, _ in COLUMNS))
     console = Console()
     console.print(table)
     for row in rows:

@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +14,14 @@ from configs.load import ConfigError
 from hil_app.bench.torture import inputs, worker
 from hil_app.bench.torture.mutations import NEVER, as_json, damaged, finite, leaves, planted
 from hil_app.bench.torture.row import TOO_MUCH, Row
+from hil_app.bench.torture.runs import (
+    STORMS,
+    Run,
+    _look_at_end,
+    _look_at_frames,
+    runs,
+    troubles,
+)
 from hil_app.bench.torture.subjects import Subject
 from hil_app.cli import bench
 from robots.base import RobotError
@@ -136,12 +144,54 @@ def test_the_command_prints_a_row_a_kind(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_kind_that_there_is_not_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"no kind 'x'; kinds: config file, options, .*"):
         bench.run(["torture", "--only=x"])
-    with pytest.raises(ConfigError, match="--tries must be at least 1"):
+    with pytest.raises(ConfigError, match="--tries, --storms and --runs must be at least 1"):
         bench.run(["torture", "--tries=0"])
+
+
+def test_rows_add_up() -> None:
+    row = Row("Ctrl-C")
+    row.add(Row("Ctrl-C", tries=1, slowest_s=2.5))
+    row.add(Row("Ctrl-C", tries=1, torque_left=1, frames_lost=3, slowest_s=1.0, faults=["why"]))
+    row.add(Row("Ctrl-C", tries=1))
+    assert (row.tries, row.torque_left, row.frames_lost, row.slowest_s) == (3, 1, 3, 2.5)
+    assert row.faults == ["try 2: why"]
+    assert not row.good
+
+
+def test_an_arm_that_is_not_let_go_in_time_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no bench if nothing is ever wrong to it."""
+
+    class Arm:
+        def report(self) -> Any:
+            return {"motors": {"elbow_flex": {"torque_enable": 1}}}
+
+    class Ended:
+        ended = True
+
+    run = Run(cast(Any, Ended()), cast(Any, Arm()), tmp_path, Random(0))
+    (tmp_path / "errors").write_text("Traceback (most recent call last)\nlast words")
+    monkeypatch.setattr(Run, "send", lambda *_: None)
+    row = Row("Ctrl-C")
+    _look_at_end(run, row)
+    assert (row.torque_left, row.tracebacks, row.hangs) == (1, 1, 0)
+    assert row.faults[1] == "torque at the end: elbow_flex; last words"
+    (tmp_path / "disk" / "run").mkdir(parents=True)
+    (tmp_path / "disk" / "run" / "events.jsonl").write_text('{"event": "episode", "ticks": 7}\n{"e')
+    _look_at_frames(run, row)
+    assert row.frames_lost == 7
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(worker.SUBJECTS))
 def test_many_hostile_inputs_of_every_kind(kind: str) -> None:
     row = inputs.inputs(kind, 1500, seed=1)
+    assert row.good, row.faults
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", sorted(troubles()))
+def test_torque_is_off_in_time_whatever_goes_wrong(trouble: str) -> None:
+    [row] = runs({trouble: 20 if trouble == STORMS else 4}, seed=1, told=lambda _: None)
     assert row.good, row.faults

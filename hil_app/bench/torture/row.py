@@ -49,6 +49,18 @@ class Row:
         if outcome not in ("good", "refused"):
             self.fault(f"{done}: {outcome}: {message}")
 
+    def add(self, other: Row) -> None:
+        """Add the counts of ``other``."""
+        for name in ("tries", "tracebacks", "hangs", "memory", "accepted"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.frames_lost += other.frames_lost
+        self.torque_left += other.torque_left
+        self.memory_mb = max(self.memory_mb, other.memory_mb)
+        times = [row.slowest_s for row in (self, other) if row.slowest_s is not None]
+        self.slowest_s = max(times, default=None)
+        for what in other.faults:
+            self.fault(f"try {self.tries}: {what}")
+
     def fault(self, what: str) -> None:
         """Keep a fault to be shown."""
         if len(self.faults) < _MOST:

@@ -85,6 +85,10 @@ class SlowDisk:
         """Be slow from now on."""
         self._switch.touch()
 
+    def end(self) -> None:
+        """Be as fast as ever again."""
+        self._switch.unlink(missing_ok=True)
+
 
 @contextmanager
 def stalled_terminal() -> Iterator[int]:
