@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Self
 
@@ -59,6 +61,17 @@ class TeleoperateConfig(Config):
     """Episodes after which the command ends; null goes on until it is stopped."""
     record: bool = False
     """Keep every episode in a dataset."""
+
+
+def same_device(one: str, other: str) -> bool:
+    """Whether two paths name one device, be it by a link, another node or a relative path."""
+    try:
+        if os.path.realpath(one) == os.path.realpath(other):
+            return True
+        first, second = os.stat(one), os.stat(other)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(first.st_mode) and first.st_rdev == second.st_rdev
 
 
 class RunConfig(Config):
@@ -157,10 +170,14 @@ class RunConfig(Config):
             return self
         if not self.env.paced:
             raise ValueError("env.paced: a leader arm moves in real time: set it to true")
-        if isinstance(self.robot, FollowerConfig) and self.teleop.port == self.robot.port:
+        if isinstance(self.robot, FollowerConfig) and same_device(
+            self.teleop.port, self.robot.port
+        ):
+            other = self.robot.port
+            named = other if self.teleop.port == other else f"{self.teleop.port}, which is {other},"
             raise ValueError(
-                f"teleop.port: {self.robot.port} is the arm's own port (robot.port): name the "
-                "leader's, `hil-app find-port` finds it"
+                f"teleop.port: {named} is the arm's own port (robot.port): name the leader's, "
+                "`hil-app find-port` finds it"
             )
         return self
 

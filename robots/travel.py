@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
-from robots.base import JOINTS, BusTimeout, RobotError, ServoFault
+from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, ServoFault
 from robots.calibration import Calibration, MotorCalibration, write_each
 from robots.feetech import FeetechBus
 from robots.handshake import unlocked_all
@@ -23,38 +24,58 @@ _LARGEST_OFFSET = REGISTERS["Homing_Offset"].highest
 _JUMP = STEPS // 4  # steps between two readings that no hand can do
 _BLIND_S = 1.0  # between two readings, in which nobody knows how often a shaft has turned
 _PATIENCE_S = 1.0  # how long a motor may be silent
+_CLOSED = 0.25  # share of its range in which a gripper is closed
 _STIR = 200  # how far a limp arm may move while it is written to [step]
 _TRIES = 3  # to give a motor back what it held
 _MULTI_TURN = 16  # bit of the register Phase
 
 
 class Shafts:
-    """Where the shafts of all motors are within their turn, 0 to 4095 [step]."""
+    """Where the shafts of all motors are within their turn, 0 to 4095 [step].
+
+    ``trouble`` says what is amiss: motors that have been silent for a second, or a port that is
+    gone; it is looked for again with every look.
+    """
 
     def __init__(self, bus: FeetechBus) -> None:
         self._bus = bus
+        self.trouble: str | None = None
+        self._gone = False
         self._offsets = {name: bus.read("Homing_Offset", name) for name in JOINTS}
         self._heard = dict.fromkeys(JOINTS, time.monotonic())
 
     def now(self) -> dict[str, int]:
-        """Of the motors that answer; raises BusTimeout if one has been silent for a second."""
-        answers = self._bus.sync_read(["Present_Position"])
+        """Of the motors that answer now."""
+        try:
+            if self._gone:
+                self._bus.reopen()
+            answers = self._bus.sync_read(["Present_Position"])
+        except NotConnected as error:
+            self._gone, self.trouble = True, str(error)
+            return {}
+        self._gone = False
         found = answers.values["Present_Position"]
-        now = time.monotonic()
-        self._heard |= dict.fromkeys(found, now)
-        for name, reason in answers.missing.items():
-            if now - self._heard[name] > _PATIENCE_S:
-                raise BusTimeout(
-                    f"{name} (ID {self._bus.motors[name]}) has stopped to answer ({reason}): check "
-                    "its cable and the arm's power, and begin again. Nothing was written."
-                )
+        self._heard |= dict.fromkeys(found, time.monotonic())
+        self.trouble = self._silence(answers.missing)
         return {name: (found[name] + self._offsets[name]) % STEPS for name in found}
 
     def all(self) -> dict[str, int]:
-        """Of every motor."""
+        """Of every motor; raises BusTimeout if one is silent for a second, or the port is gone."""
         while len(shafts := self.now()) < len(JOINTS):
-            pass
+            if self.trouble is not None:
+                raise BusTimeout(f"{self.trouble} Nothing was written.")
         return shafts
+
+    def _silence(self, missing: Mapping[str, str]) -> str | None:
+        """Which of the ``missing`` motors has been silent for too long, in words."""
+        now = time.monotonic()
+        for name, reason in missing.items():
+            if now - self._heard[name] > _PATIENCE_S:
+                return (
+                    f"{name} (ID {self._bus.motors[name]}) has stopped to answer ({reason}): check "
+                    "its cable and the arm's power."
+                )
+        return None
 
 
 class Travel:
@@ -90,13 +111,23 @@ class Travel:
         """How far a shaft has turned."""
         return self.high[name] - self.low[name]
 
-    def calibration(self, ids: Mapping[str, int]) -> dict[str, MotorCalibration]:
+    def gripper_falls(self) -> bool | None:
+        """Whether a gripper's steps fall as it opens, if it is closed now; None if it is not."""
+        name = JOINTS[GRIPPER]
+        share = (self.now[name] - self.low[name]) / max(1, self.span(name))
+        return None if _CLOSED < share < 1 - _CLOSED else share > _CLOSED
+
+    def calibration(
+        self, ids: Mapping[str, int], *, gripper_falls: bool = False
+    ) -> dict[str, MotorCalibration]:
         """The calibration with each range in the middle of the motor's turn.
 
         So a range never passes the end of a turn, and never needs an offset that a motor cannot
         hold, wherever its horn is screwed on and however well the middle was met.
         """
-        return {name: self._motor(name, ids[name]) for name in JOINTS}
+        found = {name: self._motor(name, ids[name]) for name in JOINTS}
+        gripper = JOINTS[GRIPPER]
+        return found | {gripper: replace(found[gripper], drive_mode=int(gripper_falls))}
 
     def _motor(self, name: str, number: int) -> MotorCalibration:
         if name == ENDLESS:

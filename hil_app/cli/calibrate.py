@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TypeVar
 
 import numpy as np
 from rich.table import Table
@@ -16,7 +18,7 @@ from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
 from robots import calibration
 from robots.arm import ARMS
-from robots.base import GRIPPER, JOINTS, RobotError
+from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError
 from robots.calibration import Calibration
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS, check_motors
@@ -28,7 +30,8 @@ motors, and into the file that lerobot reads and writes, too. In short:
 
   1. Put every joint in the middle of its range.
   2. Move each joint to both of its ends.
-  3. Look at the result, and agree.
+  3. Close the gripper, which shows which way it counts.
+  4. Look at the result, and agree.
 
 Nothing is written before you agree: until then Ctrl-C, or a pulled plug, leaves motors and file as
 they were.
@@ -39,7 +42,11 @@ examples:
 """
 _LEAST, _LITTLE, _NEARLY, _MUCH = 0.25, 0.8, 0.95, 1.2  # shares of what a joint usually moves
 _DEGREES = calibration.DEGREES  # a step
+_ROOM = 4096  # bytes that a file takes
 _LEAST_STEPS = 100  # where nobody knows what is usual
+
+
+T = TypeVar("T")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -63,9 +70,26 @@ def run(argv: Sequence[str]) -> int:
         if found is None:
             guide.say("Nothing was written.")
             return 1
-        with uninterrupted():
-            _tell(guide, arm, _write(bus, found, arm.path))
+        _tell(guide, arm, found, _persist(guide, bus, lambda: _write(bus, found, arm.path)))
     return 0
+
+
+def _persist(guide: Guide, bus: FeetechBus, attempt: Callable[[], T]) -> T:
+    """What ``attempt`` gives, once it can; a port that was away meanwhile is opened again."""
+    gone = False
+
+    def again() -> T:
+        nonlocal gone
+        try:
+            if gone:
+                bus.reopen()
+            gone = False
+            return attempt()
+        except NotConnected:
+            gone = True
+            raise
+
+    return guide.persist(again)
 
 
 def _agreed(guide: Guide, bus: FeetechBus, arm: ChosenArm, yes: bool) -> Calibration | None:
@@ -83,28 +107,64 @@ def _agreed(guide: Guide, bus: FeetechBus, arm: ChosenArm, yes: bool) -> Calibra
 def _measured(guide: Guide, bus: FeetechBus, kind: str) -> Calibration:
     """What the person's movements show."""
     guide.say(f"Calibrating the {kind} on {bus.port}.")
-    _make_limp(guide, bus)
+    _persist(guide, bus, lambda: _make_limp(guide, bus))
     guide.say(
         "1. Put every joint about in the middle of its range, as halfway between its two ends. "
         f"For {ENDLESS}, which has no ends, this is what will be 0 degrees."
     )
     guide.ask("Hold the arm there, and press Enter.")
-    shafts = Shafts(bus)
-    travel, usual = Travel(shafts.all(), time.monotonic()), _usual(kind)
+    shafts = _persist(guide, bus, lambda: Shafts(bus))
+    travel = Travel(guide.persist(shafts.all), time.monotonic())
+    usual = _usual(kind)
     guide.say(f"2. Move every joint but {ENDLESS} to both of its ends, one after the other.")
     _record(guide, travel, shafts, usual)
-    found = travel.calibration(bus.motors)
+    part = "handle" if kind.endswith("_leader") else "gripper"
+    guide.say(f"3. Close the {part} all the way, which shows which way it counts.")
+    falls = _gripper_falls(guide, travel, shafts, usual)
+    found = travel.calibration(bus.motors, gripper_falls=falls)
     calibration.check(found, "This calibration")
-    guide.say("3. The result:", _result(found))
+    guide.say("4. The result:", _result(found))
     return found
+
+
+def _gripper_falls(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> bool:
+    """Whether the gripper's steps fall as it opens, by where the person closes it."""
+    while True:
+        _follow(guide, "Hold it closed, and press Enter.", travel, shafts, usual)
+        if (falls := travel.gripper_falls()) is not None:
+            return falls
+        guide.problem("It is at neither end of its range: close it all the way.")
+
+
+def _follow(
+    guide: Guide, prompt: str, travel: Travel, shafts: Shafts, usual: Mapping[str, int]
+) -> None:
+    """Follow the joints until the person presses Enter and every motor answers."""
+
+    def look() -> Table:
+        was = shafts.trouble
+        travel.see(shafts.now(), time.monotonic())
+        if shafts.trouble and not was:
+            guide.problem(f"{shafts.trouble} Nothing is lost; it goes on once that is mended.")
+        elif was and not shafts.trouble:
+            guide.say("All motors answer again: go on.")
+        return _picture(travel, usual)
+
+    while True:
+        guide.watch(prompt, look)
+        try:
+            travel.see(shafts.all(), time.monotonic())
+        except BusTimeout as error:
+            guide.problem(str(error))
+        else:
+            return
 
 
 def _record(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> None:
     """Follow the joints until the person is done and they have moved far enough."""
     prompt, doubted = "Press Enter when all are done.", False
     while True:
-        guide.watch(prompt, lambda: _look(travel, shafts, usual))
-        travel.see(shafts.all(), time.monotonic())
+        _follow(guide, prompt, travel, shafts, usual)
         if problems := _amiss(travel, usual):
             prompt = "Move these, too, and press Enter."
         elif (problems := _doubts(travel, usual)) and not doubted:
@@ -125,9 +185,8 @@ def _make_limp(guide: Guide, bus: FeetechBus) -> None:
     guide.say("The motors are limp: move the arm with your hands.")
 
 
-def _look(travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> Table:
-    """The ranges so far, after one more look at the motors; degrees from where it began."""
-    travel.see(shafts.now(), time.monotonic())
+def _picture(travel: Travel, usual: Mapping[str, int]) -> Table:
+    """The ranges so far; degrees from where it began."""
     table = Table(title="Degrees, from where it began", title_justify="left")
     table.add_column("joint")
     for heading in ("lowest", "now", "highest", "moved", "usually"):
@@ -221,7 +280,7 @@ def _question(path: Path | None) -> str:
 
 def _write(bus: FeetechBus, found: Calibration, path: Path | None) -> Path | None:
     """Into the motors and the file, or into neither; returns where the old file is now."""
-    with installed(bus, found):
+    with uninterrupted(), installed(bus, found):
         return None if path is None else _save(found, path)
 
 
@@ -245,16 +304,25 @@ def _check_writable(path: Path | None) -> None:
     """Raise ConfigError, before a person begins, if the file could not be written."""
     if path is None:
         return
-    folder = next(parent for parent in path.parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(f"{path} cannot be written: name another folder with calibration_dir")
+    try:
+        folder = next(parent for parent in path.parents if parent.exists())
+        if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+            raise IsADirectoryError
+        with TemporaryFile(dir=folder) as trial:  # a disk may be full, or only look writable
+            trial.write(bytes(_ROOM))
+            trial.flush()
+    except OSError as error:
+        why = f" ({error.strerror})" if error.strerror else ""
+        raise ConfigError(
+            f"{path} cannot be written: name another folder with calibration_dir{why}"
+        ) from error
 
 
 def _backup(path: Path) -> Path:
     return path.with_name(path.name + ".bak")
 
 
-def _tell(guide: Guide, arm: ChosenArm, kept: Path | None) -> None:
+def _tell(guide: Guide, arm: ChosenArm, found: Calibration, kept: Path | None) -> None:
     """Say what was done, and how to use it."""
     if kept is not None:
         guide.line(f"The old calibration is {kept}")
@@ -263,4 +331,6 @@ def _tell(guide: Guide, arm: ChosenArm, kept: Path | None) -> None:
     else:
         guide.line(f"The motors hold it, and {arm.path}")
     guide.say("Options that use it:")
-    guide.line(f"  {arm.options}")
+    way = "down" if found[JOINTS[GRIPPER]].drive_mode else "up"
+    opens = f" --{arm.block}.gripper_opens={way}" * (arm.path is None)  # no file says it
+    guide.line(f"  {arm.options}{opens}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import RenderableType
 from rich.live import Live
 from rich.table import Table
 
@@ -31,7 +32,7 @@ from hil_app.cli.saved_limits import (
 )
 from hil_app.workspace import AXES, Visited, at_ends, outside, unreachable
 from robots.arm import ARMS
-from robots.base import F32, JOINTS
+from robots.base import F32, JOINTS, BusTimeout, NotConnected
 from robots.calibration import common_range
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS, ask_all, check_motors
@@ -227,16 +228,35 @@ def _reset_pose(guide: Guide, arm: _Arm, box: BoundsConfig, seconds: float | Non
 
 
 def _follow(guide: Guide, prompt: str, look: Callable[[], Table], seconds: float | None) -> None:
-    """Show what there is to see until the person presses Enter, or for some ``seconds``."""
+    """Show what there is to see until the person presses Enter, or for some ``seconds``.
+
+    A port that goes, or a motor that falls silent, is waited for.
+    """
+    trouble: str | None = None
+
+    def watched() -> RenderableType:
+        nonlocal trouble
+        try:
+            seen = look()
+        except (BusTimeout, NotConnected) as error:
+            if trouble is None:
+                guide.problem(f"{error} Nothing is lost; it goes on once that is mended.")
+            trouble = str(error)
+            return trouble
+        if trouble is not None:
+            guide.say("All motors answer again: go on.")
+            trouble = None
+        return seen
+
     if seconds is None:
-        guide.watch(prompt, look)
-        look()  # the newest
+        guide.watch(prompt, watched)
+        guide.persist(look)  # the newest
         return
     guide.say(f"For {seconds:g} s, from now on.")
     end = time.monotonic() + seconds
     with Live(console=guide.console, auto_refresh=False, transient=True) as live:
         while time.monotonic() < end:
-            live.update(look(), refresh=True)
+            live.update(watched(), refresh=True)
             time.sleep(_PAUSE)
 
 

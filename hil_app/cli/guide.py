@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from select import select
+from typing import TypeVar
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -18,6 +19,9 @@ from robots.base import RobotError
 
 _LOOK_EVERY = 0.02  # seconds between two looks while a person moves something
 _DRAW_EVERY = 0.1  # seconds between two pictures
+
+
+T = TypeVar("T")
 
 
 class InputEnded(RobotError):
@@ -66,6 +70,20 @@ class Guide:
     def agrees(self, question: str) -> bool:
         """Whether the person says yes, or presses Enter alone."""
         return self.ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
+
+    def persist(self, attempt: Callable[[], T]) -> T:
+        """What ``attempt`` gives, once it can: whenever it fails, the person mends that first.
+
+        Raises InputEnded where nobody is there to.
+        """
+        while True:
+            try:
+                return attempt()
+            except InputEnded:
+                raise
+            except RobotError as error:
+                self.problem(str(error))
+                self.ask("Mend that, and press Enter to try again.")
 
     def prompt(self, text: str) -> None:
         """Ask for what is to be done; the answer is not a line, or comes with :meth:`typed`."""

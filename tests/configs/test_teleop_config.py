@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pty
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from configs.load import ConfigError, Parser, load, validate
+from configs.run import same_device
 from configs.teleop import SO100LeaderConfig, SO101LeaderConfig
 
 REAL = {
@@ -71,3 +75,16 @@ def test_a_leader_lives_in_real_time_even_with_a_simulated_arm() -> None:
     with pytest.raises(ConfigError, match=r"env\.paced: a leader arm moves in real time"):
         validate({"teleop": leader, "env": {"paced": False}})
     validate({"teleop": leader, "env": {"paced": True}})
+
+
+def test_one_device_by_two_names_is_one_device(tmp_path: Path) -> None:
+    device = os.ttyname(pty.openpty()[1])
+    link, other = tmp_path / "by-id", tmp_path / "again"
+    link.symlink_to(device)
+    other.symlink_to(link)
+    for one, two in ((link, device), (other, link), (device, f"/dev/../{device}")):
+        assert same_device(str(one), str(two))
+        with pytest.raises(ConfigError, match=r"teleop.port: .* is the arm's own port"):
+            loaded(f"--robot.port={two}", f"--teleop.port={one}", "--teleop.type=so101_leader")
+    for one, two in ((link, "/dev/null"), (device, tmp_path / "none"), ("a\0b", device)):
+        assert not same_device(str(one), str(two))

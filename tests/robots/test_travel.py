@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,36 @@ def test_a_motor_that_falls_silent_is_borne_for_a_second(chain: Running) -> None
             assert set(shafts.now()) == set(JOINTS) - {"elbow_flex"}
             with pytest.raises(BusTimeout, match=r"elbow_flex \(ID 3\).*Nothing was written"):
                 shafts.all()
+            assert (shafts.trouble or "").startswith("elbow_flex (ID 3) has stopped to answer")
         finally:
             chain.arm.set(missing=[])
         assert set(shafts.now()) == set(JOINTS)
+        assert shafts.trouble is None
+
+
+def test_a_port_that_is_gone_is_looked_for_with_every_look(chain: Running) -> None:
+    with FeetechBus(chain.port, MOTORS) as bus:
+        shafts = Shafts(bus)
+        before = shafts.now()
+        chain.arm.set(gone_s=1.0)
+        end = time.monotonic() + 20
+        while shafts.now() == before:
+            assert time.monotonic() < end
+        assert shafts.now() == {}
+        assert "gone" in (shafts.trouble or "") or "There is no port" in (shafts.trouble or "")
+        while (found := shafts.now()) != before:
+            assert time.monotonic() < end, found
+        assert shafts.trouble is None
+
+
+@pytest.mark.parametrize(
+    ("closed", "falls"), [(1000, False), (1200, False), (1500, None), (1800, True), (2000, True)]
+)
+def test_a_closed_gripper_shows_which_way_its_steps_go(closed: int, falls: bool | None) -> None:
+    travel = Travel(SHAFTS | {"gripper": 1500}, now=0.0)
+    for second, step in enumerate([1000, 1500, 2000, 1500, closed], 1):
+        travel.see({"gripper": step}, now=second / 2)
+    assert travel.gripper_falls() is falls
+    found = travel.calibration(MOTORS, gripper_falls=bool(falls))
+    assert found["gripper"].drive_mode == int(bool(falls))
+    assert {found[name].drive_mode for name in JOINTS[:-1]} == {0}
