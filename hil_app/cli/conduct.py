@@ -170,7 +170,7 @@ def _conclude(session: Session, console: Console, ended: str, learner: Learner |
         for stage in session.monitor.stages:
             if stage.name == TRAIN and stage.finished:
                 report.plot(stage.finished, session.monitor.evaluations, session.folder / PLOT)
-    except OSError as error:
+        kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
+        console.out(f"in {session.folder}: {kept}", highlight=False)
+    except Exception as error:  # whatever it is, the run ends as it would have
         console.out(f"not all of the summary is saved: {error}", highlight=False)
-    kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
-    console.out(f"in {session.folder}: {kept}", highlight=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil_app.cli.dataset_options import Parser, add_root, in_sight, plural
+from hil_app.outputs import carry_on
 
 if TYPE_CHECKING:
     from hil_app.datasets.crop import Cropped, Region, Size
@@ -52,6 +53,7 @@ def run(argv: Sequence[str]) -> int:
         help="size of every picture after that [px]",
     )
     options = parser.parse_args(list(argv))
+    carry_on()
     from hil_app.datasets.crop import crop
     from hil_app.datasets.places import check_new, root_of
     from hil_app.recording.dataset import Dataset

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hil_app.cli.dataset_options import Parser, plural
+from hil_app.outputs import carry_on
 
 DESCRIPTION = """\
 Download a dataset from the Hugging Face hub, in the format's version that hil-app reads. It needs
@@ -24,6 +25,7 @@ def run(argv: Sequence[str]) -> int:
         "--out", type=Path, required=True, metavar="ROOT", help="its folder, which is new"
     )
     options = parser.parse_args(list(argv))
+    carry_on()
     from hil_app.datasets.hub import pull
     from hil_app.datasets.places import check_new
 

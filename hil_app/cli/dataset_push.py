@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil_app.cli.dataset_options import Parser, add_root
+from hil_app.outputs import carry_on
 
 DESCRIPTION = """\
 Upload a dataset to the Hugging Face hub, with the tag of the format's version that other tools ask
@@ -26,6 +27,7 @@ def run(argv: Sequence[str]) -> int:
     who.add_argument("--private", action="store_true", help="for you alone, which is the default")
     who.add_argument("--public", action="store_true", help="everybody may see the images")
     options = parser.parse_args(list(argv))
+    carry_on()
     from hil_app.datasets.hub import push
     from hil_app.datasets.places import root_of
 

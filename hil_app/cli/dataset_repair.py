@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil_app.cli.dataset_options import Parser, add_root, plural
+from hil_app.outputs import carry_on
 
 DESCRIPTION = """\
 Bring a dataset in order after a crash or damage: what there is of the episode that was under way
@@ -23,6 +24,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser("repair", DESCRIPTION)
     add_root(parser)
     options = parser.parse_args(list(argv))
+    carry_on()
     from hil_app.datasets.places import root_of
     from hil_app.recording.dataset import Dataset
     from hil_app.recording.repair import damage, repair, told

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
+from hil_app.outputs import carry_on
 from hil_app.run_folder import new_run
 
 if TYPE_CHECKING:  # loads torch: only once the options are good
@@ -54,6 +55,7 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     from hil_app.rewards.report import Report, table
     from hil_app.rewards.training import split, train, trainings
 
+    carry_on()
     torch.set_num_threads(1)  # more are no faster at networks this small
     console = Console()
     datasets = [Dataset(root) for root in options.dataset]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,10 @@ def test_the_view_shows_what_a_person_can_do(terminal: bool) -> None:
         view._monitor.begin(EVALUATE, 3, "episodes", a_loop())
         console.print(view.render())
     assert "space EMERGENCY STOP, q quit" in out.getvalue()
+
+
+def test_a_run_whose_folder_is_gone_ends_as_it_would_have(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), record=True)
+    with a_run(tmp_path, {}) as session:
+        assert _conduct(session, console, lambda: shutil.rmtree(session.folder)) == 0
+    assert "not all of the summary is saved" in console.export_text()
