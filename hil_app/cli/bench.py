@@ -101,8 +101,9 @@ def _measure(config: RunConfig, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _show(what: str, result: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hil_app.cli.tables import print_table
 
     table = Table(title=f"hil-app bench {what} [ms]", title_style="bold")
     for column in ("", "p50", "p99", "max"):
@@ -122,4 +123,4 @@ def _show(what: str, result: Mapping[str, Any]) -> None:
         rows(result["lateness_ms"])
         rows({"on / off": result["ratio_on_to_off"]}, "x")
         table.caption = f"{result['ticks_each']} ticks each, {result['updates_per_s']} updates/s"
-    Console().print(table)
+    print_table(table)

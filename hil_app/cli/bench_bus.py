@@ -51,8 +51,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hil_app.cli.tables import print_table
 
     table = Table(title="hil-app bench bus [ms]", title_style="bold")
     for column in ("", "p50", "p99", "max", "of a 30 Hz tick"):
@@ -63,4 +64,4 @@ def _show(result: Mapping[str, Any]) -> None:
     table.add_section()
     table.add_row("ours / SDK", *(f"{value:.2f}x" for value in result["ratio"].values()))
     table.caption = f"{result['rounds']} rounds of each"
-    Console().print(table)
+    print_table(table)

@@ -51,8 +51,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _show(found: Crashes) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hil_app.cli.tables import print_table
 
     table = Table(title="hil-app bench crashes", title_style="bold", show_header=False)
     table.add_column()
@@ -70,4 +71,4 @@ def _show(found: Crashes) -> None:
     ):
         table.add_row(name, str(value))
     table.caption = "; ".join(found.wrong[:3]) or None
-    Console().print(table)
+    print_table(table)

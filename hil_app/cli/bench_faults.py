@@ -29,10 +29,10 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(list(argv))
-    from rich.console import Console
     from rich.table import Table
 
     from hil_app.bench.faults import faults  # loads torch
+    from hil_app.cli.tables import print_table
     from hil_app.session import calm_threads
 
     calm_threads()
@@ -58,7 +58,7 @@ def run(argv: Sequence[str]) -> int:
             str(outcome.violations),
         )
     table.caption = f"{sum(outcome.faults for outcome in outcomes)} faults"
-    Console().print(table)
+    print_table(table)
     return 0 if all(outcome.good for outcome in outcomes) else 1
 
 

@@ -49,8 +49,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hil_app.cli.tables import print_table
 
     table = Table(title="hil-app bench hands [ms]", title_style="bold")
     for column in ("", "p50", "p99", "max"):
@@ -58,4 +59,4 @@ def _show(result: Mapping[str, Any]) -> None:
     for name, values in result["ms"].items():
         table.add_row(name, *(f"{values[key]:.2f}" for key in ("p50", "p99", "max")))
     table.caption = f"{result['presses']} presses, {result['lost']} lost, {result['fps']:g} Hz"
-    Console().print(table)
+    print_table(table)

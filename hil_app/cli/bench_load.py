@@ -60,8 +60,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hil_app.cli.tables import print_table
 
     table = Table(title="hil-app bench load", title_style="bold", show_header=False)
     table.add_column()
@@ -74,4 +75,4 @@ def _show(result: Mapping[str, Any]) -> None:
     table.add_row("peak", f"{memory['peak']} MB")
     sizes = ", ".join(f"{name} {w}x{h}" for name, (h, w) in result["pictures"].items())
     table.caption = f"{result['frames']} frames, {result['episodes']} episodes; {sizes}"
-    Console().print(table)
+    print_table(table)

@@ -50,8 +50,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hil_app.cli.tables import print_table
 
     table = Table(title="hil-app bench record: lateness [ms]", title_style="bold")
     for column in ("", "p50", "p99", "max", "updates/s"):
@@ -64,4 +65,4 @@ def _show(result: Mapping[str, Any]) -> None:
         f"{result['backlog_max_frames']} frames, {result['backlog_max_s']} s; "
         f"{result['megabytes_per_minute']} MB of video a minute"
     )
-    Console().print(table)
+    print_table(table)

@@ -41,16 +41,17 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _show(found: Overview) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from hil_app.cli.tables import print_table
 
     table = Table(title=str(found.root), show_header=False, title_style="bold")
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in (*_facts(found), *_lines(found), *_contents(found)):
         table.add_row(name, Text(value))
-    Console().print(table)
+    print_table(table)
 
 
 def _facts(found: Overview) -> Iterator[tuple[str, str]]:

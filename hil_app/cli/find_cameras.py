@@ -92,9 +92,10 @@ def _name(source: int | str) -> str:
 
 
 def _show(found: Sequence[Found], pictures: dict[int | str, Path]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from hil_app.cli.tables import print_table
 
     table = Table("camera", "name", "size", "fps", "format", "picture", title="Cameras")
     for column in table.columns:
@@ -107,7 +108,7 @@ def _show(found: Sequence[Found], pictures: dict[int | str, Path]) -> None:
         fps = "" if one.view.fps is None else f"{one.view.fps:.0f}"
         facts = (f"{width}x{height}", fps, one.view.fourcc or "", str(pictures[one.source]))
         table.add_row(escape(str(one.source)), escape(one.name), *map(escape, facts))
-    Console().print(table)
+    print_table(table)
 
 
 def _suggest(found: Sequence[Found]) -> None:

@@ -35,12 +35,11 @@ def run(argv: Sequence[str]) -> int:
     if options.svg is not None:
         _draw(hands, wrist, options.svg)
         return 0
-    from rich.console import Console
-
     from hil_app.cli.gamepad_view import layout_table
+    from hil_app.cli.tables import print_table
 
     does = by_control(hands, wrist=wrist)
-    Console().print(layout_table(does, pad=isinstance(hands, PadConfig)))
+    print_table(layout_table(does, pad=isinstance(hands, PadConfig)))
     return 0
 
 

@@ -19,6 +19,7 @@ from hil_app import devices
 from hil_app.cli.gamepad_layout import PRESET, manual
 from hil_app.cli.gamepad_view import picture, summary
 from hil_app.cli.gamepad_watch import Watch
+from hil_app.cli.tables import print_table
 from hil_app.signals import StopRequest
 from teleop.base import TeleopError
 from teleop.device import Device
@@ -70,7 +71,7 @@ def run(argv: Sequence[str]) -> int:
                     each(watch, news, _now())
                 if stop() or "stop" in keys.pressed() or _now() >= end:
                     break
-        console.print(summary(watch))
+        print_table(summary(watch))
     return 0
 
 
