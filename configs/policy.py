@@ -38,10 +38,12 @@ class ActorNetworkConfig(Config):
     """The size and shape of a policy's networks: what a run chooses about its policy."""
 
     latent_dim: int = Field(default=256, ge=1)
-    """Width of each encoded observation feature."""
+    """Width of each encoded observation feature: a layer of its own before hidden_dims."""
 
     hidden_dims: list[PositiveInt] = Field(default=[256, 256], min_length=1)
-    """Widths of the hidden layers of actor, critics and discrete critic."""
+    """Widths of the hidden layers of actor, critics and discrete critic. Before them comes each
+    observation's encoder, so [256, 256] has one layer more than a plain network that is called so
+    elsewhere (Stable-Baselines3, CleanRL); [256] is as deep as theirs."""
 
     layer_norm: bool = True
     """LayerNorm in the hidden layers of the actor and the discrete critic."""
@@ -75,6 +77,11 @@ class ActorNetworkConfig(Config):
     init_final: float = Field(default=0.05, gt=0)
     """The actor's last layer is drawn from U(-init_final, init_final)."""
 
+    discrete_exploration: float = Field(default=0.0, ge=0, le=1)
+    """Share of the discrete choices (the gripper's) that are drawn at random, unless the policy
+    acts deterministically; 0 always takes the best one, and leaves it to the person who takes over
+    to show others. Where nobody does, .05 is enough to try them all."""
+
     @model_validator(mode="after")
     def _spread(self) -> Self:
         if self.std_min >= self.std_max:
@@ -104,6 +111,11 @@ class GaussianActorConfig(ActorNetworkConfig):
 
     num_discrete_actions: int | None = Field(default=None, ge=2)
     """Choices of the discrete dimension (3 for a gripper: close, stay, open); null for none."""
+
+    discrete_exploration: float = Field(default=0.05, ge=0, le=1)
+    """Share of these choices that are drawn at random, unless the policy acts deterministically:
+    what is never tried is never learned. A run's own default is 0, for there a person takes over.
+    """
 
     @property
     def continuous_dims(self) -> int:

@@ -49,7 +49,7 @@ class EvalConfig(Config):
     episodes: int = Field(50, ge=0)
     """Evaluation episodes; 0 for none."""
     deterministic: bool = True
-    """Act on the policy's mean; false samples."""
+    """Act on the policy's mean and its best choices; false samples, and explores the choices."""
     video: bool = True
     """Film the first evaluation episodes (simulated worlds)."""
 

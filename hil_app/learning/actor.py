@@ -119,19 +119,32 @@ class GaussianActorPolicy(nn.Module):
 
         The continuous part in [-1, 1] is tanh(mean) if deterministic, else a sample drawn on the
         CPU from `generator` (the policy's own unless given). The last entry, where there are
-        discrete actions, is the index of the best one, whatever the switch.
+        discrete actions, is the index of the best one; unless deterministic, a share of
+        `config.discrete_exploration` of them is drawn at random instead.
         """
+        generator = generator or self.generator
         seen = self.perceive(batch)
         features = self.encoder(seen)
         mean, log_std = self.actor(self.actor_features(seen, features))
         if not deterministic:
-            noise = torch.empty(mean.shape).normal_(generator=generator or self.generator)
+            noise = torch.empty(mean.shape).normal_(generator=generator)
             mean = torch.addcmul(mean, log_std.exp(), noise.to(mean.device))
         action: Tensor = mean.tanh()
         if self.discrete_critic is None:
             return action
         choice = self.discrete_critic(features).argmax(dim=-1, keepdim=True)
+        if not deterministic:
+            choice = self._explored(choice, generator)
         return torch.cat((action, choice.to(action.dtype)), dim=-1)
+
+    def _explored(self, best: Tensor, generator: torch.Generator) -> Tensor:
+        """The best choices (..., 1), a share of them replaced by random ones."""
+        share, count = self.config.discrete_exploration, self.config.num_discrete_actions
+        if not share or count is None:
+            return best
+        explores = torch.rand(best.shape, generator=generator) < share
+        tried = torch.randint(count, best.shape, generator=generator)
+        return torch.where(explores.to(best.device), tried.to(best.device), best)
 
     def replay_state(self, features: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """What a replay buffer keeps of one observation of the loop: `replay_keys`."""
