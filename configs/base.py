@@ -5,6 +5,10 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
+class ConfigError(Exception):
+    """A configuration cannot be used; the message has the dotted path and what is allowed."""
+
+
 def number(value: object) -> object:
     """The number that a command line says as text; whatever is none stays as it is."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value

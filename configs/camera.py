@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from configs.base import Config, number
+from configs.paths import UserText
 
+CameraName = Annotated[str, Field(pattern=r"^\w[\w .-]*$", max_length=60)]
+"""What a camera is called, in options, columns and file names."""
 Device = Annotated[
-    Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)],
+    Annotated[int, Field(ge=0, strict=True)] | Annotated[UserText, Field(min_length=1)],
     BeforeValidator(number),
 ]
 

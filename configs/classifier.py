@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
 from configs.base import Config
+from configs.paths import UserPath
 
 
 class SuccessClassifierConfig(Config):
@@ -16,7 +15,7 @@ class SuccessClassifierConfig(Config):
     from the classifier alone. Evaluations there are still judged by the world.
     """
 
-    checkpoint: Path
+    checkpoint: UserPath
     """The folder that `hil-app train-classifier` wrote."""
     threshold: float | None = Field(None, gt=0, lt=1)
     """The least probability of success that counts as positive; null is what its training chose."""

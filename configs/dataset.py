@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from configs.base import Config
+from configs.paths import UserPath
 
 COARSEST = {"h264": 51, "av1": 63}  # the highest crf of each codec
 
@@ -37,7 +37,7 @@ class EncodingConfig(Config):
 class DatasetConfig(Config):
     """Where episodes are kept, and how."""
 
-    root: Path | None = None
+    root: UserPath | None = None
     """The dataset's folder, for `hil-app record` and `hil-app teleoperate`; one that holds a
     dataset is gone on with. null is dataset/ in the run's folder, where a training's always is."""
     num_episodes: int = Field(10, ge=1)

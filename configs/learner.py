@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.base import Config
+from configs.paths import UserPath
 
 Only = Literal["all", "interventions", "successes"]
 
@@ -15,7 +16,7 @@ Only = Literal["all", "interventions", "successes"]
 class OfflineDatasetConfig(Config):
     """A recorded dataset to learn from."""
 
-    root: Path
+    root: UserPath
     """The dataset's folder; a dataset given as text is this."""
     only: Only = "all"
     """all: every row; interventions: those in which a person acted; successes: those of episodes

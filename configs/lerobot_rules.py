@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from configs.load import ConfigError, models_in, tag_of
+from configs.base import ConfigError
+from configs.explain import models_in, tag_of
 from configs.names import OBS_IMAGES
 from configs.robot import our_spelling
 from configs.teleop import TeleopConfig

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-import typing
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
+from configs.base import ConfigError as ConfigError
+from configs.explain import explain, locate
+from configs.overrides import TypeChange, overridden
+from configs.overrides import merge as merge
+from configs.paths import expanded
 from configs.reading import Unreadable, parse_yaml, read_yaml, shown
-from configs.robot import our_spelling
 from configs.run import RunConfig
 
+_MOST_FAULTS = 8  # that a message tells
+_OTHER_VERSION = (
+    "this is a run's own config, of another version of hil-app or changed by hand: take these keys "
+    "out of the file or correct them, or use the version that wrote it"
+)
 DEFAULT_PRESET = "sim_pick_lift"  # the embedded default: neither arm nor gamepad
-
-
-class ConfigError(Exception):
-    """A configuration cannot be used; the message has the dotted path and what is allowed."""
 
 
 class _Settings(RunConfig, BaseSettings):
@@ -65,19 +68,41 @@ def load(
         metavar="PRESET|FILE",
         help=f"a preset ({', '.join(presets())}) or a YAML file (default: {named})",
     )
-    source: CliSettingsSource[Any] = CliSettingsSource(
-        _Settings, root_parser=parser, cli_parse_args=False
-    )
+    own = {action.dest for action in parser._actions}
+    CliSettingsSource(_Settings, root_parser=parser, cli_parse_args=False)  # adds all the others
     options, unknown = parser.parse_known_args(list(argv))
+    given = [(name, value) for name, value in vars(options).items() if name not in own]
+    texts = [(name, value if isinstance(value, list) else [value]) for name, value in given]
+    texts += [_dotted(argument, parser) for argument in unknown]
+    saved = options.config_path is None and not isinstance(default, str)
+    name = options.config_path or (default if isinstance(default, str) else default(options))
+    return _over(name, texts, saved=saved), options
+
+
+def _over(name: str, options: Sequence[tuple[str, Sequence[str]]], *, saved: bool) -> RunConfig:
+    """A preset or file with options on top; ``saved`` if it is a run's own."""
+    base = read(name)
+    content, changes = overridden(base, options)
     try:
-        overrides = source(parsed_args=options)()
-    except SettingsError as error:
-        parser.error(_one_line(error))
-    for argument in unknown:
-        _merge_into(overrides, _dotted(argument, parser))
-    fallback = default if isinstance(default, str) else default(options)
-    base = read(options.config_path or fallback)
-    return validate(merge(base, overrides)), options
+        config = validate(content)
+    except ConfigError:
+        found, own = ([text for _, text in faults(one)] for one in (content, base))
+        wrong = [text for text in own if text in found]
+        if name in presets() or not wrong:
+            raise
+        remedy = f": {_OTHER_VERSION}" if saved else ""
+        raise ConfigError(f"{shown(name, 300)}: {_joined(wrong)}{remedy}") from None
+    for change in changes:
+        print(f"hil-app: {_told(change)}", file=sys.stderr)
+    return config
+
+
+def _told(change: TypeChange) -> str:
+    place, lost = ".".join(change.place), ", ".join(change.lost)
+    return (
+        f"{place}.type changes from {change.before} to {change.after}, which has its own: {lost}; "
+        "what was set before does not count"
+    )
 
 
 def presets() -> list[str]:
@@ -94,7 +119,7 @@ def read(name: str) -> dict[str, Any]:
             preset = resources.files("configs.presets").joinpath(f"{name}.yaml")
             content = parse_yaml(preset.read_bytes())
         else:
-            content = read_yaml(Path(name))
+            content = read_yaml(expanded(name))
     except Unreadable as error:
         raise ConfigError(f"{shown(name)}: not a YAML file: {error}") from None
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -115,7 +140,8 @@ def validate(content: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(dict(content))
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(fault) for fault in error.errors())) from None
+        found = error.errors(include_url=False)
+        raise ConfigError(_joined([explain(fault) for fault in found])) from None
 
 
 def faults(content: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
@@ -123,8 +149,8 @@ def faults(content: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
     try:
         RunConfig.model_validate(dict(content))
     except ValidationError as error:
-        found = error.errors()
-        return [(tuple(_locate(fault["loc"])[0]), _explain(fault)) for fault in found]
+        found = error.errors(include_url=False)
+        return [(tuple(locate(fault["loc"])[0]), explain(fault)) for fault in found]
     return []
 
 
@@ -133,101 +159,16 @@ def dump(config: RunConfig) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
-def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``overrides`` on top; a changed ``type`` drops the block's other keys."""
-    merged = dict(base)
-    _merge_into(merged, overrides)
-    return merged
-
-
-def _merge_into(base: dict[str, Any], overrides: Mapping[str, Any]) -> None:
-    for key, value in overrides.items():
-        old = base.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            changed = "type" in value and "type" in old and not _same(value["type"], old["type"])
-            base[key] = dict(value) if changed else merge(old, value)
-        else:
-            base[key] = value
-
-
-def _same(one: object, other: object) -> bool:
-    """Whether two ``type`` values mean the same, however they are spelled."""
-    return our_spelling(str(one)) == our_spelling(str(other))
-
-
-def _dotted(argument: str, parser: Parser) -> dict[str, Any]:
-    """``--robot.cameras.front.width=64`` as a nested dictionary (for keys the user names)."""
+def _dotted(argument: str, parser: Parser) -> tuple[str, list[str]]:
+    """``--robot.cameras.front.width=64``: the name and its text (for keys the user names)."""
     name, equals, value = argument.removeprefix("--").partition("=")
     if not (argument.startswith("--") and equals and "." in name):
-        parser.error(f"unknown option {argument}; config options are spelled --block.key=value")
-    try:
-        content: Any = parse_yaml(value)
-    except Unreadable as error:
-        raise ConfigError(f"{shown(name)}: got '{shown(value)}': {error}") from None
-    for key in reversed(name.split(".")):
-        content = {key: content}
-    return typing.cast("dict[str, Any]", content)
+        unknown = shown(argument)
+        parser.error(f"unknown option {unknown}; config options are spelled --block.key=value")
+    return name, [value]
 
 
-def _explain(fault: Mapping[str, Any]) -> str:
-    """One readable clause for one pydantic error: dotted path, fact, what is allowed."""
-    path, model = _locate(fault["loc"])
-    where = ".".join(path) or "config"
-    if fault["type"] == "extra_forbidden" and model is not None:
-        known = list(model.model_fields)
-        close = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        return f"{where}: unknown key{hint}; available: {', '.join(known)}"
-    if fault["type"] == "union_tag_invalid":
-        allowed = fault["ctx"]["expected_tags"].replace("'", "")
-        return f"{where}.type: got '{fault['ctx']['tag']}', allowed: {allowed}"
-    if fault["type"] == "union_tag_not_found" and model is not None:
-        choices = models_in(model.model_fields[path[-1]].annotation)
-        return f"{where}.type: missing, allowed: {', '.join(str(tag_of(one)) for one in choices)}"
-    message = fault["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    given = fault["input"]
-    shown = "" if isinstance(given, dict | BaseModel) else f", got {given!r}"
-    return f"{where}: {message}{shown}"
-
-
-def _locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None]:
-    """The dotted path of an error (union tags left out) and the model its last key belongs to."""
-    path: list[str] = []
-    owner: type[BaseModel] | None = None
-    models: list[type[BaseModel]] = [RunConfig]
-    named_by_user = False
-    for part in map(str, loc):
-        if tagged := [model for model in models if tag_of(model) == part]:
-            models = tagged
-            continue
-        if part == "[key]":  # the key before it is the fault
-            continue
-        path.append(part)
-        if named_by_user:
-            named_by_user = False
-            continue
-        if part.isdecimal() and owner:  # a place in a list
-            continue
-        owner = models[0] if models else None
-        field = owner.model_fields.get(part) if owner else None
-        models = models_in(field.annotation) if field else []
-        named_by_user = field is not None and typing.get_origin(field.annotation) is dict
-    return path, owner
-
-
-def tag_of(model: type[BaseModel]) -> object:
-    """What a model's ``type`` says, if it has one."""
-    field = model.model_fields.get("type")
-    return field.default if field else None
-
-
-def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Every config model that an annotation may hold."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in typing.get_args(annotation) for model in models_in(inner)]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _joined(clauses: Sequence[str]) -> str:
+    """The first of some clauses, and how many more there are."""
+    more = len(clauses) - _MOST_FAULTS
+    return "; ".join(clauses[:_MOST_FAULTS]) + (f"; and {more:,} more" if more > 0 else "")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from configs.base import Config
+from configs.paths import UserPath
 
 Motion = Literal["x", "y", "z", "pitch", "roll"]
 Deed = Literal[
@@ -194,7 +194,7 @@ class GamepadConfig(PadConfig):
     pad: str | None = None
     """Part of the pad's name, or its vendor and product such as "046d:c219", if there are several;
     null for the first."""
-    virtual: Path | None = None
+    virtual: UserPath | None = None
     """For tests and demos: no real pad, but one that is moved through this local socket."""
 
 
@@ -237,7 +237,7 @@ class KeyboardConfig(ManualConfig):
 
     type: Literal["keyboard"] = "keyboard"
     """The teleoperator's name."""
-    virtual: Path | None = None
+    virtual: UserPath | None = None
     """For tests and demos: keys are pressed through this local socket, too."""
 
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from configs.base import Config
 from configs.names import ACTION
+from configs.paths import UserText
 
 
 class FeatureType(StrEnum):
@@ -54,7 +55,7 @@ class ActorNetworkConfig(Config):
     vision_encoder_name: Literal["cnn", "resnet10"] = "cnn"
     """What looks at the pictures: a small network of a few convolutions, or a ResNet-10."""
 
-    vision_encoder_weights: str | None = None
+    vision_encoder_weights: UserText | None = None
     """Where its weights come from: a safetensors file, or a commit of a repository on the Hugging
     Face hub (owner/name@commit); null draws them at random."""
 

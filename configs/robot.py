@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from configs.base import Config, number
-from configs.camera import OpenCVCameraConfig
+from configs.camera import CameraName, OpenCVCameraConfig
+from configs.paths import UserPath, UserText
 
 
 def _rising(span: tuple[float, float]) -> tuple[float, float]:
@@ -22,12 +22,6 @@ def _file_name(name: str) -> str:
     if not bare or len(name.encode()) > _LONGEST:
         raise ValueError(f"must be the name of a file: 1 to {_LONGEST} letters, without /")
     return name
-
-
-def _no_nul(path: Path) -> Path:
-    if "\0" in str(path):
-        raise ValueError("a path has no NUL")
-    return path
 
 
 _LONGEST = 200  # bytes of a file's name, with room for what is put behind it
@@ -58,7 +52,7 @@ class SimRobotConfig(Config):
 
     task: Literal["pick_lift", "reach"] = "pick_lift"
     """What the arm is to learn: lift the cube, or bring the gripper to the marked point."""
-    cameras: dict[str, SimCameraConfig] = {}
+    cameras: dict[CameraName, SimCameraConfig] = {}
     """Cameras by name; none needs no OpenGL."""
 
 
@@ -113,13 +107,13 @@ class SafetyConfig(Config):
 class ServoArmConfig(Config):
     """What every arm on a servo bus has, be it follower or leader."""
 
-    port: str = "/dev/ttyACM0"
+    port: UserText = "/dev/ttyACM0"
     """Serial port of the arm; `hil-app find-port` finds it."""
     baud_rate: BaudRate = 1_000_000
     """Speed of the servo bus [bit/s]."""
     id: Annotated[str, AfterValidator(_file_name)] | None = None
     """Name of the arm's calibration file; null takes the calibration that its motors hold."""
-    calibration_dir: Annotated[Path, AfterValidator(_no_nul)] | None = None
+    calibration_dir: UserPath | None = None
     """Folder of calibration files; null is where lerobot keeps them, or kept them before 0.4.3."""
     gripper_opens: Literal["up", "down"] = "up"
     """Whether the gripper's position counts up or down as it opens; up unless this or the
@@ -153,7 +147,7 @@ class FollowerConfig(ServoArmConfig):
     """Damping of the servos' position control; they come with 32."""
     safety: SafetyConfig = SafetyConfig()
     """What keeps the arm, and what is around it, whole."""
-    cameras: dict[str, OpenCVCameraConfig] = {}
+    cameras: dict[CameraName, OpenCVCameraConfig] = {}
     """Cameras by name."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -16,6 +15,7 @@ from configs.env import EnvConfig
 from configs.help import HelpConfig
 from configs.learner import LearnerConfig
 from configs.manual import ManualConfig
+from configs.paths import UserPath
 from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
 from configs.robot import FollowerConfig, RobotConfig, SO101SimConfig
@@ -105,7 +105,7 @@ class RunConfig(Config):
     """Show the cameras and the state of the episode in a window; the keyboard has it anyway."""
     seed: int = Field(0, ge=0)
     """Seed of every random source."""
-    output_dir: Path | None = None
+    output_dir: UserPath | None = None
     """The run's folder; null makes runs/<time>_<command>."""
 
     @model_validator(mode="after")

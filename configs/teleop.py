@@ -8,6 +8,7 @@ from pydantic import Field
 
 from configs.base import Config
 from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig
+from configs.paths import UserText
 from configs.robot import ServoArmConfig
 
 
@@ -47,7 +48,7 @@ class ScriptedTeleopConfig(Config):
 class LeaderConfig(ServoArmConfig):
     """What an SO100 and an SO101 leader share: the arm in a person's hand."""
 
-    port: str = "/dev/ttyACM1"
+    port: UserText = "/dev/ttyACM1"
     """Serial port of the leader; `hil-app find-port` finds it."""
     control: Literal["end_effector", "joints"] = "end_effector"
     """What of the leader the arm follows: the gripper's position, or every joint. Either way the

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from configs.load import ConfigError
+from configs.paths import expanded_text
 
 DESCRIPTION = """\
 The time of one sync read of six motors (15 bytes each, position to current) and one sync write of
@@ -41,7 +42,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--port", help="port of an arm (default: a virtual arm of its own)")
+    parser.add_argument(
+        "--port", type=expanded_text, help="port of an arm (default: a virtual arm of its own)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--rounds", type=int, default=2000, help="times of each (default: 2000)")
     options = parser.parse_args(list(argv))

@@ -6,10 +6,10 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load, presets
+from configs.paths import expanded
 from hil_app.run_folder import BENCH, new_run
 
 if TYPE_CHECKING:  # both are loaded late
@@ -81,7 +81,7 @@ def _options(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time (default: 1)")
     parser.add_argument("--json", action="store_true", help="print JSON; the table goes to stderr")
     parser.add_argument(
-        "--output_dir", type=Path, help="folder of the runs (default: runs/<time>_bench_learn)"
+        "--output_dir", type=expanded, help="folder of the runs (default: runs/<time>_bench_learn)"
     )
     options, handed_on = parser.parse_known_args(list(argv))
     if min(options.seeds, options.jobs) < 1:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.load import ConfigError
+from configs.paths import expanded
 
 DESCRIPTION = """\
 Time and memory that it takes to load a dataset of one camera, which it writes first, into a replay
@@ -49,7 +50,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=100_000, help="how many (default: 100000)")
     parser.add_argument("--side", type=int, default=64, help="of a picture [px] (default: 64)")
     parser.add_argument(
-        "--root", type=Path, help="the dataset: one that is there is only read (default: a new one)"
+        "--root",
+        type=expanded,
+        help="the dataset: one that is there is only read (default: a new one)",
     )
     options = parser.parse_args(list(argv))
     if options.frames < 1:

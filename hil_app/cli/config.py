@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, dump, load
+from configs.paths import expanded
 
 if TYPE_CHECKING:
     from configs.lerobot import Imported
@@ -53,8 +54,8 @@ def _import(argv: Sequence[str]) -> int:
         description=IMPORT_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, help="lerobot's config, a JSON file")
-    parser.add_argument("--save", type=Path, metavar="YAML", help="file to write (default: print)")
+    parser.add_argument("file", type=expanded, help="lerobot's config, a JSON file")
+    parser.add_argument("--save", type=expanded, metavar="YAML", help="file to write (else: print)")
     options = parser.parse_args(list(argv))
     imported = read_lerobot(options.file)
     text = f"# Made by `hil-app config import {options.file.name}`.\n"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.paths import expanded
 from hil_app.cli.dataset_options import Parser, add_root, in_sight, plural
 from hil_app.outputs import carry_on
 
@@ -29,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser("crop", DESCRIPTION)
     add_root(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="NEW", help="the copy's folder, which is new"
+        "--out", type=expanded, required=True, metavar="NEW", help="the copy's folder, which is new"
     )
     parser.add_argument(
         "--roi",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from configs.load import ConfigError
+from configs.paths import expanded
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 def add_root(parser: argparse.ArgumentParser) -> None:
     """Take the dataset."""
     parser.add_argument(
-        "root", type=Path, metavar="ROOT", help="the dataset's folder, or that of a run"
+        "root", type=expanded, metavar="ROOT", help="the dataset's folder, or that of a run"
     )
 
 

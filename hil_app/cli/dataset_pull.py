@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from configs.paths import expanded
 from hil_app.cli.dataset_options import Parser, plural
 from hil_app.outputs import carry_on
 
@@ -22,7 +22,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser("pull", DESCRIPTION)
     parser.add_argument("repo", metavar="USER/NAME", help="which")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="ROOT", help="its folder, which is new"
+        "--out", type=expanded, required=True, metavar="ROOT", help="its folder, which is new"
     )
     options = parser.parse_args(list(argv))
     carry_on()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import ConfigError
+from configs.paths import expanded
 from hil_app.cli.dataset_options import Parser, add_root, in_sight, plural
 
 DESCRIPTION = """\
@@ -32,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=expanded,
         default=Path(FOLDER),
         metavar="FOLDER|FILE.png",
         help=f"where the sheets go (default: {FOLDER})",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from configs.load import Parser, load
+from configs.paths import expanded
 from hil_app.run_folder import WHICH, config_of, find_checkpoint
 
 DESCRIPTION = """\
@@ -19,7 +19,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(prog="hil-app eval", description=DESCRIPTION)
     parser.add_argument(
         "--checkpoint",
-        type=Path,
+        type=expanded,
         metavar="PATH",
         help="a run's folder, or one of its checkpoints/tick_… (default: the newest in runs/)",
     )

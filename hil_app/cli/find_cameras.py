@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.paths import expanded, expanded_text
 from configs.writing import replace_file
 from robots.base import CameraError
 
@@ -32,11 +33,16 @@ def run(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--also", action="append", default=[], metavar="URL|FILE", help="look at this, too"
+        "--also",
+        type=expanded_text,
+        action="append",
+        default=[],
+        metavar="URL|FILE",
+        help="look at this, too",
     )
     parser.add_argument(
         "--save",
-        type=Path,
+        type=expanded,
         default=Path("cameras"),
         metavar="FOLDER",
         help="where the pictures go (default: cameras)",

@@ -6,7 +6,6 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from configs.load import ConfigError, Parser
+from configs.paths import expanded
 from configs.processor import BoundsConfig
 from configs.robot import FollowerConfig, SO100Config, SO101Config
 from configs.run import RunConfig
@@ -111,7 +111,7 @@ def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
     add = parser.add_argument
     add(
         "--save",
-        type=Path,
+        type=expanded,
         metavar="YAML",
         help="write the result there: into the file, of which all else stays as it is, or into a "
         "new one, which has the rest of the configuration, too",

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from serial.tools.list_ports import comports
 
+from configs.paths import expanded_text
 from hil_app.cli.guide import Guide
 from robots import calibration
 from robots.base import NotConnected, RobotError, Uncalibrated
@@ -53,6 +54,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--also",
+        type=expanded_text,
         action="append",
         default=[],
         metavar="GLOB",

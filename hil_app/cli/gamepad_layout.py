@@ -8,6 +8,7 @@ from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
 from configs.manual import Manual, PadConfig
+from configs.paths import expanded
 from configs.run import RunConfig
 from teleop.words import by_control
 
@@ -29,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the pad there, as SVG")
+    parser.add_argument("--svg", type=expanded, metavar="FILE", help="draw the pad there, as SVG")
     config, options = load(parser, argv, PRESET)
     hands, wrist = manual(config), config.processor.wrist is not None
     if options.svg is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from configs.load import ConfigError
 from configs.manual import GamepadConfig
+from configs.paths import expanded
 from hil_app.cli.guide import Guide, InputEnded
 from hil_app.gestures import Gesture, clash
 from teleop.base import TeleopError
@@ -91,7 +92,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="even if it is known already")
     parser.add_argument(
         "--virtual",
-        type=Path,
+        type=expanded,
         metavar="SOCKET",
         help="for tests: no real pad, but one that is plugged in through this local socket",
     )

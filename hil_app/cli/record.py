@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
+from configs.paths import expanded
 from hil_app.run_folder import WHICH, config_of, find_checkpoint
 
 PRESET = "sim_pick_lift_pixels"
@@ -40,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--checkpoint",
-        type=Path,
+        type=expanded,
         metavar="PATH",
         help="a run's folder, or one of its checkpoints/tick_…: its policy acts (default: none)",
     )

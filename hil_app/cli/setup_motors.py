@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from configs.paths import expanded_text
 from hil_app.cli.guide import Guide, uninterrupted
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused
 from robots.feetech import FeetechBus
@@ -46,7 +47,10 @@ def run(argv: Sequence[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--port", required=True, help="serial port of the board; `hil-app find-port` finds it"
+        "--port",
+        type=expanded_text,
+        required=True,
+        help="serial port of the board; `hil-app find-port` finds it",
     )
     parser.add_argument(
         "--motor",

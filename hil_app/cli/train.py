@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
+from configs.paths import expanded
 from hil_app.run_folder import config_of, find_checkpoint
 
 DESCRIPTION = """\
@@ -30,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--checkpoint",
-        type=Path,
+        type=expanded,
         metavar="PATH",
         help="with --resume: go on from this one of the run's checkpoints (default: the last)",
     )
@@ -57,8 +58,8 @@ def _checkpoint(options: Namespace) -> Path:
     """The checkpoint to go on from."""
     given = getattr(options, "output_dir", None)
     if options.checkpoint is None:
-        return find_checkpoint(None if given is None else Path(given))
+        return find_checkpoint(None if given is None else expanded(given))
     found = find_checkpoint(options.checkpoint)
-    if given is not None and config_of(found).parent.resolve() != Path(given).resolve():
+    if given is not None and config_of(found).parent.resolve() != expanded(given).resolve():
         raise ConfigError(f"--checkpoint: {found} is not of the run in {given}; leave one out")
     return found

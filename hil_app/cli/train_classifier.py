@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
+from configs.paths import expanded, expanded_text
 from hil_app.outputs import carry_on
 from hil_app.run_folder import new_run
 
@@ -106,7 +107,12 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--dataset", type=Path, nargs="+", required=True, metavar="ROOT", help="datasets' folders"
+        "--dataset",
+        type=expanded,
+        nargs="+",
+        required=True,
+        metavar="ROOT",
+        help="datasets' folders",
     )
     parser.add_argument(
         "--cameras", nargs="*", metavar="NAME", help="whose pictures it looks at (default: all)"
@@ -138,11 +144,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--vision_encoder_weights",
+        type=expanded_text,
         metavar="FILE|REPO@COMMIT",
         help="its weights, which are then kept as they are (default: learned anew)",
     )
     parser.add_argument(
-        "--output_dir", type=Path, help="a new folder (default: runs/<time>_train_classifier)"
+        "--output_dir", type=expanded, help="a new folder (default: runs/<time>_train_classifier)"
     )
     for name, field in LearningConfig.model_fields.items():
         words = (field.description or "").rstrip(".")

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from configs.load import ConfigError, read, validate
+from configs.paths import expanded, expanded_text
 from configs.reading import Unreadable, parse_yaml
 from configs.robot import SimCameraConfig, SimRobotConfig
 from hil_app.signals import StopRequest
@@ -152,7 +153,7 @@ def _set(argv: Sequence[str]) -> int:
     from robots.virtual.client import VirtualArm
 
     parser = _Parser(prog="hil-app virtual-arm set", description=_knobs(), formatter_class=_HELP)
-    parser.add_argument("port", help="port of the virtual arm, or its link")
+    parser.add_argument("port", type=expanded_text, help="port of the virtual arm, or its link")
     parser.add_argument("knob", nargs="*", help="knob=value, the value as in YAML")
     options = parser.parse_args(list(argv))
     changes = dict(_knob(word) for word in options.knob)
@@ -211,7 +212,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--link", type=Path, metavar="PATH", help="make a symbolic link to the port there")
+    add("--link", type=expanded, metavar="PATH", help="make a symbolic link to the port there")
     add(
         "--world",
         default=_WORLD,
@@ -220,7 +221,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         f"nothing (default: {_WORLD})",
     )
     add("--arm", choices=list(ARMS), help="which arm (default: the world's, or so101)")
-    add("--eeprom", type=Path, metavar="FILE", help="keep the motors' EEPROM in this file")
+    add("--eeprom", type=expanded, metavar="FILE", help="keep the motors' EEPROM in this file")
     add("--factory", action="store_true", help="motors out of the box: ID 1, not calibrated")
     add(
         "--latency-ms",

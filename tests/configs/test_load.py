@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+from configs.classifier import LearningConfig
+from configs.env import EnvConfig
+from configs.explain import models_in
 from configs.help import HelpConfig
 from configs.learner import OfflineDatasetConfig
 from configs.load import ConfigError, Parser, dump, load, merge, presets, read, validate
-from configs.robot import SafetyConfig, SO100SimConfig, SO101Config, SO101SimConfig
+from configs.manual import GamepadHIDConfig, KeyboardConfig
+from configs.processor import BoundsConfig
+from configs.robot import SafetyConfig, SimCameraConfig, SO100SimConfig, SO101Config, SO101SimConfig
 from configs.run import RunConfig
-from configs.teleop import ScriptedTeleopConfig
+from configs.teleop import ScriptedTeleopConfig, SO100LeaderConfig
 
 each_preset = pytest.mark.parametrize("preset", presets())
 
@@ -96,13 +101,49 @@ def test_merge_leaves_its_arguments_alone() -> None:
     assert base == {"a": {"b": 1, "c": {"d": 2}}}
 
 
-def test_a_changed_type_drops_the_other_keys_of_its_block(file: Any) -> None:
-    mine = file("robot: {type: so101_sim, task: reach, reset_pose: [1, 2, 3, 4, 5, 6]}\nseed: 5\n")
+def test_a_changed_type_keeps_what_both_types_share_and_mean_alike(
+    file: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = file(
+        "robot: {type: so101_sim, task: reach, reset_pose: [1, 2, 3, 4, 5, 6],"
+        " cameras: {top: {width: 32}}}\nseed: 5\n"
+    )
     config = loaded("--config_path", mine, "--robot.type=so100_sim")
-    assert config.robot == SO100SimConfig()
+    assert config.robot == SO100SimConfig(task="reach", cameras={"top": SimCameraConfig(width=32)})
     assert config.seed == 5
-    config = loaded("--config_path", mine, "--robot.type=so100_sim", "--robot.task=reach")
-    assert config.robot == SO100SimConfig(task="reach")
+    assert "robot.type changes from so101_sim to so100_sim" in capsys.readouterr().err
+    config = loaded("--config_path", mine, "--robot.type=so100_sim", "--robot.task=pick_lift")
+    assert (config.robot.type, config.robot.task) == ("so100_sim", "pick_lift")
+    assert merge(read(mine), {"robot": {"type": "so100_sim"}})["robot"] == {
+        "type": "so100_sim",
+        "task": "reach",
+        "cameras": {"top": {"width": 32}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("preset", "kind"), [("so101_pick_lift", "so100"), ("so100_pick_lift", "so101_follower")]
+)
+def test_a_real_preset_keeps_its_cameras_for_the_other_arm(preset: str, kind: str) -> None:
+    before, after = loaded(default=preset), loaded(f"--robot.type={kind}", default=preset)
+    assert after.robot.type == kind.removesuffix("_follower")
+    assert after.robot.cameras == before.robot.cameras != {}
+
+
+def test_what_means_something_else_for_another_type_is_left_behind(
+    file: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pad = file("teleop: {type: gamepad, rumble: 0.25, pad: Xbox, controls: {x: lefty}}\n")
+    hid = loaded("--config_path", pad, "--teleop.type=gamepad_hid").teleop
+    assert hid == GamepadHIDConfig(rumble=0.25, controls={"x": "lefty"})
+    assert "teleop.type changes from gamepad to gamepad_hid, which has its own: pad" in (
+        capsys.readouterr().err
+    )
+    keys = loaded("--config_path", pad, "--teleop.type=keyboard", "--env.paced=true").teleop
+    assert keys == KeyboardConfig()  # a keyboard has no stick
+    leader = file("teleop: {type: so101_leader, port: /dev/lead, follow_torque: 20}\n")
+    led = loaded("--config_path", leader, "--teleop.type=so100_leader").teleop
+    assert led == SO100LeaderConfig(port="/dev/lead", follow_torque=20)
 
 
 @pytest.mark.parametrize("spelling", ["so101_sim", "so101_follower_sim"])
@@ -129,6 +170,152 @@ def test_keys_that_the_user_names() -> None:
     assert (front.view, front.width, front.height) == ("front", 64, 48)
     assert (hand.view, hand.width, hand.height) == ("wrist", 128, 128)
     assert config.processor.images.crop == {"hand": (1, 2, 30, 40)}
+
+
+REAL = ("--config_path", "so101_pick_lift")
+
+
+@pytest.mark.parametrize(
+    ("options", "cameras"),
+    [
+        (["--robot.cameras={ top: {index_or_path: 3, fps: 5} }"], {"top": 3}),
+        (['--robot.cameras={"top": {"index_or_path": 3}}'], {"top": 3}),
+        (["--robot.cameras={wrist.right: {index_or_path: 3}}"], {"wrist.right": 3}),
+        (["--robot.cameras={}"], {}),
+        (["--robot.cameras=null"], {}),
+        (["--robot.cameras.front=null"], {"wrist": "http://127.0.0.1:8700/wrist"}),
+        (["--robot.cameras.top.index_or_path=3", "--robot.cameras=null"], {"top": 3}),
+        (["--robot.cameras={a: {}, b: {}}", "--robot.cameras.a=null"], {"b": 0}),
+        (
+            ["--robot.cameras=null", "--robot.cameras.wrist.right.index_or_path=3"],
+            {"wrist.right": 3},
+        ),
+        (["--robot.cameras={a.b: {index_or_path: ~/x}}"], {"a.b": "HOME/x"}),
+        (["--robot.cameras={a.b: {}, c: {}}", "--robot.cameras.a.b=null"], {"c": 0}),
+    ],
+)
+def test_whole_blocks_replace_and_null_removes(
+    options: list[str], cameras: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "HOME")
+    found = loaded(*REAL, *options).robot.cameras
+    assert {name: camera.index_or_path for name, camera in found.items()} == cameras  # type: ignore[union-attr]
+
+
+def test_a_block_of_settings_is_replaced_whole_too() -> None:
+    config = loaded(*REAL, "--env={fps: 20}", "--processor.bounds={min: [0.2, -0.1, 0.02]}")
+    assert config.env == EnvConfig(fps=20)
+    assert config.processor.bounds == BoundsConfig(min=(0.2, -0.1, 0.02))
+    assert config.processor.step_size == (0.007, 0.007, 0.007)
+
+
+def test_an_entry_with_a_dot_in_its_name_is_told_from_a_field() -> None:
+    crop = "--processor.images.crop.wrist.right=[1, 2, 30, 40]"
+    config = loaded(*REAL, "--robot.cameras.wrist.right.fps=5", crop, "--robot.cameras.wrist.fps=6")
+    assert list(config.robot.cameras) == ["front", "wrist", "wrist.right"]
+    assert config.processor.images.crop == {"wrist.right": (1, 2, 30, 40)}
+
+
+def test_text_is_taken_as_it_is_and_lists_in_every_form() -> None:
+    config = loaded(
+        "--dataset.task=Pick: the {cube} # 2",
+        "--robot.type=so101",
+        "--robot.id=007",
+        "--env.paced=true",
+        "--learner.mode=background",
+        "--processor.observation.object=null",
+        "--robot.port='/dev/my arm'",
+        "--policy.hidden_dims=64,32",
+        "--processor.step_size=0.01,0.02,0.03",
+        "--processor.bounds.max=[0.3, 0.1, 0.2]",
+    )
+    assert config.dataset.task == "Pick: the {cube} # 2"
+    assert (config.robot.id, config.robot.port) == ("007", "/dev/my arm")  # type: ignore[union-attr]
+    assert config.policy.hidden_dims == [64, 32]
+    assert config.processor.step_size == (0.01, 0.02, 0.03)
+    assert config.processor.bounds.max == (0.3, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--robot.cameras.frnt=null", "robot.cameras.frnt: there is none to remove; there: front"),
+        ("--env.fps=null", "env.fps: input should be a valid number"),
+        ("--env.fps=", "env.fps: input should be a valid number"),
+        ("--env.control_time_s=", "env.control_time_s: input should be a valid number"),
+        ("--robot.cameras={a/../b: {}}", "robot.cameras.a/../b: "),
+        (
+            "--robot.cameras.front={index_or_path: &a [*a]}",
+            "the alias *a stands in",
+        ),
+        ("--processor.step_size=" + "[" * 3000, "more than 50 blocks inside each other"),
+        ("--seed=" + "9" * 5000, "a number of 5,000 digits"),
+        ("--seed=2001-99-99", "seed: input should be a valid integer"),
+        ("--seed=0x_", "seed: input should be a valid integer"),
+        ("--robot.cameras={a: {}, a: {}}", "the key 'a' stands twice in one block"),
+        ("--learner.batch_size=" + "x" * 5000, "learner.batch_size: input should be a valid integ"),
+        ("--robot.type=" + "x" * 5000, "robot.type: got 'xxx"),
+        ("--" + "x" * 5000, "unknown option --xxx"),
+        ("--env." + "x" * 5000 + "=1", "env.xxx"),
+    ],
+)
+def test_what_options_cannot_mean_is_one_short_line(option: str, message: str) -> None:
+    line = refusal(option, default="so101_pick_lift")
+    assert message in line
+    assert len(line) < 1000
+
+
+def test_many_faults_are_counted_not_listed(file: Any) -> None:
+    line = refusal("--config_path", file("".join(f"key{n}: 1\n" for n in range(5000))))
+    assert line.endswith("; and 4,992 more")
+    assert len(line) < 4000
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_file_of_another_editor_is_read(tmp_path: Path, coding: str) -> None:
+    mine = tmp_path / "mine.yaml"
+    text = "seed: 5\r\ndataset: {task: Würfel}\r\n"
+    mine.write_bytes((("\ufeff" if coding == "utf-16-le" else "") + text).encode(coding))
+    config = loaded("--config_path", str(mine))
+    assert (config.seed, config.dataset.task) == (5, "Würfel")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    line = refusal("--config_path", str(tmp_path / "pipe"))
+    assert line.endswith("pipe: not a YAML file: a pipe, not a file")
+
+
+def test_home_is_meant_wherever_a_path_is_taken(
+    file: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file("output_dir: ~/runs\ndataset: {root: ~/data}\nlearner: {datasets: [~/a, {root: ~/b}]}\n")
+    config = loaded("--config_path=~/mine.yaml")
+    assert (config.output_dir, config.dataset.root) == (tmp_path / "runs", tmp_path / "data")
+    assert [one.root for one in config.learner.datasets] == [tmp_path / "a", tmp_path / "b"]
+    config = loaded("--output_dir=~/else", "--policy.vision_encoder_weights=~/w", *REAL)
+    assert (config.output_dir, config.policy.vision_encoder_weights) == (
+        tmp_path / "else",
+        str(tmp_path / "w"),
+    )
+    assert loaded("--robot.port=~/arm", *REAL).robot.port == str(tmp_path / "arm")  # type: ignore[union-attr]
+    assert "output_dir: ~nobody-here: no such user's home" in refusal("--output_dir=~nobody-here/x")
+
+
+def test_every_path_of_a_configuration_takes_home() -> None:
+    """No model holds a bare Path, which would keep ``~`` as the name of a folder."""
+    models, seen = [RunConfig, LearningConfig], set()
+    while models:
+        model = models.pop()
+        if model in seen:
+            continue
+        seen.add(model)
+        for name, field in model.model_fields.items():
+            models += models_in(field.annotation)
+            if "Path" in str(field.annotation):
+                expands = "expanded" in str(field.annotation) or "expanded" in str(field.metadata)
+                assert expands, f"{model.__name__}.{name}"
 
 
 def test_null_turns_optional_things_off() -> None:

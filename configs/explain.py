@@ -1,0 +1,73 @@
+"""What is wrong with a configuration, in words."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from configs.reading import shown
+from configs.run import RunConfig
+
+
+def explain(fault: Mapping[str, Any]) -> str:
+    """One readable clause for one pydantic error: dotted path, fact, what is allowed."""
+    path, model = locate(fault["loc"])
+    where = shown(".".join(path), 200) or "config"
+    if fault["type"] == "extra_forbidden" and model is not None:
+        known = list(model.model_fields)
+        close = difflib.get_close_matches(path[-1][:40], known, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        return f"{where}: unknown key{hint}; available: {', '.join(known)}"
+    if fault["type"] == "union_tag_invalid":
+        allowed = fault["ctx"]["expected_tags"].replace("'", "")
+        return f"{where}.type: got '{shown(fault['ctx']['tag'], 60)}', allowed: {allowed}"
+    if fault["type"] == "union_tag_not_found" and model is not None:
+        choices = models_in(model.model_fields[path[-1]].annotation)
+        return f"{where}.type: missing, allowed: {', '.join(str(tag_of(one)) for one in choices)}"
+    message = shown(fault["msg"].removeprefix("Value error, "), 600)
+    message = message[:1].lower() + message[1:]
+    given = fault["input"]
+    got = "" if isinstance(given, dict | BaseModel) else f", got {shown(repr(given), 80)}"
+    return f"{where}: {message}{got}"
+
+
+def locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None]:
+    """The dotted path of an error (union tags left out) and the model its last key belongs to."""
+    path: list[str] = []
+    owner: type[BaseModel] | None = None
+    models: list[type[BaseModel]] = [RunConfig]
+    named_by_user = False
+    for part in map(str, loc):
+        if tagged := [model for model in models if tag_of(model) == part]:
+            models = tagged
+            continue
+        if part == "[key]":  # the key before it is the fault
+            continue
+        path.append(part)
+        if named_by_user:
+            named_by_user = False
+            continue
+        if part.isdecimal() and owner:  # a place in a list
+            continue
+        owner = models[0] if models else None
+        field = owner.model_fields.get(part) if owner else None
+        models = models_in(field.annotation) if field else []
+        named_by_user = field is not None and typing.get_origin(field.annotation) is dict
+    return path, owner
+
+
+def tag_of(model: type[BaseModel]) -> object:
+    """What a model's ``type`` says, if it has one."""
+    field = model.model_fields.get("type")
+    return field.default if field else None
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Every config model that an annotation may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in typing.get_args(annotation) for model in models_in(inner)]

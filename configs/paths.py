@@ -1,0 +1,37 @@
+"""Paths as people type them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+
+class NoHome(ValueError, ArgumentTypeError):
+    """A path begins with ``~`` and a name that no user has."""
+
+
+def expanded(text: str | Path) -> Path:
+    """The path that a text means, with ``~`` and ``~user`` as the shell has them.
+
+    For options and files alike: a shell leaves ``--option=~/x`` as it is. Raises NoHome, or
+    ValueError for what is no path.
+    """
+    path = Path(text)
+    if "\0" in str(path):
+        raise ValueError("a path has no NUL")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise NoHome(f"{path.parts[0]}: no such user's home") from None
+
+
+def expanded_text(text: str) -> str:
+    """The same for a text that may be a path, or a number, an address, a name."""
+    return str(expanded(text)) if text.startswith("~") else text
+
+
+UserPath = Annotated[Path, AfterValidator(expanded)]
+UserText = Annotated[str, AfterValidator(expanded_text)]  # a path, or something else
