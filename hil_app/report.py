@@ -156,8 +156,8 @@ def _kept(recording: Recording) -> Summary:
     recorder = recording.recorder
     return {
         "root": str(recording.root),
-        "episodes": recorder.count,
-        "new": recorder.count - recording.before,
+        "episodes": recorder.safe,
+        "new": recorder.safe - recording.before,
         "backlog_max_frames": recorder.most_waiting,
         "backlog_max_s": round(recorder.furthest_behind, 3),
     }

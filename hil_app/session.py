@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import torch
@@ -129,8 +129,16 @@ class Session:
         return self.stop.emergency
 
     def ended(self, stage: Stage, episode: Episode) -> None:
-        """Count an episode, unless the person threw it away or the stop cut it short."""
+        """Count an episode, unless the person threw it away or the stop cut it short.
+
+        It is told of once it is safe, if it is recorded.
+        """
         self.heed(episode)
         if not (episode.rerecord or episode.stop):
             stage.end(episode)
-        self.events.emit("episode", stage=stage.name, **asdict(episode))
+        tell = partial(self.events.emit, "episode", stage=stage.name, **asdict(episode))
+        recording = self.monitor.recording
+        if recording is None:
+            tell()
+        else:
+            recording.recorder.after(tell)

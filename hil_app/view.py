@@ -185,7 +185,7 @@ class View:
             return []
         recorder = recording.recorder
         backlog = f"{recorder.waiting} frames, {recorder.behind:.1f} s"
-        return [("episodes in the dataset", f"{recorder.count}"), ("recording backlog", backlog)]
+        return [("episodes in the dataset", f"{recorder.safe}"), ("recording backlog", backlog)]
 
     def _learner_cells(self, stage: Stage) -> list[tuple[str, str]]:
         if self._learner is None or stage.name != TRAIN:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol, Self
+from functools import partial
+from typing import Any, Protocol, Self
 
 from hil_app.events import EventLog
 from hil_app.recording.frames import Frame
@@ -19,6 +20,9 @@ LONG = 1.0  # an end that takes longer is announced [s]
 REMEDY = (
     "smaller pictures (processor.images.resize), fewer cameras, or --dataset.encoding.codec=h264"
 )
+
+
+_Item = tuple[float, Frame, str]  # when it was handed over, a frame, its stage
 
 
 class RecorderDied(Exception):
@@ -71,27 +75,32 @@ class Recorder:
         self._open, self._events = open_writer, events
         self._max_waiting, self._patient = max_waiting, patient
         self.count = 0  # whole episodes, written or on their way
+        self.safe = 0  # whole episodes that no crash can take any more
+        self._handed = self._frames = self._thrown = 0  # frames: in all, safe, not wanted
         self.most_waiting, self.furthest_behind = 0, 0.0  # frames, [s]
         self._newest: tuple[Frame, str] | None = None  # held back: it may turn out to be the last
-        self._queue: queue.Queue[tuple[float, Frame, str] | None] = queue.Queue()
+        self._queue: queue.Queue[_Item | Callable[[], None] | None] = queue.Queue()
+        self._later: list[Callable[[], None]] = []  # when the episode has its last frame
+        self._under_way = 0  # frames of the episode that is being written
         self._in_hand: float | None = None  # when the frame being written was handed over
         self._told = False  # that it is behind
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="recorder")
 
     def __enter__(self) -> Self:
         self._writer = self._open()
-        self.count = self._written = self._writer.count
+        self.count = self.safe = self._writer.count
         self._thread.start()
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
         if self._newest is not None and self._error is None:
             self._cut_short(*self._newest)
-        if self.behind > LONG:
-            self._events.emit("recorder_finishes", note=f"{self.waiting} frames are still to write")
+        if long := self.behind > LONG:
+            self._emit("recorder_finishes", note=f"{self.waiting} frames are still to write")
         self._queue.put(None)
         self._thread.join()
+        self._tell_the_end(long)
         if kind is None:
             self.check()
 
@@ -118,17 +127,30 @@ class Recorder:
         if self.waiting > self._max_waiting:
             self._too_many()
 
+    def after(self, call: Callable[[], None]) -> None:
+        """Have ``call`` done once all frames so far, and their episode, are safe; else never.
+
+        It is done in the recorder's thread, and must not wait.
+        """
+        if self._newest is not None:
+            self._later.append(call)
+        elif self._thread.is_alive():
+            self._queue.put(call)
+        elif self._error is None:
+            call()
+
     def wait(self, count: int) -> None:
         """Return once ``count`` episodes are safe, or can no longer be."""
-        while self._written < count and self._error is None and self._thread.is_alive():
+        while self.safe < count and self._error is None and self._thread.is_alive():
             time.sleep(POLL)
 
     def check(self) -> None:
         """Raise :class:`RecorderDied` if the writer has failed."""
         if self._error is not None:
-            raise RecorderDied(f"recording failed: {self._error}") from self._error
+            raise RecorderDied(f"recording failed: {_line(self._error)}") from self._error
 
     def _put(self, frame: Frame, stage: str) -> None:
+        self._handed += 1
         self._queue.put((time.monotonic(), frame, stage))
         self.most_waiting = max(self.most_waiting, self.waiting)
 
@@ -140,41 +162,65 @@ class Recorder:
         if not self._patient:
             raise RecorderDied(
                 f"{self.waiting} frames wait for encoder and disk, {self.behind:.1f} s of them: "
-                f"more than dataset.max_waiting, {self._max_waiting}. All are kept; what helps is "
-                f"{REMEDY}"
+                f"more than dataset.max_waiting, {self._max_waiting}. They are still written; what "
+                f"helps is {REMEDY}"
             )
 
     def _cut_short(self, last: Frame, stage: str) -> None:
         """Keep the episode that an error interrupted, marked as truncated."""
         self._put(replace(last, truncated=True), stage)
         self.count += 1
-        self._events.emit("episode_interrupted", stage=stage, ticks=last.tick)
+        self._newest = None
+        self.after(partial(self._emit, "episode_interrupted", stage=stage, ticks=last.tick))
+        for call in self._later:
+            self.after(call)
 
-    # What follows runs in the thread.
+    def _tell_the_end(self, awaited: bool) -> None:
+        """Tell what is on the disk, counted there, if that was ``awaited`` or not all is."""
+        wanted = self._handed - self._thrown
+        said = f"{self._frames} of {wanted} frames are on the disk, in whole episodes"
+        if self._frames < wanted:
+            self._emit("recorder_ended", cause=said)
+        elif awaited:
+            self._emit("recorder_ended", note=said)
+
+    # What follows runs in the thread. Whatever is raised in it must not end it unseen.
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
             if self._error is not None:
                 continue
-            self._in_hand, frame, stage = item
             try:
-                self._write(frame, stage)
-            except Exception as error:
-                self._error = error
-                self._events.emit("recorder_died", cause=str(error))
-            self.furthest_behind = max(self.furthest_behind, self.behind)
-            self._tell()
-            if not self.waiting:
-                self._in_hand = None
+                if callable(item):
+                    with suppress(BaseException):
+                        item()
+                else:
+                    self._deal(*item)
+            except BaseException as error:
+                self._die(error)
+        self._in_hand = None
         self._close()
+
+    def _deal(self, since: float, frame: Frame, stage: str) -> None:
+        self._in_hand = since
+        self._write(frame, stage)
+        self.furthest_behind = max(self.furthest_behind, self.behind)
+        self._tell()
+        if not self.waiting:
+            self._in_hand = None
 
     def _write(self, frame: Frame, stage: str) -> None:
         self._writer.add(frame, stage)
+        self._under_way += 1
         if frame.rerecord:
             self._writer.discard()
+            self._thrown += self._under_way
         elif frame.done:
             self._writer.finish()
-            self._written += 1
+            self.safe += 1
+            self._frames += self._under_way
+        if frame.done:
+            self._under_way = 0
 
     def _tell(self) -> None:
         """Have the person know when it falls behind, and when that is over."""
@@ -183,22 +229,31 @@ class Recorder:
             return
         if not self._told and waiting > BEHIND * most:
             self._told = True
-            self._events.emit(
+            self._emit(
                 "recorder_behind",
                 cause=f"{waiting} of at most {most} frames wait for encoder and disk, "
                 f"{self.behind:.1f} s of them; what helps is {REMEDY}",
             )
         elif self._told and waiting < CAUGHT_UP * most:
             self._told = False
-            self._events.emit("recorder_caught_up", note="no frame is lost")
+            self._emit("recorder_caught_up", note="no frame is lost")
+
+    def _emit(self, name: str, **facts: Any) -> None:
+        """Tell of something; whoever listens cannot end the recording."""
+        with suppress(BaseException):
+            self._events.emit(name, **facts)
+
+    def _die(self, error: BaseException) -> None:
+        self._error = error
+        self._emit("recorder_died", cause=_line(error))
 
     def _close(self) -> None:
-        if self._error is not None:
-            with suppress(Exception):  # the first error says it all
-                self._writer.close()
-            return
         try:
             self._writer.close()
-        except Exception as error:
-            self._error = error
-            self._events.emit("recorder_died", cause=str(error))
+        except BaseException as error:
+            if self._error is None:  # the first error says it all
+                self._die(error)
+
+
+def _line(error: BaseException) -> str:
+    return str(error) or type(error).__name__

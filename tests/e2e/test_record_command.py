@@ -139,6 +139,23 @@ def test_a_signal_keeps_the_finished_episodes_and_marks_the_one_under_way(
     assert summary(tmp_path / "out")["record"]["episodes"] == len(whole)
 
 
+def test_a_kill_leaves_no_word_of_an_episode_that_is_not_there(tmp_path: Path) -> None:
+    """Of a twin that keeps no real time: many episodes wait for the disk."""
+    options = ("--config_path=sim_pick_lift", "--dataset.num_episodes=1000", "--output_dir=run")
+    with start(tmp_path, *options, "--dataset.root=data") as running:
+        log, deadline = tmp_path / "run/events.jsonl", time.monotonic() + 100
+        while not log.exists() or log.read_text().count('"event": "episode"') < 8:
+            assert time.monotonic() < deadline, "it never came to eight episodes"
+            time.sleep(0.01)
+        running.kill()
+        running.communicate()
+    said = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
+    lengths = [event["ticks"] for event in said if event["event"] == "episode"]
+    there = [episode.length for episode in Dataset(tmp_path / "data").episodes]
+    assert len(lengths) >= 8
+    assert there[: len(lengths)] == lengths
+
+
 def test_a_full_disk_ends_it_with_one_line_and_what_was_recorded_before_is_safe(
     tmp_path: Path,
 ) -> None:

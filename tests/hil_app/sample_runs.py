@@ -52,7 +52,14 @@ def a_loop(*late_ms):
 
 def a_recording(**facts):
     """As much of a recording as view and report look at: a dataset that had 5 episodes."""
-    known = {"count": 8, "waiting": 12, "behind": 0.43, "most_waiting": 34, "furthest_behind": 1.25}
+    known = {
+        "count": 8,
+        "safe": 8,
+        "waiting": 12,
+        "behind": 0.43,
+        "most_waiting": 34,
+        "furthest_behind": 1.25,
+    }
     return Recording(Path("data/lift"), SimpleNamespace(**{**known, **facts}), before=5)
 
 

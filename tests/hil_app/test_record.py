@@ -154,7 +154,7 @@ def test_what_a_crash_left_is_brought_back_and_told(tmp_path):
     writer.close()  # as if the process had been killed
     session = recording(tmp_path / "more", dataset={"root": str(root), "num_episodes": 1})
     (event,) = told(session, "dataset_repaired")
-    assert "its 4 frames are episode 1" in event["note"]
+    assert "brought back episode 1 with 4 frames" in event["note"]
     lengths = [len(episode["action"]) for episode in recorded(tmp_path, root)]
     assert lengths[:2] == [len(whole), 4]
     assert len(lengths) == 3

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +202,78 @@ def test_a_full_disk_ends_the_run_with_one_line_and_keeps_what_was_there() -> No
     assert "\n" not in message
     assert isinstance(died.value.__cause__, OSError)
     assert firsts(writer) == [(1, 3, "train")]
-    assert [event["event"] for event in heard] == ["recorder_died"]
+    assert [event["event"] for event in heard] == ["recorder_died", "recorder_ended"]
+    assert heard[1]["cause"] == "3 of 5 frames are on the disk, in whole episodes"
+    assert (recorder.count, recorder.safe) == (1, 1)
     assert writer.closed
+
+
+@pytest.mark.parametrize("kind", [BrokenPipeError, SystemExit, KeyboardInterrupt, BaseException])
+def test_who_listens_cannot_end_the_recording(kind: type[BaseException]) -> None:
+    """What is raised in the recorder's thread by others is none of its affairs."""
+    writer = Memory()
+
+    def gone(_: Event) -> None:
+        raise kind
+
+    events = EventLog()
+    events.listeners.append(gone)
+    with suppress(kind), Recorder(lambda: writer, events, max_waiting=6) as recorder:
+        writer.may_write.clear()
+        for frame_ in episode(1, 6):
+            recorder.add(frame_, "train")
+        recorder.after(partial(events.emit, "episode"))
+        writer.may_write.set()
+        until(lambda: recorder.safe == 1)
+        record(recorder, episode(10))
+    assert firsts(writer)[0] == (1, 6, "train")
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_whatever_ends_the_writer_ends_the_run(kind: type[BaseException]) -> None:
+    class Dying(Memory):
+        def finish(self) -> None:
+            if self.episodes:
+                raise kind
+            super().finish()
+
+    writer, heard = Dying(), list[Event]()
+    with suppress(RecorderDied), recorder_of(writer, heard) as recorder:
+        record(recorder, episode(1))
+        record(recorder, episode(11, 4))
+    with pytest.raises(RecorderDied, match=kind.__name__):
+        recorder.check()
+    assert (recorder.count, recorder.safe) == (2, 1)
+    assert heard[-1]["cause"] == "3 of 7 frames are on the disk, in whole episodes"
+
+
+def test_what_comes_after_an_episode_waits_until_that_is_safe() -> None:
+    writer, done = Memory(), list[int]()
+    with recorder_of(writer) as recorder:
+        writer.may_write.clear()
+        record(recorder, episode(1))
+        recorder.after(lambda: done.append(writer.count))
+        record(recorder, episode(11, rerecord=True, truncated=True))
+        recorder.after(lambda: done.append(-1))
+        recorder.add(frame(21), "train")
+        recorder.after(lambda: done.append(-2))  # its episode has no end yet
+        assert done == []
+        writer.may_write.set()
+        until(lambda: len(done) == 2)
+        time.sleep(0.01)
+        assert done == [1, -1]
+    assert done == [1, -1, -2]
+    recorder.after(lambda: done.append(-3))
+    assert done == [1, -1, -2, -3]
+
+
+def test_nothing_comes_after_an_episode_that_could_not_be_kept() -> None:
+    writer, done = Memory(refused=12), list[int]()
+    with suppress(RecorderDied), recorder_of(writer) as recorder:
+        for first in (1, 11, 21):
+            record(recorder, episode(first))
+            recorder.after(partial(done.append, first))
+    assert done == [1]
 
 
 def test_a_disk_that_refuses_to_close_is_told_at_the_end() -> None:
@@ -294,7 +365,7 @@ def test_too_many_waiting_frames_end_the_run_and_all_are_kept() -> None:
         threading.Timer(0.5, writer.may_write.set).start()
         with pytest.raises(RecorderDied, match=r"more than dataset\.max_waiting, 6") as died:
             record(recorder, [frame(number) for number in range(1, 100)])
-        assert "All are kept" in str(died.value)
+        assert "They are still written" in str(died.value)
         assert not writer.episodes
         raise died.value  # as the loop does
     (kept,) = (frames for frames, _ in writer.episodes)
