@@ -64,8 +64,8 @@ class Cameras:
         """Of each camera the picture (H, W, 3) RGB taken nearest to ``at``, and its age then [s].
 
         ``at`` is a recent time.monotonic(); an age is below 0 if the picture came after it. Never
-        blocks. A camera without a new picture for its ``max_age_s`` is told of, and its last one
-        goes on being returned; CameraError once it has been so for ``patience_s``.
+        blocks. A camera that fails, or has no new picture for its ``max_age_s``, is told of, and
+        its last one goes on being returned; CameraError once there was none for ``patience_s``.
         """
         if self._cameras is None:
             raise NotConnected("The cameras are used outside their `with` block: enter it first.")
@@ -87,6 +87,7 @@ class _Camera:
         self._died: Exception | None = None  # what no new try will mend
         self._rate: float | None = None  # of the last window [pictures/s]
         self._stale_since: float | None = None
+        self._last_good: float | None = None  # the stamp before what was told to be stale
         self._slow = False  # told already
         self._stop, self._first = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
@@ -107,14 +108,18 @@ class _Camera:
         age = at - self._kept[-1].stamp
         if self._died is not None:
             raise self._error()
-        if age <= self._config.max_age_s:
-            self._check_back(at, tell)
-            self._check_rate(tell)
-            return
         stale = f"gives no new picture for {age:.1f} s"
-        if self._stale_since is None:
-            self._stale_since = at
+        fresh, failed = age <= self._config.max_age_s, self._failure is not None
+        if fresh and not failed:
+            self._check_back(tell)
+            self._check_rate(tell)
+        elif self._last_good is None:  # one that fails is told at once, even if it soon is back
+            self._last_good = self._kept[-1].stamp
             tell("camera_stale", camera=self._name, cause=str(self._error(stale)))
+        if fresh:
+            self._stale_since = None
+            return
+        self._stale_since = at if self._stale_since is None else self._stale_since
         if at - self._stale_since >= self._config.patience_s:
             raise self._error(stale)
 
@@ -126,10 +131,9 @@ class _Camera:
         """Wait until the thread has ended, but not past ``deadline``."""
         self._thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _check_back(self, at: float, tell: Tell) -> None:
-        if self._stale_since is not None:
-            seconds = at - self._stale_since + self._config.max_age_s
-            self._stale_since = None
+    def _check_back(self, tell: Tell) -> None:
+        if self._last_good is not None:
+            seconds, self._last_good = self._kept[-1].stamp - self._last_good, None
             cause = f"{self._where} gives pictures again, after {seconds:.1f} s without"
             tell("camera_back", camera=self._name, cause=cause)
 

@@ -315,6 +315,19 @@ def test_a_stream_that_changes_its_size_under_way_is_not_squeezed_but_told(
             poll(cameras, lambda: False)
 
 
+def test_a_stream_that_fails_is_told_even_if_it_is_back_at_once(server: Streams) -> None:
+    told: Told = []
+    with one(server.address, told, max_age_s=9) as cameras:
+        poll(cameras, lambda: server.last > 3)
+        server.size = (WIDTH, HEIGHT)
+        poll(cameras, lambda: told)
+        server.size = (HEIGHT, WIDTH)
+        poll(cameras, lambda: len(told) > 1)
+    (stale, facts), (back, _) = told
+    assert (stale, back) == ("camera_stale", "camera_back")
+    assert f"gives {HEIGHT}x{WIDTH} pictures, not {WIDTH}x{HEIGHT}: turn it back" in facts["cause"]
+
+
 def test_grey_pictures_have_three_channels_and_half_ones_do_not_count(
     server: Streams, capfd: pytest.CaptureFixture[str]
 ) -> None:
