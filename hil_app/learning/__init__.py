@@ -21,9 +21,11 @@ from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorith
 from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.mixer import OnlineOfflineMixer
 from hil_app.learning.normalize import Normalizer
+from hil_app.learning.presets import algorithm_config_of, policy_config_of
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.returns import NStepReturns
 from hil_app.learning.sac import SACAlgorithm
+from hil_app.learning.statistics import stats_of
 from hil_app.learning.trainer import RLTrainer
 from hil_app.learning.weights import Weights
 
@@ -57,5 +59,8 @@ __all__ = [
     "SACAlgorithmConfig",
     "TrainingStats",
     "Weights",
+    "algorithm_config_of",
     "make_algorithm",
+    "policy_config_of",
+    "stats_of",
 ]
