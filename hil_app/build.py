@@ -8,12 +8,13 @@ from itertools import groupby
 import numpy as np
 import torch
 
+from configs.env import EnvConfig
 from configs.load import ConfigError
 from configs.manual import KeyboardConfig, ManualConfig
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
-from configs.robot import SimRobotConfig
+from configs.robot import FollowerConfig, SimRobotConfig
 from configs.run import RunConfig
 from configs.teleop import LeaderConfig, ScriptedTeleopConfig, TeleopConfig
 from hil_app import devices
@@ -161,11 +162,19 @@ def loop(
         mind,
         Pipeline("action", action_steps(config.processor, kinematics, config.teleop)),
         Pipeline("env", env_steps(config, body, kinematics, evaluating=evaluating)),
-        env=config.env,
+        env=_env(config),
         reset_pose=reset_pose,
         locate=kinematics.tip,
         stop=stop,
     )
+
+
+def _env(config: RunConfig) -> EnvConfig:
+    """The config's, with a way to the reset pose that is no faster than the arm may be."""
+    if not isinstance(config.robot, FollowerConfig):
+        return config.env
+    speed = min(config.env.reset_speed, config.robot.safety.max_speed)
+    return config.env.model_copy(update={"reset_speed": speed})
 
 
 def action_steps(

@@ -257,7 +257,8 @@ class SO100Robot:
         in_trouble = self._halted or self._stalled or self._response is not Response.NONE
         if rest is None or in_trouble:
             return
-        ticks = ramp(self._sent, rest, _HOMING_SPEED * self._period)
+        speed = min(_HOMING_SPEED, self._cfg.safety.max_speed)
+        ticks = ramp(self._sent, rest, speed * self._period)
         settling = repeat(rest, round(_SETTLING_S / self._period))
         try:
             for target in chain(ticks, settling):

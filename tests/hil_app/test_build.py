@@ -5,7 +5,7 @@ import pytest
 import torch
 from sample_runs import tiny
 
-from configs.load import ConfigError, validate
+from configs.load import ConfigError, Parser, load, validate
 from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
 from configs.policy import FeatureType, PolicyFeature
 from hil_app import build
@@ -233,3 +233,14 @@ def test_a_policy_s_weights_follow_from_the_seed_and_its_name():
     assert weight.equal(build.policy(config, body, "initial weights").actor.head.weight)
     assert not weight.equal(build.policy(config, body, "exploration").actor.head.weight)
     assert not weight.equal(build.policy(other, body, "initial weights").actor.head.weight)
+
+
+@pytest.mark.parametrize(("reset", "most", "used"), [(60, 120, 60), (60, 20, 20), (20, 20, 20)])
+def test_an_arm_goes_to_its_reset_pose_no_faster_than_it_may_move(
+    reset: float, most: float, used: float
+) -> None:
+    """Else the way would be over before the arm is there."""
+    options = [f"--env.reset_speed={reset}", f"--robot.safety.max_speed={most}"]
+    config = load(Parser(prog="test"), options, "so101_pick_lift")[0]
+    assert build._env(config).reset_speed == used
+    assert build._env(config).fps == config.env.fps

@@ -555,6 +555,62 @@ def test_a_calibration_in_a_file_is_held_against_the_motors(
     assert absent.startswith(f"There is no calibration {tmp_path}/other.json")
 
 
+def test_what_the_motors_cannot_know_is_not_called_right(
+    servos: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which way the gripper counts: no file, one's own word, and a file that has the rest."""
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    values = held(servos)
+    unknown = list(calibration(SO101Config(), values, JOINTS))
+    assert [one.mark for one in unknown] == ["ok", "note"]
+    assert "motors cannot hold which way the gripper counts" in unknown[1].fact
+    said = only(calibration(SO101Config(gripper_opens="up"), values, JOINTS))
+    assert said == ok("calibrated; the motors hold it")
+    with FeetechBus(servos.port, MOTORS) as bus:
+        own = of_motors(bus, MOTORS)
+    turned = {name: dataclasses.replace(own[name], drive_mode=1) for name in ("elbow_flex",)}
+    files.save(own | turned, tmp_path / "robots/so101_follower/mine.json")
+    known, elbow = calibration(SO101Config(), values, JOINTS)
+    path = tmp_path / "robots/so101_follower/mine.json"
+    assert known == ok(f"calibrated; the motors hold {path}")
+    assert elbow.mark == "note"
+    assert elbow.fact.startswith("elbow_flex is turned round, as drive_mode 1")
+
+
+def test_two_calibrations_of_one_name_are_worth_a_word(
+    servos: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    with FeetechBus(servos.port, MOTORS) as bus:
+        own = of_motors(bus, MOTORS)
+    other = own | {"gripper": dataclasses.replace(own["gripper"], homing_offset=9)}
+    files.save(own, tmp_path / "robots/so_follower/mine.json")
+    files.save(other, tmp_path / "robots/so101_follower/mine.json")
+    used, rivals = calibration(SO101Config(id="mine"), held(servos), JOINTS)
+    assert used.mark == "ok"
+    assert rivals.mark == "note"
+    assert "so101_follower/mine.json, where older lerobots kept it, differs" in rivals.fact
+
+
+def test_a_calibration_that_was_cut_off_is_a_problem(servos: Running) -> None:
+    values = {name: dict(motors) for name, motors in held(servos).items()}
+    values["Max_Position_Limit"]["wrist_roll"] = 0
+    with pytest.raises(RobotError, match=r"only a part of a calibration \(wrist_roll\)"):
+        list(calibration(SO101Config(), values, JOINTS))
+
+
+@pytest.mark.parametrize("option", ["reset_pose", "rest_pose"])
+def test_a_pose_that_the_calibrated_arm_cannot_take_is_a_problem(
+    servos: Running, option: str
+) -> None:
+    cfg = SO101Config(port=servos.port, **{option: (0.0, -60.0, 60.0, 60.0, 0.0, 500.0)})
+    (found,) = (one for one in arm(cfg, PERIOD) if one.mark == "problem")
+    assert found.fact == (
+        f"robot.{option} is beyond what this arm can do (gripper 500, not 0 to 100)"
+    )
+    assert found.remedy.startswith("keep to these ranges")
+
+
 def test_motors_that_were_never_calibrated_are_a_problem(servos: Running) -> None:
     old = held(servos)
     with FeetechBus(servos.port, MOTORS) as bus:

@@ -616,3 +616,12 @@ def test_poses_that_the_calibrated_arm_cannot_take_are_refused_before_anything_c
     with FeetechBus(servos.port, MOTORS) as bus:
         assert bus.sync_read(["P_Coefficient", "Goal_Position"]).values == before
         bus.sync_write("Torque_Enable", dict.fromkeys(JOINTS, 0))
+
+
+def test_a_slow_arm_comes_to_rest_all_the_same(servos: Running, told: Told) -> None:
+    with robot(servos, told, safety={"max_speed": 40.0}) as arm:
+        run(arm, 1.5, np.float32([20, -70, 85, 60, 0, 5]))
+        assert arm.read().joints[0] == pytest.approx(20, abs=1)
+    assert "rest_not_reached" not in names(told)
+    with robot(servos, rest_pose=None) as arm:
+        np.testing.assert_allclose(arm.read().joints[:GRIPPER], REST[:GRIPPER], atol=3)
