@@ -186,6 +186,16 @@ class Loop:
         seen = self.env_pipeline(Transition(command, last.sent, reading))
         return replace(last, reading=reading, features=seen.features), sample
 
+    def hold(self) -> None:
+        """A control period between two episodes, in which the arm stays where the last one ended.
+
+        Stops are heeded, and the next episode has them.
+        """
+        self._heed(self.teleop.idle())
+        if self.newest is not None:
+            self.robot.command(self.newest.command.goal.joints)
+        self.rate.wait()
+
     def reset(self, seed: int) -> Transition:
         """Bring the arm to its reset pose at a limited speed, set the scene, look around."""
         self.phase = "reset"

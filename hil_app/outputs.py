@@ -39,6 +39,7 @@ class Output(io.TextIOBase):
         self.encoding, self._number = encoding, number
         self._problem: OSError | None = None  # why nobody gets the text any more
         self._ended = self._slept_through = False
+        self._lost = 0  # pieces of text, told so far
         self._backlog: Backlog[str] | None = None  # once nobody is to wait
 
     @property
@@ -87,12 +88,18 @@ class Output(io.TextIOBase):
         return True
 
     def _send(self, texts: list[str]) -> None:
-        rest = "".join(texts).encode(self.encoding, self.errors)
+        rest = "".join([*texts, self._left_out()]).encode(self.encoding, self.errors)
         while rest:
             try:
                 rest = rest[os.write(self._number, rest) :]
             except BlockingIOError:  # another program has made the terminal so
                 select.select([], [self._number], [])
+
+    def _left_out(self) -> str:
+        """A word about what nobody has taken since the last one."""
+        lost = 0 if self._backlog is None else self._backlog.lost
+        new, self._lost = lost - self._lost, lost
+        return f"\n[{new} pieces of text are left out here: nobody took them]\n" if new else ""
 
     def _end(self, problem: OSError) -> None:
         """End the program that has nobody to print for; without an output for errors it goes on."""

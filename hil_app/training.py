@@ -184,17 +184,22 @@ class Training:
             asked = None if monitor.help is None else monitor.help.requests
             self._log(stage, partial(of_episode, self._seen, stage.recent, asked))
         if training and stage.done >= stage.goal:
-            self.learner.rest()  # so that the last checkpoint has the policy that is judged last
+            self._rest(stage)  # so that the last checkpoint has the policy that is judged last
         judge = training and self._evaluator.due(stage.ticks)
         self._snapshot(stage, write=not judge)
         if judge:
             self._evaluate(stage)
 
+    def _rest(self, stage: Stage) -> None:
+        """Have the learner rest; an update may take long, and the arm is held meanwhile."""
+        loop = stage.loop
+        self.learner.rest(loop.hold if loop.rate.paced else None)
+
     def _evaluate(self, stage: Stage) -> None:
         """Judge the policy while the learner rests."""
         done = self._session.monitor.evaluations
         best = max((evaluation.success_rate for evaluation in done), default=0.0)
-        self.learner.rest()
+        self._rest(stage)
         result = self._evaluator.run(stage, self.learner.progress.updates)
         if result is not None:
             self._log(stage, partial(of_evaluation, result))

@@ -226,8 +226,8 @@ class SO100Robot:
             here = self._servos.sense().joints
             self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
             self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
-        except RobotError:
-            pass  # the loop will meet the fault itself
+        except Exception:
+            pass  # the loop will meet the fault itself, or the last resort comes next
         finally:
             lock.release()
 

@@ -133,9 +133,16 @@ class Learner:
         """Keep a frame of a demonstration for the offline buffer, unless it is re-recorded."""
         self._hand_over(partial(self._store, frame, demonstration=True))
 
-    def rest(self) -> None:
-        """Stop running free until :meth:`go_on`; returns once the update under way is done."""
-        self._await(self._put(partial(self._set_resting, True)))
+    def rest(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """Stop running free until :meth:`go_on`; returns once the update under way is done.
+
+        Until then ``meanwhile``, which takes its time, is called again and again.
+        """
+        job = self._put(partial(self._set_resting, True))
+        while meanwhile is not None and not job.done.is_set():
+            self.check()
+            meanwhile()
+        self._await(job)
 
     def go_on(self) -> None:
         """Run free again."""

@@ -422,6 +422,23 @@ def test_a_stop_while_resetting_ends_the_waiting_and_the_episode(scene: Scene) -
     assert (episode.ticks, frames[-1].truncated) == (1, True)
 
 
+def test_between_two_episodes_the_arm_can_be_held_where_it_is_and_a_stop_counts(
+    scene: Scene,
+) -> None:
+    loop = loop_of(scene, control_time_s=0.3)
+    loop.hold()  # before the first one it holds itself
+    run(loop)
+    sent, scene.calls, scene.idles = len(scene.targets), [], 0
+    scene.between = {2: replace(HANDS_OFF, emergency_stop=True)}
+    for _ in range(3):
+        loop.hold()
+    assert scene.calls == ["command", "sleep", "halt", "command", "sleep", "command", "sleep"]
+    assert [set(target) for target in scene.targets[sent:]] == [set(scene.targets[sent - 1])] * 3
+    assert scene.halted == "emergency stop"
+    scene.between = {}
+    assert run(loop)[0].emergency_stop
+
+
 def test_two_episodes_know_nothing_of_each_other(scene: Scene) -> None:
     loop = loop_of(scene)
     (first, _), (second, frames) = run(loop, seed=1), run(loop, seed=2)

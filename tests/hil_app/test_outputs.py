@@ -106,6 +106,21 @@ def test_nobody_waits_for_a_terminal_that_takes_nothing(monkeypatch):
             os.close(saved)
 
 
+def test_what_was_too_much_for_a_reader_is_told_where_it_is_missing(pipe, monkeypatch):
+    monkeypatch.setattr(outputs, "_MOST", 5)
+    text = output(pipe[1])
+    text.carry_on()
+    text.write("." * 200_000)  # more than a pipe holds
+    until(lambda: text.waiting == 1 and not text._backlog._waiting)
+    for _ in range(7):
+        text.write("!")
+    read = b""
+    while not read.endswith(b"took them]\n"):
+        read += os.read(pipe[0], 65536)
+    assert read.count(b".") == 200_000
+    assert read.endswith(b"!!!!!\n[2 pieces of text are left out here: nobody took them]\n")
+
+
 @pytest.mark.parametrize(
     ("given", "columns"),
     [

@@ -93,3 +93,18 @@ def test_an_episode_that_was_thrown_away_is_told_but_not_counted(tmp_path):
     told = [event for event in events(session) if event["event"] == "episode"]
     facts = [(e["stage"], e["ticks"], e["success"], e["rerecord"]) for e in told]
     assert facts == [("train", 5, False, True), ("train", 6, True, False)]
+
+
+def test_events_that_the_disk_did_not_take_are_counted_and_told_at_the_end(
+    tmp_path, monkeypatch, capsys
+):
+    def refuses(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hil_app.events.EventLog._write", refuses)
+    heard = []
+    with Session(tiny(tmp_path / "run"), "train") as session:
+        session.events.listeners.append(heard.append)
+        until(lambda: [event["event"] for event in heard] == ["event_log_closed"])
+    lack = f"{tmp_path / 'run' / EVENTS} lacks 3 events"
+    assert capsys.readouterr().err == f"hil-app: {lack}: the disk did not take them\n"

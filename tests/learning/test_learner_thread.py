@@ -140,6 +140,24 @@ def test_a_resting_learner_makes_no_update_until_it_goes_on():
         until(lambda: run.trainer.updates > updates)
 
 
+def test_the_arm_can_be_held_until_the_update_under_way_is_done():
+    gate, held = Gate(), []
+    run = assemble(FakeTrainer(gate), mode="background")
+    with run.learner:
+        run.learner.offer(frame(1))
+        assert gate.reached.wait(20)
+
+        def hold():
+            held.append(run.trainer.updates)
+            if len(held) == 5:
+                gate.opened.set()
+            time.sleep(0.005)
+
+        run.learner.rest(hold)
+    assert len(held) >= 5
+    assert held[:5] == [0] * 5
+
+
 def test_frames_that_wait_when_the_learner_ends_are_kept():
     gate = Gate()
     run = assemble(FakeTrainer(gate), mode="background")
