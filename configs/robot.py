@@ -102,6 +102,9 @@ class SafetyConfig(Config):
     let_down_s: float = Field(2.0, ge=0.5, le=10)
     """Time without a command after which the arm is let down, and the run ends once it wakes [s];
     robot.disable_torque_on_disconnect does not change that."""
+    deadman_s: float = Field(5.0, ge=1, le=60)
+    """Time without a command after which a process of its own lets the arm down [s]: the program
+    stands still, and cannot do it itself. It does so at once if the program dies."""
 
 
 class ServoArmConfig(Config):

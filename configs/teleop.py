@@ -61,6 +61,9 @@ class LeaderConfig(ServoArmConfig):
     patience_s: float = Field(0.5, gt=0, le=2)
     """How long one of its motors may stay silent before the run ends [s]; until then the arm holds
     if the person leads."""
+    deadman_s: float = Field(5.0, ge=1, le=60)
+    """Time without a poll after which a process of its own lets the leader down [s]: the program
+    stands still, and cannot do it itself. It does so at once if the program dies."""
 
 
 class SO101LeaderConfig(LeaderConfig):

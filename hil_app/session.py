@@ -51,13 +51,13 @@ class Session:
         self.config, self._resumed = config, resumed
         self.folder = config.output_dir or new_run(command)
         self.events = EventLog(self.folder / EVENTS)
-        self.stop = StopRequest()
+        arm = isinstance(config.robot, FollowerConfig)
+        self.stop = StopRequest(arm or isinstance(config.teleop, LeaderConfig))
         self.body = build.robot(config, self.events.emit, self._emergency)
         self.monitor = Monitor()
         self.window = build.window(config, command)
         self.device = build.device(config, self.window)
         person = self.device is not None or isinstance(config.teleop, LeaderConfig)
-        arm = isinstance(config.robot, FollowerConfig)
         self.keys = Keys() if person or arm else None  # a real arm has a person beside it
         self._open = ExitStack()
 

@@ -13,13 +13,15 @@ class StopRequest:
 
     A second signal raises KeyboardInterrupt, which ends the run at once but still closes
     everything in order. SIGHUP, which may come twice, never does; what is printed from then on
-    goes nowhere, since the terminal is gone. It stays ignored under nohup. The person at the
+    goes nowhere, since the terminal is gone. It stays ignored under nohup. With an ``arm`` Ctrl-Z
+    (SIGTSTP) asks as well: a program that is stopped would leave the arm alone. The person at the
     controls may ask too: ``by_person``, and that in an ``emergency``.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    def __init__(self) -> None:
+    def __init__(self, arm: bool = False) -> None:
+        self._handled = (*self.HANDLED, signal.SIGTSTP) if arm else self.HANDLED
         self.signal: int | None = None
         self.by_person = self.emergency = False
         self._before: dict[int, Any] = {}
@@ -31,7 +33,7 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         self._screens = [output for output in (1, 2) if os.isatty(output)]
-        for number in self.HANDLED:
+        for number in self._handled:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._handle)
         return self

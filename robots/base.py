@@ -13,47 +13,21 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from robots.errors import BusTimeout as BusTimeout
+from robots.errors import CameraError as CameraError
+from robots.errors import LoopStalled as LoopStalled
+from robots.errors import NotConnected as NotConnected
+from robots.errors import RenderError as RenderError
+from robots.errors import RobotError as RobotError
+from robots.errors import ServoFault as ServoFault
+from robots.errors import SpeedRefused as SpeedRefused
+from robots.errors import Uncalibrated as Uncalibrated
+
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 GRIPPER = JOINTS.index("gripper")
-
-
-class RobotError(Exception):
-    """A body cannot do what was asked; the message has the facts and the remedy."""
-
-
-class NotConnected(RobotError):
-    """The body was used outside its ``with`` block."""
-
-
-class SpeedRefused(NotConnected):
-    """This system cannot have a port at that speed; the port itself is there."""
-
-
-class BusTimeout(RobotError):
-    """A motor does not answer, or only with damaged packets, for longer than can be borne."""
-
-
-class ServoFault(RobotError):
-    """A motor is in trouble, or is not the one that was expected."""
-
-
-class LoopStalled(RobotError):
-    """Nobody has commanded the arm for so long that it was let down."""
-
-
-class Uncalibrated(RobotError):
-    """It is not known where the arm's joints are."""
-
-
-class CameraError(RobotError):
-    """A camera cannot be opened, gives something else than asked for, or is lost."""
-
-
-class RenderError(RobotError):
-    """Pictures of the twin were asked for and no off-screen OpenGL is to be had."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from time import monotonic
 
 from scservo_sdk.protocol_packet_handler import protocol_packet_handler
 
-from robots.base import RobotError
+from robots.errors import RobotError
 from robots.packets import OVERHEAD, Replies
 from robots.registers import BAUD_RATES, BROADCAST, MAX_ID, REGISTERS
 from robots.wire import Wire

@@ -7,13 +7,13 @@ answers for present ones, drops error bits and gives zeros for motors that are m
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import index
 from typing import Self
 
-from robots.base import BusTimeout, RobotError
+from robots.errors import BusTimeout, RobotError
 from robots.exchange import Exchange
 from robots.registers import BAUD_RATES, MAX_ID, REGISTERS, Register
 
@@ -70,6 +70,15 @@ class FeetechBus:
         self._exchange = Exchange(port, baud_rate, timeout_s, retries)
 
     @property
+    def gate(self) -> Callable[[], None]:
+        """Called before anything is sent; what it raises keeps that from being sent."""
+        return self._exchange.wire.gate
+
+    @gate.setter
+    def gate(self, gate: Callable[[], None]) -> None:
+        self._exchange.wire.gate = gate
+
+    @property
     def errors(self) -> dict[str, int]:
         """Newest error bits of each motor that has answered, by name."""
         bits = self._exchange.errors
@@ -97,6 +106,16 @@ class FeetechBus:
         with self.lock:
             self._exchange.forget()
             self._exchange.wire.openPort()
+
+    def adopt(self, fd: int) -> None:
+        """Use a port that another process has opened and set up, instead of opening it."""
+        with self.lock:
+            self._exchange.forget()
+            self._exchange.wire.adopt(fd)
+
+    def fileno(self) -> int:
+        """The open port's file descriptor; raises NotConnected."""
+        return self._exchange.wire.fileno()
 
     def close(self) -> None:
         """Close the port; at any time, as often as you like, even if it is gone."""

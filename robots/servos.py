@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 
 import numpy as np
 
@@ -16,15 +15,15 @@ from robots.base import (
     F32,
     JOINTS,
     NotConnected,
-    RobotError,
-    ServoFault,
     Tell,
     Uncalibrated,
 )
 from robots.calibration import Units
+from robots.deadman import Deadman
 from robots.feetech import Answers, FeetechBus
 from robots.handshake import MOTORS
 from robots.registers import REGISTERS, STEPS
+from robots.release import give_back, release, weaken
 from robots.safety import Senses
 
 SENSED = (
@@ -36,10 +35,7 @@ SENSED = (
     "Present_Current",
 )
 _MILLIAMPERES = 6.5  # a unit of Present_Current
-_TRIES = 3  # at least, to release the motors
-_PAUSE = 0.05  # before a port that is gone is looked for again [s]
 _BORROWED = ("Maximum_Acceleration", "Acceleration", "Goal_Time", "Goal_Velocity", "Torque_Limit")
-_SHARES = 20  # steps in which an arm is let down
 _BEYOND = 3.0  # how far outside its range a joint may stand when torque comes on [deg]
 _SOON = 0.5  # readings closer in time cannot differ by a quarter turn [s]
 
@@ -68,10 +64,16 @@ class Servos:
 
     Packets that get lost are borne for ``patience_s``: meanwhile the newest good values stand.
     ``woken`` has the motors that answer again after a silence: they may have lost their torque.
+    If this program dies while they have torque, or gives no :meth:`beat` for ``silence_s``, its
+    deadman lets them down; None for nobody.
     """
 
-    def __init__(self, cfg: ServoArmConfig, patience_s: float, tell: Tell) -> None:
+    def __init__(
+        self, cfg: ServoArmConfig, patience_s: float, tell: Tell, *, silence_s: float | None = None
+    ) -> None:
         self.bus = FeetechBus(cfg.port, MOTORS, cfg.baud_rate)
+        self._deadman = Deadman(cfg, MOTORS, silence_s, tell)
+        self.bus.gate = self._deadman.check
         self.woken: set[str] = set()
         self._cfg, self._patience, self._tell = cfg, patience_s, tell
         self._found: dict[str, dict[str, int]] = {}  # by register and motor, what is borrowed
@@ -88,11 +90,12 @@ class Servos:
         """
         self.bus.open()
         try:
+            self._deadman.start()  # it is ready by the time that torque comes on
             handshake.check_motors(self.bus)
             handshake.count_one_turn(self.bus, self._tell)
             self.units = Units(self._calibration(), self._cfg.gripper_opens)
         except BaseException:
-            self.bus.close()
+            self.close()
             raise
 
     def _calibration(self) -> calibration.Calibration:
@@ -123,8 +126,18 @@ class Servos:
         return bool(self._silent) or self._gone is not None
 
     def close(self) -> None:
-        """Close the port; torque stays as it is."""
-        self.bus.close()
+        """Close the port; torque that is still on is left to the deadman."""
+        try:
+            self._deadman.close()
+        finally:
+            self.bus.close()
+
+    def beat(self) -> None:
+        """All is well, once a tick: the deadman hears it; see :meth:`robots.deadman.Deadman.beat`.
+
+        Raises ServoFault if this program has stood still for too long, or nobody would notice.
+        """
+        self._deadman.beat()
 
     def configure(self, settings: Mapping[str, Mapping[str, int]]) -> None:
         """Make registers, by name, have these values by motor; what fits already stays.
@@ -155,7 +168,7 @@ class Servos:
         now = time.monotonic()
         try:
             if self._gone is not None:
-                self.bus.reopen()
+                self._reopen()
             answers = self.bus.sync_read(SENSED)
         except NotConnected as error:
             self._bear(now, error)
@@ -190,10 +203,14 @@ class Servos:
     def engage(self) -> F32:
         """Torque on, each motor at its present position; returns the joints (6,) [deg, %].
 
-        Raises Uncalibrated if a joint stands outside of its range, where it would jump.
+        Raises Uncalibrated if a joint stands outside of its range, where it would jump, and
+        RobotError if there is nobody to let the arm down should this program die.
         """
         here = self.settled().joints
         self.check_ranges(here)
+        strength = handshake.ask_all(self.bus, "Torque_Limit")["Torque_Limit"]
+        self._found["Torque_Limit"] = strength | self._found.get("Torque_Limit", {})
+        self._deadman.hold(self.bus.fileno(), self._found)
         steps = self.units.steps(here)
         for name, step in zip(JOINTS, steps.tolist(), strict=True):
             self.bus.write("Goal_Position", name, step)
@@ -211,62 +228,28 @@ class Servos:
 
     def let_down(self, seconds: float) -> None:
         """Let every motor get weaker until it is limp, so that the arm sinks and does not fall."""
-        try:
-            limits = handshake.ask_all(self.bus, "Torque_Limit")["Torque_Limit"]
-        except RobotError:
-            self.release()
-            return
-        try:
-            for share in np.linspace(1.0, 0.0, _SHARES)[1:]:
-                weaker = {name: round(share * limit) for name, limit in limits.items()}
-                self.bus.sync_write("Torque_Limit", weaker)
-                time.sleep(seconds / _SHARES)
-        except NotConnected:
-            pass  # the release says so
-        finally:
-            self._found["Torque_Limit"] = limits | self._found.get("Torque_Limit", {})
-            self.release()
+        if not self._deadman.acts:
+            with suppress(NotConnected):  # the release says so
+                limits = weaken(self.bus, seconds)
+                self._found["Torque_Limit"] = limits | self._found.get("Torque_Limit", {})
+        self.release()
 
     def release(self) -> None:
-        """Torque off: all motors are told at once, and again while one of them has not heard.
+        """Torque off, and seen to be off; a port that is gone is looked for while patience lasts.
 
-        A port that is gone is waited for as long as patience lasts. Raises ServoFault that names
-        the motors that may still have torque.
+        Raises ServoFault that names the motors that may still have torque.
         """
-        failed, end = dict.fromkeys(JOINTS, ""), time.monotonic() + self._patience
-        lost = self._gone is not None
-        for tried in count():
-            try:
-                if lost:
-                    self.bus.reopen()
-                    lost = False
-                self.bus.sync_write("Torque_Enable", dict.fromkeys(failed, 0))
-                failed = self._holding(list(failed))
-            except NotConnected as error:
-                failed, lost = dict.fromkeys(failed, str(error)), True
-                time.sleep(_PAUSE)
-            if not failed:
-                self._give_back()
-                return
-            if tried >= _TRIES and time.monotonic() > end:
-                break
-        causes = "; ".join(dict.fromkeys(failed.values()))
-        raise ServoFault(
-            f"{', '.join(failed)} may still have torque: switch off the arm's power ({causes})."
-        )
+        if not self._deadman.has_released():
+            release(self.bus, self._patience, self._reopen)
+            found, self._found = self._found, {}
+            give_back(self.bus, found)
+        self._deadman.done()
 
-    def _give_back(self) -> None:
-        """Leave the limp motors with the speed and strength that they had."""
-        found, self._found = self._found, {}
-        with suppress(RobotError):  # they are safe, that is what counts
-            self.configure(found)
-        self._found = {}
-
-    def _holding(self, motors: list[str]) -> dict[str, str]:
-        """The motors that are not known to be without torque, and why."""
-        answers = self.bus.sync_read(["Torque_Enable"], motors)
-        on = [name for name, torque in answers.values["Torque_Enable"].items() if torque]
-        return answers.missing | dict.fromkeys(on, "torque stays on")
+    def _reopen(self) -> None:
+        """Look for the port that is gone."""
+        self._deadman.port(None)
+        self.bus.reopen()
+        self._deadman.port(self.bus.fileno())
 
     def limp(self) -> list[str]:
         """The motors that have no torque."""

@@ -30,10 +30,11 @@ from robots.base import (
 )
 from robots.calibration import common_range
 from robots.cameras import Cameras
-from robots.guardian import Guardian
 from robots.poses import poses as asked_poses
+from robots.release import SINKING_S
 from robots.safety import Guard, Limiter, Response, Senses, ramp
 from robots.servos import Servos
+from robots.undisturbed import Undisturbed
 from robots.virtual.client import VirtualArm
 from robots.watchdog import Watchdog
 
@@ -43,7 +44,6 @@ _HOMING_SPEED = 60.0  # on the way to rest [deg/s]
 _SETTLING_S = 1.0  # in which the arm must come to rest
 _NO_WAY_TO_REST = BusTimeout | LoopStalled | NotConnected | ServoFault | KeyboardInterrupt
 _STUCK_S = 0.5  # how long an emergency waits for a thread that has the bus [s]
-_SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
 
 
 class SO100Robot:
@@ -68,7 +68,9 @@ class SO100Robot:
         self.task = _virtual_task(cfg)
         self.truth: TruthSource | None = None if self.task is None else self._truth
         self._cfg, self._period, self._tell, self._emergency = cfg, 1.0 / fps, tell, emergency
-        self._servos = Servos(cfg, cfg.safety.patience_s, tell)
+        safety = cfg.safety
+        silence = safety.deadman_s if cfg.disable_torque_on_disconnect else None
+        self._servos = Servos(cfg, safety.patience_s, tell, silence_s=silence)
         self._cameras = Cameras(cfg.cameras, tell)
         self._watchdog = Watchdog(cfg.safety.watchdog_s, self._loop_is_silent)
         self._last_resort = Watchdog(
@@ -91,8 +93,6 @@ class SO100Robot:
             if self.task is not None:
                 self._world = undo.enter_context(_world(self._cfg))
             undo.enter_context(self._cameras)
-            if self._cfg.disable_torque_on_disconnect:
-                undo.enter_context(Guardian(self._cfg))
             undo.push(self._let_go)
             self._take_hold()
             undo.enter_context(self._watchdog)
@@ -104,11 +104,12 @@ class SO100Robot:
         stack, self._open = self._open, None
         if stack is None:
             return
-        try:
-            if not isinstance(error[1], _NO_WAY_TO_REST):
-                self._go_to_rest()
-        finally:
-            stack.__exit__(*error)
+        with Undisturbed() as signals:
+            try:
+                if not isinstance(error[1], _NO_WAY_TO_REST):
+                    self._go_to_rest(signals)
+            finally:
+                stack.__exit__(*error)
 
     def reset(self, seed: int) -> None:
         """Begin an episode; a virtual arm's world puts its object where ``seed`` says."""
@@ -209,6 +210,7 @@ class SO100Robot:
     def _send(self, target: F32, limiter: Limiter) -> F32:
         """Send ``target`` (6,) as far as limits and guard allow; returns what was sent."""
         self._check_held()
+        self._servos.beat()
         wanted = self._sent if self._halted else self._guard.shape(target)
         self._sent = self._servos.send(limiter(wanted, self._senses.joints, self._sent))
         self._answered = self._senses
@@ -236,7 +238,7 @@ class SO100Robot:
         self._stalled = True  # from now on the loop moves nothing
         try:
             with self._servos.bus.seized(_STUCK_S):
-                self._servos.let_down(_SINKING_S)
+                self._servos.let_down(SINKING_S)
         except Exception as error:  # whatever it is: there is nobody else to do it
             self._tell("torque_left_on", cause=str(error))
         else:
@@ -251,8 +253,8 @@ class SO100Robot:
             self._sent = self._servos.send(self._servos.sense().joints)
         self._tell("halted", cause=cause)
 
-    def _go_to_rest(self) -> None:
-        """Move to the rest pose, unless the arm is in trouble."""
+    def _go_to_rest(self, signals: Undisturbed) -> None:
+        """Move to the rest pose, unless the arm is in trouble, or somebody insists on the end."""
         rest = self._poses.rest
         in_trouble = self._halted or self._stalled or self._response is not Response.NONE
         if rest is None or in_trouble:
@@ -262,6 +264,8 @@ class SO100Robot:
         settling = repeat(rest, round(_SETTLING_S / self._period))
         try:
             for target in chain(ticks, settling):
+                if signals.insist:
+                    break
                 if self._emergency():
                     self._halt("emergency stop on the way to rest")
                     break
@@ -283,10 +287,11 @@ class SO100Robot:
         rest = self._poses.rest
         resting = rest is not None and self._at(rest)
         try:
-            if resting or self._stalled or isinstance(error, NotConnected):
-                self._servos.release()
-            else:
-                self._servos.let_down(_SINKING_S)
+            with Undisturbed():
+                if resting or self._stalled or isinstance(error, NotConnected):
+                    self._servos.release()
+                else:
+                    self._servos.let_down(SINKING_S)
         except ServoFault as fault:
             if error is None:
                 raise

@@ -6,8 +6,9 @@ import errno
 import fcntl
 import os
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from select import select
 from time import monotonic
 
@@ -15,7 +16,7 @@ from scservo_sdk.port_handler import PortHandler
 from serial import Serial, SerialException
 from serial.tools.list_ports import comports
 
-from robots.base import NotConnected, SpeedRefused
+from robots.errors import NotConnected, SpeedRefused
 
 _CHUNK = 4096  # bytes taken at once
 _FLOOD = 16  # chunks thrown away at most before a request: a babbling device must not hold us up
@@ -24,7 +25,8 @@ _FLOOD = 16  # chunks thrown away at most before a request: a babbling device mu
 class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
     """A serial port as the SDK's packet handler uses it; every failure is a NotConnected.
 
-    Time is monotonic, waiting is ``select``'s, no call takes longer than it is told.
+    Time is monotonic, waiting is ``select``'s, no call takes longer than it is told. ``gate`` is
+    called before anything is sent, and may raise.
     """
 
     def __init__(self, port: str, baud_rate: int, write_timeout_s: float) -> None:
@@ -33,7 +35,10 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         self.stale = b""  # what came unasked before the newest request
         self.sent = b""  # the newest request
         self._write_timeout_s = write_timeout_s  # [s]
+        self.is_open = False
         self._fd = -1
+        self._close: Callable[[], None] = lambda: None
+        self.gate: Callable[[], None] = lambda: None
 
     def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802  # the SDK's name
         """Open the port for us alone; raises NotConnected."""
@@ -45,9 +50,17 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             if _refuses_speed(problem):
                 raise self._speed_refused(cflag_baud) from problem
             raise NotConnected(_why_closed(self.port_name, problem)) from problem
-        self._fd = self.ser.fileno()
-        self.is_open, self.is_using = True, False
+        self._use(self.ser.fileno(), self.ser.close)
         return True
+
+    def adopt(self, fd: int) -> None:
+        """Use a port that another process has opened and set up, and close it at the end."""
+        self.closePort()
+        self._use(fd, partial(os.close, fd))
+
+    def fileno(self) -> int:
+        """The open port's file descriptor; raises NotConnected."""
+        return self._opened()
 
     def closePort(self) -> None:  # noqa: N802
         """Close the port, if it is open, even if it is gone."""
@@ -55,7 +68,7 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             return
         self.is_open, self._fd = False, -1
         with suppress(OSError):  # it may be gone
-            self.ser.close()
+            self._close()
 
     def clearPort(self) -> None:  # noqa: N802
         """Throw away what came unasked; the SDK calls this just before it sends."""
@@ -68,6 +81,7 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
 
     def writePort(self, packet: list[int]) -> int:  # noqa: N802
         """Send all of ``packet``; returns its length."""
+        self.gate()
         rest = self.sent = bytes(packet)
         deadline = monotonic() + self._write_timeout_s
         while rest:
@@ -96,6 +110,10 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             if not chunk:  # a port that is gone is always ready, with nothing
                 raise self._gone()
         return chunk
+
+    def _use(self, fd: int, close: Callable[[], None]) -> None:
+        self._fd, self._close = fd, close
+        self.is_open, self.is_using = True, False
 
     def _set_speed(self, baud_rate: int) -> None:
         if baud_rate == self.baudrate:

@@ -12,12 +12,14 @@ import numpy as np
 from configs.teleop import LeaderConfig
 from robots import settings
 from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, Tell
+from robots.release import SINKING_S
 from robots.servos import Servos
+from robots.undisturbed import Undisturbed
 from teleop.base import HANDS_OFF, NEUTRAL, TeleopError, TeleopSample
 
 _LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]
 _GRIPPER_SPEED = 2.0  # times the speed limit of the body joints
-_SINKING_S = 1.0  # in which a leader that held itself gets weaker, before it is let go
+_LEEWAY = 1.5  # over that limit, for a motor to catch up
 _TOLD = {
     True: "the leader is limp: hold it, the arm follows you",
     False: "the leader goes where the arm goes",
@@ -53,7 +55,7 @@ class Leader:
         demonstrating: bool,
     ) -> None:
         self._cfg, self._follower, self._tell = cfg, follower, tell
-        self._servos = Servos(cfg, cfg.patience_s, self._relay)
+        self._servos = Servos(cfg, cfg.patience_s, self._relay, silence_s=cfg.deadman_s)
         step = np.full(len(JOINTS), cfg.follow_speed * period, np.float32)
         step[GRIPPER] *= _GRIPPER_SPEED
         self._step: F32 = step  # (6,) longest way in a tick while it follows
@@ -119,6 +121,7 @@ class Leader:
     def _sense(self) -> F32:
         """Read the motors, have them do as the mode says; returns the joints (6,) [deg, %]."""
         try:
+            self._servos.beat()
             here = self._servos.sense().joints
         except RobotError as error:
             raise TeleopError(f"The leader is lost. {error}") from error
@@ -163,10 +166,11 @@ class Leader:
     def _let_go(self, error: BaseException | None) -> None:
         """Release all torque, whatever has happened; raises TeleopError if nothing else had."""
         try:
-            if self._goal is None:
-                self._servos.release()
-            else:
-                self._servos.let_down(_SINKING_S)
+            with Undisturbed():
+                if self._goal is None:
+                    self._servos.release()
+                else:
+                    self._servos.let_down(SINKING_S)
         except RobotError as fault:
             if error is None:
                 raise TeleopError(f"The leader is not released. {fault}") from fault

@@ -25,6 +25,7 @@ from hil_app.recording.repair import repair
 from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
 from processors.base import Features
+from robots import isolated
 
 SIZE = 64, 96  # of the pictures [px]
 CAMERAS = ("front", "wrist")
@@ -93,8 +94,9 @@ def _kill(root: Path, life: float, found: Crashes) -> None:
 def _child(root: Path, life: float) -> tuple[int, int]:
     """Let a child write for ``life`` seconds; returns the episodes it finished, and the frames of
     the one under way."""
-    command = [sys.executable, "-m", "hil_app.bench.crashes", str(root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    command = isolated.command("hil_app.bench.crashes", str(root))
+    pipe, environment = subprocess.PIPE, isolated.environment()
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         begun = child.stdout.read(1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from configs.reading import parse_json, read_json
 from hil_app.files import write_whole
 from hil_app.monitor import TRAIN
 from hil_app.run_folder import BENCH, EVENTS, SUMMARY
+from robots import isolated
 
 EVERY, EPISODES = 500, 20  # an evaluation: how often [ticks], and how long
 REACHED, HELD = 0.95, 0.90  # success rates: T95 is reached, and not lost again
@@ -115,14 +115,17 @@ class Experiment:
         return read(folder, seed)
 
     def _start(self, arm: Arm, seed: int, folder: Path) -> None:
-        command = [sys.executable, "-m", "hil_app", "train", *arm.options, *protocol(seed)]
+        options = [*arm.options, *protocol(seed), f"--output_dir={folder}"]
         if folder.exists():
             folder.rename(folder.with_name(f"{folder.name}_cut_short_{time.time_ns()}"))
         folder.parent.mkdir(parents=True, exist_ok=True)
         log = folder.with_suffix(".log")
         with log.open("wb") as words:
             run = subprocess.Popen(
-                [*command, f"--output_dir={folder}"], stdout=words, stderr=subprocess.STDOUT
+                isolated.command("hil_app", "train", *options),
+                stdout=words,
+                stderr=subprocess.STDOUT,
+                env=isolated.environment(),
             )
             self._running.add(run)
             status = run.wait()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from hil_app.recording.layout import PICTURES, Feature, size_of
 from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
 from processors.base import Features
+from robots import isolated
 
 Result = dict[str, Any]
 LENGTH = 300  # frames of an episode
@@ -46,8 +47,10 @@ def write(root: Path, frames: int, side: int) -> None:
 
 def load(root: Path) -> Result:
     """Time [s] and memory [MB] of loading the dataset in ``root``, in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, root).result()
+    command, environment = isolated.command(__name__, str(root)), isolated.environment()
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=True)
+    result: Result = json.loads(done.stdout)
+    return result
 
 
 def _measure(root: Path) -> Result:
@@ -148,3 +151,7 @@ def _observation(background: Any, number: int, random: np.random.Generator) -> F
     picture[y : y + side // 5, x : x + side // 5] = number % 256
     state = random.normal(size=STATE_DIM).astype(np.float32)
     return {OBS_STATE: state, f"{OBS_IMAGES}.front": picture}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(Path(sys.argv[1]))))

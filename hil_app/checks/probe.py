@@ -1,4 +1,4 @@
-"""What may crash a whole process, tried in one of its own: ``python -m hil_app.checks.probe``.
+"""What may crash a whole process, tried in one of its own.
 
 ``import MODULE ...`` loads modules, ``torch DEVICE`` computes, ``draw`` draws, ``gamepads`` finds
 the gamepads, ``gamepad TYPE CONFIG`` uses one. Every answer is a line of JSON on stdout, so that a
@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from configs.reading import parse_json
+from robots import isolated
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,11 @@ class Outcome:
 
 def probe(*words: str, patience_s: float = 30.0) -> Outcome:
     """Run a probe."""
-    command = [sys.executable, "-W", "ignore", "-m", __name__, *words]
+    command, environment = isolated.command(__name__, *words), isolated.environment()
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=patience_s)
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=patience_s, env=environment
+        )
     except subprocess.TimeoutExpired:
         return Outcome([], f"no end within {patience_s:g} s")
     answers = [parse_json(line) for line in ended.stdout.splitlines() if line.startswith("{")]
@@ -164,4 +168,5 @@ def _main(what: str, words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")
     _main(sys.argv[1], sys.argv[2:])

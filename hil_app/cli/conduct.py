@@ -33,6 +33,10 @@ from hil_app.teleoperation import teleoperate as by_hand
 from hil_app.training import Training
 from hil_app.view import View
 
+_ENDED_BY: dict[int, str] = {
+    signal.SIGTSTP: "Ctrl-Z (a program that is stopped would leave the arm alone)"
+}
+
 
 def train(config: RunConfig, command: str) -> int:
     """A whole training run; returns its exit status."""
@@ -140,7 +144,7 @@ def _conduct(
         raise
     finally:
         if stop.signal is not None:
-            ended = signal.Signals(stop.signal).name
+            ended = _ENDED_BY.get(stop.signal) or signal.Signals(stop.signal).name
         elif stop.by_person and ended == "finished":
             ended = "emergency stop" if stop.emergency else "stopped by the person"
         _conclude(session, console, ended, learner)

@@ -1,4 +1,4 @@
-"""``python -m teleop.window``: started by :class:`teleop.window.client.Window`, not by hand."""
+"""The operator's window: started by :class:`teleop.window.client.Window`, not by hand."""
 
 from __future__ import annotations
 

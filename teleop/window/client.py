@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
 from configs.reading import parse_json
+from robots import isolated
 from teleop.base import TeleopError
 from teleop.window.shown import KeyHelp, Shown, pack
 
@@ -70,10 +70,12 @@ class Window:
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         with theirs:
             self._process = subprocess.Popen(  # a session of its own: Ctrl-C is not for it
-                [sys.executable, "-m", "teleop.window"],
+                isolated.command("teleop.window"),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
+                cwd="/",
+                env=isolated.environment(),
                 start_new_session=True,
             )
         self._thread = threading.Thread(target=self._send, name="window", daemon=True)

@@ -106,3 +106,16 @@ def test_a_program_whose_terminal_is_gone_ends_in_order_though_it_prints(tmp_pat
         terminal.process.communicate(timeout=20)
         assert terminal.process.returncode == 0
     assert (tmp_path / "rested").exists()
+
+
+def test_ctrl_z_ends_what_has_an_arm_and_stops_all_else():
+    before = signal.getsignal(signal.SIGTSTP)
+    with StopRequest() as stop:
+        assert signal.getsignal(signal.SIGTSTP) == before
+    with StopRequest(arm=True) as stop:
+        signal.raise_signal(signal.SIGTSTP)
+        assert stop()
+        assert stop.signal == signal.SIGTSTP
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTSTP)
+    assert signal.getsignal(signal.SIGTSTP) == before

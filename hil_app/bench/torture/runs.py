@@ -173,7 +173,7 @@ def troubles() -> dict[str, Trouble]:
     safety = _config("").robot.model_dump()["safety"]
     stop = 5.5  # to rest, however far it is, and weaker there
     hot = safety["hold_s"] + safety["back_off_s"] + 1.0
-    silent = safety.get("deadman_s", 5.0) + 2.0
+    silent = safety["deadman_s"] + 2.0
     ctrl_c = _signal(signal.SIGINT)
     every = (
         Trouble(STORMS, _storm, stop),

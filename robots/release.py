@@ -1,0 +1,79 @@
+"""Torque off, and known to be off: how an arm is let go, by whoever does it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
+
+from robots.errors import NotConnected, RobotError, ServoFault
+from robots.feetech import FeetechBus
+
+SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
+Registers = Mapping[str, Mapping[str, int]]  # values by register and motor
+_TRIES = 3  # at least
+_PAUSE = 0.05  # before a port that is gone is looked for again [s]
+_SHARES = 20  # steps in which an arm gets weaker
+
+
+def release(bus: FeetechBus, patience_s: float, reopen: Callable[[], None]) -> None:
+    """Torque off: all motors are told at once, and again while one of them has not heard.
+
+    A port that is gone is looked for with ``reopen`` as long as patience lasts. Raises ServoFault
+    that names the motors that may still have torque.
+    """
+    failed, end = dict.fromkeys(bus.motors, ""), time.monotonic() + patience_s
+    for tried in count():
+        try:
+            bus.sync_write("Torque_Enable", dict.fromkeys(failed, 0))
+            failed = _holding(bus, list(failed))
+        except NotConnected as error:
+            failed = dict.fromkeys(failed, str(error))
+            time.sleep(_PAUSE)
+            with suppress(NotConnected):
+                reopen()
+        if not failed:
+            return
+        if tried >= _TRIES and time.monotonic() > end:
+            break
+    causes = "; ".join(dict.fromkeys(failed.values()))
+    raise ServoFault(
+        f"{', '.join(failed)} may still have torque: switch off the arm's power ({causes})."
+    )
+
+
+def weaken(bus: FeetechBus, seconds: float) -> dict[str, int]:
+    """Let every motor get weaker until it is limp, so that the arm sinks and does not fall.
+
+    Returns the Torque_Limit that the motors had, to be given back; if they do not all say it, it is
+    empty, and nothing is done. Raises NotConnected only before anything is done.
+    """
+    answers = bus.sync_read(["Torque_Limit"])
+    limits = {} if answers.missing else answers.values["Torque_Limit"]
+    with suppress(NotConnected):  # the release says so
+        for left in reversed(range(_SHARES if limits else 0)):
+            weaker = {name: limit * left // _SHARES for name, limit in limits.items()}
+            bus.sync_write("Torque_Limit", weaker)
+            time.sleep(seconds / _SHARES)
+    return limits
+
+
+def give_back(bus: FeetechBus, found: Registers) -> None:
+    """Leave limp motors with the speed and strength that they were found with, as far as it goes.
+
+    They are safe, that is what counts: the first motor that does not answer ends it.
+    """
+    with suppress(RobotError):
+        for register, values in found.items():
+            held = bus.sync_read([register], list(values)).values[register]
+            for motor, value in values.items():
+                if held.get(motor) != value:
+                    bus.write(register, motor, value)
+
+
+def _holding(bus: FeetechBus, motors: list[str]) -> dict[str, str]:
+    """The motors that are not known to be without torque, and why."""
+    answers = bus.sync_read(["Torque_Enable"], motors)
+    on = [name for name, torque in answers.values["Torque_Enable"].items() if torque]
+    return answers.missing | dict.fromkeys(on, "torque stays on")

@@ -1,0 +1,189 @@
+"""What becomes of the arm when the program that moves it is no more, or stands still."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import pytest
+from virtual_arms import Running, virtual_arm
+
+PROGRAM = """
+import sys, time
+from configs.robot import SO101Config
+from robots.so100 import SO100Robot
+
+def tell(name, **facts):
+    print(name, facts.get("cause", ""), flush=True)
+
+with SO100Robot(SO101Config(port=sys.argv[1], **eval(sys.argv[2])), 30, tell) as arm:
+    joints = arm.read().joints
+    print("holds", flush=True)
+    end = time.monotonic() + float(sys.argv[3])
+    while time.monotonic() < end:
+        arm.command(joints)
+        time.sleep(1 / 30)
+        arm.read()
+"""
+SHADOWS = ("robots.py", "json.py", "serial.py", "socket.py", "signal.py", "sitecustomize.py")
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def torques(servos: Running) -> set[int]:
+    return {motor["torque_enable"] for motor in servos.arm.report()["motors"].values()}
+
+
+def start(
+    servos: Running, options: str, seconds: float, cwd: Path | None = None, **environment: str
+) -> subprocess.Popen[str]:
+    program = subprocess.Popen(
+        [sys.executable, "-P", "-c", PROGRAM, servos.port, options, str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+    )
+    hear(program, "holds")
+    return program
+
+
+def hear(program: subprocess.Popen[str], word: str) -> str:
+    """The line that begins with ``word``, which the program is to print."""
+    out: IO[str] | None = program.stdout
+    assert out is not None
+    for line in out:
+        if line.startswith(word):
+            return line
+    raise AssertionError(f"never said {word}: {program.communicate()[1]}")
+
+
+def deadman(program: subprocess.Popen[str]) -> int | None:
+    """The process that watches over the program's arm."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            words = (status.parent / "cmdline").read_text().split("\0")
+        except OSError:
+            continue  # it has ended
+        if parent == program.pid and "robots.deadman_process" in words:
+            return int(status.parent.name)
+    return None
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGQUIT])
+def test_the_arm_of_a_program_that_dies_is_let_down(number: signal.Signals) -> None:
+    with virtual_arm() as servos:
+        program = start(servos, "{}", 60)
+        assert torques(servos) == {1}
+        os.kill(program.pid, number)
+        until(lambda: torques(servos) == {0})
+        _, errors = program.communicate(timeout=15)  # ends when the deadman has, too
+        assert errors == f"hil-app has died: the arm on {servos.port} is let down\n"
+        assert servos.arm.report()["violations"] == []
+
+
+def test_a_program_that_ends_well_leaves_no_deadman_and_no_word() -> None:
+    with virtual_arm() as servos:
+        program = start(servos, "{}", 0)
+        _, errors = program.communicate(timeout=30)
+        assert (program.returncode, errors) == (0, "")
+        assert torques(servos) == {0}
+
+
+def test_torque_that_is_to_stay_on_stays_on() -> None:
+    with virtual_arm() as servos:
+        program = start(servos, "{'disable_torque_on_disconnect': False}", 60)
+        assert deadman(program) is None
+        os.kill(program.pid, signal.SIGKILL)
+        program.communicate(timeout=15)
+        time.sleep(0.5)
+        assert torques(servos) == {1}
+
+
+def test_a_program_that_is_stopped_has_its_arm_let_down_and_ends_when_it_goes_on() -> None:
+    with virtual_arm() as servos:
+        program = start(servos, "{'safety': {'deadman_s': 1, 'let_down_s': 10}}", 60)
+        os.kill(program.pid, signal.SIGSTOP)
+        until(lambda: torques(servos) == {0})
+        places = servos.arm.report()["motors"]
+        os.kill(program.pid, signal.SIGCONT)
+        said, errors = program.communicate(timeout=30)
+        assert torques(servos) == {0}
+        assert servos.arm.report()["motors"] == places
+        assert program.returncode == 1
+        assert "released" in said
+        assert f"hil-app stands still: the arm on {servos.port} is let down" in errors
+        last = errors.strip().splitlines()[-1]
+        assert "ServoFault: The program stood still for 1 s or longer" in last
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_deadman_that_is_gone_or_hangs_is_told_and_replaced(number: signal.Signals) -> None:
+    with virtual_arm() as servos:
+        program = start(servos, "{}", 60)
+        first = deadman(program)
+        assert first is not None
+        os.kill(first, number)
+        lost = hear(program, "deadman_lost")
+        assert ("ended" if number == signal.SIGKILL else "has not answered") in lost
+        hear(program, "deadman_back")
+        assert deadman(program) not in (first, None)
+        os.kill(program.pid, signal.SIGKILL)
+        until(lambda: torques(servos) == {0})
+        program.communicate(timeout=15)
+
+
+@pytest.mark.parametrize("where", ["cwd", "PYTHONPATH", "PYTHONHOME"])
+def test_nothing_that_lies_about_is_taken_for_the_deadman(tmp_path: Path, where: str) -> None:
+    for name in SHADOWS:
+        (tmp_path / name).write_text("raise SystemExit('shadowed')")
+    program = PROGRAM.replace(
+        "with SO100Robot", f"os.environ['{where}'] = {str(tmp_path)!r}\nwith SO100Robot"
+    )
+    with virtual_arm() as servos:
+        command = [sys.executable, "-P", "-c", "import os\n" + program, servos.port, "{}", "60"]
+        pipe = subprocess.PIPE
+        run = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path)
+        hear(run, "holds")
+        os.kill(run.pid, signal.SIGKILL)
+        until(lambda: torques(servos) == {0})
+        run.communicate(timeout=15)
+
+
+def test_without_a_deadman_no_torque_comes_on() -> None:
+    broken = (
+        "import robots.isolated\nrobots.isolated.command = lambda *_: ['/nonexistent/python']\n"
+    )
+    with virtual_arm() as servos:
+        command = [sys.executable, "-P", "-c", broken + PROGRAM, servos.port, "{}", "60"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        assert "does not start (" in done.stderr.splitlines()[-1]
+        assert "the arm stays without torque" in done.stderr.splitlines()[-1]
+        assert torques(servos) == {0}
+
+
+def test_what_stops_or_ends_the_program_leaves_the_deadman_alone() -> None:
+    with virtual_arm() as servos:
+        program = start(servos, "{}", 60)
+        watcher = deadman(program)
+        assert watcher is not None
+        for name in ("INT", "TERM", "HUP", "QUIT", "TSTP", "PIPE", "USR1"):
+            os.kill(watcher, getattr(signal, f"SIG{name}"))
+        assert os.getpgid(watcher) == os.getsid(watcher) == watcher
+        os.kill(program.pid, signal.SIGKILL)
+        until(lambda: torques(servos) == {0})
+        program.communicate(timeout=15)
