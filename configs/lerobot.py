@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from configs.lerobot_forms import Form, leaves, newest
 from configs.lerobot_rules import AS_HERE, CROPS, Keys, Rules, rule_at, rules_for
 from configs.load import ConfigError, faults
+from configs.processor import ProcessorConfig
 from configs.reading import Unreadable, read_json
 
-Kind = Literal["taken", "changed", "left out"]
+Kind = Literal["taken", "nothing", "changed", "left out"]
 
 # lerobot's own values where ours differ, for keys that a file may leave out: theirs, ours, value.
 _DEFAULTS: tuple[tuple[str, str, Any], ...] = (
@@ -30,6 +32,7 @@ _DEFAULTS: tuple[tuple[str, str, Any], ...] = (
         None,
     ),
 )
+_NAMES = ("real_robot", "gym_hil")
 _STEP = 0.02  # along an axis that a file leaves out [m]
 
 
@@ -52,6 +55,8 @@ class Entry:
         """How it was dealt with."""
         if self.ours is None:
             return "left out"
+        if self.ours == AS_HERE and self.value is None:
+            return "nothing"
         return "changed" if self.note else "taken"
 
 
@@ -79,31 +84,29 @@ def read_lerobot(path: Path) -> Imported:
 
 def translate(theirs: object) -> Imported:
     """Translate their config; ConfigError if it is none, or of an arm that is not known here."""
-    content = _checked(theirs)
+    form = newest(theirs) if isinstance(theirs, Mapping) else Form({}, {}, [])
+    content = _checked(form.content)
     rules = rules_for(content)
     entries = [_entry(keys, value, rules) for keys, value in leaves(content)]
-    return _valid(_settled([*entries, *_unnamed(content, entries)]))
-
-
-def leaves(content: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Every value that has no keys below it, with its place."""
-    for key, value in content.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, (*above, key))
-        else:
-            yield (*above, key), value
+    added = _unnamed(content, entries)
+    named = [replace(entry, keys=form.origins.get(entry.keys, entry.keys)) for entry in entries]
+    for keys, value, other in form.doubled:
+        named.append(Entry(keys, value, None, f"{'.'.join(other)} says it already"))
+    return _valid(_settled([*named, *added]))
 
 
 def _checked(theirs: object) -> Mapping[str, Any]:
     """Their config; ConfigError if it is another kind of file."""
     env = theirs.get("env") if isinstance(theirs, Mapping) else None
     if not isinstance(theirs, Mapping) or not isinstance(env, Mapping):
-        raise ConfigError("not a config of lerobot's gym_manipulator: it has no block `env`")
+        raise ConfigError(
+            "not a config of lerobot's gym_manipulator: it has no block `env`, and is none"
+        )
     if env.get("type", "gym_manipulator") != "gym_manipulator":
         raise ConfigError(
             f"env.type: got {env['type']!r}; only gym_manipulator's configs can be imported"
         )
-    if env.get("name", "real_robot") not in ("real_robot", "gym_hil"):
+    if not _block(env, "robot") and env.get("name", "real_robot") not in _NAMES:
         raise ConfigError(f"env.name: got {env['name']!r}; known: real_robot, gym_hil")
     return theirs
 
@@ -114,8 +117,9 @@ def _entry(keys: Keys, value: Any, rules: Rules) -> Entry:
     if any(value == one and value.__class__ is one.__class__ for one in rule.as_here):
         return Entry(keys, value, AS_HERE)
     if rule.ours is None:
-        nothing = value is None or value == {}  # is asked for
-        return Entry(keys, value, AS_HERE) if nothing else Entry(keys, value, None, rule.note)
+        if value == {} or (value is None and not rule.null_asks):  # for nothing
+            return Entry(keys, None, AS_HERE)
+        return Entry(keys, value, None, rule.null_asks if value is None else rule.note)
     try:
         return Entry(keys, rule.convert(None if value == {} else value), rule.ours, rule.note)
     except (KeyError, TypeError, ValueError):
@@ -125,6 +129,8 @@ def _entry(keys: Keys, value: Any, rules: Rules) -> Entry:
 def _unnamed(theirs: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[Entry]:
     """What their file says by leaving it out, and what ours needs beside it."""
     given = {entry.name for entry in entries}
+    if theirs["env"].get("name") != "gym_hil":
+        yield from _boxes(entries)
     yield _added("processor.observation.object", None, "")
     for name, ours, value in _DEFAULTS:
         if name not in given:
@@ -138,6 +144,25 @@ def _unnamed(theirs: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[En
     elif not any(entry.ours == ("teleop", "type") for entry in entries):
         yield _added("teleop", None, "")
         yield _added("train.demonstrations", 0, "nobody demonstrates: there is no teleop")
+
+
+def _boxes(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Ours, by name, where their file has no box or no step sizes."""
+    given = {entry.ours[:2] for entry in entries if entry.ours}
+    ours = ProcessorConfig()
+    if ("processor", "bounds") not in given:
+        note = "THE FILE HAS NO BOX: this is our default; `hil-app find-limits` measures yours"
+        yield _added("processor.bounds.min", list(ours.bounds.min), note)
+        yield _added("processor.bounds.max", list(ours.bounds.max), note)
+    if ("processor", "step_size") not in given:
+        note = "the file has no step sizes: this is our default"
+        for axis, step in zip("xyz", ours.step_size, strict=True):
+            yield _added(f"processor.step_size.{axis}", step, note)
+
+
+def _block(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _added(ours: str, value: Any, note: str) -> Entry:

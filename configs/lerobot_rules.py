@@ -30,6 +30,7 @@ class Rule:
     ours: Keys | None = None  # place of our field; None if there is no counterpart
     note: str = "no counterpart"  # what changes on the way, or why there is no counterpart
     convert: Callable[[Any], Any] = _same  # raises ValueError, TypeError or KeyError
+    null_asks: str = ""  # what null means there, if it asks for anything
     as_here: tuple[Any, ...] = ()  # values that ask for nothing else than is always so here
 
 
@@ -71,7 +72,9 @@ def _block(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _arm(robot: Mapping[str, Any]) -> Rules:
     """Rules for the arm. Raises ConfigError if it is none of ours."""
-    name = str(robot.get("type")).removesuffix("_end_effector")  # as it once was
+    kind = str(robot.get("type"))
+    name = kind.removesuffix("_end_effector")  # as it once was
+    name += "_follower" if name in ("so100", "so101") and "follower_arms" not in robot else ""
     if name not in ARMS:
         raise ConfigError(
             f"env.robot.type: got {robot.get('type')!r}; arms that can be imported: "
@@ -86,7 +89,13 @@ def _arm(robot: Mapping[str, Any]) -> Rules:
     for joint in _block(robot, "max_relative_target"):
         place = "max_relative_target", joint
         rules[*above, *place] = Rule(("robot", *place), note, float)
-    rules[*above, "use_degrees"] = _none("joints are in degrees here: convert the poses", True)
+    if kind.endswith("_end_effector"):  # whose joints always were in degrees
+        rules[*above, "use_degrees"] = _none("", True, False)
+    else:
+        rules[*above, "use_degrees"] = _none("JOINTS ARE IN DEGREES HERE: convert the poses", True)
+        if robot.get("use_degrees") is False:
+            pose = ("env", "processor", "reset", "fixed_reset_joint_positions")
+            rules[pose] = _none("its joints are from -100 to 100, not in degrees: convert it")
     if name.startswith("so100"):
         note = "of a frame with x forward, y left, z up here: check with `hil-app find-limits`"
         box = ("env", "processor", "inverse_kinematics", "end_effector_bounds")
@@ -270,7 +279,23 @@ _RULES: dict[str, Rule] = {
         "its network, drawn at random: name weights in policy.vision_encoder_weights",
         {"helper2424/resnet10": "resnet10"}.__getitem__,
     ),
-    "policy.num_discrete_actions": _none("the gripper always has three", 3),
+    "policy.num_discrete_actions": Rule(
+        None,
+        "the gripper always has three: close, stay, open",
+        null_asks="there the gripper moves by any amount; HERE IT HAS THREE CHOICES: close, stay, "
+        "open",
+        as_here=(3,),
+    ),
+    "env.processor.inverse_kinematics.end_effector_bounds": Rule(
+        None, null_asks="there is no box there; here there always is one"
+    ),
+    "env.processor.gripper.gripper_quantization_threshold": _none(
+        "the gripper's three choices are learned as such"
+    ),
+    "env.number_of_steps_after_success": _none("an episode ends at its success", 0),
+    "env.pretrained_policy_name_or_path": _none(
+        "policies of other tools are not read: train one, or give its dataset in learner.datasets"
+    ),
     "policy.input_features": _none(_MEASURED),
     "policy.output_features": _none(_MEASURED),
     "policy.dataset_stats": _none(_MEASURED),

@@ -84,7 +84,9 @@ def _write(path: Path, text: str) -> None:
 def _tell(imported: Imported) -> None:
     """List on stderr what became of their values."""
     same = sum(entry.kind == "taken" for entry in imported.entries if entry.keys)
+    nothing = sum(entry.kind == "nothing" for entry in imported.entries if entry.keys)
     lines = [f"{same} values mean the same here."]
+    lines += [f"{nothing} are null or empty, and ask for nothing."] * bool(nothing)
     for kind, title in (("changed", "Taken, but look at these:"), ("left out", "Left out:")):
         rows = [entry for entry in imported.entries if entry.kind == kind]
         lines += [title] * bool(rows)

@@ -1,0 +1,121 @@
+"""The forms that lerobot's gym_manipulator configs have had, brought to the newest one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Keys = tuple[str, ...]
+
+_PROCESSOR: Keys = ("env", "processor")
+_IK: Keys = (*_PROCESSOR, "inverse_kinematics")
+_BLOCKS: dict[Keys, tuple[str, ...]] = {  # the newest block of what stood under env.wrapper
+    (*_PROCESSOR, "observation"): (
+        *("add_joint_velocity_to_observation", "add_current_to_observation"),
+        *("add_ee_pose_to_observation", "display_cameras"),
+    ),
+    (*_PROCESSOR, "image_preprocessing"): ("crop_params_dict", "resize_size"),
+    (*_PROCESSOR, "gripper"): (
+        *("use_gripper", "gripper_penalty", "gripper_penalty_in_reward"),
+        "gripper_quantization_threshold",
+    ),
+    (*_PROCESSOR, "reset"): (
+        *("fixed_reset_joint_positions", "reset_time_s", "control_time_s", "terminate_on_success"),
+    ),
+    _PROCESSOR: ("control_mode",),
+}
+_MOVED: dict[Keys, Keys] = {  # where blocks and values stood, and where they stand now
+    **{("env", "wrapper", key): (*to, key) for to, keys in _BLOCKS.items() for key in keys},
+    **{
+        ("env", "wrapper", "ee_action_space_params", f"{axis}_step_size"): (
+            *(*_IK, "end_effector_step_sizes", axis),
+        )
+        for axis in "xyz"
+    },
+    ("env", "wrapper", "ee_action_space_params", "bounds"): (*_IK, "end_effector_bounds"),
+    **{
+        ("env", owner, key): (*_IK, key)
+        for owner in ("robot", "teleop")
+        for key in ("end_effector_bounds", "end_effector_step_sizes", "urdf_path")
+    },
+    ("env", "robot", "target_frame_name"): (*_IK, "target_frame_name"),
+    ("env", "robot", "max_gripper_pos"): (*_PROCESSOR, "max_gripper_pos"),
+    ("env", "reward_classifier_pretrained_path"): (
+        *(*_PROCESSOR, "reward_classifier", "pretrained_path"),
+    ),
+    ("env", "mode"): ("mode",),
+    ("env", "device"): ("device",),
+    ("env", "repo_id"): ("dataset", "repo_id"),
+    ("env", "dataset_root"): ("dataset", "root"),
+    ("env", "num_episodes"): ("dataset", "num_episodes"),
+    ("env", "episode"): ("dataset", "replay_episode"),
+    ("env", "push_to_hub"): ("dataset", "push_to_hub"),
+    **{(key,): ("dataset", key) for key in ("repo_id", "num_episodes", "push_to_hub")},
+    ("episode",): ("dataset", "replay_episode"),
+    ("dataset_root",): ("dataset", "root"),
+    ("task",): ("dataset", "task"),
+}
+_FLAT = ("robot", "teleop", "wrapper", "processor", "fps", "type", "name", "features")
+
+
+@dataclass(frozen=True)
+class Form:
+    """A config in the newest form."""
+
+    content: dict[str, Any]
+    origins: dict[Keys, Keys]  # where each value stood in the file, by its place now
+    doubled: list[tuple[Keys, Any, Keys]]  # values that another one overrules: place, value, that
+
+
+def newest(theirs: Mapping[str, Any]) -> Form:
+    """``theirs`` in the newest form; what has not moved stays where it is."""
+    env = theirs.get("env")
+    flat = not isinstance(env, Mapping) and any(isinstance(theirs.get(k), Mapping) for k in _FLAT)
+    form = Form({}, {}, [])
+    for keys, value in leaves(theirs):
+        place = _moved(("env", *keys) if flat else keys)
+        if place == ("env", "task") and not isinstance(theirs.get("dataset"), Mapping):
+            place = _task(theirs if flat else theirs["env"])
+        if place in form.origins:
+            form.doubled.append((keys, value, form.origins[place]))
+            continue
+        form.origins[place] = keys
+        _put(form, place, value)
+    return form
+
+
+def _put(form: Form, place: Keys, value: Any) -> None:
+    """Set a value; one that stands where a block has to be gives way."""
+    block = form.content
+    for depth, key in enumerate(place[:-1], 1):
+        if not isinstance(block.setdefault(key, {}), dict):
+            form.doubled.append((form.origins[place[:depth]], block[key], form.origins[place]))
+            del form.origins[place[:depth]]
+            block[key] = {}
+        block = block[key]
+    if isinstance(block.get(place[-1]), dict) and block[place[-1]]:
+        form.doubled.append((form.origins.pop(place), value, place))
+    else:
+        block[place[-1]] = value
+
+
+def leaves(content: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Every value that has no keys below it, with its place."""
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def _moved(keys: Keys) -> Keys:
+    for length in range(len(keys), 0, -1):
+        if (to := _MOVED.get(keys[:length])) is not None:
+            return (*to, *keys[length:])
+    return keys
+
+
+def _task(env: Mapping[str, Any]) -> Keys:
+    """What env.task is: the id of a simulated task, or a label of what is recorded."""
+    return ("env", "task") if env.get("name") == "gym_hil" else ("dataset", "task")

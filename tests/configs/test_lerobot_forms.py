@@ -1,0 +1,222 @@
+"""Configs of lerobot as they once were: flat, in a train file, with a wrapper block."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.lerobot import Imported, leaves, translate
+from configs.load import ConfigError, validate
+
+BOX = {"min": [0.2, -0.06, 0.03], "max": [0.3, 0.07, 0.12]}
+STEPS = {"x": 0.011, "y": 0.012, "z": 0.013}
+CAMERA = {"type": "opencv", "index_or_path": 3, "width": 640, "height": 480, "fps": 15}
+WRAPPER: dict[str, Any] = {
+    "control_mode": "gamepad",
+    "display_cameras": False,
+    "add_joint_velocity_to_observation": True,
+    "add_current_to_observation": True,
+    "add_ee_pose_to_observation": True,
+    "crop_params_dict": {"observation.images.front": [27, 17, 90, 190]},
+    "resize_size": [96, 112],
+    "control_time_s": 21.0,
+    "reset_time_s": 2.5,
+    "fixed_reset_joint_positions": [1.0, -20.0, 20.0, 90.0, 2.0, 30.0],
+    "use_gripper": True,
+    "gripper_quantization_threshold": 0.8,
+    "gripper_penalty": -0.03,
+    "gripper_penalty_in_reward": False,
+}
+FLAT: dict[str, Any] = {
+    "type": "gym_manipulator",
+    "name": "my table",
+    "fps": 12,
+    "mode": "record",
+    "repo_id": "me/x",
+    "dataset_root": None,
+    "task": "Lift it",
+    "num_episodes": 15,
+    "episode": 0,
+    "device": "cpu",
+    "push_to_hub": True,
+    "pretrained_policy_name_or_path": None,
+    "reward_classifier_pretrained_path": None,
+    "number_of_steps_after_success": 0,
+    "robot": {
+        "type": "so100_follower_end_effector",
+        "port": "/dev/ttyACM7",
+        "id": "arm",
+        "use_degrees": False,
+        "cameras": {"front": CAMERA},
+        "max_gripper_pos": 31,
+        "end_effector_bounds": BOX,
+        "end_effector_step_sizes": STEPS,
+    },
+    "teleop": {"type": "gamepad", "use_gripper": True},
+    "wrapper": WRAPPER,
+}
+POLICY = {"type": "sac", "num_discrete_actions": 3}
+
+
+def without(theirs: dict[str, Any], *path: str) -> dict[str, Any]:
+    changed = copy.deepcopy(theirs)
+    block = changed
+    for key in path[:-1]:
+        block = block[key]
+    del block[path[-1]]
+    return changed
+
+
+def moved(theirs: dict[str, Any], *path: str) -> dict[str, Any]:
+    """``theirs`` with the robot's ``path`` in the teleop's block."""
+    changed = copy.deepcopy(theirs)
+    for key in path:
+        changed["teleop"][key] = changed["robot"].pop(key)
+    return changed
+
+
+def earliest() -> dict[str, Any]:
+    """The box and the steps in the wrapper's own block, as before summer 2025."""
+    changed = without(without(FLAT, "robot", "end_effector_bounds"), "robot", "max_gripper_pos")
+    steps = changed["robot"].pop("end_effector_step_sizes")
+    space = {"bounds": BOX, **{f"{axis}_step_size": step for axis, step in steps.items()}}
+    changed["wrapper"]["ee_action_space_params"] = space
+    changed["robot"]["max_gripper_pos"] = 31
+    return changed
+
+
+FORMS = {
+    "flat": FLAT,
+    "nested": {"env": FLAT},
+    "train file": {"seed": 1, "batch_size": 64, "policy": POLICY, "env": FLAT},
+    "box in the teleop": {"env": moved(FLAT, "end_effector_bounds", "end_effector_step_sizes")},
+    "earliest": earliest(),
+    "task outside": {"env": without(FLAT, "task"), "task": "Lift it", "episode": 3},
+}
+
+
+def line(imported: Imported, name: str) -> Any:
+    return next(one for one in imported.entries if one.name == name)
+
+
+@pytest.mark.parametrize("theirs", FORMS.values(), ids=list(FORMS))
+def test_what_moves_the_arm_is_taken_from_every_form(theirs: dict[str, Any]) -> None:
+    imported = translate(theirs)
+    config = validate(imported.content)
+    processor, robot = config.processor, config.robot
+    assert (list(processor.bounds.min), list(processor.bounds.max)) == (BOX["min"], BOX["max"])
+    assert processor.step_size == (0.011, 0.012, 0.013)
+    assert (processor.gripper.open, processor.gripper.penalty) == (31, -0.03)
+    assert robot.type == "so100"
+    assert robot.reset_pose == (1.0, -20.0, 20.0, 90.0, 2.0, 30.0)
+    assert (config.env.fps, config.env.control_time_s, config.env.reset_time_s) == (12, 21, 2.5)
+    assert processor.images.crop == {"front": (27, 17, 90, 190)}
+    assert processor.images.resize == (96, 112)
+    observation = processor.observation
+    assert (observation.joint_velocity, observation.motor_current) == (True, True)
+    assert observation.end_effector == "absolute"
+    assert (config.dataset.task, config.train.demonstrations) == ("Lift it", 15)
+
+
+@pytest.mark.parametrize("theirs", FORMS.values(), ids=list(FORMS))
+def test_every_key_is_accounted_for_by_its_own_name_and_none_by_no_counterpart(
+    theirs: dict[str, Any],
+) -> None:
+    entries = [one for one in translate(theirs).entries if one.keys]
+    assert sorted(one.keys for one in entries) == sorted(keys for keys, _ in leaves(theirs))
+    for one in entries:
+        assert one.kind in ("taken", "nothing") or one.note
+        if one.ours is None and one.keys[-1] not in ("repo_id", "push_to_hub", "episode"):
+            assert one.note != "no counterpart", one.name
+
+
+def test_null_never_means_the_same() -> None:
+    theirs = copy.deepcopy(FLAT)
+    theirs["robot"]["end_effector_bounds"] = None
+    imported = translate({"env": theirs, "policy": {"type": "sac", "num_discrete_actions": None}})
+    assert not [
+        one.name
+        for one in imported.entries
+        if one.keys and (one.kind, one.value) == ("taken", None)
+    ]
+    discrete = line(imported, "policy.num_discrete_actions")
+    assert (discrete.kind, "HERE IT HAS THREE CHOICES" in discrete.note) == ("left out", True)
+    box = line(imported, "env.robot.end_effector_bounds")
+    assert (box.kind, box.note) == ("left out", "there is no box there; here there always is one")
+    assert line(imported, "env.dataset_root").kind == "nothing"
+
+
+def test_a_box_and_steps_of_our_own_are_never_put_in_silently() -> None:
+    robot = "robot"
+    theirs = without(without(FLAT, robot, "end_effector_bounds"), robot, "end_effector_step_sizes")
+    imported = translate(without(theirs, robot, "max_gripper_pos"))
+    added = {".".join(one.ours or ()): one.note for one in imported.entries if not one.keys}
+    assert "THE FILE HAS NO BOX" in added["processor.bounds.min"]
+    assert "THE FILE HAS NO BOX" in added["processor.bounds.max"]
+    assert "no step sizes" in added["processor.step_size.x"]
+    assert "max_gripper_pos" in added["processor.gripper.open"]
+
+
+def test_a_pose_that_is_not_in_degrees_is_not_taken_for_degrees() -> None:
+    theirs = copy.deepcopy(FLAT)
+    theirs["robot"]["type"] = "so101_follower"
+    pose = line(translate(theirs), "wrapper.fixed_reset_joint_positions")
+    assert (pose.kind, "not in degrees" in pose.note) == ("left out", True)
+    assert "DEGREES" in line(translate(theirs), "robot.use_degrees").note
+
+
+def test_of_two_values_for_one_thing_one_is_taken_and_the_other_named() -> None:
+    theirs = copy.deepcopy(FLAT)
+    theirs["teleop"]["end_effector_bounds"] = {"min": [0.1, -0.2, 0.0], "max": BOX["max"]}
+    other = line(translate(theirs), "teleop.end_effector_bounds.min")
+    assert (other.kind, other.note) == ("left out", "robot.end_effector_bounds.min says it already")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({"type": "hil", "name": "franka_sim", "fps": 10}, "it has no block `env`"),
+        ({"env": {"type": "hil", "name": "franka_sim"}}, "env.type: got 'hil'"),
+        ({"env": {**FLAT, "type": "aloha"}}, "env.type: got 'aloha'"),
+        ({**FLAT, "robot": {"type": "koch_follower"}}, "env.robot.type: got 'koch_follower'"),
+        (
+            {**FLAT, "robot": {"type": "so100", "follower_arms": {"main": {"port": "x"}}}},
+            "env.robot.type: got 'so100'",
+        ),
+        ({"policy": POLICY, "batch_size": 8}, "it has no block `env`"),
+        ([1], "it has no block `env`"),
+    ],
+)
+def test_what_is_another_kind_of_file_is_refused_by_name(theirs: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said.replace("`", ".").replace("[", r"\[")):
+        translate(theirs)
+
+
+names = st.sampled_from(["env", "wrapper", "robot", "teleop", "processor", "reset", "task", "type"])
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_whatever_stands_in_a_block_nothing_is_lost(data: st.DataObject) -> None:
+    theirs = copy.deepcopy(data.draw(st.sampled_from(list(FORMS.values()))))
+    block = theirs
+    for _ in range(data.draw(st.integers(0, 2))):
+        blocks = [key for key, value in block.items() if isinstance(value, dict) and value]
+        if blocks:
+            block = block[data.draw(st.sampled_from(blocks))]
+    block[data.draw(st.sampled_from(list(block)) | names)] = data.draw(anything)
+    try:
+        imported = translate(theirs)
+    except ConfigError:
+        return
+    validate(imported.content)
+    found = sorted(one.keys for one in imported.entries if one.keys)
+    assert found == sorted(keys for keys, _ in leaves(theirs))
