@@ -101,8 +101,11 @@ class _Path:
 
     @property
     def furthest(self) -> float:
-        """The furthest it was from where it rests now, as a share of the way there is."""
-        ways = [_share(turn, self.last) for turn in self._turns]
+        """The furthest it was from where it rests now, as a share of the way there is.
+
+        Less than it takes to tell where it rests is no movement, and 0.
+        """
+        ways = [_share(turn, self.last) for turn in self._turns if self._wide]
         return max(ways, key=abs, default=0.0)
 
     @property

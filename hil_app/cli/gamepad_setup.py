@@ -207,13 +207,11 @@ class _Lesson:
         """Where ``control`` is; "" if the person skips it, "b" to go back."""
         while True:
             gesture = Gesture(control, self._rest)
-            state = self._look()
-            while not gesture.ended(state, monotonic()):
+            while not any(gesture.ended(state, monotonic()) for state in self._states()):
                 answer = self._guide.typed(_LOOK_EVERY)
                 if answer is not None and answer.lower() in ("", _BACK):
                     return answer.lower()
-                state = self._look()
-            self._rest = state
+            self._rest = self._look()
             if (source := gesture.source) is None:
                 self._guide.problem("That is a button; a stick is asked for.")
                 continue
@@ -223,9 +221,12 @@ class _Lesson:
             self._guide.problem(f"That is {PLACES[taken[0]]} already.")
 
     def _look(self) -> RawState:
-        if (state := self._pad.poll()) is None:
+        return self._states()[-1]
+
+    def _states(self) -> list[RawState]:
+        if (states := self._pad.states()) is None:
             raise TeleopError(f"{self._pad.name} is gone: plug it in and begin again. {_UNSAVED}")
-        return state
+        return states
 
 
 def _warn(guide: Guide, found: dict[str, str]) -> None:

@@ -128,9 +128,9 @@ def pulled(lever: Lever, steps: int, first: float, held: int) -> list[float]:
 
 
 def heard(lever: Lever, moves: Sequence[float], control: str = "lefttrigger") -> str | None:
-    """What a gesture finds of ``moves``, with a rest of a second behind them."""
+    """What a gesture finds of ``moves``, with a rest of a second before and behind them."""
     gesture, now = Gesture(control, state((0, 0, lever.start, -1))), 0.0
-    for value in [*moves, *[moves[-1]] * 200]:
+    for value in [*[lever.start] * 200, *moves, *[moves[-1]] * 200]:
         now += 0.005
         if gesture.ended(state((0, 0, value, -1)), now):
             return gesture.source

@@ -236,6 +236,24 @@ def test_another_model_can_be_plugged_in(hand: VirtualPad, tmp_path: Path) -> No
         assert controller.name_forindex(0) == "X360 Controller"
 
 
+def test_a_joystick_tells_every_place_of_its_axes_since_the_last_look() -> None:
+    with plugged(PLAIN) as (hand,):
+        [stick] = joysticks()
+        stick.poll()
+        told = [-1.0, -0.5, 0.25, 1.0, 0.0]
+        for value in told:
+            hand.axis(2, value)
+        hand.button(1, down=True)
+        states = stick.states()
+        assert states is not None
+        places = [state.axes[2] for state in states]
+        assert list(dict.fromkeys(places)) == pytest.approx(told, abs=1e-4)
+        assert states[-1] == stick.poll()
+        assert states[-1].buttons[1]
+        hand.unplug()
+        assert stick.states() is None
+
+
 def test_names_are_for_the_standard_layout_only() -> None:
     with plugged(PLAIN) as (hand,), pytest.raises(ValueError, match="only numbers"):
         hand.button("a", down=True)
