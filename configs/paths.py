@@ -1,7 +1,8 @@
-"""Paths as people type them."""
+"""Paths and options as people type them, and paste what a command has printed."""
 
 from __future__ import annotations
 
+import shlex
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Annotated
@@ -35,3 +36,13 @@ def expanded_text(text: str) -> str:
 
 UserPath = Annotated[Path, AfterValidator(expanded)]
 UserText = Annotated[str, AfterValidator(expanded_text)]  # a path, or something else
+
+
+def typed(value: object) -> str:
+    """``value`` in a line to paste: a shell takes it for one word, whatever is in it."""
+    return shlex.quote(str(value))
+
+
+def option(name: str, value: object) -> str:
+    """An option to paste: ``--name=value``."""
+    return f"--{typed(name)}={typed(value)}"

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from configs.algorithm import SACAlgorithmConfig
-from configs.base import Config
+from configs.base import Config, ConfigError
 from configs.dataset import DatasetConfig
 from configs.env import EnvConfig
 from configs.help import HelpConfig
@@ -142,6 +142,18 @@ class RunConfig(Config):
                 "processor.observation: the policy would see nothing: turn on at least one part"
             )
         return self
+
+    def check_sight(self) -> None:
+        """Raise ConfigError if a policy would see the arm alone, and nothing of its task."""
+        looks = self.processor.observation
+        if looks.object is not None or (looks.images and self.robot.cameras):
+            return
+        remedy = "name cameras under robot.cameras, and leave processor.observation.images true"
+        if not isinstance(self.robot, FollowerConfig):
+            remedy += ", or set processor.observation.object to relative"
+        raise ConfigError(
+            f"processor.observation: the policy would see the arm and not its task: {remedy}"
+        )
 
     @model_validator(mode="after")
     def _a_real_arm_lives_in_real_time(self) -> Self:

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from configs.load import ConfigError, dump
+from configs.paths import option
 from configs.reading import read_json
 from configs.run import RunConfig
 from hil_app.files import write_whole
@@ -108,7 +109,7 @@ def best_of(folder: Path) -> Path | None:
 
 def others(folder: Path) -> str:
     """What to do about a checkpoint that is no use: name one of those beside it."""
-    known = [f"--checkpoint={path}" for path in whole(folder.parent) if path != folder]
+    known = [option("checkpoint", path) for path in whole(folder.parent) if path != folder]
     return f"name another, {' or '.join(known)}" if known else "there is no other beside it"
 
 

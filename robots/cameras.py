@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Self
 
 from configs.camera import OpenCVCameraConfig
+from configs.paths import option
 from robots.base import U8, CameraError, NotConnected, Tell
 from robots.capture import Shot, device_of, shots
 from robots.opencv import load_opencv
@@ -144,7 +145,7 @@ class _Camera:
             cause = (
                 f"{self._where} gives {rate:.1f} pictures/s, not {wanted:g}: more light, "
                 f"fourcc=MJPG, a smaller size or a USB port of its own may help; or set "
-                f"--robot.cameras.{self._name}.fps={rate:.0f}"
+                f"{option(f'robot.cameras.{self._name}.fps', round(rate))}"
             )
             tell("camera_slow", camera=self._name, cause=cause)
 

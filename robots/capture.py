@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from configs.camera import OpenCVCameraConfig
+from configs.paths import typed
 from robots.base import U8, CameraError
 from robots.opencv import load_opencv
 
@@ -235,7 +236,7 @@ class _Source:
             raise CameraError(f"gives {given}, not {wanted}: set {self._option('fourcc')}=null")
 
     def _option(self, key: str) -> str:
-        return f"--robot.cameras.{self.name}.{key}"
+        return f"--{typed(f'robot.cameras.{self.name}.{key}')}"
 
 
 def _paced(
@@ -278,7 +279,9 @@ def _why_closed(source: int | str) -> str:
         return f"there is no {path}; {there}"
     if not os.access(path, os.R_OK | os.W_OK):
         return "you may not use it; run `sudo usermod -aG video $USER` and log in again"
-    return f"close the program that uses it (`fuser -v {path}` names it), or plug it in again"
+    return (
+        f"close the program that uses it (`fuser -v {typed(path)}` names it), or plug it in again"
+    )
 
 
 def _why_silent(source: int | str) -> str:

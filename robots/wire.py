@@ -16,6 +16,7 @@ from scservo_sdk.port_handler import PortHandler
 from serial import Serial, SerialException
 from serial.tools.list_ports import comports
 
+from configs.paths import typed
 from robots.errors import NotConnected, SpeedRefused
 
 _CHUNK = 4096  # bytes taken at once
@@ -193,7 +194,7 @@ def _why_closed(port: str, problem: Exception) -> str:
     if code in (errno.EACCES, errno.EPERM):
         return (
             f"No permission to use {port}: run `sudo usermod -aG dialout $USER` and log in anew, "
-            f"or, until it is unplugged, `sudo chmod a+rw {port}`."
+            f"or, until it is unplugged, `sudo chmod a+rw {typed(port)}`."
         )
     if code in (errno.EAGAIN, errno.EBUSY):
         return f"{port} is in use: another program has it open; end that program."

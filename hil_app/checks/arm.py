@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from configs.paths import typed
 from configs.robot import FollowerConfig, SafetyConfig, ServoArmConfig
 from configs.teleop import LeaderConfig
 from hil_app.checks import calibrated
@@ -281,7 +282,8 @@ def judged(fact: str, p50: float, p99: float, port: str, period: float) -> Findi
     if latency is not None:
         path, milliseconds = latency
         return mark(
-            f"{fact}; its USB adapter waits up to {milliseconds} ms", f"echo 1 | sudo tee {path}"
+            f"{fact}; its USB adapter waits up to {milliseconds} ms",
+            f"echo 1 | sudo tee {typed(path)}",
         )
     return mark(fact, "plug it into another USB port, without a hub; see what else is busy")
 

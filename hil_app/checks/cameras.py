@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from configs.camera import OpenCVCameraConfig
+from configs.paths import option
 from hil_app.checks.finding import Finding, Findings, note, of_error, ok, problem
 from robots.base import CameraError
 from robots.cameras import SLOW, START, WINDOW
@@ -77,7 +78,7 @@ def _judge(name: str, config: OpenCVCameraConfig, seen: _Seen) -> Finding:
         return problem(
             f"{fact}, not {config.fps:g}",
             "more light, fourcc=MJPG, a smaller size or a USB port of its own may help; or set "
-            f"--robot.cameras.{name}.fps={rate:.0f}",
+            f"{option(f'robot.cameras.{name}.fps', round(rate))}",
         )
     if seen.brightness < _DARK:
         return problem(f"{fact}, and they are black", "take its cap off, and switch on the light")

@@ -5,10 +5,23 @@ from __future__ import annotations
 from configs.load import ConfigError
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
-from hil_app.checks.finding import Findings, of_message, ok
+from hil_app.checks.finding import Findings, note, of_message, ok
 from hil_app.workspace import check_reachable
 from robots.arm import ARMS
 from robots.poses import within
+
+
+def sight(config: RunConfig, *, whole: bool) -> Findings:
+    """Whether a policy can see its task; ``whole`` if the config is one for a training."""
+    try:
+        config.check_sight()
+    except ConfigError as error:
+        if whole:
+            yield of_message(str(error))
+        else:
+            yield note(*str(error).rsplit(": ", 1))
+    else:
+        yield ok("the policy sees more than the arm itself")
 
 
 def workspace(config: RunConfig) -> Findings:

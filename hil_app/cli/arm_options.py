@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from configs.load import ConfigError, faults
+from configs.paths import option
 from configs.robot import RobotConfig, ServoArmConfig
 from configs.teleop import TeleopConfig
 from robots import calibration
@@ -45,7 +46,7 @@ class ChosenArm:
         """The options that name it to a run."""
         values = {name: getattr(self.cfg, name) for name in ("type", *_FIELDS)}
         changed = self.cfg.model_fields_set | {"type", "port"}
-        return " ".join(f"--{self.block}.{k}={v}" for k, v in values.items() if k in changed)
+        return " ".join(option(f"{self.block}.{k}", v) for k, v in values.items() if k in changed)
 
 
 def add_arm_options(parser: argparse.ArgumentParser) -> None:

@@ -40,6 +40,7 @@ _ENDED_BY: dict[int, str] = {
 
 def train(config: RunConfig, command: str) -> int:
     """A whole training run; returns its exit status."""
+    config.check_sight()
     _check(config)
     session = Session(config, command)
     training = Training(session)  # nothing is written yet if it cannot be built

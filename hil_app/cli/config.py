@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, dump, load
-from configs.paths import expanded
+from configs.paths import expanded, typed
+from configs.reading import shown
 
 if TYPE_CHECKING:
     from configs.lerobot import Imported
@@ -58,7 +59,7 @@ def _import(argv: Sequence[str]) -> int:
     parser.add_argument("--save", type=expanded, metavar="YAML", help="file to write (else: print)")
     options = parser.parse_args(list(argv))
     imported = read_lerobot(options.file)
-    text = f"# Made by `hil-app config import {options.file.name}`.\n"
+    text = f"# Made by `hil-app config import {shown(typed(options.file.name))}`.\n"
     text += yaml.safe_dump(imported.content, sort_keys=False, default_flow_style=None)
     if options.save is None:
         _tell(imported)
@@ -66,7 +67,7 @@ def _import(argv: Sequence[str]) -> int:
         return 0
     _write(options.save, text)
     _tell(imported)
-    print(f"Look it over, then: hil-app train --config_path {options.save}", file=sys.stderr)
+    print(f"Look it over, then: hil-app train --config_path {typed(options.save)}", file=sys.stderr)
     return 0
 
 

@@ -22,7 +22,7 @@ from hil_app.checks import gamepads, machine, software
 from hil_app.checks.arm import arm
 from hil_app.checks.cameras import PATIENCE_S, cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, ok
-from hil_app.checks.workspace import workspace
+from hil_app.checks.workspace import sight, workspace
 from hil_app.cli.arm_config import load_arm
 from robots.virtual.client import VirtualArm
 
@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
     console = Console(
         highlight=False, width=None if sys.stdout.isatty() else _WIDE, quiet=options.json
     )
-    found = list(_show(console, checks(config)))
+    found = list(_show(console, checks(config, whole=options.config_path is not None)))
     problems = sum(finding.mark == "problem" for _, finding in found)
     if options.json:
         rows = [{"topic": topic, **asdict(finding)} for topic, finding in found]
@@ -61,8 +61,8 @@ def run(argv: Sequence[str]) -> int:
     return 1 if problems else 0
 
 
-def checks(config: RunConfig) -> list[Check]:
-    """Everything to look at for a run of ``config``, in order."""
+def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
+    """Everything to look at for a run of ``config``, ``whole`` if it is for training."""
     found = [
         Check("software", software.python),
         Check("software", software.packages, 60.0),
@@ -74,6 +74,7 @@ def checks(config: RunConfig) -> list[Check]:
         Check("computer", machine.cache),
         Check("serial ports", machine.ports),
         Check("workspace", partial(workspace, config)),
+        Check("policy", partial(sight, config, whole=whole)),
     ]
     period = 1.0 / config.env.fps
     if isinstance(config.robot, FollowerConfig):

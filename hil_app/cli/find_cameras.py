@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.paths import expanded, expanded_text
+from configs.paths import expanded, expanded_text, option
 from configs.writing import replace_file
 from robots.base import CameraError
 
@@ -129,4 +129,4 @@ def _suggest(found: Sequence[Found]) -> None:
         facts = {"index_or_path": one.source, "width": width, "height": height}
         if one.view.fps is not None:
             facts["fps"] = max(1, round(one.view.fps))
-        print("  " + " ".join(f"--robot.cameras.{name}.{key}={v}" for key, v in facts.items()))
+        print("  " + " ".join(option(f"robot.cameras.{name}.{key}", v) for key, v in facts.items()))

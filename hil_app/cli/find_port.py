@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from serial.tools.list_ports import comports
 
-from configs.paths import expanded_text
+from configs.paths import expanded_text, option
 from hil_app.cli.guide import Guide
 from robots import calibration
 from robots.base import NotConnected, RobotError, Uncalibrated
@@ -170,11 +170,11 @@ def _gone(before: Mapping[str, str], ports: Ports) -> set[str]:
 
 def _tell(guide: Guide, port: str) -> None:
     guide.say(f"The arm is on {port}. Options that name it, to the arm that moves or as a leader:")
-    guide.line(f"  --robot.port={port}")
-    guide.line(f"  --teleop.port={port}")
+    guide.line(f"  {option('robot.port', port)}")
+    guide.line(f"  {option('teleop.port', port)}")
     if name := lasting_name(port):
         guide.say("A longer name, which stays the same when others are plugged in:")
-        guide.line(f"  --robot.port={name}")
+        guide.line(f"  {option('robot.port', name)}")
 
 
 def lasting_name(port: str, folder: Path = _BY_ID) -> Path | None:

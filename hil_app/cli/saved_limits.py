@@ -11,6 +11,7 @@ import yaml
 
 from configs.edit import edited, value_at
 from configs.load import ConfigError
+from configs.paths import typed
 from configs.run import RunConfig
 from hil_app.cli.guide import Guide
 from hil_app.files import write_whole
@@ -66,7 +67,7 @@ def save(guide: Guide, config: RunConfig, found: Limits, path: Path) -> None:
         for place in found:
             if (was := value_at(old, place)) is not None:
                 guide.line(f"  {'.'.join(place)} was {was}")
-    guide.line(f"Use it with --config_path {path}")
+    guide.line(f"Use it with --config_path {typed(path)}")
 
 
 def _new_text(config: RunConfig) -> str:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from configs.paths import expanded_text
+from configs.paths import expanded_text, option
 from hil_app.cli.guide import Guide, uninterrupted
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused
 from robots.feetech import FeetechBus
@@ -86,7 +86,8 @@ def _all(guide: Guide, port: str) -> None:
         guide.problem(amiss)
         question = "Mend that, and press Enter."
     guide.say("All six motors answer. Next, once the arm is assembled:")
-    guide.line(f"  hil-app calibrate --robot.type=so101 --robot.port={port} --robot.id=my_arm")
+    named = option("robot.port", port)
+    guide.line(f"  hil-app calibrate --robot.type=so101 {named} --robot.id=my_arm")
 
 
 def _chain(port: str) -> str | None:

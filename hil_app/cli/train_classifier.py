@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
-from configs.paths import expanded, expanded_text
+from configs.paths import expanded, expanded_text, option
 from hil_app.outputs import carry_on
 from hil_app.run_folder import new_run
 
@@ -83,7 +83,8 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     console.print(table(report))
     names = ", ".join(sorted(path.name for path in folder.iterdir()))
     console.out(f"in {folder}: {names}", highlight=False)
-    console.out(f"use it: --processor.success_classifier.checkpoint={folder}", highlight=False)
+    use = option("processor.success_classifier.checkpoint", folder)
+    console.out(f"use it: {use}", highlight=False)
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 
+from configs.paths import typed
 from hil_app.recording.layout import DatasetError
 
 
@@ -20,5 +21,6 @@ def disk(root: Path) -> Iterator[None]:
         cause = getattr(error, "strerror", None) or str(error)
         raise DatasetError(
             f"{root} cannot be written ({cause}): free some space, or choose another place. Every "
-            f"finished episode is safe; `hil-app dataset repair {root}` brings back the last one"
+            f"finished episode is safe; `hil-app dataset repair {typed(root)}` brings back the "
+            "last one"
         ) from error

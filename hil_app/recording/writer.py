@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from configs.paths import typed
 from hil_app.recording.aside import set_aside
 from hil_app.recording.disk import disk
 from hil_app.recording.frames import Frame
@@ -97,7 +98,7 @@ class DatasetWriter:
             if content.head is None or not content.complete(parts):
                 raise DatasetError(
                     f"{content.path} does not hold what was written to it: is the disk sound? "
-                    f"`hil-app dataset repair {self.root}` brings back what does"
+                    f"`hil-app dataset repair {typed(self.root)}` brings back what does"
                 )
             settle(self._ledger, content, content.head, parts[0], pictures)
             self._forget()

@@ -586,3 +586,40 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
 )
 def test_what_a_real_arm_cannot_do_is_one_line(option: str, said: str) -> None:
     assert said in refusal(option, default="so100_pick_lift")
+
+
+@pytest.mark.parametrize(
+    ("preset", "option"),
+    [
+        ("sim_pick_lift_pixels", "--robot.cameras=null"),
+        ("sim_pick_lift_pixels", "--processor.observation.images=false"),
+        ("sim_pick_lift", "--processor.observation.object=null"),
+        ("so101_pick_lift", "--robot.cameras={}"),
+        ("so101_pick_lift", "--processor.observation.images=false"),
+    ],
+)
+def test_a_policy_that_cannot_see_its_task_is_known(preset: str, option: str) -> None:
+    config = loaded(option, default=preset)
+    with pytest.raises(ConfigError, match="the policy would see the arm and not its task: name"):
+        config.check_sight()
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_the_policy_of_every_preset_sees_its_task(preset: str) -> None:
+    loaded(default=preset).check_sight()
+
+
+def test_a_run_of_another_version_is_named_with_what_to_do(file: Any) -> None:
+    saved = file(dump(RunConfig()).replace("learner:\n", "learner:\n  bc_warmup: 3\n"))
+    with pytest.raises(ConfigError) as caught:
+        load(Parser(prog="test"), ["--seed=3"], lambda _: saved)
+    line = str(caught.value)
+    assert line.startswith(f"{saved}: learner.bc_warmup: unknown key; available: mode, ")
+    assert line.endswith("or use the version that wrote it")
+    assert f"{saved}: learner.bc_warmup: unknown key" in refusal("--config_path", saved)
+    assert "seed: input should be" in refusal("--config_path", file("env: {fps: 5}"), "--seed=x")
+
+
+def test_what_an_option_mends_is_no_fault_of_the_file(file: Any) -> None:
+    mine = file("teleop: null\n")
+    assert loaded("--config_path", mine, "--train.demonstrations=0").teleop is None

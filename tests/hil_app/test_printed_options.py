@@ -1,0 +1,137 @@
+"""What commands print to be pasted means the same once it has been through a shell."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.load import Parser, load
+from configs.paths import option, typed
+from configs.robot import SO101Config
+from hil_app.cli import find_cameras, find_port, saved_limits
+from hil_app.cli.arm_options import ChosenArm
+from hil_app.recording.disk import disk
+from hil_app.recording.layout import DatasetError
+from hil_app.run_folder import others
+from robots.wire import _why_closed
+
+HOSTILE = [
+    "/dev/my arm",
+    "http://127.0.0.1:8911/?action=stream&fps=30#x",
+    'it\'s "here"; echo $HOME `id` !! * (a) {b,c} | > < \\',
+    "~/videos/[1].mp4",
+    "a=b'c",
+]
+each = pytest.mark.parametrize("value", HOSTILE)
+
+
+def words(line: str) -> list[str]:
+    """What a program is given for ``line``, pasted into a shell."""
+    script = f'show() {{ printf \'%s\\0\' "$@"; }}\nhil-app() {{ show "$@"; }}\n{line}'
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout.split("\0")[:-1]
+
+
+class Guide:
+    """Keeps the lines that a guided command says."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str = "") -> None:
+        self.lines.append(text)
+
+    say = line
+
+
+@each
+def test_a_word_and_an_option_stay_one_word(value: str) -> None:
+    assert words(f"show {typed(value)} {option('block.some key', value)}") == [
+        value,
+        f"--block.some key={value}",
+    ]
+
+
+@each
+def test_find_port_names_the_port(value: str) -> None:
+    guide: Any = Guide()
+    find_port._tell(guide, value)
+    pasted = [line for line in guide.lines if line.startswith("  --")]
+    assert words("show " + " ".join(pasted)) == [f"--robot.port={value}", f"--teleop.port={value}"]
+
+
+@each
+def test_find_cameras_names_the_source(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    view = SimpleNamespace(picture=np.zeros((48, 64, 3), np.uint8), fps=30.0)
+    one: Any = SimpleNamespace(source=value, view=view)
+    find_cameras._suggest([one])
+    given = words("show " + capsys.readouterr().out.splitlines()[-1])
+    config, _ = load(Parser(prog="test"), given, "so101_pick_lift")
+    front: Any = config.robot.cameras["front"]
+    assert front.index_or_path == str(Path(value).expanduser() if value[0] == "~" else value)
+    assert (front.width, front.height) == (64, 48)
+
+
+@each
+def test_calibrate_names_the_arm(value: str) -> None:
+    arm = ChosenArm("robot", "so101", SO101Config(port=value, calibration_dir=Path("/x") / value))
+    assert f"--robot.port={arm.cfg.port}" in words("show " + arm.options)
+    assert f"--robot.calibration_dir={arm.cfg.calibration_dir}" in words("show " + arm.options)
+
+
+@each
+def test_remedies_name_their_folder(value: str, tmp_path: Path) -> None:
+    root = tmp_path / value.strip("/")
+    with pytest.raises(DatasetError) as caught, disk(root):
+        raise OSError(28, "No space left on device")
+    repair = re.findall(r"`(hil-app dataset repair .*)` brings", str(caught.value))
+    assert words(repair[0]) == ["dataset", "repair", str(root)]
+    (root / "tick_5").mkdir(parents=True)
+    pasted = others(root / "tick_9").removeprefix("name another, ")
+    assert words("show " + pasted) == [f"--checkpoint={root / 'tick_5'}"]
+
+
+@each
+def test_a_port_without_permission_is_named(value: str) -> None:
+    said = _why_closed(value, PermissionError(13, "Permission denied"))
+    chmod = re.findall(r"`sudo (chmod .*)`\.", said)
+    assert words(f"show {chmod[0]}") == ["chmod", "a+rw", value]
+
+
+@each
+def test_config_import_names_the_file(value: str, tmp_path: Path) -> None:
+    name = value.replace("/", "_").replace("~", "")
+    theirs = {"env": {"name": "real_robot", "robot": {"type": "so101_follower"}}}
+    (tmp_path / f"{name}.json").write_text(json.dumps(theirs))
+    command = [sys.executable, "-m", "hil_app", "config", "import", f"{name}.json"]
+    done = subprocess.run(
+        [*command, f"--save={name}.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    last = done.stderr.splitlines()[-1].removeprefix("Look it over, then: ")
+    assert words(last) == ["train", "--config_path", f"{name}.yaml"]
+
+
+@each
+def test_find_limits_names_the_file(value: str, tmp_path: Path) -> None:
+    guide: Any = Guide()
+    config, _ = load(Parser(prog="test"), [], "so101_pick_lift")
+    path = tmp_path / value.replace("/", "_")
+    saved_limits.save(guide, config, {saved_limits.MIN: [0.1, -0.1, 0.02]}, path)
+    last = guide.lines[-1].removeprefix("Use it with ")
+    assert words(f"show {last}") == ["--config_path", str(path)]
