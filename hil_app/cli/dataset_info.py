@@ -58,6 +58,8 @@ def _facts(found: Overview) -> Iterator[tuple[str, str]]:
     count = len(found.lengths)
     yield "episodes", f"{count}{_counted(found.stages)}"
     yield "frames", f"{found.frames} at {found.fps:g} Hz, {_time(found.frames / found.fps)}"
+    for fault in found.faults:
+        yield "cannot be read", fault
     if found.under_way is not None:
         yield "under way", _under_way(found.under_way)
     if found.recovered:

@@ -13,7 +13,7 @@ from configs.dataset import EncodingConfig
 from configs.names import OBS_IMAGES
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import INDEX, PICTURES, DatasetError
+from hil_app.recording.layout import INDEX, PICTURES, DatasetError, size_of
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from processors.base import Features
 from processors.observation import framing
@@ -70,7 +70,7 @@ def check(dataset: Dataset, regions: Mapping[str, Region], resize: Size | None) 
             raise DatasetError(f"--roi: {dataset.root} has no camera {camera}; it has {there}")
     sizes = {}
     for camera in dataset.cameras:
-        height, width = size_of(dataset, camera)
+        height, width = size_of(dataset.features[dataset.info.cameras[camera]])
         if camera in regions:
             top, left, tall, wide = regions[camera]
             if top + tall > height or left + wide > width:
@@ -87,12 +87,6 @@ def check(dataset: Dataset, regions: Mapping[str, Region], resize: Size | None) 
                 f"even sides: take {height - height % 2} and {width - width % 2}"
             )
     return sizes
-
-
-def size_of(dataset: Dataset, camera: str) -> Size:
-    """Height and width of a camera's pictures [px]."""
-    height, width, _ = dataset.features[f"{OBS_IMAGES}.{camera}"].shape
-    return height, width
 
 
 def _spec(dataset: Dataset, task: str = "") -> DatasetSpec:

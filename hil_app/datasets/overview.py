@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from configs.names import DONE, REWARD
+from configs.names import DONE, OBS_IMAGES, REWARD
+from configs.reading import shown
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.journal import BARE_ROW, ROW, Records
-from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, JOURNAL, RECOVERY, DatasetError
-from hil_app.recording.tables import read_table
+from hil_app.recording.layout import (
+    BY_HAND,
+    BY_HAND_TOO,
+    JOURNAL,
+    RECOVERY,
+    DatasetError,
+    size_of,
+)
 
 Column = NDArray[Any]
 LENGTHS: dict[str, Callable[[list[int]], float]] = {"min": min, "median": median, "max": max}
@@ -48,6 +54,7 @@ class Overview:
     features: dict[str, str]
     cameras: dict[str, str]  # size and codec of the pictures, by name
     recovered: list[int]  # episodes brought back after a crash
+    faults: list[str]  # what of it cannot be read
     under_way: UnderWay | None
     bytes: int  # on the disk
 
@@ -81,6 +88,7 @@ class Overview:
             "cameras": self.cameras,
             "features": self.features,
             "recovered": self.recovered,
+            "faults": self.faults,
             "under_way": None if self.under_way is None else vars(self.under_way),
             "bytes": self.bytes,
             "lengths": lengths,
@@ -93,7 +101,8 @@ def overview(root: Path) -> Overview:
     """Look at all numbers of the dataset in ``root``, at no pictures; DatasetError."""
     dataset = Dataset(root)
     episodes = dataset.episodes
-    columns = _columns(dataset)
+    columns, faults = _columns(dataset)
+    cameras, more = _cameras(dataset)
     hand = next((columns[key] for key in (BY_HAND, BY_HAND_TOO) if key in columns), None)
     return Overview(
         root=root,
@@ -109,36 +118,26 @@ def overview(root: Path) -> Overview:
             key: f"{feature.dtype} {list(feature.shape)}"
             for key, feature in dataset.features.items()
         },
-        cameras=_cameras(dataset),
+        cameras=cameras,
+        faults=[*faults, *more],
         recovered=[episode.index for episode in episodes if episode.recovered],
         under_way=_under_way(root),
         bytes=_size(root),
     )
 
 
-def _columns(dataset: Dataset) -> dict[str, list[Column]]:
-    """The columns of interest that there are, by episode; each file is read once."""
+def _columns(dataset: Dataset) -> tuple[dict[str, list[Column]], list[str]]:
+    """The columns of interest that there are, by episode, and what cannot be read."""
     keys = [key for key in (BY_HAND, BY_HAND_TOO, REWARD, DONE) if key in dataset.features]
-    count = len(dataset.episodes)
-    found: dict[str, list[Column]] = {key: [np.zeros(0)] * count for key in keys}
-    folder = dataset.root / Path(dataset.info.data_path).parts[0]
-    for path in sorted(folder.rglob("*.parquet")) if keys and count else ():
-        table = _read(path, ["episode_index", *keys])
-        owner = table["episode_index"]
-        for episode in np.unique(owner[owner < count]):
-            for key in keys:
-                found[key][episode] = table[key][owner == episode]
+    found: dict[str, list[Column]] = {key: [] for key in keys}
     for episode in dataset.episodes:
-        if any(len(parts[episode.index]) != episode.length for parts in found.values()):
-            raise DatasetError(f"{folder} lacks frames of episode {episode.index}: restore a copy")
-    return found
-
-
-def _read(path: Path, keys: Sequence[str]) -> dict[str, Column]:
-    table = read_table(path, keys)
-    if missing := [key for key in keys if key not in table.column_names]:
-        raise DatasetError(f"{path} has no column {missing[0]}: restore a copy")
-    return {key: table.column(key).to_numpy() for key in keys}
+        try:
+            columns = dataset.columns(episode.index, [*keys, "timestamp"])
+        except DatasetError as error:
+            return {}, [str(error)]
+        for key in keys:
+            found[key].append(columns[key])
+    return found, []
 
 
 def _success(episode: EpisodeInfo, columns: dict[str, list[Column]]) -> bool | None:
@@ -149,14 +148,23 @@ def _success(episode: EpisodeInfo, columns: dict[str, list[Column]]) -> bool | N
     return bool(done and reward > 0)
 
 
-def _cameras(dataset: Dataset) -> dict[str, str]:
-    found = {}
-    for name in dataset.cameras:
-        feature = dataset.features[f"observation.images.{name}"]
-        height, width = feature.shape[:2]
-        codec = (feature.info or {}).get("video.codec", "")
+def _cameras(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
+    """Size and codec of each camera's pictures, and what of them cannot be read."""
+    found, faults = {}, []
+    for name, key in dataset.info.cameras.items():
+        feature = dataset.features[key]
+        height, width = size_of(feature)
+        codec = shown((feature.info or {}).get("video.codec") or "", 20)
         found[name] = f"{width}x{height} {codec}".strip()
-    return found
+        try:
+            if lacking := dataset.lacks(name):
+                which = ", ".join(map(str, lacking[:10])) + (", …" if len(lacking) > 10 else "")
+                found[name] += f", not in {'episode' if len(lacking) == 1 else 'episodes'} {which}"
+        except DatasetError as error:
+            faults.append(str(error))
+    for key in dataset.info.depth:
+        found[key.removeprefix(f"{OBS_IMAGES}.")] = "depth, left out"
+    return found, faults
 
 
 def _under_way(root: Path) -> UnderWay | None:

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from configs.names import ACTION, DONE, REWARD, TRUNCATED
+from configs.reading import shown
+from hil_app.recording.clips import Clip, clips
+from hil_app.recording.decoding import read_images, read_video
 from hil_app.recording.episodes import EpisodeInfo as EpisodeInfo  # named with its dataset
 from hil_app.recording.episodes import episode_of, episode_rows
 from hil_app.recording.frames import Frame
@@ -20,8 +23,8 @@ from hil_app.recording.layout import (
     BY_HAND_TOO,
     EPISODES,
     FINAL,
+    INDEX,
     PENALTY,
-    PICTURES,
     POLICY_ACTION,
     SENT,
     STAMP,
@@ -30,10 +33,11 @@ from hil_app.recording.layout import (
     DatasetError,
     Feature,
     Info,
+    size_of,
 )
-from hil_app.recording.rows import Numbers
-from hil_app.recording.tables import column, read_table
-from hil_app.recording.video import read_images, read_video
+from hil_app.recording.rows import FLAGS, SCALARS, VECTORS, Numbers
+from hil_app.recording.tables import REMEDY, Rows, column, read_table, rows_of
+from hil_app.recording.values import check_times, flags
 from processors.base import Features
 from robots.base import JOINTS, U8
 
@@ -52,7 +56,9 @@ class Dataset:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.info = Info.read(root)
-        self._shared: tuple[Path | None, Any] = None, None
+        self._shared: tuple[Any, Any] = None, None
+        self._latest: tuple[int | None, Numbers] = None, {}
+        self._known_clips: dict[str, Sequence[Clip | None]] = {}
         self._rows = episode_rows(root, self.info)
         self.episodes: Sequence[EpisodeInfo] = [episode_of(row) for row in self._rows]
 
@@ -78,56 +84,86 @@ class Dataset:
 
     def __len__(self) -> int:
         """All frames."""
-        return self.info.frames
+        return sum(episode.length for episode in self.episodes)
 
-    def columns(self, episode: int) -> Numbers:
-        """An episode's numbers: observations and actions (T, n), all else (T,)."""
-        path, table = self._table(episode)
-        return {
-            key: column(table, key, feature, path)
-            for key, feature in self.features.items()
-            if feature.dtype not in (*PICTURES, "string")
-        }
+    def columns(self, episode: int, keys: Collection[str] | None = None) -> Numbers:
+        """An episode's numbers: observations and actions (T, n), all else (T,); flags are bool.
 
-    def _table(self, episode: int) -> tuple[Path, Any]:
-        """The rows of an episode, and the file that they are from."""
+        All there are, or those of ``keys`` that there are; what is not a number is left out.
+        DatasetError, with episode and frame, if one is missing or cannot be what it stands for.
+        """
+        if keys is not None:
+            return self._columns(episode, [key for key in self.features if key in keys])
+        if self._latest[0] != episode:
+            self._latest = episode, self._columns(episode, list(self.features))
+        return dict(self._latest[1])
+
+    def _columns(self, episode: int, keys: Sequence[str]) -> Numbers:
+        wanted = [key for key in keys if self._is_number(key, self.features[key])]
+        rows = self._part(episode, wanted)
+        found = {key: column(rows, key, self.features[key]) for key in wanted}
+        for key in FLAGS & found.keys():
+            found[key] = flags(rows, key, found[key])
+        if "timestamp" in found:
+            check_times(rows, found["timestamp"], self.fps)
+        return found
+
+    def _is_number(self, key: str, feature: Feature) -> bool:
+        if (key in SCALARS or key in VECTORS or key in INDEX) and not feature.is_number:
+            kind = shown(feature.dtype, 40)
+            raise DatasetError(f"{self.root}: {key} is of the kind {kind}, which is no number")
+        return feature.is_number
+
+    def _part(self, episode: int, wanted: Sequence[str]) -> Rows:
+        """The rows of an episode, with these columns; a file that several share is kept."""
         row = self._rows[episode]
-        path = self.root / self.info.data_path.format(
-            chunk_index=row["data/chunk_index"], file_index=row["data/file_index"]
-        )
-        if self._shared[0] == path:
+        where = (row["data/chunk_index"], row["data/file_index"])
+        path = self.info.data_file(self.root, *where)
+        keys = (path, *wanted)
+        if self._shared[0] == keys:
             table = self._shared[1]
-        elif (table := read_table(path)).num_rows > row["length"]:
-            self._shared = path, table  # other tools put many episodes in a file
-        if table.num_rows > row["length"]:
-            table = _part(table, episode, path)
-        if table.num_rows != row["length"]:
-            raise DatasetError(
-                f"{path} has {table.num_rows} frames of episode {episode}, which had "
-                f"{row['length']}: restore a copy"
-            )
-        return path, table
+        else:
+            table = read_table(path, among={*wanted, "episode_index", "frame_index"})
+            if table.num_rows > row["length"]:
+                self._shared = keys, table  # other tools put many episodes in a file
+        return rows_of(path, table, episode, row["length"])
 
     def final(self, episode: int) -> Numbers | None:
         """The numbers of what was seen after an episode's last action; None if not recorded."""
         row = self._rows[episode]  # of a merge with a dataset that has none, it is null
         found = {
-            key: np.asarray(row[f"{FINAL}{key}"], feature.dtype)
+            key: self._last(episode, key, feature, row[f"{FINAL}{key}"])
             for key, feature in self.features.items()
             if row.get(f"{FINAL}{key}") is not None
         }
         return found or None
 
+    def _last(self, episode: int, key: str, feature: Feature, value: Any) -> Any:
+        try:
+            found = np.asarray(value, feature.dtype).reshape(feature.shape)
+        except (TypeError, ValueError):
+            raise DatasetError(
+                f"{self.root / EPISODES}: {FINAL}{key} of episode {episode} is not {feature.dtype} "
+                f"{list(feature.shape)}: {REMEDY}"
+            ) from None
+        return found
+
     def pictures(self, episode: int, camera: str) -> Iterator[U8]:
         """An episode's pictures (height, width, 3) in order, each decoded once.
 
-        There are T, or T + 1 where what was seen last is recorded too.
+        There are T, or T + 1 where what was seen last is recorded too. Grey ones and those with
+        transparency become RGB. DatasetError, with episode and frame, if one is missing, is not of
+        its frame's time, or has another size than the dataset says.
         """
         key = self.info.cameras.get(camera)
         if key is not None and self.features[key].dtype == "image":
-            return read_images(*self._table(episode), key)
-        path, start, count = self.video(episode, camera)
-        return read_video(path, start, count, self.fps)
+            size = size_of(self.features[key])
+            found = read_images(self._part(episode, [key]), key, self.root, size)
+        else:
+            path, start, count = self.video(episode, camera)
+            key = self.info.cameras[camera]
+            found = read_video(path, start, count, self.fps, size_of(self.features[key]))
+        return _told(found, episode, key)
 
     def video(self, episode: int, camera: str) -> tuple[Path, float, int]:
         """Where an episode's pictures are: the file, their begin [s] and how many there are."""
@@ -137,14 +173,26 @@ class Dataset:
                 f"{self.root} has no video of a camera {camera}; it has those of "
                 f"{', '.join(self.cameras) or 'none'}"
             )
-        row = self._rows[episode]
-        try:
-            place = {name: row[f"videos/{key}/{name}"] for name in ("chunk_index", "file_index")}
-            start = float(row[f"videos/{key}/from_timestamp"])
-        except KeyError as error:
-            raise DatasetError(f"{self.root / EPISODES} has no {error}: restore a copy") from None
-        path = self.root / self.info.video_path.format(video_key=key, **place)
-        return path, start, row["length"] + (self.final(episode) is not None)
+        found = self._clips(key)[episode]
+        if found is None:
+            raise DatasetError(
+                f"{self.root}: episode {episode} has no pictures of {camera}, whose place in "
+                f"{EPISODES} is empty: do without this camera, or without the episode"
+            )
+        path = self.info.video_file(self.root, key, found.chunk, found.file)
+        return path, found.start, found.length + (self.final(episode) is not None)
+
+    def lacks(self, camera: str) -> list[int]:
+        """The episodes that have no video of a camera; DatasetError if none says where it is."""
+        key = self.info.cameras[camera]
+        if self.features[key].dtype != "video":
+            return []
+        return [episode for episode, clip in enumerate(self._clips(key)) if clip is None]
+
+    def _clips(self, key: str) -> Sequence[Clip | None]:
+        if key not in self._known_clips:
+            self._known_clips[key] = clips(self.root, self._rows, key, self.fps)
+        return self._known_clips[key]
 
     def frames(self, episode: int, cameras: Collection[str] | None = None) -> Iterator[Frame]:
         """An episode's frames, as the loop made them, with all pictures or those of ``cameras``.
@@ -193,14 +241,15 @@ class Dataset:
             yield {**(numbers or {}), **pictures}
 
 
-def _part(table: Any, episode: int, path: Path) -> Any:
-    """The rows of one episode."""
+def _told(pictures: Iterator[U8], episode: int, key: str) -> Iterator[U8]:
+    """The pictures; whatever is wrong with one is told with its place."""
+    number = 0
     try:
-        indices = table.column("episode_index").to_numpy()
-    except KeyError:
-        raise DatasetError(f"{path} has no column episode_index: restore a copy") from None
-    rows = np.flatnonzero(indices == episode)
-    return table.slice(rows[0], len(rows)) if len(rows) else table.slice(0, 0)
+        for picture in pictures:
+            yield picture
+            number += 1
+    except DatasetError as error:
+        raise DatasetError(f"episode {episode}, frame {number}, {key}: {error}") from error
 
 
 def _facts(columns: Numbers) -> Numbers:

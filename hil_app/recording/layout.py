@@ -7,14 +7,20 @@ it arrives whole. ``meta/info.json`` is replaced last; what it does not count is
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from configs.names import COMPLEMENTARY_INFO, DISCRETE_PENALTY, IS_INTERVENTION, OBS_IMAGES
-from configs.reading import Unreadable, read_json
+from configs.reading import Unreadable, read_json, shown
 from hil_app.files import make_folder, write_whole
+from hil_app.recording.features import PICTURES as PICTURES
+from hil_app.recording.features import Feature as Feature
+from hil_app.recording.features import size_of as size_of
+from hil_app.recording.inside import DatasetError as DatasetError
+from hil_app.recording.inside import check_inside, check_pattern, filled
 
 VERSION = "v3.0"
 INFO = Path("meta/info.json")
@@ -31,6 +37,8 @@ GROUP = 1000
 PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"data/{PLACE}.parquet"
 VIDEO_PATH = f"videos/{{video_key}}/{PLACE}.mp4"
+FILE = ("chunk_index", "file_index")  # what a file's place is made of
+MOST_FILES, MOST_FEATURES, FASTEST = 10**9, 10_000, 10_000.0  # beyond, a number is damage
 FINAL = "final/"  # before a key: of the observation after an episode's last action
 
 POLICY_ACTION, SENT, SUCCESS = "policy_action", "sent", "next.success"
@@ -38,7 +46,6 @@ VERSION_OF_WEIGHTS, STAMP, AFTER_PAUSE, AGE = "weights_version", "stamp", "after
 PENALTY = f"{COMPLEMENTARY_INFO}.{DISCRETE_PENALTY}"
 BY_HAND = f"{COMPLEMENTARY_INFO}.{IS_INTERVENTION}"
 BY_HAND_TOO = "intervention"  # another reader's name for it
-PICTURES = ("video", "image")  # the kinds of columns that are pictures
 INDEX = {  # the columns that every dataset has
     "timestamp": "float32",
     "frame_index": "int64",
@@ -46,57 +53,6 @@ INDEX = {  # the columns that every dataset has
     "index": "int64",
     "task_index": "int64",
 }
-
-
-class DatasetError(Exception):
-    """A dataset cannot be read or written; the message has the fact and the remedy."""
-
-
-@dataclass(frozen=True)
-class Feature:
-    """What a column holds: [1] is one number a frame, "video" a picture (height, width, 3)."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    names: tuple[str, ...] | None = None
-    info: Mapping[str, Any] | None = None  # of a video
-
-    @classmethod
-    def parse(cls, key: str, content: Any) -> Self:
-        """A feature of ``info.json``; DatasetError if it is none."""
-        if "/" in key:
-            raise DatasetError(f'the feature "{key}" has a / in its name, which stands for folders')
-        try:
-            names = content.get("names")
-            shape = tuple(int(side) for side in content["shape"])
-            return cls(str(content["dtype"]), shape, _flat(names), content.get("info"))
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise DatasetError(f'the feature "{key}" of {INFO} has no dtype and shape') from None
-
-    def content(self) -> dict[str, Any]:
-        """What ``info.json`` says of it."""
-        names = None if self.names is None else list(self.names)
-        said = {"dtype": self.dtype, "shape": list(self.shape), "names": names}
-        return {**said, "info": dict(self.info)} if self.info is not None else said
-
-
-def size_of(feature: Feature) -> tuple[int, int]:
-    """Height and width of a camera's pictures [px]."""
-    height, width, _ = feature.shape
-    return height, width
-
-
-def _flat(names: Any) -> tuple[str, ...] | None:
-    """Names as a list; some files group them, {"motors": [...]}, or say where each is."""
-    if isinstance(names, Mapping) and all(isinstance(place, int) for place in names.values()):
-        names = sorted(names, key=names.__getitem__)
-    elif isinstance(names, Mapping):
-        names = [name for group in names.values() for name in _several(group)]
-    return None if names is None else tuple(map(str, names))
-
-
-def _several(group: Any) -> list[Any]:
-    return group if isinstance(group, list) else [group]
 
 
 @dataclass(frozen=True)
@@ -120,8 +76,24 @@ class Info:
         return {
             key.removeprefix(f"{OBS_IMAGES}."): key
             for key, feature in self.features.items()
-            if feature.dtype in PICTURES
+            if feature.is_picture and not feature.is_depth
         }
+
+    @property
+    def depth(self) -> tuple[str, ...]:
+        """The columns of pictures that are distances; they are left out."""
+        found = self.features.items()
+        return tuple(key for key, feature in found if feature.is_picture and feature.is_depth)
+
+    def data_file(self, root: Path, chunk: int, file: int) -> Path:
+        """A file of numbers; DatasetError if it is not in the dataset's folder."""
+        place = filled(self.data_path, chunk_index=chunk, file_index=file)
+        return check_inside(root, root / place)
+
+    def video_file(self, root: Path, key: str, chunk: int, file: int) -> Path:
+        """A file of a camera's pictures; DatasetError if it is not in the dataset's folder."""
+        place = filled(self.video_path or "", video_key=key, chunk_index=chunk, file_index=file)
+        return check_inside(root, root / place)
 
     @classmethod
     def read(cls, root: Path) -> Self:
@@ -132,27 +104,28 @@ class Info:
     def parse(cls, content: Mapping[str, Any], root: Path) -> Self:
         """Check ``content``; DatasetError has the first thing that is wrong with it."""
         if (version := content.get("codebase_version")) != VERSION:
+            found = "unknown" if version is None else shown(version, 20)
             raise DatasetError(
-                f"{root} is a dataset of version {version or 'unknown'}, not {VERSION}: "
+                f"{root} is a dataset of version {found}, not {VERSION}: "
                 "convert it with lerobot's own tools"
             )
         try:
             rest = {key: value for key, value in content.items() if key not in _OURS}
             return cls(
-                fps=_positive(content["fps"]),
-                robot_type=str(content.get("robot_type") or "unknown"),
-                features={k: Feature.parse(k, f) for k, f in content["features"].items()},
-                episodes=_count(content["total_episodes"]),
-                frames=_count(content["total_frames"]),
-                tasks=_count(content.get("total_tasks", 0)),
-                chunk=_count(content.get("chunks_size", CHUNK)),
-                data_path=str(content["data_path"]),
-                video_path=content["video_path"],
+                fps=_rate(content["fps"]),
+                robot_type=_name("robot_type", content.get("robot_type") or "unknown"),
+                features=_features(content["features"]),
+                episodes=_count("total_episodes", content["total_episodes"]),
+                frames=_count("total_frames", content["total_frames"]),
+                tasks=_count("total_tasks", content.get("total_tasks", 0)),
+                chunk=_count("chunks_size", content.get("chunks_size", CHUNK)),
+                data_path=check_pattern("data_path", content["data_path"], FILE, ".parquet"),
+                video_path=_video_path(content["video_path"]),
                 rest=rest,
             )
         except KeyError as error:
             raise DatasetError(f"{root / INFO} has no {error}: restore it from a copy") from None
-        except (AttributeError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise DatasetError(f"{root / INFO} is damaged ({error}): restore a copy") from None
         except DatasetError as error:
             raise DatasetError(f"{root}: {error}") from None
@@ -207,28 +180,47 @@ def _loaded(root: Path) -> Mapping[str, Any]:
     path = root / INFO
     try:
         content = read_json(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         what = "there is no such folder" if not root.is_dir() else f"it has no {INFO}"
         raise DatasetError(f"{root} is no dataset: {what}") from None
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
     except Unreadable as error:
-        raise DatasetError(f"{path} is damaged: {error}; restore it from a copy") from None
+        raise DatasetError(f"{path} is damaged ({error}): restore it from a copy") from None
     if not isinstance(content, Mapping):
         raise DatasetError(f"{path} is damaged: it is no JSON object; restore it from a copy")
     return content
 
 
-def _positive(value: Any) -> float:
-    if not float(value) > 0:
-        raise ValueError(f"fps is {value}")
+def _features(content: Any) -> dict[str, Feature]:
+    if not isinstance(content, Mapping) or len(content) > MOST_FEATURES:
+        raise ValueError(f"features is {shown(content, 40)}")
+    return {key: Feature.parse(key, feature) for key, feature in content.items()}
+
+
+def _rate(value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value <= FASTEST or not math.isfinite(1 / value):
+        raise ValueError(f"fps is {shown(value, 20)}")
     return float(value)
 
 
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"a total is {value!r}")
+def _name(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is {shown(value, 40)}")
+    return shown(value)
+
+
+def _count(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 62:
+        raise ValueError(f"{key} is {shown(value, 20)}")
     return value
+
+
+def _video_path(value: Any) -> str | None:
+    if value is None:
+        return None
+    return check_pattern("video_path", value, ("video_key", *FILE), "")
 
 
 def place(episode: int) -> dict[str, int]:

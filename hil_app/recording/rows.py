@@ -43,6 +43,7 @@ SCALARS = {
     STAMP: "float64",
     AFTER_PAUSE: "bool",
 }
+FLAGS = {key for key, dtype in SCALARS.items() if dtype == "bool"}
 VECTORS = (ACTION, POLICY_ACTION, SENT)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from configs.reading import read_json
 from hil_app.files import write_whole
+from hil_app.recording.inside import DatasetError, check_inside
 from hil_app.recording.layout import STATS
 from robots.base import U8
 
@@ -111,12 +112,13 @@ def write_stats(root: Path, stats: Mapping[str, Stats]) -> None:
 
 def read_stats(root: Path) -> dict[str, Stats]:
     """``meta/stats.json``, empty if there is none, or none that can be read."""
-    path = root / STATS
     try:
-        said = read_json(path)
-        return {
-            key: {name: np.asarray(values) for name, values in found.items()}
-            for key, found in said.items()
+        said = read_json(check_inside(root, root / STATS))
+        found = {
+            key: {name: np.asarray(values, np.float64) for name, values in stats.items()}
+            for key, stats in said.items()
         }
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, DatasetError):
         return {}
+    known = {"min", "max", "mean", "std", "count", *QUANTILES}
+    return found if all(known <= stats.keys() for stats in found.values()) else {}

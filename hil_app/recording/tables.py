@@ -5,20 +5,27 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from hil_app.files import make_folder, write_whole
+from hil_app.recording.inside import check_inside, check_regular
 from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
 from hil_app.recording.rows import Numbers, is_vector
 from hil_app.recording.stats import Stats
 
 TASK_INDEX = "task_index"
-DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
+REMEDY = "delete the episode with lerobot-edit-dataset, or record it again"
+DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
+MOST_VALUES = 1 << 27  # numbers in a file
+MOST_BYTES = 1 << 30  # of pictures and texts in a file
+MOST_ROWS = 4096  # of pictures and texts that are read at once
 
 
 def write_table(path: Path, table: Any) -> None:
@@ -31,22 +38,61 @@ def write_table(path: Path, table: Any) -> None:
     write_whole(path, sink.getvalue())
 
 
-def read_table(path: Path, columns: Collection[str] | None = None, without: str = "/") -> Any:
-    """A table, or some columns of it; none whose name begins with ``without``.
+def read_table(
+    path: Path,
+    columns: Collection[str] | None = None,
+    without: str = "/",
+    among: Collection[str] | None = None,
+) -> Any:
+    """A table, or some columns of it, or those of it that are ``among`` some.
 
-    DatasetError if the file is missing or damaged, or lacks one of ``columns``.
+    None whose name begins with ``without``. DatasetError if the file is missing, damaged or much
+    too large, or lacks one of ``columns``.
     """
+    check_regular(path)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             there = file.schema_arrow.names
             if missing := set(columns or ()) - set(there):
                 raise DatasetError(f"{path} has no column {min(missing)}: restore a copy")
             names = [name for name in columns or there if not name.startswith(without)]
-            return file.read(columns=names, use_threads=False)
+            names = [name for name in names if among is None or name in among]
+            return _bounded(file, dict.fromkeys(names), path)
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing: restore it from a copy") from None
     except DAMAGE as error:
         raise DatasetError(f"{path} is damaged ({_line(error)}): restore a copy") from None
+
+
+def _bounded(file: Any, names: Collection[str], path: Path) -> Any:
+    """The columns of a parquet file; DatasetError before they take more memory than is sane."""
+    values, largest = _extent(file.metadata, names)
+    if values > MOST_VALUES:
+        raise DatasetError(f"{path} says that it holds {values:,} values: restore a copy")
+    if not largest:
+        return file.read(columns=list(names), use_threads=False)
+    rows = min(MOST_ROWS, max(1, MOST_BYTES // 8 // largest))
+    parts, size = [], 0
+    for part in file.iter_batches(rows, columns=list(names), use_threads=False):
+        parts.append(part)
+        size += part.nbytes
+        if size > MOST_BYTES:
+            raise DatasetError(f"{path} holds more than {MOST_BYTES:,} bytes: restore a copy")
+    return pa.Table.from_batches(parts) if parts else file.read(columns=list(names))
+
+
+def _extent(about: Any, names: Collection[str]) -> tuple[int, int]:
+    """How many values columns have, and the bytes of the largest part that is no numbers."""
+    heads = tuple(f"{name}." for name in names)
+    values, largest = about.num_rows, 0
+    for group in map(about.row_group, range(about.num_row_groups)):
+        values = max(values, group.num_rows)
+        for part in map(group.column, range(group.num_columns)):
+            if part.path_in_schema in names or part.path_in_schema.startswith(heads):
+                values += part.num_values
+                if part.physical_type == "BYTE_ARRAY":
+                    largest = max(largest, part.total_uncompressed_size, 1)
+    return values, largest
 
 
 def _line(error: Exception) -> str:
@@ -68,33 +114,115 @@ def data_table(columns: Numbers, features: Mapping[str, Feature]) -> Any:
     return pa.table(arrays)
 
 
-def column(table: Any, key: str, feature: Feature, path: Path) -> Any:
-    """A column as an array (T, n), or (T,) if it is one number a frame by its nature."""
-    try:
-        values = table.column(key).combine_chunks()
-    except KeyError:
+@dataclass(frozen=True)
+class Rows:
+    """The rows of an episode, in order, and the file that they are from."""
+
+    path: Path
+    episode: int | None  # None for all that there is
+    table: Any
+
+    def wrong(self, frame: int, key: str, what: str) -> DatasetError:
+        """The error to raise for a value that is not what it should be."""
+        episode = "" if self.episode is None else f"episode {self.episode}, "
+        return DatasetError(f"{self.path}: {episode}frame {frame}: {key} {what}: {REMEDY}")
+
+
+def rows_of(path: Path, table: Any, episode: int, length: int) -> Rows:
+    """The rows of one episode, put in order; DatasetError if one is missing or there twice."""
+    owner, number = (_whole_numbers(path, table, key) for key in ("episode_index", "frame_index"))
+    places = np.flatnonzero(owner == episode)
+    if len(places) != length:
         raise DatasetError(
-            f"{path} has no column {key}, which info.json declares: restore a copy of either"
-        ) from None
-    rows = len(values)
-    while pa.types.is_nested(values.type):
-        values = values.flatten()
-    found = np.asarray(values.to_numpy(zero_copy_only=False))
-    size = int(np.prod(feature.shape))
-    if found.size != rows * size or found.dtype != np.dtype(feature.dtype):
+            f"{path} has {len(places)} frames of episode {episode}, which had {length}: restore a "
+            "copy"
+        )
+    order = np.argsort(number[places], kind="stable")
+    places, wanted = places[order], np.arange(length)
+    if len(wrong := np.flatnonzero(number[places] != wanted)):
+        frame = int(wrong[0])
+        twice = frame > 0 and number[places[frame]] == frame - 1
+        what = f"{frame - 1} twice" if twice else f"no {frame}"
+        raise DatasetError(f"{path}: episode {episode} has the frame {what}: restore a copy")
+    if length and np.array_equal(places, places[0] + wanted):
+        return Rows(path, episode, table.slice(places[0], length))
+    return Rows(path, episode, table.take(pa.array(places)))
+
+
+def _whole_numbers(path: Path, table: Any, key: str) -> NDArray[np.int64]:
+    if key not in table.column_names:
+        raise DatasetError(f"{path} has no column {key}: restore a copy")
+    values = table.column(key)
+    if not pa.types.is_integer(values.type) or values.null_count:
+        kind = "is missing in a row" if values.null_count else f"holds {values.type}"
+        raise DatasetError(f"{path}: {key} {kind}, but is to be a whole number: restore a copy")
+    found: NDArray[np.int64] = values.to_numpy()
+    return found
+
+
+def column(rows: Rows, key: str, feature: Feature) -> Any:
+    """A column as an array (T, n), or (T,) if it is one number a frame by its nature.
+
+    DatasetError if it is missing, a value is, or it is not what the feature declares.
+    """
+    if key not in rows.table.column_names:
         raise DatasetError(
-            f"{path}: {key} holds {found.size / max(rows, 1):g} x {found.dtype} a frame, but "
+            f"{rows.path} has no column {key}, which info.json declares: restore a copy of either"
+        )
+    found = _flattened(rows, key, feature)
+    count, size = len(rows.table), feature.size
+    kind = np.dtype(feature.dtype)
+    if found.size != count * size or not _same(found, kind):
+        raise DatasetError(
+            f"{rows.path}: {key} holds {found.size / max(count, 1):g} x {found.dtype} a frame, but "
             f"info.json says {size} x {feature.dtype}"
         )
-    return found.reshape((rows, *feature.shape) if is_vector(key) or size > 1 else (rows,))
+    found = found.astype(kind, copy=False)
+    return found.reshape((count, *feature.shape) if is_vector(key) or size > 1 else (count,))
+
+
+def _flattened(rows: Rows, key: str, feature: Feature) -> NDArray[Any]:
+    """All numbers of a column in a row, none of them missing."""
+    values, per_row = rows.table.column(key).combine_chunks(), 1
+    for side in (*feature.shape, None):
+        if isinstance(values, pa.ExtensionArray):
+            values = values.storage
+        if values.null_count:
+            at = np.flatnonzero(np.asarray(values.is_null()))[0]
+            raise rows.wrong(int(at) // per_row, key, "is missing")
+        if not pa.types.is_nested(values.type):
+            break
+        if not isinstance(values, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
+            raise DatasetError(f"{rows.path}: {key} holds {values.type}, not numbers")
+        lengths = np.asarray(values.value_lengths())
+        if side is not None and len(uneven := np.flatnonzero(lengths != lengths[:1])):
+            at = int(uneven[0])
+            raise rows.wrong(at // per_row, key, f"has {lengths[at]} numbers, not {side}")
+        per_row *= max(1, int(lengths[0])) if len(lengths) else 1
+        values = values.flatten()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return np.asarray(values.to_numpy(zero_copy_only=False))
+
+
+def _same(found: NDArray[Any], kind: np.dtype[Any]) -> bool:
+    """Whether numbers are the same ones as this kind."""
+    if found.dtype == kind:
+        return True
+    if found.dtype.kind not in "biuf":
+        return False
+    with np.errstate(invalid="ignore", over="ignore"):
+        as_kind = found.astype(kind)
+        back = as_kind.astype(found.dtype)
+    return bool(np.array_equal(back, found, equal_nan=kind.kind == "f" and found.dtype.kind == "f"))
 
 
 def columns_of(table: Any, info: Info, path: Path) -> Numbers:
     """All numbers of a dataset's table, by column; DatasetError if it has others."""
     return {
-        key: column(table, key, feature, path)
+        key: column(Rows(path, None, table), key, feature)
         for key, feature in info.features.items()
-        if feature.dtype not in (*PICTURES, "string")
+        if feature.is_number
     }
 
 
@@ -168,9 +296,11 @@ def read_tasks(root: Path) -> list[str]:
     """The tasks in order of their index; none if there is no such file."""
     if not (root / TASKS).exists():
         return []
-    table = read_table(root / TASKS)
+    table = read_table(check_inside(root, root / TASKS))
     names = [name for name in table.column_names if name != TASK_INDEX]
-    if len(names) != 1 or TASK_INDEX not in table.column_names:
-        raise DatasetError(f"{root / TASKS} has no tasks with their index: restore a copy")
-    pairs = zip(*(table.column(key).to_pylist() for key in (TASK_INDEX, names[0])), strict=True)
-    return [task for _, task in sorted(pairs)]
+    if len(names) == 1 and TASK_INDEX in table.column_names:
+        places, tasks = (table.column(key).to_pylist() for key in (TASK_INDEX, names[0]))
+        whole = all(isinstance(place, int) for place in places)
+        if whole and all(isinstance(task, str) for task in tasks):
+            return [task for _, task in sorted(zip(places, tasks, strict=True))]
+    raise DatasetError(f"{root / TASKS} has no tasks with their index: restore a copy")

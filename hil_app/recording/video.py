@@ -1,8 +1,7 @@
-"""Pictures to video and back, one picture at a time."""
+"""Pictures to video, one picture at a time, and back before they are in a file."""
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from configs.dataset import EncodingConfig
 from hil_app.files import make_folder, new_file
+from hil_app.recording.decoding import open_video, rgb
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.priority import usual_priority
 from robots.base import U8
@@ -147,62 +147,13 @@ def _mux(
         file.mux(packet)
 
 
-def read_video(path: Path, start: float, count: int, fps: float) -> Iterator[U8]:
-    """The ``count`` pictures (height, width, 3) from ``start`` [s] on, each decoded once.
-
-    DatasetError if the file is missing, damaged or too short.
-    """
-    found = 0
-    try:
-        with av.open(str(path)) as file:
-            stream = file.streams.video[0]
-            stream.thread_type = "NONE"  # threads cost small pictures more than they bring
-            base, to_rgb = stream.time_base or Fraction(1), VideoReformatter()
-            first = float((start - 0.5 / fps) / base)
-            if start > 0:
-                file.seek(int(start / base), stream=stream)
-            for frame in file.decode(stream):
-                if frame.pts is not None and frame.pts < first:
-                    continue
-                yield _rgb(frame, to_rgb)
-                found += 1
-                if found == count:
-                    return
-    except FileNotFoundError:
-        raise DatasetError(f"{path} is missing: restore it from a copy") from None
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise DatasetError(f"{path} is damaged after {found} pictures ({error})") from error
-    if found < count:
-        raise DatasetError(f"{path} is cut short: {found} pictures of {count}")
-
-
 def pictures_in(path: Path) -> int:
     """How many pictures a video has, none of them decoded; DatasetError if it is none."""
     try:
-        with av.open(str(path)) as file:
+        with open_video(path) as file:
             return sum(packet.size > 0 for packet in file.demux(video=0))
-    except (av.FFmpegError, IndexError, OSError) as error:
+    except (av.FFmpegError, IndexError, OSError, ValueError) as error:
         raise DatasetError(f"{path} is missing or damaged ({error})") from error
-
-
-def read_images(path: Path, table: Any, key: str) -> Iterator[U8]:
-    """The pictures (height, width, 3) that other tools put in a column of the table of ``path``.
-
-    DatasetError if one of them is none.
-    """
-    to_rgb = VideoReformatter()
-    try:
-        for image in table.column(key):
-            with av.open(io.BytesIO(image["bytes"].as_py()), "r") as file:
-                yield _rgb(next(file.decode(video=0)), to_rgb)
-    except (av.FFmpegError, KeyError, TypeError, IndexError, StopIteration) as error:
-        raise DatasetError(f"{path}: {key} has a picture that cannot be read ({error})") from error
-
-
-def _rgb(frame: av.VideoFrame, to_rgb: VideoReformatter) -> U8:
-    """The picture; one ``to_rgb`` for many, as a new one takes longer than decoding."""
-    picture: U8 = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()  # type: ignore[assignment]
-    return picture
 
 
 def decoded(packets: Iterable[tuple[int, bool, bytes]], codec: str) -> Iterator[U8]:
@@ -212,4 +163,4 @@ def decoded(packets: Iterable[tuple[int, bool, bytes]], codec: str) -> Iterator[
     to_rgb = VideoReformatter()
     for content in [*(content for _, _, content in packets), None]:
         for frame in context.decode(None if content is None else av.Packet(content)):
-            yield _rgb(frame, to_rgb)
+            yield rgb(frame, to_rgb)

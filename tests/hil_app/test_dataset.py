@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sample_datasets import CAMERAS, IMAGES, STATE, episode, picture, told, write_dataset
 
-from hil_app.recording import video
+from hil_app.recording import decoding
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import DatasetError
@@ -185,13 +185,13 @@ def test_pictures_are_decoded_as_they_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_dataset(tmp_path, [episode(0, 100)])
-    decoded, make = [], video._rgb
+    decoded, make = [], decoding.rgb
 
     def counted(*given: Any) -> object:
         decoded.append(given)
         return make(*given)
 
-    monkeypatch.setattr(video, "_rgb", counted)
+    monkeypatch.setattr(decoding, "rgb", counted)
     frames = Dataset(tmp_path).frames(0)
     next(frames)
     assert len(decoded) == 2 * len(CAMERAS)
@@ -341,14 +341,14 @@ def cut(root: Path, name: str, share: float = 0.5) -> None:
 DAMAGES = {
     "no info": (lambda r: (r / INFO_FILE).unlink(), r"is no dataset: it has no meta/info.json"),
     "no folder": (shutil.rmtree, r"is no dataset: there is no such folder"),
-    "cut info": (lambda r: cut(r, INFO_FILE), r"info.json is damaged: it is no JSON; restore"),
+    "cut info": (lambda r: cut(r, INFO_FILE), r"info.json is damaged \(.*restore"),
     "list info": (lambda r: (r / INFO_FILE).write_text("[]"), r"no JSON object; restore"),
     "version": (lambda r: change_info(r, codebase_version="v2.1"), r"version v2.1, not v3.0: conv"),
     "no version": (lambda r: change_info(r, codebase_version="gone"), r"version unknown, not v3.0"),
     "no fps": (lambda r: change_info(r, fps="gone"), r"info.json has no 'fps': restore"),
     "bad fps": (lambda r: change_info(r, fps=0), r"info.json is damaged \(fps is 0"),
     "no total": (lambda r: change_info(r, total_frames="gone"), r"has no 'total_frames'"),
-    "bad total": (lambda r: change_info(r, total_episodes=-1), r"damaged \(a total is -1\)"),
+    "bad total": (lambda r: change_info(r, total_episodes=-1), r"damaged \(total_episodes is -1\)"),
     "no features": (lambda r: change_info(r, features="gone"), r"has no 'features'"),
     "more episodes": (
         lambda r: change_info(r, total_episodes=4),

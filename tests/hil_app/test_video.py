@@ -11,8 +11,9 @@ import pytest
 from sample_datasets import picture, told
 
 from configs.dataset import EncodingConfig
+from hil_app.recording.decoding import read_video
 from hil_app.recording.layout import DatasetError
-from hil_app.recording.video import Encoder, decoded, read_video, write_video
+from hil_app.recording.video import Encoder, decoded, write_video
 from robots.base import U8
 
 Packets = list[tuple[int, bool, bytes]]
