@@ -10,7 +10,7 @@ from configs.learner import OfflineDatasetConfig
 from hil_app import build
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.learner import Learner
-from hil_app.learning.offline import Source, check, rows_of
+from hil_app.learning.offline import Source, check, rows_of, unsaid
 from hil_app.monitor import Loading
 from hil_app.recording.dataset import Dataset
 from hil_app.run_dataset import spec_of
@@ -42,6 +42,8 @@ class OfflineData:
         self._session.monitor.loading, self._told = loading, started
         roots = ", ".join(str(source.dataset.root) for source in self._sources)
         events.emit("loading_datasets", note=f"{loading.total} frames of {roots}")
+        for line in filter(None, map(unsaid, self._sources)):
+            events.emit("datasets_unsaid", note=line)
         rows = sum(self._rows(source, learner, policy, loading) for source in self._sources)
         self._session.monitor.loading = None
         if self._session.stop():

@@ -16,6 +16,7 @@ from configs.run import RunConfig
 from hil_app.datasets.places import check_episode
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import BY_HAND, SENT, DatasetError
+from hil_app.recording.values import check_values
 from robots.base import F32, GRIPPER, JOINTS
 
 RECORD = "record"  # the stage that counts all episodes there are
@@ -50,6 +51,7 @@ def read_script(dataset: Dataset, episode: int) -> Script:
             raise DatasetError(
                 f"{dataset.root} has no column {key}: only what hil-app recorded can be replayed"
             )
+    check_values(dataset, episode, (ACTION, SENT, OBS_STATE))
     about, joints = dataset.episodes[episode], _joints(dataset, episode, columns)
     return Script(
         episode,

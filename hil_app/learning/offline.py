@@ -11,11 +11,21 @@ import numpy as np
 from configs.learner import Only
 from configs.names import ACTION, DONE, OBS_IMAGES, REWARD
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from configs.reading import shown
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.returns import NStepReturns, Row
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, SUCCESS, DatasetError, Feature
+from hil_app.recording.layout import (
+    BY_HAND,
+    BY_HAND_TOO,
+    PENALTY,
+    SUCCESS,
+    DatasetError,
+    Feature,
+    size_of,
+)
+from hil_app.recording.values import Actions, check_values
 
 Names = Mapping[str, Sequence[str]]  # of a feature's numbers
 
@@ -43,16 +53,20 @@ def rows_of(
     and the last one of an episode that goes on where the dataset ends, if what was seen then was
     not recorded. Of interventions, a row is one if the person acted in its first tick. Datasets of
     other tools may say less: then a person acted, there was no penalty, an end with a reward is a
-    success, and one without is the time limit.
+    success, and one without is the time limit. The numbers of an episode are checked before its
+    first row: they are finite, and actions are some that the policy can do.
 
     ``read`` hears how many frames have been read since it last did. Raises DatasetError if the
     dataset is damaged, or none of its rows is wanted.
     """
     dataset, found = source.dataset, False
+    keys, actions = learned_of(policy.config), actions_of(policy.config)
     cameras = [key.removeprefix(f"{OBS_IMAGES}.") for key in policy.config.image_keys]
     for episode in dataset.episodes:
         returns = NStepReturns(n_steps, discount, policy.replay_state)
         wanted = _wanted(source, episode.index)
+        if wanted:
+            check_values(dataset, episode.index, keys, actions)
         frames = _followed(dataset.frames(episode.index, cameras)) if wanted else ()
         for row in chain.from_iterable(map(returns.push, frames)):
             if row.is_intervention or source.only != "interventions":
@@ -61,6 +75,33 @@ def rows_of(
         read(episode.length)
     if not found:
         raise DatasetError(f"{dataset.root} has nothing to learn from (only: {source.only})")
+
+
+def learned_of(config: GaussianActorConfig) -> list[str]:
+    """The columns of numbers that a policy learns from."""
+    seen = [key for key in config.input_features if key not in config.image_keys]
+    return [*seen, ACTION, REWARD, PENALTY]
+
+
+def actions_of(config: GaussianActorConfig) -> Actions:
+    """What the actions of a policy can be: no other ones can be learned from."""
+    motions, choices = config.continuous_dims, config.num_discrete_actions
+    usual = Actions.shares(motions + (choices is not None), choices)
+    if (stats := (config.dataset_stats or {}).get(ACTION)) is None:
+        return usual
+    low, high = (np.asarray(stats[end][:motions]) for end in ("min", "max"))
+    return Actions(low, high, choices)
+
+
+def unsaid(source: Source) -> str | None:
+    """What is assumed of a dataset that does not say who acted, in a line; None if it does."""
+    dataset = source.dataset
+    if BY_HAND in dataset.features or BY_HAND_TOO in dataset.features:
+        return None
+    return (
+        f"{dataset.root} has no {BY_HAND}: all of its {len(dataset)} frames count as a person's, "
+        "to be imitated"
+    )
 
 
 def _followed(frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -111,12 +152,17 @@ def check(
 
 
 def _differences(dataset: Dataset, config: GaussianActorConfig, names: Names) -> Iterator[str]:
+    yield from _missing(dataset)
     actions = PolicyFeature(FeatureType.ACTION, (config.action_dims,))
     for key, wanted in {**config.input_features, ACTION: actions}.items():
         found = dataset.features.get(key)
         if found is None:
             known = [name for name in dataset.features if name.startswith("observation.")]
             yield f"it has no {key}, only {', '.join(known) or 'actions'}"
+            continue
+        if (wanted.type == FeatureType.VISUAL) != found.is_picture or found.is_depth:
+            kind = "depth" if found.is_depth else shown(found.dtype, 40)
+            yield f"{key} is {kind} in the dataset, which is of no use here"
             continue
         there, here = _size(found), _size_of(wanted)
         if there != here:
@@ -126,13 +172,19 @@ def _differences(dataset: Dataset, config: GaussianActorConfig, names: Names) ->
             yield f"{key} is {theirs} in the dataset, {ours} in this config"
 
 
+def _missing(dataset: Dataset) -> Iterator[str]:
+    """What nothing can be learned without: it is not zero where nobody measured it."""
+    for key, what in {REWARD: "what was a success", DONE: "which ends are final"}.items():
+        if key not in dataset.features:
+            yield f"it has no {key}, so that it does not say {what}: add the column to it"
+
+
 def _size(feature: Feature) -> str:
     """What one sample is, in words."""
-    shape = feature.shape
-    if feature.dtype in ("video", "image"):
-        sides = shape[1:] if (feature.names or ("",))[0].startswith("channel") else shape[:2]
-        return "x".join(str(side) for side in reversed(sides))
-    return _numbers(shape)
+    if feature.is_picture:
+        height, width = size_of(feature)
+        return f"{width}x{height}"
+    return _numbers(feature.shape)
 
 
 def _size_of(feature: PolicyFeature) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from configs.names import DONE, TRUNCATED
 from hil_app.recording.aside import Aside
+from hil_app.recording.decoding import read_video
 from hil_app.recording.layout import (
     CHUNK,
     DATA_PATH,
@@ -44,7 +45,7 @@ from hil_app.recording.tables import (
     write_table,
     write_tasks,
 )
-from hil_app.recording.video import pictures_in, read_video
+from hil_app.recording.video import pictures_in
 
 Row = Mapping[str, Any]
 STAGE = "record"  # of an episode, if nothing tells

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs.names import OBS_IMAGES
+from configs.names import DONE, OBS_IMAGES, REWARD
 from configs.policy import FeatureType, PolicyFeature
+from configs.reading import shown
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import PICTURES
+from hil_app.recording.layout import SUCCESS, size_of
+from hil_app.recording.values import check_values
 from hil_app.rewards.classifier import ClassifierError, tensors
 from processors.base import Features
 
@@ -75,12 +77,12 @@ def _feature(dataset: Dataset, key: str) -> PolicyFeature:
         known = ", ".join(k for k in dataset.features if k.startswith("observation."))
         raise ClassifierError(f"{dataset.root} has no {key}; it has {known}")
     column = dataset.features[key]
-    if column.dtype not in PICTURES:
-        return PolicyFeature(FeatureType.STATE, column.shape)
-    if column.names is not None and column.names[0].startswith("channel"):  # some of lerobot's
-        return PolicyFeature(FeatureType.VISUAL, column.shape)
-    height, width, channels = column.shape
-    return PolicyFeature(FeatureType.VISUAL, (channels, height, width))
+    if column.is_picture and not column.is_depth:
+        return PolicyFeature(FeatureType.VISUAL, (3, *size_of(column)))
+    if not column.is_number:
+        kind = "depth" if column.is_depth else shown(column.dtype, 40)
+        raise ClassifierError(f"{dataset.root}: {key} is {kind}, which no classifier looks at")
+    return PolicyFeature(FeatureType.STATE, column.shape)
 
 
 def read_examples(
@@ -96,6 +98,12 @@ def read_examples(
     once. ``read`` hears how many frames have been read since it last did. Raises ClassifierError
     if nothing, or everything, is a success.
     """
+    for dataset in datasets:
+        if SUCCESS not in dataset.features and not {REWARD, DONE} <= dataset.features.keys():
+            raise ClassifierError(
+                f"{dataset.root} has neither {SUCCESS} nor {REWARD} and {DONE}, so that it does "
+                "not say what a success is: add a column"
+            )
     rows = sum(map(len, datasets))
     inputs = {
         key: torch.empty(
@@ -130,6 +138,7 @@ def _labelled(
     What came right before a pause is left out: the dataset does not hold it.
     """
     succeeded = False
+    check_values(dataset, number, [*features])
     cameras = [name for name, key in dataset.info.cameras.items() if key in features]
     for frame, following in pairwise(chain(dataset.frames(number, cameras), [None])):
         assert frame is not None
