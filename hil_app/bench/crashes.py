@@ -117,8 +117,10 @@ def _wrong(dataset: Dataset, episode: int) -> list[str]:
             away = np.abs(frame.state[key].astype(float) - value).max()
             if away > (0 if key == STATE else CLOSE):
                 found.append(f"episode {episode}, frame {number}: {key} is {away:g} off")
-        if frame.action[0] != number:
-            found.append(f"episode {episode}, frame {number}: the action of {frame.action[0]:g}")
+        if frame.action[0] * 1024 != number:
+            found.append(
+                f"episode {episode}, frame {number}: the action of {frame.action[0] * 1024:g}"
+            )
     return found
 
 
@@ -135,7 +137,7 @@ def _seen(episode: int, number: int) -> Features:
 
 def frame(episode: int, number: int, ends: bool) -> Frame:
     """A frame that says which it is; the last of its episode ``ends`` it."""
-    action = np.array([number, 0, 0, 1], np.float32)
+    action = np.array([number / 1024, 0, 0, 1], np.float32)  # exact, and at most 1
     return Frame(
         tick=number + 1,
         state=_seen(episode, number),
