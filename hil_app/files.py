@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 DRAFT = ".part"  # how the name of something unfinished ends
+_ROOM = 4096  # bytes that are tried to be written
 _OURS = re.compile(rf".+\.[0-9a-f]{{16}}{re.escape(DRAFT)}")
 
 
@@ -44,6 +47,18 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
             draft.unlink(missing_ok=True)
             raise
     sync(path.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError if a file could not be written to ``path``; nothing of the trial stays."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    with TemporaryFile(dir=folder) as trial:  # a disk may be full, or only look writable
+        trial.write(bytes(_ROOM))
+        trial.flush()
+    with suppress(FileNotFoundError):
+        draft_of(path).lstat()  # its name may be too long
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -9,8 +9,8 @@ from configs.load import Parser, load
 from configs.robot import our_spelling
 from configs.run import RunConfig
 
-# The preset of the other arm: a changed robot.type drops all that it says of its own arm, cameras
-# too, and what it says of the rest of a run fits any real arm.
+# The preset of the other arm: a changed robot.type drops what it says of its own arm, and what it
+# says of the rest of a run fits any real arm; its cameras are left out.
 _BARE = {"so100": "so101_pick_lift", "so101": "so100_pick_lift"}
 
 
@@ -27,4 +27,14 @@ def load_arm(
         return _BARE.get(our_spelling(kind), without)
 
     named = f"the arm that --robot.type names, or {without}"
-    return load(parser, argv, default, named)
+    bare = not _given(argv, "--config_path") and our_spelling(_given(argv, "--robot.type")) in _BARE
+    return load(parser, ["--robot.cameras={}", *argv] if bare else argv, default, named)
+
+
+def _given(argv: Sequence[str], option: str) -> str:
+    """What ``argv`` says of ``option``, "" if nothing."""
+    for index, word in enumerate(argv, 1):
+        name, _, value = word.partition("=")
+        if name == option:
+            return value or "".join(argv[index : index + 1])
+    return ""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +14,7 @@ from rich.table import Table
 from configs.load import ConfigError
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
+from hil_app.files import check_writable
 from robots import calibration
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError
@@ -42,7 +41,6 @@ examples:
 """
 _LEAST, _LITTLE, _NEARLY, _MUCH = 0.25, 0.8, 0.95, 1.2  # shares of what a joint usually moves
 _DEGREES = calibration.DEGREES  # a step
-_ROOM = 4096  # bytes that a file takes
 _LEAST_STEPS = 100  # where nobody knows what is usual
 
 
@@ -305,16 +303,10 @@ def _check_writable(path: Path | None) -> None:
     if path is None:
         return
     try:
-        folder = next(parent for parent in path.parents if parent.exists())
-        if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-            raise IsADirectoryError
-        with TemporaryFile(dir=folder) as trial:  # a disk may be full, or only look writable
-            trial.write(bytes(_ROOM))
-            trial.flush()
+        check_writable(path)
     except OSError as error:
-        why = f" ({error.strerror})" if error.strerror else ""
         raise ConfigError(
-            f"{path} cannot be written: name another folder with calibration_dir{why}"
+            f"{path} cannot be written: name another folder with calibration_dir ({error.strerror})"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from configs.load import ConfigError
 from configs.paths import typed
 from configs.run import RunConfig
 from hil_app.cli.guide import Guide
-from hil_app.files import write_whole
+from hil_app.files import check_writable, write_whole
 from robots.base import RobotError
 
 MIN, MAX = ("processor", "bounds", "min"), ("processor", "bounds", "max")
@@ -33,14 +34,22 @@ def lines(found: Limits) -> str:
 
 def check_savable(path: Path, places: Sequence[tuple[str, ...]]) -> None:
     """Raise ConfigError, before a person begins, if results for ``places`` could not be saved."""
+    target = path.resolve()
+    try:
+        if not target.parent.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        check_writable(target)
+    except OSError as error:
+        place = path if os.path.isdir(target.parent) else target.parent
+        raise ConfigError(
+            f"--save: {place} cannot be written: name another ({error.strerror})"
+        ) from error
     if path.exists():
         changes: Limits = dict.fromkeys(places, "measured")
         try:
             edited(_text(path), changes)
         except ConfigError as error:
             raise ConfigError(f"--save: {path}: {error}: name another file") from None
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise ConfigError(f"--save: {path.resolve().parent} cannot be written: name another folder")
 
 
 def _text(path: Path) -> str:

@@ -209,6 +209,7 @@ def test_ctrl_c_and_a_vanished_port_leave_the_file_as_it_was(arm: Running, tmp_p
     [
         (["--config_path=sim_pick_lift"], "robot.type: so101_sim has no motors"),
         (["--robot.type=so101", "--save=/nowhere/mine.yaml"], "/nowhere cannot be written"),
+        (["--robot.type=so101", f"--save={'x' * 260}.yaml"], "(File name too long)"),
         (["--robot.type=so101", "--save=list.yaml"], "keys and values expected, not a list"),
         (["--robot.type=so101", "--save=alias.yaml"], "does not let processor.bounds.min"),
         (["--robot.type=so101", "--margin=3"], "--margin is 0 to 0.1"),

@@ -3,11 +3,12 @@
 import os
 import shutil
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from hil_app import files
-from hil_app.files import draft_of, is_draft, new_folder, remove_folder, write_whole
+from hil_app.files import check_writable, draft_of, is_draft, new_folder, remove_folder, write_whole
 
 CUT_OFF = pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
 
@@ -135,3 +136,25 @@ def test_a_folder_loses_its_name_before_its_files(tmp_path, monkeypatch):
     ((draft,),) = seen
     assert is_draft(tmp_path / draft)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["new.json", "folder/below/new.json", "x" * 200])
+def test_what_can_be_written_is_tried_without_a_trace(tmp_path: Path, name: str) -> None:
+    check_writable(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 260, "x" * 240, "y" * 260 + "/new", ".", "file/new", "file/a/b"]
+)
+def test_what_cannot_be_written_is_known_before(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(OSError, match=r"."):
+        check_writable(tmp_path / name)
+    assert (tmp_path / "file").read_text() == "kept"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_takes_nothing_is_known_before() -> None:
+    with pytest.raises(OSError, match=r"."):
+        check_writable(Path("/proc/new.json"))
