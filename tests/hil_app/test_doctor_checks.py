@@ -29,6 +29,7 @@ from hil_app.checks.calibrated import calibration, spans
 from hil_app.checks.cameras import cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, of_error, ok, problem
 from robots import calibration as files
+from robots import isolated
 from robots.base import JOINTS, NotConnected, RobotError
 from robots.calibration import of_motors
 from robots.feetech import FeetechBus
@@ -96,7 +97,9 @@ def test_packages_that_do_not_load_or_crash_are_named_and_the_others_still_liste
 ) -> None:
     (tmp_path / "broken_one.py").write_text("import nothing_of_this_name")
     (tmp_path / "deadly_one.py").write_text("import os\nos.abort()")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    start = f"import sys; sys.path.append({str(tmp_path)!r}); "  # beside the installed ones
+    start += "import runpy; del sys.argv[0]; runpy.run_module(sys.argv[0], run_name='__main__')"
+    monkeypatch.setattr(isolated, "command", lambda *words: [sys.executable, "-c", start, *words])
     wanted = {"broken_one": "broken", "rich": "rich", "deadly_one": "deadly", "yaml": "pyyaml"}
     monkeypatch.setattr(software, "PACKAGES", wanted)
     crash, broken, fine = software.packages()
