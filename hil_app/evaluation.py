@@ -94,7 +94,6 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
                     loop.episode(seed, [lambda _: reel.add(body.render("overview", HEIGHT, WIDTH))])
                     reel.hold()
         except (RenderError, OSError) as error:
-            (session.folder / FILM).unlink(missing_ok=True)
             return str(error)
     return None
 

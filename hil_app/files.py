@@ -69,17 +69,10 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A draft that becomes ``folder``, which must be new, once its block ends without an error.
-
-    What an earlier crash left of other drafts beside it is removed.
-    """
-    make_folder(folder.parent)
-    _sweep(folder.parent)
+    """A draft that becomes ``folder``, which must be new, once its block ends without an error."""
     draft = draft_of(folder)
-    draft.mkdir()
-    held = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
+    draft.mkdir(parents=True)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)  # it is not left over
         yield draft
         for path in [*draft.rglob("*"), draft]:
             sync(path)
@@ -87,27 +80,53 @@ def new_folder(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    finally:
-        os.close(held)
     sync(folder.parent)
 
 
-def _sweep(parent: Path) -> None:
-    """Remove drafts of folders that nobody is writing any more."""
-    for path in parent.iterdir():
-        if not is_draft(path):
-            continue
-        try:
-            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:
-            continue
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold ``folder``, which must be new or empty, while something is made that is to go there.
+
+    It is made if need be, and removed again if it stays empty. FileExistsError if it is a file, has
+    something in it, or another process holds it; OSError if it cannot be made.
+    """
+    there = folder.is_dir()
+    if folder.exists() and not there:
+        raise FileExistsError(errno.EEXIST, "is a file", str(folder))
+    make_folder(folder)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            pass
+        except BlockingIOError:
+            there = True
+            cause = "is being filled by another process"
+            raise FileExistsError(errno.EEXIST, cause, str(folder)) from None
+        if any(folder.iterdir()):
+            raise FileExistsError(errno.EEXIST, "is not empty", str(folder))
+        yield
+    finally:
+        os.close(held)
+        if not there:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def check_room(folder: Path, size: int) -> None:
+    """OSError unless a file of ``size`` bytes can be written in ``folder``, which is there."""
+    trial = draft_of(folder / "trial")
+    with trial.open("xb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
         finally:
-            os.close(held)
+            trial.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Remove drafts of folders that a crash left in ``folder``, where nobody else writes."""
+    for path in folder.glob(f"*{DRAFT}"):
+        if is_draft(path) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_folder(folder: Path) -> None:
@@ -132,7 +151,7 @@ def move(path: Path, there: Path) -> None:
     """
     make_folder(there.parent)
     if os.path.lexists(there):
-        raise FileExistsError(17, "File exists", str(there))
+        raise FileExistsError(errno.EEXIST, "File exists", str(there))
     path.rename(there)
     sync(there.parent)
     sync(path.parent)

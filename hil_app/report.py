@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hil_app.caches import for_matplotlib
-from hil_app.files import write_whole
+from hil_app.files import new_file, write_whole
 from hil_app.learning.learner import Progress
 from hil_app.loop import Episode
 from hil_app.monitor import (
@@ -117,7 +117,8 @@ def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path
     axes[0].yaxis.set_major_formatter("{x:.0%}")
     axes[1].yaxis.set_major_formatter("{x:.0%}")
     axes[-1].set_xlabel("training ticks")
-    figure.savefig(path, dpi=110)
+    with new_file(path) as file:
+        figure.savefig(file, dpi=110, format="png")
     plt.close(figure)
 
 

@@ -20,6 +20,7 @@ from hil_app.cli import (
     bench_speed,
     bench_torture,
 )
+from hil_app.files import write_whole
 from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\
@@ -82,7 +83,7 @@ def run(argv: Sequence[str]) -> int:
     result = _measure(config, options)
     text = json.dumps(result, indent=2)
     if config.output_dir is not None:
-        (config.output_dir / BENCH).write_text(text + "\n")
+        write_whole(config.output_dir / BENCH, (text + "\n").encode())
     if options.json:
         print(text)
     else:

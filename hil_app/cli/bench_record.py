@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
+from hil_app.files import write_whole
 from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\
@@ -41,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
     result = record.record(config, options.seconds, options.turns)
     text = json.dumps(result, indent=2)
     if config.output_dir is not None:
-        (config.output_dir / BENCH).write_text(text + "\n")
+        write_whole(config.output_dir / BENCH, (text + "\n").encode())
     if options.json:
         print(text)
     else:

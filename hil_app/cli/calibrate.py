@@ -14,7 +14,7 @@ from rich.table import Table
 from configs.load import ConfigError
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
-from hil_app.files import check_writable
+from hil_app.files import check_writable, write_whole
 from robots import calibration
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError
@@ -288,7 +288,7 @@ def _save(found: Calibration, path: Path) -> Path | None:
     try:
         if path.exists():
             backup = _backup(path)
-            backup.write_bytes(path.read_bytes())
+            write_whole(backup, path.read_bytes())
         calibration.save(found, path)
     except OSError as error:
         raise RobotError(

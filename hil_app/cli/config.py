@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, dump, load
 from configs.paths import expanded, typed
 from configs.reading import shown
+from configs.writing import replace_file
 
 if TYPE_CHECKING:
     from configs.lerobot import Imported
@@ -74,10 +76,9 @@ def _import(argv: Sequence[str]) -> int:
 def _write(path: Path, text: str) -> None:
     """Write the new file; ConfigError if it is there already, or cannot be written."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise ConfigError(f"--save: {path} is there already: name a new file") from None
+        if os.path.lexists(path):
+            raise ConfigError(f"--save: {path} is there already: name a new file")
+        replace_file(path, text.encode())
     except OSError as error:
         raise ConfigError(f"--save: cannot write {path}: {error.strerror}") from error
 

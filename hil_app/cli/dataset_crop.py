@@ -55,20 +55,24 @@ def run(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(argv))
     carry_on()
-    from hil_app.datasets.crop import crop
-    from hil_app.datasets.places import check_new, root_of
+    from hil_app.datasets.places import check_new, making, root_of
     from hil_app.recording.dataset import Dataset
 
     dataset = Dataset(root_of(options.root))
     check_new(options.out)
+    with making(options.out) as draft:
+        _crop(dataset, draft, options)
+    return 0
+
+
+def _crop(dataset: Dataset, draft: Path, options: argparse.Namespace) -> None:
+    from hil_app.datasets.crop import crop
+
     regions = dict(options.roi)
     cameras = options.camera or ([] if regions or options.resize else dataset.cameras)
     regions |= _chosen(dataset, [name for name in cameras if name not in regions])
-    made = crop(
-        dataset, options.out, regions, options.resize, lambda all: in_sight(all, "cropping")
-    )
+    made = crop(dataset, draft, regions, options.resize, lambda all: in_sight(all, "cropping"))
     _tell(made, options.out, regions, options.resize)
-    return 0
 
 
 def _chosen(dataset: Dataset, cameras: Sequence[str]) -> dict[str, Region]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +15,14 @@ from pydantic import ValidationError
 from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
 from configs.paths import expanded, expanded_text, option
+from hil_app.files import check_room, claimed
 from hil_app.outputs import carry_on
 from hil_app.run_folder import new_run
 
 if TYPE_CHECKING:  # loads torch: only once the options are good
     from hil_app.rewards.classifier import ClassifierConfig
 
+FIGURES = 1_000_000  # of report and sheet, at most about [B]
 IN_A_ROW = SuccessClassifierConfig.model_fields["ticks"].default
 DESCRIPTION = """\
 Learn from recorded episodes what success looks like, for tasks whose success nothing else can tell:
@@ -42,9 +47,11 @@ def run(argv: Sequence[str]) -> int:
     if options.ticks < 1:
         raise ConfigError(f"--ticks must be at least 1, got {options.ticks}")
     folder = options.output_dir or new_run("train_classifier")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"--output_dir: {folder} is not empty; name a new folder")
-    return _train(options, how, folder)
+    try:
+        with claimed(folder):
+            return _train(options, how, folder)
+    except FileExistsError as error:
+        raise ConfigError(f"--output_dir: {folder} {error.strerror}; name a new folder") from None
 
 
 def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> int:
@@ -52,6 +59,7 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     from rich.console import Console
 
     from hil_app.recording.dataset import Dataset
+    from hil_app.rewards.classifier import bytes_of
     from hil_app.rewards.examples import inputs_of, read_examples
     from hil_app.rewards.report import Report, table
     from hil_app.rewards.training import split, train, trainings
@@ -61,6 +69,7 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     console = Console()
     datasets = [Dataset(root) for root in options.dataset]
     features = inputs_of(datasets, options.cameras, options.state)
+    _check_room(folder, bytes_of(_network(options, features)))
     with _Progress(console) as shown:
         count = shown.begin("reading", sum(map(len, datasets)))
         examples = read_examples(
@@ -76,16 +85,37 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
             lambda loss: step(1, f"loss {loss:.4f}"),
         )
     report = Report.of(classifier, examples, parts, options.ticks)
-    try:
-        report.save(folder, classifier, examples, how)
-    except OSError as error:
-        raise ConfigError(f"--output_dir: cannot write to {folder}: {error.strerror}") from error
+    place = _saved(folder, lambda place: report.save(place, classifier, examples, how))
     console.print(table(report))
-    names = ", ".join(sorted(path.name for path in folder.iterdir()))
-    console.out(f"in {folder}: {names}", highlight=False)
-    use = option("processor.success_classifier.checkpoint", folder)
+    names = ", ".join(sorted(path.name for path in place.iterdir()))
+    console.out(f"in {place}: {names}", highlight=False)
+    use = option("processor.success_classifier.checkpoint", place)
     console.out(f"use it: {use}", highlight=False)
     return 0
+
+
+def _check_room(folder: Path, size: int) -> None:
+    """ConfigError unless there is room for a classifier of ``size`` bytes, and for its report."""
+    try:
+        check_room(folder, size + FIGURES)
+    except OSError as error:
+        raise ConfigError(
+            f"--output_dir: {(size + FIGURES) / 1e6:.1f} MB cannot be written to {folder}: "
+            f"{error.strerror}"
+        ) from None
+
+
+def _saved(folder: Path, save: Callable[[Path], None]) -> Path:
+    """Save what was learned; returns where. Elsewhere if the disk refuses: it took long to make."""
+    for place in (folder, Path(tempfile.gettempdir(), f"{folder.name}.{secrets.token_hex(4)}")):
+        try:
+            save(place)
+        except OSError as error:
+            cause = f"cannot write to {place}: {error.strerror or error}"
+            print(cause, file=sys.stderr)
+        if any(place.iterdir() if place.is_dir() else ()):
+            return place
+    raise ConfigError(f"--output_dir: {cause}; what was learned is lost: free some space")
 
 
 def _network(options: argparse.Namespace, features: Any) -> ClassifierConfig:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from hil_app.files import claimed, new_folder
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import INFO, DatasetError
 from hil_app.run_folder import CONFIG, DATASET
@@ -37,3 +40,20 @@ def check_new(folder: Path) -> None:
     except NotADirectoryError:
         raise DatasetError(f"--out: {folder} is a file: name a new folder") from None
     raise DatasetError(f"--out: {folder} is not empty: name a new folder")
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """A draft of a dataset that becomes the new ``folder`` once its block ends without an error.
+
+    DatasetError if another process is making it, or the disk refuses.
+    """
+    try:
+        with claimed(folder), new_folder(folder) as draft:
+            yield draft
+    except (OSError, DatasetError) as error:
+        refused = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(refused, OSError):
+            raise
+        cause = refused.strerror or refused
+        raise DatasetError(f"--out: {folder} cannot be made ({cause}): nothing is there") from None

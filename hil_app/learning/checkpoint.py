@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.reading import content_of, read_json, text_of
-from hil_app.files import new_folder
+from hil_app.files import new_folder, sweep
 from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.manifest import MANIFEST, Entry, Manifest
@@ -75,9 +75,13 @@ class Saved:
 def save(snapshot: Snapshot, folder: Path, last: Saved | None = None) -> Saved:
     """Write the checkpoint ``folder``, a new one, whole or not at all.
 
+    What an earlier crash left of others beside it is removed.
+
     Raises :class:`CheckpointError` if the disk refuses.
     """
     try:
+        if folder.parent.is_dir():
+            sweep(folder.parent)
         with new_folder(folder) as draft:
             saved = _write(snapshot, draft, last or Saved())
     except (OSError, SafetensorError) as error:

@@ -6,6 +6,9 @@ network itself scales pictures and numbers, so that no caller can feed it differ
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
@@ -135,12 +139,22 @@ def _blank(feature: PolicyFeature) -> NDArray[Any]:
 
 def save_classifier(classifier: SuccessClassifier, folder: Path) -> None:
     """Write ``config.json``, ``model.safetensors`` and their checksums into ``folder``, which is
-    there."""
-    (folder / CONFIG_FILE).write_text(
-        classifier.config.model_dump_json(indent=2) + "\n", encoding="utf-8"
-    )
-    save_model(classifier, str(folder / MODEL_FILE))
+    there. OSError if the disk refuses.
+    """
+    (folder / CONFIG_FILE).write_text(classifier.config.model_dump_json(indent=2) + "\n")
+    try:
+        save_model(classifier, str(folder / MODEL_FILE))
+    except SafetensorError as error:  # it has no number of its own
+        number = next(iter(re.findall(r"code: (\d+)", str(error))), str(errno.EIO))
+        raise OSError(int(number), os.strerror(int(number)), str(folder / MODEL_FILE)) from error
     manifest.write(folder, _FILES)
+
+
+def bytes_of(config: ClassifierConfig) -> int:
+    """How large the weights of such a classifier are as a file."""
+    own = config.model_copy(update={"vision_encoder_weights": None})
+    tensors = SuccessClassifier(own).state_dict().values()
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def load_classifier(folder: Path) -> SuccessClassifier:

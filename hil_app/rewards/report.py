@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from configs.classifier import LearningConfig
-from hil_app.files import write_whole
+from hil_app.files import new_file, new_folder
 from hil_app.rewards import sheet
 from hil_app.rewards.classifier import SuccessClassifier, save_classifier
 from hil_app.rewards.examples import Examples, Ints
@@ -73,15 +73,16 @@ class Report:
     def save(
         self, folder: Path, classifier: SuccessClassifier, examples: Examples, how: LearningConfig
     ) -> None:
-        """Write figures, sheet and, last, the classifier into ``folder``, made if needed."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(
-            folder / REPORT, (json.dumps(self._figures(examples, how), indent=2) + "\n").encode()
-        )
-        sheet.draw(
-            folder / SHEET, examples, self.rows, self.probability, self.threshold, self.verdicts
-        )
-        save_classifier(classifier, folder)
+        """Write classifier and figures into the new ``folder``, whole or not at all; then a sheet.
+
+        OSError if the disk refuses; without the sheet the rest is there.
+        """
+        figures = json.dumps(self._figures(examples, how), indent=2) + "\n"
+        with new_folder(folder) as draft:
+            save_classifier(classifier, draft)
+            (draft / REPORT).write_text(figures)
+        with new_file(folder / SHEET) as file:
+            sheet.draw(file, examples, self.rows, self.probability, self.threshold, self.verdicts)
 
     def _figures(self, examples: Examples, how: LearningConfig) -> dict[str, object]:
         names = {

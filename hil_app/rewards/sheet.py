@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +19,14 @@ RIGHT, WRONG, NEUTRAL = "#2e8b57", "#c8372d", "#6b7785"
 
 
 def draw(
-    path: Path,
+    file: IO[bytes],
     examples: Examples,
     rows: Ints,
     probability: F64,
     threshold: float,
     verdicts: Sequence[Verdict],
 ) -> None:
-    """Write the sheet of the held-out ``rows``, whose ``probability`` (len(rows),) is given."""
+    """Write a PNG of the held-out ``rows``, whose ``probability`` (len(rows),) is known."""
     for_matplotlib()
     import matplotlib as mpl
 
@@ -55,7 +54,7 @@ def draw(
         f"recall {counts.recall:.1%}",
         fontweight="bold",
     )
-    figure.savefig(path, dpi=100)
+    figure.savefig(file, dpi=100, format="png")
     plt.close(figure)
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
+from safetensors import SafetensorError
 
 from hil_app.__main__ import main
+from hil_app.files import claimed
+from hil_app.rewards import classifier
 from hil_app.rewards.classifier import load_classifier
 
 EYE = ("--robot.cameras.front.view=front", "--robot.cameras.front.width=32")
@@ -129,6 +136,73 @@ def test_what_cannot_be_is_said_in_a_line(
     assert said in error
     assert (error.startswith("hil-app: "), error.count("\n")) == (True, 1)
     assert sorted(folder.iterdir()) == before
+
+
+def few(folder: Path, out: Path) -> list[str]:
+    """A training of a moment."""
+    return [
+        "train-classifier",
+        "--dataset",
+        str(folder / "lifts"),
+        "--steps=2",
+        f"--output_dir={out}",
+    ]
+
+
+def test_a_disk_that_has_no_room_is_told_before_anything_is_learned(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr("hil_app.rewards.training.train", pytest.fail)
+    assert main(few(folder, tmp_path / "out")) == 2
+    assert re.search(
+        r"--output_dir: [\d.]+ MB cannot be .*: No space left", capsys.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [SafetensorError, None])
+def test_what_was_learned_is_saved_elsewhere_if_the_disk_refuses(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: type[Exception] | None,
+) -> None:
+    save, out, other = classifier.save_model, tmp_path / "out", tmp_path / "other"
+    other.mkdir()
+
+    def full(network: Any, path: str) -> None:
+        save(network, path)
+        if str(out) in path:
+            if error is not None:
+                raise error('IoError(Os { code: 28, kind: StorageFull, message: "No space" })')
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(classifier, "save_model", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(other))
+    assert main(few(folder, out)) == 0
+    said = capsys.readouterr()
+    assert said.err == f"cannot write to {out}: No space left on device\n"
+    (place,) = other.iterdir()
+    assert f"success_classifier.checkpoint={place}" in said.out
+    load_classifier(place)
+    assert sorted(tmp_path.iterdir()) == [other]
+
+
+def test_two_trainings_never_share_a_folder(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with claimed(tmp_path / "out"):
+        assert main(few(folder, tmp_path / "out")) == 2
+        assert "is being filled by another process" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

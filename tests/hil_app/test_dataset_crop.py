@@ -1,5 +1,6 @@
 """A copy with other pictures, and the same numbers."""
 
+import errno
 import json
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ from sample_datasets import CODE, IMAGES, SIZE, episode, spec, told, write_datas
 from configs.dataset import EncodingConfig
 from hil_app.datasets import region
 from hil_app.datasets.crop import crop
+from hil_app.datasets.places import making
 from hil_app.datasets.region import choose, fitted
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError
@@ -220,3 +222,35 @@ def test_without_a_screen_the_option_is_named(monkeypatch: pytest.MonkeyPatch) -
     said = "no screen .* --roi wrist=TOP,LEFT,HEIGHT,WIDTH, of pictures 64 high and 80 wide"
     with pytest.raises(DatasetError, match=said):
         choose("wrist", np.zeros((64, 80, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (DatasetError("episode 1: broken"), "episode 1: broken"),
+    ],
+)
+def test_a_copy_is_whole_or_not_there(tmp_path: Path, error: Exception, word: str) -> None:
+    def make() -> None:
+        with making(tmp_path / "deep/copy") as draft:
+            write_dataset(draft)
+            assert not (tmp_path / "deep/copy/meta").exists()
+            raise error
+
+    with pytest.raises(DatasetError, match=word) as refused:
+        make()
+    assert ".part" not in str(refused.value)
+    assert list((tmp_path / "deep").iterdir()) == []
+    with making(tmp_path / "deep/copy") as draft:
+        write_dataset(draft)
+    assert len(Dataset(tmp_path / "deep/copy").episodes) == 3
+
+
+def test_two_copies_never_share_a_folder(tmp_path: Path) -> None:
+    with (
+        making(tmp_path / "copy"),
+        pytest.raises(DatasetError, match="by another process"),
+        making(tmp_path / "copy"),
+    ):
+        pass

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from hil_app import files
-from hil_app.files import check_writable, draft_of, is_draft, new_folder, remove_folder, write_whole
+from hil_app.files import (
+    check_room,
+    check_writable,
+    claimed,
+    draft_of,
+    is_draft,
+    new_folder,
+    remove_folder,
+    sweep,
+    write_whole,
+)
 
 CUT_OFF = pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
 
@@ -87,29 +97,39 @@ def test_a_folder_never_takes_the_place_of_another(tmp_path):
     assert names(tmp_path) == ["one"]
 
 
-def test_what_a_killed_run_left_behind_is_swept_away(tmp_path):
-    for left in (draft_of(tmp_path / "one"), draft_of(tmp_path / "other")):
-        left.mkdir()
-        (left / "stale").write_text("x")
-    with new_folder(tmp_path / "one") as draft:
-        (draft / "new").write_text("1")
-    assert names(tmp_path / "one") == ["new"]
-    assert names(tmp_path) == ["one"]
-
-
-def test_what_others_have_there_stays(tmp_path):
-    """Their drafts have other names, or are being written."""
+def test_what_a_killed_run_left_behind_is_swept_away_and_nothing_else(tmp_path):
     theirs = tmp_path / "elsewhere"
-    theirs.mkdir()
-    (theirs / "file").write_text("theirs")
-    (tmp_path / "download.part").mkdir()
-    (tmp_path / "download.part" / "half").write_text("theirs")
-    draft_of(tmp_path / "link").symlink_to(theirs)
-    with new_folder(tmp_path / "two") as other, new_folder(tmp_path / "one"):
-        (other / "file").write_text("2")
-    assert (tmp_path / "two" / "file").read_text() == "2"
-    assert (tmp_path / "download.part" / "half").read_text() == "theirs"
+    for folder in (theirs, tmp_path / "download.part", draft_of(tmp_path / "one")):
+        folder.mkdir()
+        (folder / "file").write_text("theirs")
+    link = draft_of(tmp_path / "link")
+    link.symlink_to(theirs)
+    sweep(tmp_path)
+    assert names(tmp_path) == sorted(["download.part", "elsewhere", link.name])
     assert (theirs / "file").read_text() == "theirs"
+
+
+def test_a_folder_is_claimed_by_one_and_must_be_empty(tmp_path):
+    folder = tmp_path / "deep" / "one"
+    with claimed(folder):
+        with pytest.raises(FileExistsError, match="by another process"), claimed(folder):
+            pass
+        with new_folder(folder) as draft:
+            (draft / "file").write_text("1")
+    assert (folder / "file").read_text() == "1"
+    with pytest.raises(FileExistsError, match="not empty"), claimed(folder):
+        pass
+    assert names(folder) == ["file"]
+    with pytest.raises(ZeroDivisionError), claimed(tmp_path / "two"):
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["deep"]
+
+
+def test_room_is_looked_for_before_it_is_needed(tmp_path):
+    check_room(tmp_path, 1000)
+    with pytest.raises(OSError, match=r"No space left|File too large"):
+        check_room(tmp_path, 1 << 60)
+    assert names(tmp_path) == []
 
 
 def test_a_link_is_replaced_and_not_followed(tmp_path):

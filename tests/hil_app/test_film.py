@@ -1,6 +1,7 @@
 """Films: what is added comes back, and a disk that refuses is told of."""
 
 import errno
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -67,10 +68,12 @@ def test_an_error_before_the_first_picture_is_not_masked(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_an_os_error(tmp_path):
-    path = tmp_path / "film.mp4"
-    path.symlink_to("/dev/full")
-    reel = Film(path, 10, HEIGHT, WIDTH)
+def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    reel = Film(tmp_path / "film.mp4", 10, HEIGHT, WIDTH)
 
     def shoot():
         with reel:
@@ -78,6 +81,18 @@ def test_a_full_disk_is_an_os_error(tmp_path):
 
     with pytest.raises(OSError, match="No space left"):
         shoot()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_is_cut_off_is_not_there(tmp_path):
+    def shoot():
+        with Film(tmp_path / "film.mp4", 10, HEIGHT, WIDTH) as reel:
+            reel.add(picture(100))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shoot()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
