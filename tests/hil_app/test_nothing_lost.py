@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sample_datasets import IMAGES, STATE, episode, spec, told, write_dataset
 
 from hil_app.files import write_whole
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
-from hil_app.recording.journal import Record, Records
+from hil_app.recording.journal import ENCODED, FRAME, Record, Records
 from hil_app.recording.layout import INFO, JOURNAL, DatasetError, Info, data_file, video_file
 from hil_app.recording.repair import damage, repair
 from hil_app.recording.repair import told as said
@@ -385,3 +389,86 @@ def test_files_of_other_tools_are_not_touched(root: Path) -> None:
     before = everything(root)
     assert not repair(root).anything
     assert everything(root) == before
+
+
+# any journal at all
+
+
+@pytest.fixture(scope="module")
+def hurtable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """A dataset of an episode, and the journal of a second one."""
+    root = tmp_path_factory.mktemp("hurtable") / "dataset"
+    write_dataset(root, [short(0, 2)])
+    with closing(DatasetWriter(root, spec())) as writer:
+        for frame in short(1, 6):
+            writer.add(frame, "train")
+    journal = (root / JOURNAL).read_bytes()
+    (root / JOURNAL).unlink()
+    return root, journal
+
+
+def sealed(kind: bytes, content: bytes) -> bytes:
+    """A record with a checksum that is right."""
+    body = kind + content
+    return FRAME.pack(len(body), zlib.crc32(body)) + body
+
+
+CRAFTED = st.one_of(
+    st.binary(max_size=60),
+    st.builds(
+        sealed, st.sampled_from([b"H", b"N", b"R", b"P", b"E", b"X"]), st.binary(max_size=40)
+    ),
+    st.builds(
+        lambda camera, key, number, image: sealed(b"P", ENCODED.pack(camera, key, number) + image),
+        st.integers(0, 255),
+        st.integers(0, 255),
+        st.integers(-(2**63), 2**63 - 1),
+        st.binary(max_size=40),
+    ),
+    st.builds(
+        lambda value: sealed(b"H", json.dumps(value).encode()),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["episode", "stage", "task", "codec", "cameras"]), inner
+                )
+            ),
+            max_leaves=8,
+        ),
+    ),
+    st.builds(lambda value: sealed(b"E", b'{"frames": %d}' % value), st.integers(-5, 10**30)),
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_journal_at_all_ends_in_a_traceback_or_hurts_an_episode(
+    hurtable: tuple[Path, bytes], data: st.DataObject
+) -> None:
+    """Cut, spliced, repeated and crafted: what comes back was recorded, and no byte is lost."""
+    sound, journal = hurtable
+    places = st.integers(0, len(journal))
+    pieces = []
+    for _ in range(data.draw(st.integers(1, 3))):
+        first, last = sorted((data.draw(places), data.draw(places)))
+        pieces += [journal[first:last], data.draw(CRAFTED)]
+    if data.draw(st.booleans()):
+        pieces = [journal[: data.draw(places)], *pieces]
+    content = b"".join(pieces)
+    with TemporaryDirectory() as folder:
+        root = Path(folder) / "dataset"
+        shutil.copytree(sound, root)
+        put(root / JOURNAL, content)
+        found = repair(root)
+        first, *others = contents(root)
+        assert first == frames(0, range(2))
+        recorded = frames(1, range(6))
+        assert all(frame in recorded for part in others for frame in part)
+        if found.damaged:
+            assert found.place is not None
+            assert (found.place / JOURNAL).read_bytes() == content
+        assert not repair(root).anything
