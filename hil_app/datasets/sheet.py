@@ -29,13 +29,16 @@ def draw_sheet(dataset: Dataset, episode: int, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     found = track(dataset, episode)
-    rows = {camera: _pictures(dataset, episode, camera) for camera in dataset.cameras}
+    lacking = [camera for camera in dataset.cameras if episode in dataset.lacks(camera)]
+    cameras = [camera for camera in dataset.cameras if camera not in lacking]
+    rows = {camera: _pictures(dataset, episode, camera) for camera in cameras}
     panels = [_draw_motions]
     panels += [_draw_gripper] if found.gripper is not None else []
     panels += [_draw_reward] if found.reward is not None else []
     heights = [_height(pictures) for pictures in rows.values()] + [PANEL] * len(panels)
     figure = plt.figure(figsize=(WIDTH, sum(heights) + MARGIN), layout="constrained")
-    figure.suptitle(found.title, x=0.01, ha="left", fontsize=13)
+    title = ", ".join([found.title, *(f"no pictures of {camera}" for camera in lacking)])
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13)
     *above, below = figure.subfigures(
         len(rows) + 1, 1, height_ratios=[*heights[: len(rows)], PANEL * len(panels)], squeeze=False
     )[:, 0]

@@ -160,7 +160,8 @@ def _differences(dataset: Dataset, config: GaussianActorConfig, names: Names) ->
             known = [name for name in dataset.features if name.startswith("observation.")]
             yield f"it has no {key}, only {', '.join(known) or 'actions'}"
             continue
-        if (wanted.type == FeatureType.VISUAL) != found.is_picture or found.is_depth:
+        fits = found.is_picture if wanted.type == FeatureType.VISUAL else found.is_number
+        if not fits or found.is_depth:
             kind = "depth" if found.is_depth else shown(found.dtype, 40)
             yield f"{key} is {kind} in the dataset, which is of no use here"
             continue

@@ -134,7 +134,7 @@ class Dataset:
         found = {
             key: self._last(episode, key, feature, row[f"{FINAL}{key}"])
             for key, feature in self.features.items()
-            if row.get(f"{FINAL}{key}") is not None
+            if feature.is_number and row.get(f"{FINAL}{key}") is not None
         }
         return found or None
 
