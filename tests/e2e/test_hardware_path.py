@@ -112,11 +112,15 @@ def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
     assert arm.arm.report()["violations"] == []
     rest = SO100Config().rest_pose
     assert rest is not None
+    goals = [motor["goal"] for motor in arm.arm.report()["motors"].values()]
     servos = Servos(SO100Config(port=arm.port), 1.0, tell_nobody)
-    servos.open()
-    limp = servos.settled().joints  # it has sunk a little
-    np.testing.assert_allclose(limp[:GRIPPER], rest[:GRIPPER], atol=8)
+    servos.open()  # where the arm was sent last: limp, it sinks the longer the further
+    went = servos.units.joints(np.array(goals))
     servos.close()
+    np.testing.assert_allclose(went[:GRIPPER], rest[:GRIPPER], atol=0.5)
+    told = [event["event"] for event in events(tmp_path)]
+    assert "released" in told
+    assert "rest_not_reached" not in told
     assert len(recorded(tmp_path / "out")) >= 2
 
 
