@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.reading import shown
 from hil_app.files import make_folder, write_whole
 from hil_app.recording.inside import check_inside, check_regular
 from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
@@ -96,7 +97,7 @@ def _extent(about: Any, names: Collection[str]) -> tuple[int, int]:
 
 
 def _line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
+    return shown(error)
 
 
 def data_table(columns: Numbers, features: Mapping[str, Feature]) -> Any:
