@@ -112,7 +112,7 @@ def test_inputs_are_read_in_a_process_of_their_own_that_may_die(
     start = inputs.subprocess.Popen
 
     def started(command: list[str], **options: Any) -> Any:
-        return start([command[0], str(script), *command[3:]], **options)
+        return start([command[0], str(script), *command[-5:]], **options)
 
     monkeypatch.setattr(inputs.subprocess, "Popen", started)
     monkeypatch.setattr(inputs, "_STUCK_S", 1.0)

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from hil_app.__main__ import main
+from robots import isolated
 
 _LOADED = ("hil_app.cli.conduct", "hil_app.cli.record")
 _KILLING_S = 10.0
@@ -37,8 +38,8 @@ class Command:
         task = (list(options), screen, errors)
         if environment:
             self._started = subprocess.Popen(
-                [sys.executable, "-m", __name__, screen, errors, *options],
-                env=os.environ | environment,
+                isolated.command(__name__, screen, errors, *options),
+                env={**isolated.environment(), **environment},
             )
             self.pid = self._started.pid
             return

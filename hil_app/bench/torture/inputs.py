@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import queue
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import IO
 from hil_app.bench.learn import BenchError
 from hil_app.bench.torture.row import Row
 from hil_app.bench.torture.worker import LIMIT_S, SUBJECTS
+from robots import isolated
 
 _STARTING_S = 120.0  # that a worker may take until its first try
 _STUCK_S = 3 * LIMIT_S  # without a word from it
@@ -35,10 +35,11 @@ def _worker(
     row: Row, task: tuple[str, int, int, int], folder: Path, told: Callable[[Row], None]
 ) -> int:
     """Have one process read on until it is done, dead or stuck; returns how far all are now."""
-    command = [sys.executable, "-m", "hil_app.bench.torture.worker", *map(str, task), str(folder)]
+    command = isolated.command("hil_app.bench.torture.worker", *map(str, task), str(folder))
+    environment = isolated.environment()
     _, _, done, left = task
     end, begun = done + left, ""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         lines = _lines(process)
         patience = _STARTING_S
         while done < end:
