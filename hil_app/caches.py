@@ -33,6 +33,14 @@ def for_torch() -> None:
         os.environ[TORCH] = str(_kept("compiled") or _temporary() or Path(os.sep))
 
 
+def renew_for_torch() -> None:
+    """Forget what torch has compiled: a program that was killed may have left half of a file."""
+    kept = _kept("compiled")
+    if kept is not None and os.environ.get(TORCH) == str(kept):
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(exist_ok=True)
+
+
 def for_matplotlib() -> None:
     """See to a folder for what matplotlib keeps, unless it has one of its own."""
     if MATPLOTLIB not in os.environ and _kept("") is None:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
+from hil_app.caches import renew_for_torch
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.batch import Batch, completed
@@ -193,6 +194,9 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self._warm = True
         generator = self.generator.get_state()
         self.compile_problem = problem_of(lambda: self._compile(batch_size))
+        if self.compile_problem:
+            renew_for_torch()
+            self.compile_problem = problem_of(lambda: self._compile(batch_size))
         self.generator.set_state(generator)
         if self.compile_problem:
             self._passes = self._critic_pass, self._actor_pass
