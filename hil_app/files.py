@@ -5,48 +5,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 
-DRAFT = ".part"  # how the name of something unfinished ends
+from configs.writing import DRAFT, draft_of, is_draft, sync
+
 _ROOM = 4096  # bytes that are tried to be written
-_OURS = re.compile(rf".+\.[0-9a-f]{{16}}{re.escape(DRAFT)}")
-
-
-def draft_of(path: Path) -> Path:
-    """A name beside ``path`` for what is to become it, which nobody can foresee."""
-    return path.with_name(f"{path.name}.{secrets.token_hex(8)}{DRAFT}")
-
-
-def is_draft(path: Path) -> bool:
-    """Whether ``path`` has the name of a draft from here."""
-    return _OURS.fullmatch(path.name) is not None
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that takes the place of ``path`` once its block ends without an error.
-
-    It has reached the disk then, and so has its name: a reader never sees half of it. Nothing that
-    was there before is written to, nor what a link leads to.
-    """
-    draft = draft_of(path)
-    with draft.open("xb") as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            draft.replace(path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-    sync(path.parent)
 
 
 def check_writable(path: Path) -> None:
@@ -58,13 +25,7 @@ def check_writable(path: Path) -> None:
         trial.write(bytes(_ROOM))
         trial.flush()
     with suppress(FileNotFoundError):
-        draft_of(path).lstat()  # its name may be too long
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside ``path``, reach the disk, then swap: a reader never sees half a file."""
-    with new_file(path) as file:
-        file.write(content)
+        path.lstat()  # its name may be too long
 
 
 @contextmanager
@@ -161,12 +122,3 @@ def remove_file(path: Path) -> None:
     """Remove a file so that no power cut brings it back."""
     path.unlink(missing_ok=True)
     sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Have a file, or a folder's list of names, reach the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

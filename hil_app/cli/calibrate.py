@@ -12,9 +12,10 @@ import numpy as np
 from rich.table import Table
 
 from configs.load import ConfigError
+from configs.writing import write_whole
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
-from hil_app.files import check_writable, write_whole
+from hil_app.files import check_writable
 from robots import calibration
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError

@@ -14,8 +14,9 @@ from configs.edit import edited, value_at
 from configs.load import ConfigError
 from configs.paths import typed
 from configs.run import RunConfig
+from configs.writing import write_whole
 from hil_app.cli.guide import Guide
-from hil_app.files import check_writable, write_whole
+from hil_app.files import check_writable
 from robots.base import RobotError
 
 MIN, MAX = ("processor", "bounds", "min"), ("processor", "bounds", "max")

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from configs.writing import DRAFT
 from hil_app.caches import for_hub
-from hil_app.files import DRAFT
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
 
