@@ -228,7 +228,7 @@ class SO100Robot:
             here = self._servos.sense().joints
             self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
             self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
-        except Exception:
+        except BaseException:
             pass  # the loop will meet the fault itself, or the last resort comes next
         finally:
             lock.release()
@@ -239,7 +239,7 @@ class SO100Robot:
         try:
             with self._servos.bus.seized(_STUCK_S):
                 self._servos.let_down(SINKING_S)
-        except Exception as error:  # whatever it is: there is nobody else to do it
+        except BaseException as error:  # whatever it is: there is nobody else to do it
             self._tell("torque_left_on", cause=str(error))
         else:
             after = self._cfg.safety.let_down_s

@@ -128,11 +128,11 @@ class HIDPad:
             device = self._open(library)
         except TeleopError as error:
             self._refusal = error
-        except Exception as error:
+        except BaseException as error:
             self._refusal = TeleopError(f"The gamepads cannot be looked for: {error!r}")
         self._looked.set()
         while self._refusal is None:
-            with suppress(Exception):  # it is lost, whatever the library raises
+            with suppress(BaseException):  # it is lost, whatever the library raises
                 self._serve(device or self._open(library))
             device = None
             if self._closing.wait(_AGAIN_S):
