@@ -207,11 +207,11 @@ class Servos:
         Raises Uncalibrated if a joint stands outside of its range, where it would jump, and
         RobotError if there is nobody to let the arm down should this program die.
         """
-        here = self.settled().joints
-        self.check_ranges(here)
         strength = handshake.ask_all(self.bus, "Torque_Limit")["Torque_Limit"]
         self._found["Torque_Limit"] = strength | self._found.get("Torque_Limit", {})
-        self._deadman.hold(self.bus.fileno(), self._found)
+        self._deadman.hold(self.bus.fileno(), self._found)  # may take long: look after that
+        here = self.settled().joints
+        self.check_ranges(here)
         steps = self.units.steps(here)
         for name, step in zip(JOINTS, steps.tolist(), strict=True):
             self.bus.write("Goal_Position", name, step)
