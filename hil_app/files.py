@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,7 +49,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
 def claimed(folder: Path) -> Iterator[None]:
     """Hold ``folder``, which must be new or empty, while something is made that is to go there.
 
-    It is made if need be, and removed again if it stays empty. FileExistsError if it is a file, has
+    It is made if need be, and removed again if it stays empty. Drafts of it that an earlier one has
+    left are named to the person. FileExistsError if it is a file, has
     something in it, or another process holds it; OSError if it cannot be made.
     """
     there = folder.is_dir()
@@ -65,12 +67,21 @@ def claimed(folder: Path) -> Iterator[None]:
             raise FileExistsError(errno.EEXIST, cause, str(folder)) from None
         if any(folder.iterdir()):
             raise FileExistsError(errno.EEXIST, "is not empty", str(folder))
+        _tell_left_over(folder)
         yield
     finally:
         os.close(held)
         if not there:
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
+
+
+def _tell_left_over(folder: Path) -> None:
+    """Name what a killed command has left of ``folder``: a person may remove it."""
+    for path in sorted(folder.absolute().parent.iterdir()):
+        if is_draft(path) and path.name.startswith(f"{folder.name}.") and path.is_dir():
+            cause = "is left of a command that was cut short: remove it at will"
+            print(f"hil-app: {path} {cause}", file=sys.stderr)
 
 
 def check_room(folder: Path, size: int) -> None:
@@ -94,6 +105,8 @@ def remove_folder(folder: Path) -> None:
     """Remove ``folder``: at once by name, so that half of it is never taken for the whole."""
     draft = draft_of(folder)
     folder.rename(draft)
+    if draft.is_symlink():
+        draft.unlink()
     shutil.rmtree(draft, ignore_errors=True)
 
 
