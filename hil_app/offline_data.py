@@ -44,6 +44,8 @@ class OfflineData:
         events.emit("loading_datasets", note=f"{loading.total} frames of {roots}")
         for line in filter(None, map(unsaid, self._sources)):
             events.emit("datasets_unsaid", note=line)
+        for line in filter(None, (source.dataset.left_out for source in self._sources)):
+            events.emit("depth_left_out", note=line)
         rows = sum(self._rows(source, learner, policy, loading) for source in self._sources)
         self._session.monitor.loading = None
         if self._session.stop():

@@ -15,8 +15,9 @@ from configs.run import RunConfig
 from hil_app import build
 from hil_app.policy import NoPolicy
 from hil_app.rate import milliseconds
+from robots.base import RobotError
 from robots.virtual.client import VirtualArm
-from teleop.base import Teleop, TeleopSample
+from teleop.base import Teleop, TeleopError, TeleopSample
 from teleop.virtual.remote import Remote
 
 FPS = 30.0
@@ -64,7 +65,7 @@ class _Presser:
         self._port, self._presses = port, presses
         self._random = np.random.default_rng()
         self._thread = threading.Thread(target=self._run, name="presser")
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
 
     @property
     def over(self) -> bool:
@@ -82,13 +83,13 @@ class _Presser:
             raise self._error
 
     def _run(self) -> None:
+        arm = VirtualArm.behind(self._port)
+        assert arm is not None
         try:
-            arm = VirtualArm.behind(self._port)
-            assert arm is not None
             with arm, Remote(self.socket) as pad:
                 while len(self.done) < self._presses:
                     self._press(pad, arm)
-        except BaseException as error:  # raised where it is left
+        except (RobotError, TeleopError) as error:
             self._error = error
 
     def _press(self, pad: Remote, arm: VirtualArm) -> None:

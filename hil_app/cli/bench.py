@@ -9,7 +9,6 @@ from typing import Any
 
 from configs.load import DEFAULT_PRESET, Parser, load
 from configs.run import RunConfig
-from configs.writing import write_whole
 from hil_app.cli import (
     bench_bus,
     bench_crashes,
@@ -21,6 +20,7 @@ from hil_app.cli import (
     bench_speed,
     bench_torture,
 )
+from hil_app.files import write_whole
 from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\

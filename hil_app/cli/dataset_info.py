@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Say what there is in a dataset: episodes, lengths, successes, interventions, cameras and columns.
-It may be written meanwhile.
+It may be written meanwhile. Exit status 1 if something in it cannot be read.
 
   hil-app dataset info data/lift
   hil-app dataset info runs/2026-01-31_12-00-00_train --json
@@ -24,7 +24,7 @@ It may be written meanwhile.
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command; returns its exit status: 1 if something cannot be read."""
     parser = Parser("info", DESCRIPTION)
     add_root(parser)
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
@@ -35,9 +35,9 @@ def run(argv: Sequence[str]) -> int:
     found = overview(root_of(options.root))
     if options.json:
         print(json.dumps(found.content(), indent=2))
-        return 0
-    _show(found)
-    return 0
+    else:
+        _show(found)
+    return 1 if found.faults else 0
 
 
 def _show(found: Overview) -> None:

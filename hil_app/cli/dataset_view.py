@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
 from configs.paths import expanded
 from hil_app.cli.dataset_options import Parser, add_root, in_sight, plural
+from hil_app.recording.inside import DatasetError
+
+if TYPE_CHECKING:
+    from hil_app.recording.dataset import Dataset
 
 DESCRIPTION = """\
 Draw a sheet for each episode: pictures of every camera, evenly spaced, and below them a timeline of
 actions, gripper commands, penalties and rewards, with what a person did shaded, pauses, and how it
-ended.
+ended. An episode that cannot be read is named and left out.
 
   hil-app dataset view data/lift --episode 3
   hil-app dataset view runs/2026-01-31_12-00-00_train --out sheets
@@ -21,7 +27,7 @@ FOLDER = "sheets"
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command; returns its exit status: 1 if an episode cannot be drawn."""
     parser = Parser("view", DESCRIPTION)
     add_root(parser)
     parser.add_argument(
@@ -47,17 +53,33 @@ def run(argv: Sequence[str]) -> int:
     for episode in wanted:
         check_episode(dataset, episode)
     paths = _paths(options.out, wanted)
-    from hil_app.datasets.sheet import draw_sheet
-
     try:
-        for episode, path in in_sight(list(paths.items()), "drawing"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draw_sheet(dataset, episode, path)
+        faults = _draw(dataset, paths)
     except OSError as error:
         raise ConfigError(f"--out: cannot write {options.out}: {error.strerror}") from error
+    if dataset.left_out:
+        print(dataset.left_out)
     where = options.out if len(paths) != 1 else next(iter(paths.values()))
-    print(f"{plural(len(paths), 'sheet')}: {where}")
-    return 0
+    print(f"{plural(len(paths) - len(faults), 'sheet')}: {where}")
+    return 1 if faults else 0
+
+
+def _draw(dataset: Dataset, paths: dict[int, Path]) -> list[DatasetError]:
+    """Draw the sheets; returns why some could not be. DatasetError if that is so of all."""
+    from hil_app.datasets.sheet import draw_sheet
+
+    faults = []
+    for episode, path in in_sight(list(paths.items()), "drawing"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draw_sheet(dataset, episode, path)
+        except DatasetError as error:
+            faults.append(error)
+            if len(faults) == len(paths):
+                raise
+    for fault in faults:
+        print(f"left out: {fault}", file=sys.stderr)
+    return faults
 
 
 def _paths(out: Path, episodes: Sequence[int]) -> dict[int, Path]:

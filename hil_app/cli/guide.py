@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from hil_app.signals import StopRequest
-from robots.base import NotConnected, RobotError, SpeedRefused
+from robots.base import RobotError
 
 _LOOK_EVERY = 0.02  # seconds between two looks while a person moves something
 _DRAW_EVERY = 0.1  # seconds between two pictures
@@ -71,24 +71,17 @@ class Guide:
         """Whether the person says yes, or presses Enter alone."""
         return self.ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
 
-    def reach(self, attempt: Callable[[], T]) -> T:
-        """What the first look at an arm gives, for which a person at a terminal can plug it in.
-
-        Where none is, a port that is not there is the NotConnected that ``attempt`` raises.
-        """
-        return self.persist(attempt, NotConnected) if os.isatty(self._input) else attempt()
-
-    def persist(self, attempt: Callable[[], T], mendable: type[RobotError] = RobotError) -> T:
+    def persist(self, attempt: Callable[[], T]) -> T:
         """What ``attempt`` gives, once it can: whenever it fails, the person mends that first.
 
-        Raises InputEnded where nobody is there to, and what is not ``mendable``.
+        Raises InputEnded where nobody is there to.
         """
         while True:
             try:
                 return attempt()
-            except (InputEnded, SpeedRefused):
+            except InputEnded:
                 raise
-            except mendable as error:
+            except RobotError as error:
                 self.problem(str(error))
                 self.ask("Mend that, and press Enter to try again.")
 

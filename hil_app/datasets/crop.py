@@ -11,10 +11,10 @@ from typing import Any
 
 from configs.dataset import EncodingConfig
 from configs.names import OBS_IMAGES
-from configs.paths import typed
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import INDEX, PICTURES, DatasetError, size_of
+from hil_app.recording.rows import is_picture
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from processors.base import Features
 from processors.observation import framing
@@ -76,8 +76,8 @@ def check(dataset: Dataset, regions: Mapping[str, Region], resize: Size | None) 
             top, left, tall, wide = regions[camera]
             if top + tall > height or left + wide > width:
                 raise DatasetError(
-                    f"--roi {typed(camera)}={top},{left},{tall},{wide} (top, left, height, width) "
-                    f"reaches outside the picture, {height} high and {width} wide"
+                    f"--roi {camera}={top},{left},{tall},{wide} (top, left, height, width) reaches "
+                    f"outside the picture, {height} high and {width} wide"
                 )
             height, width = tall, wide
         sizes[camera] = resize or (height, width)
@@ -114,6 +114,6 @@ def _frames(dataset: Dataset, episode: int, framed: Callable[[str, U8], U8]) -> 
 def _seen(features: Features, framed: Callable[[str, U8], U8]) -> Features:
     prefix = f"{OBS_IMAGES}."
     return {
-        key: framed(key.removeprefix(prefix), value) if key.startswith(prefix) else value
+        key: framed(key.removeprefix(prefix), value) if is_picture(key, value) else value
         for key, value in features.items()
     }

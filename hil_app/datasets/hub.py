@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from configs.writing import DRAFT
 from hil_app.caches import for_hub
-from hil_app.datasets.places import making
+from hil_app.files import DRAFT
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.inside import check_no_links_out
 from hil_app.recording.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
 
 KIND = "dataset"
@@ -39,11 +39,12 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
     """Upload the whole episodes of the dataset in ``root`` to ``repo``; returns where it is.
 
     Images show somebody's home: everybody may see them only if ``private`` is false, which a
-    repository that is there already and public needs, too. DatasetError if it is no dataset, the
-    hub's client is missing, or the hub refuses.
+    repository that is there already and public needs, too. DatasetError if it is no dataset, a
+    link leads out of it, the hub's client is missing, or the hub refuses.
     """
     _check_name(repo)
     dataset = Dataset(root)
+    check_no_links_out(root)
     hub = _client()
     with _told(repo):
         api = hub.HfApi()
@@ -74,25 +75,15 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
 
 
 def pull(repo: str, root: Path) -> Dataset:
-    """Download the dataset of ``repo`` into the folder ``root``, a new one: whole or not at all.
+    """Download the dataset of ``repo`` into the folder ``root``.
 
-    DatasetError if the hub's client is missing, the hub refuses, it is no dataset of ours, or
-    something is in ``root``.
+    DatasetError if the hub's client is missing, the hub refuses, or it is no dataset of ours.
     """
     _check_name(repo)
     hub = _client()
-    with making(root) as draft:
-        with _told(repo):
-            hub.snapshot_download(repo, repo_type=KIND, revision=VERSION, local_dir=str(draft))
-        _check_readable(draft, repo)
+    with _told(repo):
+        hub.snapshot_download(repo, repo_type=KIND, revision=VERSION, local_dir=str(root))
     return Dataset(root)
-
-
-def _check_readable(root: Path, repo: str) -> None:
-    try:
-        Dataset(root)
-    except DatasetError as error:
-        raise DatasetError(str(error).replace(str(root), f"{repo} on the hub")) from None
 
 
 def _check_name(repo: str) -> None:
@@ -123,7 +114,7 @@ def _told(repo: str) -> Iterator[None]:
         raise DatasetError(
             f"the hub does not give or take {repo} ({cause}): look at the name, the network and "
             "`hf auth login`"
-        ) from None
+        ) from error
 
 
 def _card(dataset: Dataset) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,6 +19,7 @@ from hil_app.recording.journal import BARE_ROW, ROW, Records
 from hil_app.recording.layout import (
     BY_HAND,
     BY_HAND_TOO,
+    INFO,
     JOURNAL,
     RECOVERY,
     DatasetError,
@@ -26,6 +27,7 @@ from hil_app.recording.layout import (
 )
 
 Column = NDArray[Any]
+TOLD = 10  # episodes that cannot be read
 LENGTHS: dict[str, Callable[[list[int]], float]] = {"min": min, "median": median, "max": max}
 
 
@@ -119,7 +121,7 @@ def overview(root: Path) -> Overview:
             for key, feature in dataset.features.items()
         },
         cameras=cameras,
-        faults=[*faults, *more],
+        faults=[*_declared_wrong(dataset), *faults, *more],
         recovered=[episode.index for episode in episodes if episode.recovered],
         under_way=_under_way(root),
         bytes=_size(root),
@@ -130,14 +132,32 @@ def _columns(dataset: Dataset) -> tuple[dict[str, list[Column]], list[str]]:
     """The columns of interest that there are, by episode, and what cannot be read."""
     keys = [key for key in (BY_HAND, BY_HAND_TOO, REWARD, DONE) if key in dataset.features]
     found: dict[str, list[Column]] = {key: [] for key in keys}
+    faults: list[str] = []
     for episode in dataset.episodes:
         try:
             columns = dataset.columns(episode.index, [*keys, "timestamp"])
         except DatasetError as error:
-            return {}, [str(error)]
+            faults.append(str(error))
+            continue
         for key in keys:
             found[key].append(columns[key])
-    return found, []
+    if len(faults) > TOLD:
+        faults = [*faults[:TOLD], f"and {len(faults) - TOLD} more episodes"]
+    return ({} if faults else found), [*dict.fromkeys(faults)]
+
+
+def _declared_wrong(dataset: Dataset) -> Iterator[str]:
+    """What ``info.json`` says that cannot be."""
+    there = len(dataset)
+    if dataset.info.frames != there:
+        yield (
+            f"{INFO} counts {dataset.info.frames} frames, but the episodes have {there}: set "
+            "total_frames right"
+        )
+    for key, feature in dataset.features.items():
+        kept = feature.is_number or feature.is_picture or feature.dtype == "string"
+        if not kept and key.startswith(("observation.", "action", "next.")):
+            yield f"{key} is of the kind {shown(feature.dtype, 40)}, which is no number"
 
 
 def _success(episode: EpisodeInfo, columns: dict[str, list[Column]]) -> bool | None:

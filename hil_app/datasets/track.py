@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from configs.names import ACTION, DONE, REWARD, TRUNCATED
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import AFTER_PAUSE, BY_HAND, BY_HAND_TOO, PENALTY, SUCCESS
+from hil_app.recording.layout import (
+    AFTER_PAUSE,
+    BY_HAND,
+    BY_HAND_TOO,
+    PENALTY,
+    SUCCESS,
+    DatasetError,
+)
 
 Column = NDArray[Any]
 Span = tuple[int, int]  # first frame, and the one after the last
@@ -38,9 +45,11 @@ class Track:
 def track(dataset: Dataset, episode: int) -> Track:
     """What the columns of an episode say; DatasetError if they cannot be read."""
     columns = dataset.columns(episode)
-    actions = columns[ACTION]
+    if ACTION not in columns:
+        raise DatasetError(f"{dataset.root} has no {ACTION}: there is nothing to draw")
+    length = len(columns[ACTION])
+    actions = columns[ACTION].reshape(length, -1)
     names = list(dataset.features[ACTION].names or map(str, range(actions.shape[1])))
-    length = len(actions)
     nothing = np.zeros(length, bool)
     discrete = names[-1] == "gripper" and names[0].startswith("delta_")
     motions = names[:-1] if discrete else names

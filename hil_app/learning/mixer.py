@@ -8,19 +8,25 @@ import torch
 from torch import Tensor
 
 from configs.names import DISCRETE_PENALTY, IS_INTERVENTION
+from hil_app.learning.assumed import tell_once
 from hil_app.learning.batch import Batch, completed
 from hil_app.learning.prefetch import endless
 from hil_app.learning.replay import ReplayBuffer
 
-DEFAULTS = {DISCRETE_PENALTY: 0.0, IS_INTERVENTION: 0.0}
-"""What a row has of a complementary key that only the other buffer knows."""
+Meaning = tuple[float, str]  # of a key that only the other buffer has, and in words
+ONLINE: dict[str, Meaning] = {
+    DISCRETE_PENALTY: (0.0, "there was no penalty"),
+    IS_INTERVENTION: (0.0, "the policy acted"),
+}
+OFFLINE: dict[str, Meaning] = {**ONLINE, IS_INTERVENTION: (1.0, "a person acted")}
 
 
 class OnlineOfflineMixer:
     """`online_ratio` of each batch from the online buffer, the rest from the offline one.
 
     While one of them is missing or empty the whole batch comes from the other. The rows are not
-    shuffled: the online ones come first.
+    shuffled: the online ones come first. What only the other's rows say is assumed and told once:
+    there was no penalty, and the offline rows, which are demonstrations, are a person's.
 
     Raises:
         ValueError: the ratio is outside [0, 1], or there is no buffer.
@@ -60,25 +66,26 @@ class OnlineOfflineMixer:
         return endless(self.sample, batch_size, async_prefetch, queue_size)
 
 
-def concatenate(first: Batch, second: Batch) -> Batch:
-    """Rows of both batches, the first's before the second's.
+def concatenate(online: Batch, offline: Batch) -> Batch:
+    """Rows of both batches, the online ones before the offline ones.
 
-    A complementary key that only one batch has is filled from DEFAULTS in the other.
+    A complementary key that only one of them has gets its meaning from ONLINE or OFFLINE in the
+    other, which is told once.
 
     Raises:
-        ValueError: such a key has no default, or the batches' state keys differ.
+        ValueError: such a key has no meaning there, or the batches' state keys differ.
     """
-    first, second = completed(first), completed(second)
+    online, offline = completed(online), completed(offline)
     return {
-        "state": _join(first["state"], second["state"]),
-        "action": torch.cat((first["action"], second["action"])),
-        "reward": torch.cat((first["reward"], second["reward"])),
-        "next_state": _join(first["next_state"], second["next_state"]),
-        "done": torch.cat((first["done"], second["done"])),
-        "truncated": torch.cat((first["truncated"], second["truncated"])),
+        "state": _join(online["state"], offline["state"]),
+        "action": torch.cat((online["action"], offline["action"])),
+        "reward": torch.cat((online["reward"], offline["reward"])),
+        "next_state": _join(online["next_state"], offline["next_state"]),
+        "done": torch.cat((online["done"], offline["done"])),
+        "truncated": torch.cat((online["truncated"], offline["truncated"])),
         "complementary_info": _join(
-            _with_defaults(first, second["complementary_info"]),
-            _with_defaults(second, first["complementary_info"]),
+            _filled(online, offline, ONLINE, "online"),
+            _filled(offline, online, OFFLINE, "offline"),
         ),
     }
 
@@ -89,12 +96,17 @@ def _join(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tens
     return {key: torch.cat((value, second[key])) for key, value in first.items()}
 
 
-def _with_defaults(batch: Batch, other: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Complementary info of `batch`, with defaults for the keys that only `other` has."""
-    info = batch["complementary_info"]
-    absent = other.keys() - info.keys()
-    unknown = sorted(absent - DEFAULTS.keys())
-    if unknown:
+def _filled(
+    batch: Batch, other: Batch, meanings: dict[str, Meaning], name: str
+) -> dict[str, Tensor]:
+    """Complementary info of `batch`, with what the keys mean in it that only `other` has."""
+    info, more = batch["complementary_info"], other["complementary_info"]
+    absent = sorted(more.keys() - info.keys())
+    if unknown := [key for key in absent if key not in meanings]:
         raise ValueError(f"only one buffer has {unknown}, and there is no default for it")
-    rows = len(batch["reward"])
-    return {**info, **{key: other[key].new_full((rows,), DEFAULTS[key]) for key in absent}}
+    filled, rows = dict(info), len(batch["reward"])
+    for key in absent:
+        value, meaning = meanings[key]
+        tell_once(f"the {name} rows have no {key}, which the others have: {meaning} in all of them")
+        filled[key] = more[key].new_full((rows,), value)
+    return filled

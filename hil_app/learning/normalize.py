@@ -9,6 +9,7 @@ from torch import Tensor
 
 from configs.names import ACTION
 from configs.policy import GaussianActorConfig
+from hil_app.learning.assumed import tell_once
 from hil_app.learning.batch import Batch
 
 ROUNDING = 1e-6
@@ -23,10 +24,10 @@ class Normalizer:
             policy.select_action(normalizer.observation(observation))
         )
 
-    Pictures pass as they are, for their encoder to scale. A feature without statistics passes
-    unscaled, as everything does without a config. A dimension that is constant, but for what may
-    be rounding, is centred. Values outside the range are not clipped, and the discrete action is
-    never scaled.
+    Pictures pass as they are, for their encoder to scale. Observed numbers without statistics pass
+    unscaled, which is told by name once; actions without any are in [-1, 1]. Everything passes
+    without a config. A dimension that is constant, but for what may be rounding, is centred. Values
+    outside the range are not clipped, and the discrete action is never scaled.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class Normalizer:
         for key, stats in ((config and config.dataset_stats) or {}).items():
             if config is not None and key not in config.image_keys:
                 self._scales[key] = _scale(stats, device)
+        if config is not None:
+            _tell_unscaled(config)
         if config is not None and ACTION in self._scales:
             dims = config.continuous_dims
             centre, half = self._scales.pop(ACTION)
@@ -77,6 +80,15 @@ class Normalizer:
             "action": self.action(batch["action"]),
             "next_state": self.observation(batch["next_state"]),
         }
+
+
+def _tell_unscaled(config: GaussianActorConfig) -> None:
+    numbers = [key for key in config.input_features if key not in config.image_keys]
+    if unscaled := sorted(set(numbers) - set(config.dataset_stats or {})):
+        tell_once(
+            f"dataset_stats has no range of {', '.join(unscaled)}, which the networks see in its "
+            "own unit: take one from data by stats_of(buffer), or from what the sensor can give"
+        )
 
 
 def _scale(

@@ -31,7 +31,7 @@ def clips(root: Path, rows: Sequence[Mapping[str, Any]], key: str, fps: float) -
 
     DatasetError if two of them overlap: one would have the other's pictures.
     """
-    found = [_clip(root, row, key, fps) for row in rows]
+    found = [clip_of(root, row, key, fps) for row in rows]
     there = [clip for clip in found if clip is not None]
     there.sort(key=lambda clip: (clip.chunk, clip.file, clip.start))
     for one, two in pairwise(there):
@@ -45,7 +45,8 @@ def clips(root: Path, rows: Sequence[Mapping[str, Any]], key: str, fps: float) -
     return found
 
 
-def _clip(root: Path, row: Mapping[str, Any], key: str, fps: float) -> Clip | None:
+def clip_of(root: Path, row: Mapping[str, Any], key: str, fps: float) -> Clip | None:
+    """A camera's clip of the episode that ``row`` tells of; None if its place is empty."""
     names = [f"videos/{key}/{name}" for name in (*FILE, "from_timestamp")]
     if missing := [name for name in names if name not in row]:
         raise DatasetError(f"{root / EPISODES} has no '{missing[0]}': restore a copy")

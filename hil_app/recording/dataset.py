@@ -13,6 +13,7 @@ from configs.names import ACTION, DONE, REWARD, TRUNCATED
 from configs.reading import shown
 from hil_app.recording.clips import Clip, clips
 from hil_app.recording.decoding import read_images, read_video
+from hil_app.recording.depth import left_out, with_depth
 from hil_app.recording.episodes import EpisodeInfo as EpisodeInfo  # named with its dataset
 from hil_app.recording.episodes import episode_of, episode_rows
 from hil_app.recording.frames import Frame
@@ -55,11 +56,12 @@ class Dataset:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.info = Info.read(root)
+        info = Info.read(root)
         self._shared: tuple[Any, Any] = None, None
         self._latest: tuple[int | None, Numbers] = None, {}
         self._known_clips: dict[str, Sequence[Clip | None]] = {}
-        self._rows = episode_rows(root, self.info)
+        self._rows = episode_rows(root, info)
+        self.info = with_depth(root, info, self._rows)
         self.episodes: Sequence[EpisodeInfo] = [episode_of(row) for row in self._rows]
 
     @property
@@ -81,6 +83,11 @@ class Dataset:
     def cameras(self) -> tuple[str, ...]:
         """The cameras' names, without ``observation.images.``."""
         return tuple(self.info.cameras)
+
+    @property
+    def left_out(self) -> str | None:
+        """A line for the cameras that show depth; None if there are none."""
+        return left_out(self.root, self.info)
 
     def __len__(self) -> int:
         """All frames."""

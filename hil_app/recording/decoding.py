@@ -117,15 +117,36 @@ def read_images(rows: Rows, key: str, root: Path, size: Size | None = None) -> I
         content = _content(image.as_py(), root)
         if content is None:
             raise rows.wrong(number, key, "is missing")
-        codec = next((name for mark, name in _IMAGES.items() if content.startswith(mark)), None)
-        if codec is None:
-            raise rows.wrong(number, key, "is neither PNG nor JPEG")
         try:
-            (frame,) = _decoder(codec).decode(av.Packet(content))
+            frame = _decoded(content)
+        except _NoImageError as error:
+            raise rows.wrong(number, key, str(error)) from None
         except (av.FFmpegError, ValueError) as error:
             raise rows.wrong(number, key, f"cannot be read ({shown(error)})") from error
         _check(frame, size, rows.path)
         yield rgb(frame, to_rgb)
+
+
+def pixels_of(image: Any, root: Path) -> str:
+    """The kind of pixels of an image as a table has it; empty if there is none.
+
+    DatasetError, ValueError or FFmpegError if it is damaged.
+    """
+    content = _content(image, root)
+    return "" if content is None else _decoded(content).format.name
+
+
+class _NoImageError(ValueError):
+    """These bytes are no image of a kind that is read."""
+
+
+def _decoded(content: bytes) -> av.VideoFrame:
+    """The one picture of an image's bytes; ValueError or FFmpegError if there is none."""
+    codec = next((name for mark, name in _IMAGES.items() if content.startswith(mark)), None)
+    if codec is None:
+        raise _NoImageError("is neither PNG nor JPEG")
+    (frame,) = _decoder(codec).decode(av.Packet(content))
+    return frame
 
 
 def _content(image: Any, root: Path) -> bytes | None:

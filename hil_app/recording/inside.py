@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Collection
@@ -59,6 +60,24 @@ def check_inside(root: Path, path: Path) -> Path:
             f"{path} is a link that leads out of the dataset: put a copy of the file in its place"
         )
     return path
+
+
+def check_no_links_out(root: Path) -> None:
+    """DatasetError if something in the folder ``root`` is a link to what is not in it."""
+    for folder, folders, files in os.walk(root):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if path.is_symlink() and not _resolves_in(root, path):
+                raise DatasetError(
+                    f"{path} is a link that leads out of the dataset: put a copy of what is meant "
+                    "in its place, or remove it"
+                )
+
+
+def _resolves_in(root: Path, path: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return False
 
 
 def check_regular(path: Path) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configs.names import DONE
-from configs.writing import DRAFT, is_draft
-from hil_app.files import remove_file
+from configs.reading import shown
+from hil_app.files import DRAFT, is_draft, remove_file
 from hil_app.recording.aside import NOTE, Aside
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.disk import disk
@@ -21,6 +21,7 @@ from hil_app.recording.layout import (
     CHUNK,
     EPISODES,
     GROUP,
+    INFO,
     JOURNAL,
     RECOVERY,
     SET_ASIDE,
@@ -98,6 +99,7 @@ def repair(root: Path) -> Repaired:
 def mend(root: Path, info: Info) -> tuple[Ledger, Repaired]:
     """The same for who has the dataset locked, which must be one of ours."""
     check_links(root)
+    _check_kinds(root, info)
     aside = Aside(root)
     journal = _journal(root, info, aside)
     index = Reindex(root, info, aside, journal)
@@ -116,6 +118,16 @@ def mend(root: Path, info: Info) -> tuple[Ledger, Repaired]:
     place = aside.place if names else None
     found = index.found - back.parts + ledger.info.episodes - index.info.episodes
     return ledger, replace(back, found=found, aside=names, place=place)
+
+
+def _check_kinds(root: Path, info: Info) -> None:
+    """DatasetError if a column is of a kind that is never recorded: ``info.json`` is damaged."""
+    for key, feature in info.features.items():
+        if not feature.is_number and not feature.is_picture:
+            raise DatasetError(
+                f"{root / INFO} says that {key} is of the kind {shown(feature.dtype, 40)}, which "
+                "is never recorded: nothing was changed. Restore it from a copy"
+            )
 
 
 def check_links(root: Path) -> None:

@@ -52,14 +52,14 @@ def is_vector(key: str) -> bool:
     return key in VECTORS or key.startswith("observation.")
 
 
-def is_picture(key: str) -> bool:
-    """Whether an observation's part is a picture."""
-    return key.startswith(f"{OBS_IMAGES}.")
+def is_picture(key: str, value: Any) -> bool:
+    """Whether an observation's part is a picture; other tools may call one as they like."""
+    return key.startswith(f"{OBS_IMAGES}.") or np.ndim(value) == 3
 
 
 def split(seen: Features) -> tuple[Numbers, Numbers]:
     """An observation's numbers and its pictures."""
-    pictures = {key: value for key, value in seen.items() if is_picture(key)}
+    pictures = {key: value for key, value in seen.items() if is_picture(key, value)}
     return {key: value for key, value in seen.items() if key not in pictures}, pictures
 
 
@@ -97,7 +97,7 @@ def features_of(
     named = {SENT: [f"{joint}.pos" for joint in JOINTS], **names}
     found: dict[str, Feature] = {}
     for key, value in {**frame.state, **numbers}.items():
-        if is_picture(key):
+        if is_picture(key, value):
             found[key] = _video(value, video)
         else:
             shape = value.shape or (1,)

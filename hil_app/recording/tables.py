@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.reading import shown
-from configs.writing import write_whole
-from hil_app.files import make_folder
+from hil_app.files import make_folder, write_whole
 from hil_app.recording.inside import check_inside, check_regular
 from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
 from hil_app.recording.rows import Numbers, is_vector
@@ -81,6 +80,17 @@ def _bounded(file: Any, names: Collection[str], path: Path) -> Any:
         if size > MOST_BYTES:
             raise DatasetError(f"{path} holds more than {MOST_BYTES:,} bytes: restore a copy")
     return pa.Table.from_batches(parts) if parts else file.read(columns=list(names))
+
+
+def first_value(path: Path, name: str) -> Any:
+    """The first value of a column; None if there is none. DatasetError as of :func:`read_table`."""
+    check_regular(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            part = next(file.iter_batches(1, columns=[name], use_threads=False), None)
+            return part.column(name)[0].as_py() if part is not None and part.num_rows else None
+    except DAMAGE as error:
+        raise DatasetError(f"{path} is damaged ({_line(error)}): restore a copy") from None
 
 
 def _extent(about: Any, names: Collection[str]) -> tuple[int, int]:

@@ -79,7 +79,7 @@ class Episode:
         self._journal.remove()
 
     def _check_pictures(self, seen: Features) -> None:
-        there = {key: value for key, value in seen.items() if is_picture(key)}
+        there = {key: value for key, value in seen.items() if is_picture(key, value)}
         if odd := set(there) ^ set(self._encoders):
             raise DatasetError(f"a frame with other cameras than the dataset has: {sorted(odd)}")
         for key, picture in there.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,6 +75,11 @@ def refused(
     return why
 
 
+def copied(folder: Path, there: Path) -> Path:
+    (root,) = (path.parent.parent for path in folder.glob("*/meta/info.json"))
+    return Path(shutil.copytree(root, there / "copy"))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small dataset."""
@@ -100,6 +106,48 @@ def test_view_draws_a_sheet_for_each_episode(folder: Path) -> None:
     assert dataset(folder, "view", "small") == "3 sheets: sheets\n"
     names = sorted(path.name for path in (folder / "sheets").iterdir())
     assert names == [f"episode_00000{number}.png" for number in range(3)]
+
+
+def test_info_shows_what_it_can_and_fails_where_it_cannot(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copied(folder, tmp_path)
+    assert main(["dataset", "info", str(root)]) == 0
+    path = root / "meta/info.json"
+    content = json.loads(path.read_text())
+    content["total_frames"] += 1
+    content["features"]["observation.state"]["dtype"] = "banana"
+    path.write_text(json.dumps(content))
+    (root / "data/chunk-000/file-001.parquet").write_bytes(b"PAR1")
+    capsys.readouterr()
+    assert main(["dataset", "info", str(root), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    counts, kind, damaged = said["faults"]
+    assert counts == (
+        "meta/info.json counts 20 frames, but the episodes have 19: set total_frames right"
+    )
+    assert kind == "observation.state is of the kind banana, which is no number"
+    assert "file-001.parquet is damaged" in damaged
+    assert said["lengths"] == [6, 9, 4]
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert main(["dataset", "repair", str(root)]) == 1
+    assert "kind banana, which is never recorded: nothing was changed" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_view_leaves_out_an_episode_that_cannot_be_read_and_draws_the_others(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copied(folder, tmp_path)
+    (root / "videos/observation.images.wrist/chunk-000/file-001.mp4").write_bytes(b"nothing")
+    assert main(["dataset", "view", str(root), "--out", str(tmp_path / "sheets")]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("left out: episode 1, frame 0, observation.images.wrist: ")
+    assert "2 sheets: " in said.out
+    drawn = sorted(path.name for path in (tmp_path / "sheets").iterdir())
+    assert drawn == ["episode_000000.png", "episode_000002.png"]
+    alone = ["dataset", "view", str(root), "--episode", "1", "--out", str(tmp_path / "none")]
+    assert main(alone) == 1
 
 
 def test_crop_writes_a_copy_and_the_lines_of_the_config(folder: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil_app.learning import OnlineOfflineMixer, ReplayBuffer
+from hil_app.learning.assumed import tell_once
 
 USUAL = {"discrete_penalty": -0.5}
 
@@ -51,15 +52,32 @@ def test_trap_08_without_one_buffer_the_other_fills_the_batch(online, offline, v
     assert (batch["reward"] == value).all()
 
 
-@pytest.mark.parametrize("swap", [False, True])
-def test_trap_08_a_key_of_one_buffer_is_filled_in_the_other(swap):
-    both = {"discrete_penalty": -0.5, "is_intervention": 1.0}
+@pytest.mark.parametrize(("swap", "acted"), [(False, "a person"), (True, "the policy")])
+def test_trap_08_a_key_of_one_buffer_gets_a_meaning_in_the_other_which_is_told(swap, acted, caplog):
+    tell_once.cache_clear()
+    both = {"discrete_penalty": -0.5, "is_intervention": 1.0 if swap else 0.0}
     buffers = [_buffer(1.0, info=both), _buffer(2.0)]
-    batch = OnlineOfflineMixer(*(reversed(buffers) if swap else buffers)).sample(8)
-    assert _lengths(batch) == {8}
-    info, knows = batch["complementary_info"], batch["reward"] == 1
-    assert torch.equal(info["is_intervention"], knows.float())
-    assert (info["discrete_penalty"] == -0.5).all()
+    mixer = OnlineOfflineMixer(*(reversed(buffers) if swap else buffers))
+    batches = [mixer.sample(8) for _ in range(2)]
+    lacks = "online" if swap else "offline"
+    assert caplog.messages == [
+        f"the {lacks} rows have no is_intervention, which the others have: {acted} acted in all of "
+        "them"
+    ]
+    for batch in batches:
+        assert _lengths(batch) == {8}
+        info, offline = batch["complementary_info"], batch["reward"] == (1 if swap else 2)
+        assert torch.equal(info["is_intervention"], offline.float())
+        assert (info["discrete_penalty"] == -0.5).all()
+
+
+def test_trap_08_a_missing_penalty_is_none_and_told(caplog):
+    tell_once.cache_clear()
+    flag = {"is_intervention": 1.0}
+    mixer = OnlineOfflineMixer(_buffer(1.0, info=flag | USUAL), _buffer(2.0, info=flag))
+    penalty = mixer.sample(4)["complementary_info"]["discrete_penalty"]
+    assert penalty.tolist() == [-0.5, -0.5, 0, 0]
+    assert "the offline rows have no discrete_penalty" in caplog.text
 
 
 def test_trap_08_a_key_without_a_default_is_an_error():

@@ -13,6 +13,7 @@ from hil_app.learning import (
     RLTrainer,
     TrainingStats,
 )
+from hil_app.learning.assumed import tell_once
 
 STATS = {
     OBS_STATE: {"min": [0.0, -10.0, 5.0, 3.0], "max": [10.0, 10.0, 6.0, 3.0]},
@@ -84,6 +85,17 @@ def test_without_statistics_everything_passes(policy_config, make_batch):
     passed = Normalizer(policy_config()).batch(batch)
     assert torch.equal(passed["action"], batch["action"])
     assert all(torch.equal(passed["state"][k], v) for k, v in batch["state"].items())
+
+
+def test_numbers_without_statistics_are_told_by_name_once(policy_config, caplog):
+    tell_once.cache_clear()
+    for _ in range(2):
+        Normalizer(policy_config(dataset_stats=STATS))
+    (line,) = caplog.messages
+    assert f"no range of {OBS_ENV_STATE}, which" in line
+    assert "stats_of(buffer)" in line
+    Normalizer()
+    assert len(caplog.messages) == 1
 
 
 def test_trap_04_the_trainer_normalises_observations_and_actions(recording, make_batch):
