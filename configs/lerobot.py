@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from configs.lerobot_forms import Form, leaves, newest
+from configs.lerobot_forms import TYPES, Form, is_simulated, leaves, newest
 from configs.lerobot_rules import AS_HERE, CROPS, Keys, Rules, rule_at, rules_for
-from configs.load import ConfigError, faults
+from configs.load import ConfigError, faults, validate
 from configs.processor import ProcessorConfig
 from configs.reading import Unreadable, read_json
+from configs.robot import SO100Config, SO101Config
 
 Kind = Literal["taken", "nothing", "changed", "left out"]
 
@@ -32,8 +33,12 @@ _DEFAULTS: tuple[tuple[str, str, Any], ...] = (
         None,
     ),
 )
+_RESET_POSES = {
+    kind: model.model_fields["reset_pose"].default
+    for kind, model in (("so100", SO100Config), ("so101", SO101Config))
+}
 _NAMES = ("real_robot", "gym_hil")
-_STEP = 0.02  # along an axis that a file leaves out [m]
+_FPS_OF_HIL = 100  # lerobot's own, in the days of env.type=hil
 
 
 @dataclass(frozen=True)
@@ -101,14 +106,26 @@ def _checked(theirs: object) -> Mapping[str, Any]:
     if not isinstance(theirs, Mapping) or not isinstance(env, Mapping):
         raise ConfigError(
             "not a config of lerobot's gym_manipulator: it has no block `env`, and is none"
+            + _other_kind(theirs)
         )
-    if env.get("type", "gym_manipulator") != "gym_manipulator":
+    if env.get("type", "gym_manipulator") not in TYPES:
         raise ConfigError(
             f"env.type: got {env['type']!r}; only gym_manipulator's configs can be imported"
         )
-    if not _block(env, "robot") and env.get("name", "real_robot") not in _NAMES:
+    if not (_block(env, "robot") or is_simulated(env)) and (
+        env.get("name", "real_robot") not in _NAMES
+    ):
         raise ConfigError(f"env.name: got {env['name']!r}; known: real_robot, gym_hil")
     return theirs
+
+
+def _other_kind(theirs: object) -> str:
+    """What else the file is, as far as it says so, and the way to have that here."""
+    content = theirs if isinstance(theirs, Mapping) else {}
+    kinds = {_block(content, key).get("type") for key in ("policy", "reward_model")}
+    if "reward_classifier" in kinds:
+        return "; it trains a reward classifier: `hil-app train-classifier` does that here"
+    return ""
 
 
 def _entry(keys: Keys, value: Any, rules: Rules) -> Entry:
@@ -116,10 +133,12 @@ def _entry(keys: Keys, value: Any, rules: Rules) -> Entry:
     rule = rule_at(rules, keys)
     if any(value == one and value.__class__ is one.__class__ for one in rule.as_here):
         return Entry(keys, value, AS_HERE)
+    if value is None and rule.null_asks:
+        return Entry(keys, None, None, rule.null_asks)
     if rule.ours is None:
-        if value == {} or (value is None and not rule.null_asks):  # for nothing
+        if value is None or value == {}:  # for nothing
             return Entry(keys, None, AS_HERE)
-        return Entry(keys, value, None, rule.null_asks if value is None else rule.note)
+        return Entry(keys, value, None, rule.note)
     try:
         return Entry(keys, rule.convert(None if value == {} else value), rule.ours, rule.note)
     except (KeyError, TypeError, ValueError):
@@ -129,13 +148,19 @@ def _entry(keys: Keys, value: Any, rules: Rules) -> Entry:
 def _unnamed(theirs: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[Entry]:
     """What their file says by leaving it out, and what ours needs beside it."""
     given = {entry.name for entry in entries}
-    if theirs["env"].get("name") != "gym_hil":
-        yield from _boxes(entries)
+    simulated = is_simulated(theirs["env"])
+    yield from _steps(entries)
+    if not simulated:
+        yield from _places(entries)
     yield _added("processor.observation.object", None, "")
+    if simulated and not any(entry.ours == ("robot", "type") for entry in entries):
+        yield _added("robot.type", "so101_sim", "gym_hil's Panda becomes the simulated SO101")
     for name, ours, value in _DEFAULTS:
+        if name == "env.fps" and theirs["env"].get("type") == "hil":
+            value = _FPS_OF_HIL
         if name not in given:
             yield _added(ours, value, f"lerobot's value where a file has no {name}")
-    if theirs["env"].get("name") == "gym_hil":
+    if simulated:
         for camera in ("front", "wrist"):
             note = "gym_hil's pictures come from two cameras"
             yield _added(f"robot.cameras.{camera}.view", camera, note)
@@ -146,17 +171,27 @@ def _unnamed(theirs: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[En
         yield _added("train.demonstrations", 0, "nobody demonstrates: there is no teleop")
 
 
-def _boxes(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Ours, by name, where their file has no box or no step sizes."""
-    given = {entry.ours[:2] for entry in entries if entry.ours}
-    ours = ProcessorConfig()
-    if ("processor", "bounds") not in given:
-        note = "THE FILE HAS NO BOX: this is our default; `hil-app find-limits` measures yours"
-        yield _added("processor.bounds.min", list(ours.bounds.min), note)
-        yield _added("processor.bounds.max", list(ours.bounds.max), note)
-    if ("processor", "step_size") not in given:
-        note = "the file has no step sizes: this is our default"
-        for axis, step in zip("xyz", ours.step_size, strict=True):
+def _places(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Where our arm may go and where it begins, by name, if their file does not say it."""
+    given = {entry.ours for entry in entries if entry.ours}
+    ours = ProcessorConfig().bounds
+    note = "THE FILE HAS NO BOX: this is our default; `hil-app find-limits` measures yours"
+    for end, corner in (("min", ours.min), ("max", ours.max)):
+        if ("processor", "bounds", end) not in given:
+            yield _added(f"processor.bounds.{end}", list(corner), note)
+    pose = ("robot", "reset_pose")
+    kind = next(entry.value for entry in entries if entry.ours == ("robot", "type"))
+    if pose not in given:
+        note = "NO RESET POSE WAS TAKEN: without one the arm stays there, HERE IT GOES TO THIS ONE"
+        yield _added(".".join(pose), list(_RESET_POSES[kind]), note)
+
+
+def _steps(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Our step sizes, by name, along the axes for which their file has none."""
+    given = {entry.ours for entry in entries if entry.ours}
+    for axis, step in zip("xyz", ProcessorConfig().step_size, strict=True):
+        if ("processor", "step_size", axis) not in given:
+            note = f"THE FILE HAS NO STEP SIZE ALONG {axis}: this is our default"
             yield _added(f"processor.step_size.{axis}", step, note)
 
 
@@ -171,10 +206,33 @@ def _added(ours: str, value: Any, note: str) -> Entry:
 
 def _valid(entries: list[Entry]) -> Imported:
     """The config that the entries come to, without those that ours does not allow."""
+    refused: dict[int, Keys] = {}
     while wrong := _wrong(entries):
         for index, why in wrong.items():
+            refused[index] = entries[index].ours or ()
             entries[index] = replace(entries[index], ours=None, note=why)
-    return Imported(_assembled(entries), tuple(entries))
+    imported = Imported(_assembled(entries), tuple(entries))
+    stands = validate(imported.content).model_dump(mode="json")
+    return replace(
+        imported,
+        entries=tuple(
+            replace(entry, note=entry.note + _instead(stands, refused[index]))
+            if index in refused
+            else entry
+            for index, entry in enumerate(entries)
+        ),
+    )
+
+
+def _instead(stands: Any, place: Keys) -> str:
+    """What stands in our config where a value of theirs could not be taken."""
+    for key in place:
+        if not isinstance(stands, Mapping):
+            break  # one of the three step sizes
+        if key not in stands:
+            return ""
+        stands = stands[key]
+    return f"; HERE IT IS {'null' if stands is None else stands}"
 
 
 def _wrong(entries: Sequence[Entry]) -> dict[int, str]:
@@ -232,7 +290,8 @@ def _assembled(entries: Sequence[Entry]) -> dict[str, Any]:
                 block = block.setdefault(key, {})
             block[last] = entry.value
     if steps := content.get("processor", {}).get("step_size"):
-        content["processor"]["step_size"] = [steps.get(axis, _STEP) for axis in "xyz"]
+        ours = dict(zip("xyz", ProcessorConfig().step_size, strict=True))
+        content["processor"]["step_size"] = list((ours | steps).values())
     if isinstance(limits := content.get("robot", {}).get("max_relative_target"), dict):
         content["robot"]["max_relative_target"] = min(limits.values())
     return content

@@ -56,6 +56,7 @@ _MOVED: dict[Keys, Keys] = {  # where blocks and values stood, and where they st
     ("dataset_root",): ("dataset", "root"),
     ("task",): ("dataset", "task"),
 }
+TYPES = ("gym_manipulator", "hil")  # of an env; the second was gym_hil's alone
 _FLAT = ("robot", "teleop", "wrapper", "processor", "fps", "type", "name", "features")
 
 
@@ -71,7 +72,9 @@ class Form:
 def newest(theirs: Mapping[str, Any]) -> Form:
     """``theirs`` in the newest form; what has not moved stays where it is."""
     env = theirs.get("env")
-    flat = not isinstance(env, Mapping) and any(isinstance(theirs.get(k), Mapping) for k in _FLAT)
+    flat = not isinstance(env, Mapping) and (
+        theirs.get("type") in TYPES or any(isinstance(theirs.get(k), Mapping) for k in _FLAT)
+    )
     form = Form({}, {}, [])
     for keys, value in leaves(theirs):
         place = _moved(("env", *keys) if flat else keys)
@@ -118,4 +121,9 @@ def _moved(keys: Keys) -> Keys:
 
 def _task(env: Mapping[str, Any]) -> Keys:
     """What env.task is: the id of a simulated task, or a label of what is recorded."""
-    return ("env", "task") if env.get("name") == "gym_hil" else ("dataset", "task")
+    return ("env", "task") if is_simulated(env) else ("dataset", "task")
+
+
+def is_simulated(env: Mapping[str, Any]) -> bool:
+    """Whether this is gym_hil's world, which once was a type of its own, under any name."""
+    return env.get("type") == "hil" or env.get("name") == "gym_hil"

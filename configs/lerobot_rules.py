@@ -8,6 +8,7 @@ from typing import Any
 
 from configs.base import ConfigError
 from configs.explain import models_in, tag_of
+from configs.lerobot_forms import is_simulated
 from configs.names import OBS_IMAGES
 from configs.robot import our_spelling
 from configs.teleop import TeleopConfig
@@ -50,7 +51,7 @@ def rules_for(theirs: Mapping[str, Any]) -> Rules:
     env = _block(theirs, "env")
     rules = {tuple(key.split(".")): rule for key, rule in _RULES.items()}
     rules |= _policy(theirs) | _crops(env)
-    if env.get("name") == "gym_hil":
+    if is_simulated(env):
         return rules | _simulated()
     robot = _block(env, "robot")
     rules |= _arm(robot) | _cameras(_block(robot, "cameras"))
@@ -70,11 +71,21 @@ def _block(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+_UNSAID = (
+    "THE FILE HAS NO use_degrees: it is taken for degrees, yet older versions of lerobot then "
+    "count from -100 to 100: check it before the arm moves"
+)
+
+
 def _arm(robot: Mapping[str, Any]) -> Rules:
     """Rules for the arm. Raises ConfigError if it is none of ours."""
     kind = str(robot.get("type"))
     name = kind.removesuffix("_end_effector")  # as it once was
     name += "_follower" if name in ("so100", "so101") and "follower_arms" not in robot else ""
+    if not robot.get("type"):
+        raise ConfigError(
+            f"env.robot.type: the file names no arm; arms that can be imported: {', '.join(ARMS)}"
+        )
     if name not in ARMS:
         raise ConfigError(
             f"env.robot.type: got {robot.get('type')!r}; arms that can be imported: "
@@ -93,9 +104,11 @@ def _arm(robot: Mapping[str, Any]) -> Rules:
         rules[*above, "use_degrees"] = _none("", True, False)
     else:
         rules[*above, "use_degrees"] = _none("JOINTS ARE IN DEGREES HERE: convert the poses", True)
+        pose = ("env", "processor", "reset", "fixed_reset_joint_positions")
         if robot.get("use_degrees") is False:
-            pose = ("env", "processor", "reset", "fixed_reset_joint_positions")
             rules[pose] = _none("its joints are from -100 to 100, not in degrees: convert it")
+        elif "use_degrees" not in robot:
+            rules[pose] = _to("robot.reset_pose", _UNSAID)
     if name.startswith("so100"):
         note = "of a frame with x forward, y left, z up here: check with `hil-app find-limits`"
         box = ("env", "processor", "inverse_kinematics", "end_effector_bounds")
@@ -202,6 +215,10 @@ def _policy(theirs: Mapping[str, Any]) -> Rules:
     return rules
 
 
+_DATASET = (
+    "demonstrations that are there already are named by their folder in learner.datasets; a "
+    "training keeps its own in its run's folder, `hil-app record` in --dataset.root"
+)
 _ELSEWHERE = "the learner is a thread of the same program"
 _MEASURED = "comes from the robot, its cameras and the config"
 _SAC = (
@@ -218,7 +235,7 @@ _SPREAD = ("std_min", "std_max", "init_final")
 _RULES: dict[str, Rule] = {
     "device": _to("learner.device"),
     "mode": _none("`hil-app train` demonstrates and learns in one run"),
-    "env.type": _none("the kind of file", "gym_manipulator"),
+    "env.type": _none("the kind of file", "gym_manipulator", "hil"),
     "env.name": _none("a real robot", "real_robot"),
     "env.task": _none("runs have no label of the task"),
     "env.fps": _to("env.fps"),
@@ -247,7 +264,11 @@ _RULES: dict[str, Rule] = {
     "env.processor.gripper.gripper_penalty_in_reward": _none(
         "the penalty is never part of the reward", False
     ),
-    "env.processor.reset.fixed_reset_joint_positions": _to("robot.reset_pose"),
+    "env.processor.reset.fixed_reset_joint_positions": Rule(
+        ("robot", "reset_pose"),
+        "",
+        null_asks="there the arm stays where it is at a reset; HERE IT GOES TO A POSE",
+    ),
     "env.processor.reset.reset_time_s": _to("env.reset_time_s"),
     "env.processor.reset.control_time_s": _to("env.control_time_s"),
     "env.processor.reset.terminate_on_success": _to("env.terminate_on_success"),
@@ -266,9 +287,9 @@ _RULES: dict[str, Rule] = {
         "`hil-app train-classifier` chooses it; processor.success_classifier.threshold sets another"
     ),
     "env.processor.reward_classifier.success_reward": _none("success is always worth 1", 1),
-    "dataset": _none(
-        "a training keeps its dataset in its own folder, `hil-app record` in --dataset.root", False
-    ),
+    "dataset": _none(_DATASET, False),
+    "dataset.repo_id": _none(_DATASET),
+    "dataset.root": _none(_DATASET),
     "dataset.task": _to("dataset.task", "", lambda task: str(task).strip() or None),
     "dataset.num_episodes_to_record": _none("nobody demonstrates"),
     "dataset.num_episodes": _none("nobody demonstrates"),

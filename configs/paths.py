@@ -39,10 +39,14 @@ UserText = Annotated[str, AfterValidator(expanded_text)]  # a path, or something
 
 
 def typed(value: object) -> str:
-    """``value`` in a line to paste: a shell takes it for one word, whatever is in it."""
-    return shlex.quote(str(value))
+    """``value`` in a line to paste: a shell takes it for one word, whatever is in it.
+
+    A path that begins with ``-`` gets ``./`` before it: no command takes it for an option.
+    """
+    text = str(value)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def option(name: str, value: object) -> str:
     """An option to paste: ``--name=value``."""
-    return f"--{typed(name)}={typed(value)}"
+    return f"--{shlex.quote(name)}={shlex.quote(str(value))}"

@@ -101,7 +101,9 @@ def parse_json(source: str | bytes) -> Any:
             object_pairs_hook=_unique,
         )
     except json.JSONDecodeError as error:
-        raise Unreadable(f"{error.msg} ({_place(error.lineno, error.colno)})") from None
+        comment = text[error.pos : error.pos + 1] in ("#", "/")
+        problem = "a comment, which JSON does not have" if comment else error.msg
+        raise Unreadable(f"{problem} ({_place(error.lineno, error.colno)})") from None
     except RecursionError:
         raise _too_deep() from None
     return _checked(value)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from configs.base import Config, number
 from configs.camera import CameraName, OpenCVCameraConfig
@@ -105,6 +105,17 @@ class SafetyConfig(Config):
     deadman_s: float = Field(5.0, ge=1, le=60)
     """Time without a command after which a process of its own lets the arm down [s]: the program
     stands still, and cannot do it itself. It does so at once if the program dies."""
+
+    @model_validator(mode="after")
+    def _one_after_the_other(self) -> Self:
+        first, then, last = self.watchdog_s, self.let_down_s, self.deadman_s
+        if not first < then < last:
+            raise ValueError(
+                f"the arm is held first (watchdog_s, {first:g}), let down later (let_down_s, "
+                f"{then:g}), and last of all by another process (deadman_s, {last:g}): set times "
+                "that rise in this order"
+            )
+        return self
 
 
 class ServoArmConfig(Config):

@@ -182,6 +182,12 @@ class RunConfig(Config):
             return self
         if not self.env.paced:
             raise ValueError("env.paced: a leader arm moves in real time: set it to true")
+        tick, patience = 1.0 / self.env.fps, self.teleop.deadman_s
+        if tick >= patience:
+            raise ValueError(
+                f"teleop.deadman_s: {patience:g} s are over before the next tick, after {tick:g} "
+                "s: set more, or a higher env.fps"
+            )
         if isinstance(self.robot, FollowerConfig) and same_device(
             self.teleop.port, self.robot.port
         ):

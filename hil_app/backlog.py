@@ -95,7 +95,7 @@ class Backlog(Generic[T]):
         except BaseException as error:  # whatever it is, nobody else may suffer from it
             self._give_up(error)
         finally:
-            with suppress(Exception):  # a file whose disk has refused refuses to close, too
+            with suppress(BaseException):  # a file whose disk has refused refuses to close, too
                 self._ended()
 
     def _next(self) -> list[T]:
@@ -111,4 +111,5 @@ class Backlog(Generic[T]):
             self.lost += self.waiting
             self._waiting, self._in_hand, self._over = [], 0, True
             self._changed.notify_all()
-        self._failed(error)
+        with suppress(BaseException):
+            self._failed(error)

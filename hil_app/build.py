@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import groupby
 
 import numpy as np
@@ -90,11 +91,12 @@ def teleop(
     device: Device | None = None,
     *,
     acts: Acts,
+    along: Callable[[], object] = lambda: None,
 ) -> Teleop:
     """The hands: nobody's where the config has no teleop; ``tell`` hears what a person must know.
 
-    ``device`` is what the person has in hand. Raises ConfigError if the hands cannot work on this
-    body.
+    ``device`` is what the person has in hand; ``along`` is called at every poll of nobody's hands,
+    for the leader that others have. Raises ConfigError if the hands cannot work on this body.
     """
     demonstrating = acts == "always"
     if device is not None:
@@ -108,10 +110,16 @@ def teleop(
             wrist=config.processor.wrist is not None,
         )
     if config.teleop is None or acts == "never":
-        return HandsOff()
+        return HandsOff(along)
     if isinstance(config.teleop, LeaderConfig):
-        period = 1.0 / config.env.fps
-        return Leader(config.teleop, body.joints_now, period, tell, demonstrating=demonstrating)
+        return Leader(
+            config.teleop,
+            body.joints_now,
+            1.0 / config.env.fps,
+            tell,
+            demonstrating=demonstrating,
+            meanwhile=body.held if isinstance(body, SO100Robot) else nullcontext,
+        )
     if not isinstance(config.teleop, ScriptedTeleopConfig):
         raise ConfigError(f"teleop.type: {config.teleop.type} needs a person at a device")
     if body.truth is None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from configs.load import ConfigError
+from configs.writing import write_whole
 from hil_app.events import EventLog
-from hil_app.files import remove_folder, write_whole
+from hil_app.files import remove_folder
 from hil_app.learning.checkpoint import CheckpointError, Saved, Snapshot, save
 from hil_app.run_folder import BEST, best_of, whole
 

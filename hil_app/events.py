@@ -28,7 +28,8 @@ class EventLog:
             events.emit("episode_ended", ticks=14, success=True)
 
     :meth:`emit` is safe from any thread, and neither waits nor raises: a thread writes the file,
-    and is waited for on leaving. Whoever listens cannot disturb the one who emits.
+    and is waited for on leaving. Whoever listens cannot disturb the one who emits; only a Ctrl-C
+    that comes meanwhile goes on to where it belongs, once all have heard.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -59,13 +60,19 @@ class EventLog:
             event = {"event": name, "time": round(time.time(), 3), **facts}
             if self._lines is not None:
                 self._lines.put(json.dumps(event, default=str) + "\n")
+        insisted: KeyboardInterrupt | None = None
         for listener in [*self.listeners]:
             try:
                 listener(event)
-            except Exception as error:
-                self._complain(listener, error)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and _signals_come_here():
+                    insisted = error
+                else:
+                    self._complain(listener, error)
+        if insisted is not None:
+            raise insisted
 
-    def _complain(self, listener: Listener, error: Exception) -> None:
+    def _complain(self, listener: Listener, error: BaseException) -> None:
         """Tell, the first time, that a listener has failed."""
         if id(listener) not in self._deaf:
             self._deaf.add(id(listener))
@@ -82,3 +89,8 @@ class EventLog:
     def _closed(self, problem: BaseException) -> None:
         """A disk that refuses ends the file, and the run goes on without it."""
         self.emit("event_log_closed", cause=f"cannot write {self._path}: {problem}")
+
+
+def _signals_come_here() -> bool:
+    """Whether this is the thread in which Python handles signals."""
+    return threading.current_thread() is threading.main_thread()

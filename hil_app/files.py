@@ -5,48 +5,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import re
-import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 
-DRAFT = ".part"  # how the name of something unfinished ends
+from configs.writing import DRAFT, draft_of, is_draft, sync
+
 _ROOM = 4096  # bytes that are tried to be written
-_OURS = re.compile(rf".+\.[0-9a-f]{{16}}{re.escape(DRAFT)}")
-
-
-def draft_of(path: Path) -> Path:
-    """A name beside ``path`` for what is to become it, which nobody can foresee."""
-    return path.with_name(f"{path.name}.{secrets.token_hex(8)}{DRAFT}")
-
-
-def is_draft(path: Path) -> bool:
-    """Whether ``path`` has the name of a draft from here."""
-    return _OURS.fullmatch(path.name) is not None
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that takes the place of ``path`` once its block ends without an error.
-
-    It has reached the disk then, and so has its name: a reader never sees half of it. Nothing that
-    was there before is written to, nor what a link leads to.
-    """
-    draft = draft_of(path)
-    with draft.open("xb") as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            draft.replace(path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-    sync(path.parent)
 
 
 def check_writable(path: Path) -> None:
@@ -58,13 +26,7 @@ def check_writable(path: Path) -> None:
         trial.write(bytes(_ROOM))
         trial.flush()
     with suppress(FileNotFoundError):
-        draft_of(path).lstat()  # its name may be too long
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside ``path``, reach the disk, then swap: a reader never sees half a file."""
-    with new_file(path) as file:
-        file.write(content)
+        path.lstat()  # its name may be too long
 
 
 @contextmanager
@@ -87,7 +49,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
 def claimed(folder: Path) -> Iterator[None]:
     """Hold ``folder``, which must be new or empty, while something is made that is to go there.
 
-    It is made if need be, and removed again if it stays empty. FileExistsError if it is a file, has
+    It is made if need be, and removed again if it stays empty. Drafts of it that an earlier one has
+    left are named to the person. FileExistsError if it is a file, has
     something in it, or another process holds it; OSError if it cannot be made.
     """
     there = folder.is_dir()
@@ -104,12 +67,21 @@ def claimed(folder: Path) -> Iterator[None]:
             raise FileExistsError(errno.EEXIST, cause, str(folder)) from None
         if any(folder.iterdir()):
             raise FileExistsError(errno.EEXIST, "is not empty", str(folder))
+        _tell_left_over(folder)
         yield
     finally:
         os.close(held)
         if not there:
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
+
+
+def _tell_left_over(folder: Path) -> None:
+    """Name what a killed command has left of ``folder``: a person may remove it."""
+    for path in sorted(folder.absolute().parent.iterdir()):
+        if is_draft(path) and path.name.startswith(f"{folder.name}.") and path.is_dir():
+            cause = "is left of a command that was cut short: remove it at will"
+            print(f"hil-app: {path} {cause}", file=sys.stderr)
 
 
 def check_room(folder: Path, size: int) -> None:
@@ -133,6 +105,8 @@ def remove_folder(folder: Path) -> None:
     """Remove ``folder``: at once by name, so that half of it is never taken for the whole."""
     draft = draft_of(folder)
     folder.rename(draft)
+    if draft.is_symlink():
+        draft.unlink()
     shutil.rmtree(draft, ignore_errors=True)
 
 
@@ -161,12 +135,3 @@ def remove_file(path: Path) -> None:
     """Remove a file so that no power cut brings it back."""
     path.unlink(missing_ok=True)
     sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Have a file, or a folder's list of names, reach the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

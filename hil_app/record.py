@@ -40,9 +40,9 @@ def record(session: Session, mind: LearnedPolicy | None = None) -> None:
         if kept.count:
             note = f"{root} has {kept.count} episodes; those of this run come after them"
             session.events.emit("dataset_goes_on", note=note)
+        session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
         stack.enter_context(session.body)
         stack.enter_context(hands)
-        session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
         stage = session.monitor.begin(RECORD, config.dataset.num_episodes, "episodes", loop)
         sinks: list[Sink] = [stage.frame, partial(kept.add, stage=RECORD)]
         while stage.done < stage.goal and not session.stop():

@@ -12,8 +12,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from configs.writing import new_file, write_whole
 from hil_app.caches import for_matplotlib
-from hil_app.files import new_file, write_whole
 from hil_app.learning.learner import Progress
 from hil_app.loop import Episode
 from hil_app.monitor import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ import torch
 
 from configs.load import ConfigError
 from configs.run import RunConfig
+from hil_app.files import move
 from hil_app.learning.checkpoint import DAMAGE, Snapshot, damaged, load
 from hil_app.learning.learner import Learner
+from hil_app.recording.disk import disk
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.run_folder import BEST, CHECKPOINTS, DATASET, SET_ASIDE, best_of, checkpoints_of
 from hil_app.run_state import RunState
@@ -117,12 +120,13 @@ def set_aside(run: Path, resumed: Resumed, spec: DatasetSpec) -> SetAside | None
     later = known[known.index(resumed.checkpoint) + 1 :]
     if best_of(run / CHECKPOINTS) in later:
         later.append(run / CHECKPOINTS / BEST)
-    place = next(p for p in (run / SET_ASIDE / str(n) for n in count(1)) if not p.exists())
+    places = (run / SET_ASIDE / str(number) for number in count(1))
+    place = next(place for place in places if not os.path.lexists(place))
     with closing(DatasetWriter(run / DATASET, spec)) as dataset:
+        with disk(run / DATASET):  # first, so that after a crash this checkpoint is the last one
+            for path in reversed(later):
+                move(path, place / path.name)
         episodes = dataset.keep(resumed.state.recorded, place / DATASET)
-    for path in later:
-        place.mkdir(parents=True, exist_ok=True)
-        path.rename(place / path.name)
     moved = SetAside(episodes, [path.name for path in later], place)
     return moved if episodes or later else None
 

@@ -13,7 +13,7 @@ from configs.load import ConfigError, dump
 from configs.paths import option
 from configs.reading import read_json
 from configs.run import RunConfig
-from hil_app.files import write_whole
+from configs.writing import write_whole
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.lock import Lock
 

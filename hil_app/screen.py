@@ -34,10 +34,14 @@ class Screen:
         self._events.listeners.remove(self._hear)
 
     def _run(self) -> None:
-        while not self._done.wait(PERIOD):
-            stage = self._monitor.shown
-            if stage is not None:
-                self._window.show(self.shown(stage))
+        try:
+            while not self._done.wait(PERIOD):
+                stage = self._monitor.shown
+                if stage is not None:
+                    self._window.show(self.shown(stage))
+        except BaseException as error:  # the keys go on without
+            cause = f"the window shows no news any more: {type(error).__name__}: {error}"
+            self._events.emit("screen_stopped", cause=cause)
 
     def _hear(self, event: Event) -> None:
         if text := event.get("cause") or event.get("note"):

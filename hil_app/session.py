@@ -26,6 +26,7 @@ from hil_app.signals import StopRequest
 from teleop import keys, words
 from teleop.base import Teleop
 from teleop.keys import Attended, Keys
+from teleop.leader import Leader
 from teleop.manual import Acts
 
 CTRL_C = "Ctrl-C ends the run safely"
@@ -59,6 +60,7 @@ class Session:
         self.device = build.device(config, self.window)
         person = self.device is not None or isinstance(config.teleop, LeaderConfig)
         self.keys = Keys() if person or arm else None  # a real arm has a person beside it
+        self._leaders: list[Leader] = []
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -109,8 +111,23 @@ class Session:
 
         Raises ConfigError if they cannot work on this body.
         """
-        hands = build.teleop(self.config, self.body, self.events.emit, self.device, acts=acts)
+        hands = build.teleop(
+            self.config,
+            self.body,
+            self.events.emit,
+            self.device,
+            acts=acts,
+            along=self._have_leaders_go_along,
+        )
+        if isinstance(hands, Leader):
+            self._leaders.append(hands)
         return hands if self.keys is None else Attended(hands, self.keys)
+
+    def _have_leaders_go_along(self) -> None:
+        """A leader that nobody polls would be taken for one whose program stands still."""
+        for leader in self._leaders:
+            if leader.entered:
+                leader.idle()
 
     def heed(self, episode: Episode) -> None:
         """Stop the run if the person asked for it in ``episode``."""

@@ -35,9 +35,9 @@ def teleoperate(session: Session) -> None:
             kept = stack.enter_context(recorder(config, session.body, root, session.events))
             session.monitor.recording = Recording(root, kept, kept.count)
             sinks.append(partial(kept.add, stage=TELEOPERATE))
+        session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
         stack.enter_context(session.body)
         stack.enter_context(hands)
-        session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
         goal = math.inf if wanted.episodes is None else wanted.episodes
         stage = session.monitor.begin(TELEOPERATE, goal, "episodes", loop)
         while stage.done < stage.goal and not session.stop():

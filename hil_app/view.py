@@ -107,7 +107,7 @@ class View:
                 while not self._over.wait(1 / REFRESH):
                     if not self._held_up:
                         self._live.refresh()
-        except Exception as error:  # the run goes on without
+        except BaseException as error:  # the run goes on without
             self._events.emit("view_closed", cause=f"{type(error).__name__}: {error}")
 
     @property

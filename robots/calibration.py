@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from configs.reading import Unreadable, read_json, shown
 from configs.robot import ServoArmConfig
 from configs.teleop import LeaderConfig
-from configs.writing import replace_file
+from configs.writing import write_whole
 from robots.base import F32, GRIPPER, JOINTS, RobotError, Uncalibrated
 from robots.registers import REGISTERS, TOP
 
@@ -190,7 +190,7 @@ def save(calibration: Calibration, path: Path) -> None:
     """Write ``calibration`` as lerobot does; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: asdict(motor) for name, motor in calibration.items()}
-    replace_file(path, json.dumps(content, indent=4).encode())
+    write_whole(path, json.dumps(content, indent=4).encode())
 
 
 def check(calibration: Calibration, what: str) -> None:

@@ -85,7 +85,7 @@ class _Camera:
         self._name, self._config = name, config
         self._kept: tuple[Shot, ...] = ()  # oldest first; replaced as a whole, so no lock is needed
         self._failure: str | None = None  # why there are no pictures just now
-        self._died: Exception | None = None  # what no new try will mend
+        self._died: BaseException | None = None  # what no new try will mend
         self._rate: float | None = None  # of the last window [pictures/s]
         self._stale_since: float | None = None
         self._last_good: float | None = None  # the stamp before what was told to be stale
@@ -168,7 +168,7 @@ class _Camera:
                 self._take_pictures()
             except CameraError as error:
                 self._failure = str(error)
-            except Exception as error:  # a defect: no new try mends it, so newest() raises it
+            except BaseException as error:  # a defect: no new try mends it, so newest() raises it
                 self._failure = f"failed: {type(error).__name__}: {error}"
                 self._died = error
                 self._stop.set()

@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from select import select
+from select import POLLIN, poll
 
 from configs.robot import ServoArmConfig
 from robots import isolated
@@ -47,6 +47,7 @@ class Deadman:
             "baud_rate": cfg.baud_rate,
             "motors": dict(motors),
             "silence_s": silence_s,
+            "program": os.getpid(),
         }
         self._port_name, self._silence_s, self._tell = cfg.port, silence_s, tell
         self._process: _Process | None = None
@@ -65,7 +66,11 @@ class Deadman:
         return "acts" in process.heard and (not process.gone or "released" in process.heard)
 
     def start(self) -> None:
-        """Start the process; it is ready when :meth:`hold` returns."""
+        """Start the process, or another if it is gone; it is ready when :meth:`hold` returns."""
+        if self._process is not None:
+            self._process.hear()
+            if self._process.gone:
+                self._end()
         if self._process is None and self._silence_s is not None:
             self._process = self._another()
 
@@ -74,7 +79,8 @@ class Deadman:
 
         Raises RobotError if the process is not ready within its time: there must be no torque then.
         """
-        self.start()
+        if self._found is None:
+            self.start()
         if self._process is None:
             return
         if self._found is None and not self._process.wait({"ready"}, _START_S):
@@ -99,15 +105,20 @@ class Deadman:
 
         Raises ServoFault if this program has stood still for too long, or no process can be had.
         """
-        if self._found is None or self._process is None or self._silence_s is None:
+        process = self._process  # another thread may be done with it
+        if self._found is None or process is None or self._silence_s is None:
             return
         self.check()
         now = time.monotonic()
         if now - self._beaten > self._silence_s:
             raise self._stood_still()
         self._beaten = now
-        self._look_after(self._process, now)
-        self._process.say()
+        self._look_after(process, now).say()
+
+    def alive(self) -> None:
+        """The program is at letting the arm go: the process has no reason to."""
+        if self._process is not None and self._found is not None:
+            self._process.say()
 
     def check(self) -> None:
         """Raise ServoFault if the arm has been taken over."""
@@ -146,15 +157,15 @@ class Deadman:
         self._found = None
         self._end()
 
-    def _look_after(self, process: _Process, now: float) -> None:
-        """See that the process is well, or have another one."""
+    def _look_after(self, process: _Process, now: float) -> _Process:
+        """See that the process is well, or have another one; returns it."""
         if self._lost and "ready" in process.heard:
             self._lost = 0
             self._tell(
                 "deadman_back", note=f"another one watches over the arm on {self._port_name}"
             )
         if (cause := process.lost(now)) is None:
-            return
+            return process
         if not self._lost:
             self._tell(
                 "deadman_lost",
@@ -168,8 +179,9 @@ class Deadman:
             )
         self._lost += 1
         process.end()
-        self._process = self._another()
-        self._hand_over(self._process)  # before it is ready: this program may die meanwhile
+        self._process = another = self._another()
+        self._hand_over(another)  # before it is ready: this program may die meanwhile
+        return another
 
     def _hand_over(self, process: _Process) -> None:
         """Give the process all that it needs to act."""
@@ -202,16 +214,19 @@ class _Process:
         self._unanswered: float | None = None  # since when
         self._failure = ""
         self._popen: subprocess.Popen[bytes] | None = None
-        self._socket, theirs = socket.socketpair()
-        self._socket.setblocking(False)
-        with theirs:
-            try:
+        self._socket: socket.socket | None = None
+        try:
+            self._socket, theirs = socket.socketpair()
+            self._socket.setblocking(False)
+            with theirs:
                 self._popen = _started(setup, theirs)
-            except OSError as error:
-                self.gone, self._failure = True, str(error)
+        except OSError as error:  # no memory, no file descriptor, no program
+            self.gone, self._failure = True, str(error)
 
     def say(self, word: str = "", port: int | None = None) -> None:
         """Tell the process; what it does not take, or is too busy for, is lost."""
+        if self._socket is None:
+            return
         try:
             ports = [] if port is None else [port]
             socket.send_fds(self._socket, [word.encode() + b"\n"], ports)
@@ -224,7 +239,7 @@ class _Process:
 
     def hear(self) -> None:
         """Take in what it has said."""
-        while not self.gone:
+        while self._socket is not None and not self.gone:
             try:
                 data = self._socket.recv(_MANY)
             except BlockingIOError:
@@ -245,7 +260,10 @@ class _Process:
             left = end - time.monotonic()
             if self.gone or left <= 0 or not self.heard.isdisjoint(unless):
                 return False
-            select([self._socket], [], [], left)
+            assert self._socket is not None  # or it is gone
+            waiting = poll()  # select knows only the first thousand file descriptors
+            waiting.register(self._socket, POLLIN)
+            waiting.poll(1000 * left)
 
     def lost(self, now: float) -> str | None:
         """Why the process is of no use, if it is."""
@@ -272,15 +290,17 @@ class _Process:
 
     def leave(self) -> None:
         """Wait a while until it ends, as it has been told to."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
         with suppress(subprocess.TimeoutExpired):
             if self._popen is not None:
                 self._popen.wait(_LEAVING_S)
 
     def end(self) -> None:
         """Have it ended."""
-        self._socket.close()
+        if self._socket is not None:
+            self._socket.close()
         if self._popen is None:
             return
         self._popen.kill()

@@ -1,7 +1,9 @@
 """The process behind :class:`robots.deadman.Deadman`, which starts it; nobody does by hand.
 
-It imports little, so that it is there at once, and heeds no signal but SIGKILL: what ends or stops
-the program must not end or stop it. Its standard input is a socket to the program, in lines:
+It imports little, so that it is there at once, and heeds no signal but SIGKILL and SIGSTOP: what
+ends or stops the program must not end or stop it. That the program has died it sees by the
+program itself, since what that has forked may have the socket, too. Its standard input is a socket
+to the program, in lines:
 
 ==================  =====================================================================
 from the program
@@ -34,7 +36,7 @@ from robots.errors import NotConnected, ServoFault
 from robots.feetech import FeetechBus
 from robots.release import SINKING_S, Registers, give_back, release, weaken
 
-UNHEEDED = ("INT", "TERM", "HUP", "QUIT", "TSTP", "TTIN", "TTOU", "PIPE", "USR1", "USR2")
+HEEDED = ("KILL", "STOP", "CHLD", "SEGV", "BUS", "FPE", "ILL", "ABRT")  # the last are its own
 _PATIENCE_S = 10.0  # how long motors or a port that do not answer are tried
 _AGAIN_S = 1.0  # the same after the program has tried
 _LATE_S = 0.05  # in which what the program has asked for last is answered
@@ -47,8 +49,8 @@ _WHY = {"": "hil-app stands still", "gone": "hil-app has died", "failed": "after
 class Program:
     """The program that moves the arm, as it is heard through its ``connection``."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, connection: socket.socket, number: int) -> None:
+        self._connection, self._life = connection, _life_of(number)
         self._received = b""
         self.heard = time.monotonic()  # when it last was
         self.holds = False  # torque is on
@@ -63,7 +65,12 @@ class Program:
 
     def hear(self, patience_s: float) -> None:
         """Take in what it says, or what comes of it within ``patience_s``."""
-        if not select([self._connection], [], [], patience_s)[0]:
+        sources: list[Any] = [self._connection, *self._life]
+        heard = select(sources, [], [], patience_s)[0]
+        if heard and not select([self._connection], [], [], 0)[0]:  # dead, and all it said is read
+            self.end = self.end or "gone"
+            return
+        if not heard:
             return
         try:
             data, ports, _, _ = socket.recv_fds(self._connection, _MANY, 8)
@@ -93,6 +100,14 @@ class Program:
         if self.port is not None:
             os.close(self.port)
         self.port = port
+
+
+def _life_of(number: int) -> list[int]:
+    """A file descriptor that can be read once the process ``number`` is dead; none elsewhere."""
+    try:
+        return [os.pidfd_open(number)]
+    except (AttributeError, OSError):  # not this system: the socket tells; dead: that, too
+        return []
 
 
 def watch(program: Program, setup: dict[str, Any]) -> None:
@@ -148,22 +163,29 @@ def _release(bus: FeetechBus, program: Program, sinking_s: float, patience_s: fl
 
 
 def _print(line: str) -> None:
-    """Tell the person, if there is a terminal that still takes it: the process ends if not."""
+    """Tell the person, if there is a terminal that still takes it."""
+    signal.signal(signal.SIGALRM, _too_late)
     signal.setitimer(signal.ITIMER_REAL, _WRITING_S)
     with suppress(OSError):
         os.write(1, f"{line}\n".encode())
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+
+def _too_late(number: int, frame: object) -> None:  # noqa: ARG001 - as signal calls it
+    raise TimeoutError
 
 
 def _main() -> None:
-    for name in UNHEEDED:
-        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_IGN)
+    heeded = {getattr(signal, f"SIG{name}") for name in HEEDED}
+    for number in signal.valid_signals() - heeded:
+        signal.signal(number, signal.SIG_IGN)
     for output in (1, 2):
         with suppress(OSError):
             os.fstat(output)
             continue
         os.open(os.devnull, os.O_WRONLY)  # or the port would take its place
-    watch(Program(socket.socket(fileno=0)), json.loads(sys.argv[1]))
+    setup = json.loads(sys.argv[1])
+    watch(Program(socket.socket(fileno=0), setup["program"]), setup)
 
 
 if __name__ == "__main__":

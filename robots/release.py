@@ -17,14 +17,25 @@ _PAUSE = 0.05  # before a port that is gone is looked for again [s]
 _SHARES = 20  # steps in which an arm gets weaker
 
 
-def release(bus: FeetechBus, patience_s: float, reopen: Callable[[], None]) -> None:
+def _nobody() -> None:
+    """Nobody needs to hear that all goes on."""
+
+
+def release(
+    bus: FeetechBus,
+    patience_s: float,
+    reopen: Callable[[], None],
+    alive: Callable[[], None] = _nobody,
+) -> None:
     """Torque off: all motors are told at once, and again while one of them has not heard.
 
-    A port that is gone is looked for with ``reopen`` as long as patience lasts. Raises ServoFault
-    that names the motors that may still have torque.
+    A port that is gone is looked for with ``reopen`` as long as patience lasts. ``alive`` is called
+    now and then, for whoever would think that nothing goes on. Raises ServoFault that names the
+    motors that may still have torque.
     """
     failed, end = dict.fromkeys(bus.motors, ""), time.monotonic() + patience_s
     for tried in count():
+        alive()
         try:
             bus.sync_write("Torque_Enable", dict.fromkeys(failed, 0))
             failed = _holding(bus, list(failed))
@@ -43,11 +54,12 @@ def release(bus: FeetechBus, patience_s: float, reopen: Callable[[], None]) -> N
     )
 
 
-def weaken(bus: FeetechBus, seconds: float) -> dict[str, int]:
+def weaken(bus: FeetechBus, seconds: float, alive: Callable[[], None] = _nobody) -> dict[str, int]:
     """Let every motor get weaker until it is limp, so that the arm sinks and does not fall.
 
     Returns the Torque_Limit that the motors had, to be given back; if they do not all say it, it is
-    empty, and nothing is done. Raises NotConnected only before anything is done.
+    empty, and nothing is done. ``alive`` is called as in :func:`release`. Raises
+    NotConnected only before anything is done.
     """
     answers = bus.sync_read(["Torque_Limit"])
     limits = {} if answers.missing else answers.values["Torque_Limit"]
@@ -55,6 +67,7 @@ def weaken(bus: FeetechBus, seconds: float) -> dict[str, int]:
         for left in reversed(range(_SHARES if limits else 0)):
             weaker = {name: limit * left // _SHARES for name, limit in limits.items()}
             bus.sync_write("Torque_Limit", weaker)
+            alive()
             time.sleep(seconds / _SHARES)
     return limits
 

@@ -15,6 +15,7 @@ from robots.base import (
     F32,
     JOINTS,
     NotConnected,
+    ServoFault,
     Tell,
     Uncalibrated,
 )
@@ -206,11 +207,11 @@ class Servos:
         Raises Uncalibrated if a joint stands outside of its range, where it would jump, and
         RobotError if there is nobody to let the arm down should this program die.
         """
-        here = self.settled().joints
-        self.check_ranges(here)
         strength = handshake.ask_all(self.bus, "Torque_Limit")["Torque_Limit"]
         self._found["Torque_Limit"] = strength | self._found.get("Torque_Limit", {})
-        self._deadman.hold(self.bus.fileno(), self._found)
+        self._deadman.hold(self.bus.fileno(), self._found)  # may take long: look after that
+        here = self.settled().joints
+        self.check_ranges(here)
         steps = self.units.steps(here)
         for name, step in zip(JOINTS, steps.tolist(), strict=True):
             self.bus.write("Goal_Position", name, step)
@@ -229,8 +230,8 @@ class Servos:
     def let_down(self, seconds: float) -> None:
         """Let every motor get weaker until it is limp, so that the arm sinks and does not fall."""
         if not self._deadman.acts:
-            with suppress(NotConnected):  # the release says so
-                limits = weaken(self.bus, seconds)
+            with suppress(NotConnected, ServoFault):  # the release says so, or sees who does it
+                limits = weaken(self.bus, seconds, self._deadman.alive)
                 self._found["Torque_Limit"] = limits | self._found.get("Torque_Limit", {})
         self.release()
 
@@ -240,7 +241,11 @@ class Servos:
         Raises ServoFault that names the motors that may still have torque.
         """
         if not self._deadman.has_released():
-            release(self.bus, self._patience, self._reopen)
+            try:
+                release(self.bus, self._patience, self._reopen, self._deadman.alive)
+            except ServoFault:
+                if not self._deadman.has_released():  # it did not take the arm over amid this
+                    raise
             found, self._found = self._found, {}
             give_back(self.bus, found)
         self._deadman.done()

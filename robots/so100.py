@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any, Self
@@ -30,6 +30,7 @@ from robots.base import (
 )
 from robots.calibration import common_range
 from robots.cameras import Cameras
+from robots.held import held
 from robots.poses import poses as asked_poses
 from robots.release import SINKING_S
 from robots.safety import Guard, Limiter, Response, Senses, ramp
@@ -94,17 +95,18 @@ class SO100Robot:
                 self._world = undo.enter_context(_world(self._cfg))
             undo.enter_context(self._cameras)
             undo.push(self._let_go)
-            self._take_hold()
-            undo.enter_context(self._watchdog)
-            undo.enter_context(self._last_resort)
+            with Undisturbed():  # there is torque only with a watchdog
+                self._take_hold()
+                undo.enter_context(self._watchdog)
+                undo.enter_context(self._last_resort)
             self._open = undo.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        stack, self._open = self._open, None
-        if stack is None:
-            return
         with Undisturbed() as signals:
+            stack, self._open = self._open, None
+            if stack is None:
+                return
             try:
                 if not isinstance(error[1], _NO_WAY_TO_REST):
                     self._go_to_rest(signals)
@@ -151,6 +153,15 @@ class SO100Robot:
                 self._sense()
             self._tick += 1
             return self._send(target, self._limiter)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Meanwhile the arm stays where it was told to be, while its program does something long.
+
+        An arm that is not entered is left alone.
+        """
+        if self._open is None:
+            return nullcontext()
+        return held(lambda: self.command(self._sent), self._period)
 
     def joints_now(self) -> F32:
         """The joints (6,) [deg, %] as they were last read."""
@@ -228,7 +239,7 @@ class SO100Robot:
             here = self._servos.sense().joints
             self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
             self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
-        except Exception:
+        except BaseException:
             pass  # the loop will meet the fault itself, or the last resort comes next
         finally:
             lock.release()
@@ -239,7 +250,7 @@ class SO100Robot:
         try:
             with self._servos.bus.seized(_STUCK_S):
                 self._servos.let_down(SINKING_S)
-        except Exception as error:  # whatever it is: there is nobody else to do it
+        except BaseException as error:  # whatever it is: there is nobody else to do it
             self._tell("torque_left_on", cause=str(error))
         else:
             after = self._cfg.safety.let_down_s

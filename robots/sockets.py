@@ -103,7 +103,7 @@ def is_ours(connection: socket.socket) -> bool:
 def answered(
     line: bytes,
     handle: Callable[[Message], Message | None],
-    refusal: Callable[[Exception], str],
+    refusal: Callable[[BaseException], str],
 ) -> bytes:
     """The line to send back: what ``handle`` returns of the message in ``line``.
 
@@ -116,7 +116,7 @@ def answered(
             raise ValueError("it is no JSON object")
         answer = handle(message) or {}
         return json.dumps(answer).encode() + b"\n"
-    except Exception as error:
+    except BaseException as error:  # a server lives on whatever it is asked
         return json.dumps({"error": refusal(error)}).encode() + b"\n"
 
 

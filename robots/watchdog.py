@@ -11,6 +11,8 @@ from typing import Self
 class Watchdog:
     """Calls ``trip`` once, in a thread of its own, when it has not been fed for ``patience_s``.
 
+    It calls again if that fails, whatever it raises: there is nobody else to do it.
+
     ::
 
         with Watchdog(0.3, hold) as dog:
@@ -47,4 +49,7 @@ class Watchdog:
         while not self._over.wait(self._patience / 4):
             if not self._tripped and time.monotonic() - self._fed > self._patience:
                 self._tripped = True
-                self._trip()
+                try:
+                    self._trip()
+                except BaseException:
+                    self._tripped = False

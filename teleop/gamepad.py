@@ -55,6 +55,7 @@ class SDLPad:
         self._latch = Latch()
         self._stack = ExitStack()
         self._virtual: VirtualPad | None = None
+        self._reader: _Reader | None = None
         self._controller: controller.Controller | None = None
         self._instance = -1
         self._name = ""
@@ -74,7 +75,7 @@ class SDLPad:
             if self._config.virtual is not None and self._virtual is not None:
                 stack.enter_context(Listener(self._config.virtual, self._virtual.handle))
             if sys.platform == "linux":
-                stack.enter_context(_Reader(self._read))
+                self._reader = stack.enter_context(_Reader(self._read))
             self._stack = stack.pop_all()
         return self
 
@@ -87,7 +88,12 @@ class SDLPad:
         return self._name
 
     def poll(self) -> DeviceState | None:
-        """The pad now, and every press since the last poll; None if it was lost in between."""
+        """The pad now, and every press since the last poll; None if it was lost in between.
+
+        Raises TeleopError once it cannot be read between the polls any more.
+        """
+        if self._reader is not None:
+            self._reader.check()
         with SDL_LOCK:
             self._take_in(pump=True)
             if self._look and (self._controller is None or self._substitute):
@@ -229,6 +235,7 @@ class _Reader:
     def __init__(self, read: Callable[[], None]) -> None:
         self._read = read
         self._ended = threading.Event()
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="gamepad", daemon=True)
 
     def __enter__(self) -> Self:
@@ -239,9 +246,19 @@ class _Reader:
         self._ended.set()
         self._thread.join()
 
+    def check(self) -> None:
+        """Raise TeleopError if ``read`` has failed."""
+        if self._failure is not None:
+            raise TeleopError(
+                f"The gamepad cannot be read any more ({self._failure!r}): start again"
+            ) from self._failure
+
     def _run(self) -> None:
-        while not self._ended.wait(_READ_S):
-            self._read()
+        try:
+            while not self._ended.wait(_READ_S):
+                self._read()
+        except BaseException as error:  # a press may have been missed: nobody may go on
+            self._failure = error
 
 
 def _nothing_for(wanted: str | None, found: list[Found]) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 from configs.manual import GamepadHIDConfig
+from configs.paths import typed
 from teleop.base import TeleopError
 from teleop.device import DeviceState, Latch
 from teleop.hid_reports import PADS, Layout, parse
@@ -128,11 +129,11 @@ class HIDPad:
             device = self._open(library)
         except TeleopError as error:
             self._refusal = error
-        except Exception as error:
+        except BaseException as error:
             self._refusal = TeleopError(f"The gamepads cannot be looked for: {error!r}")
         self._looked.set()
         while self._refusal is None:
-            with suppress(Exception):  # it is lost, whatever the library raises
+            with suppress(BaseException):  # it is lost, whatever the library raises
                 self._serve(device or self._open(library))
             device = None
             if self._closing.wait(_AGAIN_S):
@@ -301,7 +302,7 @@ def _named(pads: Sequence[Found], wanted: str) -> list[Found]:
 def _unknown(pad: Found) -> str:
     """What to do about a pad whose reports are unknown."""
     path = os.fsdecode(pad.path)
-    look = f"; `sudo hexdump -v {path}` shows its bytes" if path.startswith("/dev/") else ""
+    look = f"; `sudo hexdump -v {typed(path)}` shows its bytes" if path.startswith("/dev/") else ""
     return (
         f"The reports of {pad.name} ({pad.ids}) are unknown: try --teleop.type=gamepad, which "
         "`hil-app gamepad test --teleop.type=gamepad` shows, or add one entry for it to PADS in "

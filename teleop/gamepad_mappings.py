@@ -14,7 +14,7 @@ from pathlib import Path
 
 from configs.manual import PAD
 from configs.reading import Unreadable, content_of, text_of
-from configs.writing import replace_file
+from configs.writing import write_whole
 from teleop.base import TeleopError
 
 _GUID = re.compile(r"[0-9a-fA-F]{32}")
@@ -69,7 +69,7 @@ def save_mapping(line: str) -> Path:
     text = "\n".join([*others, line.strip(), ""])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, text.encode())
+        write_whole(file, text.encode())
     except OSError as error:
         raise TeleopError(f"The mapping cannot be saved: {error}") from None
     return file

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 from teleop.base import HANDS_OFF, TeleopSample
 
 
 class HandsOff:
-    """A teleoperator that never does anything: the policy is on its own."""
+    """A teleoperator that never does anything: the policy is on its own.
+
+    ``along`` is called at every poll: what must not stand still goes along meanwhile.
+    """
+
+    def __init__(self, along: Callable[[], object] = lambda: None) -> None:
+        self._along = along
 
     def __enter__(self) -> Self:
         return self
@@ -18,8 +25,10 @@ class HandsOff:
 
     def read(self) -> TeleopSample:
         """Nothing asked for."""
+        self._along()
         return HANDS_OFF
 
     def idle(self) -> TeleopSample:
         """Nothing asked for."""
+        self._along()
         return HANDS_OFF

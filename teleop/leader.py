@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
 from typing import Any, Self
 
@@ -53,8 +53,10 @@ class Leader:
         tell: Tell,
         *,
         demonstrating: bool,
+        meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._cfg, self._follower, self._tell = cfg, follower, tell
+        self._meanwhile = meanwhile
         self._servos = Servos(cfg, cfg.patience_s, self._relay, silence_s=cfg.deadman_s)
         step = np.full(len(JOINTS), cfg.follow_speed * period, np.float32)
         step[GRIPPER] *= _GRIPPER_SPEED
@@ -63,24 +65,31 @@ class Leader:
         self._mode = _Mode.FOLLOWING
         self._between = True  # two episodes
         self._goal: F32 | None = None  # (6,) newest one of the motors; None if they are limp
+        self.entered = False
 
     def __enter__(self) -> Self:
-        try:
-            self._servos.open()
+        with self._meanwhile():
             try:
-                self._servos.configure(settings.of_leader(self._cfg))
-                self._goal = self._servos.engage()
-            except BaseException as error:
-                self._let_go(error)
-                raise
-        except RobotError as error:
-            raise TeleopError(f"The leader cannot be used. {error}") from error
-        self._mode, self._between = _Mode.FOLLOWING, True
-        self._tell("leader_ready", note="it goes where the arm goes until you lead")
+                self._servos.open()
+                self._take_hold()
+            except RobotError as error:
+                raise TeleopError(f"The leader cannot be used. {error}") from error
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._let_go(error[1])
+        with self._meanwhile():
+            self._let_go(error[1])
+
+    def _take_hold(self) -> None:
+        """Set the motors up and have them hold where they stand; if that fails, they are limp."""
+        try:
+            self._servos.configure(settings.of_leader(self._cfg))
+            self._goal = self._servos.engage()
+            self._mode, self._between, self.entered = _Mode.FOLLOWING, True, True
+            self._tell("leader_ready", note="it goes where the arm goes until you lead")
+        except BaseException as error:
+            self._let_go(error)
+            raise
 
     def read(self) -> TeleopSample:
         """What the person does with the leader now: one read of its motors."""
@@ -165,6 +174,7 @@ class Leader:
 
     def _let_go(self, error: BaseException | None) -> None:
         """Release all torque, whatever has happened; raises TeleopError if nothing else had."""
+        self.entered = False
         try:
             with Undisturbed():
                 if self._goal is None:

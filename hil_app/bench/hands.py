@@ -15,9 +15,8 @@ from configs.run import RunConfig
 from hil_app import build
 from hil_app.policy import NoPolicy
 from hil_app.rate import milliseconds
-from robots.base import RobotError
 from robots.virtual.client import VirtualArm
-from teleop.base import Teleop, TeleopError, TeleopSample
+from teleop.base import Teleop, TeleopSample
 from teleop.virtual.remote import Remote
 
 FPS = 30.0
@@ -65,7 +64,7 @@ class _Presser:
         self._port, self._presses = port, presses
         self._random = np.random.default_rng()
         self._thread = threading.Thread(target=self._run, name="presser")
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     @property
     def over(self) -> bool:
@@ -83,13 +82,13 @@ class _Presser:
             raise self._error
 
     def _run(self) -> None:
-        arm = VirtualArm.behind(self._port)
-        assert arm is not None
         try:
+            arm = VirtualArm.behind(self._port)
+            assert arm is not None
             with arm, Remote(self.socket) as pad:
                 while len(self.done) < self._presses:
                     self._press(pad, arm)
-        except (RobotError, TeleopError) as error:
+        except BaseException as error:  # raised where it is left
             self._error = error
 
     def _press(self, pad: Remote, arm: VirtualArm) -> None:

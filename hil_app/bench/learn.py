@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from configs.reading import parse_json, read_json
-from hil_app.files import write_whole
+from configs.writing import write_whole
 from hil_app.monitor import TRAIN
 from hil_app.run_folder import BENCH, EVENTS, SUMMARY
 from robots import isolated

@@ -25,7 +25,7 @@ class _Seen:
 
     stamps: list[float] = field(default_factory=list)  # [s]
     brightness: float = 0.0  # of the last picture, 0 to 255
-    failure: Exception | None = None
+    failure: BaseException | None = None
 
 
 def cameras(configs: Mapping[str, OpenCVCameraConfig]) -> Findings:
@@ -57,7 +57,7 @@ def _watch(name: str, config: OpenCVCameraConfig, seen: _Seen) -> None:
                 if shot.stamp - seen.stamps[0] >= WINDOW:
                     seen.brightness = float(shot.picture.mean())
                     return
-    except Exception as error:  # a finding, in the thread of the check
+    except BaseException as error:  # a finding, in the thread of the check
         seen.failure = error
 
 

@@ -69,7 +69,7 @@ def _collect(check: Check, found: list[Finding]) -> None:
         found.extend(check.look())
     except RobotError as error:
         found.append(of_error(error))
-    except Exception as error:  # whatever it is, the other checks go on
+    except BaseException as error:  # whatever it is, the other checks go on
         found.append(
             problem(
                 f"{check.topic}: this check itself failed ({type(error).__name__}: {error})",

@@ -9,6 +9,7 @@ from typing import Any
 
 from configs.load import DEFAULT_PRESET, Parser, load
 from configs.run import RunConfig
+from configs.writing import write_whole
 from hil_app.cli import (
     bench_bus,
     bench_crashes,
@@ -20,7 +21,6 @@ from hil_app.cli import (
     bench_speed,
     bench_torture,
 )
-from hil_app.files import write_whole
 from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
-from hil_app.files import write_whole
+from configs.writing import write_whole
 from hil_app.run_folder import BENCH, open_folder
 
 DESCRIPTION = """\

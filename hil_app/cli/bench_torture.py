@@ -27,10 +27,9 @@ COLUMNS = (
     ("tracebacks", "trace-\nbacks"),
     ("hangs", "hangs"),
     ("memory_mb", "most\nMiB"),
-    ("memory", "too\nbig"),
-    ("accepted", "passed\nsilently"),
+    ("accepted", "pas-\nsed"),
     ("frames_lost", "frames\nlost"),
-    ("torque_left", "torque\nleft on"),
+    ("torque_left", "torque\nleft"),
     ("slowest_s", "off\n[s]"),
 )
 _SHOWN = 3  # faults of a kind below the table
@@ -84,12 +83,20 @@ def _figure(value: float | None) -> str:
 
 
 def _show(rows: Sequence[Row]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title="hil-app bench torture", title_style="bold")
-    table.add_column("")
+    table = Table(
+        title="hil-app bench torture",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.caption = "passed: wrong, and accepted silently; off: slowest until no motor had torque"
+    table.add_column("", no_wrap=True)
     for _, title in COLUMNS:
         table.add_column(title, justify="right")
     for row in rows:

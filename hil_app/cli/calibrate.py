@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,9 +13,10 @@ import numpy as np
 from rich.table import Table
 
 from configs.load import ConfigError
+from configs.writing import write_whole
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
-from hil_app.files import check_writable, write_whole
+from hil_app.files import check_writable
 from robots import calibration
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError
@@ -62,14 +64,22 @@ def run(argv: Sequence[str]) -> int:
     arm = chosen_arm(options)
     _check_writable(arm.path)
     guide = Guide()
-    with FeetechBus(arm.cfg.port, MOTORS, arm.cfg.baud_rate) as bus:
-        check_motors(bus)
+    with guide.reach(lambda: _first_look(arm)) as bus:
         found = _agreed(guide, bus, arm, options.yes)
         if found is None:
             guide.say("Nothing was written.")
             return 1
         _tell(guide, arm, found, _persist(guide, bus, lambda: _write(bus, found, arm.path)))
     return 0
+
+
+def _first_look(arm: ChosenArm) -> AbstractContextManager[FeetechBus]:
+    """The open bus, on which all motors answer; raises NotConnected, BusTimeout or ServoFault."""
+    with ExitStack() as stack:
+        bus = stack.enter_context(FeetechBus(arm.cfg.port, MOTORS, arm.cfg.baud_rate))
+        check_motors(bus)
+        stack.pop_all()
+    return closing(bus)
 
 
 def _persist(guide: Guide, bus: FeetechBus, attempt: Callable[[], T]) -> T:

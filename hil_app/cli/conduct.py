@@ -57,6 +57,7 @@ def resume(config: RunConfig, checkpoint: Path) -> int:
 
 def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
     changed = check_changes(validate(read(str(config_of(checkpoint)))), config)
+    config.check_sight()
     _check(config)
     resumed = Resumed.read(checkpoint)
     facts = {"checkpoint": checkpoint.name, "ticks": resumed.state.ticks, "changed": changed}
@@ -94,6 +95,7 @@ def _train(session: Session, training: Training) -> int:
 
 def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:
     """A trained policy on its own; returns the exit status."""
+    config.check_sight()
     console = Console()
     with Session(config, "eval") as session:
         return _conduct(session, console, lambda: _judge(session, console, policy))
@@ -108,6 +110,8 @@ def teleoperate(config: RunConfig) -> int:
 
 def record(config: RunConfig, mind: LearnedPolicy | None = None) -> int:
     """Episodes into a dataset, by a person or a policy's ``mind``; returns the exit status."""
+    if mind is not None:
+        config.check_sight()
     check(config, mind)
     console = Console()
     with Session(config, "record") as session:

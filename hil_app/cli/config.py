@@ -14,7 +14,7 @@ import yaml
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, dump, load
 from configs.paths import expanded, typed
 from configs.reading import shown
-from configs.writing import replace_file
+from configs.writing import write_whole
 
 if TYPE_CHECKING:
     from configs.lerobot import Imported
@@ -78,7 +78,7 @@ def _write(path: Path, text: str) -> None:
     try:
         if os.path.lexists(path):
             raise ConfigError(f"--save: {path} is there already: name a new file")
-        replace_file(path, text.encode())
+        write_whole(path, text.encode())
     except OSError as error:
         raise ConfigError(f"--save: cannot write {path}: {error.strerror}") from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.paths import expanded, expanded_text, option
-from configs.writing import replace_file
+from configs.writing import write_whole
 from robots.base import CameraError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _save(found: Sequence[Found], folder: Path) -> dict[int | str, Path]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             png = load_opencv("find-cameras").imencode(".png", one.view.picture)[1]
-            replace_file(path, png.tobytes())
+            write_whole(path, png.tobytes())
         except OSError as error:
             raise CameraError(f"--save: cannot write {path}: {error.strerror}") from error
         saved[one.source] = path

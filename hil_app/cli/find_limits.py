@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -139,7 +141,8 @@ def _measured(
     guide: Guide, cfg: FollowerConfig, config: RunConfig, options: argparse.Namespace
 ) -> Limits | None:
     """What the person's movements show; None if that is no box."""
-    arm = _limp(guide, cfg, config)
+    limp = partial(_limp, guide, cfg, config)
+    arm = guide.reach(limp) if options.seconds is None else limp()
     try:
         visited = _visited(guide, arm, options)
         if visited is None:
@@ -177,8 +180,11 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
             guide.say(f"The motors hold their calibration again, {facts['note']}.")
 
     servos = Servos(cfg, cfg.safety.patience_s, tell)
-    servos.open()
-    servos.settled()
+    with ExitStack() as trial:
+        servos.open()
+        trial.callback(servos.close)
+        servos.settled()
+        trial.pop_all()
     guide.say("The motors are limp: move the arm with your hands.")
     model = ARMS[config.robot.type].calibrated(cfg.joint_signs, cfg.joint_offsets)
     return _Arm(servos, Kinematics(model), common_range(model.limits, servos.units.limits))

@@ -62,7 +62,7 @@ def run(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(argv))
     guide = Guide()
-    _tell(guide, _find(guide, lambda: _ports(options.also)))
+    _tell(guide, guide.reach(lambda: _find(guide, lambda: _ports(options.also))))
     return 0
 
 

@@ -10,7 +10,7 @@ from configs.load import ConfigError, Parser, load
 from configs.manual import Manual, PadConfig
 from configs.paths import expanded
 from configs.run import RunConfig
-from configs.writing import replace_file
+from configs.writing import write_whole
 from teleop.words import by_control
 
 DESCRIPTION = """\
@@ -64,7 +64,7 @@ def _draw(hands: Manual, wrist: bool, path: Path) -> None:
             "--svg: only a gamepad can be drawn; without it a keyboard's keys are listed"
         )
     try:
-        replace_file(path, drawing(hands, wrist=wrist).encode())
+        write_whole(path, drawing(hands, wrist=wrist).encode())
     except OSError as error:
         raise ConfigError(f"--svg: cannot write {path}: {error.strerror}") from None
     print(f"Drawn: {path}")

@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from hil_app.signals import StopRequest
-from robots.base import RobotError
+from robots.base import NotConnected, RobotError, SpeedRefused
 
 _LOOK_EVERY = 0.02  # seconds between two looks while a person moves something
 _DRAW_EVERY = 0.1  # seconds between two pictures
@@ -71,17 +71,24 @@ class Guide:
         """Whether the person says yes, or presses Enter alone."""
         return self.ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
 
-    def persist(self, attempt: Callable[[], T]) -> T:
+    def reach(self, attempt: Callable[[], T]) -> T:
+        """What the first look at an arm gives, for which a person at a terminal can plug it in.
+
+        Where none is, a port that is not there is the NotConnected that ``attempt`` raises.
+        """
+        return self.persist(attempt, NotConnected) if os.isatty(self._input) else attempt()
+
+    def persist(self, attempt: Callable[[], T], mendable: type[RobotError] = RobotError) -> T:
         """What ``attempt`` gives, once it can: whenever it fails, the person mends that first.
 
-        Raises InputEnded where nobody is there to.
+        Raises InputEnded where nobody is there to, and what is not ``mendable``.
         """
         while True:
             try:
                 return attempt()
-            except InputEnded:
+            except (InputEnded, SpeedRefused):
                 raise
-            except RobotError as error:
+            except mendable as error:
                 self.problem(str(error))
                 self.ask("Mend that, and press Enter to try again.")
 

@@ -13,9 +13,11 @@ import yaml
 from configs.edit import edited, value_at
 from configs.load import ConfigError
 from configs.paths import typed
+from configs.reading import Unreadable, content_of, text_of
 from configs.run import RunConfig
+from configs.writing import write_whole
 from hil_app.cli.guide import Guide
-from hil_app.files import check_writable, write_whole
+from hil_app.files import check_writable
 from robots.base import RobotError
 
 MIN, MAX = ("processor", "bounds", "min"), ("processor", "bounds", "max")
@@ -54,9 +56,11 @@ def check_savable(path: Path, places: Sequence[tuple[str, ...]]) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read ({error})") from error
+        return text_of(content_of(path))
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})") from error
+    except Unreadable as error:
+        raise ConfigError(f"cannot be read ({error})") from None
 
 
 def save(guide: Guide, config: RunConfig, found: Limits, path: Path) -> None:

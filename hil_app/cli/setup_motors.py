@@ -69,7 +69,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _all(guide: Guide, port: str) -> None:
     """Set up every motor, and see that the chain is whole."""
-    if _chain(port) is None:
+    if guide.reach(lambda: _chain(port)) is None:
         guide.say("All six motors answer and are set up: nothing is to be done.")
         return
     for name in reversed(JOINTS):

@@ -11,6 +11,7 @@ from typing import Any
 
 from configs.dataset import EncodingConfig
 from configs.names import OBS_IMAGES
+from configs.paths import typed
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import INDEX, PICTURES, DatasetError, size_of
@@ -76,8 +77,8 @@ def check(dataset: Dataset, regions: Mapping[str, Region], resize: Size | None) 
             top, left, tall, wide = regions[camera]
             if top + tall > height or left + wide > width:
                 raise DatasetError(
-                    f"--roi {camera}={top},{left},{tall},{wide} (top, left, height, width) reaches "
-                    f"outside the picture, {height} high and {width} wide"
+                    f"--roi {typed(camera)}={top},{left},{tall},{wide} (top, left, height, width) "
+                    f"reaches outside the picture, {height} high and {width} wide"
                 )
             height, width = tall, wide
         sizes[camera] = resize or (height, width)

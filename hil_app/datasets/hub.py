@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from configs.writing import DRAFT
 from hil_app.caches import for_hub
-from hil_app.files import DRAFT
+from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.inside import check_no_links_out
 from hil_app.recording.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
@@ -75,15 +76,25 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
 
 
 def pull(repo: str, root: Path) -> Dataset:
-    """Download the dataset of ``repo`` into the folder ``root``.
+    """Download the dataset of ``repo`` into the folder ``root``, a new one: whole or not at all.
 
-    DatasetError if the hub's client is missing, the hub refuses, or it is no dataset of ours.
+    DatasetError if the hub's client is missing, the hub refuses, it is no dataset of ours, or
+    something is in ``root``.
     """
     _check_name(repo)
     hub = _client()
-    with _told(repo):
-        hub.snapshot_download(repo, repo_type=KIND, revision=VERSION, local_dir=str(root))
+    with making(root) as draft:
+        with _told(repo):
+            hub.snapshot_download(repo, repo_type=KIND, revision=VERSION, local_dir=str(draft))
+        _check_readable(draft, repo)
     return Dataset(root)
+
+
+def _check_readable(root: Path, repo: str) -> None:
+    try:
+        Dataset(root)
+    except DatasetError as error:
+        raise DatasetError(str(error).replace(str(root), f"{repo} on the hub")) from None
 
 
 def _check_name(repo: str) -> None:
@@ -114,7 +125,7 @@ def _told(repo: str) -> Iterator[None]:
         raise DatasetError(
             f"the hub does not give or take {repo} ({cause}): look at the name, the network and "
             "`hf auth login`"
-        ) from error
+        ) from None
 
 
 def _card(dataset: Dataset) -> str:

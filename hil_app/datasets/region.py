@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from configs.paths import typed
 from hil_app.datasets.crop import Region
 from hil_app.recording.layout import DatasetError
 from robots.base import U8
@@ -25,8 +26,8 @@ def choose(camera: str, picture: U8) -> Region:
     """
     height, width = picture.shape[:2]
     remedy = (
-        f"name the part by --roi {camera}=TOP,LEFT,HEIGHT,WIDTH, of pictures {height} high and "
-        f"{width} wide"
+        f"name the part by --roi {typed(camera)}=TOP,LEFT,HEIGHT,WIDTH, of pictures {height} high "
+        f"and {width} wide"
     )
     if not has_screen():
         raise DatasetError(f"there is no screen to choose {camera}'s part on: {remedy}")

@@ -7,7 +7,8 @@ import shutil
 from itertools import count as numbers
 from pathlib import Path
 
-from hil_app.files import make_folder, move, remove_file, sync
+from configs.writing import sync
+from hil_app.files import make_folder, move, remove_file
 from hil_app.recording.layout import INFO, SET_ASIDE, data_file, episodes_file, video_file
 from hil_app.recording.ledger import Ledger
 

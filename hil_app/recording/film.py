@@ -11,7 +11,7 @@ from typing import Self
 import av
 from av.video.stream import VideoStream
 
-from hil_app.files import new_file
+from configs.writing import new_file
 from robots.base import U8
 
 PAUSE = 0.6  # how long the last picture of an episode stays [s]

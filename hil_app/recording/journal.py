@@ -22,7 +22,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
-from hil_app.files import make_folder, remove_file, sync
+from configs.writing import sync
+from hil_app.files import make_folder, remove_file
 
 Kind = Literal[b"H", b"N", b"P", b"E", b"R"]
 HEADER: Kind = b"H"  # JSON: which episode, of what

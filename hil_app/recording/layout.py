@@ -15,7 +15,8 @@ from typing import Any, Self
 
 from configs.names import COMPLEMENTARY_INFO, DISCRETE_PENALTY, IS_INTERVENTION, OBS_IMAGES
 from configs.reading import Unreadable, read_json, shown
-from hil_app.files import make_folder, write_whole
+from configs.writing import write_whole
+from hil_app.files import make_folder
 from hil_app.recording.features import PICTURES as PICTURES
 from hil_app.recording.features import Feature as Feature
 from hil_app.recording.features import size_of as size_of

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from configs.names import DONE
 from configs.reading import shown
-from hil_app.files import DRAFT, is_draft, remove_file
+from configs.writing import DRAFT, is_draft
+from hil_app.files import remove_file
 from hil_app.recording.aside import NOTE, Aside
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.disk import disk

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.reading import read_json
-from hil_app.files import write_whole
+from configs.writing import write_whole
 from hil_app.recording.inside import DatasetError, check_inside
 from hil_app.recording.layout import STATS
 from robots.base import U8

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.reading import shown
-from hil_app.files import make_folder, write_whole
+from configs.writing import write_whole
+from hil_app.files import make_folder
 from hil_app.recording.inside import check_inside, check_regular
 from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
 from hil_app.recording.rows import Numbers, is_vector

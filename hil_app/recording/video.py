@@ -14,7 +14,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import VideoReformatter
 
 from configs.dataset import EncodingConfig
-from hil_app.files import make_folder, new_file
+from configs.writing import new_file
+from hil_app.files import make_folder
 from hil_app.recording.decoding import open_video, rgb
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.priority import usual_priority

@@ -11,7 +11,8 @@ import numpy as np
 from rich.table import Table
 
 from configs.classifier import LearningConfig
-from hil_app.files import new_file, new_folder
+from configs.writing import new_file
+from hil_app.files import new_folder
 from hil_app.rewards import sheet
 from hil_app.rewards.classifier import SuccessClassifier, save_classifier
 from hil_app.rewards.examples import Examples, Ints

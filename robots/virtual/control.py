@@ -88,7 +88,7 @@ class Control:
             self._drop(connection)
 
     def _answer(self, line: bytes) -> bytes:
-        def refusal(error: Exception) -> str:
+        def refusal(error: BaseException) -> str:
             if isinstance(error, RobotError):
                 return str(error)
             return f"A virtual arm cannot make sense of {shown(line)} ({shown(repr(error))})."

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from configs.reading import read_json, shown
-from configs.writing import replace_file
+from configs.writing import write_whole
 from robots.base import JOINTS, RobotError
 from robots.registers import REGISTERS
 
@@ -32,6 +32,6 @@ def save(path: Path, contents: Contents) -> None:
     """Replace ``path`` in one go; raises RobotError if that cannot be."""
     text = json.dumps({name: dict(held) for name, held in contents.items()}, indent=4)
     try:
-        replace_file(path, f"{text}\n".encode())
+        write_whole(path, f"{text}\n".encode())
     except OSError as error:
         raise RobotError(f"Cannot write {path}: {error.strerror}; choose another file.") from None

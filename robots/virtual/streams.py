@@ -87,9 +87,10 @@ class _Studio(threading.Thread):
         try:
             with ExitStack() as stack:
                 self._draw_all(stack)
-        except RenderError as error:
+        except BaseException as error:  # whoever watches hears of it
+            known = isinstance(error, RenderError)
             with self._changed:
-                self.failure = str(error)
+                self.failure = str(error) if known else f"{type(error).__name__}: {error}"
                 self._changed.notify_all()
 
     def stop(self) -> None:

@@ -103,7 +103,7 @@ class Listener:
                 connection.sendall(answered(line, self._handle, _refusal))
 
 
-def _refusal(error: Exception) -> str:
+def _refusal(error: BaseException) -> str:
     return shown(f"{type(error).__name__}: {error}", _LONGEST_REFUSAL)
 
 

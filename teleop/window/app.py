@@ -52,6 +52,7 @@ class App:
         self._newest = Shown("...", "paused", title=self._title)
         self._due, self._stale = 0.0, True  # when to draw next [s], and whether
         self._over = False
+        self._broken: BaseException | None = None
         self._closed = threading.Event()  # by the person
         self._news, self._settled, self._save = (pygame.event.custom_type() for _ in range(3))
 
@@ -73,13 +74,19 @@ class App:
                 self._turn()
             pygame.display.quit()
             reader.join()  # closed or not, the other end says when all is over
+            if self._broken is not None:
+                raise self._broken
 
     def _read(self) -> None:
         """Take what is to be shown as it comes; the newest counts."""
-        with suppress(ConnectionError):  # killed while it had something to hear
+        try:
             while (shown := unpack(self._stream)) is not None:
                 self._newest = shown
                 self._post(self._news)
+        except ConnectionError:
+            pass  # killed while it had something to hear
+        except BaseException as error:  # raised where the window ends
+            self._broken = error
         self._over = True
         self._post(self._news)
 

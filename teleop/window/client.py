@@ -61,6 +61,7 @@ class Window:
         }
         self.closed = False  # by the person
         self._newest: Shown | None = None
+        self._failure: BaseException | None = None  # to send it
         self._leaving = threading.Event()
         self._received = b""  # the beginning of a line
         self._heard = 0.0  # when something came from the window [s]
@@ -105,10 +106,15 @@ class Window:
         """What the keys did since the last call; never waits.
 
         When the person has closed the window, ``closed`` is true from now on. Raises TeleopError
-        if the window has died.
+        if the window has died, or can be shown nothing any more.
         """
         if self.closed:
             return []
+        if self._failure is not None:
+            raise TeleopError(
+                f"The window can be shown nothing any more ({self._failure!r}): start again, or "
+                "without it."
+            ) from self._failure
         gone = self._receive()
         *lines, self._received = self._received.split(b"\n")
         found: list[KeyChange] = []
@@ -158,17 +164,22 @@ class Window:
         return True
 
     def _send(self) -> None:
-        """Send the newest of what is to be shown, until the window is gone."""
+        """Send what is to be shown, until the window is gone."""
+        try:
+            self._send_newest()
+        except OSError:
+            pass  # it is gone, as its changes tell
+        except BaseException as error:
+            self._failure = error
+
+    def _send_newest(self) -> None:
         sent = None
         while not self._leaving.wait(_LOOK_S):  # to wake it would cost who calls show
             shown = self._newest
             if shown is None or shown is sent or self.closed:
                 continue
-            try:
-                for part in pack(shown):
-                    self._socket.sendall(part)
-            except OSError:
-                return
+            for part in pack(shown):
+                self._socket.sendall(part)
             sent = shown
             self._leaving.wait(PERIOD_S - _LOOK_S)
 

@@ -147,6 +147,12 @@ def test_null_never_means_the_same() -> None:
     assert (discrete.kind, "HERE IT HAS THREE CHOICES" in discrete.note) == ("left out", True)
     box = line(imported, "env.robot.end_effector_bounds")
     assert (box.kind, box.note) == ("left out", "there is no box there; here there always is one")
+    theirs["wrapper"]["fixed_reset_joint_positions"] = None
+    pose = line(translate(theirs), "wrapper.fixed_reset_joint_positions")
+    assert (pose.kind, pose.note) == (
+        "left out",
+        "there the arm stays where it is at a reset; HERE IT GOES TO A POSE",
+    )
     assert line(imported, "env.dataset_root").kind == "nothing"
 
 
@@ -157,8 +163,105 @@ def test_a_box_and_steps_of_our_own_are_never_put_in_silently() -> None:
     added = {".".join(one.ours or ()): one.note for one in imported.entries if not one.keys}
     assert "THE FILE HAS NO BOX" in added["processor.bounds.min"]
     assert "THE FILE HAS NO BOX" in added["processor.bounds.max"]
-    assert "no step sizes" in added["processor.step_size.x"]
+    assert "THE FILE HAS NO STEP SIZE ALONG x" in added["processor.step_size.x"]
     assert "max_gripper_pos" in added["processor.gripper.open"]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "said"),
+    [
+        (("robot", "end_effector_step_sizes", "y"), "processor.step_size.y", "STEP SIZE ALONG y"),
+        (("robot", "end_effector_bounds", "max"), "processor.bounds.max", "NO BOX"),
+        (("wrapper", "fixed_reset_joint_positions"), "robot.reset_pose", "NO RESET POSE"),
+    ],
+)
+def test_the_part_of_a_place_that_is_missing_is_told_by_itself(
+    place: tuple[str, ...], name: str, said: str
+) -> None:
+    imported = translate(without(FLAT, *place))
+    added = {".".join(one.ours or ()): one for one in imported.entries if not one.keys}
+    assert said in added[name].note
+    assert added[name].value is not None
+    assert not {"processor.step_size.x", "processor.bounds.min"} & set(added)
+
+
+def test_a_box_that_cannot_be_is_left_out_with_the_one_that_stands_instead() -> None:
+    theirs = copy.deepcopy(FLAT)
+    theirs["robot"]["end_effector_bounds"] = {"min": BOX["max"], "max": BOX["min"]}
+    imported = translate(theirs)
+    config = validate(imported.content)
+    for end, stands in (("min", config.processor.bounds.min), ("max", config.processor.bounds.max)):
+        one = line(imported, f"robot.end_effector_bounds.{end}")
+        assert one.kind == "left out"
+        assert one.note.endswith(f"; HERE IT IS {list(stands)}")
+    theirs["robot"]["end_effector_step_sizes"] = {**STEPS, "z": -0.5}
+    step = line(translate(theirs), "robot.end_effector_step_sizes.z")
+    assert (step.kind, "; HERE IT IS [0.02" in step.note) == ("left out", True)
+
+
+def test_a_pose_of_unknown_units_is_told_loudly() -> None:
+    theirs = without(FLAT, "robot", "use_degrees")
+    pose = "wrapper.fixed_reset_joint_positions"
+    assert line(translate(theirs), pose).kind == "taken"  # of an end effector's arm: degrees
+    theirs["robot"]["type"] = "so101_follower"
+    told = line(translate(theirs), pose)
+    assert (told.kind, "THE FILE HAS NO use_degrees" in told.note) == ("changed", True)
+    theirs["robot"]["use_degrees"] = True
+    assert line(translate(theirs), pose).kind == "taken"
+
+
+SIMULATED: dict[str, Any] = {
+    "type": "hil",
+    "name": "table of mine",
+    "task": "PandaPickCubeKeyboard-v0",
+    "fps": 11,
+    "num_episodes": 7,
+    "wrapper": {
+        "control_mode": "keyboard",
+        "control_time_s": 14.0,
+        "reset_time_s": 2.5,
+        "gripper_penalty": -0.04,
+        "crop_params_dict": {"observation.images.front": [3, 5, 90, 80]},
+        "fixed_reset_joint_positions": [0.0, 0.2, 0.0, -2.4, 0.0, 2.6, 0.8],
+    },
+    "features_map": {"action": "action"},
+}
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        SIMULATED,
+        {"env": SIMULATED},
+        {"batch_size": 32, "policy": POLICY, "env": SIMULATED, "dataset": {"repo_id": "me/x"}},
+    ],
+    ids=["flat", "nested", "train file"],
+)
+def test_the_simulation_was_a_type_of_its_own_under_any_name(theirs: dict[str, Any]) -> None:
+    imported = translate(theirs)
+    config = validate(imported.content)
+    assert (config.robot.type, list(config.robot.cameras)) == ("so101_sim", ["front", "wrist"])
+    assert (config.env.fps, config.env.control_time_s, config.env.reset_time_s) == (11, 14, 2.5)
+    assert (config.train.demonstrations, config.processor.gripper.penalty) == (7, -0.04)
+    assert config.processor.images.crop == {"front": (3, 5, 90, 80)}
+    name = "env.name" if "env" in theirs else "name"
+    assert line(imported, name).kind == "changed"
+    found = {one.name for one in imported.entries if one.keys}
+    assert found == {".".join(keys) for keys, _ in leaves(theirs)}
+
+
+def test_a_simulation_without_anything_is_read_with_the_ticks_of_its_time() -> None:
+    theirs = {"type": "hil", "task": "PandaPickCubeBase-v0"}
+    for one in (theirs, {**theirs, "name": None}, {**theirs, "name": "PandaPickCube"}):
+        config = validate(translate(one).content)
+        assert (config.robot.type, config.env.fps) == ("so101_sim", 100)
+
+
+def test_demonstrations_that_are_there_are_named_with_the_option_for_them() -> None:
+    theirs = without(without(FLAT, "repo_id"), "dataset_root")
+    imported = translate({"env": theirs, "dataset": {"repo_id": "me/y", "root": "data/y"}})
+    for name in ("dataset.repo_id", "dataset.root"):
+        assert "learner.datasets" in line(imported, name).note
 
 
 def test_a_pose_that_is_not_in_degrees_is_not_taken_for_degrees() -> None:
@@ -179,8 +282,6 @@ def test_of_two_values_for_one_thing_one_is_taken_and_the_other_named() -> None:
 @pytest.mark.parametrize(
     ("theirs", "said"),
     [
-        ({"type": "hil", "name": "franka_sim", "fps": 10}, "it has no block `env`"),
-        ({"env": {"type": "hil", "name": "franka_sim"}}, "env.type: got 'hil'"),
         ({"env": {**FLAT, "type": "aloha"}}, "env.type: got 'aloha'"),
         ({**FLAT, "robot": {"type": "koch_follower"}}, "env.robot.type: got 'koch_follower'"),
         (
@@ -189,6 +290,9 @@ def test_of_two_values_for_one_thing_one_is_taken_and_the_other_named() -> None:
         ),
         ({"policy": POLICY, "batch_size": 8}, "it has no block `env`"),
         ([1], "it has no block `env`"),
+        ({"policy": {"type": "reward_classifier"}}, "hil-app train-classifier"),
+        ({"reward_model": {"type": "reward_classifier"}}, "hil-app train-classifier"),
+        ({"env": {"type": "gym_manipulator", "processor": {}}}, "the file names no arm"),
     ],
 )
 def test_what_is_another_kind_of_file_is_refused_by_name(theirs: Any, said: str) -> None:

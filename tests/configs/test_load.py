@@ -549,6 +549,7 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
         "patience_s": 1.25,
         "watchdog_s": 2.0,
         "let_down_s": 9.5,
+        "deadman_s": 18.0,
     }
     fields = set(SO101Config.model_fields) - {"type", "safety", "cameras"}
     assert set(options) == fields
@@ -582,6 +583,11 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
         ),
         ("--robot.baud_rate=9600", "robot.baud_rate: input should be 1000000, 500000"),
         ("--robot.safety.patience_s=3", "robot.safety.patience_s: input should be less than"),
+        ("--robot.safety.let_down_s=0.2", "robot.safety.let_down_s: input should be greater than"),
+        ("--robot.safety.deadman_s=2", "robot.safety: the arm is held first (watchdog_s, 0.3), "),
+        ("--robot.safety.let_down_s=5", "(let_down_s, 5), and last of all by another process"),
+        ("--robot.safety.watchdog_s=2", "(deadman_s, 5): set times that rise in this order"),
+        ("--env.fps=3", "robot.safety.watchdog_s: 0.3 s are over before the next tick"),
     ],
 )
 def test_what_a_real_arm_cannot_do_is_one_line(option: str, said: str) -> None:

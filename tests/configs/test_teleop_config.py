@@ -77,6 +77,13 @@ def test_a_leader_lives_in_real_time_even_with_a_simulated_arm() -> None:
     validate({"teleop": leader, "env": {"paced": True}})
 
 
+def test_a_leader_s_deadman_waits_for_more_than_a_tick() -> None:
+    leader = {"type": "so101_leader", "deadman_s": 1}
+    assert validate({"teleop": leader, "env": {"paced": True, "fps": 2}}).teleop.deadman_s == 1
+    with pytest.raises(ConfigError, match=r"teleop\.deadman_s: 1 s are over before the next tick"):
+        validate({"teleop": leader, "env": {"paced": True, "fps": 1}})
+
+
 def test_one_device_by_two_names_is_one_device(tmp_path: Path) -> None:
     device = os.ttyname(pty.openpty()[1])
     link, other = tmp_path / "by-id", tmp_path / "again"

@@ -6,12 +6,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from recordings import recorded
+from sample_cameras import HEIGHT, WIDTH, streaming
 from terminals import Terminal, in_terminal
 from virtual_arms import Running, virtual_arm
 
@@ -20,7 +22,10 @@ from robots.base import JOINTS
 SMALL = """
 robot: {type: so101, rest_pose: null}
 env: {fps: 30, paced: true, control_time_s: 30, reset_speed: 120}
-processor: {step_size: [0.01, 0.01, 0.01], observation: {object: null}}
+processor:
+  step_size: [0.01, 0.01, 0.01]
+  observation: {object: null}
+  images: {resize: [16, 16]}
 policy: {hidden_dims: [16], latent_dim: 8}
 learner: {mode: background, learning_starts: 20, batch_size: 16}
 train: {demonstrations: 1, ticks: 3000}
@@ -42,12 +47,17 @@ def leader() -> Iterator[Running]:
         yield running
 
 
-def train(folder: Path, follower: Running, *options: str) -> Any:
+@contextmanager
+def train(folder: Path, follower: Running, *options: str) -> Iterator[Terminal]:
     config = folder / "small.yaml"
     config.write_text(SMALL)
     command = [sys.executable, "-m", "hil_app", "train", f"--config_path={config}"]
-    port = f"--robot.port={follower.port}"
-    return in_terminal(*command, port, "--output_dir=out", *options, cwd=folder)
+    size = f"width: {WIDTH}, height: {HEIGHT}, fps: 30"
+    with streaming() as stream:
+        camera = f"--robot.cameras.front={{index_or_path: '{stream.address}', {size}}}"
+        where = (f"--robot.port={follower.port}", camera, "--output_dir=out")
+        with in_terminal(*command, *where, *options, cwd=folder) as terminal:
+            yield terminal
 
 
 def events(folder: Path) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sample_datasets import episode, spec, write_dataset
 
+from configs.writing import is_draft
 from hil_app.cli import dataset_push
 from hil_app.datasets.hub import pull, push
 from hil_app.recording.dataset import Dataset
@@ -148,9 +149,32 @@ def test_the_command_says_who_may_see_it(
 
 def test_a_dataset_is_downloaded_in_the_version_that_is_read(hub: Hub, tmp_path: Path) -> None:
     dataset = pull("ann/lift", tmp_path / "new")
-    facts = {"revision": "v3.0", "local_dir": str(tmp_path / "new"), "repo_type": "dataset"}
-    assert hub.calls("snapshot_download") == [{"repo_id": "ann/lift", **facts}]
-    assert len(dataset) == len(Dataset(hub.held)) == 19
+    (asked,) = hub.calls("snapshot_download")
+    draft = Path(asked.pop("local_dir"))
+    assert asked == {"repo_id": "ann/lift", "revision": "v3.0", "repo_type": "dataset"}
+    assert (is_draft(draft), draft.parent, draft.exists()) == (True, tmp_path, False)
+    assert (dataset.root, len(dataset)) == (tmp_path / "new", len(Dataset(hub.held)))
+
+
+@pytest.mark.parametrize("there", ["new/file", "new/meta/info.json"])
+def test_nothing_is_downloaded_over_what_is_there(hub: Hub, tmp_path: Path, there: str) -> None:
+    (tmp_path / there).parent.mkdir(parents=True)
+    (tmp_path / there).write_text("mine")
+    with pytest.raises(DatasetError, match="not empty"):
+        pull("ann/lift", tmp_path / "new")
+    assert (tmp_path / there).read_text() == "mine"
+    assert hub.asked == []
+
+
+def test_a_download_that_ends_half_way_or_is_no_dataset_leaves_nothing(
+    hub: Hub, tmp_path: Path
+) -> None:
+    (hub.held / "meta/info.json").unlink()
+    with pytest.raises(DatasetError) as refused:
+        pull("ann/lift", tmp_path / "new")
+    assert "ann/lift on the hub" in str(refused.value)
+    assert ".part" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.mark.parametrize("refusal", [OSError("no\nnetwork"), ValueError("401"), RuntimeError()])

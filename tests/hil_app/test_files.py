@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from configs.writing import draft_of, is_draft, write_whole
 from hil_app import files
-from hil_app.files import (
-    check_room,
-    check_writable,
-    claimed,
-    draft_of,
-    is_draft,
-    new_folder,
-    remove_folder,
-    sweep,
-    write_whole,
-)
+from hil_app.files import check_room, check_writable, claimed, new_folder, remove_folder, sweep
 
 CUT_OFF = pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
 
@@ -164,9 +155,7 @@ def test_what_can_be_written_is_tried_without_a_trace(tmp_path: Path, name: str)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["x" * 260, "x" * 240, "y" * 260 + "/new", ".", "file/new", "file/a/b"]
-)
+@pytest.mark.parametrize("name", ["x" * 260, "y" * 260 + "/new", ".", "file/new", "file/a/b"])
 def test_what_cannot_be_written_is_known_before(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("kept")
     with pytest.raises(OSError, match=r"."):
@@ -178,3 +167,24 @@ def test_what_cannot_be_written_is_known_before(tmp_path: Path, name: str) -> No
 def test_a_folder_that_takes_nothing_is_known_before() -> None:
     with pytest.raises(OSError, match=r"."):
         check_writable(Path("/proc/new.json"))
+
+
+def test_what_a_killed_command_left_of_a_folder_is_named_and_stays(tmp_path, capsys):
+    mine, others = draft_of(tmp_path / "one"), draft_of(tmp_path / "two")
+    for folder in (mine, others, tmp_path / "one.part"):
+        folder.mkdir()
+    with claimed(tmp_path / "one"):
+        pass
+    assert capsys.readouterr().err == (
+        f"hil-app: {mine} is left of a command that was cut short: remove it at will\n"
+    )
+    assert names(tmp_path) == sorted([mine.name, others.name, "one.part"])
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "file").write_text("precious")
+    (tmp_path / "one").symlink_to(tmp_path / "theirs")
+    remove_folder(tmp_path / "one")
+    assert names(tmp_path) == ["theirs"]
+    assert (tmp_path / "theirs" / "file").read_text() == "precious"

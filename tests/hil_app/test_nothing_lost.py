@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_datasets import IMAGES, STATE, episode, spec, told, write_dataset
 
-from hil_app.files import write_whole
+from configs.writing import write_whole
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.journal import ENCODED, FRAME, Record, Records

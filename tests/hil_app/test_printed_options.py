@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from configs.load import Parser, load
+from configs.load import ConfigError, Parser, load
 from configs.paths import option, typed
 from configs.robot import SO101Config
+from hil_app.cli import config as config_command
 from hil_app.cli import find_cameras, find_port, saved_limits
 from hil_app.cli.arm_options import ChosenArm
 from hil_app.recording.disk import disk
@@ -61,6 +62,26 @@ def test_a_word_and_an_option_stay_one_word(value: str) -> None:
         value,
         f"--block.some key={value}",
     ]
+
+
+@pytest.mark.parametrize("path", ["-x.yaml", "--robot.port=x", "-", "-my run"])
+def test_a_path_that_begins_with_a_dash_is_no_option(path: str, tmp_path: Path) -> None:
+    given = words(f"show --config_path {typed(path)}")[1]
+    assert given == f"./{path}"
+    assert words("show " + option("output_dir", path)) == [f"--output_dir={path}"]
+    theirs = {"env": {"name": "real_robot", "robot": {"type": "so101_follower"}}}
+    (tmp_path / "theirs.json").write_text(json.dumps(theirs))
+    command = [sys.executable, "-m", "hil_app", "config", "import", "theirs.json"]
+    done = subprocess.run(
+        [*command, f"--save={path}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    last = done.stderr.splitlines()[-1].removeprefix("Look it over, then: ")
+    assert words(last) == ["train", "--config_path", f"./{path}"]
 
 
 @each
@@ -135,3 +156,40 @@ def test_find_limits_names_the_file(value: str, tmp_path: Path) -> None:
     saved_limits.save(guide, config, {saved_limits.MIN: [0.1, -0.1, 0.02]}, path)
     last = guide.lines[-1].removeprefix("Use it with ")
     assert words(f"show {last}") == ["--config_path", str(path)]
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_found_limits_go_into_a_file_of_any_coding(coding: str, tmp_path: Path) -> None:
+    guide: Any = Guide()
+    config, _ = load(Parser(prog="test"), [], "so101_pick_lift")
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(
+        "seed: 7  # für mich\nprocessor: {bounds: {max: [0.4, 0.2, 0.3]}}\n".encode(coding)
+    )
+    saved_limits.check_savable(path, [saved_limits.MIN])
+    saved_limits.save(guide, config, {saved_limits.MIN: [0.11, -0.12, 0.03]}, path)
+    assert "seed: 7  # für mich" in path.read_text(encoding="utf-8")
+    found, _ = load(Parser(prog="test"), ["--config_path", str(path)], "so101_pick_lift")
+    assert (found.seed, found.processor.bounds.min) == (7, (0.11, -0.12, 0.03))
+
+
+def test_a_file_that_is_no_text_is_named_before_a_person_begins(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("grün: 1\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"--save: .*mine\.yaml: cannot be read \(not text"):
+        saved_limits.check_savable(path, [saved_limits.MIN])
+
+
+def test_an_import_never_writes_over_a_link(tmp_path: Path) -> None:
+    theirs = {"env": {"name": "real_robot", "robot": {"type": "so101_follower"}}}
+    (tmp_path / "theirs.json").write_text(json.dumps(theirs))
+    (tmp_path / "dangling.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    (tmp_path / "other.yaml").write_text("seed: 3\n")
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "other.yaml")
+    for name in ("dangling.yaml", "link.yaml"):
+        with pytest.raises(ConfigError, match="is there already: name a new file"):
+            config_command.run(
+                ["import", str(tmp_path / "theirs.json"), f"--save={tmp_path / name}"]
+            )
+    assert not (tmp_path / "elsewhere.yaml").exists()
+    assert (tmp_path / "other.yaml").read_text() == "seed: 3\n"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from configs.writing import write_whole
 from hil_app import files
 from hil_app.events import Event, EventLog
-from hil_app.files import write_whole
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder, RecorderDied
 

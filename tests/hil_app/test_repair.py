@@ -17,8 +17,8 @@ from failing_disk import FailingDisk
 from sample_datasets import IMAGES, STATE, episode, spec, told, write_dataset
 
 from configs.dataset import EncodingConfig
+from configs.writing import draft_of
 from hil_app.bench.crashes import Crashes, crashes
-from hil_app.files import draft_of
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.journal import PACKET, ROW, Records

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from sample_runs import tiny
 
 from configs.load import ConfigError, merge, validate
+from configs.writing import draft_of
 from hil_app.__main__ import main
 from hil_app.evaluation import Evaluator
 from hil_app.learning.learner import Learner
@@ -377,6 +378,6 @@ def test_a_run_has_its_folder_to_itself_while_it_lasts(tmp_path):
 
 
 def test_leftovers_of_a_killed_run_are_swept_away(stopped):
-    (stopped / "checkpoints" / "tick_000999.part").mkdir()
+    draft_of(stopped / "checkpoints" / "tick_000999").mkdir()
     assert resume(stopped, "--train.ticks=200") == 0
     assert not list((stopped / "checkpoints").glob("*.part"))

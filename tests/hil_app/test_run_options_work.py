@@ -84,6 +84,7 @@ ELSEWHERE = {
     "leader.follow_torque": "",
     "leader.follow_speed": "",
     "leader.patience_s": "",
+    "leader.deadman_s": "",
     "pad.controls": "tests/teleop/test_manual, as all of the following",
     "pad.take_over": "",
     "pad.speed": "",

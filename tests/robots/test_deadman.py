@@ -31,7 +31,14 @@ with SO100Robot(SO101Config(port=sys.argv[1], **eval(sys.argv[2])), 30, tell) as
         time.sleep(1 / 30)
         arm.read()
 """
-SHADOWS = ("robots.py", "json.py", "serial.py", "socket.py", "signal.py", "sitecustomize.py")
+SHADOWS = (
+    *("robots/__init__.py", "configs/__init__.py", "scservo_sdk.py", "numpy.py"),
+    *("json.py", "serial.py", "socket.py", "signal.py", "sitecustomize.py"),
+)
+HEEDED = {
+    *(signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD),
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT),
+}
 
 
 def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -46,15 +53,13 @@ def torques(servos: Running) -> set[int]:
 
 
 def start(
-    servos: Running, options: str, seconds: float, cwd: Path | None = None, **environment: str
+    servos: Running, options: str, seconds: float, code: str = PROGRAM, *words: str
 ) -> subprocess.Popen[str]:
     program = subprocess.Popen(
-        [sys.executable, "-P", "-c", PROGRAM, servos.port, options, str(seconds)],
+        [sys.executable, "-P", "-c", code, servos.port, options, str(seconds), *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=cwd,
-        env=os.environ | environment,
     )
     hear(program, "holds")
     return program
@@ -68,6 +73,13 @@ def hear(program: subprocess.Popen[str], word: str) -> str:
         if line.startswith(word):
             return line
     raise AssertionError(f"never said {word}: {program.communicate()[1]}")
+
+
+def forked(program: subprocess.Popen[str]) -> list[int]:
+    """The program's children that run its own code."""
+    found = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    code = Path(f"/proc/{program.pid}/cmdline").read_bytes()
+    return [int(one) for one in found if Path(f"/proc/{one}/cmdline").read_bytes() == code]
 
 
 def deadman(program: subprocess.Popen[str]) -> int | None:
@@ -95,6 +107,42 @@ def test_the_arm_of_a_program_that_dies_is_let_down(number: signal.Signals) -> N
         assert servos.arm.report()["violations"] == []
 
 
+def test_what_the_program_has_forked_does_not_keep_the_deadman_waiting() -> None:
+    """It has the socket, too, and lives on."""
+    child = "if os.fork() == 0:\n        time.sleep(60)\n        os._exit(0)"
+    forks = PROGRAM.replace("joints = arm", f"{child}\n    joints = arm")
+    with virtual_arm() as servos:
+        program = start(servos, "{'safety': {'deadman_s': 60}}", 60, "import os\n" + forks)
+        [child] = forked(program)
+        try:
+            os.kill(program.pid, signal.SIGKILL)
+            until(lambda: torques(servos) == {0})
+        finally:
+            os.kill(child, signal.SIGKILL)
+        program.communicate(timeout=15)
+
+
+def test_a_program_that_leaves_by_the_back_door_has_both_its_arms_let_down() -> None:
+    two = PROGRAM.replace(
+        " as arm:", " as arm, SO100Robot(SO101Config(port=sys.argv[4]), 30, tell):"
+    ).replace("    joints =", "    threading.Timer(1, os._exit, [0]).start()\n    joints =")
+    with virtual_arm() as servos, virtual_arm() as others:
+        program = start(servos, "{}", 60, "import os, threading\n" + two, others.port)
+        _, errors = program.communicate(timeout=30)
+        assert torques(servos) == torques(others) == {0}
+        for port in (servos.port, others.port):
+            assert f"hil-app has died: the arm on {port} is let down\n" in errors
+
+
+def test_an_arm_that_is_let_down_in_order_is_not_taken_for_one_whose_program_stands_still() -> None:
+    safety = "{'deadman_s': 1, 'let_down_s': 0.9}"
+    with virtual_arm() as servos:
+        program = start(servos, f"{{'safety': {safety}, 'rest_pose': None}}", 0)
+        _, errors = program.communicate(timeout=30)
+        assert (program.returncode, errors) == (0, "")
+        assert torques(servos) == {0}
+
+
 def test_a_program_that_ends_well_leaves_no_deadman_and_no_word() -> None:
     with virtual_arm() as servos:
         program = start(servos, "{}", 0)
@@ -113,21 +161,25 @@ def test_torque_that_is_to_stay_on_stays_on() -> None:
         assert torques(servos) == {1}
 
 
-def test_a_program_that_is_stopped_has_its_arm_let_down_and_ends_when_it_goes_on() -> None:
+@pytest.mark.parametrize("meanwhile", [0, signal.SIGINT])
+def test_a_program_that_is_stopped_has_its_arm_let_down_and_ends_when_it_goes_on(
+    meanwhile: int,
+) -> None:
     with virtual_arm() as servos:
-        program = start(servos, "{'safety': {'deadman_s': 1, 'let_down_s': 10}}", 60)
+        program = start(servos, "{'safety': {'deadman_s': 1, 'let_down_s': 0.9}}", 60)
         os.kill(program.pid, signal.SIGSTOP)
         until(lambda: torques(servos) == {0})
         places = servos.arm.report()["motors"]
+        os.kill(program.pid, meanwhile)
         os.kill(program.pid, signal.SIGCONT)
         said, errors = program.communicate(timeout=30)
         assert torques(servos) == {0}
         assert servos.arm.report()["motors"] == places
-        assert program.returncode == 1
+        assert program.returncode == (-signal.SIGINT if meanwhile else 1)
         assert "released" in said
         assert f"hil-app stands still: the arm on {servos.port} is let down" in errors
         last = errors.strip().splitlines()[-1]
-        assert "ServoFault: The program stood still for 1 s or longer" in last
+        assert meanwhile or "program stood still" in last or "for 0.9 s, so it was" in last
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -149,6 +201,7 @@ def test_a_deadman_that_is_gone_or_hangs_is_told_and_replaced(number: signal.Sig
 @pytest.mark.parametrize("where", ["cwd", "PYTHONPATH", "PYTHONHOME"])
 def test_nothing_that_lies_about_is_taken_for_the_deadman(tmp_path: Path, where: str) -> None:
     for name in SHADOWS:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("raise SystemExit('shadowed')")
     program = PROGRAM.replace(
         "with SO100Robot", f"os.environ['{where}'] = {str(tmp_path)!r}\nwith SO100Robot"
@@ -181,8 +234,8 @@ def test_what_stops_or_ends_the_program_leaves_the_deadman_alone() -> None:
         program = start(servos, "{}", 60)
         watcher = deadman(program)
         assert watcher is not None
-        for name in ("INT", "TERM", "HUP", "QUIT", "TSTP", "PIPE", "USR1"):
-            os.kill(watcher, getattr(signal, f"SIG{name}"))
+        for number in signal.valid_signals() - HEEDED:
+            os.kill(watcher, number)
         assert os.getpgid(watcher) == os.getsid(watcher) == watcher
         os.kill(program.pid, signal.SIGKILL)
         until(lambda: torques(servos) == {0})

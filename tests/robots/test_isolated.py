@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from hil_app.checks.probe import probe
 from robots import isolated
 
+HELPERS = (
+    "robots.deadman_process",
+    "teleop.window.app",
+    "hil_app.checks.probe",
+    "hil_app.bench.torture.worker",
+    "hil_app.bench.crashes",
+)
 ROOT = Path(__file__).parents[2]
 FORKS = ("hil_app/bench/torture/command.py",)  # stands for users, who start as they like
 
@@ -17,8 +25,8 @@ FORKS = ("hil_app/bench/torture/command.py",)  # stands for users, who start as 
 @pytest.fixture
 def misleading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder, named by the environment, too, with modules that end whoever takes them."""
-    names = ("robots", "configs", "teleop", "hil_app", "json", "numpy", "serial", "sitecustomize")
-    for name in names:
+    names = ("json", "numpy", "serial", "scservo_sdk", "pygame", "pydantic", "sitecustomize")
+    for name in (*isolated.PACKAGES, *names):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('shadowed')")
     monkeypatch.chdir(tmp_path)
@@ -39,6 +47,13 @@ def test_a_module_of_ours_is_this_program_s_own() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("hil-app ")
+
+
+@pytest.mark.usefixtures("misleading")
+def test_every_helper_loads_whole_from_this_program() -> None:
+    found = probe("import", *HELPERS, patience_s=120)
+    assert found.crash is None
+    assert found.answers == [{"module": name} for name in HELPERS]
 
 
 def test_the_environment_is_passed_on_without_what_misleads(

@@ -237,6 +237,24 @@ def test_a_port_that_is_gone_for_a_moment_is_borne(arm: Running) -> None:
         it.until(lambda _: bool(np.abs(goal(arm) - POSE + 5)[:GRIPPER].max() < 0.1))
 
 
+def test_a_leader_that_is_not_polled_for_too_long_is_let_down(arm: Running) -> None:
+    it = Bench(arm.port, False, deadman_s=1)
+
+    def work() -> None:
+        with it.leader:
+            it.polls(3)
+            assert torque(arm) == {1}
+            end = time.monotonic() + 20  # well below the default after which nobody lets it down
+            while torque(arm) != {0}:
+                assert time.monotonic() < end, "waited in vain"
+                time.sleep(0.05)
+            it.polls(3)
+
+    with pytest.raises(TeleopError, match="stood still for 1 s"):
+        work()
+    assert torque(arm) == {0}
+
+
 def test_a_port_that_stays_gone_ends_the_run(arm: Running) -> None:
     it = Bench(arm.port, True, patience_s=0.2)
 

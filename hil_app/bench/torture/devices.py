@@ -7,6 +7,7 @@ import math
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -114,9 +115,10 @@ def _say(path: Path, line: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(str(path))
-        connection.sendall(line + b"\n")
-        if answer := connection.makefile("rb").readline():
-            json.loads(answer)
+        with suppress(ConnectionError):  # it hung up on a line of this kind
+            connection.sendall(line + b"\n")
+            if answer := connection.makefile("rb").readline():
+                json.loads(answer)
 
 
 def _takes(taken: list[float]) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
