@@ -159,6 +159,7 @@ def _kept(recording: Recording) -> Summary:
         "root": str(recording.root),
         "episodes": recorder.safe,
         "new": recorder.safe - recording.before,
+        "missing_frames": recorder.missing,
         "backlog_max_frames": recorder.most_waiting,
         "backlog_max_s": round(recorder.furthest_behind, 3),
     }
@@ -192,9 +193,11 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("recorded", f"{_successes(shown)}, {shown['ticks']} ticks, {by_hand}"))
     if kept := summary.get("dataset"):
         frames, seconds = kept["backlog_max_frames"], kept["backlog_max_s"]
+        missing = kept["missing_frames"]
+        lack = f"{missing} FRAMES ARE IN NO WHOLE EPISODE" if missing else "none dropped"
         rows += [
             ("dataset", f"{kept['episodes']} episodes, {kept['new']} of them new"),
-            ("recording backlog, most", f"{frames} frames, {seconds:.1f} s; none dropped"),
+            ("recording backlog, most", f"{frames} frames, {seconds:.1f} s; {lack}"),
         ]
     for name, title in TIMES.items():
         if (ms := summary["loop"].get(name)) and ms["p50"] is not None:

@@ -85,7 +85,9 @@ class Recorder:
         self._in_hand: float | None = None  # when the frame being written was handed over
         self._told = False  # that it is behind
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="recorder")
+        self._given_up = False  # what waits: the person has had enough
+        # a disk that never answers must not keep the program from ending
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def __enter__(self) -> Self:
         self._writer = self._open()
@@ -96,13 +98,37 @@ class Recorder:
     def __exit__(self, kind: object, *rest: object) -> None:
         if self._newest is not None and self._error is None:
             self._cut_short(*self._newest)
-        if long := self.behind > LONG:
-            self._emit("recorder_finishes", note=f"{self.waiting} frames are still to write")
         self._queue.put(None)
-        self._thread.join()
-        self._tell_the_end(long)
+        long = False
+        try:
+            long = self._finish()
+        except BaseException:  # a Ctrl-C
+            long = self._given_up = True
+            self._thread.join(LONG)
+            raise
+        finally:
+            self.furthest_behind = max(self.furthest_behind, self.behind)
+            self._tell_the_end(long)
         if kind is None:
             self.check()
+
+    def _finish(self) -> bool:
+        """Wait until all is written; returns whether that took long, which the person is told."""
+        self._thread.join(LONG)
+        if not self._thread.is_alive():
+            return False
+        self._emit(
+            "recorder_finishes",
+            note=f"{self.missing} frames are not yet safe on the disk; Ctrl-C, or a second one, "
+            "ends the waiting and loses those that have not reached it",
+        )
+        self._thread.join()
+        return True
+
+    @property
+    def missing(self) -> int:
+        """Frames that are wanted and not, or not yet, in whole episodes on the disk."""
+        return self._handed - self._thrown - self._frames
 
     @property
     def waiting(self) -> int:
@@ -179,8 +205,9 @@ class Recorder:
         """Tell what is on the disk, counted there, if that was ``awaited`` or not all is."""
         wanted = self._handed - self._thrown
         said = f"{self._frames} of {wanted} frames are on the disk, in whole episodes"
-        if self._frames < wanted:
-            self._emit("recorder_ended", cause=said)
+        if self.missing:
+            remedy = "`hil-app dataset repair` brings back what has reached it of the last one"
+            self._emit("recorder_ended", cause=f"{said}; {remedy}" if self._given_up else said)
         elif awaited:
             self._emit("recorder_ended", note=said)
 
@@ -188,7 +215,7 @@ class Recorder:
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
-            if self._error is not None:
+            if self._error is not None or self._given_up:
                 continue
             try:
                 if callable(item):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from virtual_arms import Running, virtual_arm
 
 from configs.load import read
 from hil_app.bench.torture.surroundings import SlowDisk, stalled_terminal
+from hil_app.recording.dataset import Dataset
+from hil_app.recording.repair import repair
 
 HOLD_S, BACK_OFF_S, LET_DOWN_S = 0.2, 0.5, 1.0
 TO_REST_S = 6.0
@@ -78,7 +81,7 @@ Trouble = Callable[[Running, "subprocess.Popen[bytes]"], None]
 @pytest.mark.parametrize(
     ("surroundings", "trouble", "seconds"),
     [
-        ("terminal", heat, HOLD_S + BACK_OFF_S + LET_DOWN_S),
+        pytest.param("terminal", heat, HOLD_S + BACK_OFF_S + LET_DOWN_S, marks=pytest.mark.slow),
         ("terminal", interrupt, TO_REST_S),
         ("disk", heat, HOLD_S + BACK_OFF_S + LET_DOWN_S),
     ],
@@ -112,7 +115,7 @@ def test_torque_goes_in_time_whatever_becomes_of_terminal_and_disk(
 
 SIM = (
     *(sys.executable, "-m", "hil_app", "record", "--config_path=sim_pick_lift"),
-    *("--dataset.num_episodes=2", "--output_dir=out"),
+    *("--dataset.num_episodes=1", "--output_dir=out"),
 )
 
 
@@ -184,7 +187,9 @@ def test_output_that_was_closed_leaves_its_number_to_no_other_file(tmp_path: Pat
 @pytest.mark.parametrize(
     "environment",
     [
-        {"PYTHONIOENCODING": "ascii", "COLUMNS": "0", "LINES": "0"},
+        pytest.param(
+            {"PYTHONIOENCODING": "ascii", "COLUMNS": "0", "LINES": "0"}, marks=pytest.mark.slow
+        ),
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "1"},
     ],
     ids=str,
@@ -197,3 +202,44 @@ def test_a_terminal_may_know_no_unicode_and_be_of_any_size(
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"run folder: out" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("presses", [2, 3])
+def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_a_person_has_had_enough(
+    tmp_path: Path, presses: int
+) -> None:
+    disk = SlowDisk(tmp_path / "out", 5.0, tmp_path)
+    command = [*SIM[:-2], "--dataset.num_episodes=100", "--output_dir=out", "--env.paced=true"]
+    with ExitStack() as stack:
+        run = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=os.environ | disk.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        stack.callback(run.wait)
+        stack.callback(run.kill)
+        until(lambda: bool(list((tmp_path / "out").glob("dataset/data/*/*.parquet"))))
+        disk.begin()
+        time.sleep(3.0)  # frames wait meanwhile
+        for _ in range(presses):
+            run.send_signal(signal.SIGINT)
+            time.sleep(3.0)
+        said, _ = run.communicate(timeout=90)
+    disk.end()
+    assert run.returncode == 130
+    assert "Traceback" not in said
+    assert "frames are not yet safe on the disk; Ctrl-C" in said
+    assert "none dropped" not in said
+    assert "FRAMES ARE IN NO" in said
+    told_frames = re.search(r"recorder_ended: (\d+) of (\d+) frames are on the disk", said)
+    assert told_frames is not None
+    root = tmp_path / "out/dataset"
+    before = len(Dataset(root))
+    assert before == int(told_frames[1]) < int(told_frames[2])
+    repair(root)
+    assert before <= len(Dataset(root)) <= int(told_frames[2])
+    assert not repair(root).anything

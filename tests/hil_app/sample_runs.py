@@ -59,6 +59,7 @@ def a_recording(**facts):
         "behind": 0.43,
         "most_waiting": 34,
         "furthest_behind": 1.25,
+        "missing": 0,
     }
     return Recording(Path("data/lift"), SimpleNamespace(**{**known, **facts}), before=5)
 

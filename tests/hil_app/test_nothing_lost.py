@@ -442,13 +442,25 @@ CRAFTED = st.one_of(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+DRAWN = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+@settings(max_examples=10, **DRAWN)
 @given(data=st.data())
 def test_no_journal_at_all_ends_in_a_traceback_or_hurts_an_episode(
     hurtable: tuple[Path, bytes], data: st.DataObject
 ) -> None:
+    check_any_journal(hurtable, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, **DRAWN)
+@given(data=st.data())
+def test_many_more_journals_do_neither(hurtable: tuple[Path, bytes], data: st.DataObject) -> None:
+    check_any_journal(hurtable, data)
+
+
+def check_any_journal(hurtable: tuple[Path, bytes], data: st.DataObject) -> None:
     """Cut, spliced, repeated and crafted: what comes back was recorded, and no byte is lost."""
     sound, journal = hurtable
     places = st.integers(0, len(journal))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ import pytest
 from configs.writing import write_whole
 from hil_app import files
 from hil_app.events import Event, EventLog
+from hil_app.recording import recorder as recording
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder, RecorderDied
 
@@ -356,6 +359,43 @@ def test_a_recorder_that_falls_behind_says_so_once_and_says_when_it_has_caught_u
     assert "of at most 20 frames wait for encoder and disk" in heard[0]["cause"]
     assert "processor.images.resize" in heard[0]["cause"]
     assert recorder.count == 2
+
+
+def test_a_person_need_not_wait_for_a_disk_that_stays_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Stuck(Memory):
+        def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(recording, "LONG", 0.05)
+    heard, writer = list[Event](), Stuck()
+    recorder = recorder_of(writer, heard)
+
+    def interrupt() -> None:
+        until(lambda: heard)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    person = threading.Thread(target=interrupt)
+    recorder.__enter__()
+    record(recorder, episode(1))
+    until(lambda: recorder.safe == 1)
+    writer.may_write.clear()
+    record(recorder, [*episode(4), *episode(7)])
+    person.start()
+    with pytest.raises(KeyboardInterrupt):
+        recorder.__exit__(None)
+    person.join(20)
+    assert [event["event"] for event in heard] == ["recorder_finishes", "recorder_ended"]
+    assert heard[0]["note"].startswith("6 frames are not yet safe on the disk; Ctrl-C")
+    assert heard[1]["cause"].startswith(
+        "3 of 9 frames are on the disk, in whole episodes; `hil-app"
+    )
+    assert recorder.missing == 6
+    writer.may_write.set()
+    until(lambda: writer.closed)
+    assert firsts(writer) == [(1, 3, "train")]
+    assert [each.tick for each in writer.under_way] == [4]
 
 
 def test_too_many_waiting_frames_end_the_run_and_all_are_kept() -> None:

@@ -218,6 +218,7 @@ def test_what_was_recorded_is_told():
         "root": "data/lift",
         "episodes": 8,
         "new": 3,
+        "missing_frames": 0,
         "backlog_max_frames": 34,
         "backlog_max_s": 1.25,
     }
@@ -226,3 +227,6 @@ def test_what_was_recorded_is_told():
     assert "2/3 (66.7%), 100 ticks, 30% by hand" in text
     assert "8 episodes, 3 of them new" in text
     assert "34 frames, 1.2 s; none dropped" in text
+    summary["dataset"]["missing_frames"] = 7
+    assert "7 FRAMES ARE IN NO WHOLE EPISODE" in shown(summary)
+    assert "none dropped" not in shown(summary)
