@@ -44,6 +44,7 @@ _NEAR = 3.0  # a pose is reached within this [deg, %]
 _HOMING_SPEED = 60.0  # on the way to rest [deg/s]
 _SETTLING_S = 1.0  # in which the arm must come to rest
 _NO_WAY_TO_REST = BusTimeout | LoopStalled | NotConnected | ServoFault | KeyboardInterrupt
+_STAYS_ON = "robot.disable_torque_on_disconnect=false"
 _STUCK_S = 0.5  # how long an emergency waits for a thread that has the bus [s]
 
 
@@ -188,6 +189,9 @@ class SO100Robot:
         self._guard, self._response = Guard(cfg.safety), Response.NONE
         self._halted = self._stalled = False
         self._sent = self._servos.engage()
+        if not cfg.disable_torque_on_disconnect:
+            note = "if this program dies, nobody lets the arm down"
+            self._tell("torque_unwatched", note=f"{note}, as {_STAYS_ON} has it")
 
     def _sense(self) -> Senses:
         """Read the motors and have the guard look at them."""
@@ -293,7 +297,7 @@ class SO100Robot:
         """Release all torque, whatever has happened; raises ServoFault if nothing else had."""
         keeps = not (self._cfg.disable_torque_on_disconnect or isinstance(error, ServoFault))
         if keeps and not self._stalled:
-            self._tell("torque_stays_on", note="as robot.disable_torque_on_disconnect=false has it")
+            self._tell("torque_stays_on", note=f"as {_STAYS_ON} has it")
             return
         rest = self._poses.rest
         resting = rest is not None and self._at(rest)

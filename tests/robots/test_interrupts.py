@@ -18,7 +18,7 @@ from configs.robot import SO101Config
 from robots.so100 import SO100Robot
 
 WHERE = ("robots/so100.py", "robots/undisturbed.py", "robots/servos.py", "contextlib.py")
-SAFETY = {"watchdog_s": 0.2, "let_down_s": 0.5, "deadman_s": 1.0}
+SAFETY = {"watchdog_s": 0.2, "let_down_s": 0.5, "deadman_s": 1.0, "patience_s": 2.0}
 
 
 @contextmanager
