@@ -347,3 +347,22 @@ def test_its_port_s_speed_its_calibration_s_folder_and_its_gripper_s_way_are_opt
     arm.arm.hand({"gripper": 30.0})
     with bench(arm, demonstrating=True, gripper_opens="down") as it:
         it.until(lambda s: s.joints is not None and abs(float(s.joints[GRIPPER]) - 70) < 0.5)
+
+
+def test_the_arm_is_held_while_the_leader_comes_and_goes(arm: Running) -> None:
+    """Both take longer than an arm may be without a command."""
+    seen: list[set[int]] = []
+
+    @contextmanager
+    def meanwhile() -> Iterator[None]:
+        seen.append(torque(arm))
+        yield
+        seen.append(torque(arm))
+
+    cfg = SO101LeaderConfig(port=arm.port)
+    with Leader(
+        cfg, lambda: POSE, PERIOD, lambda *_, **__: None, demonstrating=False, meanwhile=meanwhile
+    ) as leader:
+        assert leader.entered
+    assert not leader.entered
+    assert seen == [{0}, {1}, {1}, {0}]
