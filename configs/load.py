@@ -74,8 +74,9 @@ def load(
     given = [(name, value) for name, value in vars(options).items() if name not in own]
     texts = [(name, value if isinstance(value, list) else [value]) for name, value in given]
     texts += [_dotted(argument, parser) for argument in unknown]
+    base = default if isinstance(default, str) else default(options)  # which may refuse the options
     saved = options.config_path is None and not isinstance(default, str)
-    name = options.config_path or (default if isinstance(default, str) else default(options))
+    name = options.config_path or base
     return _over(name, texts, saved=saved), options
 
 

@@ -93,7 +93,8 @@ def _tell(imported: Imported) -> None:
         rows = [entry for entry in imported.entries if entry.kind == kind]
         lines += [title] * bool(rows)
         for entry in rows:
-            ours = f"{'.'.join(entry.ours)}={entry.value}" if entry.ours else ""
+            value = "null" if entry.value is None else entry.value
+            ours = f"{'.'.join(entry.ours)}={value}" if entry.ours else ""
             places = " -> ".join(filter(None, (entry.name, ours)))
             lines.append(f"  {places}: {entry.note}")
     print("\n".join(lines), file=sys.stderr)
