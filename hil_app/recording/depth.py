@@ -46,7 +46,8 @@ def _pixels(root: Path, info: Info, rows: Sequence[Mapping[str, Any]], key: str)
     if clip is None:
         return ""
     with open_video(info.video_file(root, key, clip.chunk, clip.file)) as file:
-        return str(file.streams.video[0].codec_context.pix_fmt)
+        decoder = file.streams.video[0].codec_context  # None where the codec is not known
+        return "" if decoder is None else str(decoder.pix_fmt)
 
 
 def left_out(root: Path, info: Info) -> str | None:

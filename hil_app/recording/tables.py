@@ -19,6 +19,7 @@ from configs.writing import write_whole
 from hil_app.files import make_folder
 from hil_app.recording.inside import check_inside, check_regular
 from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
+from hil_app.recording.pages import claimed
 from hil_app.recording.rows import Numbers, is_vector
 from hil_app.recording.stats import Stats
 
@@ -27,6 +28,7 @@ REMEDY = "delete the episode with lerobot-edit-dataset, or record it again"
 DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
 MOST_VALUES = 1 << 27  # numbers in a file
 MOST_BYTES = 1 << 30  # of pictures and texts in a file
+MOST_OF_PAGE = 1 << 27  # bytes, unpacked: other tools make pages of 1 MB, or of one image
 MOST_ROWS = 4096  # of pictures and texts that are read at once
 
 
@@ -71,6 +73,7 @@ def _bounded(file: Any, names: Collection[str], path: Path) -> Any:
     values, largest = _extent(file.metadata, names)
     if values > MOST_VALUES:
         raise DatasetError(f"{path} says that it holds {values:,} values: restore a copy")
+    _check_pages(path, file.metadata, names)
     if not largest:
         return file.read(columns=list(names), use_threads=False)
     rows = min(MOST_ROWS, max(1, MOST_BYTES // 8 // largest))
@@ -88,6 +91,7 @@ def first_value(path: Path, name: str) -> Any:
     check_regular(path)
     try:
         with pq.ParquetFile(path) as file:
+            _check_pages(path, file.metadata, [name])
             part = next(file.iter_batches(1, columns=[name], use_threads=False), None)
             return part.column(name)[0].as_py() if part is not None and part.num_rows else None
     except DAMAGE as error:
@@ -96,16 +100,30 @@ def first_value(path: Path, name: str) -> Any:
 
 def _extent(about: Any, names: Collection[str]) -> tuple[int, int]:
     """How many values columns have, and the bytes of the largest part that is no numbers."""
+    groups = map(about.row_group, range(about.num_row_groups))
+    values, largest = max([about.num_rows, *(group.num_rows for group in groups)]), 0
+    for part in _parts(about, names):
+        values += part.num_values
+        if part.physical_type == "BYTE_ARRAY":
+            largest = max(largest, part.total_uncompressed_size, 1)
+    return values, largest
+
+
+def _check_pages(path: Path, about: Any, names: Collection[str]) -> None:
+    """DatasetError if a page of these columns would take too much memory, whatever else is said."""
+    with path.open("rb") as file:
+        for part in _parts(about, names):
+            if (most := max(claimed(file, part), default=0)) > MOST_OF_PAGE:
+                raise DatasetError(f"{path} has a page of {most:,} bytes: restore a copy")
+
+
+def _parts(about: Any, names: Collection[str]) -> Iterator[Any]:
+    """What is said of columns in each row group."""
     heads = tuple(f"{name}." for name in names)
-    values, largest = about.num_rows, 0
     for group in map(about.row_group, range(about.num_row_groups)):
-        values = max(values, group.num_rows)
         for part in map(group.column, range(group.num_columns)):
             if part.path_in_schema in names or part.path_in_schema.startswith(heads):
-                values += part.num_values
-                if part.physical_type == "BYTE_ARRAY":
-                    largest = max(largest, part.total_uncompressed_size, 1)
-    return values, largest
+                yield part
 
 
 def _line(error: Exception) -> str:

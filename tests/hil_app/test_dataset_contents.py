@@ -24,6 +24,7 @@ from hil_app.learning import ACTION, GaussianActorPolicy, ReplayBuffer
 from hil_app.learning.offline import Source, unsaid
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, DatasetError
+from hil_app.recording.tables import MOST_OF_PAGE, first_value, read_table
 
 DATA, EPISODES = "data/chunk-000/file-001.parquet", "meta/episodes/chunk-000/file-000.parquet"
 VIDEO = f"videos/{IMAGES}.wrist/chunk-000/file-001.mp4"
@@ -283,6 +284,29 @@ def test_any_changed_number_of_an_action_can_be_done_or_is_named(
     else:
         with pytest.raises(DatasetError, match=rf"episode 1, frame {frame}: action\[{place}\]"):
             learned(root)
+
+
+@pytest.mark.parametrize("read", [read_table, lambda path: first_value(path, "said")])
+def test_a_page_that_would_take_far_more_than_its_file_is_never_unpacked(
+    tmp_path: Path, read: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "bomb.parquet"
+    table = pa.table({"said": pa.array([b"\0" * (MOST_OF_PAGE + 1)], pa.binary())})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+    assert path.stat().st_size < 20_000
+    with pytest.raises(DatasetError, match=r"has a page of 134,217,7.. bytes: restore a copy"):
+        read(path)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_pages_of_every_kind_are_read(tmp_path: Path, version: str, dictionary: bool) -> None:
+    path, count = tmp_path / "usual.parquet", 30_000
+    table = pa.table({"n": range(count), "l": [[1.5, 2]] * count, "s": ["one", None] * 15_000})
+    pq.write_table(
+        table, path, data_page_version=version, use_dictionary=dictionary, row_group_size=9_000
+    )
+    assert read_table(path).equals(table)
 
 
 def test_who_does_not_say_who_acted_is_told(root: Path) -> None:
