@@ -345,6 +345,9 @@ def test_its_port_s_speed_its_calibration_s_folder_and_its_gripper_s_way_are_opt
     with pytest.raises(TeleopError, match=str(tmp_path / "mine.json")):
         Bench(arm.port, True, id="mine", calibration_dir=tmp_path).leader.__enter__()
     arm.arm.hand({"gripper": 30.0})
+    where = -1
+    while where != (where := arm.arm.report()["motors"]["gripper"]["present"]):
+        time.sleep(0.3)  # until the hand is there
     with bench(arm, demonstrating=True, gripper_opens="down") as it:
         it.until(lambda s: s.joints is not None and abs(float(s.joints[GRIPPER]) - 70) < 0.5)
 

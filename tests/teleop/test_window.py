@@ -16,6 +16,7 @@ import pytest
 from sample_window import KEYS
 from windows import Open, open_window, until
 
+from robots import isolated
 from robots.base import U8
 from teleop.base import TeleopError
 from teleop.window.client import KeyChange, Window
@@ -224,7 +225,8 @@ def test_where_there_is_no_screen_the_error_says_so_and_what_helps(
 def test_a_program_that_does_not_start_is_an_error_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    refuses = [sys.executable, "-c", "import sys; sys.exit('no screen')"]
+    monkeypatch.setattr(isolated, "command", lambda *_: refuses)
     window = Window("never", None)
     with pytest.raises(TeleopError, match=r"^The window has ended by itself \(status 1: .*$"):
         window.__enter__()
