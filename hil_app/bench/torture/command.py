@@ -70,6 +70,7 @@ class Command:
 def run(options: list[str], screen: str, errors: str) -> None:
     """Be the command, in this process."""
     os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored under nohup
     seen, printed = os.open(screen, os.O_RDWR), os.open(errors, os.O_WRONLY | os.O_APPEND)
     for number, file in enumerate((seen, seen, printed)):
         os.dup2(file, number)

@@ -38,6 +38,7 @@ from robots.virtual.client import VirtualArm
 STORMS = "storms of signals"
 MARGIN_S = 4.0  # for a busy machine
 STARTING_S = 90.0  # that a command may take until its arm has torque
+STARTS = 3  # of a command that does not get that far, at most
 ENDING_S = 60.0  # that it may take to end after its arm was let go
 MOVING_S = (0.0, 2.5)  # how long the arm moves before the trouble comes
 GAPS_S = (-3.0, -1.0)  # powers of ten between two signals of a storm: 1 to 100 ms
@@ -214,22 +215,31 @@ def runs(
 
 
 def _try(trouble: Trouble, ports: Queue[str], draw: Random) -> Row:
-    """One command and its trouble."""
-    row, port = Row(trouble.name, tries=1), ports.get()
+    """One command and its trouble; one that does not come to move an arm is started again."""
+    port = ports.get()
     try:
-        with world_in_order(port) as arm, _running(trouble, port, arm, draw) as run:
-            moving = run.until(lambda: len(run.torque) == len(JOINTS) or run.ended, STARTING_S)
-            if moving is None or run.ended:
-                row.torque_left += 1
+        for _ in range(STARTS):
+            row = Row(trouble.name, tries=1)
+            with world_in_order(port) as arm, _running(trouble, port, arm, draw) as run:
+                if _moves(run):
+                    _look_at_torque(trouble, run, row)
+                    _look_at_end(run, row)
+                    _look_at_frames(run, row)
+                    return row
+                row.hangs += 1
                 row.fault(f"the arm never got torque: {run.said}")
-                return row
-            time.sleep(draw.uniform(*MOVING_S))
-            _look_at_torque(trouble, run, row)
-            _look_at_end(run, row)
-            _look_at_frames(run, row)
+        return row
     finally:
         ports.put(port)
-    return row
+
+
+def _moves(run: Run) -> bool:
+    """Whether the arm comes to move; it has then done so for a while."""
+    run.until(lambda: len(run.torque) == len(JOINTS) or run.ended, STARTING_S)
+    if run.ended or len(run.torque) < len(JOINTS):
+        return False
+    time.sleep(run.draw.uniform(*MOVING_S))
+    return True
 
 
 def _look_at_torque(trouble: Trouble, run: Run, row: Row) -> None:
