@@ -32,7 +32,7 @@ class MotorCalibration:
     """What is known of one motor; the fields of lerobot's files, all in steps."""
 
     id: int
-    drive_mode: int  # 1: its position counts down, as a gripper opens
+    drive_mode: int  # 1: a gripper's position counts down as it opens
     homing_offset: int
     range_min: int
     range_max: int
@@ -55,7 +55,8 @@ class Units:
     """The conversion between steps (6,) and joint positions (6,) [deg], gripper [%].
 
     Body joints are in degrees about the middle of their range, the gripper is 0 closed and 100
-    open; its steps grow on the way unless ``opens`` is "down". Those with drive_mode 1 count down.
+    open; its steps grow on the way unless ``opens`` is "down" or its drive_mode is 1, which counts
+    for no joint in degrees, as with lerobot.
     """
 
     def __init__(self, calibration: Calibration, opens: str = "up") -> None:
@@ -63,8 +64,7 @@ class Units:
         self.low = np.array([motor.range_min for motor in motors], np.float64)  # [step]
         self.high = np.array([motor.range_max for motor in motors], np.float64)
         self._zero = (self.low + self.high) / 2
-        turned = [-1.0 if motor.drive_mode else 1.0 for motor in motors]
-        self._unit = np.array(turned) * DEGREES  # of a step
+        self._unit = np.full(len(JOINTS), DEGREES)  # of a step
         jaw = self.high[GRIPPER] - self.low[GRIPPER]
         down = opens == "down" or bool(motors[GRIPPER].drive_mode)
         self._zero[GRIPPER] = self.high[GRIPPER] if down else self.low[GRIPPER]
@@ -229,14 +229,14 @@ def of_motors(bus: Registers, ids: Mapping[str, int]) -> dict[str, MotorCalibrat
     }
 
 
-def turned(calibration: Calibration) -> str | None:
-    """That body joints count the other way round, in words, if some do."""
+def mirrored(calibration: Calibration) -> str | None:
+    """That the file has body joints mounted the other way round, in words, if it has."""
     names = [name for name in JOINTS[:GRIPPER] if calibration[name].drive_mode]
     if not names:
         return None
     return (
-        f"{', '.join(names)} is turned round, as drive_mode 1 in the calibration's file has it; "
-        "lerobot leaves it as it is where joints are in degrees"
+        f"the calibration's file has drive_mode 1 for {', '.join(names)}, which counts for no "
+        "joint in degrees, as with lerobot"
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from configs.robot import FollowerConfig, ServoArmConfig
+from configs.robot import ServoArmConfig
 from robots import calibration, handshake
 from robots.base import (
     F32,
@@ -112,13 +112,8 @@ class Servos:
             known,
             gripper_known="gripper_opens" in cfg.model_fields_set,
         )
-        if turned := calibration.turned(found):
-            if isinstance(cfg, FollowerConfig) and cfg.joint_signs is not None:
-                raise Uncalibrated(
-                    f"{turned}; and robot.joint_signs turns joints, too: set joint_signs to null, "
-                    "or drive_mode to 0 in the file, so that one of them says it."
-                )
-            self._tell("joints_turned", note=turned)
+        if note := calibration.mirrored(found):
+            self._tell("drive_mode_unused", note=f"{note}: robot.joint_signs turns joints")
         return found
 
     @property

@@ -56,8 +56,8 @@ def calibration(
         yield from _compared(path, found, held)
     if rivals := files.rivals(cfg):
         yield note(rivals, "remove the one that is out of date")
-    if turned := files.turned(found):
-        yield note(turned, "run `hil-app calibrate` if it should not be")
+    if mirrored := files.mirrored(found):
+        yield note(mirrored, "set robot.joint_signs where a joint counts the other way round")
     kind = str(cfg.model_dump()["type"])
     yield from spans(kind, found)
     if not files.differences(found, held):  # else the positions mean something else

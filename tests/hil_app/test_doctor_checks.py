@@ -577,7 +577,7 @@ def test_what_the_motors_cannot_know_is_not_called_right(
     path = tmp_path / "robots/so101_follower/mine.json"
     assert known == ok(f"calibrated; the motors hold {path}")
     assert elbow.mark == "note"
-    assert elbow.fact.startswith("elbow_flex is turned round, as drive_mode 1")
+    assert "drive_mode 1 for elbow_flex, which counts for no joint in degrees" in elbow.fact
 
 
 def test_two_calibrations_of_one_name_are_worth_a_word(
