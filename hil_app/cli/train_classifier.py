@@ -68,10 +68,10 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     torch.set_num_threads(1)  # more are no faster at networks this small
     console = Console()
     datasets = [Dataset(root) for root in options.dataset]
-    features = inputs_of(datasets, options.cameras, options.state)
-    _check_room(folder, bytes_of(_network(options, features)))
     for line in filter(None, (dataset.left_out for dataset in datasets)):
         console.out(line, highlight=False)
+    features = inputs_of(datasets, options.cameras, options.state)
+    _check_room(folder, bytes_of(_network(options, features)))
     with _Progress(console) as shown:
         count = shown.begin("reading", sum(map(len, datasets)))
         examples = read_examples(
