@@ -76,7 +76,7 @@ class Guide:
 
         Where none is, a port that is not there is the NotConnected that ``attempt`` raises.
         """
-        return self.persist(attempt, NotConnected) if os.isatty(self._input) else attempt()
+        return self.persist(attempt, NotConnected) if sys.stdin.isatty() else attempt()
 
     def persist(self, attempt: Callable[[], T], mendable: type[RobotError] = RobotError) -> T:
         """What ``attempt`` gives, once it can: whenever it fails, the person mends that first.
