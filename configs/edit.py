@@ -122,6 +122,8 @@ def _line(rest: Path, value: Any) -> str:
 def _flow(value: Any) -> str:
     """``value`` on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    if isinstance(value, str) and value.startswith(":"):  # plain, it is none within braces
+        text = yaml.safe_dump(value, default_style='"', width=10_000)
     return text.removesuffix("\n").removesuffix("\n...")
 
 

@@ -45,13 +45,14 @@ class Gesture:
             if (way_of_hat := _HATS.get((round(right), round(up)))) is not None:
                 self._hats.append(f"h{place}.{way_of_hat}")
         waits = [path.wait_s for path in self._paths]
-        if any(moving) or held or any(hat != (0, 0) for hat in state.hats) or None in waits:
-            self._settled = None
+        moved = bool(self._axes or self._buttons or self._hats)
+        going_on = any(moving) or held or any(hat != (0, 0) for hat in state.hats)
+        if not moved or going_on or None in waits:
+            self._settled = None  # all rest only after something has moved
             return False
         if self._settled is None:
             self._settled = now
-        moved = bool(self._axes or self._buttons or self._hats)
-        return moved and now - self._settled >= max(filter(None, waits), default=_SETTLE_S)
+        return now - self._settled >= max(filter(None, waits), default=_SETTLE_S)
 
     @property
     def source(self) -> str | None:
@@ -161,4 +162,4 @@ def clash(one: str, other: str) -> bool:
 
 def _share(value: float, rest: float) -> float:
     """How far ``value`` is from ``rest``, as a share of the way there is in that direction."""
-    return (value - rest) / (1 - rest if value > rest else 1 + rest or 1.0)
+    return (value - rest) / ((1 - rest if value > rest else 1 + rest) or 1.0)

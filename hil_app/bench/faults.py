@@ -42,9 +42,9 @@ BEARABLE = (0.05, 0.25)  # how long they last [s]
 BACK_WITHIN = 5.0  # how long a virtual arm may take to be back in order [s]
 GONE = 3.0  # how long a port is gone for good [s]
 # How soon after a lasting fault the loop must have ended and the arm be safe [s]: patience to end
-# it and as much to release the motors, or to be sure, to hold, to back off and to let down; and a
-# margin for a busy machine.
-SOON = {"silent": 2 * PATIENCE + 1.5, "trouble": 0.3 + 2.0 + 1.0 + 1.5, "at once": 5.0}
+# it, as much to release the motors and a second in which the deadman tries, too; or to be sure, to
+# hold, to back off and to let down; and a margin for a busy machine.
+SOON = {"silent": 2 * PATIENCE + 1.0 + 1.5, "trouble": 0.3 + 2.0 + 1.0 + 1.5, "at once": 5.0}
 
 
 @dataclass(frozen=True)

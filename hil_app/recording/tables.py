@@ -55,25 +55,28 @@ def read_table(
     """
     check_regular(path)
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with (
+            pa.OSFile(str(path)) as raw,  # one file throughout, even if another takes its name
+            pq.ParquetFile(raw, page_checksum_verification=True) as file,
+        ):
             there = file.schema_arrow.names
             if missing := set(columns or ()) - set(there):
                 raise DatasetError(f"{path} has no column {min(missing)}: restore a copy")
             names = [name for name in columns or there if not name.startswith(without)]
             names = [name for name in names if among is None or name in among]
-            return _bounded(file, dict.fromkeys(names), path)
+            return _bounded(raw, file, dict.fromkeys(names), path)
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing: restore it from a copy") from None
     except DAMAGE as error:
         raise DatasetError(f"{path} is damaged ({_line(error)}): restore a copy") from None
 
 
-def _bounded(file: Any, names: Collection[str], path: Path) -> Any:
+def _bounded(raw: Any, file: Any, names: Collection[str], path: Path) -> Any:
     """The columns of a parquet file; DatasetError before they take more memory than is sane."""
     values, largest = _extent(file.metadata, names)
     if values > MOST_VALUES:
         raise DatasetError(f"{path} says that it holds {values:,} values: restore a copy")
-    _check_pages(path, file.metadata, names)
+    _check_pages(path, raw, file.metadata, names)
     if not largest:
         return file.read(columns=list(names), use_threads=False)
     rows = min(MOST_ROWS, max(1, MOST_BYTES // 8 // largest))
@@ -90,8 +93,8 @@ def first_value(path: Path, name: str) -> Any:
     """The first value of a column; None if there is none. DatasetError as of :func:`read_table`."""
     check_regular(path)
     try:
-        with pq.ParquetFile(path) as file:
-            _check_pages(path, file.metadata, [name])
+        with pa.OSFile(str(path)) as raw, pq.ParquetFile(raw) as file:
+            _check_pages(path, raw, file.metadata, [name])
             part = next(file.iter_batches(1, columns=[name], use_threads=False), None)
             return part.column(name)[0].as_py() if part is not None and part.num_rows else None
     except DAMAGE as error:
@@ -109,12 +112,11 @@ def _extent(about: Any, names: Collection[str]) -> tuple[int, int]:
     return values, largest
 
 
-def _check_pages(path: Path, about: Any, names: Collection[str]) -> None:
+def _check_pages(path: Path, file: Any, about: Any, names: Collection[str]) -> None:
     """DatasetError if a page of these columns would take too much memory, whatever else is said."""
-    with path.open("rb") as file:
-        for part in _parts(about, names):
-            if (most := max(claimed(file, part), default=0)) > MOST_OF_PAGE:
-                raise DatasetError(f"{path} has a page of {most:,} bytes: restore a copy")
+    for part in _parts(about, names):
+        if (most := max(claimed(file, part), default=0)) > MOST_OF_PAGE:
+            raise DatasetError(f"{path} has a page of {most:,} bytes: restore a copy")
 
 
 def _parts(about: Any, names: Collection[str]) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from configs.edit import edited, value_at
@@ -93,6 +93,8 @@ trees = st.recursive(
 )
 
 
+@example(content={}, path=("a",), value=":x", flow=None)
+@example(content={}, path=("a", "b"), value=[":", {"c": ":x"}], flow=None)
 @given(
     content=st.dictionaries(keys, trees, max_size=4),
     path=st.lists(keys, min_size=1, max_size=3).map(tuple),

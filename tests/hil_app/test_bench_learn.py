@@ -116,6 +116,7 @@ TINY = (
     "--train.demonstrations=1",
     "--train.ticks=40",
     "--learner.batch_size=8",
+    "--learner.learning_starts=20",
     "--policy.hidden_dims=[8]",
     "--env.control_time_s=1",
 )

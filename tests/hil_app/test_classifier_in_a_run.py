@@ -138,6 +138,7 @@ class Person(HandsOff):
     """Says one thing at one tick."""
 
     def __init__(self, tick: int, **verdict: bool) -> None:
+        super().__init__()
         self.tick, self.verdict, self.reads = tick, verdict, 0
 
     def read(self) -> TeleopSample:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hil_app.gestures import Gesture, clash
@@ -137,6 +137,7 @@ def heard(lever: Lever, moves: Sequence[float], control: str = "lefttrigger") ->
     return "it never ended"
 
 
+@example(Lever(-1, 1, 0), 42, 0.125, 0)
 @given(levers, st.integers(6, 60), st.floats(0, 0.2), st.integers(0, 400))
 def test_a_lever_rests_where_it_comes_to_rest_whatever_its_driver_told_before(
     lever: Lever, steps: int, first: float, held: int
