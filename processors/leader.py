@@ -15,7 +15,7 @@ from processors.wrist import Wrist
 from robots.base import F32, GRIPPER
 from teleop.base import CLOSE, OPEN, STAY
 
-_WORTH = 0.2  # share of its way by which the gripper must come closer for it to be moved at all
+_WORTH = 0.34  # share of its way by which the gripper must come closer for it to be moved at all
 _SHORTER, _TRIES = 0.95, 8  # to find a step that is short enough
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sample_ticks import (
     CLOSE,
@@ -216,6 +216,8 @@ def test_the_gripper_closes_and_opens_with_the_leader_s(control: str) -> None:
     assert [gripper_of(tick) for tick in done] == [45, 45, 0, 0, 0, 45]
 
 
+@example(at=13.5, trembling=[0.0, 0.0, -1.0, 2.0], max_step=12.0, held=44.0)
+@example(at=14.0, trembling=[0.0, 0.0, -2.0, 2.0], max_step=12.0, held=44.0)
 @given(
     at=st.floats(0, 100),
     trembling=st.lists(st.floats(-2, 2), min_size=2, max_size=30),
