@@ -27,6 +27,7 @@ from hil_app.learning.learner import Learner, Log
 from hil_app.learning.mixer import OnlineOfflineMixer
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.trainer import RLTrainer
+from hil_app.learning.values import usable
 from hil_app.loop import Loop
 from hil_app.policy import Policy
 from hil_app.rewards.classifier import load_classifier
@@ -392,10 +393,9 @@ def learner(
 def _device(name: str) -> torch.device:
     """ConfigError unless there is such a device."""
     try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        cause = str(error).partition("\n")[0]
-        raise ConfigError(f"learner.device: cannot compute on '{name}': {cause}") from error
+        return usable(name)
+    except ValueError as error:
+        raise ConfigError(f"learner.device: {error}") from error
 
 
 def _buffer(config: RunConfig, brain: RLAlgorithm, capacity: int, name: str) -> ReplayBuffer:

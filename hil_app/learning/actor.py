@@ -18,7 +18,15 @@ from configs.policy import GaussianActorConfig
 from configs.reading import read_json
 from hil_app.learning.encoders import Encoder, Perception
 from hil_app.learning.networks import Dense, mlp
-from hil_app.learning.weights import Weights, check_finite, check_fit, copy_into, cpu_copy
+from hil_app.learning.weights import (
+    Weights,
+    check_finite,
+    check_fit,
+    check_kinds,
+    copy_into,
+    cpu_copy,
+    read_tensors,
+)
 
 MODEL_FILE = "model.safetensors"
 
@@ -107,7 +115,6 @@ class GaussianActorPolicy(nn.Module):
         weight: Tensor = self.actor.head.weight
         return weight.device
 
-    @torch.inference_mode()
     def select_action(
         self,
         batch: Mapping[str, Tensor],
@@ -122,7 +129,13 @@ class GaussianActorPolicy(nn.Module):
         discrete actions, is the index of the best one; unless deterministic, a share of
         `config.discrete_exploration` of them is drawn at random instead.
         """
-        generator = generator or self.generator
+        with torch.inference_mode():
+            action = self._action(batch, deterministic, generator or self.generator)
+        return action.clone()  # a tensor like any other, which may be changed and learned from
+
+    def _action(
+        self, batch: Mapping[str, Tensor], deterministic: bool, generator: torch.Generator
+    ) -> Tensor:
         seen = self.perceive(batch)
         features = self.encoder(seen)
         mean, log_std = self.actor(self.actor_features(seen, features))
@@ -200,7 +213,7 @@ class GaussianActorPolicy(nn.Module):
 
         Raises:
             KeyError: a group or a name is missing, or is more than this policy has.
-            ValueError: a shape does not fit, or a weight is not finite.
+            ValueError: a shape does not fit, or a weight is not finite or not real.
         """
         for group, tensors in weights.items():
             check_finite(tensors, group)
@@ -242,14 +255,14 @@ class GaussianActorPolicy(nn.Module):
         A `config` comes in the place of the one that lies there, and must have the same networks.
 
         Raises:
-            ValueError: a weight is not finite.
+            ValueError: the file of the weights is cut off, or a weight is not finite or not real.
             RuntimeError: the weights are of other networks.
         """
         path = Path(directory)
         config = config or GaussianActorConfig.model_validate(read_json(path / CONFIG_FILE))
         # the saved weights hold the vision encoder's own, so their first source need not be there
         policy = cls(config.model_copy(update={"vision_encoder_weights": None}), seed)
+        check_kinds(policy.state_dict(), read_tensors(path / MODEL_FILE))
         load_model(policy, str(path / MODEL_FILE))
-        check_finite(policy.state_dict(), path / MODEL_FILE)
         policy.config = config
         return policy

@@ -17,7 +17,7 @@ from configs.algorithm import RLAlgorithmConfig
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.batch import Batch, DataMixer
 from hil_app.learning.optimizers import load_optimizer_tensors, optimizer_tensors, set_rate
-from hil_app.learning.weights import Weights, copy_into, cpu_copy, read_tensors
+from hil_app.learning.weights import Weights, check_finite, copy_into, cpu_copy, read_tensors
 
 _COUNTERS = ("optimization_step", "skipped_updates", "consecutive_skips")
 
@@ -152,10 +152,11 @@ class RLAlgorithm(ABC):
         Raises:
             RuntimeError: before `make_optimizers_and_scheduler`.
             KeyError: names are missing, or there are more.
-            ValueError: a shape differs.
+            ValueError: a shape differs, or a number is not finite.
         """
         if not self.optimizers:
             raise RuntimeError("call make_optimizers_and_scheduler() before load_training_state()")
+        check_finite(state, "the training state")
         parts = self._parts(state)
         for name, optimizer in self.optimizers.items():
             own = parts[f"optimizer.{name}"]

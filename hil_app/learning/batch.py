@@ -8,6 +8,10 @@ from typing import Any, Protocol, TypedDict
 import torch
 from torch import Tensor
 
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+
+_PER_ROW = (DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION)  # of complementary info
+
 
 class Batch(TypedDict):
     """B transitions. `done` stops bootstrapping; `truncated` (a time limit) does not.
@@ -30,18 +34,38 @@ def completed(batch: Mapping[str, Any]) -> Batch:
     """A batch as it came, with all that one may leave out, or have as None.
 
     Without `truncated` no row is; without `complementary_info` there is no penalty, nobody
-    intervened, and a row is of one tick.
+    intervened, and a row is of one tick. What there is one of in a row becomes (B,) float32: it
+    may come as (B, 1), which would spread over the batch, and of any kind.
+
+    Raises:
+        ValueError: there are no rows, or not as many of everything.
     """
+    rows = len(batch["action"])
+    if not rows:
+        raise ValueError("the batch is empty: it has no actions")
     truncated = batch.get("truncated")
+    info = dict(batch.get("complementary_info") or {})
+    info |= {key: _column(key, info[key], rows) for key in _PER_ROW if key in info}
+    done = _column("done", batch["done"], rows)
     return {
         "state": batch["state"],
         "action": batch["action"],
-        "reward": batch["reward"],
+        "reward": _column("reward", batch["reward"], rows),
         "next_state": batch["next_state"],
-        "done": batch["done"],
-        "truncated": torch.zeros_like(batch["done"]) if truncated is None else truncated,
-        "complementary_info": batch.get("complementary_info") or {},
+        "done": done,
+        "truncated": torch.zeros_like(done)
+        if truncated is None
+        else _column("truncated", truncated, rows),
+        "complementary_info": info,
     }
+
+
+def _column(name: str, values: Tensor, rows: int) -> Tensor:
+    if values.numel() != rows or len(values) != rows:
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)}; for the {rows} actions it is ({rows},)"
+        )
+    return values.reshape(rows).to(torch.float32)
 
 
 class DataMixer(Protocol):

@@ -46,10 +46,10 @@ class Draws:
         weights = {} if self._weights is None else {WEIGHTS: self._weights[:rows].clone()}
         return {"rng": self.generator.get_state(), **weights}
 
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state` gave."""
+    def load_state(self, state: Mapping[str, Tensor], turned: int = 0) -> None:
+        """Go on from what :meth:`state` gave, of rows that were turned back by some places."""
         self._weights = self._sums = None
         if (weights := state.get(WEIGHTS)) is not None:
             self._weights = torch.ones(self._capacity, dtype=torch.float64, device=self._device)
-            self._weights[: len(weights)] = weights
+            self._weights[: len(weights)] = weights.roll(-turned, 0)
         self.generator.set_state(state["rng"])

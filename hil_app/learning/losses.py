@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.algorithm import SACAlgorithmConfig
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from configs.policy import GaussianActorConfig
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.batch import Batch
 from hil_app.learning.distributions import squash
@@ -43,8 +44,10 @@ class Transitions(NamedTuple):
     ) -> Transitions:
         """What to learn from in a batch.
 
-        KeyError if it lacks what the config needs, ValueError if it has actions that are none.
+        KeyError if it lacks what the config needs; ValueError if it has actions that are none, or
+        anything of another shape than the policy's.
         """
+        check_shapes(batch, policy.config)
         count = policy.config.num_discrete_actions
         info, reward = batch["complementary_info"], batch["reward"]
         person = info.get(IS_INTERVENTION)
@@ -58,13 +61,30 @@ class Transitions(NamedTuple):
         return cls(
             policy.perceive(batch["state"]),
             policy.perceive(batch["next_state"]),
-            batch["action"],
+            batch["action"].to(torch.float32),
             None if count is None else choices(batch["action"], count),
             config.reward_scale * reward,
             config.reward_scale * penalty,
             discount * (1 - batch["done"]),
             person,
         )
+
+
+def check_shapes(batch: Batch, config: GaussianActorConfig) -> None:
+    """ValueError that names what has another shape than the policy and the actions ask for."""
+    rows = len(batch["action"])
+    asked: list[tuple[str, Tensor, tuple[int, ...]]] = []
+    asked.append(("action", batch["action"], (config.action_dims,)))
+    for group, state in (("state", batch["state"]), ("next_state", batch["next_state"])):
+        for key, feature in config.input_features.items():
+            if key in state:  # else there is what a frozen vision encoder makes of it
+                asked.append((f"{group}.{key}", state[key], feature.shape))
+    for name, value, shape in asked:
+        if value.shape != (rows, *shape):
+            raise ValueError(
+                f"{name} has shape {tuple(value.shape)}; for {rows} actions the policy needs "
+                f"{(rows, *shape)}"
+            )
 
 
 def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:

@@ -29,8 +29,8 @@ class Dense(nn.Linear):
             self.bias.uniform_(-bound, bound, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
-        return linear(x, self.weight, self.bias)
+        """(..., inputs) of any kind of numbers -> (..., outputs)."""
+        return linear(x.to(self.weight.dtype), self.weight, self.bias)
 
     def reset_parameters(self) -> None:
         """Do nothing: the constructor draws from its own generator."""

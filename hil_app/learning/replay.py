@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.batch import Batch
 from hil_app.learning.draws import Draws
 from hil_app.learning.offline import Source, check, rows_of
 from hil_app.learning.prefetch import endless
 from hil_app.learning.returns import NStepReturns
-from hil_app.learning.ring import Ring, Value
+from hil_app.learning.ring import Ring
+from hil_app.learning.values import Value, flag, number, stored, usable
 from hil_app.recording.frames import Frame
+
+_NUMBERS = {IS_INTERVENTION: flag, DISCOUNT: number, DISCRETE_PENALTY: number}  # one for each row
 
 
 class ReplayBuffer:
@@ -26,13 +32,14 @@ class ReplayBuffer:
         buffer.add(state, action, reward, next_state, done=False, truncated=False)
         batch = buffer.sample(256)
 
-    The first `add` fixes keys, shapes and types: uint8 stays uint8, everything else is float32.
+    The first `add` fixes keys and shapes: pictures stay uint8, everything else becomes float32.
     Numbers live on `storage_device`, batches come on `device`. Pictures, uint8 (C, H, W), and
     feature maps (D, h, w) live in main memory; one that several rows show is kept once. Everything
     is copied, so arrays may be used again after `add`. With `use_drq` a sampled picture is moved at
     random by up to `image_pad` pixels.
 
-    One thread may add while another samples.
+    One thread may add while another samples. A copy, or what another process gets of it, goes on
+    alone, from the same rows and the same seed.
     """
 
     def __init__(
@@ -46,12 +53,16 @@ class ReplayBuffer:
         image_pad: int = 4,
         seed: int = 0,
     ) -> None:
-        if capacity < 1 or not state_keys:
-            raise ValueError(f"need capacity >= 1 and state keys, got {capacity}, {state_keys}")
-        self.capacity = capacity
+        if capacity < 1 or not state_keys or isinstance(state_keys, str):
+            raise ValueError(
+                f"need capacity >= 1 and a list of state keys, got {capacity} and {state_keys!r}"
+            )
+        if image_pad < 0:
+            raise ValueError(f"image_pad {image_pad} is negative")
+        self.capacity = operator.index(capacity)
         self.state_keys = tuple(state_keys)
-        self.device = torch.device(device)
-        self.storage_device = torch.device(storage_device)
+        self.device = usable(device)
+        self.storage_device = usable(storage_device)
         self._draws = Draws(capacity, self.storage_device, seed)
         self._pad = image_pad if use_drq else 0
         self._ring = Ring(capacity, self.state_keys, self.storage_device)
@@ -59,6 +70,19 @@ class ReplayBuffer:
 
     def __len__(self) -> int:
         return self._ring.size
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            state = self._state()
+        return {**vars(self), "_lock": None, "_ring": None, "_draws": None, "_state": state}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rows = {name: tensor.clone() for name, tensor in state.pop("_state").items()}
+        vars(self).update(state)
+        self._draws = Draws(self.capacity, self.storage_device, 0)
+        self._ring = Ring(self.capacity, self.state_keys, self.storage_device)
+        self._lock = threading.Lock()
+        self.load_state_dict(rows)
 
     @classmethod
     def from_frames(
@@ -127,27 +151,30 @@ class ReplayBuffer:
 
         Raises:
             KeyError: a state key is missing, or the keys are not those of the first transition.
-            ValueError: a shape or a type is not that of the first transition, or a picture is
-                made of floats, or the weight is not positive.
+            ValueError: a shape or a type is not that of the first transition, or no picture's or
+                number's, or the weight is not positive.
         """
-        values: dict[str, Value] = {
+        info = (complementary_info or {}).items()
+        row = {
             **self._select("state", state),
             **self._select("next_state", next_state),
-            **{f"complementary_info.{k}": v for k, v in (complementary_info or {}).items()},
-            "action": action,
-            "reward": reward,
-            "done": done,
-            "truncated": truncated,
+            **{f"complementary_info.{k}": _NUMBERS.get(k, stored)(k, v) for k, v in info},
+            "action": stored("action", action),
+            "reward": number("reward", reward),
+            "done": flag("done", done),
+            "truncated": flag("truncated", truncated),
         }
         if not 0 < weight < float("inf"):
             raise ValueError(f"a row's weight is positive, got {weight}")
         with self._lock:
             place = self._ring.next
-            self._ring.put(values, self._pad)
+            self._ring.put(row, self._pad)
             self._draws.weigh(place, weight)
 
     def sample(self, batch_size: int) -> Batch:
         """Draw batch_size rows by their weights, with replacement. ValueError without any."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size {batch_size} is not positive")
         with self._lock:
             if not self._ring.size:
                 raise ValueError("the replay buffer is empty: add transitions before sampling")
@@ -157,9 +184,14 @@ class ReplayBuffer:
         return _batch({name: self._carried(value) for name, value in found.items()})
 
     def at(self, places: Sequence[int]) -> Batch:
-        """The rows at these places, of which 0 is the oldest; pictures are not moved."""
+        """The rows at these places, of which 0 is the oldest; pictures are not moved.
+
+        Raises IndexError if there is no such row, or no row at all is asked for.
+        """
         with self._lock:
             ring = self._ring
+            if not places or not -ring.size <= min(places) <= max(places) < ring.size:
+                raise IndexError(f"there are {ring.size} rows, from 0, got {list(places)}")
             first = ring.next - ring.size
             index = torch.tensor([(first + place) % ring.size for place in places])
             return _batch(ring.take(index.to(ring.device)))
@@ -182,22 +214,27 @@ class ReplayBuffer:
         since the last call is the same object as then.
         """
         with self._lock:
-            return {**self._ring.state(), **self._draws.state(self._ring.size)}
+            return self._state()
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Continue exactly where `state_dict` was taken.
+        """Continue exactly where `state_dict` was taken; in a larger buffer, by appending.
 
         Raises:
-            ValueError: there are more rows than this buffer's capacity.
+            ValueError: there are more rows than this buffer's capacity, rows of other state keys,
+                or rows that are not whole.
         """
-        self._ring.load_state(state)
-        self._draws.load_state(state)
+        with self._lock:
+            turned = self._ring.load_state(state)
+            self._draws.load_state(state, turned)
 
-    def _select(self, group: str, state: Mapping[str, Value]) -> dict[str, Value]:
+    def _state(self) -> dict[str, Tensor]:
+        return {**self._ring.state(), **self._draws.state(self._ring.size)}
+
+    def _select(self, group: str, state: Mapping[str, Value]) -> dict[str, NDArray[Any]]:
         missing = [key for key in self.state_keys if key not in state]
         if missing:
             raise KeyError(f"{group} lacks {missing}; it has {sorted(state)}")
-        return {f"{group}.{key}": state[key] for key in self.state_keys}
+        return {(name := f"{group}.{key}"): stored(name, state[key]) for key in self.state_keys}
 
     @property
     def _onto_gpu(self) -> bool:

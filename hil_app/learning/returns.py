@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
-from hil_app.learning.ring import Value
+from hil_app.learning.values import Value
 from hil_app.recording.frames import Frame
 from processors.base import Features
 from robots.base import F32

@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hil_app.learning.pictures import MAP_SUFFIX, PictureStore
+from hil_app.learning.pictures import PictureStore
+from hil_app.learning.values import GROUPS
 
-Value = Tensor | NDArray[np.generic] | float | bool
 BLOCKS = "blocks"
-GROUPS = ("state", "next_state")  # an observation's values are named <group>.<key>
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +55,12 @@ class Ring:
         self._columns: dict[str, _Column] = {}
         self._stores: dict[str, PictureStore] = {}  # state key -> its pictures
 
-    def put(self, values: Mapping[str, Value], pad: int = 0) -> None:
-        """Write a row, over the oldest one if the ring is full.
+    def put(self, row: Mapping[str, NDArray[Any]], pad: int = 0) -> None:
+        """Write a row of float32, and pictures of uint8, over the oldest one if the ring is full.
 
         Raises KeyError or ValueError if it is not like the first one, or if that one's pictures are
         too small to be moved by ``pad`` pixels.
         """
-        row = {name: _as_array(name, value) for name, value in values.items()}
         if not self._columns:
             self._allocate({name: _tensor(value) for name, value in row.items()}, pad)
         self._check(row)
@@ -113,19 +111,45 @@ class Ring:
         }
         return {**rows, **blocks, "next": torch.tensor(self.next)}
 
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state` gave; ValueError if there are more rows than capacity."""
+    def load_state(self, state: Mapping[str, Tensor]) -> int:
+        """Go on from what :meth:`state` gave; returns by how many places the rows were turned.
+
+        A larger ring begins with the oldest row, so that it has none amid what is yet to come.
+
+        Raises ValueError if there are more rows than capacity, or rows that are not whole.
+        """
         rows = {k.removeprefix("rows."): v for k, v in state.items() if k.startswith("rows.")}
-        size = len(rows["reward"]) if rows else 0
-        if size > self.capacity:
-            raise ValueError(f"{size} rows do not fit a capacity of {self.capacity}")
-        self.size, self.next = size, int(state["next"])
+        size, place = self._checked(rows, int(state["next"]))
+        full = size == self.capacity
+        self.size, self.next = size, place if full else size
+        turn = 0 if full else place
         self._stores = {key: _restored(key, state, rows) for key in self._kept(state)}
         self._columns = {name: self._column(name, tensor[:0]) for name, tensor in rows.items()}
         for name, tensor in rows.items():
-            self._columns[name].rows[:size] = tensor
+            self._columns[name].rows[:size] = tensor.roll(-turn, 0)
+        return turn
+
+    def _checked(self, rows: Mapping[str, Tensor], place: int) -> tuple[int, int]:
+        """How many rows there are, and where the next one goes among them."""
+        sizes = {name: len(tensor) for name, tensor in rows.items()}
+        size = max(sizes.values(), default=0)
+        if size > self.capacity:
+            raise ValueError(f"{size} rows do not fit a capacity of {self.capacity}")
+        known = {f"{group}.{key}" for group in GROUPS for key in self._keys}
+        found = {name for name in rows if name.partition(".")[0] in GROUPS}
+        if rows and (known != found or len(set(sizes.values())) > 1):
+            raise ValueError(f"need whole rows of {sorted(known)}, got {sizes}")
+        if not 0 <= place <= size:
+            raise ValueError(f"the next of {size} rows cannot be at {place}")
+        return size, place % self.capacity
 
     def _allocate(self, row: Mapping[str, Tensor], pad: int) -> None:
+        for key in self._keys:
+            first, then = row[f"state.{key}"], row[f"next_state.{key}"]
+            if first.shape != then.shape or first.dtype != then.dtype:
+                raise ValueError(
+                    f"state.{key} is {_kind(first)}, but next_state.{key} is {_kind(then)}"
+                )
         self._stores = {
             key: PictureStore(row[f"state.{key}"])
             for key in self._keys
@@ -182,19 +206,10 @@ def _drawn(slots: Tensor, pad: int, generator: torch.Generator | None) -> list[l
     return shifts
 
 
-def _as_array(name: str, value: Value) -> NDArray[Any]:
-    """What is stored: uint8 stays, all else becomes float32."""
-    found = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
-    if found.dtype == np.uint8:
-        return found
-    if found.ndim == 3 and not name.endswith(MAP_SUFFIX):
-        raise ValueError(
-            f"{name} is a picture of {found.dtype}, shape {found.shape}: store pictures as "
-            "uint8, a quarter of the memory; the encoder makes numbers of them"
-        )
-    return found.astype(np.float32, copy=False)
-
-
 def _tensor(value: NDArray[Any]) -> Tensor:
     """``value`` as a tensor; torch takes no array that is only to be read."""
     return torch.from_numpy(value if value.flags.writeable else value.copy())
+
+
+def _kind(value: Tensor) -> str:
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"

@@ -218,3 +218,71 @@ def test_a_config_may_come_in_the_place_of_the_saved_one(make_sac, tmp_path):
     wider = config.model_copy(update={"hidden_dims": [32, 32]})
     with pytest.raises(RuntimeError, match="size mismatch"):
         GaussianActorPolicy.from_pretrained(tmp_path / "policy", config=wider)
+
+
+def test_what_would_not_be_finite_once_taken_over_counts_as_not_finite(make_sac):
+    huge = {"w": torch.full((2,), 1e300, dtype=torch.float64)}
+    with pytest.raises(ValueError, match="here: w has numbers that are not finite"):
+        check_finite(huge, "here")
+    weights = make_sac().get_weights()
+    weights["policy"]["head.bias"] = weights["policy"]["head.bias"].double() + 1e300
+    with pytest.raises(ValueError, match=r"policy: head\.bias"):
+        make_sac().policy.load_actor_weights(weights)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_real_numbers_are_taken(tmp_path, make_sac, kind):
+    own = make_sac(seed=1)
+    own.policy.save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    save_file({name: tensor.to(kind) for name, tensor in load_file(file).items()}, file)
+    policy = GaussianActorPolicy.from_pretrained(tmp_path)
+    expected = own.policy.actor.head.weight.to(kind).float()
+    assert torch.equal(policy.actor.head.weight, expected)
+
+
+def test_whole_numbers_are_no_weights(tmp_path, make_sac):
+    """They are what is left of weights that were once rounded."""
+    own, policy_at, algorithm_at = make_sac(), tmp_path / "policy", tmp_path / "algorithm"
+    own.policy.save_pretrained(policy_at)
+    own.save_pretrained(algorithm_at)
+    for folder in (policy_at, algorithm_at):
+        file = folder / "model.safetensors"
+        save_file({name: tensor.int() for name, tensor in load_file(file).items()}, file)
+    weights = own.get_weights()
+    weights["policy"]["head.bias"] = weights["policy"]["head.bias"].int()
+    for load_them in (
+        lambda: GaussianActorPolicy.from_pretrained(policy_at),
+        lambda: RLAlgorithm.from_pretrained(algorithm_at, policy=own.policy),
+        lambda: own.policy.load_actor_weights(weights),
+    ):
+        with pytest.raises(ValueError, match=r"is torch\.int32, not torch\.float32"):
+            load_them()
+
+
+def test_a_file_that_is_cut_off_is_named(tmp_path, make_sac):
+    own = make_sac()
+    own.policy.save_pretrained(tmp_path)
+    for size in (0, 5, 1000):
+        with (tmp_path / "model.safetensors").open("r+b") as file:
+            file.truncate(size)
+        with pytest.raises(ValueError, match=r"model\.safetensors is no whole safetensors file"):
+            GaussianActorPolicy.from_pretrained(tmp_path)
+
+
+def test_a_training_state_that_is_not_finite_is_refused_whole(make_sac, make_batch):
+    own, other = make_sac(), make_sac()
+    own.update(iter([make_batch()]))
+    state, before = own.training_state(), other.training_state()
+    name = next(key for key in state if key.endswith("exp_avg"))
+    with pytest.raises(ValueError, match=r"training state: .*exp_avg has numbers"):
+        other.load_training_state({**state, name: state[name] * torch.nan})
+    assert all(torch.equal(value, before[key]) for key, value in other.training_state().items())
+
+
+def test_one_number_may_have_any_shape_of_one(make_sac):
+    algorithm = make_sac()
+    parameter = algorithm.log_alpha
+    algorithm.load_state_dict({**algorithm.state_dict(), "log_alpha": torch.tensor([0.5])})
+    assert algorithm.log_alpha is parameter
+    assert parameter.item() == 0.5

@@ -201,3 +201,59 @@ def test_rows_go_into_a_buffer_and_arrays_may_be_used_again():
     assert batch["state"]["s"][:, 0].tolist() == [*range(9)]
     assert batch[ACTION][:, 0].tolist() == [*range(9)]
     assert batch["next_state"]["s"][:, 0].tolist() == [3, 4, 5, 6, 7, 8, 9, 9, 9]
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int64, torch.float64])
+@pytest.mark.parametrize("shape", [(16,), (16, 1)])
+def test_what_a_row_has_one_of_may_be_a_column_of_any_kind(make_sac, make_batch, kind, shape):
+    """Columns of (B, 1) would spread over the batch: every row would learn of all the others."""
+    batch = make_batch(16)
+    batch["reward"] = (torch.arange(16) % 2).float()
+    info = {"is_intervention": batch["reward"], "discrete_penalty": torch.zeros(16)}
+    batch["complementary_info"] = info | {"discount": torch.ones(16)}
+
+    def other(values):
+        return values.to(kind).reshape(shape)
+
+    given = {**batch, **{key: other(batch[key]) for key in ("reward", "done", "truncated")}}
+    given["complementary_info"] = {
+        key: other(value) for key, value in batch["complementary_info"].items()
+    }
+    given["state"] = {key: value.double() for key, value in batch["state"].items()}
+    given["action"] = batch["action"].double()
+    learned = [
+        make_sac(seed=3, behavior_cloning_weight=1.0).update(iter([one])).losses
+        for one in (batch, given)
+    ]
+    assert learned[0] == learned[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda b: {"reward": b["reward"][:1]}, r"reward has shape \(1,\); for the 16 actions"),
+        (lambda b: {"done": b["done"].expand(16, 16)}, r"done has shape \(16, 16\)"),
+        (lambda b: {"truncated": b["done"][None]}, r"truncated has shape \(1, 16\)"),
+        (lambda b: {"action": b["action"][:, :3]}, r"action has .* needs \(16, 4\)"),
+        (lambda _: {"action": torch.zeros(16, 5)}, r"action has shape \(16, 5\)"),
+        (lambda b: {"state": {k: v[:1] for k, v in b["state"].items()}}, r"state\.observ.*\(1, "),
+        (lambda b: {"next_state": {**b["next_state"], OBS_STATE: torch.zeros(16, 5)}},
+         r"next_state\.observation\.state has shape \(16, 5\); .* needs \(16, 4\)"),
+        (lambda _: {"complementary_info": {"discount": torch.ones(2)}}, r"discount has .*\(2,\)"),
+        (lambda b: {"action": b["action"][:0]}, "the batch is empty"),
+    ],
+)  # fmt: skip
+def test_a_batch_of_another_shape_is_refused_by_name(make_sac, make_batch, change, told):
+    batch = make_batch(16)
+    with pytest.raises(ValueError, match=told):
+        make_sac().update(iter([{**batch, **change(batch)}]))
+
+
+def test_an_action_is_a_tensor_like_any_other(make_sac):
+    policy = make_sac().policy
+    seen = {key: torch.zeros(f.shape) for key, f in policy.config.input_features.items()}
+    action = policy.select_action({key: value.double() for key, value in seen.items()})
+    action.mul_(2)
+    weight = torch.ones(4, requires_grad=True)
+    (weight * action).sum().backward()
+    assert torch.equal(weight.grad, action)

@@ -1,5 +1,7 @@
 """The replay buffer: every row is one that was added, whole, and the seed fixes the draws."""
 
+import copy
+import pickle
 from itertools import islice
 
 import numpy as np
@@ -142,3 +144,162 @@ def test_errors_say_what_is_stored():
         ReplayBuffer(0, "cpu", ["s"])
     with pytest.raises(ValueError, match="state keys"):
         ReplayBuffer(3, "cpu")
+
+
+NOW, THEN = {"s": np.zeros(2)}, {"s": np.ones(2)}
+
+
+def _row(**changes):
+    return {
+        "state": NOW, "action": np.zeros(1), "reward": 0.0, "next_state": THEN, "done": False,
+        "truncated": False, **changes,
+    }  # fmt: skip
+
+
+KINDS = [
+    lambda x: x,
+    lambda x: [x],
+    np.array,
+    lambda x: np.array([x]),
+    lambda x: torch.tensor([[x]]),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_row_has_one_of_may_come_as_an_array_of_one(kind):
+    """A vector of environments gives such; a column of (B, 1) would spread over the batch."""
+    info = {"discount": kind(0.5), "discrete_penalty": kind(-0.25), "is_intervention": kind(True)}
+    buffer = ReplayBuffer(3, state_keys=["s"])
+    buffer.add(**_row(reward=kind(0.75), done=kind(True), truncated=kind(False)),
+               complementary_info=info)  # fmt: skip
+    batch = buffer.sample(5)
+    assert batch["reward"].tolist() == [0.75] * 5
+    assert batch["done"].tolist() == [1] * 5
+    assert batch["truncated"].tolist() == [0] * 5
+    found = {key: value.tolist() for key, value in batch["complementary_info"].items()}
+    assert found == {"discount": [0.5] * 5, "discrete_penalty": [-0.25] * 5,
+                     "is_intervention": [1] * 5}  # fmt: skip
+
+
+def test_numbers_of_any_kind_become_float32():
+    kinds = [np.uint8, np.int64, np.float16, np.float64, np.dtype(">f4")]
+    values = [np.array([3, 200], kind) for kind in kinds]
+    values += [
+        torch.tensor([3.0, 200.0], dtype=torch.bfloat16),
+        [3, 200],
+        np.array([200.0, 0, 3])[::-2],
+    ]
+    for value in values:
+        buffer = ReplayBuffer(1, state_keys=["s"])
+        buffer.add(**_row(state={"s": value}, action=value, reward=np.uint8(7)))
+        batch = buffer.sample(1)
+        assert batch["state"]["s"].tolist() == batch["action"].tolist() == [[3, 200]]
+        assert {batch["state"]["s"].dtype, batch["reward"].dtype} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"reward": None}, "reward is None, which is no number"),
+        ({"reward": "1"}, "reward is '1', which is no number"),
+        ({"reward": [1.0, 2.0]}, r"reward is one number for each transition, got shape \(2,\)"),
+        ({"done": 2}, r"done is true or false, 1 or 0, got 2\.0"),
+        ({"done": float("nan")}, "done is true or false"),
+        ({"truncated": -1}, "truncated is true or false"),
+        ({"action": np.array([1 + 2j])}, "action is .* no array of numbers"),
+        ({"action": np.array([1, None])}, "action is .* no array of numbers"),
+        (
+            {"state": {"s": np.zeros(3)}},
+            r"state\.s is float32 \(3,\), but next_state\.s is .*\(2,\)",
+        ),
+        ({"state": {"s": np.zeros((1, 2))}}, r"shape \(1, 2\).*without a dimension for the batch"),
+        ({"state": {"s": np.zeros((8, 9, 3), np.uint8)}}, r"channels seem to be last.*moveaxis"),
+        ({"state": {"s": np.zeros((1, 3, 8, 8), np.uint8)}}, "without a dimension for the batch"),
+        ({"complementary_info": {"discount": [0.9, 0.8]}}, "discount is one number"),
+        ({"complementary_info": {"is_intervention": 0.5}}, "is_intervention is true or false"),
+        ({"complementary_info": {"task": "pick"}}, "task is 'pick', which is no number"),
+    ],
+)
+def test_what_no_row_can_have_is_refused_by_name_and_changes_nothing(change, told):
+    buffer = ReplayBuffer(2, state_keys=["s"])
+    with pytest.raises(ValueError, match=told):
+        buffer.add(**_row(**change))
+    buffer.add(**_row(reward=4.0))
+    assert buffer.sample(3)["reward"].tolist() == [4.0] * 3
+
+
+@given(count=st.integers(0, 30), capacity=st.integers(1, 12), more=st.integers(0, 12),
+       larger=st.integers(1, 9), weighted=st.booleans())  # fmt: skip
+def test_a_larger_buffer_takes_over_a_ring_and_goes_on_behind_its_newest_row(
+    count, capacity, more, larger, weighted
+):
+    def rows(buffer):
+        return buffer.at(range(len(buffer)))["reward"].tolist() if len(buffer) else []
+
+    def add(buffer, numbers):
+        for i in numbers:
+            buffer.add(**_row(reward=i), weight=i + 2 if weighted else 1)
+
+    ring, wide = (ReplayBuffer(size, state_keys=["s"]) for size in (capacity, capacity + larger))
+    add(ring, range(count))
+    wide.load_state_dict(ring.state_dict())
+    assert rows(wide) == rows(ring)
+    add(wide, range(count, count + more))
+    kept = [*range(max(0, count - capacity), count + more)]
+    assert rows(wide) == kept[-capacity - larger :]
+    if kept and weighted:  # each row still has its own weight
+        weights = wide.state_dict()["weights"]
+        assert sorted(weights.tolist()) == [i + 2 for i in kept[-capacity - larger :]]
+
+
+def test_a_state_that_is_not_whole_or_of_other_keys_is_refused():
+    state = _filled(5).state_dict()
+    for change, told in [
+        ({"next": torch.tensor(6)}, "next of 5 rows cannot be at 6"),
+        ({"next": torch.tensor(-1)}, "cannot be at -1"),
+        ({"rows.action": state["rows.action"][:3]}, "need whole rows"),
+    ]:
+        with pytest.raises(ValueError, match=told):
+            ReplayBuffer(9, state_keys=["s"]).load_state_dict({**state, **change})
+    with pytest.raises(ValueError, match=r"need whole rows of \['next_state\.t', 'state\.t'\]"):
+        ReplayBuffer(9, state_keys=["t"]).load_state_dict(state)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda own: pickle.loads(pickle.dumps(own))])
+def test_a_copy_goes_on_alone(copied):
+    """Such as a buffer that is given to another process."""
+    own, pictures = _filled(30, 20), ReplayBuffer(4, state_keys=["s"])
+    image = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
+    pictures.add(**_row(state={"s": image}, next_state={"s": image + 1}))
+    for buffer in (own, pictures):
+        twin, before = copied(buffer), buffer.state_dict()
+        info = {"discrete_penalty": 0.0} if buffer is own else {}
+        seen = NOW if buffer is own else {"s": image + 9}
+        action = np.full(2 if buffer is own else 1, 5.0)
+        for _ in range(25):
+            twin.add(seen, action, 99.0, seen, False, True, info)
+        assert set(twin.sample(20)["reward"].tolist()) == {99.0}
+        after = buffer.state_dict()
+        assert all(torch.equal(value, after[key]) for key, value in before.items())
+    assert torch.equal(copied(own).sample(9)["reward"], own.sample(9)["reward"])
+
+
+def test_what_a_buffer_cannot_be_made_of_is_refused():
+    for options, told in [
+        ({"state_keys": "s"}, "a list of state keys, got 3 and 's'"),
+        ({"state_keys": ["s"], "image_pad": -1}, "image_pad -1"),
+        ({"state_keys": ["s"], "device": "cuda:99"}, "cannot compute on 'cuda:99'"),
+        ({"state_keys": ["s"], "storage_device": "cuda:99"}, "cannot compute on 'cuda:99'"),
+    ]:
+        with pytest.raises(ValueError, match=told):
+            ReplayBuffer(3, **options)
+
+
+def test_rows_and_sizes_that_are_not_there_are_refused():
+    buffer = _filled(3)
+    for places in ([3], [-4], [0, 9], []):
+        with pytest.raises(IndexError, match="there are 3 rows"):
+            buffer.at(places)
+    for size in (0, -1):
+        with pytest.raises(ValueError, match=f"batch_size {size}"):
+            buffer.sample(size)
