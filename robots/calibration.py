@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Strict, TypeAdapter, ValidationError
 
 from configs.reading import Unreadable, read_json, shown
 from configs.robot import ServoArmConfig
@@ -25,17 +25,21 @@ Numbers = NDArray[np.float64] | NDArray[np.int64]
 DEGREES = 360.0 / TOP  # a step, as lerobot counts [deg]
 _MARKED, _UNFINISHED = "Max_Position_Limit", 0  # while a calibration is being written
 _LEAST_RANGE = 100  # steps; a joint that moved less has not been calibrated
+MOST_RANGE = 4000  # steps; one that moved more has gone past the end of the motor's turn
+ENDLESS = "wrist_roll"  # the joint whose range is all of a turn
+_OLDEST = {"calib_mode", "motor_names"}  # keys of lerobot's files until 0.2
+_Whole = Annotated[int, Strict()]  # neither a text nor a truth value
 
 
 @dataclass(frozen=True, slots=True)
 class MotorCalibration:
     """What is known of one motor; the fields of lerobot's files, all in steps."""
 
-    id: int
-    drive_mode: int  # 1: a gripper's position counts down as it opens
-    homing_offset: int
-    range_min: int
-    range_max: int
+    id: _Whole
+    drive_mode: _Whole  # 1: a gripper's position counts down as it opens; else 0
+    homing_offset: _Whole
+    range_min: _Whole
+    range_max: _Whole
 
 
 Calibration = Mapping[str, MotorCalibration]  # by motor, in the order of JOINTS
@@ -134,26 +138,11 @@ def files(cfg: ServoArmConfig) -> list[Path]:
 def saved(cfg: ServoArmConfig) -> Path | None:
     """The file that ``cfg.id`` names, whether it is there or not; None without an id."""
     places = files(cfg)
-    return next((path for path in places if _exists(path)), places[0] if places else None)
+    return next((path for path in places if exists(path)), places[0] if places else None)
 
 
-def rivals(cfg: ServoArmConfig) -> str | None:
-    """That the calibration ``cfg.id`` is in two places and differs, in words, if it is so."""
-    there = [path for path in files(cfg) if _exists(path)]
-    with suppress(Uncalibrated):  # whoever uses a damaged one says so
-        if len(there) == 2 and load(there[0]) != load(there[1]):
-            return f"{there[0]} is used; {there[1]}, where older lerobots kept it, differs"
-    return None
-
-
-def known(cfg: ServoArmConfig) -> list[Path]:
-    """All calibration files of such arms."""
-    with suppress(RobotError):  # there may be no home to keep them in
-        return [path for place in folders(cfg) for path in sorted(place.glob("*.json"))]
-    return []
-
-
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
+    """Whether there is such a file."""
     with suppress(OSError):  # a name may be too long
         return path.exists()
     return False
@@ -162,13 +151,13 @@ def _exists(path: Path) -> bool:
 def load(path: Path) -> dict[str, MotorCalibration]:
     """The calibration in a file of lerobot's; raises Uncalibrated if it is none."""
     try:
-        found = _FILE.validate_python(read_json(path))
+        found = _FILE.validate_python(_modern(path, read_json(path)))
     except FileNotFoundError as error:
-        known = sorted(file.stem for file in path.parent.glob("*.json"))
-        there = f"; calibrated there: {', '.join(known)}" if known else ""
+        known = sorted(file.stem for file in path.parent.glob("*.json") if exists(file))
+        there = f" (there: {', '.join(known)})" if known else ""
         raise Uncalibrated(
-            f"There is no calibration {path}: run `hil-app calibrate` with this id, or leave "
-            f"the id out to use what the motors hold{there}."
+            f"There is no calibration {path}{there}: run `hil-app calibrate` with this id, or "
+            "leave the id out to use what the motors hold."
         ) from error
     except OSError as error:
         raise Uncalibrated(f"Cannot read the calibration {path}: {error.strerror}.") from error
@@ -180,6 +169,16 @@ def load(path: Path) -> dict[str, MotorCalibration]:
         raise _damaged(path, shown(f"{where}: {fault['msg']}")) from error
     check(found, f"The calibration {path}")
     return {name: found[name] for name in JOINTS}
+
+
+def _modern(path: Path, content: Any) -> Any:
+    """``content``; raises Uncalibrated if it is in the form of lerobot's first releases."""
+    if isinstance(content, dict) and content.keys() >= _OLDEST:
+        raise Uncalibrated(
+            f"The calibration {path} is of lerobot 0.2 or older, which counted from other zeros: "
+            "run `hil-app calibrate`."
+        )
+    return content
 
 
 def _damaged(path: Path, why: str) -> Uncalibrated:
@@ -207,8 +206,14 @@ def check(calibration: Calibration, what: str) -> None:
                 f"holds ±{offset.highest}: turn its horn by half a turn, or calibrate with the "
                 "joint nearer to mid-range."
             )
+        if motor.drive_mode not in (0, 1):
+            raise Uncalibrated(
+                f"{what} has a drive_mode of {motor.drive_mode} for {name}, which is 0 or 1: run "
+                "`hil-app calibrate`."
+            )
         moved = motor.range_max - motor.range_min
-        if motor.range_min < 0 or motor.range_max > TOP or moved < _LEAST_RANGE:
+        most = TOP if name == ENDLESS else MOST_RANGE
+        if motor.range_min < 0 or motor.range_max > TOP or not _LEAST_RANGE <= moved <= most:
             raise Uncalibrated(
                 f"{what} has a range of {motor.range_min} to {motor.range_max} steps for {name}: "
                 "run `hil-app calibrate` and move every joint through all of its range."
@@ -251,7 +256,7 @@ def check_motors(calibration: Calibration) -> None:
     new = [
         name
         for name in JOINTS
-        if name != "wrist_roll"  # which may turn all the way
+        if name != ENDLESS
         and (calibration[name].range_min, calibration[name].range_max) == (0, TOP)
     ]
     if new:
@@ -302,15 +307,6 @@ def write_each(bus: Registers, contents: Mapping[str, Mapping[str, int]]) -> Non
                 bus.write(register, name, value)
     for name, registers in contents.items():
         bus.write(_MARKED, name, registers[_MARKED])
-
-
-def recognised(held: Calibration, known: Sequence[Path]) -> Path | None:
-    """The file among ``known`` that has what motors hold, if there is one."""
-    for path in known:
-        with suppress(Uncalibrated):
-            if not differences(load(path), held):
-                return path
-    return None
 
 
 _FILE: TypeAdapter[dict[str, MotorCalibration]] = TypeAdapter(dict[str, MotorCalibration])

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from robots import calibration
+from robots import calibration, whose
 from robots.base import JOINTS, BusTimeout, ServoFault, Tell, Uncalibrated
 from robots.calibration import Calibration
 from robots.feetech import FeetechBus
@@ -22,6 +22,7 @@ _WAY_UNKNOWN = (
     "(gripper_opens); if it reads 0 % when it is open, set that to down"
 )
 _PHASE = FACTORY["Phase"]
+_HIGHEST_SUPPLY = 150  # that a motor of this family says that it takes [0.1 V]
 SUPPLY = ("Present_Voltage", "Min_Voltage_Limit", "Max_Voltage_Limit")  # 0.1 V
 
 
@@ -80,10 +81,18 @@ def supply_fault(present: int, lowest: int, highest: int) -> str | None:
     return f"gets {present / 10:.1f} V and takes {lowest / 10:.1f} to {highest / 10:.1f} V"
 
 
-def count_one_turn(bus: FeetechBus, tell: Tell) -> None:
+def tell_unusual(bus: FeetechBus, tell: Tell) -> None:
+    """Tell of what motors have that only their maker can set right, if it is not as usual."""
+    found = ask_all(bus, "Phase", *SUPPLY)
+    for odd in (odd_phases(found["Phase"]), odd_voltages(found["Max_Voltage_Limit"])):
+        if odd:
+            tell("unusual_motors", cause=odd)
+
+
+def count_one_turn(bus: FeetechBus) -> None:
     """Have positions count single steps of one turn, as calibrations do.
 
-    The rest of Phase, which says how a motor is wired, stays: motors with an unusual one are told.
+    The rest of Phase, which says how a motor is wired, stays.
     """
     found = ask_all(bus, "Phase", "Angular_Resolution")
     for name, phase in found["Phase"].items():
@@ -92,8 +101,6 @@ def count_one_turn(bus: FeetechBus, tell: Tell) -> None:
             with unlocked(bus, name):
                 for register, value in changes.items():
                     bus.write(register, name, value)
-    if odd := odd_phases(found["Phase"]):
-        tell("unusual_motors", cause=odd)
 
 
 def odd_phases(phases: Mapping[str, int]) -> str | None:
@@ -105,30 +112,51 @@ def odd_phases(phases: Mapping[str, int]) -> str | None:
     return f"Phase is {', '.join(odd)}, usually {_PHASE}: such a motor may turn the other way"
 
 
+def odd_voltages(highest: Mapping[str, int]) -> str | None:
+    """Which motors do not guard themselves against too high a supply, or are of another kind."""
+    loose = [f"{name} {value / 10:.1f} V" for name, value in highest.items() if _is_loose(value)]
+    if loose:
+        return (
+            f"Max_Voltage_Limit is {', '.join(loose)}, usually 8.0 or 14.0 V: such a motor does "
+            "not guard itself against a supply that is too high"
+        )
+    if len(set(highest.values())) > 1:
+        every = ", ".join(f"{name} {value / 10:.1f} V" for name, value in highest.items())
+        return f"Max_Voltage_Limit differs ({every}): these are motors of different kinds"
+    return None
+
+
+def _is_loose(limit: int) -> bool:
+    return not 0 < limit <= _HIGHEST_SUPPLY
+
+
 def calibrate(
     bus: FeetechBus,
     saved: Path | None,
     tell: Tell,
     known: Sequence[Path] = (),
     *,
+    others: Sequence[Path] = (),
     gripper_known: bool = False,
 ) -> Calibration:
     """The arm's calibration: the ``saved`` one, which the motors are made to hold, or theirs.
 
     Motors cannot hold which way they count: one of the ``known`` files says it, if it is otherwise
     the same as what they hold. Where none does, the person is told, unless it is ``gripper_known``.
-    Raises Uncalibrated if there is none, or it cannot be used.
+    Motors that hold what one of the ``others`` has, the files of other arms, keep it.
+    Raises Uncalibrated, with nothing written, if there is none, or it cannot be used.
     """
     held = calibration.of_motors(bus, MOTORS)
     if saved is None:
         calibration.check_motors(held)
+        if other := whose.recognised(held, others):
+            tell("other_arm", note=": ".join(whose.another(other)))
         return _recognised(held, known, tell, gripper_known)
     wanted = calibration.load(saved)
-    if wrong := [name for name in JOINTS if wanted[name].id != MOTORS[name]]:
-        raise Uncalibrated(
-            f"The calibration {saved} is of an arm with other IDs ({', '.join(wrong)})."
-        )
+    if wrong := whose.wrong_ids(wanted, MOTORS):
+        raise Uncalibrated(f"The calibration {saved} is {wrong}: {whose.REMEDY}.")
     if changes := calibration.differences(wanted, held):
+        _check_fit(bus, wanted, held, saved, others)
         with unlocked_all(bus, list(changes)):
             calibration.write_to(bus, {name: wanted[name] for name in changes})
         told = "; ".join(f"{name}: {change}" for name, change in changes.items())
@@ -136,11 +164,24 @@ def calibrate(
     return wanted
 
 
+def _check_fit(
+    bus: FeetechBus, wanted: Calibration, held: Calibration, saved: Path, others: Sequence[Path]
+) -> None:
+    """Raise Uncalibrated if what the file ``saved`` has is seen to be another arm's."""
+    if other := whose.recognised(held, others):
+        raise Uncalibrated(f"{': '.join(whose.another(other))}. Nothing was written.")
+    positions = ask_all(bus, "Present_Position")["Present_Position"]
+    if misfit := whose.misfit(wanted, held, positions):
+        raise Uncalibrated(
+            f"The calibration {saved} does not fit this arm, {misfit}: {whose.REMEDY}."
+        )
+
+
 def _recognised(
     held: Calibration, known: Sequence[Path], tell: Tell, gripper_known: bool
 ) -> Calibration:
     """What the motors hold, and which way they count as far as that is known."""
-    path = calibration.recognised(held, known)
+    path = whose.recognised(held, known)
     if path is None:
         if not gripper_known:
             tell("gripper_way_unknown", note=_WAY_UNKNOWN)

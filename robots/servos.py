@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from configs.robot import ServoArmConfig
-from robots import calibration, handshake
+from robots import calibration, handshake, whose
 from robots.base import (
     F32,
     JOINTS,
@@ -93,7 +93,8 @@ class Servos:
         try:
             self._deadman.start()  # it is ready by the time that torque comes on
             handshake.check_motors(self.bus)
-            handshake.count_one_turn(self.bus, self._tell)
+            handshake.tell_unusual(self.bus, self._tell)
+            handshake.count_one_turn(self.bus)
             self.units = Units(self._calibration(), self._cfg.gripper_opens)
         except BaseException:
             self.close()
@@ -102,14 +103,15 @@ class Servos:
     def _calibration(self) -> calibration.Calibration:
         """The arm's calibration, as its motors and the files have it."""
         cfg, saved = self._cfg, calibration.saved(self._cfg)
-        if rivals := calibration.rivals(cfg):
+        if rivals := whose.rivals(cfg):
             self._tell("calibrations_differ", note=rivals)
-        known = calibration.known(cfg) if saved is None else []
+        known = whose.known(cfg) if saved is None else []
         found = handshake.calibrate(
             self.bus,
             saved,
             self._tell,
             known,
+            others=whose.others(cfg),
             gripper_known="gripper_opens" in cfg.model_fields_set,
         )
         if note := calibration.mirrored(found):

@@ -12,13 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, ServoFault
-from robots.calibration import Calibration, MotorCalibration, write_each
+from robots.calibration import ENDLESS, Calibration, MotorCalibration, write_each
 from robots.feetech import FeetechBus
 from robots.handshake import unlocked_all
 from robots.registers import REGISTERS, STEPS, TOP
 
-ENDLESS = "wrist_roll"  # the joint whose range is all of a turn
-MOST = 4000  # steps that any other may move, for its range to fit into a turn
 _HALF = 2047  # where lerobot has the middle [step]
 _LARGEST_OFFSET = REGISTERS["Homing_Offset"].highest
 _JUMP = STEPS // 4  # steps between two readings that no hand can do

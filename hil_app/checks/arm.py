@@ -19,7 +19,7 @@ from hil_app.checks.finding import Finding, Findings, note, of_error, ok, proble
 from hil_app.checks.machine import users_of
 from robots.base import JOINTS, NotConnected, RobotError
 from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, SUPPLY, odd_phases, supply_fault
+from robots.handshake import MOTORS, SUPPLY, odd_phases, odd_voltages, supply_fault
 from robots.registers import FACTORY, MODEL, REGISTERS, error_names
 from robots.settings import of_follower, of_leader
 from robots.virtual.client import VirtualArm
@@ -238,6 +238,8 @@ def settings(shot: Snapshot, wanted: Mapping[str, Values]) -> Findings:
         yield note(f"an earlier program has left {', '.join(odd)}", "a run sets it right")
     if phase := odd_phases(shot.values["Phase"]):
         yield note(phase, "hold the arm when a run begins, and be ready to switch it off")
+    if volts := odd_voltages(shot.values["Max_Voltage_Limit"]):
+        yield note(volts, "see that the supply is the one that every motor was made for")
 
 
 def torque(shot: Snapshot) -> Findings:

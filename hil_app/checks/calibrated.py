@@ -10,13 +10,13 @@ import numpy as np
 from configs.robot import ServoArmConfig, SO100Config, SO101Config
 from hil_app.checks.finding import Findings, note, ok, problem
 from robots import calibration as files
+from robots import whose
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS
 from robots.calibration import DEGREES, Calibration, MotorCalibration, Units
 from robots.handshake import MOTORS
 from robots.poses import poses
 
-_ENDLESS = "wrist_roll"  # its range is all of a turn
 _LITTLE, _MUCH = 0.6, 1.2  # shares of what a joint usually moves
 _WAY_UNKNOWN = (
     "motors cannot hold which way the gripper counts, and there is no calibration file: it is "
@@ -46,15 +46,17 @@ def calibration(
     path = files.saved(cfg)
     if path is None:
         files.check_motors(held)
-        path = files.recognised(held, files.known(cfg))
+        path = whose.recognised(held, whose.known(cfg))
     found = held if path is None else files.load(path)
     if path is None:
         yield ok("calibrated; the motors hold it")
         if "gripper_opens" not in cfg.model_fields_set:
             yield note(*_WAY_UNKNOWN)
+        if other := whose.recognised(held, whose.others(cfg)):
+            yield note(*whose.another(other))
     else:
-        yield from _compared(path, found, held)
-    if rivals := files.rivals(cfg):
+        yield from _compared(cfg, path, found, held, values["Present_Position"])
+    if rivals := whose.rivals(cfg):
         yield note(rivals, "remove the one that is out of date")
     if mirrored := files.mirrored(found):
         yield note(mirrored, "set robot.joint_signs where a joint counts the other way round")
@@ -68,16 +70,25 @@ def calibration(
             poses(cfg, files.common_range(model.limits, units.limits))
 
 
-def _compared(path: Path, wanted: Calibration, held: Calibration) -> Findings:
-    wrong = [name for name in JOINTS if wanted[name].id != MOTORS[name]]
-    if wrong:
-        yield problem(
-            f"the calibration {path} is of an arm with other IDs ({', '.join(wrong)})",
-            "name another one with --robot.id, or run `hil-app calibrate`",
-        )
+def _compared(
+    cfg: ServoArmConfig,
+    path: Path,
+    wanted: Calibration,
+    held: Calibration,
+    positions: Mapping[str, int],
+) -> Findings:
+    """What the file has, held against what the motors hold."""
+    if wrong := whose.wrong_ids(wanted, MOTORS):
+        yield problem(f"the calibration {path} is {wrong}", whose.REMEDY)
     changes = files.differences(wanted, held)
     if not changes:
         yield ok(f"calibrated; the motors hold {path}")
+        return
+    if other := whose.recognised(held, whose.others(cfg)):
+        yield problem(*whose.another(other))
+        return
+    if misfit := whose.misfit(wanted, held, positions):
+        yield problem(f"the calibration {path} does not fit this arm, {misfit}", whose.REMEDY)
         return
     shown = "; ".join(f"{name}: {change}" for name, change in changes.items())
     yield note(
@@ -94,7 +105,7 @@ def spans(kind: str, found: Calibration) -> Findings:
     for name in joints:
         own = (found[name].range_max - found[name].range_min) * DEGREES
         most = usual[JOINTS.index(name)]
-        if name != _ENDLESS and not _LITTLE * most <= own <= _MUCH * most:
+        if name != files.ENDLESS and not _LITTLE * most <= own <= _MUCH * most:
             yield note(
                 f"the calibrated range of {name} is {own:.0f} deg, usually it is {most:.0f}",
                 "run `hil-app calibrate` if it can be moved to other ends than these",

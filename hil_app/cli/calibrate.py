@@ -20,10 +20,10 @@ from hil_app.files import check_writable
 from robots import calibration
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError
-from robots.calibration import Calibration
+from robots.calibration import ENDLESS, MOST_RANGE, Calibration
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS, check_motors
-from robots.travel import ENDLESS, MOST, Shafts, Travel, installed
+from robots.travel import Shafts, Travel, installed
 
 DESCRIPTION = """\
 Calibrate an arm by moving it with your hands, with its motors limp. The result goes into the
@@ -248,7 +248,7 @@ def _amiss(travel: Travel, usual: Mapping[str, int]) -> list[str]:
         if name == ENDLESS:
             continue
         moved = travel.span(name)
-        if moved > MOST:
+        if moved > MOST_RANGE:
             found.append(f"{name} has turned by all of a turn: move it between its ends again.")
             travel.restart(name)
         elif moved < max(_LEAST * usual.get(name, 0), _LEAST_STEPS):

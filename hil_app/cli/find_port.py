@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -90,10 +91,12 @@ def _find(guide: Guide, ports: Ports) -> str:
 
 
 def _ports(also: Sequence[str]) -> dict[str, str]:
-    """The USB serial ports and what ``also`` names, with what their devices say that they are."""
+    """The USB serial ports and what ``also`` names, each device once, and what it says it is."""
     usb = {item.device: item.description for item in comports() if item.vid is not None}
     named = [path for pattern in also for path in sorted(glob.glob(pattern))]
-    return usb | {path: "" for path in named if path not in usb and Path(path).is_char_device()}
+    found = usb | {path: "" for path in named if path not in usb and Path(path).is_char_device()}
+    names = {os.path.realpath(path): path for path in reversed(found)}  # the first of each device
+    return {path: found[path] for path in found if path in names.values()}
 
 
 def _none_found() -> str:

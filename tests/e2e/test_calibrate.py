@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import termios
@@ -261,7 +262,10 @@ def started(person: Guided, arm: Running) -> None:
     person.listen(0.5)
 
 
-def test_ctrl_c_leaves_motors_file_and_terminal_as_they_were(arm: Running, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_kill_leave_motors_file_and_terminal_as_they_were(
+    arm: Running, tmp_path: Path, number: signal.Signals
+) -> None:
     before = held(arm)
     (tmp_path / "mine.json").write_text("old")
     with guided(*options(arm, tmp_path), terminal=True) as person:
@@ -269,13 +273,13 @@ def test_ctrl_c_leaves_motors_file_and_terminal_as_they_were(arm: Running, tmp_p
         person.until("move it")  # the live table
         person.until("move it")
         assert not echoes(person)
-        person.interrupt()
-        assert person.end() == 130
+        person.process.send_signal(number)
+        assert person.end() == 128 + number
         assert echoes(person)
         assert person.raw.count(b"\x1b[?25h") == person.raw.count(
             b"\x1b[?25l"
         )  # the cursor is back
-    assert "Stopped: nothing was written." in person.text
+    assert ("Stopped: nothing was written." in person.text) is (number == signal.SIGINT)
     assert held(arm) == before
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 

@@ -34,6 +34,16 @@ def test_an_arm_that_answers_is_found_with_the_option_that_names_it(arm: Running
     assert f"  --robot.port={arm.port}\n  --teleop.port={arm.port}\n" in person.text
 
 
+def test_an_arm_with_many_names_is_one_arm(arm: Running, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(arm.port)
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    also = [f"--also={path}" for path in (tmp_path / "*", arm.port, Path(arm.port).resolve())]
+    with guided("find-port", *also) as person:
+        assert person.end() == 0, person.text
+    assert person.text.count("six motors") == 1
+    assert f"  --robot.port={tmp_path}/a\n" in person.text
+
+
 def test_two_arms_are_told_apart_by_unplugging_one(arm: Running) -> None:
     with virtual_arm("--arm=so100") as other:
         with FeetechBus(other.port, {}) as bus:

@@ -337,6 +337,22 @@ def test_what_an_earlier_program_left_in_the_motors_is_worth_a_word() -> None:
     assert "elbow_flex 13, usually 12" in only(arm_checks.settings(shot, wanted)).fact
 
 
+@pytest.mark.parametrize(
+    ("limit", "fact"),
+    [
+        (255, "Max_Voltage_Limit is gripper 25.5 V, usually 8.0 or 14.0 V: such a motor does not"),
+        (0, "Max_Voltage_Limit is gripper 0.0 V, usually"),
+        (80, "gripper 8.0 V): these are motors of different kinds"),
+    ],
+)
+def test_motors_that_do_not_guard_themselves_are_worth_a_word(limit: int, fact: str) -> None:
+    shot = snapshot(Max_Voltage_Limit={"gripper": limit}, Present_Voltage=dict.fromkeys(JOINTS, 74))
+    assert only(supply(shot, SafetyConfig())).mark == "ok"
+    found = only(arm_checks.settings(shot, {}))
+    assert found.mark == "note"
+    assert fact in found.fact
+
+
 def test_what_differs_is_named_with_its_motors() -> None:
     odd = snapshot(Firmware_Minor_Version={"gripper": 9}, Model_Number={"elbow_flex": 1190})
     model, firmware = alike(odd)
@@ -542,8 +558,8 @@ def test_a_calibration_in_a_file_is_held_against_the_motors(
     files.save(own, tmp_path / "mine.json")
     mine = SO101Config(id="mine", calibration_dir=tmp_path)
     assert [one.mark for one in calibration(mine, held(servos), JOINTS)] == ["ok"]
-    above = {"homing_offset": 7, "range_min": own["gripper"].range_min + 500}
-    other = own | {"gripper": dataclasses.replace(own["gripper"], **above)}
+    jaw = own["gripper"]
+    other = own | {"gripper": dataclasses.replace(jaw, homing_offset=jaw.homing_offset + 7)}
     files.save(other, tmp_path / "mine.json")
     found = only(calibration(mine, held(servos), JOINTS))
     assert found.mark == "note"
@@ -593,6 +609,23 @@ def test_two_calibrations_of_one_name_are_worth_a_word(
     assert used.mark == "ok"
     assert rivals.mark == "note"
     assert "so101_follower/mine.json, where older lerobots kept it, differs" in rivals.fact
+
+
+def test_a_calibration_of_another_arm_is_a_problem(
+    servos: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    values, mine = held(servos), SO101Config(id="mine")
+    with FeetechBus(servos.port, MOTORS) as bus:
+        own = of_motors(bus, MOTORS)
+    away = {n: dataclasses.replace(m, homing_offset=m.homing_offset + 1000) for n, m in own.items()}
+    files.save(away, tmp_path / "robots/so_follower/mine.json")
+    (found,) = problems(calibration(mine, values, JOINTS))
+    assert "mine.json does not fit this arm, with it " in found
+    files.save(own, tmp_path / "teleoperators/so_leader/hand.json")
+    (found,) = problems(calibration(mine, values, JOINTS))
+    assert found.endswith("so_leader/hand.json, of another arm")
+    assert [found] == notes(calibration(SO101Config(gripper_opens="up"), values, JOINTS))
 
 
 def test_a_calibration_that_was_cut_off_is_a_problem(servos: Running) -> None:

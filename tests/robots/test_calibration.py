@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from configs.robot import SO100Config, SO101Config
 from configs.teleop import SO100LeaderConfig, SO101LeaderConfig
-from robots import calibration
+from robots import calibration, whose
 from robots.base import GRIPPER, JOINTS, Uncalibrated
 from robots.calibration import MotorCalibration, Units
 
@@ -108,6 +108,12 @@ DAMAGED = {
     "not JSON": ("{", "is damaged"),
     "no object": ("[1]", "is damaged"),
     "a text for a number": ('{"gripper": {"id": "six"}}', "is damaged"),
+    "a quoted number": ('{"gripper": {"id": "6"}}', "is damaged"),
+    "a truth value for a number": ('{"gripper": {"id": true}}', "is damaged"),
+    "an old form": (
+        '{"homing_offset": [1], "drive_mode": [0], "calib_mode": ["DEGREE"], "motor_names": ["a"]}',
+        "of lerobot 0.2 or older",
+    ),
     "a joint is missing": ("{}", "lacks shoulder_pan, shoulder_lift"),
 }
 
@@ -129,6 +135,10 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, content: str, message:
         ({"range_max": 760}, "range of 703 to 760 steps for elbow_flex"),
         ({"range_max": 4100}, "range of 703 to 4100"),
         ({"range_min": -1}, "range of -1 to"),
+        ({"range_min": 0, "range_max": 4095}, "range of 0 to 4095 steps for elbow_flex"),
+        ({"range_min": 3, "range_max": 4090}, "range of 3 to 4090 steps for elbow_flex"),
+        ({"drive_mode": -1}, "drive_mode of -1 for elbow_flex, which is 0 or 1"),
+        ({"drive_mode": 2}, "drive_mode of 2 for elbow_flex"),
     ],
 )
 def test_values_that_no_motor_can_have_are_refused(change: dict[str, int], message: str) -> None:
@@ -192,18 +202,18 @@ def test_a_file_is_found_where_older_lerobots_kept_it(home: Path, kind: str) -> 
     assert calibration.saved(cfg) == new  # where it is missing
     calibration.save(ARM, old)
     assert calibration.saved(cfg) == old
-    assert calibration.rivals(cfg) is None
+    assert whose.rivals(cfg) is None
     calibration.save(ARM, new)
     assert calibration.saved(cfg) == new
-    assert calibration.rivals(cfg) is None  # they are the same
+    assert whose.rivals(cfg) is None  # they are the same
     calibration.save(ARM | {"gripper": replace(ARM["gripper"], drive_mode=1)}, old)
     assert calibration.saved(cfg) == new
-    rivals = calibration.rivals(cfg)
+    rivals = whose.rivals(cfg)
     assert rivals is not None
     assert f"{new} is used" in rivals
     assert f"{old}, where older lerobots kept it, differs" in rivals
     assert calibration.files(cfg)[0] == new  # where it is written
-    assert set(calibration.known(CONFIGS[kind]())) == {old, new}
+    assert set(whose.known(CONFIGS[kind]())) == {old, new}
 
 
 @each_kind
@@ -212,7 +222,7 @@ def test_a_folder_of_ones_own_is_the_only_one(home: Path, tmp_path: Path, kind: 
     own = tmp_path / "own"
     cfg = CONFIGS[kind](id="mine", calibration_dir=own)
     assert calibration.saved(cfg) == own / "mine.json"
-    assert calibration.known(cfg) == []
+    assert whose.known(cfg) == []
 
 
 @pytest.mark.parametrize("id", ["", "a/b", "..", ".", "  ", "a\0b", "a\nb", "x" * 201, "é" * 101])
@@ -220,6 +230,35 @@ def test_an_id_that_is_no_name_of_a_file_is_refused(id: str) -> None:
     for kind in CONFIGS.values():
         with pytest.raises(ValidationError, match="must be the name of a file"):
             kind(id=id)
+
+
+# whose it is
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_files_of_the_other_kind_of_arm_are_another_arms(home: Path, kind: str) -> None:
+    leads = kind.endswith("_leader")
+    group = "robots/so_follower" if leads else "teleoperators/so_leader"
+    for place in (group, f"robots/{kind}_follower", f"teleoperators/{kind}"):
+        calibration.save(ARM, home / place / "red.json")
+    own = calibration.files(CONFIGS[kind](id="red"))[0].with_name("blue.json")
+    calibration.save(ARM, own)
+    strange = home / group / "red.json"
+    assert strange in whose.others(CONFIGS[kind]())
+    assert own not in whose.others(CONFIGS[kind]())
+    assert {strange, own} <= set(whose.others(CONFIGS[kind](id="red")))
+    assert own not in whose.others(CONFIGS[kind](id="blue"))
+
+
+def test_a_file_that_puts_a_joint_outside_of_its_range_does_not_fit() -> None:
+    middle = {name: (motor.range_min + motor.range_max) // 2 for name, motor in ARM.items()}
+    assert whose.misfit(ARM, ARM, middle) is None
+    away = ARM | {"elbow_flex": replace(ARM["elbow_flex"], homing_offset=-300 - 1500)}
+    said = whose.misfit(away, ARM, middle)
+    assert said is not None
+    assert "with it elbow_flex would stand 16 deg outside of its range" in said
+    near = ARM | {"elbow_flex": replace(ARM["elbow_flex"], homing_offset=-300 - 1200)}
+    assert whose.misfit(near, ARM, middle) is None
 
 
 # which way motors count
@@ -241,5 +280,5 @@ def test_the_file_of_what_the_motors_hold_is_known_by_its_numbers(tmp_path: Path
     calibration.save(elsewhere, tmp_path / "b.json")
     calibration.save(mirrored, tmp_path / "c.json")
     known = sorted(tmp_path.glob("*.json"))
-    assert calibration.recognised(ARM, known) == tmp_path / "c.json"
-    assert calibration.recognised(ARM, known[:2]) is None
+    assert whose.recognised(ARM, known) == tmp_path / "c.json"
+    assert whose.recognised(ARM, known[:2]) is None

@@ -291,6 +291,52 @@ def test_a_saved_calibration_is_given_back_to_motors_that_lost_it(
     assert held(servos) == original  # it was written to stay
 
 
+def shifted(arm: dict[str, calibration.MotorCalibration], steps: int) -> Any:
+    """The calibration of an arm whose horns sit elsewhere."""
+    return {
+        name: replace(motor, homing_offset=motor.homing_offset + steps)
+        for name, motor in arm.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("strange", "steps", "message"),
+    [
+        (True, 5, "The motors hold the calibration .*/hand.json, of another arm: are the ports of"),
+        (False, 1000, r"mine.json does not fit this arm, with it \w+ would stand \d\d deg outside"),
+    ],
+    ids=["swapped", "elsewhere"],
+)
+def test_the_calibration_of_another_arm_is_refused_and_not_written(
+    servos: Running,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strange: bool,
+    steps: int,
+    message: str,
+) -> None:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    original = held(servos)
+    calibration.save(shifted(original, steps), tmp_path / "robots/so_follower/mine.json")
+    if strange:
+        calibration.save(original, tmp_path / "teleoperators/so_leader/hand.json")
+    with pytest.raises(Uncalibrated, match=message), robot(servos, id="mine"):
+        pass
+    assert held(servos) == original
+    assert torques(servos) == {0}
+
+
+def test_motors_that_hold_a_leaders_calibration_are_told(
+    servos: Running, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    calibration.save(held(servos), tmp_path / "teleoperators/so101_leader/hand.json")
+    with robot(servos, told):
+        pass
+    ((_, facts),) = [event for event in told if event[0] == "other_arm"]
+    assert "are the ports of leader and follower swapped?" in facts["note"]
+
+
 def test_motors_as_new_are_refused_without_moving(servos: Running) -> None:
     original = held(servos)
     with FeetechBus(servos.port, MOTORS) as bus:

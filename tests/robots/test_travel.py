@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from virtual_arms import Running
 
 from robots.base import JOINTS, BusTimeout, ServoFault, Uncalibrated, tell_nobody
-from robots.calibration import Calibration, check_motors, of_motors, save, write_to
+from robots.calibration import MOST_RANGE, Calibration, check_motors, of_motors, save, write_to
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS, calibrate, unlocked_all
 from robots.registers import STEPS, TOP
-from robots.travel import MOST, Shafts, Travel, centred, installed
+from robots.travel import Shafts, Travel, centred, installed
 
 SHAFTS = {name: 100 * number for number, name in enumerate(JOINTS, 1)}
 moves = st.lists(st.integers(-1000, 1000), max_size=30)
 
 
-@given(low=st.integers(-3 * STEPS, 3 * STEPS), span=st.integers(0, MOST))
+@given(low=st.integers(-3 * STEPS, 3 * STEPS), span=st.integers(0, MOST_RANGE))
 def test_every_range_fits_into_a_turn_with_an_offset_that_a_motor_holds(
     low: int, span: int
 ) -> None:
