@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,20 @@ class Running:
     arm: VirtualArm  # connected
     ready: str  # the line that it printed when it was ready
     process: subprocess.Popen[str]
+
+
+def unplug(running: Running) -> None:
+    """Pull the cable: the port is gone."""
+    running.arm.set(gone_s=600)
+    while os.path.exists(running.port):
+        time.sleep(0.02)
+
+
+def plug_in(running: Running) -> None:
+    """Plug it in again: the port is back."""
+    running.arm.set(gone_s=0)
+    while not os.path.exists(running.port):
+        time.sleep(0.02)
 
 
 @contextmanager

@@ -178,6 +178,9 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
     def tell(name: str, **facts: Any) -> None:
         if name == "calibration_restored":
             guide.say(f"The motors hold their calibration again, {facts['note']}.")
+        elif "note" in facts and name != "port_back":  # which the person sees
+            note = str(facts["note"])
+            guide.problem(f"{note[:1].upper()}{note[1:]}.")
 
     servos = Servos(cfg, cfg.safety.patience_s, tell)
     with ExitStack() as trial:

@@ -83,7 +83,7 @@ class Knobs(Config):
     power_cycle: bool = False
     """True switches the power off and on, once."""
     gone_s: float = Field(0.0, ge=0, le=3600)
-    """The port vanishes for so long, once [s]."""
+    """The port vanishes for so long, once; 0 brings it back [s]."""
 
     def with_changes(self, changes: Mapping[str, Any]) -> Knobs:
         """These knobs with ``changes``; raises RobotError with what is allowed."""

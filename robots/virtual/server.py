@@ -82,6 +82,8 @@ class Server:
         if knobs.gone_s:
             self._detach()
             self._back = time.monotonic() + knobs.gone_s
+        elif self._back is not None and "gone_s" in changes:
+            self._back = time.monotonic()
         self._knobs = knobs.model_copy(update={"gone_s": 0.0, "power_cycle": False})
 
     def _wait(self, due: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from guided import Guided, guided
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running, plug_in, unplug, virtual_arm
 
 from configs.load import ConfigError, Parser, load
 from configs.robot import SO101Config
@@ -39,7 +38,7 @@ MOVED = [name for name in JOINTS if name != "wrist_roll"]
 @pytest.fixture
 def arm(chain: Running) -> Running:
     """Calibrated and limp, all joints in the middle of their range."""
-    chain.arm.set(missing=[], power_cycle=True)
+    chain.arm.set(missing=[], power_cycle=True, gone_s=0)
     place(chain, ZERO)
     return chain
 
@@ -307,10 +306,10 @@ def test_a_port_or_a_motor_that_goes_for_a_moment_loses_nothing_at_any_step(
 ) -> None:
     with guided(*options(arm, tmp_path)) as person:
         person.until("Hold the arm there, and press Enter.")
-        gone(arm)
+        unplug(arm)
         person.enter()
         person.until("Mend that, and press Enter to try again.")
-        back(arm)
+        plug_in(arm)
         person.enter()
         person.until("when all are done.")
         place(arm, only(LOW), person)
@@ -320,36 +319,23 @@ def test_a_port_or_a_motor_that_goes_for_a_moment_loses_nothing_at_any_step(
         person.until("Nothing is lost; it goes on once that is mended.")
         arm.arm.set(missing=[])
         person.until("All motors answer again: go on.")
-        gone(arm)
+        unplug(arm)
         person.until("Nothing is lost")
-        back(arm)
+        plug_in(arm)
         person.until("All motors answer again: go on.")
         place(arm, only(LOW), person)
         place(arm, only(HIGH), person)
         person.enter()
         close_gripper(person, arm, LOW["gripper"])
         person.until("[Y/n]")
-        gone(arm)
+        unplug(arm)
         person.enter()
         person.until("Mend that, and press Enter to try again.")
-        back(arm)
+        plug_in(arm)
         person.enter()
         assert person.end() == 0, person.text
     with FeetechBus(arm.port, MOTORS) as bus:
         assert calibration.of_motors(bus, MOTORS) == calibration.load(tmp_path / "mine.json")
-
-
-def gone(arm: Running) -> None:
-    """The cable is pulled."""
-    arm.arm.set(gone_s=3.0)
-    while os.path.exists(arm.port):
-        time.sleep(0.02)
-
-
-def back(arm: Running) -> None:
-    """And plugged in again."""
-    while not os.path.exists(arm.port):
-        time.sleep(0.02)
 
 
 def test_what_cannot_be_saved_is_refused_before_a_person_moves(tmp_path: Path) -> None:

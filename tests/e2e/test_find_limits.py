@@ -14,6 +14,7 @@ from virtual_arms import Running
 
 from configs.load import read, validate
 from configs.robot import SO101Config
+from robots import calibration
 from robots.arm import ARMS
 from robots.base import F32, JOINTS
 from robots.feetech import FeetechBus
@@ -167,8 +168,14 @@ def test_who_has_hardly_moved_it_is_asked_to_and_told_what_cannot_work(arm: Runn
         assert "With --save FILE it is written into a file." in find.words
 
 
-def test_an_arm_that_holds_is_let_go_only_once_a_person_has_it(arm: Running) -> None:
+def test_an_arm_that_holds_is_let_go_only_once_a_person_has_it(
+    arm: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it may be another arm is told, too."""
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
     with FeetechBus(arm.port, MOTORS) as bus:
+        leaders = tmp_path / "teleoperators/so_leader/hand.json"
+        calibration.save(calibration.of_motors(bus, MOTORS), leaders)
         for name in JOINTS:
             bus.write("Goal_Position", name, bus.read("Present_Position", name))
             bus.write("Torque_Enable", name, 1)
@@ -180,6 +187,7 @@ def test_an_arm_that_holds_is_let_go_only_once_a_person_has_it(arm: Running) -> 
         find.until("limp")
         assert torques(arm) == [0] * 6
         assert find.end() == 1
+        assert f"The motors hold the calibration {leaders}, of another arm" in find.words
         assert "That is no box to work in: nothing was written." in find.words
 
 

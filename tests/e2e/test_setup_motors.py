@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from guided import Guided, guided
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running, plug_in, unplug, virtual_arm
 
 from hil_app.cli import setup_motors
 from robots.base import JOINTS, BusTimeout, ServoFault, SpeedRefused
@@ -288,13 +286,10 @@ def test_a_port_that_goes_for_a_moment_is_waited_for_at_every_step(new: Running)
 
 def gone_at(person: Guided, arm: Running) -> None:
     """The person presses Enter while the port is gone, and it comes back."""
-    arm.arm.set(gone_s=1.0)
-    while os.path.exists(arm.port):
-        time.sleep(0.02)
+    unplug(arm)
     person.enter()
     person.until("There is no port")
-    while not os.path.exists(arm.port):
-        time.sleep(0.02)
+    plug_in(arm)
 
 
 def check_place(arm: Running, number: int, speed: int) -> None:

@@ -255,6 +255,12 @@ def test_the_port_vanishes_and_comes_back_behind_its_link(
     again = VirtualArm.behind(running.port)
     assert again is not None
     again.close()
+    arm.set(gone_s=600)
+    assert not os.path.lexists(running.port)
+    arm.set(drop=0.0)
+    assert not os.path.lexists(running.port)
+    arm.set(gone_s=0)
+    until(lambda: os.path.lexists(running.port))
 
 
 def test_a_hand_moves_the_limp_arm(running: Running, arm: VirtualArm) -> None:
