@@ -17,6 +17,12 @@ Device = Annotated[
 ]
 
 
+SMALLEST, LARGEST = 16, 4096
+"""Width or height of a picture [px]."""
+FASTEST = 240.0
+"""Most pictures a second."""
+
+
 class OpenCVCameraConfig(Config):
     """Anything that OpenCV opens: a camera, a stream, a video file or a folder of pictures."""
 
@@ -25,11 +31,11 @@ class OpenCVCameraConfig(Config):
     index_or_path: Device = 0
     """Number of the device, its path (/dev/video0), the address of a stream, a video file, or a
     folder of pictures; `hil-app find-cameras` lists the devices."""
-    width: int = Field(640, ge=16, le=4096)
+    width: int = Field(640, ge=SMALLEST, le=LARGEST)
     """Picture width, before rotation [px]."""
-    height: int = Field(480, ge=16, le=4096)
+    height: int = Field(480, ge=SMALLEST, le=LARGEST)
     """Picture height, before rotation [px]."""
-    fps: float = Field(30.0, gt=0, le=240)
+    fps: float = Field(30.0, gt=0, le=FASTEST)
     """Pictures a second that the camera is asked for; a file is played at this rate."""
     fourcc: str | None = Field(None, pattern=r"^[ -~]{4}$")
     """Pixel format that the camera is asked for, such as MJPG, in four letters; null leaves it."""

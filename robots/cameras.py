@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Self
 
+import numpy as np
+
 from configs.camera import OpenCVCameraConfig
 from configs.paths import option
-from robots.base import U8, CameraError, NotConnected, Tell
-from robots.capture import Shot, device_of, shots
+from robots.base import F32, U8, CameraError, NotConnected, Tell
+from robots.capture import Shot, device_of, is_played, shots
 from robots.opencv import load_opencv
+from robots.stillness import Stillness
 
 START = 5.0  # longest wait for the first picture [s]
 END = 0.5  # longest wait for the threads to end; one that blocks in its device is left behind [s]
@@ -20,6 +23,9 @@ KEPT = 4  # pictures kept of each camera, to find the one nearest to an instant
 RETRY, LONGEST_RETRY = 0.1, 1.0  # waits before a dead camera is opened again; they double [s]
 WINDOW = 2.0  # time over which the rate of pictures is measured [s]
 SLOW = 0.8  # share of the configured rate below which a camera counts as slow
+DARK = 10.0  # mean of a picture below which it counts as black, of 255
+UNCOVER = "take its cap off, and switch on the light"
+_SAME = "gives the very same picture again and again though the arm moves: see whether it hangs"
 
 
 class Cameras:
@@ -32,7 +38,8 @@ class Cameras:
                 images, ages = cameras.newest(time.monotonic())
 
     ``tell`` is called by :meth:`newest` alone, in the thread of its caller: ``camera_stale``,
-    ``camera_back`` and ``camera_slow``, each with the ``camera`` and the ``cause``.
+    ``camera_back``, ``camera_slow`` and ``camera_dark``, each with the ``camera`` and the
+    ``cause``.
     """
 
     def __init__(self, configs: Mapping[str, OpenCVCameraConfig], tell: Tell) -> None:
@@ -61,18 +68,21 @@ class Cameras:
         for camera in cameras.values():
             camera.join(deadline)
 
-    def newest(self, at: float) -> tuple[dict[str, U8], dict[str, float]]:
+    def newest(
+        self, at: float, joints: F32 | None = None
+    ) -> tuple[dict[str, U8], dict[str, float]]:
         """Of each camera the picture (H, W, 3) RGB taken nearest to ``at``, and its age then [s].
 
         ``at`` is a recent time.monotonic(); an age is below 0 if the picture came after it. Never
         blocks. A camera that fails, or has no new picture for its ``max_age_s``, is told of, and
-        its last one goes on being returned; CameraError once there was none for ``patience_s``.
+        its last one goes on being returned; CameraError once there was none for ``patience_s``. So
+        is one that gives the same picture while the arm's ``joints`` (6,) [deg, %] move.
         """
         if self._cameras is None:
             raise NotConnected("The cameras are used outside their `with` block: enter it first.")
         images, ages = {}, {}
         for name, camera in self._cameras.items():
-            camera.check(at, self._tell)
+            camera.check(at, joints, self._tell)
             shot = camera.nearest(at)
             images[name], ages[name] = shot.picture, at - shot.stamp
         return images, ages
@@ -87,9 +97,12 @@ class _Camera:
         self._failure: str | None = None  # why there are no pictures just now
         self._died: BaseException | None = None  # what no new try will mend
         self._rate: float | None = None  # of the last window [pictures/s]
+        self._brightness = 255.0  # of a picture in it
+        self._changed = 0.0  # the stamp of the first of the pictures that are like the newest
+        self._stillness = None if is_played(config.index_or_path) else Stillness(config.fps)
         self._stale_since: float | None = None
         self._last_good: float | None = None  # the stamp before what was told to be stale
-        self._slow = False  # told already
+        self._slow = self._dark = False  # told already
         self._stop, self._first = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
         self._thread.start()
@@ -104,16 +117,18 @@ class _Camera:
         """Of the pictures kept the one taken nearest to ``at``."""
         return min(self._kept, key=lambda shot: abs(shot.stamp - at))
 
-    def check(self, at: float, tell: Tell) -> None:
+    def check(self, at: float, joints: F32 | None, tell: Tell) -> None:
         """Tell what changed; CameraError if the camera has been stale for longer than patience."""
         age = at - self._kept[-1].stamp
         if self._died is not None:
             raise self._error()
-        stale = f"gives no new picture for {age:.1f} s"
-        fresh, failed = age <= self._config.max_age_s, self._failure is not None
+        same = self._hangs(at, joints)
+        stale = _SAME if same else f"gives no new picture for {age:.1f} s"
+        fresh, failed = age <= self._config.max_age_s and not same, self._failure is not None
         if fresh and not failed:
             self._check_back(tell)
             self._check_rate(tell)
+            self._check_light(tell)
         elif self._last_good is None:  # one that fails is told at once, even if it soon is back
             self._last_good = self._kept[-1].stamp
             tell("camera_stale", camera=self._name, cause=str(self._error(stale)))
@@ -132,6 +147,12 @@ class _Camera:
         """Wait until the thread has ended, but not past ``deadline``."""
         self._thread.join(max(0.0, deadline - time.monotonic()))
 
+    def _hangs(self, at: float, joints: F32 | None) -> bool:
+        """Whether the picture stays the same though the arm moves."""
+        if joints is None or self._stillness is None:
+            return False
+        return self._stillness.lasts_too_long(self._changed, joints, at)
+
     def _check_back(self, tell: Tell) -> None:
         if self._last_good is not None:
             seconds, self._last_good = self._kept[-1].stamp - self._last_good, None
@@ -148,6 +169,14 @@ class _Camera:
                 f"{option(f'robot.cameras.{self._name}.fps', round(rate))}"
             )
             tell("camera_slow", camera=self._name, cause=cause)
+
+    def _check_light(self, tell: Tell) -> None:
+        if self._brightness > 2 * DARK:
+            self._dark = False
+        if self._brightness < DARK and not self._dark:
+            self._dark = True
+            cause = f"{self._where} gives black pictures: {UNCOVER}"
+            tell("camera_dark", camera=self._name, cause=cause)
 
     @property
     def _where(self) -> str:
@@ -178,19 +207,26 @@ class _Camera:
 
     def _take_pictures(self) -> None:
         """Keep the newest pictures until the end is asked for; CameraError if the camera fails."""
-        started, count = None, 0
+        window: list[float] = []  # stamps, without a gap [s]
         with closing(shots(self._name, self._config, self._stop.wait)) as source:
             for shot in source:
-                self._kept = (*self._kept[1 - KEPT :], shot)
-                self._failure = None
-                self._first.set()
+                self._keep(shot)
                 if self._stop.is_set():
                     return
-                started = shot.stamp if started is None else started
-                if shot.stamp - started >= WINDOW:
-                    self._rate = count / (shot.stamp - started)
-                    started, count = shot.stamp, 0
-                count += 1
+                if window and shot.stamp - window[-1] > self._config.max_age_s:
+                    window.clear()  # it was stale, which says nothing of its rate
+                window.append(shot.stamp)
+                if (lasted := window[-1] - window[0]) >= WINDOW:
+                    self._rate = (len(window) - 1) / lasted
+                    self._brightness = float(shot.picture.mean())
+                    window = [shot.stamp]
+
+    def _keep(self, shot: Shot) -> None:
+        if not self._kept or not np.array_equal(shot.picture, self._kept[-1].picture):
+            self._changed = shot.stamp
+        self._kept = (*self._kept[1 - KEPT :], shot)
+        self._failure = None
+        self._first.set()
 
 
 def _check_apart(configs: Mapping[str, OpenCVCameraConfig]) -> None:

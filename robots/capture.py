@@ -49,7 +49,7 @@ def shots(
     path = Path(str(config.index_or_path))
     if path.is_dir():
         raw = _paced(source.folder(path), config.fps, sleep)
-    elif path.is_file():
+    elif is_played(config.index_or_path):
         raw = _paced(source.film(path), config.fps, sleep)
     else:
         raw = source.live()
@@ -61,6 +61,12 @@ def shots(
 def is_address(source: int | str) -> bool:
     """Whether ``source`` is the address of a stream."""
     return isinstance(source, str) and "://" in source
+
+
+def is_played(source: int | str) -> bool:
+    """Whether ``source`` is a video file or a folder of pictures."""
+    path = Path(str(source))
+    return path.is_file() or path.is_dir()
 
 
 def open_capture(cv2: Any, source: int | str) -> Any:
@@ -90,6 +96,20 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
 
 
+def read_picture(cv2: Any, file: Path) -> Raw | None:
+    """The picture in a file, (H, W, 3) BGR, of more than 8 bits if the file is; None if damaged."""
+    try:
+        return cv2.imread(str(file), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error:  # it says that it is larger than any picture may be
+        return None
+
+
+def check_colours(picture: Raw) -> None:
+    """Raise CameraError if a picture is one of depths."""
+    if picture.dtype != np.uint8:
+        raise CameraError(f"gives numbers of type {picture.dtype}, such as depths, no colours")
+
+
 def video_devices() -> dict[str, str]:
     """Name of each camera that Linux has, by its path; further devices of one camera are no more.
 
@@ -106,7 +126,7 @@ def video_devices() -> dict[str, str]:
 def device_of(source: int | str) -> str | None:
     """The device that ``source`` means, by whatever name; None for streams, files and folders."""
     path = f"/dev/video{source}" if isinstance(source, int) else source
-    if is_address(source) or Path(path).is_file() or Path(path).is_dir():
+    if is_address(source) or is_played(path):
         return None
     return os.path.realpath(path)
 
@@ -127,11 +147,19 @@ class Live:
         """Each whole picture and when it arrived [s], until there are no more."""
         while self._capture.grab():
             stamp = time.monotonic()
-            whole, picture = self._capture.retrieve()
-            if whole and self._jpeg:
-                picture = self._decoded(picture.tobytes())
-            if whole and picture is not None:
+            picture = self._picture()
+            if picture is not None:
                 yield picture, stamp
+
+    def _picture(self) -> Raw | None:
+        """The picture that was grabbed; None if it is none, whatever else it is."""
+        try:
+            picture = self._capture.retrieve()[1]
+            if picture is None or not self._jpeg:
+                return picture
+            return self._decoded(picture.tobytes())
+        except self._cv2.error:
+            return None
 
     def _decoded(self, jpeg: bytes) -> Raw | None:
         """The picture, as it was sent, unless it is cut short."""
@@ -183,7 +211,7 @@ class _Source:
         self._check_format("pictures in files")
         while True:
             for file in files:
-                picture = self.cv2.imread(str(file))
+                picture = read_picture(self.cv2, file)
                 if picture is None:
                     raise CameraError(f"holds {file.name}, which is not a whole picture")
                 yield picture
@@ -204,8 +232,7 @@ class _Source:
 
     def _coloured(self, picture: Raw) -> Raw:
         """The picture with three channels, those of grey ones all alike; CameraError for depth."""
-        if picture.dtype != np.uint8:
-            raise CameraError(f"gives numbers of type {picture.dtype}, such as depths, no colours")
+        check_colours(picture)
         if picture.ndim == 2 or picture.shape[2] == 1:
             return self.cv2.cvtColor(picture, self.cv2.COLOR_GRAY2BGR)
         if picture.shape[2] == 4:

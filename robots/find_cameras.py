@@ -9,8 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from configs.base import number
+from configs.camera import LARGEST, SMALLEST
 from robots.base import U8, CameraError
-from robots.capture import Live, open_capture, picture_files, pixel_format, released, video_devices
+from robots.capture import (
+    Live,
+    check_colours,
+    open_capture,
+    picture_files,
+    pixel_format,
+    read_picture,
+    released,
+    video_devices,
+)
 from robots.opencv import load_opencv
 
 NUMBERS = 10  # that are tried where the system does not list its cameras
@@ -37,7 +48,7 @@ class Found:
 
 
 def cameras(also: Sequence[str] = ()) -> Iterator[Found]:
-    """Look at every camera of this computer, and at the addresses, files and folders of ``also``.
+    """Look at every camera of this computer, and at what ``also`` has: anything that a config may.
 
     Raises RobotError if OpenCV does not load.
     """
@@ -47,12 +58,17 @@ def cameras(also: Sequence[str] = ()) -> Iterator[Found]:
         numbered = {int(path.removeprefix("/dev/video")): n for path, n in video_devices().items()}
     else:
         numbered = dict.fromkeys(range(NUMBERS), "")
-    for number, name in numbered.items():
-        found = _look_at(cv2, number, name)
+    for index, name in numbered.items():
+        found = _look_at(cv2, index, name)
         if listed or found.view is not None:
             yield found
-    for source in also:
+    for source in map(_as_in_configs, also):
         yield _look_at(cv2, source, "")
+
+
+def _as_in_configs(source: str) -> int | str:
+    """What a config makes of ``source``: its number, if it is one."""
+    return int(found) if isinstance(found := number(source), int) else source
 
 
 def _look_at(cv2: Any, source: int | str, name: str) -> Found:
@@ -67,7 +83,7 @@ def _view(cv2: Any, source: int | str) -> View:
     path = Path(str(source))
     if path.is_dir():
         files = picture_files(path)
-        picture = cv2.imread(str(files[0])) if files else None
+        picture = read_picture(cv2, files[0]) if files else None
         return View(_seen(picture), None, None)
     with released(open_capture(cv2, source)) as capture:
         fourcc = pixel_format(cv2, capture)
@@ -105,5 +121,9 @@ def _size(picture: Any) -> str:
 def _seen(picture: Any) -> U8:
     if picture is None:
         raise CameraError("gives no picture")
+    check_colours(picture)
+    if not all(SMALLEST <= pixels <= LARGEST for pixels in picture.shape[:2]):
+        limits = f"{SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
+        raise CameraError(f"gives {_size(picture)} pictures; those of {limits} can be used")
     seen: U8 = picture
     return seen

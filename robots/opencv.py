@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from configs.camera import LARGEST
 from robots.base import RobotError
 
 # Read by OpenCV when it loads or first opens a device; what a person has set there stays.
 _ENVIRONMENT = {
     "OPENCV_LOG_LEVEL": "OFF",  # our errors say what is wrong
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(LARGEST**2),  # a few bytes may say that they are more
     "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "3",  # a device that gives nothing is given up [s]
 }
 

@@ -129,7 +129,7 @@ class SO100Robot:
         self._check_entered()
         with self._servos.bus.lock:
             senses = self._sense()
-        images, ages = self._cameras.newest(senses.stamp)
+        images, ages = self._cameras.newest(senses.stamp, senses.joints)
         return Reading(
             joints=senses.joints,
             stamp=senses.stamp - self._began,

@@ -61,6 +61,8 @@ class Streams(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Viewer)
         self.fps, self.size = fps, (HEIGHT, WIDTH)
         self.grey = self.cut = False  # pictures without colours; half pictures
+        self.instead: bytes | None = None  # of a picture
+        self.hangs = False  # the same picture again and again
         self.running, self.refusing, self.epoch = threading.Event(), False, 0
         self.running.set()
         self.last = -1  # number of the newest picture sent
@@ -98,9 +100,10 @@ class _Viewer(BaseHTTPRequestHandler):
                 shown = shown[..., 0] if self.server.grey else shown
                 data = cv2.imencode(".jpg", shown)[1].tobytes()
                 data = data[: len(data) // 2] if self.server.cut else data
+                data = data if self.server.instead is None else self.server.instead
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 self.wfile.write(head.encode() + data + b"\r\n")
-                self.server.last, number = number % COUNT, number + 1
+                self.server.last, number = number % COUNT, number + (not self.server.hangs)
                 time.sleep(1 / self.server.fps)
 
 

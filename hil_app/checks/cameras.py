@@ -12,11 +12,11 @@ from configs.camera import OpenCVCameraConfig
 from configs.paths import option
 from hil_app.checks.finding import Finding, Findings, note, of_error, ok, problem
 from robots.base import CameraError
-from robots.cameras import SLOW, START, WINDOW
+from robots.cameras import DARK, SLOW, START, UNCOVER, WINDOW
 from robots.capture import shots, video_devices
 
 PATIENCE_S = START + WINDOW + 2.0  # for all of them
-_DARK, _BRIGHT = 10.0, 245.0  # means of a picture, of 255
+_BRIGHT = 245.0  # mean of a picture above which it counts as white, of 255
 
 
 @dataclass
@@ -80,8 +80,8 @@ def _judge(name: str, config: OpenCVCameraConfig, seen: _Seen) -> Finding:
             "more light, fourcc=MJPG, a smaller size or a USB port of its own may help; or set "
             f"{option(f'robot.cameras.{name}.fps', round(rate))}",
         )
-    if seen.brightness < _DARK:
-        return problem(f"{fact}, and they are black", "take its cap off, and switch on the light")
+    if seen.brightness < DARK:
+        return problem(f"{fact}, and they are black", UNCOVER)
     if seen.brightness > _BRIGHT:
         return note(f"{fact}, and they are white", "turn it away from the light")
     return ok(fact)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.camera import FASTEST
 from configs.paths import expanded, expanded_text, option
 from configs.writing import write_whole
 from robots.base import CameraError
@@ -128,5 +129,5 @@ def _suggest(found: Sequence[Found]) -> None:
         height, width = one.view.picture.shape[:2]
         facts = {"index_or_path": one.source, "width": width, "height": height}
         if one.view.fps is not None:
-            facts["fps"] = max(1, round(one.view.fps))
+            facts["fps"] = round(min(max(one.view.fps, 1.0), FASTEST))
         print("  " + " ".join(option(f"robot.cameras.{name}.{key}", v) for key, v in facts.items()))

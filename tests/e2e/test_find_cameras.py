@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sample_cameras import HEIGHT, WIDTH, number_of, picture, red_corner, streaming, write_film
 
@@ -115,3 +116,24 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
 
 def test_help_says_what_can_be_looked_at(tmp_path: Path) -> None:
     assert "--also URL|FILE" in find_cameras("--help", cwd=tmp_path).stdout
+
+
+def test_what_no_run_could_use_is_not_offered(tmp_path: Path) -> None:
+    pictures = {"small": np.zeros((8, 8, 3), np.uint8), "depth": np.zeros((48, 64), np.uint16)}
+    for name, content in pictures.items():
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "1.png"), content)
+    write_film(tmp_path / "fast.avi", fps=1000)
+    done = find_cameras(*(f"--also={it}" for it in ("small", "depth", "fast.avi")), cwd=tmp_path)
+    assert done.returncode == 0
+    words = " ".join(done.stdout.replace("│", " ").split())
+    assert "gives 8x8 pictures; those of 16x16 to 4096x4096 can be used" in words
+    assert "such as depths, no colours" in words
+    offered = [line.split() for line in done.stdout.splitlines() if "--robot.cameras" in line]
+    assert [options[0].partition("=")[2] for options in offered] == ["fast.avi"]
+    assert offered[0][-1] == "--robot.cameras.front.fps=240"
+
+
+def test_a_number_is_a_device_as_in_a_config(tmp_path: Path) -> None:
+    done = find_cameras("--also=97", cwd=tmp_path)
+    assert "there is no /dev/video97" in " ".join(done.stdout.replace("│", " ").split())

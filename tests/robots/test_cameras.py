@@ -365,15 +365,102 @@ def test_one_stream_may_have_two_names(server: Streams) -> None:
         assert list(cameras.newest(time.monotonic())[0]) == ["front", "wrist"]
 
 
-def test_depths_are_no_colours(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    depths = np.zeros((HEIGHT, WIDTH), np.uint16)
-    monkeypatch.setattr(cv2, "imread", lambda _: depths)
-    (film.parent / "depths").mkdir()
-    (film.parent / "depths/1.png").touch()
-    assert "gives numbers of type uint16, such as depths" in refusal(one(film.parent / "depths"))
-    monkeypatch.setattr(cv2, "imread", lambda _: np.full((HEIGHT, WIDTH, 4), 7, np.uint8))
-    with one(film.parent / "depths") as cameras:
-        assert newest(cameras).shape == (HEIGHT, WIDTH, 3)
+def test_depths_are_no_colours_grey_and_transparent_pictures_are(tmp_path: Path) -> None:
+    def shown(shape: tuple[int, ...], kind: type) -> Path:
+        cv2.imwrite(str(tmp_path / "1.png"), np.full(shape, 7, kind))
+        return tmp_path
+
+    depths = shown((HEIGHT, WIDTH), np.uint16)
+    assert "gives numbers of type uint16, such as depths" in refusal(one(depths))
+    for shape in ((HEIGHT, WIDTH), (HEIGHT, WIDTH, 4)):
+        with one(shown(shape, np.uint8)) as cameras:
+            image = newest(cameras)
+        assert (image.shape, set(image.flat)) == ((HEIGHT, WIDTH, 3), {7})
+
+
+def oversized() -> bytes:
+    """A JPEG that says it has more pixels than any memory holds."""
+    jpeg = bytearray(cv2.imencode(".jpg", picture(1))[1])
+    size = jpeg.index(b"\xff\xc0") + 5
+    jpeg[size : size + 4] = b"\xfd\xe8" * 2
+    return bytes(jpeg)
+
+
+@pytest.mark.parametrize("sent", ["nothing", "words", "another format", "a huge size"])
+def test_whatever_comes_in_place_of_a_picture_only_is_none(server: Streams, sent: str) -> None:
+    content = {"nothing": b"", "words": b"<html>", "a huge size": oversized()}
+    content["another format"] = cv2.imencode(".png", picture(1))[1].tobytes()
+    told: Told = []
+    with one(server.address, told, max_age_s=0.3, patience_s=20) as cameras:
+        server.instead = content[sent]
+        poll(cameras, lambda: told)
+        server.instead = None
+        poll(cameras, lambda: len(told) > 1)
+    assert [name for name, _ in told] == ["camera_stale", "camera_back"]
+
+
+def test_a_camera_that_hangs_while_the_arm_moves_is_stale(server: Streams) -> None:
+    told: Told = []
+    joints = np.zeros(6, np.float32)
+
+    def poll_moving(done: Callable[[], object], step: float) -> None:
+        deadline = time.monotonic() + 20
+        while not done():
+            assert time.monotonic() < deadline, "it never came"
+            joints[2] += step
+            cameras.newest(time.monotonic(), joints.copy())
+            time.sleep(0.01)
+
+    with one(server.address, told, max_age_s=5, patience_s=1) as cameras:
+        start = time.monotonic()
+        poll_moving(lambda: time.monotonic() > start + 1.2, step=1)  # all is well
+        server.hangs = True
+        start = time.monotonic()
+        poll_moving(lambda: time.monotonic() > start + 1.2, step=0)  # nothing happens: well, too
+        assert not told
+        poll_moving(lambda: told, step=1)
+        server.hangs = False
+        poll_moving(lambda: len(told) > 1, step=1)
+        server.hangs = True
+        with pytest.raises(CameraError, match="the very same picture again and again"):
+            poll_moving(lambda: False, step=1)
+    assert [name for name, _ in told] == ["camera_stale", "camera_back", "camera_stale"]
+    assert "though the arm moves" in told[0][1]["cause"]
+
+
+def test_a_file_may_show_the_same_picture_for_ever(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), picture(1))
+    with one(tmp_path, max_age_s=5, patience_s=0) as cameras:
+        start = time.monotonic()
+        while time.monotonic() < start + 1.3:
+            cameras.newest(time.monotonic(), np.full(6, 100 * (time.monotonic() - start)))
+            time.sleep(0.01)
+
+
+def test_black_pictures_are_told_of_once(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), np.full((HEIGHT, WIDTH, 3), 3, np.uint8))
+    told: Told = []
+    with one(tmp_path, told) as cameras:
+        poll(cameras, lambda: told)
+        for _ in range(10):
+            newest(cameras)
+    ((name, facts),) = told
+    assert name == "camera_dark"
+    assert "gives black pictures: take its cap off" in facts["cause"]
+
+
+def test_a_gap_is_not_said_to_be_a_low_rate(server: Streams) -> None:
+    told: Told = []
+    with one(server.address, told, fps=20, max_age_s=0.5, patience_s=20) as cameras:
+        start = time.monotonic()
+        poll(cameras, lambda: time.monotonic() > start + 0.5)
+        server.running.clear()
+        poll(cameras, lambda: told)
+        time.sleep(1)
+        server.running.set()
+        start = time.monotonic()
+        poll(cameras, lambda: time.monotonic() > start + 2.5)
+    assert [name for name, _ in told] == ["camera_stale", "camera_back"]
 
 
 def test_a_slow_camera_is_told_of_once() -> None:
