@@ -41,12 +41,15 @@ class Gesture:
         held = [place for place, down in enumerate(state.buttons) if down]
         held = [place for place in held if not self._rest.buttons[place]]
         self._buttons += [place for place in held if place not in self._buttons]
-        for place, (right, up) in enumerate(state.hats):
+        pushed = [place for place, hat in enumerate(state.hats) if hat != (0, 0)]
+        pushed = [place for place in pushed if state.hats[place] != self._rest.hats[place]]
+        for place in pushed:
+            right, up = state.hats[place]
             if (way_of_hat := _HATS.get((round(right), round(up)))) is not None:
                 self._hats.append(f"h{place}.{way_of_hat}")
         waits = [path.wait_s for path in self._paths]
         moved = bool(self._axes or self._buttons or self._hats)
-        going_on = any(moving) or held or any(hat != (0, 0) for hat in state.hats)
+        going_on = any(moving) or held or pushed
         if not moved or going_on or None in waits:
             self._settled = None  # all rest only after something has moved
             return False
@@ -106,8 +109,9 @@ class _Path:
 
         Less than it takes to tell where it rests is no movement, and 0.
         """
-        ways = [_share(turn, self.last) for turn in self._turns if self._wide]
-        return max(ways, key=abs, default=0.0)
+        if not self._wide:
+            return 0.0
+        return _share(max(self._turns, key=lambda turn: abs(turn - self.last)), self.last)
 
     @property
     def wait_s(self) -> float | None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Self
 
 from configs.manual import BUTTONS, STICKS, TRIGGERS, GamepadConfig
+from configs.reading import shown
 from teleop.base import TeleopError
 from teleop.device import DeviceState, Latch
 from teleop.plugged import (
     Found,
     connected,
+    ids_of,
     is_called,
     none_of_these,
     permission,
     unreadable,
 )
+from teleop.reader import Reader
 from teleop.sdl import SDL_ERRORS, SDL_LOCK, controller, events, gamepads, pygame
 from teleop.virtual.pad import VirtualPad
 from teleop.virtual.remote import Listener
@@ -30,7 +31,6 @@ _PRESSES = (pygame.CONTROLLERBUTTONDOWN, _LET_GO)
 _AS_CONTROLLER = (*_PRESSES, pygame.CONTROLLERAXISMOTION)
 _PLUGGING = (pygame.JOYDEVICEADDED, pygame.JOYDEVICEREMOVED)
 _MOVES = (*_AS_CONTROLLER, pygame.JOYAXISMOTION, pygame.JOYBUTTONDOWN, pygame.JOYBUTTONUP)
-_READ_S = 0.01
 _TEST = "hil-app gamepad test"
 
 
@@ -39,8 +39,9 @@ class SDLPad:
 
     Entering raises TeleopError, with the remedy, if there is none that can be used. Once its pad is
     unplugged it is lost until there is one that ``config`` allows: the same again, another that is
-    plugged in, or one that was there all the time. Such a substitute that nobody has touched yet
-    gives way to a pad that is plugged in after it: the hand may hold that one.
+    plugged in, or one that was there all the time. While nobody has touched the one in use, it
+    gives way to one that is plugged in after it, and to any on which a button is pressed: that is
+    the one in the hand.
 
     An axis counts once it has moved: what drivers say of it before may be wrong (0 for a trigger
     that rests at -1, -1 for a stick that rests in its middle).
@@ -55,13 +56,17 @@ class SDLPad:
         self._latch = Latch()
         self._stack = ExitStack()
         self._virtual: VirtualPad | None = None
-        self._reader: _Reader | None = None
+        self._reader: Reader | None = None
         self._controller: controller.Controller | None = None
         self._instance = -1
         self._name = ""
         self._missed = False  # it was lost since the last poll
         self._look = False  # for another one: something was plugged in, or ours is lost
-        self._substitute = False  # for one that was lost, and nobody has touched it yet
+        self._untouched = False  # by anybody, since it is in use
+        self._others: dict[
+            int, controller.Controller
+        ] = {}  # by instance, heard until it is touched
+        self._latest = -1  # instance of what was plugged in last when ours was chosen
         self._untold: dict[int, int] = {}  # raw axes that have not moved, and where they began
         self._lowest: dict[str, float] = {}  # of each trigger: where it rests
 
@@ -75,7 +80,7 @@ class SDLPad:
             if self._config.virtual is not None and self._virtual is not None:
                 stack.enter_context(Listener(self._config.virtual, self._virtual.handle))
             if sys.platform == "linux":
-                self._reader = stack.enter_context(_Reader(self._read))
+                self._reader = stack.enter_context(Reader(self._read))
             self._stack = stack.pop_all()
         return self
 
@@ -96,7 +101,7 @@ class SDLPad:
             self._reader.check()
         with SDL_LOCK:
             self._take_in(pump=True)
-            if self._look and (self._controller is None or self._substitute):
+            if self._look and (self._controller is None or self._untouched):
                 self._seek()
             missed, self._missed = self._missed, False
             return None if missed or self._controller is None else self._latch.take()
@@ -149,19 +154,22 @@ class SDLPad:
         kind = event.type
         if kind in _PLUGGING:  # SDL forgets that one has come if another goes
             self._look = True
-        if getattr(event, "instance_id", None) != self._instance:
+        instance = getattr(event, "instance_id", None)
+        if kind == pygame.CONTROLLERBUTTONDOWN and instance in self._others:
+            self._turn_to(instance)
+        if instance != self._instance:
             return
         if kind == pygame.JOYDEVICEREMOVED:
             self._drop()
         elif kind == pygame.CONTROLLERAXISMOTION and event.axis < len(_AXES):
             self._move(_AXES[event.axis], max(event.value / _FULL, -1.0))
         elif kind in _PRESSES and event.button < len(BUTTONS):
-            self._substitute = False
+            self._touch()
             self._latch.button(BUTTONS[event.button], down=kind == pygame.CONTROLLERBUTTONDOWN)
 
     def _move(self, name: str, value: float) -> None:
         """An axis is at ``value``; a trigger's way begins where it rests, its lowest so far."""
-        self._substitute = False
+        self._touch()
         if name in TRIGGERS:
             lowest = self._lowest[name] = min(self._lowest[name], value)
             value = (value - lowest) / (1.0 - lowest) if lowest < 1.0 else 0.0
@@ -173,7 +181,7 @@ class SDLPad:
         found = connected()
         for pad in filter(self._fits, found):
             try:
-                self._open(pad.place)
+                self._open(pad, found)
             except SDL_ERRORS as error:
                 problem = problem or f"{pad.name} cannot be opened, SDL says: {error}"
                 continue
@@ -182,18 +190,17 @@ class SDLPad:
         raise TeleopError(problem or _nothing_for(self._config.pad, found))
 
     def _seek(self) -> None:
-        """Go on with the pad that was plugged in last, of those to use."""
+        """Go on with the pad that was plugged in last, of those to use; it came after ours."""
         self._look = False
-        for pad in sorted(filter(self._fits, connected()), key=lambda pad: -pad.instance):
-            before, instance = self._controller, self._instance
-            if pad.instance == instance:
+        found, before = connected(), self._controller
+        for pad in sorted(filter(self._fits, found), key=lambda pad: -pad.instance):
+            if before is not None and pad.instance <= self._latest:
                 return
             try:
-                self._open(pad.place)
+                self._open(pad, found)
             except SDL_ERRORS:  # it is gone again, or not ready yet
                 self._look = True
                 continue
-            self._substitute = True
             if before is not None:
                 self._let_go(before)
             return
@@ -204,22 +211,50 @@ class SDLPad:
             return pad.place == self._virtual.index
         return pad.known and pad.is_called(self._config.pad)
 
-    def _open(self, place: int) -> None:
-        opened = controller.Controller(place)
+    def _open(self, pad: Found, found: list[Found]) -> None:
+        """Use ``pad``, and hear the others of ``found``."""
+        opened = controller.Controller(pad.place)
         controller.update()  # the driver says where its axes are
         pygame.event.clear(_MOVES)
+        self._use(opened)
+        self._forget_others()
+        self._latest = max(one.instance for one in found)
+        for other in filter(self._fits, found):
+            if other.instance != pad.instance:
+                with suppress(*SDL_ERRORS):
+                    self._others[other.instance] = controller.Controller(other.place)
+
+    def _use(self, opened: controller.Controller) -> None:
         stick = opened.as_joystick()
         axes = range(stick.get_numaxes())
         self._untold = {axis: round(stick.get_axis(axis) * (_FULL + 1)) for axis in axes}
         starts = {name: opened.get_axis(place) / _FULL for place, name in enumerate(_AXES)}
         self._lowest = {name: starts[name] for name in TRIGGERS}
-        self._instance, self._substitute = stick.get_instance_id(), False
-        self._controller, self._name = opened, opened.name
+        self._instance, self._untouched = stick.get_instance_id(), True
+        self._controller, self._name = opened, shown(opened.name)
+
+    def _turn_to(self, instance: int) -> None:
+        """Use the pad on which somebody presses a button, in place of one that nobody touched."""
+        before = self._controller
+        self._use(self._others.pop(instance))
+        if before is not None:
+            before.quit()
+
+    def _touch(self) -> None:
+        """Somebody has the pad in use in the hand."""
+        self._untouched = False
+        self._forget_others()
+
+    def _forget_others(self) -> None:
+        for other in self._others.values():
+            other.quit()
+        self._others.clear()
 
     def _drop(self) -> None:
         """Let go of the pad and of everything that was held."""
         opened, self._controller = self._controller, None
         self._instance, self._look = -1, True
+        self._forget_others()
         if opened is not None:
             self._let_go(opened)
 
@@ -229,46 +264,15 @@ class SDLPad:
         opened.quit()
 
 
-class _Reader:
-    """Calls ``read`` again and again in a thread while entered."""
-
-    def __init__(self, read: Callable[[], None]) -> None:
-        self._read = read
-        self._ended = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="gamepad", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def check(self) -> None:
-        """Raise TeleopError if ``read`` has failed."""
-        if self._failure is not None:
-            raise TeleopError(
-                f"The gamepad cannot be read any more ({self._failure!r}): start again"
-            ) from self._failure
-
-    def _run(self) -> None:
-        try:
-            while not self._ended.wait(_READ_S):
-                self._read()
-        except BaseException as error:  # a press may have been missed: nobody may go on
-            self._failure = error
-
-
 def _nothing_for(wanted: str | None, found: list[Found]) -> str:
     """Why there is no pad to use, and what to do: what may not be read comes first."""
     barred = unreadable()
     for name, node in barred:
-        if is_called(wanted, name):
+        if is_called(wanted, name, ids_of(node)):
             return permission(name, node)
-    for pad in found:
-        if pad.is_called(wanted) and pad.teachable:
+    called = [pad for pad in found if pad.is_called(wanted)]
+    for pad in called:
+        if pad.teachable:
             return (
                 f"{pad.name} is a joystick that SDL has no mapping for: assign its buttons once "
                 "with hil-app gamepad setup"
@@ -276,6 +280,7 @@ def _nothing_for(wanted: str | None, found: list[Found]) -> str:
     if wanted is not None and (found or barred):
         there = [f"{pad.name} ({pad.ids})" for pad in found]
         there += [f"{name}, which may not be read" for name, _ in barred]
-        return f"teleop.pad: no gamepad is called '{wanted}'; there are: {', '.join(there)}"
+        called_so = f"is called '{wanted}'{none_of_these(called)}"
+        return f"teleop.pad: no gamepad {called_so}; there are: {', '.join(there)}"
     others = none_of_these(found)
     return f"No gamepad is plugged in{others}: plug one in, or switch it on; {_TEST} shows it"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from configs.manual import GamepadHIDConfig
 from configs.paths import typed
+from configs.reading import shown
 from teleop.base import TeleopError
 from teleop.device import DeviceState, Latch
 from teleop.hid_reports import PADS, Layout, parse
@@ -252,7 +253,7 @@ def connected(library: Any) -> list[Found]:
         layout = PADS.get(ids)
         is_pad = usage[0] == _DESKTOP and usage[1] in _PADS
         if is_pad or (layout is not None and usage == _UNTOLD):
-            name = info.get("product_string") or (layout.name if layout else "a gamepad")
+            name = shown(info.get("product_string") or (layout.name if layout else "a gamepad"))
             wired = info.get("interface_number", -1) >= 0
             found.setdefault(info["path"], Found(*ids, name, info["path"], wired, layout))
     return sorted(found.values(), key=lambda pad: pad.layout is None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from configs.reading import shown
 from teleop.sdl import SDL_LOCK, controller, events, pygame
 
 _FULL = 32767
@@ -34,7 +35,7 @@ class RawJoystick:
 
     def __init__(self, place: int, gone: set[int]) -> None:
         self._joystick = pygame.joystick.Joystick(place)
-        self.name = self._joystick.get_name()
+        self.name = shown(self._joystick.get_name())
         self.guid = self._joystick.get_guid()  # of its model
         self.known = bool(controller.is_controller(place))  # whether SDL has a mapping for it
         self._gone = gone

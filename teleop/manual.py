@@ -53,6 +53,7 @@ class ManualTeleop:
         self._motions = MOTIONS if wrist else MOTIONS[:3]
         self._acting = False  # as the take-over control has it
         self._paused = self._lost = False
+        self._name = device.name  # of the one that was there last
         self._grip = STAY  # what the gripper's toggle asks for
 
     def __enter__(self) -> Self:
@@ -97,11 +98,14 @@ class ManualTeleop:
             hold = self._acts == "always" or self._config.on_loss == "hold"
             self._paused |= hold
             what = "the arm holds" if hold else "the policy goes on alone"
-            self._tell("hands_lost", cause=f"{self._device.name} is gone: {what}")
+            self._tell("hands_lost", cause=f"{self._name} is gone: {what}")
         elif state is not None and self._lost:
             self._lost = False
+            there = "is back" if self._device.name == self._name else "takes its place"
             what = ": take over or press pause to go on" if self._paused else ""
-            self._tell("hands_back", note=f"{self._device.name} is back{what}")
+            self._tell("hands_back", note=f"{self._device.name} {there}{what}")
+        if state is not None:
+            self._name = self._device.name
         return state
 
     def _heed_pauses(self, state: DeviceState) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from configs.reading import shown
 from teleop.sdl import SDL_ERRORS, controller, pygame
 
 _WAYS, _BUTTONS = 2, 2  # that a gamepad has at least: axes, of which a hat has two, and buttons
@@ -82,8 +83,17 @@ def unreadable(
         if events and _has_joystick_buttons(lines.get("KEY", "")):
             node = nodes / events[0]
             if node.exists() and not os.access(node, os.R_OK):
-                found.append((lines.get("Name", "").strip('"'), node))
+                found.append((shown(lines.get("Name", "").strip('"')), node))
     return found
+
+
+def ids_of(node: Path, listing: Path = Path("/sys/class/input")) -> str:
+    """Vendor and product of Linux's device at ``node``, such as 046d:c219; "" if not told."""
+    folder = listing / node.name / "device/id"
+    try:
+        return ":".join((folder / name).read_text().strip() for name in ("vendor", "product"))
+    except OSError:
+        return ""
 
 
 def none_of_these(found: Sequence[Found]) -> str:
@@ -109,8 +119,8 @@ def _look_at(place: int) -> Found:
         stick = pygame.joystick.Joystick(place)
         model, instance, ids = stick.get_name(), stick.get_instance_id(), _ids(stick.get_guid())
         sizes = (stick.get_numaxes(), stick.get_numbuttons(), stick.get_numhats())
-    name = name or model or "a pad without a name"
-    return Found(place, name, known, model, instance, ids, *sizes)
+    name = shown(name or model or "a pad without a name")
+    return Found(place, name, known, shown(model), instance, ids, *sizes)
 
 
 def _ids(guid: str) -> str:

@@ -124,13 +124,13 @@ def _choose(name: str, *, again: bool) -> RawJoystick:
     One that may not be read comes before those that are known already, or no gamepads.
     """
     from teleop.joysticks import joysticks
-    from teleop.plugged import connected, is_called, none_of_these, permission, unreadable
+    from teleop.plugged import connected, ids_of, is_called, none_of_these, permission, unreadable
     from teleop.sdl import SDL_ERRORS
 
     found = [pad for pad in connected() if pad.is_called(name)]
     ranks = [pad.place for pad in found if pad.teachable and not pad.known]
     ranks += [pad.place for pad in found if pad.known and again]
-    barred = [(title, node) for title, node in unreadable() if is_called(name, title)]
+    barred = [found for found in unreadable() if is_called(name, found[0], ids_of(found[1]))]
     if barred and not ranks:
         raise TeleopError(permission(*barred[0]))
     ranks += [pad.place for pad in found if pad.known or name]

@@ -54,6 +54,19 @@ def test_a_button_is_found_when_it_is_let_go_and_has_stopped_bouncing() -> None:
     assert not any(gesture.ended(down, at) for at in range(100))
 
 
+def test_a_hat_that_is_stuck_counts_for_nothing() -> None:
+    stuck = state(hat=(0, 1))
+    assert found("a", state(pressed=[2], hat=(0, 1)), stuck, rest=stuck) == "b2"
+    assert found("a", state(pressed=[2]), REST, rest=stuck) == "b2"  # it came loose
+    assert found("dpdown", state(hat=(0, -1)), stuck, rest=stuck) == "h0.4"
+
+
+@pytest.mark.parametrize("rest", [-0.9, -0.8, -0.6])
+def test_a_worn_trigger_that_stays_short_of_where_it_was_is_no_reversed_one(rest: float) -> None:
+    pull = [state(axes=(0, 0, 0, value)) for value in (-0.5, 0.2, 1.0, 0.3, -0.4, rest)]
+    assert found("lefttrigger", *pull) == "a3"
+
+
 def test_a_direction_of_a_hat_is_found_even_past_a_diagonal() -> None:
     for hat, source in (((0, 1), "h0.1"), ((1, 0), "h0.2"), ((0, -1), "h0.4"), ((-1, 0), "h0.8")):
         assert found("dpup", state(hat=hat), REST) == source

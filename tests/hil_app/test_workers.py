@@ -37,8 +37,8 @@ from robots.virtual.streams import _Studio
 from robots.watchdog import Watchdog
 from teleop import gamepad_hid
 from teleop.base import TeleopError
-from teleop.gamepad import _Reader
 from teleop.gamepad_hid import HIDPad
+from teleop.reader import Reader
 from teleop.virtual.remote import Listener, Remote
 from teleop.window import app, client
 from teleop.window.client import Window
@@ -99,7 +99,7 @@ def test_a_pad_that_cannot_be_looked_for(end: Raise, monkeypatch: pytest.MonkeyP
 
 
 def test_a_pad_that_is_read_between_the_polls(end: Raise) -> None:
-    with _Reader(end) as reader:
+    with Reader(end) as reader:
         until(lambda: reader._failure is not None)
         with pytest.raises(TeleopError, match=r"The gamepad cannot be read any more .*broken"):
             reader.check()

@@ -36,6 +36,7 @@ from virtual_pads import (
 
 from configs.manual import BUTTONS, TRIGGERS, GamepadConfig
 from teleop import gamepad
+from teleop import plugged as plugged_in
 from teleop.base import TeleopError
 from teleop.device import DeviceState
 from teleop.gamepad import SDLPad
@@ -257,6 +258,8 @@ def test_without_a_choice_any_pad_counts_after_the_loss_of_the_first() -> None:
         _, xbox, sony = hands
         with SDLPad(GamepadConfig()) as pad:
             assert pad.name == "X360 Controller"
+            xbox.tap(0)
+            assert now(pad).pressed == ("a",)
             sony.tap(0)
             assert now(pad) == REST
             xbox.unplug()
@@ -280,6 +283,44 @@ def test_a_substitute_that_nobody_touched_gives_way_to_the_pad_that_comes_back()
         assert (now(pad), pad.name) == (REST, "X360 Controller")
         xbox.tap("b" if xbox.model is STANDARD else 1)
         assert now(pad).pressed == ("b",)
+
+
+def test_of_two_pads_the_one_that_is_pressed_first_is_in_the_hand() -> None:
+    with plugged(XBOX_360.model, XBOX_360.model, PS5.model) as hands:
+        idle, twin, sony = hands
+        with SDLPad(GamepadConfig()) as pad:
+            twin.axis(0, 1)  # it may drift
+            assert now(pad) == REST
+            twin.button(5, down=True)
+            assert now(pad) == DeviceState(held={"rightshoulder"}, pressed=("rightshoulder",))
+            for other in (idle, sony):
+                other.tap(0)
+                other.axis(0, -1)
+            twin.axis(0, 0.5)
+            state = now(pad)
+            assert (state.axes, state.held) == (
+                {"leftx": pytest.approx(0.5, abs=1e-4)},
+                {"rightshoulder"},
+            )
+            assert not state.pressed
+            idle.unplug()
+            assert now(pad).held == {"rightshoulder"}  # nothing of it was lost
+            twin.unplug()
+            assert pad.poll() is None
+            assert (now(pad), pad.name) == (REST, "PS5 Controller")
+
+
+def test_a_pad_that_nobody_touches_gives_way_to_one_that_is_plugged_in_later() -> None:
+    with plugged(PS5.model, SWITCH_PRO.model) as (_, other), SDLPad(GamepadConfig()) as pad:
+        other.unplug()
+        assert (now(pad), pad.name) == (REST, "PS5 Controller")
+        with plugged(XBOX_360.model) as (hand,):
+            assert pad.poll() is None
+            assert (now(pad), pad.name) == (REST, "X360 Controller")
+            hand.tap(0)
+            assert now(pad).pressed == ("a",)
+            other.plug()
+            assert (now(pad), pad.name) == (REST, "X360 Controller")
 
 
 FITS = (XBOX_360, PS5)
@@ -531,6 +572,19 @@ def test_a_joystick_that_is_no_gamepad_is_named_as_such(model: Model) -> None:
         assert pad.name == "X360 Controller"
 
 
+def test_what_is_called_so_but_is_no_gamepad_is_said_to_be_none() -> None:
+    told = r"'accel' \(ST LIS3LV02DL Accelerometer with 3 axes and 0 buttons: no gamepad\); there"
+    with plugged(ACCELEROMETER, PLAIN), pytest.raises(TeleopError, match=told):
+        SDLPad(GamepadConfig(pad="accel")).__enter__()
+
+
+def test_a_name_that_would_change_the_terminal_is_shown_as_it_is() -> None:
+    with plugged(Model("Red\x1b[31m\npad", axes=4, buttons=8)):
+        with pytest.raises(TeleopError, match=r"^Red\\x1b\[31m\\npad is a joystick"):
+            SDLPad(GamepadConfig()).__enter__()
+        assert [stick.name for stick in joysticks()] == [r"Red\x1b[31m\npad"]
+
+
 def test_a_pad_is_chosen_by_its_ids_too() -> None:
     with (
         plugged(XBOX_360.model, PS5.model),
@@ -634,6 +688,23 @@ def test_a_joystick_that_may_not_be_read_is_a_line_with_the_remedy(
         f"Logitech Dual Action is plugged in, but {node} may not be read: add yourself to its "
         f"group (sudo usermod -aG {node.group()} $USER) and log in again"
     )
+
+
+def test_a_pad_that_may_not_be_read_is_found_by_its_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "event5/device/id").mkdir(parents=True)
+    for name, number in {"vendor": "046d", "product": "c216"}.items():
+        (tmp_path / "event5/device/id" / name).write_text(f"{number}\n")
+    node = Path("/dev/input/event5")
+    assert plugged_in.ids_of(node, tmp_path) == "046d:c216"
+    assert plugged_in.ids_of(Path("/dev/input/event6"), tmp_path) == ""
+    monkeypatch.setattr(gamepad, "unreadable", lambda: [("Dual Action", node)])
+    monkeypatch.setattr(gamepad, "ids_of", lambda node: plugged_in.ids_of(node, tmp_path))
+    with pytest.raises(TeleopError, match=r"^Dual Action is plugged in, but .* may not be read"):
+        SDLPad(GamepadConfig(pad="046D:C216")).__enter__()
+    with pytest.raises(TeleopError, match="no gamepad is called '046d:c21f'"):
+        SDLPad(GamepadConfig(pad="046d:c21f")).__enter__()
 
 
 def test_signals_stay_what_they_were() -> None:

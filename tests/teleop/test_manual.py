@@ -375,6 +375,19 @@ def test_a_pad_that_is_back_goes_on_with_pause_too() -> None:
     assert (sample.paused, sample.intervening) == (False, False)
 
 
+def test_another_pad_that_takes_the_place_of_a_lost_one_is_said_to_do_so() -> None:
+    desk = Desk()
+    lose(desk)
+    desk.device.name = "the second pad"  # it is chosen before the loss is polled
+    desk.read()
+    desk.device.lost = False
+    desk.read()
+    assert [event.get("cause", event.get("note")) for event in desk.told] == [
+        "the scripted pad is gone: the arm holds",
+        "the second pad takes its place: take over or press pause to go on",
+    ]
+
+
 def test_handed_back_the_policy_goes_on_alone_and_the_pad_works_when_it_is_back() -> None:
     desk = Desk(on_loss="hand_back")
     desk.down(HOLD)
