@@ -27,7 +27,8 @@ _JPEG = (  # pictures are small: spare the colours
     *(cv2.IMWRITE_JPEG_QUALITY, 95),
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 )
-_PATIENCE_S = 10.0  # for the first picture
+_PATIENCE_S = 10.0  # for the first picture, and with who asks or takes one slowly
+_MOST = 32  # that watch; more are turned away
 
 Scene = Callable[[], tuple[F64, F64]]
 
@@ -162,9 +163,25 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     studio: _Studio
 
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._free = threading.BoundedSemaphore(_MOST)
+        super().__init__(address, _Handler)
+
+    def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
+        """Turn away who comes while so many watch."""
+        return self._free.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one who watches."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
+    timeout = _PATIENCE_S
 
     def do_GET(self) -> None:
         studio, name = self.server.studio, self.path.strip("/")
@@ -208,8 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
 def _open(port: int, studio: _Studio) -> _Server:
     """A server at ``port``, or at a free one if that is taken."""
     try:
-        server = _Server((_HOST, port), _Handler)
+        server = _Server((_HOST, port))
     except OSError:
-        server = _Server((_HOST, 0), _Handler)
+        server = _Server((_HOST, 0))
     server.studio = studio
     return server

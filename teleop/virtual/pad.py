@@ -25,7 +25,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, TypeAdapter
 
 from configs.manual import BUTTONS, STICKS, TRIGGERS
 from teleop.base import TeleopError
@@ -37,6 +39,7 @@ AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)
 
 _LONGEST_TAP_S = 10.0
 _MOST = 32767
+_MOST_PARTS = 255  # axes, buttons or hats of a pad
 _LEAST = -32768
 _JOYSTICK = 0x200  # SDL_INIT_JOYSTICK
 _VIRTUAL_BUS = 0xFF
@@ -68,11 +71,11 @@ class Model:
     """A pad as its driver shows it to SDL."""
 
     name: str
-    axes: int
-    buttons: int
-    hats: int = 0
-    vendor: int = 0
-    product: int = 0
+    axes: Annotated[int, Field(ge=0, le=_MOST_PARTS)]
+    buttons: Annotated[int, Field(ge=0, le=_MOST_PARTS)]
+    hats: Annotated[int, Field(ge=0, le=_MOST_PARTS)] = 0
+    vendor: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
+    product: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
     known_as: str = ""
     """GUID of a real pad, whose mapping in SDL's database it gets."""
     mapping: str = ""
@@ -80,6 +83,9 @@ class Model:
     it is a plain joystick."""
     triggers: tuple[int, ...] = ()
     """Raw axes that rest at their lower end."""
+
+
+_MODELS = TypeAdapter(Model)
 
 
 STANDARD = Model(
@@ -187,7 +193,7 @@ class VirtualPad:
             case {"plug": bool(plugged)}:
                 (self.plug if plugged else self.unplug)()
             case {"plug": dict(fields)}:
-                model = Model(**fields)
+                model = _MODELS.validate_python(vars(Model(**fields)))
                 self.unplug()
                 self.model = model
                 self.plug()

@@ -1,3 +1,4 @@
+import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -88,3 +89,27 @@ def test_many_may_watch_and_the_end_ends_every_stream(motors: WorldMotors) -> No
     for stream in watching:
         with stream:
             stream.read()  # to its end
+
+
+def test_those_who_ask_for_nothing_are_few_and_leave_room_again(
+    cameras: "streams.Streams", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams._Handler, "timeout", 0.2)
+    idle = [socket.create_connection(("127.0.0.1", cameras.port)) for _ in range(40)]
+    until(lambda: sum(ended(one) for one in idle) >= 8)  # turned away at once
+    until(lambda: all(ended(one) for one in idle))  # the others after their time
+    for one in idle:
+        one.close()
+    with urllib.request.urlopen(cameras.addresses["front"], timeout=20) as stream:
+        assert stream.read(2) == b"--"
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the other end has hung up."""
+    connection.settimeout(0.01)
+    try:
+        return not connection.recv(1)
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True

@@ -230,6 +230,9 @@ def test_another_model_can_be_plugged_in(hand: VirtualPad, tmp_path: Path) -> No
             remote.tell(plug={"name": "Car", "axes": 2, "buttons": 8, "wheels": 4})
         with pytest.raises(TeleopError, match="SDL knows no pad 99"):
             remote.tell(plug={"name": "?", "axes": 2, "buttons": 8, "known_as": "99"})
+        for odd in ({"axes": -1}, {"buttons": 65537}, {"hats": "x"}, {"name": 5}, {"vendor": 1e9}):
+            with pytest.raises(TeleopError, match=next(iter(odd))):
+                remote.tell(plug={"name": "Odd", "axes": 2, "buttons": 8, **odd})
         known = {"name": "raw", "axes": 6, "buttons": 11, "hats": 1, "triggers": [2, 5]}
         guid = "030000005e0400008e02000014010000"
         remote.tell(plug={**known, "known_as": guid})
