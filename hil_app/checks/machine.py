@@ -13,8 +13,9 @@ from serial.tools.list_ports import comports
 
 from configs.run import RunConfig
 from hil_app import caches
-from hil_app.checks.finding import Findings, note, ok, problem
+from hil_app.checks.finding import Findings, note, of_message, ok, problem
 from hil_app.run_folder import RUNS
+from robots.base import RobotError
 from robots.virtual.client import virtual_ports
 
 GB = 1e9
@@ -132,12 +133,22 @@ def ports() -> Findings:
             yield note(f"{fact} is in use by {', '.join(users)}")
         else:
             yield ok(fact)
-    for port in virtual_ports():
+    yield from _virtual_ports()
+    if not usb:
+        yield ok("no USB serial port")
+
+
+def _virtual_ports() -> Findings:
+    try:
+        found = virtual_ports()
+    except RobotError as error:  # which keeps no real arm from working
+        why = of_message(str(error))
+        yield note(f"virtual arms cannot be looked for: {why.fact}", why.remedy)
+        return
+    for port in found:
         users = users_of(port)
         use = f" is in use by {', '.join(users)}" if users else ""
         yield ok(f"{port} (virtual arm){use}")
-    if not usb:
-        yield ok("no USB serial port")
 
 
 def users_of(port: str) -> list[str]:

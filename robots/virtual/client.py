@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from robots.base import NotConnected, RobotError, Truth
 from robots.sockets import LONGEST_ANSWER, connect, parsed, socket_folder
 
 _PATIENCE_S = 5.0
+_PSEUDO_TERMINALS = "/dev/pts/"  # of Linux
 
 
 def socket_path(port: str) -> Path:
@@ -55,7 +57,12 @@ class VirtualArm:
 
     @classmethod
     def behind(cls, port: str) -> VirtualArm | None:
-        """The virtual arm whose port this is; None if it is not a virtual arm's."""
+        """The virtual arm whose port this is; None if it is not a virtual arm's.
+
+        A real one's needs no folder for sockets, whatever is wrong with that.
+        """
+        if sys.platform == "linux" and not os.path.realpath(port).startswith(_PSEUDO_TERMINALS):
+            return None
         try:
             connection = connect(socket_path(port), _PATIENCE_S)
         except (FileNotFoundError, ConnectionRefusedError):

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from hil_app.checks import machine
 from robots import sockets
 from robots.base import NotConnected, RobotError
 from robots.sockets import connect, listen, socket_folder
@@ -315,3 +316,15 @@ def test_a_program_that_listens_is_not_pushed_aside_but_a_dead_one_is(tmp_path: 
     with pytest.raises(TeleopError, match="cannot listen on"):
         Listener(tmp_path / "file", lambda _: None).__enter__()
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif("sys.platform != 'linux'")
+def test_a_real_arm_needs_no_folder_for_sockets(runtime: Path) -> None:
+    (runtime / f"hil-app-{os.getuid()}").touch()  # somebody has made something else of it
+    (runtime / "ttyACM0").symlink_to("/dev/pts/77")
+    assert VirtualArm.behind("/dev/ttyACM0") is None
+    for port in ("/dev/pts/77", str(runtime / "ttyACM0")):
+        with pytest.raises(RobotError, match="is no folder: remove it"):
+            VirtualArm.behind(port)
+    told = [finding for finding in machine.ports() if "virtual arms" in finding.fact]
+    assert [(finding.mark, finding.remedy) for finding in told] == [("note", "remove it")]
