@@ -15,6 +15,7 @@ import numpy as np
 
 from configs.camera import OpenCVCameraConfig
 from configs.paths import typed
+from configs.reading import shown
 from robots.base import U8, CameraError
 from robots.opencv import load_opencv
 
@@ -119,7 +120,8 @@ def video_devices() -> dict[str, str]:
     for folder in sorted(SYSTEM.glob("video*"), key=lambda one: (len(one.name), one.name)):
         with suppress(OSError):  # it is gone again
             if (folder / "index").read_text().strip() == "0":
-                names[f"/dev/{folder.name}"] = (folder / "name").read_text().strip()
+                name = (folder / "name").read_text(errors="replace").strip()
+                names[f"/dev/{folder.name}"] = shown(name)
     return names
 
 

@@ -15,6 +15,10 @@ class SpeedRefused(NotConnected):
     """This system cannot have a port at that speed; the port itself is there."""
 
 
+class OtherArm(NotConnected):
+    """The port is there, but it is another arm's now."""
+
+
 class BusTimeout(RobotError):
     """A motor does not answer, or only with damaged packets, for longer than can be borne."""
 

@@ -82,6 +82,7 @@ class Servos:
         self._silent: dict[str, _Silence] = {}
         self._gone: float | None = None  # since when the port has been
         self._farewell = NotConnected()  # what was said of it then
+        self._offsets: dict[str, int]  # by motor: what tells this arm from another, once open
         self.units: Units  # once open
 
     def open(self) -> None:
@@ -95,7 +96,9 @@ class Servos:
             handshake.check_motors(self.bus)
             handshake.tell_unusual(self.bus, self._tell)
             handshake.count_one_turn(self.bus)
-            self.units = Units(self._calibration(), self._cfg.gripper_opens)
+            found = self._calibration()
+            self._offsets = {name: motor.homing_offset for name, motor in found.items()}
+            self.units = Units(found, self._cfg.gripper_opens)
         except BaseException:
             self.close()
             raise
@@ -251,6 +254,7 @@ class Servos:
         """Look for the port that is gone."""
         self._deadman.port(None)
         self.bus.reopen()
+        handshake.check_same(self.bus, self._offsets)
         self._deadman.port(self.bus.fileno())
 
     def limp(self) -> list[str]:
@@ -302,8 +306,9 @@ class Servos:
 
     def _bear(self, now: float, error: NotConnected) -> None:
         """The port is gone; raise what was first said of it once that is too long ago."""
-        if self._gone is None:
-            self._gone, self._farewell = now, error
+        if self._gone is None or type(error) is not type(self._farewell):
+            self._gone = now if self._gone is None else self._gone
+            self._farewell = error
             self._tell("port_gone", cause=str(error))
         if now - self._gone > self._patience:
             raise self._farewell

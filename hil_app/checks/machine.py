@@ -11,6 +11,7 @@ from pathlib import Path
 
 from serial.tools.list_ports import comports
 
+from configs.reading import shown
 from configs.run import RunConfig
 from hil_app import caches
 from hil_app.checks.finding import Findings, note, of_message, ok, problem
@@ -124,7 +125,7 @@ def _write_speed(folder: Path) -> float:
 
 def ports() -> Findings:
     """The serial ports there are, and who may and does use them."""
-    usb = {item.device: item.description for item in comports() if item.vid is not None}
+    usb = {item.device: shown(item.description) for item in comports() if item.vid is not None}
     for port, name in usb.items():
         fact = f"{port} ({name})"
         if not os.access(port, os.R_OK | os.W_OK):

@@ -16,6 +16,7 @@ from rich.table import Table
 from serial.tools.list_ports import comports
 
 from configs.paths import expanded_text, option
+from configs.reading import shown
 from hil_app.cli.guide import Guide
 from robots import calibration
 from robots.base import NotConnected, RobotError, Uncalibrated
@@ -92,7 +93,7 @@ def _find(guide: Guide, ports: Ports) -> str:
 
 def _ports(also: Sequence[str]) -> dict[str, str]:
     """The USB serial ports and what ``also`` names, each device once, and what it says it is."""
-    usb = {item.device: item.description for item in comports() if item.vid is not None}
+    usb = {item.device: shown(item.description) for item in comports() if item.vid is not None}
     named = [path for pattern in also for path in sorted(glob.glob(pattern))]
     found = usb | {path: "" for path in named if path not in usb and Path(path).is_char_device()}
     names = {os.path.realpath(path): path for path in reversed(found)}  # the first of each device

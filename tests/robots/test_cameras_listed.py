@@ -29,6 +29,12 @@ def test_each_camera_is_listed_once_in_the_order_of_its_number() -> None:
 
 
 @pytest.mark.usefixtures("devices")
+def test_a_name_that_would_change_the_terminal_is_shown_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "video2/name").write_bytes(b"Fr\xf6nt \x1b[31m\n")
+    assert capture.video_devices()["/dev/video2"] == "Fr\ufffdnt \\x1b[31m"
+
+
+@pytest.mark.usefixtures("devices")
 @pytest.mark.parametrize("source", [98, "/dev/video98"])
 @pytest.mark.skipif("sys.platform != 'linux'")
 def test_a_number_without_a_camera_says_which_there_are(source: int | str) -> None:

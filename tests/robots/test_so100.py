@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from virtual_arms import Running
+from virtual_arms import Running, virtual_arm
 
 from configs.robot import SO101Config
 from robots import calibration
@@ -29,7 +30,7 @@ from robots.base import (
     Uncalibrated,
 )
 from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
+from robots.handshake import MOTORS, unlocked
 from robots.so100 import SO100Robot
 from robots.virtual.knobs import Knobs
 from teleop.base import TeleopError
@@ -572,6 +573,43 @@ def test_a_port_that_comes_back_in_time_is_taken_up_again(servos: Running, told:
         np.testing.assert_allclose(arm.read().joints, RESET, atol=1)
     assert [name for name in names(told) if name.startswith("port")] == ["port_gone", "port_back"]
     assert torques(servos) == {0}
+
+
+def use_until_swapped(port: str, told: Told, swap: Callable[[], None]) -> None:
+    """Use the arm on ``port`` for a while, then what is there after the ``swap``."""
+
+    def tell(name: str, **facts: Any) -> None:
+        told.append((name, facts))
+
+    with SO100Robot(SO101Config(port=port), FPS, tell) as arm:
+        run(arm, 0.3, RESET)
+        swap()
+        run(arm, 10, RESET)
+
+
+def test_nothing_is_sent_to_another_arm_that_has_the_port_now(
+    servos: Running, told: Told, tmp_path: Path
+) -> None:
+    link = tmp_path / "arm"
+    link.symlink_to(os.path.realpath(servos.port))
+    with virtual_arm() as other, FeetechBus(other.port, MOTORS) as bus:
+        with unlocked(bus, "elbow_flex"):
+            bus.write("Homing_Offset", "elbow_flex", 1000)
+        bus.close()
+        before = goals(other)
+
+        def swap() -> None:
+            servos.arm.set(gone_s=600)
+            link.unlink()
+            link.symlink_to(os.path.realpath(other.port))
+
+        with pytest.raises(NotConnected, match="is another arm's since it came back"):
+            use_until_swapped(str(link), told, swap)
+        assert (goals(other), torques(other)) == (before, {0})
+        servos.arm.set(gone_s=0)
+    assert [name for name in names(told) if name.startswith("port")][-1] == "port_gone"
+    assert "torque_left_on" in names(told)  # of the arm that is nobody knows where
+    until(lambda: Path(servos.port).exists())
 
 
 def test_a_port_that_is_gone_ends_it_in_time(servos: Running, told: Told) -> None:
