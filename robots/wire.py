@@ -9,7 +9,7 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from select import select
+from select import POLLIN, POLLOUT, poll
 from time import monotonic
 
 from scservo_sdk.port_handler import PortHandler
@@ -26,7 +26,7 @@ _FLOOD = 16  # chunks thrown away at most before a request: a babbling device mu
 class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
     """A serial port as the SDK's packet handler uses it; every failure is a NotConnected.
 
-    Time is monotonic, waiting is ``select``'s, no call takes longer than it is told. ``gate`` is
+    Time is monotonic, waiting is ``poll``'s, no call takes longer than it is told. ``gate`` is
     called before anything is sent, and may raise.
     """
 
@@ -127,12 +127,9 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             raise self._gone() from problem
 
     def _ready(self, deadline: float, writing: bool = False) -> bool:
-        fd, left = [self._opened()], max(0.0, deadline - monotonic())
-        try:
-            readable, writable, _ = select(*(([], fd) if writing else (fd, [])), [], left)
-        except (OSError, ValueError) as problem:
-            raise self._gone() from problem
-        return bool(readable or writable)
+        waiting = poll()  # select knows only the first thousand file descriptors
+        waiting.register(self._opened(), POLLOUT if writing else POLLIN)
+        return bool(waiting.poll(1000 * max(0.0, deadline - monotonic())))
 
     def _take(self) -> bytes:
         try:

@@ -1,6 +1,8 @@
 """The bus on ports that are not there, are not ours, vanish, come back, or are slow."""
 
 import fcntl
+import os
+import resource
 import subprocess
 import sys
 import time
@@ -58,12 +60,16 @@ def test_a_port_that_came_back_under_its_link_is_opened_again(tmp_path):
 
 
 def test_a_port_that_takes_no_data_is_given_up_in_time(bus, monkeypatch):
-    def never(*sets_and_left):
-        time.sleep(sets_and_left[-1])
-        return [], [], []
+    class Never:
+        def register(self, *_):
+            pass
+
+        def poll(self, left):
+            time.sleep(left / 1000)
+            return []
 
     monkeypatch.setattr(bus._exchange.wire, "_give", lambda _: 0)
-    monkeypatch.setattr("robots.wire.select", never)
+    monkeypatch.setattr("robots.wire.poll", Never)
     with takes(0.2, 0.2), pytest.raises(NotConnected, match="takes no data"):
         bus.sync_write("Lock", {"pan": 1})
 
@@ -131,3 +137,26 @@ def test_a_port_that_takes_a_few_bytes_at_once_gets_them_all(bus, monkeypatch):
     monkeypatch.setattr(wire, "_give", lambda content: give(content[:3]))
     assert bus.ping("pan") == 777
     assert bus.glitches == 0
+
+
+def test_a_port_opened_in_a_program_with_thousands_of_files_works(servos):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1200:
+        pytest.skip("this system allows too few files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    bus = FeetechBus(servos.port, MOTORS)
+    try:
+        bus.open()
+        assert bus.fileno() >= 1024
+        assert bus.ping("pan") == 777
+        bus.write("Goal_Position", "pan", 1234)
+        assert bus.read("Goal_Position", "pan") == 1234
+        servos.unplug()
+        with pytest.raises(NotConnected, match="is gone"):
+            bus.ping("pan")
+    finally:
+        bus.close()
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
