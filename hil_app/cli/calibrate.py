@@ -16,6 +16,7 @@ from configs.load import ConfigError
 from configs.writing import write_whole
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
+from hil_app.cli.limp import make_limp
 from hil_app.files import check_writable
 from robots import calibration
 from robots.arm import ARMS
@@ -115,7 +116,8 @@ def _agreed(guide: Guide, bus: FeetechBus, arm: ChosenArm, yes: bool) -> Calibra
 def _measured(guide: Guide, bus: FeetechBus, kind: str) -> Calibration:
     """What the person's movements show."""
     guide.say(f"Calibrating the {kind} on {bus.port}.")
-    _persist(guide, bus, lambda: _make_limp(guide, bus))
+    _persist(guide, bus, lambda: make_limp(guide, bus))
+    guide.say("The motors are limp: move the arm with your hands.")
     guide.say(
         "1. Put every joint about in the middle of its range, as halfway between its two ends. "
         f"For {ENDLESS}, which has no ends, this is what will be 0 degrees."
@@ -182,15 +184,6 @@ def _record(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, in
             return
         for problem in problems:
             guide.problem(problem)
-
-
-def _make_limp(guide: Guide, bus: FeetechBus) -> None:
-    torque = bus.sync_read(["Torque_Enable"]).values["Torque_Enable"]
-    if any(torque.values()):
-        guide.ask("Hold the arm, it will go limp and fall: then press Enter.")
-    for name in JOINTS:
-        bus.write("Torque_Enable", name, 0)
-    guide.say("The motors are limp: move the arm with your hands.")
 
 
 def _picture(travel: Travel, usual: Mapping[str, int]) -> Table:

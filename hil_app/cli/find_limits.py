@@ -22,6 +22,7 @@ from configs.robot import FollowerConfig, SO100Config, SO101Config
 from configs.run import RunConfig
 from hil_app.cli.arm_config import load_arm
 from hil_app.cli.guide import Guide, InputEnded
+from hil_app.cli.limp import make_limp
 from hil_app.cli.saved_limits import (
     JOINT_LIMITS,
     MAX,
@@ -37,7 +38,7 @@ from robots.arm import ARMS
 from robots.base import F32, JOINTS, BusTimeout, NotConnected
 from robots.calibration import common_range
 from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, ask_all, check_motors
+from robots.handshake import MOTORS, check_motors
 from robots.servos import Servos
 
 DESCRIPTION = """\
@@ -170,10 +171,7 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
 
     with FeetechBus(cfg.port, MOTORS, cfg.baud_rate) as bus:
         check_motors(bus)
-        if any(ask_all(bus, "Torque_Enable")["Torque_Enable"].values()):
-            guide.ask("Hold the arm, it will go limp and fall: then press Enter.")
-        for name in JOINTS:
-            bus.write("Torque_Enable", name, 0)
+        make_limp(guide, bus)
 
     def tell(name: str, **facts: Any) -> None:
         if name == "calibration_restored":

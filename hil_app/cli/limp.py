@@ -1,0 +1,23 @@
+"""An arm that goes limp, for a person who moves it."""
+
+from __future__ import annotations
+
+from hil_app.cli.guide import Guide
+from robots.feetech import FeetechBus
+from robots.handshake import ask_all
+from robots.release import release
+from robots.undisturbed import Undisturbed
+
+_PATIENCE_S = 1.0
+
+
+def make_limp(guide: Guide, bus: FeetechBus) -> None:
+    """Take torque off all motors; if they had any, once the person says that the arm is held.
+
+    Raises BusTimeout or NotConnected before that, and ServoFault that names the motors that may
+    still have torque, though all were told.
+    """
+    if any(ask_all(bus, "Torque_Enable")["Torque_Enable"].values()):
+        guide.ask("Hold the arm, it will go limp and fall: then press Enter.")
+    with Undisturbed():
+        release(bus, _PATIENCE_S, bus.reopen)
