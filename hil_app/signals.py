@@ -14,14 +14,17 @@ class StopRequest:
     A second signal raises KeyboardInterrupt, which ends the run at once but still closes
     everything in order. SIGHUP, which may come twice, never does; what is printed from then on
     goes nowhere, since the terminal is gone. It stays ignored under nohup. With an ``arm`` Ctrl-Z
-    (SIGTSTP) asks as well: a program that is stopped would leave the arm alone. The person at the
-    controls may ask too: ``by_person``, and that in an ``emergency``.
+    (SIGTSTP) asks as well: a program that is stopped would leave the arm alone; nor does its
+    terminal stop it in the background. The person at the controls may ask too: ``by_person``, and
+    that in an ``emergency``.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    _OF_TERMINALS = (signal.SIGTTIN, signal.SIGTTOU)  # that stop who is in the background
 
     def __init__(self, arm: bool = False) -> None:
         self._handled = (*self.HANDLED, signal.SIGTSTP) if arm else self.HANDLED
+        self._ignored = self._OF_TERMINALS if arm else ()
         self.signal: int | None = None
         self.by_person = self.emergency = False
         self._before: dict[int, Any] = {}
@@ -36,6 +39,8 @@ class StopRequest:
         for number in self._handled:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._handle)
+        for number in self._ignored:
+            self._before[number] = signal.signal(number, signal.SIG_IGN)
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -32,7 +32,7 @@ from contextlib import suppress
 from select import select
 from typing import Any
 
-from robots.errors import NotConnected, ServoFault
+from robots.errors import NotConnected
 from robots.feetech import FeetechBus
 from robots.release import SINKING_S, Registers, give_back, release, weaken
 
@@ -96,6 +96,12 @@ class Program:
         elif word in ("done", "failed"):
             self.end = word
 
+    def take_port(self) -> int:
+        """The port, which whoever asks is to close; a file descriptor more there may not be."""
+        assert self.port is not None
+        port, self.port = self.port, None
+        return port
+
     def _use(self, port: int | None) -> None:
         if self.port is not None:
             os.close(self.port)
@@ -134,7 +140,7 @@ def _let_down(program: Program, setup: dict[str, Any]) -> None:
         outcome = line = "released"
         try:
             _release(bus, program, 0.0 if told else SINKING_S, patience)
-        except ServoFault as fault:
+        except Exception as fault:  # whatever it is: there is nobody else to do it
             outcome, line = "failed", f"{where} could not be let down: {fault}"
         else:
             line = f"{where} is let down"
@@ -156,7 +162,7 @@ def _release(bus: FeetechBus, program: Program, sinking_s: float, patience_s: fl
     time.sleep(_LATE_S)
     with suppress(NotConnected):  # the release says so
         if program.port is not None:
-            bus.adopt(os.dup(program.port))
+            bus.adopt(program.take_port())
         limits = weaken(bus, sinking_s) if sinking_s else {}
     release(bus, patience_s, bus.reopen)
     give_back(bus, {"Torque_Limit": limits} | dict(program.found))

@@ -119,3 +119,16 @@ def test_ctrl_z_ends_what_has_an_arm_and_stops_all_else():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTSTP)
     assert signal.getsignal(signal.SIGTSTP) == before
+
+
+def test_with_an_arm_no_terminal_stops_the_program_in_the_background():
+    numbers = (signal.SIGTTIN, signal.SIGTTOU)
+    before = [signal.getsignal(number) for number in numbers]
+    with StopRequest():
+        assert [signal.getsignal(number) for number in numbers] == before
+    with StopRequest(arm=True) as stop:
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_IGN] * 2
+        for number in numbers:
+            send(number)
+        assert not stop()
+    assert [signal.getsignal(number) for number in numbers] == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -109,6 +110,18 @@ def test_the_arm_of_a_program_that_dies_is_let_down(number: signal.Signals) -> N
         _, errors = program.communicate(timeout=15)  # ends when the deadman has, too
         assert errors == f"hil-app has died: the arm on {servos.port} is let down\n"
         assert servos.arm.report()["violations"] == []
+
+
+def test_a_deadman_that_can_open_nothing_more_lets_the_arm_down() -> None:
+    with virtual_arm() as servos:
+        program = start(servos, "{}", 60)
+        watching = deadman(program)
+        assert watching is not None
+        resource.prlimit(watching, resource.RLIMIT_NOFILE, (3, 3))
+        os.kill(program.pid, signal.SIGKILL)
+        until(lambda: torques(servos) == {0})
+        _, errors = program.communicate(timeout=15)
+        assert errors == f"hil-app has died: the arm on {servos.port} is let down\n"
 
 
 def test_what_the_program_has_forked_does_not_keep_the_deadman_waiting() -> None:
