@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
 
 from hil_app.outputs import carry_on, printing, settle
+from robots.undisturbed import WAITING
 
 COMMANDS = {
     "demo": "the whole loop on the simulated arm; nothing to configure",
@@ -46,9 +48,21 @@ def _main(argv: Sequence[str] | None) -> int:
         return 0
     if name not in COMMANDS:
         return _fail(f"unknown command '{name}'; commands: {', '.join(COMMANDS)}", 2)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)  # whoever started us may have them wait
+    if not _has_folder():
+        return _fail("the working folder is gone: change to one that is there", 1)
     # Before torch is loaded: its idle threads must sleep, or they starve the control loop.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return _run(name, rest)
+
+
+def _has_folder() -> bool:
+    """Whether the working folder is there; libraries fail in many ways where none is."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _run(name: str, argv: Sequence[str]) -> int:

@@ -185,6 +185,7 @@ def _main() -> None:
     heeded = {getattr(signal, f"SIG{name}") for name in HEEDED}
     for number in signal.valid_signals() - heeded:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the timer's signal must come
     for output in (1, 2):
         with suppress(OSError):
             os.fstat(output)

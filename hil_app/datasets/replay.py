@@ -146,7 +146,9 @@ def _prepare(loop: Loop, script: Script, what: What, kinematics: Kinematics) -> 
 
     def recorded_start(command: Command) -> Command:
         start, here = script.start, command.reading.joints
-        if command.tick != 1 or start is None or np.abs(start - here).max() <= EXACT:
+        if command.tick != 1 or command.sample.stop:  # on the way to the start, perhaps
+            return command
+        if start is None or np.abs(start - here).max() <= EXACT:
             return command
         if not near(start, here, SETTLED):
             far = float(np.abs(start - here)[:GRIPPER].max())
@@ -158,6 +160,8 @@ def _prepare(loop: Loop, script: Script, what: What, kinematics: Kinematics) -> 
         return replace(command, before=goal, goal=goal, start=goal.tip)
 
     def recorded_target(command: Command) -> Command:
+        if command.sample.stop:  # on the way to the start, perhaps
+            return command
         joints = script.sent[command.tick - 1]
         return replace(command, goal=Goal(kinematics.tip(joints), joints))
 

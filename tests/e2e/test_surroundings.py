@@ -243,3 +243,36 @@ def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_a_person_has_had_
     repair(root)
     assert before <= len(Dataset(root)) <= int(told_frames[2])
     assert not repair(root).anything
+
+
+def test_a_working_folder_that_is_gone_is_told_in_a_line(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "hil_app", "demo"],
+        cwd=folder,
+        preexec_fn=folder.rmdir,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = "hil-app: the working folder is gone: change to one that is there\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_signals_count_though_whoever_started_the_command_had_them_blocked(tmp_path: Path) -> None:
+    asked = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP}
+    run = subprocess.Popen(
+        [sys.executable, "-m", "hil_app", "virtual-arm", "--world=none", f"--link={tmp_path}/arm"],
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, asked),
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert run.stdout is not None
+        assert run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=30)
+    finally:
+        run.kill()
+        run.wait()

@@ -202,18 +202,40 @@ def test_actions_that_begin_amid_an_episode_are_refused(shared, tmp_path):
     assert "at frame 0 they would send" in refused(tmp_path, amid)
 
 
-def test_an_arm_that_stands_elsewhere_does_not_jump(shared, tmp_path, monkeypatch):
-    script = read_script(shared, 0)
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """The arm does not come to where it was sent."""
     reset = SimRobot.reset
 
-    def elsewhere(self, seed):
+    def and_on(self, seed):
         reset(self, seed)
         for _ in range(30):
             self.command(np.array([40, 0, 0, 60, 0, 45], np.float32))
 
-    monkeypatch.setattr(SimRobot, "reset", elsewhere)
+    monkeypatch.setattr(SimRobot, "reset", and_on)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_an_arm_that_stands_elsewhere_does_not_jump(shared, tmp_path):
     with pytest.raises(RobotError, match="deg from where the episode began"):
-        again(tmp_path, script)
+        again(tmp_path, read_script(shared, 0))
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("what", ["actions", "joints"])
+def test_a_stop_on_the_way_to_the_start_is_no_fault_and_moves_nothing(
+    shared, tmp_path, monkeypatch, what
+):
+    command, targets = SimRobot.command, []
+
+    def noted(self, target):
+        targets.append(target)
+        return command(self, target)
+
+    monkeypatch.setattr(HandsOff, "read", lambda _: TeleopSample(NEUTRAL, stop=True))
+    monkeypatch.setattr(SimRobot, "command", noted)
+    assert again(tmp_path, read_script(shared, 0), what)["frames"] == 1
+    np.testing.assert_allclose(targets[-1][:5], [40, 0, 0, 60, 0], atol=8.0)
 
 
 def test_nobody_takes_over_but_everybody_can_stop(shared):
