@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -27,6 +28,11 @@ def expanded(text: str | Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         raise NoHome(f"{path.parts[0]}: no such user's home") from None
+
+
+def real(path: Path) -> Path:
+    """Where ``path`` leads; a link that leads nowhere but to itself stays what it is."""
+    return Path(os.path.realpath(path))
 
 
 def expanded_text(text: str) -> str:

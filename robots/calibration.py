@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Strict, TypeAdapter, ValidationError
 
+from configs.paths import real
 from configs.reading import Unreadable, read_json, shown
 from configs.robot import ServoArmConfig
 from configs.teleop import LeaderConfig
@@ -186,10 +187,10 @@ def _damaged(path: Path, why: str) -> Uncalibrated:
 
 
 def save(calibration: Calibration, path: Path) -> None:
-    """Write ``calibration`` as lerobot does; raises OSError."""
+    """Write ``calibration`` as lerobot does, where a link of the person's leads; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: asdict(motor) for name, motor in calibration.items()}
-    write_whole(path, json.dumps(content, indent=4).encode())
+    write_whole(real(path), json.dumps(content, indent=4).encode())
 
 
 def check(calibration: Calibration, what: str) -> None:

@@ -234,6 +234,8 @@ class FeetechBus:
             raise RobotError(f"{register} can only be read: writable are {_list(there)}.")
         if register == "Baud_Rate" and value not in range(len(BAUD_RATES)):
             raise RobotError(f"Baud_Rate is 0 to {len(BAUD_RATES) - 1}, for {BAUD_RATES} bit/s.")
+        if register == "ID" and value not in range(MAX_ID + 1):
+            raise RobotError(f"A motor's ID is 0 to {MAX_ID}, not {value}.")
         try:
             return place, place.encode(index(value))
         except (TypeError, ValueError) as problem:

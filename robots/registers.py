@@ -10,7 +10,7 @@ TOP = STEPS - 1  # highest position within one turn
 MODEL = 777  # model number of the STS3215
 FACTORY_ID = 1
 BROADCAST = 0xFE
-MAX_ID = 0xFC
+MAX_ID = 0xFD
 
 # Bits of a status packet's error byte, and of the register Status.
 ERRORS = MappingProxyType(

@@ -13,6 +13,7 @@ import numpy as np
 from rich.table import Table
 
 from configs.load import ConfigError
+from configs.paths import real
 from configs.writing import write_whole
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
@@ -306,7 +307,7 @@ def _check_writable(path: Path | None) -> None:
     if path is None:
         return
     try:
-        check_writable(path)
+        check_writable(real(path))
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: name another folder with calibration_dir ({error.strerror})"

@@ -21,6 +21,7 @@ from robots.base import NotConnected, RobotError, SpeedRefused
 
 _LOOK_EVERY = 0.02  # seconds between two looks while a person moves something
 _DRAW_EVERY = 0.1  # seconds between two pictures
+_YES, _NO = ("y", "yes"), ("n", "no")
 
 
 T = TypeVar("T")
@@ -70,8 +71,10 @@ class Guide:
         return answer
 
     def agrees(self, question: str) -> bool:
-        """Whether the person says yes, or presses Enter alone."""
-        return self.ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
+        """Whether the person says yes, or presses Enter alone; anything but a no is asked again."""
+        while (answer := self.ask(f"{question} [Y/n]").lower()) not in ("", *_YES, *_NO):
+            self.problem(f"Type y or n, not {answer!r}.")
+        return answer not in _NO
 
     def reach(self, attempt: Callable[[], T]) -> T:
         """What the first look at an arm gives, for which a person at a terminal can plug it in.

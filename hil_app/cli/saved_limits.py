@@ -12,7 +12,7 @@ import yaml
 
 from configs.edit import edited, value_at
 from configs.load import ConfigError
-from configs.paths import typed
+from configs.paths import real, typed
 from configs.reading import Unreadable, content_of, text_of
 from configs.run import RunConfig
 from configs.writing import write_whole
@@ -36,7 +36,7 @@ def lines(found: Limits) -> str:
 
 def check_savable(path: Path, places: Sequence[tuple[str, ...]]) -> None:
     """Raise ConfigError, before a person begins, if results for ``places`` could not be saved."""
-    target = path.resolve()
+    target = real(path)
     try:
         if not target.parent.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -68,7 +68,7 @@ def save(guide: Guide, config: RunConfig, found: Limits, path: Path) -> None:
     old = _text(path) if path.exists() else None
     text = _new_text(config) if old is None else old
     try:
-        write_whole(path.resolve(), edited(text, found).encode())
+        write_whole(real(path), edited(text, found).encode())
     except OSError as error:
         raise RobotError(
             f"Cannot write {path} ({error.strerror}): put the lines above into it."

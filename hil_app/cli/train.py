@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
-from configs.paths import expanded
+from configs.paths import expanded, real
 from hil_app.run_folder import config_of, find_checkpoint
 
 DESCRIPTION = """\
@@ -60,6 +60,6 @@ def _checkpoint(options: Namespace) -> Path:
     if options.checkpoint is None:
         return find_checkpoint(None if given is None else expanded(given))
     found = find_checkpoint(options.checkpoint)
-    if given is not None and config_of(found).parent.resolve() != expanded(given).resolve():
+    if given is not None and real(config_of(found).parent) != real(expanded(given)):
         raise ConfigError(f"--checkpoint: {found} is not of the run in {given}; leave one out")
     return found

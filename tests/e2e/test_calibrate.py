@@ -215,7 +215,10 @@ def test_joints_that_moved_too_little_are_asked_for_again_and_no_means_no(
         person.until("It is at neither end of its range: close it all the way.")
         close_gripper(person, arm, 0.0)
         person.until("[Y/n]")
-        person.enter("n")
+        person.enter("ok")
+        person.until("Type y or n, not 'ok'.")
+        person.until("[Y/n]")
+        person.enter("  NO ")
         assert person.end() == 1
         assert person.text.rstrip().endswith("Nothing was written.")
     assert held(arm) == before

@@ -220,6 +220,7 @@ def test_ctrl_c_and_a_vanished_port_leave_the_file_as_it_was(arm: Running, tmp_p
         (["--robot.type=so101", f"--save={'x' * 260}.yaml"], "(File name too long)"),
         (["--robot.type=so101", "--save=list.yaml"], "keys and values expected, not a list"),
         (["--robot.type=so101", "--save=alias.yaml"], "does not let processor.bounds.min"),
+        (["--save=loop.yaml", "--robot.port=/dev/nowhere"], "There is no port /dev/nowhere"),
         (["--robot.type=so101", "--margin=3"], "--margin is 0 to 0.1"),
         (["--robot.type=so101", "--robot.port=/dev/nowhere"], "There is no port /dev/nowhere"),
     ],
@@ -228,6 +229,7 @@ def test_what_cannot_work_is_said_before_a_person_begins(
     extra: list[str], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "list.yaml").write_text("- 1\n")
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
     (tmp_path / "alias.yaml").write_text("a: &b {min: [0], max: [1]}\nprocessor: {bounds: *b}\n")
     with guided("find-limits", *extra, cwd=tmp_path) as find:
         assert find.end() == (1 if "port" in message else 2)

@@ -232,6 +232,15 @@ def test_a_motor_is_found_at_every_speed_that_the_system_can_have(
         make(arm, "gripper", (6, speed), (6, 1_000_000))
 
 
+@pytest.mark.parametrize("number", [0, 253])
+def test_a_motor_is_found_at_every_id_that_one_can_have(arm: Running, number: int) -> None:
+    make(arm, "gripper", (6, 1_000_000), (number, 1_000_000))
+    try:
+        assert setup_motors._only_motor(arm.port).id == number
+    finally:
+        make(arm, "gripper", (number, 1_000_000), (6, 1_000_000))
+
+
 def test_a_speed_that_the_system_refuses_is_one_line(
     arm: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,17 @@ def test_a_file_of_lerobots_is_read_and_written_as_it_is(tmp_path: Path) -> None
     assert [file.name for file in path.parent.iterdir()] == ["mine.json"]
 
 
+def test_a_link_to_a_file_stays_one(tmp_path: Path) -> None:
+    """Two releases of lerobot look in two places; people link them."""
+    path = tmp_path / "so_follower/mine.json"
+    (tmp_path / "so_follower").mkdir()
+    path.symlink_to("../so101_follower/mine.json")
+    (tmp_path / "so101_follower").mkdir()
+    calibration.save(ARM, path)
+    assert path.is_symlink()
+    assert calibration.load(tmp_path / "so101_follower/mine.json") == ARM
+
+
 def test_files_are_where_lerobot_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_HOME", "HF_LEROBOT_HOME", "HF_LEROBOT_CALIBRATION"):
         monkeypatch.delenv(name, raising=False)

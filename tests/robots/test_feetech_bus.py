@@ -54,13 +54,14 @@ def test_whole_numbers_of_any_type_are_written(bus):
         (lambda bus: bus.sync_read(["Lock", "Lokc"]), "no register Lokc: .*Lock"),
         (lambda bus: bus.read("Lock", "elbow"), "No motor elbow .*pan, lift, jaw"),
         (lambda bus: bus.sync_write("Lock", {"elbow": 1}), "No motor elbow .*pan, lift, jaw"),
-        (lambda bus: bus.ping(254), "ID is 0 to 252, not 254"),
+        (lambda bus: bus.ping(254), "ID is 0 to 253, not 254"),
         (lambda bus: bus.write("Lock", "pan", 256), "Lock cannot be 256: .*0 to 255"),
         (lambda bus: bus.write("Lock", "pan", -1), "Lock cannot be -1: .*0 to 255"),
         (lambda bus: bus.write("Homing_Offset", 1, 2048), "Homing_Offset .*-2047 to 2047"),
         (lambda bus: bus.sync_write("Goal_Position", {"pan": 1.5}), "Goal_Position cannot be 1.5"),
         (lambda bus: bus.write("Present_Position", "pan", 1), "can only be read: .*Goal_Position"),
         (lambda bus: bus.write("Baud_Rate", "pan", 8), "Baud_Rate is 0 to 7"),
+        (lambda bus: bus.write("ID", "pan", 254), "ID is 0 to 253, not 254"),
     ],
 )
 def test_what_there_is_not_is_refused_before_anything_is_sent(servos, bus, call, message):
