@@ -266,7 +266,7 @@ def test_a_plain_joystick_is_taught_and_then_known_by_the_right_names(tmp_path: 
     assert fields[:4] == ["a:b2", "b:b1", "x:b3", "y:b0"]
     with watching(tmp_path) as (running, pad):
         pad.tell(plug=TWIN)
-        running.until("is back")
+        running.until("takes its place")
         pad.tell(tap=0, seconds=0.001)
         running.until("Y: success (1)")
         pad.tell(axis=1, value=0.9)  # the wrong way round
