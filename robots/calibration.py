@@ -251,8 +251,8 @@ def check_motors(calibration: Calibration) -> None:
     if cut := [name for name in JOINTS if calibration[name].range_max == _UNFINISHED]:
         raise Uncalibrated(
             f"The motors hold only a part of a calibration ({', '.join(cut)}), since writing it "
-            "was cut off: run `hil-app calibrate`, or name its file by its id (--robot.id, "
-            "--teleop.id)."
+            "was cut off, or another program took the limits off: run `hil-app calibrate`, or name "
+            "its file by its id (--robot.id, --teleop.id)."
         )
     new = [
         name

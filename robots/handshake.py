@@ -22,6 +22,7 @@ _WAY_UNKNOWN = (
     "(gripper_opens); if it reads 0 % when it is open, set that to down"
 )
 _PHASE = FACTORY["Phase"]
+_HIGHEST_FLOOR = 60  # that such a motor comes with as Min_Voltage_Limit [0.1 V]
 _HIGHEST_SUPPLY = 150  # that a motor of this family says that it takes [0.1 V]
 SUPPLY = ("Present_Voltage", "Min_Voltage_Limit", "Max_Voltage_Limit")  # 0.1 V
 
@@ -78,7 +79,9 @@ def supply_fault(present: int, lowest: int, highest: int) -> str | None:
     """
     if not highest or lowest <= present <= highest:
         return None
-    return f"gets {present / 10:.1f} V and takes {lowest / 10:.1f} to {highest / 10:.1f} V"
+    fault = f"gets {present / 10:.1f} V and takes {lowest / 10:.1f} to {highest / 10:.1f} V"
+    set_by_hand = ", as an earlier program has set it" if lowest > _HIGHEST_FLOOR else ""
+    return fault + set_by_hand
 
 
 def tell_unusual(bus: FeetechBus, tell: Tell) -> None:
@@ -183,6 +186,8 @@ def _recognised(
     """What the motors hold, and which way they count as far as that is known."""
     path = whose.recognised(held, known)
     if path is None:
+        if change := whose.changed(held, known):
+            tell("calibration_changed", note=": ".join(change))
         if not gripper_known:
             tell("gripper_way_unknown", note=_WAY_UNKNOWN)
         return held

@@ -25,6 +25,7 @@ REMEDY = (
     "name the right file or port (--robot.id, --robot.port; of a leader, --teleop.id and "
     "--teleop.port), or run `hil-app calibrate`"
 )
+_FEW = len(JOINTS) // 2  # motors that may differ where the others cannot agree by chance
 _BEYOND = 3.0  # how far outside of its range a joint may stand [deg]
 
 
@@ -70,6 +71,24 @@ def recognised(held: Calibration, known: Sequence[Path]) -> Path | None:
         with suppress(Uncalibrated):
             if not differences(load(path), held):
                 return path
+    return None
+
+
+def changed(held: Calibration, known: Sequence[Path]) -> tuple[str, str] | None:
+    """That motors hold one of the ``known`` files but for a few of them; what to do.
+
+    So it is where another tool, or a register that was written by mistake, has moved a zero.
+    """
+    for path in known:
+        with suppress(Uncalibrated):
+            changes = differences(load(path), held)
+            if 0 < len(changes) <= _FEW:
+                shown = "; ".join(f"{name}: {change}" for name, change in changes.items())
+                return (
+                    f"the motors hold the calibration {path} but for {shown}",
+                    "something has changed that since: name the file by its id to have it back, "
+                    "or run `hil-app calibrate`",
+                )
     return None
 
 

@@ -49,7 +49,10 @@ def calibration(
         path = whose.recognised(held, whose.known(cfg))
     found = held if path is None else files.load(path)
     if path is None:
-        yield ok("calibrated; the motors hold it")
+        if change := whose.changed(held, whose.known(cfg)):
+            yield note(*change)
+        else:
+            yield ok("calibrated; the motors hold it")
         if "gripper_opens" not in cfg.model_fields_set:
             yield note(*_WAY_UNKNOWN)
         if other := whose.recognised(held, whose.others(cfg)):

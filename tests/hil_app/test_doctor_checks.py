@@ -320,6 +320,9 @@ def test_motors_of_another_kind_than_the_supply_are_a_problem() -> None:
     assert found.fact.endswith(": gets 12.0 V and takes 4.0 to 8.0 V")
     one = only(supply(snapshot(Max_Voltage_Limit={"elbow_flex": 80}), SafetyConfig()))
     assert one.fact.endswith(": gets 12.0 V and takes 4.0 to 8.0 V at elbow_flex")
+    high = snapshot(Min_Voltage_Limit={"elbow_flex": 130})
+    said = "takes 13.0 to 14.0 V, as an earlier program has set it at elbow_flex"
+    assert said in only(supply(high, SafetyConfig())).fact
 
 
 def test_what_an_earlier_program_left_in_the_motors_is_worth_a_word() -> None:
@@ -611,13 +614,18 @@ def test_two_calibrations_of_one_name_are_worth_a_word(
     assert "so101_follower/mine.json, where older lerobots kept it, differs" in rivals.fact
 
 
-def test_a_calibration_of_another_arm_is_a_problem(
+def test_a_calibration_that_was_changed_or_is_of_another_arm_is_told(
     servos: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
     values, mine = held(servos), SO101Config(id="mine")
     with FeetechBus(servos.port, MOTORS) as bus:
         own = of_motors(bus, MOTORS)
+    moved = own | {"gripper": dataclasses.replace(own["gripper"], homing_offset=9)}
+    files.save(moved, tmp_path / "robots/so_follower/mine.json")
+    (found,) = calibration(SO101Config(gripper_opens="up"), values, JOINTS)
+    assert found.mark == "note"
+    assert "mine.json but for gripper: homing_offset" in found.fact
     away = {n: dataclasses.replace(m, homing_offset=m.homing_offset + 1000) for n, m in own.items()}
     files.save(away, tmp_path / "robots/so_follower/mine.json")
     (found,) = problems(calibration(mine, values, JOINTS))

@@ -293,3 +293,15 @@ def test_the_file_of_what_the_motors_hold_is_known_by_its_numbers(tmp_path: Path
     known = sorted(tmp_path.glob("*.json"))
     assert whose.recognised(ARM, known) == tmp_path / "c.json"
     assert whose.recognised(ARM, known[:2]) is None
+
+
+@pytest.mark.parametrize("motors", [1, 3, 4])
+def test_motors_that_hold_most_of_a_file_have_been_changed(tmp_path: Path, motors: int) -> None:
+    calibration.save(ARM, tmp_path / "mine.json")
+    moved = {name: replace(ARM[name], homing_offset=9) for name in JOINTS[:motors]}
+    said = whose.changed(ARM | moved, [tmp_path / "mine.json"])
+    assert (said is not None) is (motors <= 3)
+    if said is not None:
+        assert "mine.json but for shoulder_pan: homing_offset 9 → -100" in said[0]
+        assert "name the file by its id to have it back" in said[1]
+    assert whose.changed(ARM, [tmp_path / "mine.json"]) is None

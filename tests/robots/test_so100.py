@@ -30,7 +30,7 @@ from robots.base import (
     Uncalibrated,
 )
 from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, unlocked
+from robots.handshake import MOTORS, unlocked, unlocked_all
 from robots.so100 import SO100Robot
 from robots.virtual.knobs import Knobs
 from teleop.base import TeleopError
@@ -325,6 +325,28 @@ def test_the_calibration_of_another_arm_is_refused_and_not_written(
         pass
     assert held(servos) == original
     assert torques(servos) == {0}
+
+
+def test_a_zero_that_another_tool_has_moved_is_told(
+    servos: Running, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torque_Enable 128 makes the present position the middle, and stays."""
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    original = held(servos)
+    calibration.save(original, tmp_path / "robots/so_follower/mine.json")
+    try:
+        with FeetechBus(servos.port, MOTORS) as bus:
+            bus.write("Torque_Enable", "wrist_flex", 128)
+        with robot(servos, told, rest_pose=None):
+            pass
+        ((_, facts),) = [event for event in told if event[0] == "calibration_changed"]
+        assert "mine.json but for wrist_flex: homing_offset" in facts["note"]
+        with robot(servos, told, rest_pose=None, id="mine"):
+            pass
+        assert held(servos) == original
+    finally:
+        with FeetechBus(servos.port, MOTORS) as bus, unlocked_all(bus, JOINTS):
+            calibration.write_to(bus, original)
 
 
 def test_motors_that_hold_a_leaders_calibration_are_told(
