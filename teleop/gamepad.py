@@ -9,7 +9,7 @@ from typing import Self
 from configs.manual import BUTTONS, STICKS, TRIGGERS, GamepadConfig
 from configs.reading import shown
 from teleop.base import TeleopError
-from teleop.device import DeviceState, Latch
+from teleop.device import PULLED, DeviceState, Latch
 from teleop.plugged import (
     Found,
     connected,
@@ -169,10 +169,11 @@ class SDLPad:
 
     def _move(self, name: str, value: float) -> None:
         """An axis is at ``value``; a trigger's way begins where it rests, its lowest so far."""
-        self._touch()
         if name in TRIGGERS:
             lowest = self._lowest[name] = min(self._lowest[name], value)
             value = (value - lowest) / (1.0 - lowest) if lowest < 1.0 else 0.0
+        if abs(value) >= PULLED:  # less may be a drift
+            self._touch()
         self._latch.axis(name, value)
 
     def _begin(self) -> None:
@@ -237,6 +238,7 @@ class SDLPad:
         """Use the pad on which somebody presses a button, in place of one that nobody touched."""
         before = self._controller
         self._use(self._others.pop(instance))
+        self._latch.release()
         if before is not None:
             before.quit()
 

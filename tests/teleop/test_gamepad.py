@@ -289,8 +289,10 @@ def test_of_two_pads_the_one_that_is_pressed_first_is_in_the_hand() -> None:
     with plugged(XBOX_360.model, XBOX_360.model, PS5.model) as hands:
         idle, twin, sony = hands
         with SDLPad(GamepadConfig()) as pad:
-            twin.axis(0, 1)  # it may drift
-            assert now(pad) == REST
+            idle.axis(0, 0.3)  # it drifts, and nobody has it in the hand
+            assert now(pad).axes.keys() == {"leftx"}
+            twin.axis(0, 1)
+            assert now(pad).axes["leftx"] == pytest.approx(0.3, abs=1e-4)
             twin.button(5, down=True)
             assert now(pad) == DeviceState(held={"rightshoulder"}, pressed=("rightshoulder",))
             for other in (idle, sony):
@@ -308,6 +310,15 @@ def test_of_two_pads_the_one_that_is_pressed_first_is_in_the_hand() -> None:
             twin.unplug()
             assert pad.poll() is None
             assert (now(pad), pad.name) == (REST, "PS5 Controller")
+
+
+def test_a_pad_of_which_a_stick_is_pushed_is_in_the_hand() -> None:
+    with plugged(XBOX_360.model, PS5.model) as (hand, other), SDLPad(GamepadConfig()) as pad:
+        hand.axis(1, -0.6)
+        other.tap(0)
+        state = now(pad)
+        assert (pad.name, state.pressed) == ("X360 Controller", ())
+        assert state.axes == {"lefty": pytest.approx(-0.6, abs=1e-4)}
 
 
 def test_a_pad_that_nobody_touches_gives_way_to_one_that_is_plugged_in_later() -> None:
