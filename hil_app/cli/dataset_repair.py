@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hil_app.cli.dataset_options import Parser, add_root, plural
+from hil_app.cli.dataset_options import Parser, add_root, in_sight, plural
 from hil_app.outputs import carry_on
 
 DESCRIPTION = """\
@@ -26,13 +26,14 @@ def run(argv: Sequence[str]) -> int:
     options = parser.parse_args(list(argv))
     carry_on()
     from hil_app.datasets.places import root_of
+    from hil_app.recording.damage import damage
     from hil_app.recording.dataset import Dataset
-    from hil_app.recording.repair import damage, repair, told
+    from hil_app.recording.repair import repair, told
 
     root = root_of(options.root)
     print("\n".join(told(repair(root)) or ["nothing to repair"]))
     dataset = Dataset(root)
-    problems = list(damage(dataset))
+    problems = list(damage(dataset, lambda found: in_sight(found, "looking at")))
     for problem in problems:
         print(f"damaged: {problem}")
     good = len(dataset.episodes) - len({problem.split(":")[0] for problem in problems})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from configs.names import DONE, OBS_IMAGES, REWARD
 from configs.reading import shown
+from hil_app.recording.damage import damaged_videos
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.journal import BARE_ROW, ROW, Records
 from hil_app.recording.layout import (
@@ -100,11 +102,13 @@ class Overview:
 
 
 def overview(root: Path) -> Overview:
-    """Look at all numbers of the dataset in ``root``, at no pictures; DatasetError."""
+    """Look at all numbers of the dataset in ``root``, and at what its videos hold; DatasetError.
+
+    No picture is decoded.
+    """
     dataset = Dataset(root)
     episodes = dataset.episodes
     columns, faults = _columns(dataset)
-    cameras, more = _cameras(dataset)
     hand = next((columns[key] for key in (BY_HAND, BY_HAND_TOO) if key in columns), None)
     return Overview(
         root=root,
@@ -120,8 +124,8 @@ def overview(root: Path) -> Overview:
             key: f"{feature.dtype} {list(feature.shape)}"
             for key, feature in dataset.features.items()
         },
-        cameras=cameras,
-        faults=[*_declared_wrong(dataset), *faults, *more],
+        cameras=_cameras(dataset),
+        faults=[*_declared_wrong(dataset), *faults, *_few(damaged_videos(dataset))],
         recovered=[episode.index for episode in episodes if episode.recovered],
         under_way=_under_way(root),
         bytes=_size(root),
@@ -135,15 +139,20 @@ def _columns(dataset: Dataset) -> tuple[dict[str, list[Column]], list[str]]:
     faults: list[str] = []
     for episode in dataset.episodes:
         try:
-            columns = dataset.columns(episode.index, [*keys, "timestamp"])
+            columns = dataset.columns(episode.index)
         except DatasetError as error:
             faults.append(str(error))
             continue
         for key in keys:
             found[key].append(columns[key])
-    if len(faults) > TOLD:
-        faults = [*faults[:TOLD], f"and {len(faults) - TOLD} more episodes"]
-    return ({} if faults else found), [*dict.fromkeys(faults)]
+    return ({} if faults else found), _few(faults)
+
+
+def _few(faults: Iterable[str]) -> list[str]:
+    """The first faults, and how many there are beside them."""
+    different = [*dict.fromkeys(faults)]
+    more = len(different) - TOLD
+    return [*different[:TOLD], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _declared_wrong(dataset: Dataset) -> Iterator[str]:
@@ -168,23 +177,21 @@ def _success(episode: EpisodeInfo, columns: dict[str, list[Column]]) -> bool | N
     return bool(done and reward > 0)
 
 
-def _cameras(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
-    """Size and codec of each camera's pictures, and what of them cannot be read."""
-    found, faults = {}, []
+def _cameras(dataset: Dataset) -> dict[str, str]:
+    """Size and codec of each camera's pictures, and which episodes have none."""
+    found = {}
     for name, key in dataset.info.cameras.items():
         feature = dataset.features[key]
         height, width = size_of(feature)
         codec = shown((feature.info or {}).get("video.codec") or "", 20)
         found[name] = f"{width}x{height} {codec}".strip()
-        try:
+        with suppress(DatasetError):  # which is one of the faults
             if lacking := dataset.lacks(name):
                 which = ", ".join(map(str, lacking[:10])) + (", …" if len(lacking) > 10 else "")
                 found[name] += f", not in {'episode' if len(lacking) == 1 else 'episodes'} {which}"
-        except DatasetError as error:
-            faults.append(str(error))
     for key in dataset.info.depth:
         found[key.removeprefix(f"{OBS_IMAGES}.")] = "depth, left out"
-    return found, faults
+    return found
 
 
 def _under_way(root: Path) -> UnderWay | None:

@@ -105,8 +105,8 @@ def _draw_reward(axis: Any, found: Track) -> None:
     axis.stairs(found.reward, color="tab:blue", linewidth=1.5)
     axis.stairs(found.reward, color="tab:blue", alpha=0.25, fill=True)
     rewards = np.asarray(found.reward)
-    low, high = rewards.min(), rewards.max()
-    axis.set_ylim(min(low, 0) - 0.1, max(high, 1) + 0.1)
+    known = [0.0, 1.0, *rewards[np.isfinite(rewards)]]
+    axis.set_ylim(min(known) - 0.1, max(known) + 0.1)
     _name(axis, "reward")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,33 @@ def read_video(
         raise DatasetError(f"{path} is damaged after {found} pictures ({what})") from error
     if found < count:
         raise DatasetError(f"{path} is cut short: {found} pictures of {count}")
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A picture that is not decoded."""
+
+    time: float  # [s]
+
+
+def check_video(path: Path, start: float, count: int, fps: float, size: Size) -> None:
+    """DatasetError if :func:`read_video` would not find its pictures; none is decoded."""
+    try:
+        with open_video(path) as file:
+            stream = file.streams.video[0]
+            found = stream.codec_context.height, stream.codec_context.width
+            times = [
+                float(packet.pts * packet.time_base)
+                for packet in file.demux(stream)
+                if packet.size and packet.pts is not None and not packet.is_discard
+            ]
+        number = sum(1 for _ in _timed(map(_Packed, sorted(times)), start, count, fps, path))
+    except (av.FFmpegError, AttributeError, IndexError, OSError, ValueError) as error:
+        raise DatasetError(f"{path} is damaged ({shown(error)}): restore a copy") from error
+    if number < count:
+        raise DatasetError(f"{path} is cut short: {number} pictures of {count}: restore a copy")
+    if found != size:
+        raise _other_size(path, found, size)
 
 
 def _frames(path: Path, first: float) -> Generator[Any, None, None]:
@@ -179,11 +207,16 @@ def _check(frame: av.VideoFrame, size: Size | None, path: Path) -> None:
             "leave the camera out"
         )
     if size is not None and (frame.height, frame.width) != size:
-        height, width = size
-        raise DatasetError(
-            f"{path} has a picture of {frame.width}x{frame.height}, but info.json says "
-            f"{width}x{height}: record it again, or set the size right if all are like this"
-        )
+        raise _other_size(path, (frame.height, frame.width), size)
+    if frame.is_corrupt:  # the codec has made up what it could not read
+        raise DatasetError(f"{path} is damaged: a picture is not whole. Restore a copy")
+
+
+def _other_size(path: Path, found: Size, size: Size) -> DatasetError:
+    return DatasetError(
+        f"{path} has a picture of {found[1]}x{found[0]}, but info.json says {size[1]}x{size[0]}: "
+        "record it again, or set the size right if all are like this"
+    )
 
 
 def rgb(frame: av.VideoFrame, to_rgb: VideoReformatter) -> U8:

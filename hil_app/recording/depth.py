@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from hil_app.recording.clips import clip_of
 from hil_app.recording.decoding import open_video, pixels_of
@@ -17,6 +19,9 @@ from hil_app.recording.inside import DatasetError
 from hil_app.recording.layout import Info
 from hil_app.recording.tables import first_value
 
+LOOKED_AT = 30  # pictures among which one shows something
+ROUNDING = 2  # of 255 levels, from one kind of pixels to another
+GREY = "gray16le"  # what FFmpeg calls pixels that have more than 8 bits and no colour
 UNREADABLE = (DatasetError, av.FFmpegError, OSError, ValueError, IndexError)
 
 
@@ -36,7 +41,10 @@ def with_depth(root: Path, info: Info, rows: Sequence[Mapping[str, Any]]) -> Inf
 
 
 def _pixels(root: Path, info: Info, rows: Sequence[Mapping[str, Any]], key: str) -> str:
-    """The kind of a camera's first pixels, as FFmpeg calls it; empty if it has none."""
+    """The kind of a camera's first pixels, as FFmpeg calls it; empty if it has none.
+
+    Depth may be in the fine levels of a video that could show colours.
+    """
     if info.features[key].dtype == "image":
         if not rows:
             return ""
@@ -47,7 +55,24 @@ def _pixels(root: Path, info: Info, rows: Sequence[Mapping[str, Any]], key: str)
         return ""
     with open_video(info.video_file(root, key, clip.chunk, clip.file)) as file:
         decoder = file.streams.video[0].codec_context  # None where the codec is not known
-        return "" if decoder is None else str(decoder.pix_fmt)
+        if decoder is None or not decoder.pix_fmt:
+            return ""
+        seen = islice(file.decode(video=0), LOOKED_AT) if _is_fine(decoder.pix_fmt) else ()
+        return GREY if _is_grey(seen) else str(decoder.pix_fmt)
+
+
+def _is_fine(pixels: str) -> bool:
+    """Whether pixels of this kind have more than 8 bits a value."""
+    return max(part.bits for part in av.VideoFormat(pixels, 16, 16).components) > 8
+
+
+def _is_grey(frames: Iterable[av.VideoFrame]) -> bool:
+    """Whether the first picture that shows anything has no colour: some codecs know no grey."""
+    for frame in frames:
+        picture = frame.to_ndarray(format="rgb24").astype(np.int16)
+        if np.ptp(picture) > ROUNDING:
+            return bool(np.ptp(picture, axis=2).max() <= ROUNDING)
+    return False
 
 
 def left_out(root: Path, info: Info) -> str | None:

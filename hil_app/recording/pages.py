@@ -19,6 +19,8 @@ def claimed(file: IO[bytes], part: Any) -> Iterator[int]:
 
     ValueError if a head cannot be read.
     """
+    if not part.num_values:  # nothing of it is ever unpacked
+        return
     starts = [part.data_page_offset, part.dictionary_page_offset]
     place = min(start for start in starts if start is not None)
     end = place + part.total_compressed_size

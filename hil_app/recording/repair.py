@@ -16,7 +16,6 @@ from configs.reading import shown
 from configs.writing import DRAFT, is_draft
 from hil_app.files import remove_file
 from hil_app.recording.aside import NOTE, Aside
-from hil_app.recording.dataset import Dataset
 from hil_app.recording.disk import disk
 from hil_app.recording.layout import (
     CHUNK,
@@ -36,7 +35,6 @@ from hil_app.recording.recovery import Content, Head, Part, numbers_of, read_jou
 from hil_app.recording.reindex import STAGE, Reindex, is_ours, is_same
 from hil_app.recording.rows import Numbers
 from hil_app.recording.tables import columns_of, read_table
-from hil_app.recording.video import pictures_in
 
 RECENT = 100  # episodes among which those of a journal may be that was brought back before
 FOLDERS = ("data", "meta", "videos", str(RECOVERY), str(SET_ASIDE))
@@ -231,21 +229,3 @@ def _number(path: Path) -> int | None:
     """Which file it is, over all chunks."""
     chunk, file = path.parent.name.removeprefix("chunk-"), path.stem.removeprefix("file-")
     return int(chunk) * CHUNK + int(file) if chunk.isdecimal() and file.isdecimal() else None
-
-
-def damage(dataset: Dataset) -> Iterator[str]:
-    """A line for everything that cannot be read, without decoding pictures."""
-    for episode in dataset.episodes:
-        try:
-            dataset.columns(episode.index)
-            filmed = dataset.info.cameras.items()
-            for camera in (c for c, key in filmed if dataset.features[key].dtype == "video"):
-                _check_video(*dataset.video(episode.index, camera))
-        except DatasetError as error:
-            yield f"episode {episode.index}: {error}"
-
-
-def _check_video(path: Path, start: float, count: int) -> None:
-    found = pictures_in(path)
-    if start == 0 and found < count:
-        raise DatasetError(f"{path} is cut short: {found} pictures of {count}")

@@ -64,6 +64,8 @@ def read_table(
                 raise DatasetError(f"{path} has no column {min(missing)}: restore a copy")
             names = [name for name in columns or there if not name.startswith(without)]
             names = [name for name in names if among is None or name in among]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise DatasetError(f"{path} has the column {twice[0]} twice: restore a copy")
             return _bounded(raw, file, dict.fromkeys(names), path)
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing: restore it from a copy") from None
@@ -185,12 +187,13 @@ def rows_of(path: Path, table: Any, episode: int, length: int) -> Rows:
 def _whole_numbers(path: Path, table: Any, key: str) -> NDArray[np.int64]:
     if key not in table.column_names:
         raise DatasetError(f"{path} has no column {key}: restore a copy")
-    values = table.column(key)
-    if not pa.types.is_integer(values.type) or values.null_count:
-        kind = "is missing in a row" if values.null_count else f"holds {values.type}"
-        raise DatasetError(f"{path}: {key} {kind}, but is to be a whole number: restore a copy")
-    found: NDArray[np.int64] = values.to_numpy()
-    return found
+    values, kind = table.column(key), "is missing in a row"
+    if not values.null_count:
+        found, kind = np.asarray(values.to_numpy()), f"holds {values.type}"
+        with np.errstate(invalid="ignore"):
+            if found.dtype.kind in "iuf" and np.array_equal(found, found.astype(np.int64)):
+                return found.astype(np.int64)
+    raise DatasetError(f"{path}: {key} {kind}, but is to be a whole number: restore a copy")
 
 
 def column(rows: Rows, key: str, feature: Feature) -> Any:
@@ -235,17 +238,22 @@ def _flattened(rows: Rows, key: str, feature: Feature) -> NDArray[Any]:
         values = values.flatten()
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    return np.asarray(values.to_numpy(zero_copy_only=False))
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64())
+    found = np.asarray(values.to_numpy(zero_copy_only=False))
+    if found.dtype.kind not in "biuf":
+        raise DatasetError(f"{rows.path}: {key} holds {values.type}, not numbers: restore a copy")
+    return found
 
 
 def _same(found: NDArray[Any], kind: np.dtype[Any]) -> bool:
-    """Whether numbers are the same ones as this kind."""
+    """Whether numbers are the same ones as this kind, but for the rounding of fractions."""
     if found.dtype == kind:
         return True
-    if found.dtype.kind not in "biuf":
-        return False
     with np.errstate(invalid="ignore", over="ignore"):
         as_kind = found.astype(kind)
+        if found.dtype.kind == kind.kind == "f" and kind.itemsize > 2:  # float16 has 3 digits
+            return bool(np.array_equal(np.isfinite(as_kind), np.isfinite(found)))
         back = as_kind.astype(found.dtype)
     return bool(np.array_equal(back, found, equal_nan=kind.kind == "f" and found.dtype.kind == "f"))
 

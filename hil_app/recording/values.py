@@ -60,7 +60,8 @@ def check_values(
 ) -> None:
     """DatasetError names the first frame and column of an episode that cannot be learned from.
 
-    All numbers in ``keys`` are to be finite, also what was seen last, and actions what they can be.
+    All numbers in ``keys`` are to be finite and there, also in what was seen last if that is known,
+    and actions what they can be.
     """
     columns, final = dataset.columns(episode), dataset.final(episode) or {}
     length = dataset.episodes[episode].length
@@ -70,6 +71,8 @@ def check_values(
             faults += _not_finite(dataset, key, columns[key], 0)
         if key in final:
             faults += _not_finite(dataset, key, final[key][None], length)
+        elif final and key in columns and key.startswith("observation."):
+            faults.append((length, key, "is missing"))
     if actions is not None and ACTION in columns:
         faults += _no_actions(dataset, columns[ACTION], actions)
     if faults:

@@ -22,6 +22,7 @@ from hil_app.datasets.overview import overview
 from hil_app.datasets.sheet import draw_sheet
 from hil_app.learning import ACTION, GaussianActorPolicy, ReplayBuffer
 from hil_app.learning.offline import Source, unsaid
+from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, DatasetError
 from hil_app.recording.tables import MOST_OF_PAGE, first_value, read_table
@@ -137,6 +138,18 @@ def strange(root: Path) -> None:
         pq.write_table(table.append_column("said", said), path)
 
 
+def retyped(key: str, kind: Any) -> Callable[[Path], None]:
+    """Another kind of number in the files than is declared, of the same values."""
+
+    def apply(root: Path) -> None:
+        for path in (root / "data").glob("*/*.parquet"):
+            table = pq.read_table(path, partitioning=None)
+            values = pa.array(table[key].to_pylist()).cast(kind, safe=False)
+            pq.write_table(table.set_column(table.column_names.index(key), key, values), path)
+
+    return apply
+
+
 RIGHT: dict[str, Callable[[Path], None]] = {
     "rows out of order": shuffled,
     "episodes mixed": in_one_file,
@@ -144,6 +157,12 @@ RIGHT: dict[str, Callable[[Path], None]] = {
     "a flag as int": as_kind("next.success", pa.int64(), "int64"),
     "another tool's column": strange,
     "rounding": cell("action", 2, 1.00001, 0),
+    "decimals": retyped("next.reward", pa.decimal128(10, 3)),
+    "decimals in lists": retyped(STATE, pa.list_(pa.decimal128(10, 3))),
+    "twice as fine": retyped("action", pa.list_(pa.float64())),
+    "half as fine": retyped(ENV_STATE, pa.list_(pa.float16())),
+    "whole numbers as floats": retyped("frame_index", pa.float64()),
+    "large lists": retyped(STATE, pa.large_list(pa.float32())),
 }
 
 
@@ -186,6 +205,11 @@ def half_a_flag(root: Path) -> None:
     cell("next.done", 3, 0.5)(root)
 
 
+def twice(root: Path) -> None:
+    table = pq.read_table(root / DATA, partitioning=None)
+    pq.write_table(table.append_column(STATE, table[STATE]), root / DATA)
+
+
 WHERE = r"episode 1, frame 3: "
 WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "nan": (cell(STATE, 3, np.nan, 1), WHERE + r"observation.state\[1\] \(gripper.pos\) is nan"),
@@ -217,6 +241,9 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "pipe": (piped, "is a pipe, not a file"),
     "link": (linked, "is a link that leads out of the dataset"),
     "playlist": (playlist, "is neither MP4 nor Matroska"),
+    "column twice": (twice, f"has the column {STATE} twice"),
+    "text": (retyped(STATE, pa.list_(pa.string())), f"{STATE} holds string, not numbers"),
+    "last": (place(f"final/{STATE}", None), f"episode 1, frame 9: {STATE} is missing"),
     "no reward": (info(lambda c: c["features"].pop("next.reward")), "has no next.reward"),
     "no ends": (info(lambda c: c["features"].pop("next.done")), "has no next.done"),
     "depth": (
@@ -238,6 +265,57 @@ def test_what_cannot_be_is_named_before_anything_is_learned(root: Path, name: st
         learned(root)
     assert str(root) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+UNREADABLE: dict[str, Callable[[Path], Any]] = {
+    "null": cell(STATE, 3, None),
+    "text": retyped(STATE, pa.list_(pa.string())),
+    "column twice": twice,
+    "wider": feature(STATE, shape=[3], names=None),
+    "no video": lambda root: (root / VIDEO).unlink(),
+    "short video": short_video,
+    "smaller": feature(f"{IMAGES}.wrist", shape=[32, 40, 3]),
+    "playlist": playlist,
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_every_command_says_the_same_of_what_cannot_be_read(root: Path, name: str) -> None:
+    UNREADABLE[name](root)
+    assert overview(root).faults
+    assert list(damage(Dataset(root)))
+    with pytest.raises(DatasetError):
+        draw_sheet(Dataset(root), 1, root / "sheet.png")
+    with pytest.raises(DatasetError):
+        list(Dataset(root).frames(1))
+
+
+def test_an_image_that_a_codec_has_made_up_is_named(root: Path) -> None:
+    good, content = list(Dataset(root).pictures(1, "wrist")), (root / VIDEO).read_bytes()
+    first, end = content.index(b"mdat") + 900, content.index(b"moov") - 4  # a text comes first
+    named: list[str] = []
+    for place in range(first, end, max(1, (end - first) // 40)):
+        hurt = bytearray(content)
+        hurt[place] ^= 8
+        (root / VIDEO).write_bytes(hurt)
+        try:
+            seen = list(Dataset(root).pictures(1, "wrist"))
+        except DatasetError as error:
+            named.append(str(error))
+        else:
+            assert all(abs(a.astype(int) - b).max() < 40 for a, b in zip(seen, good, strict=True))
+    assert len(named) > 10
+    assert all(line.startswith("episode 1, frame ") for line in named)
+
+
+def test_a_file_may_have_no_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": pa.array([], pa.float32())}), tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").num_rows == 0
+
+
+def test_a_reward_without_end_is_drawn(root: Path) -> None:
+    cell("next.reward", 3, np.inf)(root)
+    draw_sheet(Dataset(root), 1, root / "sheet.png")
 
 
 NO_INFO: dict[str, tuple[str, Any]] = {

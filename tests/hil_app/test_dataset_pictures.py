@@ -123,6 +123,31 @@ def deep_videos(root: Path) -> None:
     pq.write_table(table, path)
 
 
+def in_ten_bits(root: Path, colour: bool) -> None:
+    """The wrist's pictures as H.264 with 10 bits, the first one is black."""
+    for number, length in enumerate(LENGTHS):
+        path = root / f"videos/{WRIST}/chunk-000/file-{number:03d}.mp4"
+        with av.open(str(path), "w") as file:
+            stream = file.add_stream("libx264", rate=30)
+            stream.width, stream.height, stream.pix_fmt = 80, 64, "yuv420p10le"
+            for frame in range(length + 1):
+                picture = np.zeros((64, 80, 3), np.uint8)
+                picture[:, 40:, :] = 20 * frame
+                picture[:, 40:, 0] //= 2 if colour else 1
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            file.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_ten_bits_without_any_colour_are_depth(root: Path, colour: bool) -> None:
+    in_ten_bits(root, colour)
+    dataset = Dataset(root)
+    assert dataset.info.depth == (() if colour else (WRIST,))
+    if colour:
+        seen = list(dataset.pictures(1, "wrist"))[5]
+        assert abs(seen[32, 60].astype(int) - (50, 100, 100)).max() < 8
+
+
 DEEP = {"images": deep_images, "videos": deep_videos}
 
 

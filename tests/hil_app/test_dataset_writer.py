@@ -28,9 +28,10 @@ from sample_datasets import (
 
 from configs.dataset import EncodingConfig
 from hil_app.recording import ledger
+from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError, place
-from hil_app.recording.repair import damage, repair
+from hil_app.recording.repair import repair
 from hil_app.recording.stats import read_stats
 from hil_app.recording.writer import DatasetWriter
 

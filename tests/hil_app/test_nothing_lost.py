@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from sample_datasets import IMAGES, STATE, episode, spec, told, write_dataset
 
 from configs.writing import write_whole
+from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.journal import ENCODED, FRAME, Record, Records
 from hil_app.recording.layout import INFO, JOURNAL, DatasetError, Info, data_file, video_file
-from hil_app.recording.repair import damage, repair
+from hil_app.recording.repair import repair
 from hil_app.recording.repair import told as said
 from hil_app.recording.writer import DatasetWriter
 

@@ -1,0 +1,48 @@
+"""What of a dataset cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from hil_app.recording.dataset import Dataset, EpisodeInfo
+from hil_app.recording.decoding import check_video
+from hil_app.recording.layout import DatasetError, size_of
+
+
+def damage(
+    dataset: Dataset, each: Callable[[Sequence[EpisodeInfo]], Iterator[EpisodeInfo]] = iter
+) -> Iterator[str]:
+    """A line for each episode that cannot be read; every picture is decoded.
+
+    ``each`` may show how far it is.
+    """
+    for episode in each(dataset.episodes):
+        try:
+            dataset.columns(episode.index)
+            for camera in dataset.cameras:
+                for _ in dataset.pictures(episode.index, camera):
+                    pass
+        except DatasetError as error:
+            place = f"episode {episode.index}"
+            yield f"{place}: {str(error).removeprefix(f'{place}, ')}"
+
+
+def damaged_videos(dataset: Dataset) -> Iterator[str]:
+    """A line for each video that lacks a picture or is no video, without decoding.
+
+    An episode that a camera did not film is none.
+    """
+    for name, key in dataset.info.cameras.items():
+        feature = dataset.features[key]
+        if feature.dtype != "video":
+            continue
+        try:
+            lacking = set(dataset.lacks(name))
+        except DatasetError as error:
+            yield str(error)
+            continue
+        for episode in (e.index for e in dataset.episodes if e.index not in lacking):
+            try:
+                check_video(*dataset.video(episode, name), dataset.fps, size_of(feature))
+            except DatasetError as error:
+                yield f"episode {episode}, {key}: {error}"
