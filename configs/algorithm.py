@@ -109,10 +109,10 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     target_update_interval: int = Field(default=1, ge=1)
     """The target networks move after every n-th critic step."""
 
-    num_critics: int = Field(default=2, ge=1)
+    num_critics: int = Field(default=2, ge=1, le=100)
     """Critics in the ensemble."""
 
-    num_subsample_critics: int | None = Field(default=None, ge=1)
+    num_subsample_critics: int | None = Field(default=None, ge=1, le=100)
     """Critics, drawn anew for each target, over which the minimum is taken; null for all."""
 
     critic_dropout: float | None = Field(default=None, gt=0, lt=1)
@@ -128,7 +128,7 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     target_entropy: float | None = None
     """Entropy [nat] that the temperature steers to; null for -(c + 1 if discrete)/2."""
 
-    utd_ratio: int = Field(default=1, ge=1)
+    utd_ratio: int = Field(default=1, ge=1, le=1000)
     """Batches, each a critic step, in one update; the last one also trains the actor."""
 
     policy_update_freq: int = Field(default=1, ge=1)

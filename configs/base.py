@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class ConfigError(Exception):
@@ -24,3 +27,33 @@ class Config(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_no_truths(cls, given: Any) -> Any:
+        """Have true (yes, on) refused where a number belongs, in which it would count as 1."""
+        if not isinstance(given, dict):
+            return given
+        numbers = {name for name, field in cls.model_fields.items() if _is_number(field.annotation)}
+        return {k: _as_text(v) if k in numbers else v for k, v in given.items()}
+
+
+def _as_text(value: Any) -> Any:
+    """``value`` with its truths as text, which no number field takes."""
+    if isinstance(value, dict):
+        return {key: _as_text(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_text(inner) for inner in value]
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether a field takes numbers, alone or in lists, and neither truths nor text."""
+    kinds = _kinds(annotation)
+    return (int in kinds or float in kinds) and bool not in kinds and str not in kinds
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """The plain types that an annotation's values are made of."""
+    inner = typing.get_args(annotation)[typing.get_origin(annotation) is dict :]
+    return [kind for one in inner for kind in _kinds(one)] if inner else [annotation]

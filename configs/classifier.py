@@ -28,7 +28,7 @@ class LearningConfig(Config):
 
     steps: int = Field(600, ge=1)
     """Steps of gradient descent."""
-    batch_size: int = Field(64, ge=2)
+    batch_size: int = Field(64, ge=2, le=10_000)
     """Frames a step."""
     learning_rate: float = Field(1e-3, gt=0)
     """Of Adam; it falls to 0 along half a cosine."""

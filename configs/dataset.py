@@ -44,7 +44,7 @@ class DatasetConfig(Config):
     """How many episodes `hil-app record` adds; those recorded again count once."""
     task: str | None = Field(None, pattern=r"^\S(.*\S)?$")
     """What is to be done, in a line; null is what the simulated world asks for."""
-    max_waiting: int = Field(300, ge=1)
+    max_waiting: int = Field(300, ge=1, le=100_000)
     """Frames that may wait for encoder and disk, in memory. A run in real time that comes to more
     ends, with all of them kept; a simulated world that is not paced waits."""
     encoding: EncodingConfig = EncodingConfig()

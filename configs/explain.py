@@ -28,11 +28,20 @@ def explain(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "union_tag_not_found" and model is not None:
         choices = models_in(model.model_fields[path[-1]].annotation)
         return f"{where}.type: missing, allowed: {', '.join(str(tag_of(one)) for one in choices)}"
-    message = shown(fault["msg"].removeprefix("Value error, "), 600)
-    message = message[:1].lower() + message[1:]
     given = fault["input"]
+    message = _message(fault["type"], given) or fault["msg"].removeprefix("Value error, ")
+    message = shown(message[:1].lower() + message[1:], 600)
     got = "" if isinstance(given, dict | BaseModel) else f", got {shown(repr(given), 80)}"
     return f"{where}: {message}{got}"
+
+
+def _message(kind: str, given: object) -> str | None:
+    """What pydantic says in words of Python, in those of whoever writes YAML."""
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "keys and values expected"
+    if kind == "string_type" and isinstance(given, int | float):
+        return "text expected, which is no number and no yes or no: put it in quotes"
+    return None
 
 
 def locate(loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None]:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from configs.base import Config
 from configs.paths import UserPath
 
+MOST_ROWS = 100_000_000  # of a buffer
 Only = Literal["all", "interventions", "successes"]
 
 
@@ -42,14 +43,14 @@ class LearnerConfig(Config):
     """Lockstep: updates in a round."""
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1, mps. The policy acts on the cpu."""
-    batch_size: int = Field(256, ge=2)
+    batch_size: int = Field(256, ge=2, le=100_000)
     """Transitions a batch."""
     online_ratio: float = Field(0.5, ge=0, le=1)
     """Share of a batch that comes from the online buffer; the rest are demonstrations and
     interventions."""
-    online_capacity: int = Field(100_000, ge=1)
+    online_capacity: int = Field(100_000, ge=1, le=MOST_ROWS)
     """Transitions the online buffer holds; a training needs those of learning_starts."""
-    offline_capacity: int = Field(100_000, ge=1)
+    offline_capacity: int = Field(100_000, ge=1, le=MOST_ROWS)
     """Transitions the offline buffer holds."""
     datasets: list[OfflineDatasetConfig] = []
     """Recorded datasets to fill the offline buffer from before anything moves: folders, or
@@ -61,11 +62,11 @@ class LearnerConfig(Config):
     """Online transitions before the first update."""
     n_steps: int = Field(1, ge=1, le=50)
     """Rewards summed before the bootstrap (n-step return) [ticks]."""
-    random_shift: int | None = Field(None, ge=1)
+    random_shift: int | None = Field(None, ge=1, le=1000)
     """How far each picture of a batch is moved, at random, to either side [px]; null for not."""
-    prefetch: int | None = Field(None, ge=1)
+    prefetch: int | None = Field(None, ge=1, le=1000)
     """Background: batches that a thread of their own draws ahead; null draws each when needed."""
-    queue_size: int = Field(1024, ge=1)
+    queue_size: int = Field(1024, ge=1, le=1_000_000)
     """Frames that may wait for the learner; more end the run safely."""
     max_skipped_updates: int = Field(10, ge=1)
     """Updates in a row that may be skipped, as not finite, before the run stops."""

@@ -76,7 +76,7 @@ def load(
     texts += [_dotted(argument, parser) for argument in unknown]
     base = default if isinstance(default, str) else default(options)  # which may refuse the options
     saved = options.config_path is None and not isinstance(default, str)
-    name = options.config_path or base
+    name = base if options.config_path is None else options.config_path
     return _over(name, texts, saved=saved), options
 
 

@@ -10,9 +10,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from configs.base import ConfigError
 
-class NoHome(ValueError, ArgumentTypeError):
-    """A path begins with ``~`` and a name that no user has."""
+
+class NoHome(ConfigError, ValueError, ArgumentTypeError):
+    """A path begins with ``~`` and a name that no user has; one line, whoever asks for the path."""
 
 
 def expanded(text: str | Path) -> Path:

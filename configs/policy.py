@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from configs.base import Config
 from configs.names import ACTION
 from configs.paths import UserText
+
+WIDEST = 10_000  # of a layer
+Width = Annotated[int, Field(ge=1, le=WIDEST)]
 
 
 class FeatureType(StrEnum):
@@ -38,10 +41,10 @@ class PolicyFeature:
 class ActorNetworkConfig(Config):
     """The size and shape of a policy's networks: what a run chooses about its policy."""
 
-    latent_dim: int = Field(default=256, ge=1)
+    latent_dim: int = Field(default=256, ge=1, le=WIDEST)
     """Width of each encoded observation feature: a layer of its own before hidden_dims."""
 
-    hidden_dims: list[PositiveInt] = Field(default=[256, 256], min_length=1)
+    hidden_dims: list[Width] = Field(default=[256, 256], min_length=1, max_length=20)
     """Widths of the hidden layers of actor, critics and discrete critic. Before them comes each
     observation's encoder, so [256, 256] has one layer more than a plain network that is called so
     elsewhere (Stable-Baselines3, CleanRL); [256] is as deep as theirs."""
@@ -63,10 +66,10 @@ class ActorNetworkConfig(Config):
     """Keep those weights as they are: the replay buffer then stores what the encoder makes of a
     picture instead of the picture."""
 
-    image_encoder_hidden_dim: int = Field(default=32, ge=1)
+    image_encoder_hidden_dim: int = Field(default=32, ge=1, le=WIDEST)
     """Channels of the cnn's feature map (a ResNet-10 has 512)."""
 
-    image_embedding_pooling_dim: int = Field(default=8, ge=1)
+    image_embedding_pooling_dim: int = Field(default=8, ge=1, le=WIDEST)
     """Learned spatial weightings that each channel of the feature map is pooled with."""
 
     std_min: float = Field(default=1e-5, gt=0)

@@ -11,6 +11,7 @@ from configs.classifier import SuccessClassifierConfig
 
 Xyz = tuple[float, float, float]
 Reach = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
+Side = Annotated[int, Field(ge=1, le=4096)]  # of a picture [px]
 Stride = Annotated[float, Field(gt=0, le=0.2)]  # in one tick [m]
 
 
@@ -115,7 +116,7 @@ class ImageConfig(Config):
 
     crop: dict[str, tuple[NonNegativeInt, NonNegativeInt, PositiveInt, PositiveInt]] = {}
     """Region of interest by camera: top, left, height, width [px]."""
-    resize: tuple[PositiveInt, PositiveInt] | None = None
+    resize: tuple[Side, Side] | None = None
     """Height and width of every picture after the crop [px]; null leaves the size."""
 
 

@@ -31,6 +31,7 @@ MOST = 200_000  # values in a text, those that aliases repeat counted each time
 _DIGITS = 400  # of a number; the largest float has 309
 
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
+_ZERO_FIRST = re.compile("[-+]?0[0-9_]")
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _NO_PLAIN_VALUES = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
@@ -301,9 +302,12 @@ class _Loader(_BaseLoader):
         return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
 
     def number(self, node: yaml.ScalarNode) -> int | float | str:
-        """A number; text if it is none after all, such as ``0x_`` or the time 1:30."""
+        """A number; text if it is none after all, such as ``0x_`` or the time 1:30.
+
+        So is one with zeros before it: it may be meant for octal, or be an ID such as 007.
+        """
         text = str(node.value)
-        if ":" in text:
+        if ":" in text or _ZERO_FIRST.match(text):
             return text
         if len(text) > _DIGITS:
             raise _fault(f"a number of {len(text):,} digits", node)

@@ -88,6 +88,12 @@ def test_file_and_options_merge_deeply(file: Any) -> None:
     assert (config.processor.gripper.open, config.processor.gripper.closed) == (50, 0)
 
 
+def test_zeros_before_a_number_are_no_octal(file: Any) -> None:
+    mine = file("seed: 0123\nenv: {fps: 010}\n")
+    config = loaded("--config_path", mine, "--train.ticks=0400")
+    assert (config.seed, config.env.fps, config.train.ticks) == (123, 10, 400)
+
+
 def test_an_option_wins_over_the_file_and_the_last_of_two_wins(file: Any) -> None:
     mine = file("seed: 3\nenv: {fps: 7}\n")
     assert loaded("--config_path", mine).seed == 3
@@ -301,6 +307,7 @@ def test_home_is_meant_wherever_a_path_is_taken(
     )
     assert loaded("--robot.port=~/arm", *REAL).robot.port == str(tmp_path / "arm")  # type: ignore[union-attr]
     assert "output_dir: ~nobody-here: no such user's home" in refusal("--output_dir=~nobody-here/x")
+    assert refusal("--config_path=~nobody-here/x") == "~nobody-here: no such user's home"
 
 
 def test_every_path_of_a_configuration_takes_home() -> None:
@@ -400,7 +407,7 @@ def test_help_that_could_not_be_asked_for_is_refused_in_one_line(
         ("--env.fps=nan", "env.fps: input should be a finite number"),
         ("--env.fps=fast", "env.fps: input should be a valid number"),
         ("--env.paced=maybe", "env.paced: input should be a valid boolean"),
-        ("--env=5", "env: input should be a valid dictionary"),
+        ("--env=5", "env: keys and values expected, got 5"),
         ("--learner.mode=x", "learner.mode: input should be 'background' or 'lockstep', got 'x'"),
         ("--processor.step_size=[0.1, 0.2]", "processor.step_size.2: field required"),
         ("--processor.bounds.min=[1, 1, 1]", "processor.bounds: each min must be below its max"),
@@ -415,6 +422,11 @@ def test_help_that_could_not_be_asked_for_is_refused_in_one_line(
         ("bogus", "unknown option bogus"),
         ("--env.fps", "--env.fps: expected one argument"),
         ("--config_pat=x", "unknown option --config_pat=x"),  # no abbreviations
+        ("--env.fps=yes", "env.fps: input should be a valid number"),
+        ("--robot={type: so101_sim, cameras: {a: {width: on}}}", "robot.cameras.a.width: input sh"),
+        ("--env=null", "env: keys and values expected, got None"),
+        ("--robot=so101", "robot: keys and values expected, got 'so101'"),
+        ("--config_path=", "--config_path: no preset or file ''; presets: "),
         ("--config_path=nope", "--config_path: no preset or file 'nope'; presets: "),
         ("--config_path=/", "--config_path: no preset or file '/'; presets: "),
     ],
@@ -430,6 +442,11 @@ def test_what_cannot_be_used_is_refused_in_one_line(option: str, message: str) -
         ("- 1\n- 2\n", "expected keys and values at the top, got a list"),
         ("just words", "expected keys and values at the top, got a str"),
         ("1: 2", "1: "),
+        (
+            "robot: {type: so101, id: 7}",
+            "robot.id: text expected, which is no number and no yes or no: put it in quotes, got 7",
+        ),
+        ("robot: {type: so101, id: yes}", "put it in quotes, got True"),
         ("roobt: {}", "roobt: unknown key (did you mean robot?); available: robot, teleop, "),
         ("robot: {task: reach}", "robot.type: missing, allowed: so100_sim, so101_sim"),
         ("robot: {type: so101_sim, tsk: reach}", "robot.tsk: unknown key (did you mean task?)"),

@@ -89,19 +89,21 @@ def test_a_crop_lies_inside_its_picture(region: tuple[int, int, int, int]) -> No
         ImageConfig(crop={"front": region})
 
 
-def numbers(annotation: object, place: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Where floats stand in a value of this type, below ``place``."""
+def numbers(
+    annotation: object, place: tuple[str | int, ...], kinds: tuple[type, ...]
+) -> Iterator[tuple[str | int, ...]]:
+    """Where numbers of these kinds stand in a value of this type, below ``place``."""
     inner = typing.get_args(annotation)
-    if annotation is float:
+    if annotation in kinds:
         yield place
     elif typing.get_origin(annotation) is tuple and Ellipsis not in inner:
         for index, kind in enumerate(inner):
-            yield from numbers(kind, (*place, index))
+            yield from numbers(kind, (*place, index), kinds)
     elif typing.get_origin(annotation) is dict:
-        yield from numbers(inner[1], (*place, "any"))
+        yield from numbers(inner[1], (*place, "any"), kinds)
     else:
         for kind in inner:
-            yield from numbers(kind, place)
+            yield from numbers(kind, place, kinds)
 
 
 def nested(keys: tuple[str | int, ...], value: object) -> object:
@@ -111,18 +113,45 @@ def nested(keys: tuple[str | int, ...], value: object) -> object:
     return value
 
 
-FLOATS = [
-    pytest.param(model, place, id=f"{model.__name__}.{'.'.join(map(str, place))}")
-    for model in MODELS
-    for name, field in model.model_fields.items()
-    for place in numbers(field.annotation, (name,))
-]
+def places(*kinds: type) -> list[typing.Any]:
+    return [
+        pytest.param(model, place, id=f"{model.__name__}.{'.'.join(map(str, place))}")
+        for model in MODELS
+        for name, field in model.model_fields.items()
+        for place in numbers(field.annotation, (name,), kinds)
+    ]
 
 
-@pytest.mark.parametrize(("model", "place"), FLOATS)
+def refused(model: type[BaseModel], place: tuple[str | int, ...], value: object) -> bool:
+    """Whether the model has a fault to tell at that very place."""
+    try:
+        model.model_validate(nested(place, value))
+    except ValidationError as error:
+        return any(one["loc"][: len(place)] == place for one in error.errors())
+    return False
+
+
+@pytest.mark.parametrize(("model", "place"), places(float))
 def test_no_number_may_be_anything_but_finite(model: type[BaseModel], place: typing.Any) -> None:
     for value in (float("nan"), float("inf"), float("-inf"), "nan", "-Infinity", "1e999"):
-        with pytest.raises(ValidationError) as caught:
-            model.model_validate(nested(place, value))
-        refused = [error["loc"][: len(place)] for error in caught.value.errors()]
-        assert any(loc == place for loc in refused), caught.value
+        assert refused(model, place, value), value
+
+
+@pytest.mark.parametrize(("model", "place"), places(float, int))
+def test_no_number_may_be_true_or_false(model: type[BaseModel], place: typing.Any) -> None:
+    for value in (True, False):
+        assert refused(model, place, value)
+
+
+def test_what_takes_up_memory_has_an_end() -> None:
+    sizes = {
+        "algorithm": ["num_critics", "utd_ratio"],
+        "learner": ["batch_size", "online_capacity", "offline_capacity", "prefetch", "queue_size"],
+        "policy": ["latent_dim", "hidden_dims", "image_encoder_hidden_dim"],
+        "dataset": ["max_waiting"],
+    }
+    for block, fields in sizes.items():
+        model = type(getattr(RunConfig(), block))
+        for field in fields:
+            place = (field, 0) if field == "hidden_dims" else (field,)
+            assert refused(model, place, 10**12), field
