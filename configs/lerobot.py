@@ -6,39 +6,21 @@ dropped in silence: it is taken, taken with a change of meaning, or listed as le
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from configs.lerobot_forms import TYPES, Form, is_simulated, leaves, newest
 from configs.lerobot_rules import AS_HERE, CROPS, Keys, Rules, rule_at, rules_for
+from configs.lerobot_unsaid import unsaid
 from configs.load import ConfigError, faults, validate
 from configs.processor import ProcessorConfig
-from configs.reading import Unreadable, read_json
-from configs.robot import SO100Config, SO101Config
+from configs.reading import Unreadable, read_json, read_yaml
 
 Kind = Literal["taken", "nothing", "changed", "left out"]
 
-# lerobot's own values where ours differ, for keys that a file may leave out: theirs, ours, value.
-_DEFAULTS: tuple[tuple[str, str, Any], ...] = (
-    ("env.fps", "env.fps", 30),
-    ("env.processor.reset.reset_time_s", "env.reset_time_s", 5.0),
-    ("env.processor.reset.control_time_s", "env.control_time_s", 20.0),
-    ("env.processor.max_gripper_pos", "processor.gripper.open", 100.0),
-    ("env.processor.gripper.gripper_penalty", "processor.gripper.penalty", None),
-    (
-        "env.processor.observation.add_ee_pose_to_observation",
-        "processor.observation.end_effector",
-        None,
-    ),
-)
-_RESET_POSES = {
-    kind: model.model_fields["reset_pose"].default
-    for kind, model in (("so100", SO100Config), ("so101", SO101Config))
-}
 _NAMES = ("real_robot", "gym_hil")
-_FPS_OF_HIL = 100  # lerobot's own, in the days of env.type=hil
 
 
 @dataclass(frozen=True)
@@ -74,13 +56,14 @@ class Imported:
 
 
 def read_lerobot(path: Path) -> Imported:
-    """Translate a JSON file. Raises ConfigError in one line if it is no such config."""
+    """Translate a JSON or YAML file. Raises ConfigError in one line if it is no such config."""
+    kind, read = ("YAML", read_yaml) if path.suffix in (".yaml", ".yml") else ("JSON", read_json)
     try:
-        content = read_json(path)
+        content = read(path)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except Unreadable as error:
-        raise ConfigError(f"{path}: not a whole JSON file: {error}") from None
+        raise ConfigError(f"{path}: not a whole {kind} file: {error}") from None
     try:
         return translate(content)
     except ConfigError as error:
@@ -93,7 +76,9 @@ def translate(theirs: object) -> Imported:
     content = _checked(form.content)
     rules = rules_for(content)
     entries = [_entry(keys, value, rules) for keys, value in leaves(content)]
-    added = _unnamed(content, entries)
+    taken = {entry.ours: entry.value for entry in entries if entry.ours}
+    names = {entry.name for entry in entries}
+    added = [Entry((), value, ours, note) for ours, value, note in unsaid(form, names, taken)]
     named = [replace(entry, keys=form.origins.get(entry.keys, entry.keys)) for entry in entries]
     for keys, value, other in form.doubled:
         named.append(Entry(keys, value, None, f"{'.'.join(other)} says it already"))
@@ -145,63 +130,9 @@ def _entry(keys: Keys, value: Any, rules: Rules) -> Entry:
         return Entry(keys, value, None, "not a value that is known here")
 
 
-def _unnamed(theirs: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[Entry]:
-    """What their file says by leaving it out, and what ours needs beside it."""
-    given = {entry.name for entry in entries}
-    simulated = is_simulated(theirs["env"])
-    yield from _steps(entries)
-    if not simulated:
-        yield from _places(entries)
-    yield _added("processor.observation.object", None, "")
-    if simulated and not any(entry.ours == ("robot", "type") for entry in entries):
-        yield _added("robot.type", "so101_sim", "gym_hil's Panda becomes the simulated SO101")
-    for name, ours, value in _DEFAULTS:
-        if name == "env.fps" and theirs["env"].get("type") == "hil":
-            value = _FPS_OF_HIL
-        if name not in given:
-            yield _added(ours, value, f"lerobot's value where a file has no {name}")
-    if simulated:
-        for camera in ("front", "wrist"):
-            note = "gym_hil's pictures come from two cameras"
-            yield _added(f"robot.cameras.{camera}.view", camera, note)
-        if "env.processor.control_mode" not in given:
-            yield _added("teleop.type", "scripted", "")
-    elif not any(entry.ours == ("teleop", "type") for entry in entries):
-        yield _added("teleop", None, "")
-        yield _added("train.demonstrations", 0, "nobody demonstrates: there is no teleop")
-
-
-def _places(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Where our arm may go and where it begins, by name, if their file does not say it."""
-    given = {entry.ours for entry in entries if entry.ours}
-    ours = ProcessorConfig().bounds
-    note = "THE FILE HAS NO BOX: this is our default; `hil-app find-limits` measures yours"
-    for end, corner in (("min", ours.min), ("max", ours.max)):
-        if ("processor", "bounds", end) not in given:
-            yield _added(f"processor.bounds.{end}", list(corner), note)
-    pose = ("robot", "reset_pose")
-    kind = next(entry.value for entry in entries if entry.ours == ("robot", "type"))
-    if pose not in given:
-        note = "NO RESET POSE WAS TAKEN: without one the arm stays there, HERE IT GOES TO THIS ONE"
-        yield _added(".".join(pose), list(_RESET_POSES[kind]), note)
-
-
-def _steps(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Our step sizes, by name, along the axes for which their file has none."""
-    given = {entry.ours for entry in entries if entry.ours}
-    for axis, step in zip("xyz", ProcessorConfig().step_size, strict=True):
-        if ("processor", "step_size", axis) not in given:
-            note = f"THE FILE HAS NO STEP SIZE ALONG {axis}: this is our default"
-            yield _added(f"processor.step_size.{axis}", step, note)
-
-
 def _block(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = content.get(key)
     return value if isinstance(value, Mapping) else {}
-
-
-def _added(ours: str, value: Any, note: str) -> Entry:
-    return Entry((), value, tuple(ours.split(".")), note)
 
 
 def _valid(entries: list[Entry]) -> Imported:

@@ -55,8 +55,16 @@ _MOVED: dict[Keys, Keys] = {  # where blocks and values stood, and where they st
     ("episode",): ("dataset", "replay_episode"),
     ("dataset_root",): ("dataset", "root"),
     ("task",): ("dataset", "task"),
+    ("dataset", "single_task"): ("dataset", "task"),  # of a recording, from here on
+    ("dataset", "fps"): ("env", "fps"),
+    ("dataset", "episode_time_s"): (*_PROCESSOR, "reset", "control_time_s"),
+    ("dataset", "reset_time_s"): (*_PROCESSOR, "reset", "reset_time_s"),
 }
 TYPES = ("gym_manipulator", "hil")  # of an env; the second was gym_hil's alone
+_ABOVE_ENV = (  # what a flat file has beside what is an env's
+    *("dataset", "policy", "resume", "display_data", "play_sounds", "teleop_time_s", "wandb"),
+    *("seed", "output_dir", "batch_size"),
+)
 _FLAT = ("robot", "teleop", "wrapper", "processor", "fps", "type", "name", "features")
 
 
@@ -68,6 +76,10 @@ class Form:
     origins: dict[Keys, Keys]  # where each value stood in the file, by its place now
     doubled: list[tuple[Keys, Any, Keys]]  # values that another one overrules: place, value, that
 
+    def says(self, key: str) -> bool:
+        """Whether the file has a block or value of this name anywhere."""
+        return any(key in keys for keys in self.origins.values())
+
 
 def newest(theirs: Mapping[str, Any]) -> Form:
     """``theirs`` in the newest form; what has not moved stays where it is."""
@@ -77,8 +89,8 @@ def newest(theirs: Mapping[str, Any]) -> Form:
     )
     form = Form({}, {}, [])
     for keys, value in leaves(theirs):
-        place = _moved(("env", *keys) if flat else keys)
-        if place == ("env", "task") and not isinstance(theirs.get("dataset"), Mapping):
+        place = _moved(("env", *keys) if flat and keys[0] not in _ABOVE_ENV else keys)
+        if place == ("env", "task") and not _has_task(theirs.get("dataset")):
             place = _task(theirs if flat else theirs["env"])
         if place in form.origins:
             form.doubled.append((keys, value, form.origins[place]))
@@ -117,6 +129,10 @@ def _moved(keys: Keys) -> Keys:
         if (to := _MOVED.get(keys[:length])) is not None:
             return (*to, *keys[length:])
     return keys
+
+
+def _has_task(dataset: object) -> bool:
+    return isinstance(dataset, Mapping) and bool({"task", "single_task"} & dataset.keys())
 
 
 def _task(env: Mapping[str, Any]) -> Keys:

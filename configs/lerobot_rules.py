@@ -81,10 +81,16 @@ def _arm(robot: Mapping[str, Any]) -> Rules:
     """Rules for the arm. Raises ConfigError if it is none of ours."""
     kind = str(robot.get("type"))
     name = kind.removesuffix("_end_effector")  # as it once was
-    name += "_follower" if name in ("so100", "so101") and "follower_arms" not in robot else ""
+    name += "_follower" if name in ("so100", "so101") else ""
     if not robot.get("type"):
         raise ConfigError(
             f"env.robot.type: the file names no arm; arms that can be imported: {', '.join(ARMS)}"
+        )
+    if "follower_arms" in robot:
+        raise ConfigError(
+            f"env.robot.type: got {kind!r} with follower_arms, as control_robot of lerobot 0.1 had "
+            "it: start from the preset so100_pick_lift with the follower's port and cameras; its "
+            "calibration is of another kind, too"
         )
     if name not in ARMS:
         raise ConfigError(
@@ -134,6 +140,8 @@ def _cameras(cameras: Mapping[str, Any]) -> Rules:
             continue
         for key in ("type", "index_or_path", "fps", "fourcc"):
             rules[*above, key] = Rule((*ours, key), "")
+        for key in ("camera_index", "index"):  # as it was called in 0.1, and is in forks
+            rules[*above, key] = Rule((*ours, "index_or_path"), "")
         rules[*above, "rotation"] = Rule((*ours, "rotation"), "", _turn)
         swapped = _swapped(camera)
         note = "width and height are those before the turn: swapped" if swapped else ""
@@ -237,7 +245,7 @@ _RULES: dict[str, Rule] = {
     "mode": _none("`hil-app train` demonstrates and learns in one run"),
     "env.type": _none("the kind of file", "gym_manipulator", "hil"),
     "env.name": _none("a real robot", "real_robot"),
-    "env.task": _none("runs have no label of the task"),
+    "env.task": _none("the label of what is recorded is dataset.task"),
     "env.fps": _to("env.fps"),
     "env.features": _none(_MEASURED),
     "env.features_map": _none(_MEASURED),
@@ -293,6 +301,10 @@ _RULES: dict[str, Rule] = {
     "dataset.task": _to("dataset.task", "", lambda task: str(task).strip() or None),
     "dataset.num_episodes_to_record": _none("nobody demonstrates"),
     "dataset.num_episodes": _none("nobody demonstrates"),
+    "dataset.video": _none("pictures are kept as video", True),
+    "display_data": _none("--window=true shows the cameras", False),
+    "play_sounds": _none("nothing is said aloud", False),
+    "teleop_time_s": _none("`hil-app teleoperate` goes on until it is stopped"),
     "policy.type": _none("the policy is always a gaussian_actor", "gaussian_actor", "sac"),
     "policy.device": _to("learner.device"),
     "policy.vision_encoder_name": _to(

@@ -286,7 +286,7 @@ def test_of_two_values_for_one_thing_one_is_taken_and_the_other_named() -> None:
         ({**FLAT, "robot": {"type": "koch_follower"}}, "env.robot.type: got 'koch_follower'"),
         (
             {**FLAT, "robot": {"type": "so100", "follower_arms": {"main": {"port": "x"}}}},
-            "env.robot.type: got 'so100'",
+            "env.robot.type: got 'so100' with follower_arms, as control_robot of lerobot 0.1",
         ),
         ({"policy": POLICY, "batch_size": 8}, "it has no block `env`"),
         ([1], "it has no block `env`"),
@@ -306,6 +306,68 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
     max_leaves=6,
 )
+
+
+RECORDING: dict[str, Any] = {
+    "robot": {"type": "so101_follower", "port": "/dev/ttyACM7", "cameras": {"front": CAMERA}},
+    "teleop": {"type": "so101_leader", "port": "/dev/ttyACM8"},
+    "dataset": {
+        "repo_id": "me/x",
+        "single_task": "Lift it",
+        "fps": 25,
+        "episode_time_s": 31,
+        "reset_time_s": 7,
+        "num_episodes": 12,
+        "video": True,
+    },
+    "policy": None,
+    "display_data": True,
+    "play_sounds": True,
+    "resume": False,
+}
+
+
+def test_a_recording_is_read_with_its_times_and_its_task() -> None:
+    imported = translate(RECORDING)
+    config = validate(imported.content)
+    assert (config.env.fps, config.env.control_time_s, config.env.reset_time_s) == (25, 31, 7)
+    assert (config.dataset.task, config.train.demonstrations) == ("Lift it", 12)
+    entries = [one for one in imported.entries if one.keys]
+    assert sorted(one.keys for one in entries) == sorted(keys for keys, _ in leaves(RECORDING))
+    assert not [one.name for one in entries if one.note == "no counterpart"]
+
+
+def test_what_a_file_leaves_out_is_what_its_own_version_had() -> None:
+    once = without(without(FLAT, "fps"), "robot", "max_gripper_pos")
+    recording = without(without(RECORDING, "dataset", "episode_time_s"), "dataset", "reset_time_s")
+    config = validate(translate(once).content)
+    assert (config.env.fps, config.processor.gripper.open) == (10, 50)
+    config = validate(translate(recording).content)
+    assert (config.env.control_time_s, config.env.reset_time_s) == (60, 60)
+    today = {"env": {"robot": {"type": "so100_follower"}}}
+    config = validate(translate(today).content)
+    assert (config.env.fps, config.processor.gripper.open) == (30, 100)
+
+
+@pytest.mark.parametrize("key", ["index_or_path", "camera_index", "index"])
+def test_the_device_of_a_camera_is_never_lost(key: str) -> None:
+    theirs = copy.deepcopy(FLAT)
+    camera = without(CAMERA, "index_or_path")
+    theirs["robot"]["cameras"] = {"front": {**camera, key: 3}, "wrist": {**camera, key: 5}}
+    cameras = translate(theirs).content["robot"]["cameras"]
+    assert [camera["index_or_path"] for camera in cameras.values()] == [3, 5]
+    theirs["robot"]["cameras"] = {"front": {**camera, "serial_number": 3}}
+    imported = translate(theirs)
+    place = ("robot", "cameras", "front", "index_or_path")
+    (told,) = [one.note for one in imported.entries if one.ours == place]
+    assert told.startswith("THE FILE DOES NOT SAY WHICH CAMERA")
+
+
+def test_a_task_beside_a_dataset_without_one_is_its_label() -> None:
+    theirs = {"env": FLAT, "dataset": {"repo_id": "me/x"}}
+    assert validate(translate(theirs).content).dataset.task == "Lift it"
+    theirs = {"env": FLAT, "dataset": {"task": "Push it"}}
+    assert validate(translate(theirs).content).dataset.task == "Push it"
 
 
 @given(st.data())

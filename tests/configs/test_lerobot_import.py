@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -353,6 +354,13 @@ def test_the_samples_leave_out_only_what_has_no_counterpart(theirs: dict[str, An
     [
         ("{", "not a whole JSON file"),
         ("[" * 100_000, "not a whole JSON file"),
+        (
+            '{"env": {\n  // mine\n  "fps": 10}}',
+            "a comment, which JSON does not have (line 2, ",
+        ),
+        ('{"env": {}, # mine\n}', "a comment, which JSON does not have (line 1, column 13)"),
+        ('{"env": {"fps": 10, "fps": 20}}', "the key 'fps' stands twice"),
+        ('{"env": {"fps": NaN}}', "NaN is not a finite number"),
         ("[1, 2]", "no block `env`"),
         ('{"type": "act"}', "no block `env`"),
         ('{"env": {"type": "aloha"}}', "only gym_manipulator"),
@@ -379,6 +387,15 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "real.json"
     path.write_text(json.dumps(REAL))
     assert read_lerobot(path) == translate(REAL)
+
+
+def test_a_yaml_file_is_read_like_the_json_file_it_could_be(tmp_path: Path) -> None:
+    path = tmp_path / "real.yaml"
+    path.write_text(yaml.safe_dump(REAL, sort_keys=False))
+    assert read_lerobot(path) == translate(REAL)
+    path.write_text("env: [1")
+    with pytest.raises(ConfigError, match="not a whole YAML file: "):
+        read_lerobot(path)
 
 
 def test_their_keyboard_is_ours_by_another_name() -> None:
