@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from argparse import ArgumentTypeError
@@ -56,5 +57,8 @@ def typed(value: object) -> str:
 
 
 def option(name: str, value: object) -> str:
-    """An option to paste: ``--name=value``."""
-    return f"--{shlex.quote(name)}={shlex.quote(str(value))}"
+    """An option to paste: ``--name=value``; one of a configuration if the name has a dot."""
+    text = str(value)
+    if "." in name and (text == "null" or text[:1] in ("'", '"')):  # which would be read as YAML
+        text = json.dumps(text, ensure_ascii=False)
+    return f"--{shlex.quote(name)}={shlex.quote(text)}"

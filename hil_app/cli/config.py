@@ -25,9 +25,9 @@ takes.
 hil-app config import FILE [--help]: make such YAML of a config of lerobot's gym_manipulator.
 """
 IMPORT_DESCRIPTION = """\
-Read a JSON config of lerobot's gym_manipulator (for an SO100 or SO101, or for gym_hil) and write
-ours: YAML that --config_path takes. What means something else here, and what has no counterpart,
-is listed by name; nothing is dropped in silence.
+Read a config of lerobot's gym_manipulator (for an SO100 or SO101, or for gym_hil) or of
+lerobot-record, JSON or YAML, and write ours: YAML that --config_path takes. What means something
+else here, and what has no counterpart, is listed by name; nothing is dropped in silence.
 
   hil-app config import env_config.json --save mine.yaml
   hil-app train --config_path mine.yaml
@@ -57,7 +57,7 @@ def _import(argv: Sequence[str]) -> int:
         description=IMPORT_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=expanded, help="lerobot's config, a JSON file")
+    parser.add_argument("file", type=expanded, help="lerobot's config, a JSON or YAML file")
     parser.add_argument("--save", type=expanded, metavar="YAML", help="file to write (else: print)")
     options = parser.parse_args(list(argv))
     imported = read_lerobot(options.file)

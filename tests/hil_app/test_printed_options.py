@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +46,40 @@ def words(line: str) -> list[str]:
     return done.stdout.split("\0")[:-1]
 
 
+ROOT = Path(__file__).parents[2]
+IN_A_COMMAND = re.compile(
+    r"(`(hil-app|sudo|fuser|pip)\b[^`]*|hil-app [a-z][a-z -]*(--\S+ )*|(^|\s)--[\w.-]+[= ])$"
+)
+QUOTED = re.compile(r"(typed|option|shown\(typed|shlex\.quote)\(")
+OUR_WORDS = {  # nothing for a shell to see in them; `named` is made by option
+    *("world.arm", "kind", "cfg.type", "way", "DEFAULT_PRESET", "what", "name", "script.fps"),
+    *("named", "PACKAGES.get(module, 'hil-app')"),
+}
+
+
+def put_into_commands(source: str) -> Iterator[tuple[int, str]]:
+    """Where a source text puts something into a command that is printed: line and expression."""
+    for node in ast.walk(ast.parse(source)):
+        before = ""
+        for part in node.values if isinstance(node, ast.JoinedStr) else ():
+            if isinstance(part, ast.FormattedValue) and IN_A_COMMAND.search(before):
+                yield node.lineno, ast.unparse(part.value)
+            before += str(part.value) if isinstance(part, ast.Constant) else "x"
+
+
+def test_whatever_is_put_into_a_printed_command_is_quoted() -> None:
+    found = [
+        (path.relative_to(ROOT), line, text)
+        for package in ("configs", "hil_app", "processors", "robots", "teleop")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "bench" not in path.parts  # which starts commands, and prints none
+        for line, text in put_into_commands(path.read_text())
+    ]
+    assert sum(bool(QUOTED.match(text)) for _, _, text in found) >= 8  # so the search finds them
+    bare = [one for one in found if not QUOTED.match(one[2]) and one[2] not in OUR_WORDS]
+    assert not bare, f"use typed or option: {bare}"
+
+
 class Guide:
     """Keeps the lines that a guided command says."""
 
@@ -62,6 +98,13 @@ def test_a_word_and_an_option_stay_one_word(value: str) -> None:
         value,
         f"--block.some key={value}",
     ]
+
+
+@pytest.mark.parametrize("value", [*HOSTILE[:3], "null", "'a'", '"', "true", "{a: 1}", "#1"])
+def test_an_option_that_is_pasted_means_what_was_printed(value: str) -> None:
+    given = words("show " + option("robot.port", value))
+    config, _ = load(Parser(prog="test"), given, "so101_pick_lift")
+    assert config.robot.port == value  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("path", ["-x.yaml", "--robot.port=x", "-", "-my run"])
