@@ -11,10 +11,17 @@ from configs.paths import UserText
 
 CameraName = Annotated[str, Field(pattern=r"^\w[\w .-]*$", max_length=60)]
 """What a camera is called, in options, columns and file names."""
-Device = Annotated[
-    Annotated[int, Field(ge=0, strict=True)] | Annotated[UserText, Field(min_length=1)],
-    BeforeValidator(number),
-]
+
+
+def _device(value: object) -> object:
+    """A number, or text; anything else is refused here, in words that fit both."""
+    value = number(value)
+    if (isinstance(value, str) and value) or (type(value) is int and value in range(10_000)):
+        return value
+    raise ValueError("the number of a device (0, 1, …), a path or an address is expected")
+
+
+Device = Annotated[int | UserText, BeforeValidator(_device)]
 
 
 SMALLEST, LARGEST = 16, 4096

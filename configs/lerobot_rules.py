@@ -111,10 +111,10 @@ def _arm(robot: Mapping[str, Any]) -> Rules:
     else:
         rules[*above, "use_degrees"] = _none("JOINTS ARE IN DEGREES HERE: convert the poses", True)
         pose = ("env", "processor", "reset", "fixed_reset_joint_positions")
-        if robot.get("use_degrees") is False:
-            rules[pose] = _none("its joints are from -100 to 100, not in degrees: convert it")
-        elif "use_degrees" not in robot:
+        if robot.get("use_degrees") is None:
             rules[pose] = _to("robot.reset_pose", _UNSAID)
+        elif robot["use_degrees"] is not True:
+            rules[pose] = _none("its joints are from -100 to 100, not in degrees: convert it")
     if name.startswith("so100"):
         note = "of a frame with x forward, y left, z up here: check with `hil-app find-limits`"
         box = ("env", "processor", "inverse_kinematics", "end_effector_bounds")

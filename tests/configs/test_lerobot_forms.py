@@ -272,6 +272,17 @@ def test_a_pose_that_is_not_in_degrees_is_not_taken_for_degrees() -> None:
     assert "DEGREES" in line(translate(theirs), "robot.use_degrees").note
 
 
+@pytest.mark.parametrize("degrees", [False, 0, "yes", 1])
+def test_a_pose_of_an_arm_that_is_not_said_to_be_in_degrees_is_left_out(degrees: Any) -> None:
+    theirs = {"env": {**FLAT, "robot": {"type": "so101_follower", "use_degrees": degrees}}}
+    imported = translate(theirs)
+    pose = line(imported, "env.wrapper.fixed_reset_joint_positions")
+    assert (pose.kind, "not in degrees" in pose.note) == ("left out", True)
+    theirs["env"]["robot"]["use_degrees"] = None
+    pose = line(translate(theirs), "env.wrapper.fixed_reset_joint_positions")
+    assert (pose.kind, "NO use_degrees" in pose.note) == ("changed", True)
+
+
 def test_of_two_values_for_one_thing_one_is_taken_and_the_other_named() -> None:
     theirs = copy.deepcopy(FLAT)
     theirs["teleop"]["end_effector_bounds"] = {"min": [0.1, -0.2, 0.0], "max": BOX["max"]}

@@ -447,6 +447,11 @@ def test_what_cannot_be_used_is_refused_in_one_line(option: str, message: str) -
             "robot.id: text expected, which is no number and no yes or no: put it in quotes, got 7",
         ),
         ("robot: {type: so101, id: yes}", "put it in quotes, got True"),
+        (
+            "robot: {type: so101, cameras: {front: {index_or_path: -1}}}",
+            "robot.cameras.front.index_or_path: the number of a device (0, 1, …), a path or an "
+            "address is expected, got -1",
+        ),
         ("roobt: {}", "roobt: unknown key (did you mean robot?); available: robot, teleop, "),
         ("robot: {task: reach}", "robot.type: missing, allowed: so100_sim, so101_sim"),
         ("robot: {type: so101_sim, tsk: reach}", "robot.tsk: unknown key (did you mean task?)"),

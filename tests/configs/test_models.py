@@ -143,6 +143,18 @@ def test_no_number_may_be_true_or_false(model: type[BaseModel], place: typing.An
         assert refused(model, place, value)
 
 
+@each_model
+def test_faults_are_told_by_names_that_a_person_knows(model: type[BaseModel]) -> None:
+    for field in model.model_fields:
+        for value in (None, True, -1, 1.5, 10**30, "", "x", [], [[]], {}, {"": 0}, {"a": None}):
+            try:
+                model.model_validate({field: value})
+            except ValidationError as error:
+                for fault in error.errors():
+                    told = [str(part) for part in fault["loc"]] + [fault["msg"]]
+                    assert not any("function-" in text or " at 0x" in text for text in told), told
+
+
 def test_what_takes_up_memory_has_an_end() -> None:
     sizes = {
         "algorithm": ["num_critics", "utd_ratio"],
