@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module, metadata
 
 from hil_app.outputs import carry_on, printing, settle
@@ -66,6 +68,21 @@ def _has_folder() -> bool:
 
 
 def _run(name: str, argv: Sequence[str]) -> int:
+    try:
+        return _conducted(name, argv)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except Exception as error:
+        if lack := _lack(error):
+            return _fail(lack, 1)
+        from hil_app.errors import APP_ERRORS  # loads torch: only where it is loaded already
+
+        if isinstance(error, APP_ERRORS):
+            return _fail(str(error), 1)
+        raise
+
+
+def _conducted(name: str, argv: Sequence[str]) -> int:
     from configs.load import ConfigError
     from hil_app.recording.layout import DatasetError
     from robots.base import RobotError
@@ -81,20 +98,24 @@ def _run(name: str, argv: Sequence[str]) -> int:
         DatasetError,
     ) as error:  # of tools without torch, too
         return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    except Exception as error:
-        from hil_app.errors import APP_ERRORS  # loads torch: only where it is loaded already
-
-        if isinstance(error, APP_ERRORS):
-            return _fail(str(error), 1)
-        raise
     return status
+
+
+def _lack(error: Exception) -> str | None:
+    """What the system has no more of, if that is the ``error``."""
+    if isinstance(error, MemoryError):
+        return "there is no memory left: end other programs"
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{error}: end other programs, or allow more files with `ulimit -n`"
+    if isinstance(error, RuntimeError) and "new thread" in str(error):
+        return f"{error}: end other programs, or allow more threads with `ulimit -u`"
+    return None
 
 
 def _fail(message: str, status: int) -> int:
     settle()
-    carry_on()  # to the end, though nobody may read this
+    with suppress(RuntimeError):  # no thread can be started: the reader is waited for
+        carry_on()  # to the end, though nobody may read this
     print(f"hil-app: {message}", file=sys.stderr)
     return status
 

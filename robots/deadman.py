@@ -150,11 +150,18 @@ class Deadman:
         self._end()
 
     def close(self) -> None:
-        """The program is through with the arm: motors that are not released are left to it."""
-        if self._process is not None and self._found is not None and not self.acts:
-            self._process.say("failed")
-            self._process.wait({"released", "failed"}, _AGAIN_S)
+        """The program is through with the arm: motors that are not released are left to it.
+
+        It may look for a port that is gone when this program has long ended.
+        """
+        process, trying = self._process, False
+        if process is not None and self._found is not None and not self.acts:
+            process.say("failed")
+            trying = not process.wait({"released", "failed"}, _AGAIN_S)
         self._found = None
+        if process is not None and trying and not process.gone:
+            self._process = None
+            process.leave_alone()
         self._end()
 
     def _look_after(self, process: _Process, now: float) -> _Process:
@@ -296,6 +303,15 @@ class _Process:
         with suppress(subprocess.TimeoutExpired):
             if self._popen is not None:
                 self._popen.wait(_LEAVING_S)
+
+    def leave_alone(self) -> None:
+        """It ends by itself, whenever that is."""
+        assert self._socket is not None
+        assert self._popen is not None
+        self._socket.close()
+        if self._popen.stderr is not None:
+            self._popen.stderr.close()
+        self._popen.returncode = 0  # or Python would complain that it still runs
 
     def end(self) -> None:
         """Have it ended."""

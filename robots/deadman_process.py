@@ -38,7 +38,7 @@ from robots.release import SINKING_S, Registers, give_back, release, weaken
 
 HEEDED = ("KILL", "STOP", "CHLD", "SEGV", "BUS", "FPE", "ILL", "ABRT")  # the last are its own
 _PATIENCE_S = 10.0  # how long motors or a port that do not answer are tried
-_AGAIN_S = 1.0  # the same after the program has tried
+_AGAIN_S = 1.0  # the same for motors after the program has tried
 _LATE_S = 0.05  # in which what the program has asked for last is answered
 _LOOK_S = 0.5  # from one look at an arm that was let down to the next
 _WRITING_S = 2.0  # that a terminal may take for a line
@@ -133,7 +133,8 @@ def _let_down(program: Program, setup: dict[str, Any]) -> None:
     """Release the motors, tell, and see that they stay released while the program is there."""
     program.say("acts")
     where = f"the arm on {setup['port']}"
-    patience = _AGAIN_S if program.end == "failed" else _PATIENCE_S
+    tried = program.end == "failed" and program.port is not None
+    patience = _AGAIN_S if tried else _PATIENCE_S
     bus = FeetechBus(setup["port"], setup["motors"], setup["baud_rate"])
     told: set[str] = set()
     while True:

@@ -42,8 +42,10 @@ def release(
         except NotConnected as error:
             failed = dict.fromkeys(failed, str(error))
             time.sleep(_PAUSE)
-            with suppress(NotConnected):
+            try:
                 reopen()
+            except NotConnected as gone:
+                failed = dict.fromkeys(failed, str(gone))
         if not failed:
             return
         if tried >= _TRIES and time.monotonic() > end:

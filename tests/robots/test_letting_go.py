@@ -15,7 +15,7 @@ from virtual_arms import Running
 
 from configs.robot import SO101Config
 from robots import deadman, isolated, servos
-from robots.base import RobotError
+from robots.base import RobotError, ServoFault
 from robots.held import held
 from robots.servos import Servos
 from robots.so100 import SO100Robot
@@ -114,6 +114,19 @@ def test_what_was_not_released_to_its_end_the_deadman_lets_go(
     assert torques(arm) == {1}
     made.close()
     assert torques(arm) == {0}
+
+
+def test_a_port_that_is_gone_at_the_end_is_looked_for_after_the_end(arm: Running) -> None:
+    made = opened(arm)
+    made.engage()
+    arm.arm.set(gone_s=9.0)
+    with pytest.raises(ServoFault, match=r"may still have torque.*There is no port"):
+        made.release()
+    made.close()  # which does not wait for so long
+    end = time.monotonic() + 30.0
+    while torques(arm) != {0}:
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_an_arm_is_held_while_its_program_does_something_long(arm: Running) -> None:

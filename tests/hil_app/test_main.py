@@ -1,0 +1,61 @@
+"""What ends a command is told in one line, whatever the system lacks and whenever it comes."""
+
+from __future__ import annotations
+
+import errno
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from hil_app import __main__
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (MemoryError(), 1, "there is no memory left: end other programs"),
+        (RuntimeError("can't start new thread"), 1, "can't start new thread: end other .*-u`"),
+        (OSError(errno.EMFILE, "Too many open files", "x"), 1, ".*Too many open files.*ulimit -n`"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+@pytest.mark.parametrize("importing", [True, False])
+def test_what_the_system_lacks_and_ctrl_c_are_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+    said: str,
+    importing: bool,
+) -> None:
+    def fail(*_: object) -> SimpleNamespace:
+        raise error
+
+    found = fail if importing else lambda _: SimpleNamespace(run=fail)
+    monkeypatch.setattr(__main__, "import_module", found)
+    assert __main__.main(["doctor"]) == status
+    line = capfd.readouterr().err
+    assert line.count("\n") == 1
+    assert re.fullmatch(f"hil-app: {said}\n", line)
+
+
+def test_without_another_thread_an_error_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def none(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(__main__, "import_module", none)
+    monkeypatch.setattr(__main__, "carry_on", none)
+    assert __main__.main(["doctor"]) == 1
+    assert "can't start new thread: end other programs" in capfd.readouterr().err
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(__main__, "import_module", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        __main__.main(["doctor"])
