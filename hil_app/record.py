@@ -14,6 +14,7 @@ from hil_app.monitor import RECORD, Recording
 from hil_app.policy import LearnedPolicy, NoPolicy
 from hil_app.run_dataset import recorder, root_of
 from hil_app.session import Session
+from hil_app.words import plural
 from robots.kinematics import Kinematics
 from teleop.manual import Acts
 
@@ -38,7 +39,7 @@ def record(session: Session, mind: LearnedPolicy | None = None) -> None:
         kept = stack.enter_context(recorder(config, session.body, root, session.events))
         session.monitor.recording = Recording(root, kept, kept.count)
         if kept.count:
-            note = f"{root} has {kept.count} episodes; those of this run come after them"
+            note = f"{root} has {plural(kept.count, 'episode')}; those of this run come after them"
             session.events.emit("dataset_goes_on", note=note)
         session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
         stack.enter_context(session.body)

@@ -35,6 +35,7 @@ from hil_app.monitor import (
 )
 from hil_app.rate import milliseconds
 from hil_app.run_folder import SUMMARY
+from hil_app.words import plural
 
 QUARTERS = 4
 SHOWN = 8  # evaluations in the table
@@ -179,7 +180,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
             rows.append(("evaluations amid the training", _evaluations(trained["evaluations"])))
         quarters = " → ".join(f"{q:.0%}" for q in trained["intervention_fraction_by_quarter"])
         rows += [
-            ("training", f"{trained['ticks']} ticks, {trained['episodes']} episodes"),
+            ("training", f"{trained['ticks']} ticks, {plural(trained['episodes'], 'episode')}"),
             ("updates", f"{trained['updates'] or '0: NOTHING WAS LEARNED'}"),
             (
                 "interventions, by quarter",
@@ -196,7 +197,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         missing = kept["missing_frames"]
         lack = f"{missing} FRAMES ARE IN NO WHOLE EPISODE" if missing else "none dropped"
         rows += [
-            ("dataset", f"{kept['episodes']} episodes, {kept['new']} of them new"),
+            ("dataset", f"{plural(kept['episodes'], 'episode')}, {kept['new']} of them new"),
             ("recording backlog, most", f"{frames} frames, {seconds:.1f} s; {lack}"),
         ]
     for name, title in TIMES.items():

@@ -33,6 +33,7 @@ from hil_app.monitor import (
 )
 from hil_app.outputs import Output
 from hil_app.rate import milliseconds
+from hil_app.words import plural
 
 REFRESH = 4.0  # pictures of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
@@ -267,7 +268,7 @@ def _number(value: float | None) -> str:
 def _line(stage: Stage) -> str:
     recent = stage.recent
     return (
-        f"{stage.name}: {stage.ticks} ticks, {len(stage.finished)} episodes, "
+        f"{stage.name}: {stage.ticks} ticks, {plural(len(stage.finished), 'episode')}, "
         f"success of the last {len(recent)} {success_rate(recent):.0%}, "
         f"interventions {intervention_fraction(recent):.1%} of ticks, {stage.seconds:.0f} s"
     )

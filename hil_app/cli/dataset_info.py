@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from hil_app.cli.dataset_options import Parser, add_root, megabytes, plural
+from hil_app.cli.dataset_options import Parser, add_root, megabytes
 from hil_app.datasets.spark import sparkline
 from hil_app.recording.layout import INDEX
+from hil_app.words import plural
 
 if TYPE_CHECKING:
     from hil_app.datasets.overview import Overview, UnderWay

@@ -47,11 +47,6 @@ def in_sight(items: Sequence[T], doing: str) -> Iterator[T]:
     yield from track(items, doing, console=console, transient=True, disable=hidden)
 
 
-def plural(count: int, what: str) -> str:
-    """1 episode, 2 episodes."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
 def megabytes(count: int) -> str:
     """So many bytes, in words."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
 from configs.paths import expanded
-from hil_app.cli.dataset_options import Parser, add_root, in_sight, plural
+from hil_app.cli.dataset_options import Parser, add_root, in_sight
 from hil_app.recording.inside import DatasetError
+from hil_app.words import plural
 
 if TYPE_CHECKING:
     from hil_app.recording.dataset import Dataset

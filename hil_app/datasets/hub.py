@@ -18,6 +18,7 @@ from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.inside import check_no_links_out
 from hil_app.recording.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
+from hil_app.words import plural
 
 KIND = "dataset"
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -31,7 +32,7 @@ configs:
   data_files: data/*/*.parquet
 ---
 
-A [LeRobotDataset](https://github.com/huggingface/lerobot) {version} of {episodes} episodes,
+A [LeRobotDataset](https://github.com/huggingface/lerobot) {version} of {episodes},
 {frames} frames at {fps:g} Hz, of a {robot}, recorded with hil-app.
 """
 
@@ -62,7 +63,7 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
             repo_type=KIND,
             folder_path=str(root),
             ignore_patterns=[f"{RECOVERY}/*", f"{SET_ASIDE}/*", f"*{DRAFT}"],
-            commit_message=f"{len(dataset.episodes)} episodes",
+            commit_message=plural(len(dataset.episodes), "episode"),
         )
         if not api.file_exists(repo, filename="README.md", repo_type=KIND):
             card = _card(dataset).encode()
@@ -132,7 +133,7 @@ def _card(dataset: Dataset) -> str:
     """What the hub shows of it, and how the ecosystem finds it."""
     return CARD.format(
         version=VERSION,
-        episodes=len(dataset.episodes),
+        episodes=plural(len(dataset.episodes), "episode"),
         frames=len(dataset),
         fps=dataset.fps,
         robot=dataset.robot_type,

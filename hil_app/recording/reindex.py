@@ -96,9 +96,10 @@ class Reindex:
         """The length of the next episode; None if there is none that is whole."""
         number, start = self.info.episodes, self.info.frames
         row = self._rows.get(number)
-        known = row is not None and row.get("dataset_from_index") == start and _length(row) > 0
+        length = _length(row)
+        known = length > 0 and _span(row) == (start, start + length)
         if known and number < self._was.episodes:
-            return _length(row)
+            return length
         numbers, leads = _whole(self._root, self.info)
         if numbers is None and number < self._was.episodes:
             raise DatasetError(
@@ -208,6 +209,12 @@ def _known(root: Path) -> dict[int, Row]:
 def _ours(row: Row) -> bool:
     where = place(row["episode_index"])
     return "stage" in row and all(row.get(f"data/{key}") == where[key] for key in where)
+
+
+def _span(row: Row | None) -> tuple[Any, Any]:
+    """An episode's first frame in the dataset, and the one after its last."""
+    row = row or {}
+    return row.get("dataset_from_index"), row.get("dataset_to_index")
 
 
 def _length(row: Row | None) -> int:

@@ -35,6 +35,7 @@ from hil_app.recording.recovery import Content, Head, Part, numbers_of, read_jou
 from hil_app.recording.reindex import STAGE, Reindex, is_ours, is_same
 from hil_app.recording.rows import Numbers
 from hil_app.recording.tables import columns_of, read_table
+from hil_app.words import plural
 
 RECENT = 100  # episodes among which those of a journal may be that was brought back before
 FOLDERS = ("data", "meta", "videos", str(RECOVERY), str(SET_ASIDE))
@@ -64,24 +65,20 @@ def told(found: Repaired) -> list[str]:
     said = []
     if found.found:
         said.append(
-            f"{_plural(found.found, 'episode')} that meta/ did not know of can be read again"
+            f"{plural(found.found, 'episode')} that meta/ did not know of can be read again"
         )
     if found.episode is not None:
         how = "it had been finished" if found.whole else "its last frame is marked as truncated"
         if found.parts > 1:
             how = f"it is damaged between them, and now {found.parts} episodes"
-        frames = _plural(found.frames, "frame")
+        frames = plural(found.frames, "frame")
         said.append(f"brought back episode {found.episode} with {frames}: {how}")
     if found.damaged:
         said.append(f"{found.damaged} bytes of the episode's journal cannot be read")
     if found.aside:
-        files = _plural(len(found.aside), "file")
+        files = plural(len(found.aside), "file")
         said.append(f"{files} set aside in {found.place}: its {NOTE} says why; remove it at will")
     return said
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def repair(root: Path) -> Repaired:

@@ -18,6 +18,7 @@ from hil_app.rewards.classifier import SuccessClassifier, save_classifier
 from hil_app.rewards.examples import Examples, Ints
 from hil_app.rewards.scores import F64, Counts, Verdict, verdicts
 from hil_app.rewards.training import Split, probabilities
+from hil_app.words import plural
 
 REPORT, SHEET = "report.json", "confusion.png"
 
@@ -116,15 +117,15 @@ def table(report: Report) -> Table:
     )
     delay = "" if report.delay is None else f", {report.delay:.1f} ticks after it began"
     for name, value in {
-        "learned from": f"{len(parts.learn)} episodes, {report.learned} frames",
-        "held out": f"{len(parts.judge)} episodes, {counts.total} frames",
+        "learned from": f"{plural(len(parts.learn), 'episode')}, {report.learned} frames",
+        "held out": f"{plural(len(parts.judge), 'episode')}, {counts.total} frames",
         "successes": f"{report.share:.1%} of all frames; half of every batch",
         "threshold": f"{report.threshold:.3f}, from episodes that were left out in turn",
         "accuracy": f"{counts.accuracy:.1%} (always the same guess: {report.guess:.1%})",
         "precision, recall": f"{counts.precision:.1%}, {counts.recall:.1%}",
         "frames wrong": f"{counts.false_positive} false, {counts.false_negative} missed successes",
         f"episodes, {report.in_a_row} ticks in a row": f"{right}/{len(parts.judge)} rightly{delay}",
-        "said too early, or of a failure": f"{early} episodes",
+        "said too early, or of a failure": plural(early, "episode"),
     }.items():
         shown.add_row(name, value)
     return shown

@@ -12,6 +12,7 @@ from configs.policy import FeatureType
 from hil_app.caches import for_matplotlib
 from hil_app.rewards.examples import Bools, Examples, Ints
 from hil_app.rewards.scores import CAUTION, F64, Counts, Verdict
+from hil_app.words import plural
 
 SHOWN = 8  # frames
 ROWS = 24  # episodes
@@ -49,7 +50,7 @@ def draw(
     if shown:
         _pictures(parts[2], examples, rows, probability, threshold, worst, shown)
     figure.suptitle(
-        f"{counts.total} held-out frames of {len(verdicts)} episodes: "
+        f"{counts.total} held-out frames of {plural(len(verdicts), 'episode')}: "
         f"accuracy {counts.accuracy:.1%}, precision {counts.precision:.1%}, "
         f"recall {counts.recall:.1%}",
         fontweight="bold",
@@ -159,8 +160,8 @@ def _strips(
     axis.figure.colorbar(shown, ax=axis, label="probability", pad=0.01)
     right = sum(verdict.agrees for verdict in verdicts)
     axis.set_title(
-        f"{right} of {len(verdicts)} episodes judged rightly: bar, success begins; dot, a run "
-        "would say so (red: wrongly)",
+        f"{right} of {plural(len(verdicts), 'episode')} judged rightly: bar, success begins; dot, "
+        "a run would say so (red: wrongly)",
         loc="left",
         fontsize=10,
     )

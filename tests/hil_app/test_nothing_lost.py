@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -116,6 +118,20 @@ def hurt_rows(root: Path) -> None:
     path.write_bytes(content)
 
 
+def another_length(length: int) -> Callable[[Path], None]:
+    """The index says something else of episode 1 than it says elsewhere, and than its file does."""
+
+    def say(root: Path) -> None:
+        path = root / "meta/episodes/chunk-000/file-000.parquet"
+        table = pq.read_table(path, partitioning=None)
+        lengths = table["length"].to_pylist()
+        lengths[1] = length
+        at = table.column_names.index("length")
+        pq.write_table(table.set_column(at, "length", pa.array(lengths)), path)
+
+    return say
+
+
 def without(*names: str) -> Callable[[Path], None]:
     def remove(root: Path) -> None:
         for name in names:
@@ -135,6 +151,8 @@ def without(*names: str) -> Callable[[Path], None]:
         before(old_rows),
         no_rows,
         hurt_rows,
+        another_length(2),
+        another_length(99),
         without("meta/tasks.parquet", "meta/stats.json"),
     ],
 )

@@ -227,6 +227,8 @@ def test_what_was_recorded_is_told():
     assert "2/3 (66.7%), 100 ticks, 30% by hand" in text
     assert "8 episodes, 3 of them new" in text
     assert "34 frames, 1.2 s; none dropped" in text
+    summary["dataset"]["episodes"] = 1
+    assert "1 episode, 3 of them new" in shown(summary)
     summary["dataset"]["missing_frames"] = 7
     assert "7 FRAMES ARE IN NO WHOLE EPISODE" in shown(summary)
     assert "none dropped" not in shown(summary)

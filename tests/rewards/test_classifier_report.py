@@ -95,7 +95,7 @@ def test_the_table_says_what_a_person_asks() -> None:
         "66.7%, 100.0%",
         "5 false, 0 missed",
         "3/4 rightly, 1.0 ticks after it began",
-        "1 episodes",
+        "1 episode",
     ):
         assert words in text, words
 
