@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
-from configs.load import DEFAULT_PRESET, Parser, load
+from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
 from configs.run import RunConfig
 from configs.writing import write_whole
 from hil_app.cli import (
@@ -78,6 +79,8 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=10, help="loop: a turn [s] (default: 10)")
     parser.add_argument("--turns", type=int, default=3, help="loop: turns of each (default: 3)")
     config, options = load(parser, argv, DEFAULT_PRESET)
+    if min(options.ticks, options.turns) < 1 or not 0 < options.seconds < inf:
+        raise ConfigError("--ticks and --turns must be at least 1, --seconds above 0 and finite")
     if config.output_dir is not None:
         open_folder(config.output_dir, config).release()
     result = _measure(config, options)

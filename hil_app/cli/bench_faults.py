@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hil_app.bench.faults import Outcome
+    from configs.load import ConfigError
+from hil_app.bench.faults import Outcome
 
 DESCRIPTION = """\
 Make a virtual arm fail in every way there is, at random moments of real control loops at 30 Hz:
@@ -29,6 +30,8 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(list(argv))
+    if options.faults < 1:
+        raise ConfigError("--faults must be at least 1")
     from rich.table import Table
 
     from hil_app.bench.faults import faults  # loads torch

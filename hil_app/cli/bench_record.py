@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
@@ -31,8 +32,8 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=20, help="a turn [s] (default: 20)")
     parser.add_argument("--turns", type=int, default=3, help="turns of each (default: 3)")
     config, options = load(parser, argv, DEFAULT_PRESET)
-    if options.seconds <= 0 or options.turns < 1:
-        raise ConfigError("--seconds must be above 0, and --turns at least 1")
+    if not 0 < options.seconds < inf or options.turns < 1:
+        raise ConfigError("--seconds must be above 0 and finite, and --turns at least 1")
     from hil_app.bench import record  # loads torch: only once the options are good
     from hil_app.session import calm_threads
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -133,8 +134,9 @@ def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
     )
     add("--seconds", type=float, help="measure for so long, instead of until Enter [s]")
     config, options = load_arm(parser, argv, "so101_pick_lift")
-    if not 0 <= options.margin <= 0.1 or (options.seconds is not None and options.seconds <= 0):
-        raise ConfigError("--margin is 0 to 0.1, --seconds above 0")
+    seconds = options.seconds
+    if not 0 <= options.margin <= 0.1 or (seconds is not None and not 0 < seconds < inf):
+        raise ConfigError("--margin is 0 to 0.1, --seconds above 0 and finite")
     return config, options
 
 

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from math import inf
 from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
@@ -53,8 +54,8 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--seconds", type=float, help="end after so long [s]")
     config, options = load(parser, argv, PRESET)
-    if options.seconds is not None and options.seconds <= 0:
-        raise ConfigError("--seconds is above 0")
+    if options.seconds is not None and not 0 < options.seconds < inf:
+        raise ConfigError("--seconds is above 0 and finite")
     hands, wrist = manual(config), config.processor.wrist is not None
     end = _now() + (options.seconds or float("inf"))
     console = Console(highlight=False)

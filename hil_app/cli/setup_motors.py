@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from configs.paths import expanded_text, option
-from hil_app.cli.guide import Guide, uninterrupted
+from hil_app.cli.guide import Guide, InputEnded, uninterrupted
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused
 from robots.feetech import FeetechBus
 from robots.handshake import MOTORS, SUPPLY, check_supply, supply_fault
@@ -121,6 +121,8 @@ def _one(guide: Guide, port: str, name: str) -> None:
         guide.ask(question)
         try:
             guide.say(_set_up(guide, port, name))
+        except InputEnded:
+            raise
         except RobotError as error:
             guide.problem(str(error))
             question = f"Connect only the {name} motor, and press Enter to look again."

@@ -222,6 +222,7 @@ def test_ctrl_c_and_a_vanished_port_leave_the_file_as_it_was(arm: Running, tmp_p
         (["--robot.type=so101", "--save=alias.yaml"], "does not let processor.bounds.min"),
         (["--save=loop.yaml", "--robot.port=/dev/nowhere"], "There is no port /dev/nowhere"),
         (["--robot.type=so101", "--margin=3"], "--margin is 0 to 0.1"),
+        (["--robot.type=so101", "--seconds=nan"], "--seconds above 0 and finite"),
         (["--robot.type=so101", "--robot.port=/dev/nowhere"], "There is no port /dev/nowhere"),
     ],
 )

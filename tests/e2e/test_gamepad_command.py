@@ -162,6 +162,7 @@ def test_so_many_seconds_are_enough(tmp_path: Path) -> None:
         ),
         (["test", "--teleop=null"], 2, "teleop.type: null has neither sticks nor keys"),
         (["test", "--seconds=0"], 2, "--seconds is above 0"),
+        (["test", "--seconds=nan"], 2, "--seconds is above 0"),
         (
             ["layout", "--teleop.type=keyboard", "--svg=x.svg"],
             2,

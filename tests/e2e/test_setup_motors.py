@@ -143,12 +143,18 @@ def test_nothing_attached_is_asked_again_until_ctrl_c(arm: Running) -> None:
     assert person.text.endswith("hil-app: interrupted\n")
 
 
-def test_the_end_of_input_is_one_line(arm: Running) -> None:
+@pytest.mark.parametrize("prompt", ["Connect only the gripper", "Type yes"])
+def test_the_end_of_input_is_one_line(arm: Running, prompt: str) -> None:
+    connect(arm, "elbow_flex")
     with guided("setup-motors", f"--port={arm.port}", "--motor=gripper") as person:
-        asked_for(person, "gripper")
+        if prompt == "Type yes":
+            asked_for(person, "gripper")
+            person.enter()
+        person.until(prompt)
         person.hang_up()
         assert person.end() == 1
-    assert "hil-app: The input has ended" in person.text
+    assert person.words.count("The input has ended") == 1
+    assert person.text.splitlines()[-1].startswith("hil-app: The input has ended")
 
 
 class Dying(FeetechBus):

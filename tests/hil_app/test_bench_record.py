@@ -56,7 +56,7 @@ def test_the_cameras_show_what_moves_and_differ():
     assert max(steps) < 3 * np.median(steps)  # it never jumps
 
 
-@pytest.mark.parametrize("wrong", ["--seconds=0", "--turns=0"])
+@pytest.mark.parametrize("wrong", ["--seconds=0", "--seconds=nan", "--seconds=inf", "--turns=0"])
 def test_what_cannot_be_measured_is_refused(wrong):
     with pytest.raises(ConfigError, match="--seconds must be above 0"):
         bench.run(["record", wrong])

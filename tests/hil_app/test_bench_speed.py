@@ -52,3 +52,11 @@ def test_swap_takes_what_its_parts_take(capsys):
 def test_a_count_below_one_is_refused():
     with pytest.raises(ConfigError, match="--rounds"):
         bench.run(["swap", "--rounds=0"])
+
+
+@pytest.mark.parametrize(
+    "words", ["step --ticks=0", "loop --seconds=nan", "loop --seconds=-3", "loop --turns=0"]
+)
+def test_what_has_no_ticks_is_refused(words):
+    with pytest.raises(ConfigError, match="--ticks and --turns must be at least 1, --seconds"):
+        bench.run(words.split())
