@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from configs.load import ConfigError
+
 if TYPE_CHECKING:
-    from configs.load import ConfigError
-from hil_app.bench.faults import Outcome
+    from hil_app.bench.faults import Outcome
 
 DESCRIPTION = """\
 Make a virtual arm fail in every way there is, at random moments of real control loops at 30 Hz:

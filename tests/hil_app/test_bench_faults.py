@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from configs.load import ConfigError
 from hil_app.bench.faults import ALL, LASTING, LONG_CALM, PASSING, REFUSED, Fault, Trials
 from hil_app.bench.virtual import virtual_arm
 from hil_app.cli import bench_faults
@@ -90,3 +91,8 @@ def test_the_help_says_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bench_faults.run(["--help"])
     assert "faults that last must end" in " ".join(capsys.readouterr().out.split())
+
+
+def test_fewer_than_one_fault_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--faults must be at least 1"):
+        bench_faults.run(["--faults=-1"])
