@@ -13,7 +13,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 # These machines are shared: an example's time says nothing. In CI every run tries the same ones.
-settings.register_profile("shared", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("shared", deadline=None, max_examples=50, derandomize="CI" in os.environ)
 settings.load_profile("shared")
 
 

@@ -163,7 +163,7 @@ def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-@pytest.mark.parametrize("checkpoints", [1, 3])
+@pytest.mark.parametrize("checkpoints", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_bit_for_bit(long_run: Path, tmp_path: Path, checkpoints: int) -> None:
     """Trap 9, with SIGKILL: nothing is left but what the disk has."""
     out = tmp_path / "out"
@@ -193,7 +193,9 @@ def test_a_killed_run_goes_on_bit_for_bit(long_run: Path, tmp_path: Path, checkp
     assert one == two
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path) -> None:
     options = (*SMALL, "--train.ticks=1000000", "--output_dir=out")
     process = start("train", *options, cwd=tmp_path)

@@ -98,7 +98,9 @@ def test_a_training_run_on_the_hardware_path(arm: Running, tmp_path: Path) -> No
     assert np.median(periods) == pytest.approx(1 / 30, rel=0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
     arm: Running, tmp_path: Path, number: signal.Signals
 ) -> None:

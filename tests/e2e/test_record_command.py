@@ -114,7 +114,9 @@ def judge(running: Any, button: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_signal_keeps_the_finished_episodes_and_marks_the_one_under_way(
     number: signal.Signals, tmp_path: Path
 ) -> None:

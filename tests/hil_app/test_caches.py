@@ -129,7 +129,7 @@ def test_a_virtual_arm_needs_a_temporary_folder_and_says_so(monkeypatch):
         socket_folder()
 
 
-@pytest.mark.parametrize("kind", ["not writable", "nobody"])
+@pytest.mark.parametrize("kind", ["not writable", pytest.param("nobody", marks=pytest.mark.slow)])
 def test_a_training_is_whole_without_a_home(tmp_path, kind):
     """It imports torch's compiler, which wants a cache, though nothing is compiled."""
     environment = {k: v for k, v in os.environ.items() if k not in (*VARIABLES, "USER", "LOGNAME")}

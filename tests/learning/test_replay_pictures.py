@@ -108,7 +108,7 @@ def test_memory_is_taken_as_it_is_used_and_used_again():
         fill(buffer, [200])
     assert buffer.bytes == small  # one block of 4 MB holds them all
     store = PictureStore(torch.zeros(3, 64, 64, dtype=torch.uint8))
-    for i in range(5000):  # far more than RECENT and than a block
+    for i in range(1500):  # far more than RECENT and than a block
         store.drop(store.put(torch.tensor([i % 256, i // 256] * 6144).byte().view(3, 64, 64)))
     assert store.bytes < 5e6
     assert RECENT < 5000
