@@ -24,6 +24,7 @@ LONGEST_IMAGE = 1 << 26  # bytes of an image's own file
 EXACT = 0.1  # share of a frame's time: no other picture is nearer
 _MP4 = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 _MATROSKA = b"\x1a\x45\xdf\xa3"
+_JPEG_SCAN, _JPEG_ENDS = b"\xff\xda", b"\xff\xd9"
 _IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg"}
 
 
@@ -173,6 +174,8 @@ def _decoded(content: bytes) -> av.VideoFrame:
     codec = next((name for mark, name in _IMAGES.items() if content.startswith(mark)), None)
     if codec is None:
         raise _NoImageError("is neither PNG nor JPEG")
+    if codec == "mjpeg" and content.rfind(_JPEG_ENDS) < content.rfind(_JPEG_SCAN):
+        raise ValueError("it has no end")  # the codec would make one up
     (frame,) = _decoder(codec).decode(av.Packet(content))
     return frame
 
@@ -195,7 +198,7 @@ def _content(image: Any, root: Path) -> bytes | None:
 def _decoder(codec: str) -> VideoCodecContext:
     context = av.CodecContext.create(codec, "r")
     assert isinstance(context, VideoCodecContext)
-    context.options = {"max_pixels": str(MOST_PIXELS)}
+    context.options = {"max_pixels": str(MOST_PIXELS), "err_detect": "explode"}
     context.thread_count = 1  # a picture comes out as it goes in
     return context
 

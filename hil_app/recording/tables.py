@@ -22,6 +22,7 @@ from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Fe
 from hil_app.recording.pages import claimed
 from hil_app.recording.rows import Numbers, is_vector
 from hil_app.recording.stats import Stats
+from hil_app.words import plural
 
 TASK_INDEX = "task_index"
 REMEDY = "delete the episode with lerobot-edit-dataset, or record it again"
@@ -233,7 +234,9 @@ def _flattened(rows: Rows, key: str, feature: Feature) -> NDArray[Any]:
         lengths = np.asarray(values.value_lengths())
         if side is not None and len(uneven := np.flatnonzero(lengths != lengths[:1])):
             at = int(uneven[0])
-            raise rows.wrong(at // per_row, key, f"has {lengths[at]} numbers, not {side}")
+            raise rows.wrong(
+                at // per_row, key, f"has {plural(int(lengths[at]), 'number')}, not {side}"
+            )
         per_row *= max(1, int(lengths[0])) if len(lengths) else 1
         values = values.flatten()
     if pa.types.is_dictionary(values.type):

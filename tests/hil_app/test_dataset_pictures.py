@@ -181,6 +181,25 @@ def test_an_image_of_another_size_than_declared_is_named(root: Path, ending: str
         next(Dataset(root).pictures(1, "cam"))
 
 
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+@pytest.mark.parametrize("hurt", [lambda b: b[: len(b) * 2 // 3], lambda b: b[:-99] + bytes(99)])
+def test_an_image_that_is_not_whole_is_named(
+    root: Path, ending: str, hurt: Callable[[bytes], bytes]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    with_images(root, [48, 64, 3], lambda _: noise, ending)
+    path = root / "data/chunk-000/file-001.parquet"
+    table = pq.read_table(path, partitioning=None)
+    cells = table[CAM].to_pylist()
+    cells[3]["bytes"] = hurt(cells[3]["bytes"])
+    at = table.column_names.index(CAM)
+    pq.write_table(table.set_column(at, CAM, pa.array(cells)), path)
+    images = Dataset(root).pictures(1, "cam")
+    assert len([next(images) for _ in range(3)]) == 3
+    with pytest.raises(DatasetError, match=r"episode 1, frame 3.*cam cannot be read"):
+        next(images)
+
+
 def test_a_video_of_another_size_than_declared_is_named(root: Path) -> None:
     shape = [32, 32, 3]
     edited(root / "meta/info.json", lambda features: features[WRIST].update(shape=shape))
