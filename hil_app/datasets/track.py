@@ -47,7 +47,8 @@ def track(dataset: Dataset, episode: int) -> Track:
     columns = dataset.columns(episode)
     if ACTION not in columns:
         raise DatasetError(f"{dataset.root} has no {ACTION}: there is nothing to draw")
-    length = len(columns[ACTION])
+    if not (length := len(columns[ACTION])):
+        raise DatasetError(f"{dataset.root}: episode {episode} has no frames: nothing to draw")
     actions = columns[ACTION].reshape(length, -1)
     names = list(dataset.features[ACTION].names or map(str, range(actions.shape[1])))
     nothing = np.zeros(length, bool)

@@ -313,6 +313,17 @@ def test_a_file_may_have_no_rows(tmp_path: Path) -> None:
     assert read_table(tmp_path / "a.parquet").num_rows == 0
 
 
+def test_an_episode_may_have_no_frames(root: Path) -> None:
+    table = pq.read_table(root / DATA, partitioning=None)
+    pq.write_table(table.slice(0, 0), root / DATA)
+    place("length", 0)(root)
+    for camera in ("front", "wrist"):
+        place(f"videos/{IMAGES}.{camera}/to_timestamp", 0.0)(root)
+    assert learned(root) == [(e, n) for e, n in ALL if e != 1]
+    with pytest.raises(DatasetError, match="episode 1 has no frames"):
+        draw_sheet(Dataset(root), 1, root / "sheet.png")
+
+
 def test_a_reward_without_end_is_drawn(root: Path) -> None:
     cell("next.reward", 3, np.inf)(root)
     draw_sheet(Dataset(root), 1, root / "sheet.png")
