@@ -102,13 +102,18 @@ def _conducted(name: str, argv: Sequence[str]) -> int:
 
 
 def _lack(error: Exception) -> str | None:
-    """What the system has no more of, if that is the ``error``."""
+    """What the system refuses or has no more of, if that is the ``error``."""
     if isinstance(error, MemoryError):
         return "there is no memory left: end other programs"
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{error}: end other programs, or allow more files with `ulimit -n`"
     if isinstance(error, RuntimeError) and "new thread" in str(error):
         return f"{error}: end other programs, or allow more threads with `ulimit -u`"
+    if isinstance(error, ImportError):
+        return f"a library does not load ({error}): `hil-app doctor` says what to do"
+    if isinstance(error, OSError) and error.errno is not None:  # the system's, not a program's
+        place = "" if error.filename is None else f" at {error.filename}"
+        return f"cannot go on: {error.strerror}{place}"
     return None
 
 

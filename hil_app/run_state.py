@@ -25,7 +25,9 @@ class RunState:
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> RunState:
         """What ``state.json`` held; raises ValueError if it is not that."""
-        return _STATE.validate_python(dict(content))
+        if "ticks" not in content:
+            raise ValueError("it does not say how many ticks the run has")
+        return _STATE.validate_python(content)
 
     def stage(self, name: str) -> StageState | None:
         """The stage of that name, if the run had come to it."""

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
-import mujoco
 import numpy as np
 
 from robots.base import U8, RenderError
+from robots.physics import mujoco
 
 _REMEDY = (
     "On Debian/Ubuntu: sudo apt install libegl1 libgl1-mesa-dri. "
     "Or set MUJOCO_GL to egl, osmesa or glfw, whichever this machine has. "
     "Without cameras the twin needs no OpenGL."
 )
+_USUAL = {"linux": "egl", "darwin": "cgl"}  # by platform, what OpenGL is had from
+_BACKENDS = {name: name for name in ("egl", "osmesa", "glfw", "cgl")} | {
+    "glx": "glfw",
+    "wgl": "glfw",
+}
 
 
 class Painter:
@@ -69,10 +75,9 @@ class Painter:
 
 def _open_surface(width: int, height: int) -> Any:
     """An OpenGL context, current on this thread: EGL on Linux unless MUJOCO_GL differs."""
-    if sys.platform == "linux" and os.environ.get("MUJOCO_GL", "egl") == "egl":
-        from mujoco.egl import GLContext
-    else:
-        GLContext = mujoco.GLContext  # noqa: N806 (a class, chosen by mujoco from MUJOCO_GL)
-    surface = GLContext(width, height)
+    wanted = os.environ.get("MUJOCO_GL", "").strip().lower() or _USUAL.get(sys.platform, "glfw")
+    if wanted not in _BACKENDS:
+        raise ValueError(f"MUJOCO_GL is {wanted}")
+    surface = import_module(f"mujoco.{_BACKENDS[wanted]}").GLContext(width, height)
     surface.make_current()
     return surface

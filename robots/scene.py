@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from robots.arm import Arm
 from robots.base import JOINTS
+from robots.physics import mujoco
 
 CUBE_EDGE = 0.025  # [m]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from robots.arm import F64, Arm
 from robots.base import JOINTS
+from robots.physics import mujoco
 from robots.scene import CUBE_EDGE, build_scene
 
 _LONGEST_STEP = 0.01  # [s]; at 0.02 s a third of the grasps fail

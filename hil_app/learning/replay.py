@@ -72,12 +72,13 @@ class ReplayBuffer:
         return self._ring.size
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
-            state = self._state()
-        return {**vars(self), "_lock": None, "_ring": None, "_draws": None, "_state": state}
+        # arrays, which go to other processes by value
+        rows = {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
+        return {**vars(self), "_lock": None, "_ring": None, "_draws": None, "rows": rows}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        rows = {name: tensor.clone() for name, tensor in state.pop("_state").items()}
+        state = dict(state)
+        rows = {name: torch.from_numpy(array) for name, array in state.pop("rows").items()}
         vars(self).update(state)
         self._draws = Draws(self.capacity, self.storage_device, 0)
         self._ring = Ring(self.capacity, self.state_keys, self.storage_device)
@@ -214,7 +215,7 @@ class ReplayBuffer:
         since the last call is the same object as then.
         """
         with self._lock:
-            return self._state()
+            return {**self._ring.state(), **self._draws.state(self._ring.size)}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Continue exactly where `state_dict` was taken; in a larger buffer, by appending.
@@ -226,9 +227,6 @@ class ReplayBuffer:
         with self._lock:
             turned = self._ring.load_state(state)
             self._draws.load_state(state, turned)
-
-    def _state(self) -> dict[str, Tensor]:
-        return {**self._ring.state(), **self._draws.state(self._ring.size)}
 
     def _select(self, group: str, state: Mapping[str, Value]) -> dict[str, NDArray[Any]]:
         missing = [key for key in self.state_keys if key not in state]

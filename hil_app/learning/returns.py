@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
-from hil_app.learning.values import Value
+from hil_app.learning.values import Value, flag, number
 from hil_app.recording.frames import Frame
 from processors.base import Features
 from robots.base import F32
@@ -110,7 +110,8 @@ class NStepReturns:
     ) -> list[Row]:
         """The rows that one transition of one tick completes; arrays are copied.
 
-        Of the complementary info, rows have the penalty and who acted. KeyError if there is more.
+        Of the complementary info, rows have the penalty and who acted. KeyError if there is more,
+        ValueError as of `ReplayBuffer.add`.
         """
         info = dict(complementary_info or {})
         penalty, by_hand = info.pop(DISCRETE_PENALTY, 0.0), info.pop(IS_INTERVENTION, False)
@@ -119,12 +120,12 @@ class NStepReturns:
         tick = _Tick(
             _copies(state),
             _copy(action),
-            float(reward),
+            float(number("reward", reward)),
             _copies(next_state),
-            bool(done),
-            bool(truncated),
-            float(penalty),
-            bool(by_hand),
+            bool(flag("done", done)),
+            bool(flag("truncated", truncated)),
+            float(number(DISCRETE_PENALTY, penalty)),
+            bool(flag(IS_INTERVENTION, by_hand)),
         )
         return self._push(tick)
 

@@ -13,11 +13,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 import cv2
-import mujoco
 
 from configs.robot import SimCameraConfig
 from robots.arm import F64
 from robots.base import RenderError
+from robots.physics import mujoco
 from robots.render import Painter
 from robots.virtual.world_motors import draw_from
 

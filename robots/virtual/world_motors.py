@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from robots.arm import F64, Arm
 from robots.base import F32, GRIPPER, JOINTS, Truth
+from robots.physics import mujoco
 from robots.virtual.motors import Hand
 from robots.virtual.mount import Mount
 from robots.world import World

@@ -17,6 +17,17 @@ from hil_app import __main__
         (MemoryError(), 1, "there is no memory left: end other programs"),
         (RuntimeError("can't start new thread"), 1, "can't start new thread: end other .*-u`"),
         (OSError(errno.EMFILE, "Too many open files", "x"), 1, ".*Too many open files.*ulimit -n`"),
+        (
+            ImportError("libGL.so.1: cannot open shared object file"),
+            1,
+            r"a library does not load \(libGL\.so\.1: .*\): `hil-app doctor` says what to do",
+        ),
+        (
+            IsADirectoryError(errno.EISDIR, "Is a directory", "run/events.jsonl"),
+            1,
+            r"cannot go on: Is a directory at run/events\.jsonl",
+        ),
+        (OSError(errno.ENOSPC, "No space left"), 1, "cannot go on: No space left"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
@@ -52,10 +63,13 @@ def test_without_another_thread_an_error_is_told_all_the_same(
     assert "can't start new thread: end other programs" in capfd.readouterr().err
 
 
-def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ConnectionError("a bug")])
+def test_a_fault_of_our_own_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def fail(*_: object) -> None:
-        raise RuntimeError("a bug")
+        raise error
 
     monkeypatch.setattr(__main__, "import_module", fail)
-    with pytest.raises(RuntimeError, match="a bug"):
+    with pytest.raises(type(error), match="a bug"):
         __main__.main(["doctor"])

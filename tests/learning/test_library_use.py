@@ -257,3 +257,19 @@ def test_an_action_is_a_tensor_like_any_other(make_sac):
     weight = torch.ones(4, requires_grad=True)
     (weight * action).sum().backward()
     assert torch.equal(weight.grad, action)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [np.array, torch.tensor, lambda x: np.array([x])])
+def test_steps_take_what_vectors_of_environments_give(kind):
+    returns = NStepReturns(2, 0.5)
+    info = {"discrete_penalty": kind(-1.0), "is_intervention": kind(True)}
+    seen = {"s": np.zeros(2)}
+    given = kind(1.0), seen, kind(False), kind(False), info
+    assert not returns.add(seen, [0.0], *given)
+    (row,) = returns.add(seen, [0.0], *given)
+    assert (row.reward, row.discrete_penalty, row.is_intervention) == (1.5, -1.5, True)
+    for wrong in ({"reward": None}, {"done": 2}, {"truncated": np.zeros(2)}):
+        usual = {"reward": 0.0, "done": False, "truncated": False}
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            returns.add(seen, [0.0], next_state=seen, **{**usual, **wrong})
