@@ -52,6 +52,7 @@ class Deadman:
         self._port_name, self._silence_s, self._tell = cfg.port, silence_s, tell
         self._process: _Process | None = None
         self._found: Registers | None = None  # what is to be given back; None without torque
+        self._offsets: Mapping[str, int] = {}
         self._port: int | None = None
         self._beaten = 0.0  # when the program last said that all is well
         self._lost = 0  # tries to have another process; 0 if there is one
@@ -74,8 +75,10 @@ class Deadman:
         if self._process is None and self._silence_s is not None:
             self._process = self._another()
 
-    def hold(self, port: int, found: Registers) -> None:
+    def hold(self, port: int, found: Registers, offsets: Mapping[str, int]) -> None:
         """Torque comes on, on this open ``port``; ``found`` are the registers to give back.
+
+        By the ``offsets`` of its motors' zeros it is known, should the port have another arm later.
 
         Raises RobotError if the process is not ready within its time: there must be no torque then.
         """
@@ -92,6 +95,7 @@ class Deadman:
                 "that the computer has memory left."
             )
         self._found, self._port, self._beaten = found, port, time.monotonic()
+        self._offsets = offsets
         self._hand_over(self._process)
 
     def port(self, port: int | None) -> None:
@@ -193,7 +197,7 @@ class Deadman:
     def _hand_over(self, process: _Process) -> None:
         """Give the process all that it needs to act."""
         process.say("port", self._port)
-        process.say(f"hold {json.dumps(self._found)}")
+        process.say(f"hold {json.dumps([self._found, self._offsets])}")
 
     def _another(self) -> _Process:
         return _Process(json.dumps(self._setup))

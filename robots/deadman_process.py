@@ -8,7 +8,7 @@ to the program, in lines:
 ==================  =====================================================================
 from the program
 ==================  =====================================================================
-``hold FOUND``      torque comes on; FOUND are the registers to give back, as JSON
+``hold FACTS``      torque comes on; the registers to give back, and the offsets, as JSON
 ``port``            with the file descriptor of the port, whenever it was opened
 ``gone``            the port is: close it, or the system cannot give it its name again
 an empty line       all is well
@@ -28,13 +28,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from select import select
 from typing import Any
 
 from robots.errors import NotConnected
 from robots.feetech import FeetechBus
-from robots.release import SINKING_S, Registers, give_back, release, weaken
+from robots.release import SINKING_S, Registers, check_same, give_back, release, weaken
 
 HEEDED = ("KILL", "STOP", "CHLD", "SEGV", "BUS", "FPE", "ILL", "ABRT")  # the last are its own
 _PATIENCE_S = 10.0  # how long motors or a port that do not answer are tried
@@ -55,6 +56,7 @@ class Program:
         self.heard = time.monotonic()  # when it last was
         self.holds = False  # torque is on
         self.found: Registers = {}
+        self.offsets: Mapping[str, int] = {}  # of the motors' zeros, which tell arms apart
         self.port: int | None = None  # open file descriptor
         self.end = ""  # "done", "failed", or "gone": the socket has closed
 
@@ -90,7 +92,7 @@ class Program:
     def _take(self, line: str) -> None:
         word, _, facts = line.partition(" ")
         if word == "hold":
-            self.holds, self.found = True, json.loads(facts)
+            self.holds, (self.found, self.offsets) = True, json.loads(facts)
         elif word == "gone":
             self._use(None)
         elif word in ("done", "failed"):
@@ -158,14 +160,19 @@ def _let_down(program: Program, setup: dict[str, Any]) -> None:
 
 
 def _release(bus: FeetechBus, program: Program, sinking_s: float, patience_s: float) -> None:
-    """Let the motors go on the program's port, or on what has its name by now."""
+    """Let the motors go on the program's port, or where the same arm is by now."""
+
+    def again() -> None:
+        bus.reopen()
+        check_same(bus, program.offsets)
+
     limits: dict[str, int] = {}
     time.sleep(_LATE_S)
     with suppress(NotConnected):  # the release says so
         if program.port is not None:
             bus.adopt(program.take_port())
         limits = weaken(bus, sinking_s) if sinking_s else {}
-    release(bus, patience_s, bus.reopen)
+    release(bus, patience_s, again)
     give_back(bus, {"Torque_Limit": limits} | dict(program.found))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from robots import calibration, whose
-from robots.base import JOINTS, BusTimeout, OtherArm, ServoFault, Tell, Uncalibrated
+from robots.base import JOINTS, BusTimeout, ServoFault, Tell, Uncalibrated
 from robots.calibration import Calibration
 from robots.feetech import FeetechBus
 from robots.registers import FACTORY, MODEL
@@ -215,21 +215,6 @@ def unlocked(bus: FeetechBus, motor: str) -> Iterator[None]:
         yield
     finally:
         bus.write("Lock", motor, 1)
-
-
-def check_same(bus: FeetechBus, offsets: Mapping[str, int]) -> None:
-    """Raise OtherArm, with the bus closed, if it has another arm than that of these ``offsets``.
-
-    They are those of the motors' zeros, which tell arms apart. What does not answer says nothing.
-    """
-    told = bus.sync_read(["Homing_Offset"]).values["Homing_Offset"]
-    if any(offset != offsets[name] for name, offset in told.items()):
-        bus.close()
-        raise OtherArm(
-            f"{bus.port} is another arm's since it came back, so nothing is sent there: plug the "
-            "arms in again, and name their ports as /dev/serial/by-id has them, which "
-            "`hil-app find-port` shows."
-        )
 
 
 def ask_all(bus: FeetechBus, *registers: str) -> dict[str, dict[str, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count
 
-from robots.errors import NotConnected, RobotError, ServoFault
+from robots.errors import NotConnected, OtherArm, RobotError, ServoFault
 from robots.feetech import FeetechBus
 
 SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
@@ -85,6 +85,21 @@ def give_back(bus: FeetechBus, found: Registers) -> None:
             for motor, value in values.items():
                 if held.get(motor) != value:
                     bus.write(register, motor, value)
+
+
+def check_same(bus: FeetechBus, offsets: Mapping[str, int]) -> None:
+    """Raise OtherArm, with the bus closed, if it has another arm than that of these ``offsets``.
+
+    They are those of the motors' zeros, which tell arms apart. What does not answer says nothing.
+    """
+    told = bus.sync_read(["Homing_Offset"]).values["Homing_Offset"]
+    if any(offset != offsets[name] for name, offset in told.items()):
+        bus.close()
+        raise OtherArm(
+            f"{bus.port} is another arm's since it came back, so nothing is sent there: plug the "
+            "arms in again, and name their ports as /dev/serial/by-id has them, which "
+            "`hil-app find-port` shows."
+        )
 
 
 def _holding(bus: FeetechBus, motors: list[str]) -> dict[str, str]:

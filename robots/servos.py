@@ -24,7 +24,7 @@ from robots.deadman import Deadman
 from robots.feetech import Answers, FeetechBus
 from robots.handshake import MOTORS
 from robots.registers import REGISTERS, STEPS
-from robots.release import give_back, release, weaken
+from robots.release import check_same, give_back, release, weaken
 from robots.safety import Senses
 
 SENSED = (
@@ -209,7 +209,8 @@ class Servos:
         """
         strength = handshake.ask_all(self.bus, "Torque_Limit")["Torque_Limit"]
         self._found["Torque_Limit"] = strength | self._found.get("Torque_Limit", {})
-        self._deadman.hold(self.bus.fileno(), self._found)  # may take long: look after that
+        fd = self.bus.fileno()
+        self._deadman.hold(fd, self._found, self._offsets)  # may take long: look after that
         here = self.settled().joints
         self.check_ranges(here)
         steps = self.units.steps(here)
@@ -254,7 +255,7 @@ class Servos:
         """Look for the port that is gone."""
         self._deadman.port(None)
         self.bus.reopen()
-        handshake.check_same(self.bus, self._offsets)
+        check_same(self.bus, self._offsets)
         self._deadman.port(self.bus.fileno())
 
     def limp(self) -> list[str]:

@@ -617,6 +617,8 @@ def test_nothing_is_sent_to_another_arm_that_has_the_port_now(
     with virtual_arm() as other, FeetechBus(other.port, MOTORS) as bus:
         with unlocked(bus, "elbow_flex"):
             bus.write("Homing_Offset", "elbow_flex", 1000)
+        for name in JOINTS:
+            bus.write("Torque_Enable", name, 1)
         bus.close()
         before = goals(other)
 
@@ -627,7 +629,7 @@ def test_nothing_is_sent_to_another_arm_that_has_the_port_now(
 
         with pytest.raises(NotConnected, match="is another arm's since it came back"):
             use_until_swapped(str(link), told, swap)
-        assert (goals(other), torques(other)) == (before, {0})
+        assert (goals(other), torques(other)) == (before, {1})
         servos.arm.set(gone_s=0)
     assert [name for name in names(told) if name.startswith("port")][-1] == "port_gone"
     assert "torque_left_on" in names(told)  # of the arm that is nobody knows where
