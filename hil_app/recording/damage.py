@@ -42,7 +42,9 @@ def damaged_videos(dataset: Dataset) -> Iterator[str]:
             yield str(error)
             continue
         for episode in (e.index for e in dataset.episodes if e.index not in lacking):
+            place = f"episode {episode}, {key}: "
             try:
+                dataset.check_video(episode, name)
                 check_video(*dataset.video(episode, name), dataset.fps, size_of(feature))
             except DatasetError as error:
-                yield f"episode {episode}, {key}: {error}"
+                yield f"{place}{str(error).removeprefix(place)}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from configs.names import ACTION, DONE, REWARD, TRUNCATED
 from configs.reading import shown
+from hil_app.recording.checksums import CHECKSUM, is_altered
 from hil_app.recording.clips import Clip, clips
 from hil_app.recording.decoding import read_images, read_video
 from hil_app.recording.depth import left_out, with_depth
@@ -169,6 +170,7 @@ class Dataset:
         else:
             path, start, count = self.video(episode, camera)
             key = self.info.cameras[camera]
+            self.check_video(episode, camera)
             found = read_video(path, start, count, self.fps, size_of(self.features[key]))
         return _told(found, episode, key)
 
@@ -188,6 +190,15 @@ class Dataset:
             )
         path = self.info.video_file(self.root, key, found.chunk, found.file)
         return path, found.start, found.length + (self.final(episode) is not None)
+
+    def check_video(self, episode: int, camera: str) -> None:
+        """DatasetError, with the episode, if its video is not the one that was recorded."""
+        path, key = self.video(episode, camera)[0], self.info.cameras[camera]
+        if is_altered(path, self._rows[episode].get(f"videos/{key}/{CHECKSUM}")):
+            raise DatasetError(
+                f"episode {episode}, {key}: {path} is not what was recorded (its checksum "
+                "differs): restore a copy"
+            )
 
     def lacks(self, camera: str) -> list[int]:
         """The episodes that have no video of a camera; DatasetError if none says where it is."""

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.names import DONE, TRUNCATED
+from hil_app.recording.checksums import CHECKSUM, checksum_of
 from hil_app.recording.layout import (
     FINAL,
     GROUP,
@@ -111,18 +112,19 @@ class Ledger:
     def keep(self, episode: Whole) -> None:
         """Write an episode; it counts when this returns. OSError if the disk refuses."""
         index = self.info.episodes
-        columns = self._columns(episode)
+        columns, facts = self._columns(episode), facts_of(self.info, episode)
         for key, packets in episode.packets.items():
             size = size_of(self.info.features[key])
             path = video_file(self.root, key, index)
             write_video(path, packets, size, self.info.fps, episode.codec)
+            facts[f"videos/{key}/{CHECKSUM}"] = checksum_of(path)
         write_table(data_file(self.root, index), data_table(columns, self.info.features))
         stats = {
             key: episode.pictures[key] if key in episode.pictures else of_column(columns[key])
             for key in self.info.features
         }
         final = {key: values for key, values in columns.items() if key.startswith(FINAL)}
-        row = episode_row(facts_of(self.info, episode), final, stats)
+        row = episode_row(facts, final, stats)
         group = row if index % GROUP == 0 else _appended(self._group, row)
         write_table(episodes_file(self.root, index), group)
         if episode.task not in self.tasks:
@@ -180,7 +182,10 @@ def facts_of(info: Info, episode: Whole) -> dict[str, Any]:
 
 
 def _appended(group: Any, row: Any) -> Any:
-    """A table with a row more; other tools may have written it, with other types of the same."""
+    """A table with a row more; it may have other types from another tool, or lack a column."""
+    for name in row.column_names:
+        if name not in group.column_names:
+            group = group.append_column(name, pa.nulls(len(group), row.schema.field(name).type))
     same = group.select(row.column_names).cast(row.schema)
     return pa.concat_tables([same, row]).combine_chunks()  # chunks of a row are slow to write
 

@@ -371,8 +371,8 @@ DAMAGES = {
         r"observation.state holds 2 x float32 a frame, but info.json says 3 x float32",
     ),
     "kind": (
-        lambda r: change_feature(r, "stamp", dtype="float32"),
-        r"stamp holds 1 x float64 a frame, but info.json says 1 x float32",
+        lambda r: change_feature(r, "stamp", dtype="int64"),
+        r"stamp holds 1 x float64 a frame, but info.json says 1 x int64",
     ),
     "no video": (lambda r: (r / VIDEO).unlink(), r"file-000.mp4 is missing: restore"),
     "cut video": (lambda r: cut(r, VIDEO), r"file-000.mp4 is damaged"),

@@ -22,6 +22,7 @@ from hil_app.datasets.overview import overview
 from hil_app.datasets.sheet import draw_sheet
 from hil_app.learning import ACTION, GaussianActorPolicy, ReplayBuffer
 from hil_app.learning.offline import Source, unsaid
+from hil_app.recording.checksums import CHECKSUM
 from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, DatasetError
@@ -290,7 +291,56 @@ def test_every_command_says_the_same_of_what_cannot_be_read(root: Path, name: st
         list(Dataset(root).frames(1))
 
 
+def without_checksums(root: Path) -> None:
+    """As other tools record, and this one did."""
+    path = root / EPISODES
+    table = pq.read_table(path, partitioning=None)
+    named = [name for name in table.column_names if name.endswith(f"/{CHECKSUM}")]
+    assert len(named) == 2
+    pq.write_table(table.drop_columns(named), path)
+
+
+def test_a_video_that_is_not_what_was_recorded_is_named_whatever_was_changed(root: Path) -> None:
+    """H.264 has no checksums: half of such videos decode to wrong images without a word."""
+    content, place = (root / VIDEO).read_bytes(), f"episode 1, {IMAGES}.wrist: "
+    for at in range(0, len(content), len(content) // 15):
+        hurt = bytearray(content)
+        hurt[at] ^= 1
+        (root / VIDEO).write_bytes(hurt)
+        with pytest.raises(DatasetError, match=f"^{place}.* is not what was recorded"):
+            list(Dataset(root).pictures(1, "wrist"))
+        [line] = overview(root).faults
+        assert line.startswith(place)
+        assert line.count(place) == 1
+        assert "is not what was recorded" in line
+    [line] = damage(Dataset(root))
+    assert line.startswith(place.replace(",", ":", 1))
+    (root / VIDEO).write_bytes(content)
+    assert learned(root) == ALL
+
+
+def test_a_video_without_a_checksum_and_one_of_another_size_are_judged_by_their_images(
+    root: Path,
+) -> None:
+    video = root / VIDEO
+    video.write_bytes(video.read_bytes() + b"\0\0\0\x08free")  # joined by another tool, say
+    assert learned(root) == ALL
+    without_checksums(root)
+    assert learned(root) == ALL
+
+
+def test_a_dataset_without_checksums_is_gone_on_with(root: Path) -> None:
+    without_checksums(root)
+    write_dataset(root)
+    columns = pq.read_table(root / EPISODES, partitioning=None).to_pydict()
+    checksums = columns[f"videos/{IMAGES}.wrist/{CHECKSUM}"]
+    assert checksums[:3] == [None] * 3
+    assert all(checksums[3:])
+    assert len(checksums) == len(Dataset(root).episodes) > 3
+
+
 def test_an_image_that_a_codec_has_made_up_is_named(root: Path) -> None:
+    without_checksums(root)
     good, content = list(Dataset(root).pictures(1, "wrist")), (root / VIDEO).read_bytes()
     first, end = content.index(b"mdat") + 900, content.index(b"moov") - 4  # a text comes first
     named: list[str] = []
