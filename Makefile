@@ -13,9 +13,9 @@ help: ## show what there is to make
 demo: $(READY) ## teach a simulated arm to pick up a cube (about two minutes)
 	@$(BIN)/hil-app demo $(ARGS)
 
-test: $(READY) ## run the tests, on two cores
+test: $(READY) ## run the tests, on two cores: the third worker has what mostly waits
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes
 	@echo "==> running the slow tests"

@@ -124,7 +124,13 @@ def close_gripper(person: Guided, servos: Running, closed: float) -> None:
     person.enter()
 
 
-@pytest.mark.parametrize("named", [True, False], ids=["with a file", "without"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param(True, id="with a file"),
+        pytest.param(False, id="without", marks=pytest.mark.slow),
+    ],
+)
 def test_a_gripper_that_is_mounted_the_other_way_reads_the_same_with_its_file_and_without(
     arm: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:

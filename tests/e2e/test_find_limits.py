@@ -187,7 +187,8 @@ def test_an_arm_that_holds_is_let_go_only_once_a_person_has_it(
         find.until("limp")
         assert torques(arm) == [0] * 6
         assert find.end() == 1
-        assert f"The motors hold the calibration {leaders}, of another arm" in find.words
+        told = f"The motors hold the calibration {leaders}, of another arm"
+        assert "".join(told.split()) in "".join(find.words.split())  # a long path breaks off
         assert "That is no box to work in: nothing was written." in find.words
 
 

@@ -34,6 +34,7 @@ def port() -> Iterator[str]:
         yield port
 
 
+@pytest.mark.slow
 @FEW
 @given(seed=seeds)
 def test_a_storm_of_faults_that_pass_is_borne_and_no_episode_is_lost(port: str, seed: int) -> None:

@@ -21,7 +21,7 @@ from hil_app.learning.returns import NStepReturns, Row
 from hil_app.recording.frames import Frame
 
 SEEN = "observation.state"
-bounded = settings(max_examples=200, deadline=None, derandomize=True)
+bounded = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def frame(number: int, **facts: Any) -> Frame:

@@ -33,6 +33,7 @@ assert "loss_actor" in stats.losses
 """
 
 
+@pytest.mark.slow
 def test_without_a_compiler_it_says_so_and_goes_on_eagerly(tmp_path):
     environment = {
         **os.environ, "PATH": str(tmp_path), "CXX": str(tmp_path / "none"),
