@@ -92,13 +92,13 @@ def _show(rows: Sequence[Row]) -> None:
         title="hil-app bench torture",
         title_style="bold",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         pad_edge=False,
     )
     table.caption = "passed: wrong, and accepted silently; off: slowest until no motor had torque"
     table.add_column("", no_wrap=True)
     for _, title in COLUMNS:
-        table.add_column(title, justify="right")
+        table.add_column(escape(title), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(row.kind, *(_figure(getattr(row, name)) for name, _ in COLUMNS))
     console = Console()

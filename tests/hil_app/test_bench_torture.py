@@ -23,7 +23,7 @@ from hil_app.bench.torture.runs import (
     troubles,
 )
 from hil_app.bench.torture.subjects import Subject
-from hil_app.cli import bench
+from hil_app.cli import bench, bench_torture
 from robots.base import RobotError
 
 
@@ -139,6 +139,18 @@ def test_the_command_prints_a_row_a_kind(capsys: pytest.CaptureFixture[str]) -> 
     assert [(row["kind"], row["tries"]) for row in json.loads(capsys.readouterr().out)] == [
         ("HID reports", 3)
     ]
+
+
+def test_the_table_fits_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    longest = max([*inputs.SUBJECTS, *troubles()], key=len)
+    bench_torture._show([Row(longest, 1500, 1499, 1498, 1497, slowest_s=12.34)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3].split() == ["tries", "backs", "hangs", "MiB", "sed", "lost", "left", "[s]"]
+    assert lines[5].split()[-8:] == ["1500", "1499", "1498", "1497", "0", "0", "0", "12.34"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_kind_that_there_is_not_is_refused() -> None:
