@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
+from itertools import accumulate
 from typing import Any, NoReturn
 
 import yaml
@@ -20,7 +21,7 @@ from configs.paths import expanded
 from configs.reading import Unreadable, parse_yaml, read_yaml, shown
 from configs.run import RunConfig
 
-_MOST_FAULTS = 8  # that a message tells
+_MOST_FAULTS, _LONGEST = 8, 700  # that a message tells, and their characters; one is always told
 _OTHER_VERSION = (
     "this is a run's own config, of another version of hil-app or changed by hand: take these keys "
     "out of the file or correct them, or use the version that wrote it"
@@ -171,5 +172,7 @@ def _dotted(argument: str, parser: Parser) -> tuple[str, list[str]]:
 
 def _joined(clauses: Sequence[str]) -> str:
     """The first of some clauses, and how many more there are."""
-    more = len(clauses) - _MOST_FAULTS
-    return "; ".join(clauses[:_MOST_FAULTS]) + (f"; and {more:,} more" if more > 0 else "")
+    lengths = accumulate(len(clause) for clause in clauses[1:_MOST_FAULTS])
+    count = 1 + sum(len(clauses[0]) + length <= _LONGEST for length in lengths)
+    more = len(clauses) - count
+    return "; ".join(clauses[:count]) + (f"; and {more:,} more" if more > 0 else "")

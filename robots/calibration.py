@@ -183,6 +183,7 @@ def _modern(path: Path, content: Any) -> Any:
 
 
 def _damaged(path: Path, why: str) -> Uncalibrated:
+    why = shown(why, 300)
     return Uncalibrated(f"The calibration {path} is damaged ({why}): run `hil-app calibrate`.")
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from configs.manual import PAD
-from configs.reading import Unreadable, content_of, text_of
+from configs.reading import Unreadable, content_of, shown, text_of
 from configs.writing import write_whole
 from teleop.base import TeleopError
 
@@ -92,9 +92,11 @@ def check_mapping(line: str) -> None:
         if name in _EXTRAS:
             continue
         if name.lstrip("+-") not in PAD:
-            raise ValueError(f"a pad has no '{name}'; it has: {', '.join(PAD)}")
+            raise ValueError(f"a pad has no '{shown(name, 40)}'; it has: {', '.join(PAD)}")
         if not _SOURCE.fullmatch(source):
-            raise ValueError(f"{name}: '{source}' is no axis (a0), button (b0) or hat (h0.1)")
+            raise ValueError(
+                f"{name}: '{shown(source, 40)}' is no axis (a0), button (b0) or hat (h0.1)"
+            )
 
 
 def _field(line: str, name: str) -> str | None:

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
-from configs.reading import content_of, read_json, text_of
+from configs.reading import content_of, read_json, shown, text_of
 from hil_app.files import new_folder, sweep
 from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
@@ -131,7 +131,7 @@ def load_policy(folder: Path, seed: int) -> GaussianActorPolicy:
 
 def damaged(folder: Path, error: Exception) -> CheckpointError:
     """The error to raise for a checkpoint that cannot be used."""
-    cause = " ".join(str(error).split())
+    cause = shown(error, 300)
     return CheckpointError(f"the checkpoint {folder} is damaged ({cause}): {others(folder)}")
 
 

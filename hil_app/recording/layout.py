@@ -127,7 +127,8 @@ class Info:
         except KeyError as error:
             raise DatasetError(f"{root / INFO} has no {error}: restore it from a copy") from None
         except ValueError as error:
-            raise DatasetError(f"{root / INFO} is damaged ({error}): restore a copy") from None
+            found = shown(error, 300)
+            raise DatasetError(f"{root / INFO} is damaged ({found}): restore a copy") from None
         except DatasetError as error:
             raise DatasetError(f"{root}: {error}") from None
 

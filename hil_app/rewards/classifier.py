@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from configs.algorithm import CONFIG_FILE
 from configs.base import Config
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
-from configs.reading import read_json
+from configs.reading import read_json, shown
 from hil_app.learning import manifest
 from hil_app.learning.actor import MODEL_FILE
 from hil_app.learning.checkpoint import DAMAGE
@@ -178,7 +178,7 @@ def load_classifier(folder: Path) -> SuccessClassifier:
         check_finite(classifier.state_dict(), MODEL_FILE)
         classifier.config = config
     except DAMAGE as error:
-        cause = " ".join(str(error).split())[:300]
+        cause = shown(error, 300)
         raise ClassifierError(
             f"the success classifier {folder} is damaged or of another kind ({cause}): train it "
             "anew with `hil-app train-classifier`"

@@ -174,6 +174,7 @@ def test_a_save_that_is_cut_off_leaves_the_older_one_and_nothing_else(
         assert "No space left" in message
         assert "free some space or choose another --output_dir" in message
         assert "\n" not in message
+    assert len(message) < 1000
 
 
 def _missing(folder):
@@ -281,6 +282,11 @@ def _half_a_manifest(folder):
     (folder / "manifest.json").write_text(manifest[: len(manifest) // 2])
 
 
+def _a_manifest_of_long_names(folder):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace("model.safetensors", 400 * "model.safetensors"))
+
+
 def _strange_manifest(folder):
     (folder / "manifest.json").write_text("[1, 2]")
 
@@ -301,6 +307,7 @@ def _strange_manifest(folder):
         _a_bit_of_a_weight,
         _a_bit_of_the_state,
         _half_a_manifest,
+        _a_manifest_of_long_names,
         _strange_manifest,
     ],
 )

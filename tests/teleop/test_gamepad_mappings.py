@@ -79,6 +79,8 @@ def test_what_editors_of_other_systems_leave_does_not_matter() -> None:
         (ONE[:32], "name is missing"),
         (ONE[:50], "it assigns nothing"),
         (f"{ONE}fire:b3,", "a pad has no 'fire'; it has: leftx"),
+        (f"{ONE}{'fire' * 999}:b3,", r"a pad has no 'firefire\S{30,34}'; it has: leftx"),
+        (f"{ONE}y:{'b3' * 999},", r"y: 'b3b3\S{30,38}' is no axis"),
         (f"{ONE}y:,", "y: '' is no axis"),
         (f"{ONE}y:b,", "y: 'b' is no"),
         (f"{ONE}y:h0.3,", "y: 'h0.3' is no"),
