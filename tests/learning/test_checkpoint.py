@@ -174,7 +174,6 @@ def test_a_save_that_is_cut_off_leaves_the_older_one_and_nothing_else(
         assert "No space left" in message
         assert "free some space or choose another --output_dir" in message
         assert "\n" not in message
-    assert len(message) < 1000
 
 
 def _missing(folder):
@@ -322,6 +321,7 @@ def test_a_damaged_checkpoint_is_refused_in_one_line_that_names_the_others(folde
     assert str(folder) in message
     assert f"--checkpoint={folder.with_name('tick_000022')}" in message
     assert "\n" not in message
+    assert len(message) < 1000
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
