@@ -178,9 +178,10 @@ class Dataset:
         """Where an episode's pictures are: the file, their begin [s] and how many there are."""
         key = self.info.cameras.get(camera)
         if key is None or self.info.video_path is None or self.features[key].dtype != "video":
+            depth = f", and depth of {', '.join(self.info.depth)}" if self.info.depth else ""
             raise DatasetError(
                 f"{self.root} has no video of a camera {camera}; it has those of "
-                f"{', '.join(self.cameras) or 'none'}"
+                f"{', '.join(self.cameras) or 'none'}{depth}"
             )
         found = self._clips(key)[episode]
         if found is None:

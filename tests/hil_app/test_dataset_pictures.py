@@ -163,6 +163,8 @@ def test_depth_that_nothing_declares_is_named_and_left_out(
     )
     assert [*inputs_of([dataset], None, [])] == [f"{IMAGES}.front", WRIST]
     assert overview(root).cameras["cam"] == "depth, left out"
+    with pytest.raises(DatasetError, match=f"it has those of front, wrist, and depth of {CAM}$"):
+        dataset.pictures(0, "cam")
     seen = [frame.state for frame in dataset.frames(1)]
     assert [told(state[WRIST]) for state in seen] == [(1, 1, n) for n in range(len(seen))]
     made = crop(dataset, tmp_path / "copy", {}, (32, 40))
