@@ -16,7 +16,7 @@ from configs.lerobot_rules import AS_HERE, CROPS, Keys, Rules, rule_at, rules_fo
 from configs.lerobot_unsaid import unsaid
 from configs.load import ConfigError, faults, validate
 from configs.processor import ProcessorConfig
-from configs.reading import Unreadable, read_json, read_yaml
+from configs.reading import Unreadable, read_json, read_yaml, shown
 
 Kind = Literal["taken", "nothing", "changed", "left out"]
 
@@ -94,13 +94,13 @@ def _checked(theirs: object) -> Mapping[str, Any]:
             + _other_kind(theirs)
         )
     if env.get("type", "gym_manipulator") not in TYPES:
-        raise ConfigError(
-            f"env.type: got {env['type']!r}; only gym_manipulator's configs can be imported"
-        )
+        got = shown(repr(env["type"]), 60)
+        raise ConfigError(f"env.type: got {got}; only gym_manipulator's configs can be imported")
     if not (_block(env, "robot") or is_simulated(env)) and (
         env.get("name", "real_robot") not in _NAMES
     ):
-        raise ConfigError(f"env.name: got {env['name']!r}; known: real_robot, gym_hil")
+        got = shown(repr(env["name"]), 60)
+        raise ConfigError(f"env.name: got {got}; known: real_robot, gym_hil")
     return theirs
 
 
@@ -171,7 +171,7 @@ def _wrong(entries: Sequence[Entry]) -> dict[int, str]:
     content = _assembled(entries)
     cameras = content["robot"].get("cameras", {})
     if lost := {
-        index: f"there is no camera '{entry.ours[-1]}' here"
+        index: f"there is no camera '{shown(entry.ours[-1], 60)}' here"
         for index, entry in enumerate(entries)
         if entry.ours and entry.ours[:-1] == CROPS and entry.ours[-1] not in cameras
     }:

@@ -10,6 +10,7 @@ from configs.base import ConfigError
 from configs.explain import models_in, tag_of
 from configs.lerobot_forms import is_simulated
 from configs.names import OBS_IMAGES
+from configs.reading import shown
 from configs.robot import our_spelling
 from configs.teleop import TeleopConfig
 
@@ -88,13 +89,13 @@ def _arm(robot: Mapping[str, Any]) -> Rules:
         )
     if "follower_arms" in robot:
         raise ConfigError(
-            f"env.robot.type: got {kind!r} with follower_arms, as control_robot of lerobot 0.1 had "
-            "it: start from the preset so100_pick_lift with the follower's port and cameras; its "
-            "calibration is of another kind, too"
+            f"env.robot.type: got {shown(repr(kind), 60)} with follower_arms, as control_robot of "
+            "lerobot 0.1 had it: start from the preset so100_pick_lift with the follower's port "
+            "and cameras; its calibration is of another kind, too"
         )
     if name not in ARMS:
         raise ConfigError(
-            f"env.robot.type: got {robot.get('type')!r}; arms that can be imported: "
+            f"env.robot.type: got {shown(repr(robot.get('type')), 60)}; arms that can be imported: "
             f"{', '.join(ARMS)}"
         )
     above: Keys = ("env", "robot")

@@ -49,7 +49,7 @@ def _main(argv: Sequence[str] | None) -> int:
         print(f"hil-app {metadata.version('hil-app')}")
         return 0
     if name not in COMMANDS:
-        return _fail(f"unknown command '{name}'; commands: {', '.join(COMMANDS)}", 2)
+        return _fail(f"unknown command {name[:60]!a}; commands: {', '.join(COMMANDS)}", 2)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)  # whoever started us may have them wait
     if not _has_folder():
         return _fail("the working folder is gone: change to one that is there", 1)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
+from configs.reading import shown
 
 if TYPE_CHECKING:
     from hil_app.bench.torture.row import Row
@@ -65,7 +66,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
     kinds = [*SUBJECTS, *troubles()]
     wanted = options.only or kinds
     if unknown := [kind for kind in wanted if kind not in kinds]:
-        raise ConfigError(f"--only: no kind '{unknown[0]}'; kinds: {', '.join(kinds)}")
+        raise ConfigError(f"--only: no kind '{shown(unknown[0], 60)}'; kinds: {', '.join(kinds)}")
 
     def told(row: Row) -> None:
         print(f"{row.kind}: {row.tries} tries", file=sys.stderr, flush=True)

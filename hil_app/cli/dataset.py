@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from configs.load import ConfigError
+from configs.reading import shown
 
 _COMMANDS = {
     "info": "what there is in it: episodes, successes, interventions, cameras",
@@ -28,6 +29,6 @@ def run(argv: Sequence[str]) -> int:
         print("\nTo merge, split or edit datasets, use lerobot's own tools: the format is theirs.")
         return 0
     if name not in _COMMANDS:
-        raise ConfigError(f"dataset: no '{name}'; there are: {', '.join(_COMMANDS)}")
+        raise ConfigError(f"dataset: no '{shown(name, 60)}'; there are: {', '.join(_COMMANDS)}")
     status: int = import_module(f"hil_app.cli.dataset_{name}").run(rest)
     return status

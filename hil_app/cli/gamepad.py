@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from configs.load import ConfigError
+from configs.reading import shown
 from hil_app.cli import gamepad_layout, gamepad_live, gamepad_setup
 
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
@@ -23,5 +24,5 @@ def run(argv: Sequence[str]) -> int:
             print(f"  {known:<8}{text}")
         return 0
     if name not in _COMMANDS:
-        raise ConfigError(f"gamepad: no '{name}'; there are: {', '.join(_COMMANDS)}")
+        raise ConfigError(f"gamepad: no '{shown(name, 60)}'; there are: {', '.join(_COMMANDS)}")
     return _COMMANDS[name][0](rest)

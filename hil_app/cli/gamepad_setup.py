@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from configs.load import ConfigError
 from configs.manual import GamepadConfig
 from configs.paths import expanded
+from configs.reading import shown
 from hil_app.cli.guide import Guide, InputEnded
 from hil_app.gestures import Gesture, clash
 from teleop.base import TeleopError
@@ -142,7 +143,7 @@ def _choose(name: str, *, again: bool) -> RawJoystick:
         return sticks[ranks[0]]
     if name and sticks:
         names = ", ".join(pad.name for pad in sticks)
-        raise TeleopError(f"--pad: no joystick is called '{name}'; there are: {names}")
+        raise TeleopError(f"--pad: no joystick is called '{shown(name, 60)}'; there are: {names}")
     raise TeleopError(f"{_NONE}{none_of_these(found)}: plug one in, or switch it on.")
 
 

@@ -311,6 +311,22 @@ def test_what_is_another_kind_of_file_is_refused_by_name(theirs: Any, said: str)
         translate(theirs)
 
 
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"env": {"type": "x" * 9999}},
+        {"env": {"name": "x" * 9999}},
+        {"env": {"robot": {"type": "x" * 9999}}},
+        {"env": {"robot": {"type": "x" * 9999, "follower_arms": {}}}},
+    ],
+)
+def test_what_the_file_says_takes_little_of_the_message(theirs: Any) -> None:
+    with pytest.raises(ConfigError) as refused:
+        translate(theirs)
+    assert "x" * 40 in str(refused.value)
+    assert len(str(refused.value)) < 600
+
+
 names = st.sampled_from(["env", "wrapper", "robot", "teleop", "processor", "reset", "task", "type"])
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
