@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from configs.base import Config
-from configs.policy import GaussianActorConfig
+from configs.base import MutableConfig
+from configs.policy import CriticNetworkConfig, GaussianActorConfig
 from configs.reading import read_json
 
 CONFIG_FILE = "config.json"
+_POLICY = "policy_config"  # beside the fields in that file
 EntropyMode: TypeAlias = Literal["log", "direct", "fixed"]
 Schedule: TypeAlias = Literal["constant", "linear", "cosine"]
 ConfigClass: TypeAlias = "type[RLAlgorithmConfig]"  # the field `type` hides the builtin below
 
 
-class RLAlgorithmConfig(Config):
+class RLAlgorithmConfig(MutableConfig):
     """Base of every algorithm's config; a subclass registers itself under its `type`."""
 
     _registry: ClassVar[dict[str, ConfigClass]] = {}
 
     type: str
     """Name of the algorithm."""
+
+    _policy_config: GaussianActorConfig | None = PrivateAttr(None)
+
+    @property
+    def policy_config(self) -> GaussianActorConfig | None:
+        """The policy that `from_policy_config` made this for, if it did."""
+        return self._policy_config
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -52,19 +61,33 @@ class RLAlgorithmConfig(Config):
     def from_policy_config(cls, policy_config: GaussianActorConfig, **overrides: Any) -> Self:
         """Make a config that fits this policy. ValueError if its features are unusable."""
         policy_config.validate_features()
-        return cls(**overrides)
+        config = cls(**overrides)
+        config._policy_config = policy_config
+        return config
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write `config.json` into the directory, which is made if needed."""
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        (path / CONFIG_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        data = self.model_dump(mode="json")
+        if self.policy_config is not None:
+            data[_POLICY] = self.policy_config.model_dump(mode="json")
+        (path / CONFIG_FILE).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> RLAlgorithmConfig:
-        """Read `config.json`; its `type` picks the class. KeyError for an unknown type."""
+        """Read `config.json`; its `type` picks the class.
+
+        KeyError for an unknown type; ValueError for what is no config.
+        """
         data = read_json(Path(directory) / CONFIG_FILE)
-        return cls.get_choice_class(data.get("type", "")).model_validate(data)
+        if not isinstance(data, dict):
+            raise ValueError(f"{directory}: {CONFIG_FILE} has no keys and values")
+        policy = data.pop(_POLICY, None)
+        config = cls.get_choice_class(data.get("type", "")).model_validate(data)
+        if policy is not None:
+            config._policy_config = GaussianActorConfig.model_validate(policy)
+        return config
 
 
 class SACAlgorithmConfig(RLAlgorithmConfig):
@@ -114,6 +137,9 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
 
     num_subsample_critics: int | None = Field(default=None, ge=1, le=100)
     """Critics, drawn anew for each target, over which the minimum is taken; null for all."""
+
+    critic_network_kwargs: CriticNetworkConfig = CriticNetworkConfig()
+    """The network of each critic of the ensemble."""
 
     critic_dropout: float | None = Field(default=None, gt=0, lt=1)
     """Share of the critics' hidden units that is left out at random in training (DroQ), never in
@@ -177,8 +203,18 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     def from_policy_config(cls, policy_config: GaussianActorConfig, **overrides: Any) -> Self:
         """Make a config with the target entropy of this policy, unless the overrides give one."""
         config = super().from_policy_config(policy_config, **overrides)
-        entropy = config.entropy_target(policy_config)
-        return config.model_copy(update={"target_entropy": entropy})
+        config.target_entropy = config.entropy_target(policy_config)
+        return config
+
+    @property
+    def discrete_critic_network_kwargs(self) -> CriticNetworkConfig | None:
+        """The network of the policy's discrete critic, where the policy is known."""
+        policy = self.policy_config
+        return None if policy is None else policy.discrete_critic_network_kwargs
+
+    def critic_hidden_dims(self, policy_config: GaussianActorConfig) -> list[int]:
+        """Return the widths of the hidden layers of each critic beside this policy."""
+        return self.critic_network_kwargs.hidden_dims or policy_config.hidden_dims
 
     def entropy_target(self, policy_config: GaussianActorConfig) -> float:
         """Return the entropy [nat] to steer to for a policy with these actions."""

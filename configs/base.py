@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 
 class ConfigError(Exception):
@@ -36,6 +36,25 @@ class Config(BaseModel):
             return given
         numbers = {name for name, field in cls.model_fields.items() if _is_number(field.annotation)}
         return {k: _as_text(v) if k in numbers else v for k, v in given.items()}
+
+
+class MutableConfig(Config):
+    """A config of the published learning contract, which changes field by field.
+
+    What is assigned is checked together with the rest, and refused whole: ValidationError. Fields
+    that only make sense together are given together, to the constructor.
+    """
+
+    model_config = ConfigDict(frozen=False, validate_assignment=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before, given = dict(self.__dict__), set(self.model_fields_set)
+        try:
+            super().__setattr__(name, value)
+        except ValidationError:  # pydantic keeps what only a check of the whole model refused
+            self.__dict__.update(before)
+            self.__pydantic_fields_set__.intersection_update(given)
+            raise
 
 
 def _as_text(value: Any) -> Any:

@@ -241,6 +241,16 @@ _ACTOR = (
 )
 _SPREAD = ("std_min", "std_max", "init_final")
 
+
+def _critics(theirs: str, ours: str) -> dict[str, Rule]:
+    """The rules for the network of a kind of critics."""
+    return {
+        f"{theirs}.hidden_dims": _to(f"{ours}.hidden_dims"),
+        f"{theirs}.activate_final": _none("hidden layers are always activated", True),
+        f"{theirs}.final_activation": _none("values are given as they are", None),
+    }
+
+
 _RULES: dict[str, Rule] = {
     "device": _to("learner.device"),
     "mode": _none("`hil-app train` demonstrates and learns in one run"),
@@ -345,11 +355,13 @@ _RULES: dict[str, Rule] = {
         lambda wanted: {True: 2, False: None}[wanted],
     ),
     "policy.actor_network_kwargs.hidden_dims": _to(
-        "policy.hidden_dims", "of the actor, the critics and the gripper's critic alike"
+        "policy.hidden_dims", "of the actor, and of critics that name none of their own"
     ),
     "policy.actor_network_kwargs.activate_final": _none("hidden layers are always activated", True),
-    "policy.critic_network_kwargs": _none("as policy.hidden_dims", True),
-    "policy.discrete_critic_network_kwargs": _none("as policy.hidden_dims", True),
+    **_critics("policy.critic_network_kwargs", "algorithm.critic_network_kwargs"),
+    **_critics("algorithm.critic_network_kwargs", "algorithm.critic_network_kwargs"),
+    **_critics("policy.discrete_critic_network_kwargs", "policy.discrete_critic_network_kwargs"),
+    **_critics("algorithm.discrete_critic_network_kwargs", "policy.discrete_critic_network_kwargs"),
     "policy.policy_kwargs.use_tanh_squash": _none("actions are always squashed", True),
     "policy.actor_learner_config": _none(_ELSEWHERE),
     "policy.concurrency": _none(_ELSEWHERE),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from configs.base import Config
+from configs.base import Config, MutableConfig
 from configs.names import ACTION
 from configs.paths import UserText
 
@@ -38,6 +38,13 @@ class PolicyFeature:
     shape: tuple[int, ...]
 
 
+class CriticNetworkConfig(MutableConfig):
+    """The hidden layers of a critic."""
+
+    hidden_dims: list[Width] | None = Field(default=None, min_length=1, max_length=20)
+    """Their widths; null for the policy's hidden_dims."""
+
+
 class ActorNetworkConfig(Config):
     """The size and shape of a policy's networks: what a run chooses about its policy."""
 
@@ -45,12 +52,15 @@ class ActorNetworkConfig(Config):
     """Width of each encoded observation feature: a layer of its own before hidden_dims."""
 
     hidden_dims: list[Width] = Field(default=[256, 256], min_length=1, max_length=20)
-    """Widths of the hidden layers of actor, critics and discrete critic. Before them comes each
-    observation's encoder, so [256, 256] has one layer more than a plain network that is called so
-    elsewhere (Stable-Baselines3, CleanRL); [256] is as deep as theirs."""
+    """Widths of the hidden layers of the actor, and of every critic that names none of its own.
+    Before them comes each observation's encoder, so [256, 256] has one layer more than a plain
+    network that is called so elsewhere (Stable-Baselines3, CleanRL); [256] is as deep as theirs."""
 
     layer_norm: bool = True
     """LayerNorm in the hidden layers of the actor and the discrete critic."""
+
+    discrete_critic_network_kwargs: CriticNetworkConfig = CriticNetworkConfig()
+    """The network of the discrete critic."""
 
     shared_encoder: bool = True
     """The actor reads the encoder that the critics train; otherwise it trains one of its own."""
@@ -93,14 +103,12 @@ class ActorNetworkConfig(Config):
         return self
 
 
-class GaussianActorConfig(ActorNetworkConfig):
+class GaussianActorConfig(ActorNetworkConfig, MutableConfig):
     """A tanh-squashed Gaussian actor, with an argmax over discrete actions beside it.
 
     It is mutable, because features and statistics become known only once the environment or the
     dataset is open; `validate_features` is called when the networks are built.
     """
-
-    model_config = ConfigDict(frozen=False, validate_assignment=True)
 
     input_features: dict[str, PolicyFeature] = {}
     """Observations by key; STATE and ENV features of shape (n,), VISUAL ones of shape (C, H, W)."""

@@ -15,7 +15,7 @@ from configs.names import (
     REWARD,
     TRUNCATED,
 )
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from configs.policy import CriticNetworkConfig, FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorithm
 from hil_app.learning.batch import Batch, DataMixer
@@ -43,6 +43,7 @@ __all__ = [
     "REWARD",
     "TRUNCATED",
     "Batch",
+    "CriticNetworkConfig",
     "DataMixer",
     "FeatureType",
     "GaussianActorConfig",

@@ -64,14 +64,15 @@ class DiscreteCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        hidden_dims = config.discrete_critic_network_kwargs.hidden_dims or config.hidden_dims
         trunk = mlp(
             encoder.output_dim,
-            config.hidden_dims,
+            hidden_dims,
             layer_norm=config.layer_norm,
             generator=generator,
         )
         actions = config.num_discrete_actions or 0
-        self.head = nn.Sequential(trunk, Dense(config.hidden_dims[-1], actions, generator))
+        self.head = nn.Sequential(trunk, Dense(hidden_dims[-1], actions, generator))
 
     def forward(self, features: Tensor) -> Tensor:
         """Values (..., n) at features (..., F)."""

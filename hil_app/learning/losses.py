@@ -23,8 +23,6 @@ IMITATION_MARGIN = 0.1
 """The lead the person's discrete choice is given over the others, in units of value, where a
 success is worth 1: a few ticks' worth of discount at .97. DQfD's .8 belongs to its own scale."""
 
-ROUNDING = 1e-3  # how far a discrete choice may be from a whole number
-
 
 class Transitions(NamedTuple):
     """A batch in the form the losses read: nothing in it is optional but a person's rows."""
@@ -117,13 +115,14 @@ def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
 def choices(action: Tensor, count: int) -> Tensor:
     """The discrete choices (B, 1), in 0 ... count - 1, that actions (B, c + 1) end with.
 
-    Rounding is forgiven, and what is not finite is left to whoever skips such batches. ValueError
-    for a number that is no choice.
+    They are rounded, as the published contract has it, and what is not finite is left to whoever
+    skips such batches. ValueError for a number that is no choice then.
     """
     given = action[:, -1:].nan_to_num(0, 0, 0)
-    found = given.round().clamp(0, count - 1)
-    off = (given - found).abs()
-    if off.numel() and off.amax().item() > ROUNDING:
+    rounded = given.round()
+    found = rounded.clamp(0, count - 1)
+    off = (rounded - found).abs()
+    if off.numel() and off.amax().item() > 0:
         wrong = given.flatten()[off.argmax()].item()
         raise ValueError(
             f"an action ends with {wrong:g}, which is no discrete choice: the last entry is a "

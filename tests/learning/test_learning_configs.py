@@ -84,6 +84,59 @@ def test_algorithm_config_survives_its_file(tmp_path):
     assert RLAlgorithmConfig.from_pretrained(tmp_path / "new") == config
 
 
+def test_an_algorithm_config_changes_field_by_field_and_what_does_not_fit_changes_nothing():
+    config = SACAlgorithmConfig(num_critics=3)
+    config.utd_ratio = 4
+    config.num_subsample_critics = 2
+    for name, wrong in (
+        ("utd_ratio", 0),
+        ("num_critics", 1),  # of which two are to be drawn
+        ("lr_schedule", "linear"),  # needs two more
+        ("no_such_field", 1),
+    ):
+        with pytest.raises(ValidationError):
+            setattr(config, name, wrong)
+    assert config == SACAlgorithmConfig(num_critics=3, utd_ratio=4, num_subsample_critics=2)
+    assert config.model_fields_set == {"num_critics", "utd_ratio", "num_subsample_critics"}
+
+
+def test_an_algorithm_config_knows_its_policy_and_takes_it_along(policy_config, tmp_path):
+    policy = policy_config()
+    config = SACAlgorithmConfig.from_policy_config(policy)
+    assert config.policy_config is policy
+    assert config.discrete_critic_network_kwargs is policy.discrete_critic_network_kwargs
+    assert SACAlgorithmConfig().policy_config is None
+    assert SACAlgorithmConfig().discrete_critic_network_kwargs is None
+    config.save_pretrained(tmp_path)
+    again = RLAlgorithmConfig.from_pretrained(tmp_path)
+    assert again == config
+    assert again.policy_config == policy
+
+
+def test_critics_may_have_networks_of_their_own(policy_config):
+    policy = policy_config(hidden_dims=[5], discrete_critic_network_kwargs={"hidden_dims": [6, 7]})
+    config = SACAlgorithmConfig(critic_network_kwargs={"hidden_dims": [8, 9]}, critic_dropout=0.1)
+    algorithm = SACAlgorithm(policy=Policy(policy), config=config)
+    widths = {
+        name: {p.shape[0] for key, p in module.named_parameters() if key.endswith("bias")}
+        for name, module in {
+            "actor": algorithm.policy.actor.trunk,
+            "discrete": algorithm.discrete_critic_target,
+            "critics": algorithm.critic_target,
+        }.items()
+    }
+    assert widths == {"actor": {5}, "discrete": {6, 7, 3}, "critics": {8, 9, 1}}
+    as_the_policy = SACAlgorithm(policy=Policy(policy), config=SACAlgorithmConfig())
+    assert as_the_policy.critic_ensemble.critics[0].first.weight.shape[0] == 5
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3"])
+def test_a_file_that_is_no_config_is_said_to_be_none(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="has no keys and values"):
+        RLAlgorithmConfig.from_pretrained(tmp_path)
+
+
 def test_a_file_with_an_unknown_type_is_a_key_error(tmp_path):
     (tmp_path / "config.json").write_text('{"type": "ppo"}')
     with pytest.raises(KeyError, match="ppo"):
@@ -101,6 +154,9 @@ def test_policy_config_is_mutable_and_checked():
     assert config.latent_dim == 5
     with pytest.raises(ValidationError):
         config.latent_dim = 0
+    with pytest.raises(ValidationError, match="must be below std_max"):
+        config.std_min = 50.0
+    assert (config.latent_dim, config.std_min) == (5, 1e-5)
     with pytest.raises(ValidationError, match="image_encoder"):
         GaussianActorConfig(image_encoder=1)
 
@@ -167,6 +223,7 @@ SAC_FIELDS = {
     "behavior_cloning_weight": 1.0,
     "reward_scale": 2.0,
     "target_update_interval": 2,
+    "critic_network_kwargs": {"hidden_dims": [7]},
     "critic_dropout": 0.5,
     "temperature_mode": "direct",
     "lr_warmup_steps": 2,
@@ -181,6 +238,7 @@ ELSEWHERE = {
 POLICY_FIELDS = {
     "latent_dim": 9,
     "hidden_dims": [16, 8],
+    "discrete_critic_network_kwargs": {"hidden_dims": [7]},
     "layer_norm": False,
     "shared_encoder": False,
     "std_min": 0.9999,

@@ -95,7 +95,7 @@ def test_the_trainer_takes_an_algorithm_without_a_policy():
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 2), st.floats(-9e-4, 9e-4)), min_size=1, max_size=8),
+    st.lists(st.tuples(st.integers(0, 2), st.floats(-0.49, 0.49)), min_size=1, max_size=8),
 )
 def test_a_choice_survives_rounding(pairs):
     from hil_app.learning.losses import choices
@@ -118,7 +118,7 @@ def test_a_choice_just_below_2_is_learned_from_as_2(make_sac, make_batch, weight
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
 
 
-@pytest.mark.parametrize(("wrong", "shown"), [(1.4, "1.4"), (3.0, "3"), (-1.0, "-1"), (1e30, "1e")])
+@pytest.mark.parametrize(("wrong", "shown"), [(2.6, "2.6"), (3.0, "3"), (-1.0, "-1"), (1e30, "1e")])
 def test_what_is_no_choice_is_refused_by_its_value(make_sac, make_batch, weights_of, wrong, shown):
     algorithm, batch = make_sac(), make_batch(16)
     before = weights_of(algorithm)
