@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from select import POLLIN, POLLOUT, poll
+from select import POLLIN, POLLOUT, poll, select
 from time import monotonic
 
 from scservo_sdk.port_handler import PortHandler
@@ -127,9 +128,15 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
             raise self._gone() from problem
 
     def _ready(self, deadline: float, writing: bool = False) -> bool:
+        fd, left = self._opened(), max(0.0, deadline - monotonic())
+        if sys.platform == "darwin":  # its poll knows no devices
+            try:
+                return any(select(*(([], [fd]) if writing else ([fd], [])), [], left))
+            except (OSError, ValueError) as problem:
+                raise self._gone() from problem
         waiting = poll()  # select knows only the first thousand file descriptors
-        waiting.register(self._opened(), POLLOUT if writing else POLLIN)
-        return bool(waiting.poll(1000 * max(0.0, deadline - monotonic())))
+        waiting.register(fd, POLLOUT if writing else POLLIN)
+        return bool(waiting.poll(1000 * left))
 
     def _take(self) -> bytes:
         try:

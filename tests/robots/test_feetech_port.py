@@ -74,6 +74,16 @@ def test_a_port_that_takes_no_data_is_given_up_in_time(bus, monkeypatch):
         bus.sync_write("Lock", {"pan": 1})
 
 
+def test_a_system_whose_poll_knows_no_devices_waits_by_select(servos, bus, monkeypatch):
+    monkeypatch.setattr("robots.wire.sys.platform", "darwin")
+    monkeypatch.setattr("robots.wire.poll", lambda: pytest.fail("poll knows no devices there"))
+    assert bus.ping("pan") == 777
+    bus.write("Lock", "pan", 1)
+    servos.unplug()
+    with pytest.raises(NotConnected, match="is gone"):
+        bus.ping("pan")
+
+
 def test_bytes_that_another_program_took_first_are_not_a_port_that_is_gone(bus, monkeypatch):
     wire = bus._exchange.wire
     take, thefts = wire._take, [True]
