@@ -212,10 +212,6 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
         policy = self.policy_config
         return None if policy is None else policy.discrete_critic_network_kwargs
 
-    def critic_hidden_dims(self, policy_config: GaussianActorConfig) -> list[int]:
-        """Return the widths of the hidden layers of each critic beside this policy."""
-        return self.critic_network_kwargs.hidden_dims or policy_config.hidden_dims
-
     def entropy_target(self, policy_config: GaussianActorConfig) -> float:
         """Return the entropy [nat] to steer to for a policy with these actions."""
         if self.target_entropy is not None:

@@ -44,6 +44,10 @@ class CriticNetworkConfig(MutableConfig):
     hidden_dims: list[Width] | None = Field(default=None, min_length=1, max_length=20)
     """Their widths; null for the policy's hidden_dims."""
 
+    def widths(self, policy: ActorNetworkConfig) -> list[int]:
+        """Return the widths of the hidden layers of such a critic beside this policy."""
+        return self.hidden_dims or policy.hidden_dims
+
 
 class ActorNetworkConfig(Config):
     """The size and shape of a policy's networks: what a run chooses about its policy."""

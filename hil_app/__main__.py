@@ -69,7 +69,7 @@ def _has_folder() -> bool:
 
 def _run(name: str, argv: Sequence[str]) -> int:
     try:
-        return _conducted(name, argv)
+        return _run_command(name, argv)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except Exception as error:
@@ -82,7 +82,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
         raise
 
 
-def _conducted(name: str, argv: Sequence[str]) -> int:
+def _run_command(name: str, argv: Sequence[str]) -> int:
     from configs.load import ConfigError
     from hil_app.recording.layout import DatasetError
     from robots.base import RobotError

@@ -64,7 +64,7 @@ class DiscreteCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        hidden_dims = config.discrete_critic_network_kwargs.hidden_dims or config.hidden_dims
+        hidden_dims = config.discrete_critic_network_kwargs.widths(config)
         trunk = mlp(
             encoder.output_dim,
             hidden_dims,

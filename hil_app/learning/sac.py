@@ -57,7 +57,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             config.num_critics,
             policy.encoder.output_dim,
             policy.config.continuous_dims,
-            config.critic_hidden_dims(policy.config),
+            config.critic_network_kwargs.widths(policy.config),
             layer_norm=config.layer_norm,
             generator=torch.Generator().manual_seed(seed),
         ).to(policy.device)
@@ -222,7 +222,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             return Draws(noise, None)
         masks = (
             torch.empty(self.config.num_critics, size, width)
-            for width in self.config.critic_hidden_dims(self.policy.config)
+            for width in self.config.critic_network_kwargs.widths(self.policy.config)
         )
         kept = (mask.bernoulli_(1 - rate, generator=self.generator) for mask in masks)
         return Draws(noise, tuple(mask.div_(1 - rate).to(device) for mask in kept))
