@@ -54,6 +54,7 @@ class VirtualArm:
             raise
         self.arm: str = hello["arm"]  # "so100" or "so101"
         self.task: str = hello["task"]  # "pick_lift", "reach" or "none"
+        self.link: str = hello["link"]  # the absolute path that was asked for, "" for none
 
     @classmethod
     def behind(cls, port: str) -> VirtualArm | None:

@@ -27,6 +27,7 @@ class Port:
 
     def __init__(self, link: Path | None) -> None:
         self._link = link
+        self.link = "" if link is None else os.path.abspath(link)  # for whoever asks whose it is
         self.name = ""  # of the device, "" while it is closed
         self.master = self._slave = -1
         self.open()
@@ -81,9 +82,18 @@ def _clear(link: Path) -> None:
     if link.is_char_device() and not link.is_symlink():
         raise RobotError(f"{link} is a device itself: choose another --link.")
     if link.is_symlink():
-        if arm := VirtualArm.behind(str(link)):
-            arm.close()
+        if _in_use(link):
             raise RobotError(f"{link} leads to a virtual arm that runs: choose another --link.")
         link.unlink()
     elif not link.parent.is_dir():
         raise RobotError(f"{link.parent} is no folder: make it first, or choose another --link.")
+
+
+def _in_use(link: Path) -> bool:
+    """Whether an arm that runs calls ``link`` its own; the device of a killed one may by now be
+    that of another, whose link is elsewhere."""
+    arm = VirtualArm.behind(str(link))
+    if arm is None:
+        return False
+    with arm:
+        return arm.link == os.path.abspath(link)

@@ -39,7 +39,7 @@ class Server:
         self._control = Control(
             self._selector,
             {
-                "hello": lambda _: {"arm": motors.kind, "task": motors.task},
+                "hello": lambda _: {"arm": motors.kind, "task": motors.task, "link": port.link},
                 "truth": lambda _: self._truth(),
                 "reset": lambda ask: motors.reset(int(ask["seed"])),
                 "hand": lambda ask: self._hand(ask["joints"]),

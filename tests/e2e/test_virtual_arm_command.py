@@ -345,6 +345,18 @@ def test_what_a_killed_one_has_left_is_replaced(
             assert "leads to a virtual arm that runs" in taken.errors
 
 
+def test_what_a_killed_one_has_left_is_replaced_though_its_device_is_anothers_by_now(
+    tmp_path: Path,
+) -> None:
+    link = tmp_path / "arm"
+    with virtual_arm() as other:
+        link.symlink_to(os.path.realpath(other.port))
+        with virtual_arm(f"--link={link}") as one:
+            assert os.path.realpath(link) != os.path.realpath(other.port)
+            assert one.arm.link == str(link)
+            assert other.arm.link == other.port
+
+
 def test_a_link_never_replaces_a_file(tmp_path: Path, command: Callable[..., Said]) -> None:
     file = tmp_path / "notes"
     file.write_text("mine")

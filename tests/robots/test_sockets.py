@@ -59,7 +59,7 @@ class World:
         self.seeds: list[int] = []
         self.selector = selectors.SelectSelector()
         answers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
-            "hello": lambda _: {"arm": "so101", "task": "none"},
+            "hello": lambda _: {"arm": "so101", "task": "none", "link": ""},
             "reset": lambda ask: self.seeds.append(int(ask["seed"])),
         }
         self.control = Control(self.selector, answers)
