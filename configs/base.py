@@ -7,9 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-
-class ConfigError(Exception):
-    """A configuration cannot be used; the message has the dotted path and what is allowed."""
+from configs.errors import ConfigError as ConfigError
 
 
 def number(value: object) -> object:

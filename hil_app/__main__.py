@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module, metadata
 
+from configs.errors import HilAppError
 from hil_app.outputs import carry_on, printing, settle
 from robots.undisturbed import WAITING
 
@@ -69,36 +70,16 @@ def _has_folder() -> bool:
 
 def _run(name: str, argv: Sequence[str]) -> int:
     try:
-        return _run_command(name, argv)
+        status: int = import_module(f"hil_app.cli.{name.replace('-', '_')}").run(argv)
+        return status
+    except HilAppError as error:
+        return _fail(str(error), error.exit_status)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except Exception as error:
         if lack := _lack(error):
             return _fail(lack, 1)
-        from hil_app.errors import APP_ERRORS  # loads torch: only where it is loaded already
-
-        if isinstance(error, APP_ERRORS):
-            return _fail(str(error), 1)
         raise
-
-
-def _run_command(name: str, argv: Sequence[str]) -> int:
-    from configs.load import ConfigError
-    from hil_app.recording.layout import DatasetError
-    from robots.base import RobotError
-    from teleop.base import TeleopError
-
-    try:
-        status: int = import_module(f"hil_app.cli.{name.replace('-', '_')}").run(argv)
-    except ConfigError as error:
-        return _fail(str(error), 2)
-    except (
-        RobotError,
-        TeleopError,
-        DatasetError,
-    ) as error:  # of tools without torch, too
-        return _fail(str(error), 1)
-    return status
 
 
 def _lack(error: Exception) -> str | None:

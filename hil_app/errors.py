@@ -1,27 +1,5 @@
-"""Every error that the command line turns into one line instead of a traceback."""
+"""What ends a command in one line; the whole tree is drawn at the top of ``configs/errors.py``."""
 
-from __future__ import annotations
+from configs.errors import ConfigError, HilAppError
 
-from configs.load import ConfigError
-from hil_app.bench.learn import BenchError
-from hil_app.learning.checkpoint import CheckpointError
-from hil_app.learning.learner import LearnerDied
-from hil_app.learning.vision import VisionError
-from hil_app.recording.layout import DatasetError
-from hil_app.recording.recorder import RecorderDied
-from hil_app.rewards.classifier import ClassifierError
-from robots.base import RobotError
-from teleop.base import TeleopError
-
-APP_ERRORS = (
-    ConfigError,
-    RobotError,
-    TeleopError,
-    LearnerDied,
-    RecorderDied,
-    DatasetError,
-    CheckpointError,
-    VisionError,
-    ClassifierError,
-    BenchError,
-)
+__all__ = ["ConfigError", "HilAppError"]

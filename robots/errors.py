@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from configs.errors import HilAppError
 
-class RobotError(Exception):
+
+class RobotError(HilAppError):
     """A body cannot do what was asked; the message has the facts and the remedy."""
 
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.errors import HilAppError
+
 F32 = NDArray[np.float32]
 
 CLOSE, STAY, OPEN = 0, 1, 2  # gripper commands, the last number of an action
@@ -16,7 +18,7 @@ NEUTRAL: F32 = np.array([0, 0, 0, STAY], np.float32)
 NEUTRAL.flags.writeable = False
 
 
-class TeleopError(Exception):
+class TeleopError(HilAppError):
     """A teleoperator cannot do what was asked; the message has the facts and the remedy."""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from configs.errors import HilAppError
 from configs.reading import parse_json, read_json
 from configs.writing import write_whole
 from hil_app.monitor import TRAIN
@@ -31,7 +32,7 @@ FINAL = 100  # episodes at the end
 Result = dict[str, Any]
 
 
-class BenchError(Exception):
+class BenchError(HilAppError):
     """A run of a benchmark failed; the message has its last words."""
 
 

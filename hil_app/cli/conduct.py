@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from configs.errors import HilAppError
 from configs.load import ConfigError, read, validate
 from configs.run import RunConfig
 from hil_app import report
@@ -15,7 +16,6 @@ from hil_app.datasets.rehearsal import rehearse
 from hil_app.datasets.replay import What
 from hil_app.datasets.replay import replay as do_again
 from hil_app.datasets.script import Script, fitted
-from hil_app.errors import APP_ERRORS
 from hil_app.evaluation import film, run_episodes
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.learner import Learner
@@ -141,7 +141,7 @@ def _conduct(
     try:
         with View(console, session.monitor, session.events, learner, session.hint):
             work()
-    except APP_ERRORS as error:
+    except HilAppError as error:
         ended = f"error: {error}"
         raise
     except BaseException as error:

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
+from configs.errors import HilAppError
 from configs.reading import content_of, read_json, shown, text_of
 from hil_app.files import new_folder, sweep
 from hil_app.learning import manifest
@@ -50,7 +51,7 @@ DAMAGE = (
 """What reading a file raises that is cut off, missing, or of another shape than expected."""
 
 
-class CheckpointError(Exception):
+class CheckpointError(HilAppError):
     """A checkpoint cannot be read or written; the message says which and why."""
 
 

@@ -14,6 +14,7 @@ from typing import Self
 
 import torch
 
+from configs.errors import HilAppError
 from configs.learner import LearnerConfig
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
@@ -47,7 +48,7 @@ class _Counts:
     told: int = 0  # whether it has told of an update that was skipped
 
 
-class LearnerDied(Exception):
+class LearnerDied(HilAppError):
     """The learner can go on no longer; the message has the cause."""
 
 

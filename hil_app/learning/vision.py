@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from configs.errors import HilAppError
 from configs.policy import GaussianActorConfig
 from hil_app.caches import for_hub
 from hil_app.learning.weights import read_tensors
@@ -25,7 +26,7 @@ _HUB_FORM = "owner/name@commit, of 40 hexadecimal digits"
 _ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<commit>[0-9a-f]{40}))?")
 
 
-class VisionError(Exception):
+class VisionError(HilAppError):
     """The weights of a vision encoder cannot be had; the message says why and what to do."""
 
 

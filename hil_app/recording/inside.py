@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from configs.errors import HilAppError
 from configs.reading import shown
 
 LONGEST_PATTERN = 200
@@ -16,7 +17,7 @@ _FIELD = re.compile(r"\{(\w+)(?::0([1-9])d)?\}")
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
-class DatasetError(Exception):
+class DatasetError(HilAppError):
     """A dataset cannot be read or written; the message has the fact and the remedy."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, Self
 
+from configs.errors import HilAppError
 from hil_app.events import EventLog
 from hil_app.recording.frames import Frame
 
@@ -25,7 +26,7 @@ REMEDY = (
 _Item = tuple[float, Frame, str]  # when it was handed over, a frame, its stage
 
 
-class RecorderDied(Exception):
+class RecorderDied(HilAppError):
     """Episodes can be kept no longer; the message has the cause and the remedy."""
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.base import Config
+from configs.errors import HilAppError
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.reading import read_json, shown
 from hil_app.learning import manifest
@@ -37,7 +38,7 @@ from processors.base import Features
 _FILES = (CONFIG_FILE, MODEL_FILE)
 
 
-class ClassifierError(Exception):
+class ClassifierError(HilAppError):
     """A classifier cannot be trained, read or used; the message says why and what to do."""
 
 

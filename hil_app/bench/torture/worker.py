@@ -18,9 +18,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from configs.errors import HilAppError
 from hil_app.bench.torture import devices, recorded, subjects
 from hil_app.bench.torture.subjects import Subject, copy
-from hil_app.errors import APP_ERRORS
 
 LIMIT_S = 10.0  # that reading a small input may take, on a busy machine
 MEMORY = 2 << 30  # bytes that it may take beyond what the process has
@@ -79,7 +79,7 @@ def _outcome(subject: Subject, folder: Path, expected: Any) -> tuple[str, str]:
                 found = subject.read(folder)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    except APP_ERRORS as error:
+    except HilAppError as error:
         message = str(error)
         bad = len(message) > LONGEST or _ODD.search(message)
         return ("unclear" if bad else "refused"), repr(message) if bad else message
