@@ -76,6 +76,18 @@ def test_loading_configs_loads_no_heavy_module_and_does_not_take_long() -> None:
     assert min(taken) < 1.0  # 0.3 s is the aim; shared machines are noisy
 
 
+def test_learning_loads_no_robot_and_nothing_that_datasets_need() -> None:
+    """A program that only learns needs none of them, nor the seconds that they take to load."""
+    script = "import sys, hil_app.learning; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loaded = set(done.stdout.split())
+    assert {"torch", "configs"} <= loaded
+    assert not loaded & {"robots", "teleop", "processors", "av", "pyarrow", "cv2"}
+    assert not loaded & {"mujoco", "pygame", "placo", "matplotlib"}
+
+
 def test_what_placo_asks_for_to_show_robots_in_a_browser_is_never_imported() -> None:
     shows = {"meshcat", "IPython", "pyngrok", "zmq", "tornado", "umsgpack"}
     script = (

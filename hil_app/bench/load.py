@@ -18,8 +18,7 @@ import torch
 from configs.names import ACTION, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.learning.actor import GaussianActorPolicy
-from hil_app.learning.offline import Source
-from hil_app.learning.replay import ReplayBuffer
+from hil_app.learning.offline import Source, buffer_from_dataset
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import PICTURES, Feature, size_of
@@ -59,7 +58,7 @@ def _measure(root: Path) -> Result:
     policy = GaussianActorPolicy(_config(dataset))
     decoding = [_decoded(dataset)]
     before, started = _peak(), time.perf_counter()
-    buffer = ReplayBuffer.from_dataset(Source(dataset), policy, len(dataset))
+    buffer = buffer_from_dataset(Source(dataset), policy, len(dataset))
     seconds, peak = time.perf_counter() - started, _peak()
     decoding += [_decoded(dataset) for _ in range(TURNS - 1)]
     return {

@@ -19,13 +19,13 @@ from configs.learner import LearnerConfig
 from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, TRAINING, Tensors, own_tensors
+from hil_app.learning.experience import Experience
 from hil_app.learning.judge import Judge, Judgement
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.returns import NStepReturns, Row
 from hil_app.learning.trainer import RLTrainer
 from hil_app.learning.weights import check_finite, copy_into, cpu_copy
-from hil_app.recording.frames import Frame
 
 POLL = 0.1  # how often a waiting thread looks up [s]
 ONLINE, OFFLINE, COUNTS = "online", "offline", "learner"  # groups of a snapshot's tensors
@@ -99,7 +99,7 @@ class Learner:
         self._config, self._events = config, events
         self._log, self._log_every = log, log_every
         self._judge = judge
-        self._unjudged: Frame | None = None
+        self._unjudged: Experience | None = None
         self._lockstep = config.mode == "lockstep"
         keep = trainer.algorithm.policy.replay_state  # where an observation becomes a row's state
         self._returns = {
@@ -126,11 +126,11 @@ class Learner:
         if kind is None:
             self.check()
 
-    def offer(self, frame: Frame) -> None:
+    def offer(self, frame: Experience) -> None:
         """Learn from a frame of the policy's own episodes, interventions included."""
         self._hand_over(partial(self._learn, frame))
 
-    def demonstrate(self, frame: Frame) -> None:
+    def demonstrate(self, frame: Experience) -> None:
         """Keep a frame of a demonstration for the offline buffer, unless it is re-recorded."""
         self._hand_over(partial(self._store, frame, demonstration=True))
 
@@ -284,7 +284,7 @@ class Learner:
     def _set_resting(self, resting: bool) -> None:
         self._resting = resting
 
-    def _learn(self, frame: Frame) -> None:
+    def _learn(self, frame: Experience) -> None:
         self._store(frame, demonstration=False)
         self._counts.frames += 1
         if self._lockstep and self._ready and self._counts.frames % self._config.train_freq == 0:
@@ -298,7 +298,7 @@ class Learner:
         if self._judge is not None and frame is not None:
             self.judgement = self._judge(frame, self._counts.updates)
 
-    def _store(self, frame: Frame, demonstration: bool) -> None:
+    def _store(self, frame: Experience, demonstration: bool) -> None:
         rows = self._returns[demonstration].push(frame)
         if demonstration:
             self._keep_demonstration(frame, rows)
@@ -313,7 +313,7 @@ class Learner:
             if row.is_intervention:
                 self._offline.add(**row.transition())
 
-    def _keep_demonstration(self, frame: Frame, rows: list[Row]) -> None:
+    def _keep_demonstration(self, frame: Experience, rows: list[Row]) -> None:
         """Demonstrations wait for their end: the person may ask to do one again."""
         self._shown += rows
         if not frame.done:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from configs.names import ACTION, DONE, OBS_IMAGES, REWARD
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.reading import shown
 from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.learning.replay import ReplayBuffer
 from hil_app.learning.returns import NStepReturns, Row
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
@@ -37,6 +39,32 @@ class Source:
     dataset: Dataset
     only: Only = "all"
     weight: float = 1.0
+
+
+def buffer_from_dataset(
+    sources: Source | Sequence[Source],
+    policy: GaussianActorPolicy,
+    capacity: int,
+    *,
+    n_steps: int = 1,
+    discount: float = 1.0,
+    read: Callable[[int], None] = lambda _: None,
+    **options: Any,
+) -> ReplayBuffer:
+    """A buffer of what ``policy`` can learn from recorded datasets, one after the other.
+
+    Rows are those of :func:`rows_of`, and ``options`` those of `ReplayBuffer`. Frame by frame:
+    nothing is held beside the buffer. If there are more rows than capacity, the last ones stay.
+
+    Raises DatasetError if a dataset is damaged, does not fit the policy or has no such rows.
+    """
+    sources = [sources] if isinstance(sources, Source) else sources
+    check(sources, policy.config)
+    buffer = ReplayBuffer(capacity, state_keys=policy.replay_keys, **options)
+    for source in sources:
+        for row in rows_of(source, policy, n_steps=n_steps, discount=discount, read=read):
+            buffer.add(**row.transition(), weight=source.weight)
+    return buffer
 
 
 def rows_of(

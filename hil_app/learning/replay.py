@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -15,12 +15,11 @@ from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.batch import Batch
 from hil_app.learning.draws import Draws
-from hil_app.learning.offline import Source, check, rows_of
+from hil_app.learning.experience import Experience
 from hil_app.learning.prefetch import endless
 from hil_app.learning.returns import NStepReturns
 from hil_app.learning.ring import Ring
 from hil_app.learning.values import Value, flag, number, stored, usable
-from hil_app.recording.frames import Frame
 
 _NUMBERS = {IS_INTERVENTION: flag, DISCOUNT: number, DISCRETE_PENALTY: number}  # one for each row
 
@@ -88,7 +87,7 @@ class ReplayBuffer:
     @classmethod
     def from_frames(
         cls,
-        frames: Iterable[Frame],
+        frames: Iterable[Experience],
         policy: GaussianActorPolicy,
         capacity: int,
         *,
@@ -105,34 +104,6 @@ class ReplayBuffer:
         for frame in frames:
             for row in returns.push(frame):
                 buffer.add(**row.transition())
-        return buffer
-
-    @classmethod
-    def from_dataset(
-        cls,
-        sources: Source | Sequence[Source],
-        policy: GaussianActorPolicy,
-        capacity: int,
-        *,
-        n_steps: int = 1,
-        discount: float = 1.0,
-        read: Callable[[int], None] = lambda _: None,
-        **options: Any,
-    ) -> Self:
-        """A buffer of what `policy` can learn from recorded datasets, one after the other.
-
-        Rows are those of `from_frames`; `rows_of` says which are left out and what is assumed of
-        other tools' datasets. Frame by frame: nothing is held beside the buffer. `read` hears of
-        frames as they are read. If there are more rows than capacity, the last ones stay.
-
-        Raises DatasetError if a dataset is damaged, does not fit the policy or has no such rows.
-        """
-        sources = [sources] if isinstance(sources, Source) else sources
-        check(sources, policy.config)
-        buffer = cls(capacity, state_keys=policy.replay_keys, **options)
-        for source in sources:
-            for row in rows_of(source, policy, n_steps=n_steps, discount=discount, read=read):
-                buffer.add(**row.transition(), weight=source.weight)
         return buffer
 
     def add(

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from hil_app.learning.experience import Experience, Features
 from hil_app.learning.values import Value, flag, number
-from hil_app.recording.frames import Frame
-from processors.base import Features
-from robots.base import F32
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Row:
     """A transition over k <= n ticks that bootstraps from ``next_state`` with ``discount``."""
 
     state: Features
-    action: F32  # (c [+ 1],)
+    action: NDArray[np.float32]  # (c [+ 1],)
     reward: float  # discounted sum over the k ticks
     next_state: Features  # k ticks later, the same episode
     done: bool  # terminated within the k ticks: no bootstrapping
@@ -53,7 +51,7 @@ class _Tick(NamedTuple):
     """One tick in the window; what is kept of the observations before and after it."""
 
     state: Features
-    action: F32
+    action: NDArray[np.float32]
     reward: float
     next_state: Features
     terminated: bool
@@ -62,7 +60,7 @@ class _Tick(NamedTuple):
     is_intervention: bool
 
     @classmethod
-    def of(cls, frame: Frame, state: Features, next_state: Features) -> _Tick:
+    def of(cls, frame: Experience, state: Features, next_state: Features) -> _Tick:
         return cls(
             state,
             frame.action,
@@ -129,7 +127,7 @@ class NStepReturns:
         )
         return self._push(tick)
 
-    def push(self, frame: Frame) -> list[Row]:
+    def push(self, frame: Experience) -> list[Row]:
         """The rows that ``frame`` completes: none, one, or where a stretch of ticks ends the rest.
 
         A stretch ends with its episode, and before a pause, in which the world may change.

@@ -20,8 +20,8 @@ from sample_datasets import ENV_STATE, IMAGES, SIZE, STATE, told, write_dataset
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.datasets.overview import overview
 from hil_app.datasets.sheet import draw_sheet
-from hil_app.learning import ACTION, GaussianActorPolicy, ReplayBuffer
-from hil_app.learning.offline import Source, unsaid
+from hil_app.learning import ACTION, GaussianActorPolicy
+from hil_app.learning.offline import Source, buffer_from_dataset, unsaid
 from hil_app.recording.checksums import CHECKSUM
 from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
@@ -61,7 +61,7 @@ def root(good: Path, tmp_path: Path) -> Path:
 
 def learned(root: Path) -> list[Any]:
     """The place of each row that is learned from, as its state and its image tell it."""
-    buffer = ReplayBuffer.from_dataset(Source(Dataset(root)), POLICY, 100)
+    buffer = buffer_from_dataset(Source(Dataset(root)), POLICY, 100)
     batch = buffer.at(range(len(buffer)))
     images = batch["state"][f"{IMAGES}.wrist"]
     seen = [told(image.permute(1, 2, 0).numpy())[1:] for image in images]

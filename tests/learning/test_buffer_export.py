@@ -18,7 +18,7 @@ from hil_app.learning import (
     ReplayBuffer,
 )
 from hil_app.learning.export import buffer_to_dataset
-from hil_app.learning.offline import Source
+from hil_app.learning.offline import Source, buffer_from_dataset
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import DatasetError
@@ -65,7 +65,7 @@ def rows(buffer: ReplayBuffer) -> dict[str, Any]:
 
 
 def again(root: Path, mind: GaussianActorPolicy = NUMBERS) -> ReplayBuffer:
-    return ReplayBuffer.from_dataset(Source(Dataset(root)), mind, 100, discount=0.9)
+    return buffer_from_dataset(Source(Dataset(root)), mind, 100, discount=0.9)
 
 
 def test_there_and_back_with_pictures(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from hil_app.learning import (
     PolicyFeature,
     ReplayBuffer,
 )
-from hil_app.learning.offline import Source, check
+from hil_app.learning.offline import Source, buffer_from_dataset, check
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import DatasetError, Feature
@@ -60,7 +60,7 @@ NUMBERS = policy(STATE, ENV_STATE)
 
 def loaded(root: Path, mind: GaussianActorPolicy = NUMBERS, **options: Any) -> ReplayBuffer:
     source = {name: options.pop(name) for name in ("only", "weight") if name in options}
-    return ReplayBuffer.from_dataset(Source(Dataset(root), **source), mind, 1000, **options)
+    return buffer_from_dataset(Source(Dataset(root), **source), mind, 1000, **options)
 
 
 def places(buffer: ReplayBuffer, group: str = "state") -> list[tuple[int, int]]:
@@ -261,12 +261,12 @@ def test_datasets_are_streamed_and_each_picture_is_asked_for_once() -> None:
     fake: Any = Fake([400, 300, 500])
     small = policy(STATE, ENV_STATE, **{FRONT: PolicyFeature(FeatureType.VISUAL, (3, 8, 8))})
     heard: list[int] = []
-    buffer = ReplayBuffer.from_dataset(Source(fake), small, 2000, read=heard.append)
+    buffer = buffer_from_dataset(Source(fake), small, 2000, read=heard.append)
     assert fake.asked == [(0, ["front"]), (1, ["front"]), (2, ["front"])]
     assert heard == [400, 300, 500]
     assert len(buffer) == 1200
     assert fake.most < 100  # those that are recognised when they come again, and no more
-    blind = ReplayBuffer.from_dataset(Source(Fake([3])), NUMBERS, 9)  # type: ignore[arg-type]
+    blind = buffer_from_dataset(Source(Fake([3])), NUMBERS, 9)  # type: ignore[arg-type]
     assert places(blind) == [(0, 0), (0, 1), (0, 2)]
 
 
@@ -281,7 +281,7 @@ def test_cameras_that_the_policy_does_not_look_at_are_not_decoded(tmp_path: Path
 
 def test_the_newest_rows_stay_if_there_are_too_many(tmp_path: Path) -> None:
     write_dataset(tmp_path)
-    buffer = ReplayBuffer.from_dataset(Source(Dataset(tmp_path)), NUMBERS, 5)
+    buffer = buffer_from_dataset(Source(Dataset(tmp_path)), NUMBERS, 5)
     assert places(buffer) == [(1, 8), (2, 0), (2, 1), (2, 2), (2, 3)]
 
 
@@ -418,7 +418,7 @@ def two_datasets(folder: Path, weight: float, seed: int = 0) -> ReplayBuffer:
             write_dataset(folder / name, episodes)
     one, two = (Dataset(folder / name) for name in ("one", "two"))
     sources = [Source(one), Source(two, weight=weight)]
-    return ReplayBuffer.from_dataset(sources, NUMBERS, 100, seed=seed)
+    return buffer_from_dataset(sources, NUMBERS, 100, seed=seed)
 
 
 def test_several_datasets_come_one_after_the_other(tmp_path: Path) -> None:

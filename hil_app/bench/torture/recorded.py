@@ -17,8 +17,7 @@ from hil_app.bench.crashes import CAMERAS, SIZE, frame
 from hil_app.bench.torture.subjects import Folder
 from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.checkpoint import POLICY, Snapshot, load, load_policy, own_tensors, save
-from hil_app.learning.offline import Source
-from hil_app.learning.replay import ReplayBuffer
+from hil_app.learning.offline import Source, buffer_from_dataset
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import JOURNAL
 from hil_app.recording.repair import repair
@@ -57,7 +56,7 @@ class RecordedDataset(Folder):
     def read(self, folder: Path) -> Any:
         dataset = Dataset(folder)
         policy = _policy(_FEATURES | _IMAGES)
-        ReplayBuffer.from_dataset(Source(dataset), policy, 100)
+        buffer_from_dataset(Source(dataset), policy, 100)
         return [_told(dataset, episode.index) for episode in dataset.episodes]
 
     def wrong(self, good: Any, found: Any) -> str | None:
