@@ -55,3 +55,9 @@ class OpenCVCameraConfig(Config):
     """Age from which the newest picture counts as stale, which is told at once [s]."""
     patience_s: float = Field(5.0, ge=0, le=600)
     """How long a stale camera may take to come back before the run ends [s]."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its pictures, after rotation [px]."""
+        upright = self.rotation in (0, 180)
+        return (self.height, self.width) if upright else (self.width, self.height)

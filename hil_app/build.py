@@ -69,6 +69,12 @@ def robot(
     return SO100Robot(config.robot, config.env.fps, tell, emergency)
 
 
+def kinematics_of(body: Body) -> Kinematics:
+    """The kinematics of the body's arm."""
+    assert body.spec.arm is not None
+    return Kinematics(body.spec.arm)
+
+
 def window(config: RunConfig, command: str) -> Window | None:
     """The operator's window, if the config asks for it or the person's keys need it."""
     title, wrist = f"hil-app {command}: {config.robot.type}", config.processor.wrist is not None
@@ -163,8 +169,8 @@ def loop(
 
     Raises ConfigError if the body cannot work in the config's box.
     """
-    kinematics, reset_pose = Kinematics(body.arm), _f32(config.robot.reset_pose)
-    check_reachable(kinematics, body.limits, reset_pose, config.processor.bounds)
+    kinematics, reset_pose = kinematics_of(body), _f32(config.robot.reset_pose)
+    check_reachable(kinematics, body.spec.limits, reset_pose, config.processor.bounds)
     return Loop(
         body,
         hands,
@@ -265,7 +271,7 @@ def success_classifier(config: RunConfig, body: Body) -> ClassifiedSuccess:
     wanted = config.processor.success_classifier
     assert wanted is not None
     classifier = load_classifier(wanted.checkpoint)
-    shown = policy_config(config, body).input_features | _pictures(config)
+    shown = policy_config(config, body).input_features | _pictures(config, body)
     for key, feature in classifier.config.input_features.items():
         if key not in shown or shown[key].shape != feature.shape:
             given = ", ".join(f"{name} {each.shape}" for name, each in shown.items())
@@ -280,7 +286,7 @@ def success_classifier(config: RunConfig, body: Body) -> ClassifiedSuccess:
 
 def observations(config: ProcessorConfig, body: Body, kinematics: Kinematics) -> dict[str, Observe]:
     """The parts of the observation that the config asks for, in order."""
-    return dict(_observations(config, body.limits, kinematics))
+    return dict(_observations(config, body.spec.limits, kinematics))
 
 
 def _observations(
@@ -314,7 +320,7 @@ def _observations(
 
 def policy_config(config: RunConfig, body: Body) -> GaussianActorConfig:
     """The policy's config with the features that the config's observation has, and their ranges."""
-    parts = observations(config.processor, body, Kinematics(body.arm)).values()
+    parts = observations(config.processor, body, kinematics_of(body)).values()
     kinds = {OBS_STATE: FeatureType.STATE, OBS_ENV_STATE: FeatureType.ENV}
     features: dict[str, PolicyFeature] = {}
     stats: dict[str, dict[str, list[float]]] = {}
@@ -327,7 +333,7 @@ def policy_config(config: RunConfig, body: Body) -> GaussianActorConfig:
             "max": np.concatenate([part.high for part in found]).tolist(),
         }
     if config.processor.observation.images:
-        features |= _pictures(config)
+        features |= _pictures(config, body)
     moves = 3 if config.processor.wrist is None else 5
     return GaussianActorConfig(
         **config.policy.model_dump(),
@@ -338,11 +344,10 @@ def policy_config(config: RunConfig, body: Body) -> GaussianActorConfig:
     )
 
 
-def _pictures(config: RunConfig) -> dict[str, PolicyFeature]:
+def _pictures(config: RunConfig, body: Body) -> dict[str, PolicyFeature]:
     """The pictures of all cameras, as they are after crop and resize."""
     found = {}
-    for name, camera in config.robot.cameras.items():
-        size = camera.height, camera.width
+    for name, size in body.spec.cameras.items():
         size = config.processor.images.crop.get(name, (0, 0, *size))[2:]
         height, width = config.processor.images.resize or size
         shape = (3, height, width)
@@ -419,7 +424,7 @@ def seed_of(config: RunConfig, name: str, index: int = 0) -> int:
 def _oracle(config: RunConfig, body: Body) -> Oracle:
     stick = Stick(_f32(config.processor.step_size), config.env.fps)
     grip = config.processor.gripper
-    return reach(stick) if body.task == "reach" else PickLift(stick, grip.closed, grip.open)
+    return reach(stick) if body.spec.task == "reach" else PickLift(stick, grip.closed, grip.open)
 
 
 def _f32(values: Sequence[float]) -> F32:

@@ -15,7 +15,6 @@ from hil_app.policy import LearnedPolicy, NoPolicy
 from hil_app.run_dataset import recorder, root_of
 from hil_app.session import Session
 from hil_app.words import plural
-from robots.kinematics import Kinematics
 from teleop.manual import Acts
 
 
@@ -41,7 +40,7 @@ def record(session: Session, mind: LearnedPolicy | None = None) -> None:
         if kept.count:
             note = f"{root} has {plural(kept.count, 'episode')}; those of this run come after them"
             session.events.emit("dataset_goes_on", note=note)
-        session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
+        session.monitor.instruments = Instruments(loop, build.kinematics_of(session.body))
         stack.enter_context(session.body)
         stack.enter_context(hands)
         stage = session.monitor.begin(RECORD, config.dataset.num_episodes, "episodes", loop)

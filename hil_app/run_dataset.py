@@ -17,7 +17,6 @@ from hil_app.recording.recorder import Recorder
 from hil_app.recording.repair import told
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.run_folder import DATASET
-from robots.kinematics import Kinematics
 
 TASKS = {"pick_lift": "Pick up the cube and lift it", "reach": "Bring the gripper to the point"}
 UNNAMED = "The task of this arm"
@@ -33,7 +32,7 @@ def spec_of(config: RunConfig, body: Body) -> DatasetSpec:
     return DatasetSpec(
         fps=config.env.fps,
         robot_type=config.robot.type,
-        task=config.dataset.task or TASKS.get(body.task or "", UNNAMED),
+        task=config.dataset.task or TASKS.get(body.spec.task or "", UNNAMED),
         names=_names(config, body),
         encoding=config.dataset.encoding,
     )
@@ -62,7 +61,7 @@ def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
 
 def _names(config: RunConfig, body: Body) -> dict[str, Sequence[str]]:
     """What the numbers of observations and actions are called."""
-    parts = build.observations(config.processor, body, Kinematics(body.arm)).values()
+    parts = build.observations(config.processor, body, build.kinematics_of(body)).values()
     ordered = sorted(parts, key=lambda part: part.key)
     seen = {
         key: tuple(name for part in same for name in part.names)

@@ -14,7 +14,6 @@ from hil_app.monitor import TELEOPERATE, Recording
 from hil_app.policy import NoPolicy
 from hil_app.run_dataset import recorder, root_of
 from hil_app.session import Session
-from robots.kinematics import Kinematics
 from teleop.manual import Acts
 
 
@@ -35,7 +34,7 @@ def teleoperate(session: Session) -> None:
             kept = stack.enter_context(recorder(config, session.body, root, session.events))
             session.monitor.recording = Recording(root, kept, kept.count)
             sinks.append(partial(kept.add, stage=TELEOPERATE))
-        session.monitor.instruments = Instruments(loop, Kinematics(session.body.arm))
+        session.monitor.instruments = Instruments(loop, build.kinematics_of(session.body))
         stack.enter_context(session.body)
         stack.enter_context(hands)
         goal = math.inf if wanted.episodes is None else wanted.episodes

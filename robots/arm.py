@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.base import F32, GRIPPER, JOINTS
+from robots.base import F32, GRIPPER, JOINTS, RobotSpec
 
 F64 = NDArray[np.float64]
 
@@ -44,6 +45,11 @@ class Arm:
     def velocity_from_urdf(self, rates: F64) -> F32:
         """Motor speeds (6,) [deg/s, %/s] of URDF ``rates`` (6,) [rad/s]."""
         return (rates / self.scale).astype(np.float32)
+
+    def spec(self, **more: Any) -> RobotSpec:
+        """What a robot with this arm is; ``more`` are the fields that the arm does not decide."""
+        units = tuple("%" if index == GRIPPER else "deg" for index in range(len(JOINTS)))
+        return RobotSpec(JOINTS, self.limits, units, gripper=GRIPPER, arm=self, **more)
 
     def calibrated(self, signs: Sequence[int] | None, offsets: Sequence[float]) -> Arm:
         """This arm on motors that read ``offsets`` (5,) [deg] at the middle of its range.

@@ -1,14 +1,15 @@
-"""What every body offers the loop: its words, its contract and its errors.
+"""What every robot offers the loop: how it describes itself, its contract and its errors.
 
-Units: body joints in degrees about the middle of their range, the gripper in percent
-(0 closed, 100 open), positions in metres in the base frame (x forward, y left, z up).
+A robot is commanded by n numbers, named and limited by its :class:`RobotSpec`. Those of an SO arm
+are body joints in degrees about the middle of their range, and the gripper in percent (0 closed,
+100 open). Positions are in metres in the base frame (x forward, y left, z up).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from robots.errors import ServoFault as ServoFault
 from robots.errors import SpeedRefused as SpeedRefused
 from robots.errors import Uncalibrated as Uncalibrated
 
+if TYPE_CHECKING:
+    from robots.arm import Arm
+
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
@@ -31,16 +35,72 @@ JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_ro
 GRIPPER = JOINTS.index("gripper")
 
 
+Sense = Literal["velocities", "currents", "loads", "temperatures", "environment_state"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RobotSpec:
+    """What a robot is: what it is commanded by, what it senses, and what it may learn.
+
+    ::
+
+        RobotSpec(
+            names=("left", "right"),
+            limits=np.array([[-1, 1], [-1, 1]], np.float32),
+            units=("m/s", "m/s"),
+            senses=frozenset({"velocities"}),
+        )
+
+    With an ``arm`` its gripper can be moved through space; without one, what is commanded is what
+    the policy acts by. Raises ValueError if its parts do not fit each other.
+    """
+
+    names: tuple[str, ...]  # (n,) of what is commanded, and measured as a Reading's joints
+    limits: F32  # (n, 2) lowest and highest value of each
+    units: tuple[str, ...]  # (n,) such as deg, %, m/s
+    gripper: int | None = None  # which of them is the gripper, if one is
+    arm: Arm | None = None  # the model of its kinematics
+    cameras: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # height, width [px]
+    senses: frozenset[Sense] = frozenset()  # what its Readings have beside joints and images
+    reset_pose: F32 | None = None  # (n,) where an episode begins; None for where reset() puts it
+    max_speed: float | None = None  # fastest that a target may move, in units a second
+    real_time: bool = False  # it moves whether or not anybody waits for it
+    tasks: tuple[str, ...] = ()  # that its world knows
+    task: str | None = None  # which of them is wanted
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        if not n or len(set(self.names)) != n:
+            raise ValueError(f"a robot's names must be distinct, and at least one: {self.names}")
+        if self.limits.shape != (n, 2) or len(self.units) != n:
+            raise ValueError(
+                f"{n} names need limits ({n}, 2) and {n} units: got limits "
+                f"{self.limits.shape} and {len(self.units)} units"
+            )
+        if not (self.limits[:, 0] < self.limits[:, 1]).all():  # false for a NaN too
+            raise ValueError(f"each lowest limit must be below its highest: {self.limits.tolist()}")
+        if self.gripper is not None and self.gripper not in range(n):
+            raise ValueError(f"gripper {self.gripper} is none of the {n} names")
+        if self.reset_pose is not None and self.reset_pose.shape != (n,):
+            raise ValueError(f"reset_pose must be ({n},): got {self.reset_pose.shape}")
+
+    @property
+    def body(self) -> NDArray[np.bool_]:
+        """Which (n,) of the names are not the gripper."""
+        body: NDArray[np.bool_] = np.arange(len(self.names)) != self.gripper
+        return body
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a robot senses at one instant."""
+    """What a robot senses at one instant, of each of the n names of its spec."""
 
-    joints: F32  # (6,) body joints [deg], gripper 0 closed .. 100 open [%]
+    joints: F32  # (n,) in the spec's units; of a gripper 0 closed .. 100 open [%]
     stamp: float  # monotonic within an episode [s]
-    velocities: F32 | None = None  # (6,) [deg/s], gripper [%/s]
-    currents: F32 | None = None  # (6,) [mA]
-    loads: F32 | None = None  # (6,) [% of stall torque], signed
-    temperatures: F32 | None = None  # (6,) [deg C]
+    velocities: F32 | None = None  # (n,) in the spec's units a second
+    currents: F32 | None = None  # (n,) [mA]
+    loads: F32 | None = None  # (n,) [% of stall torque], signed
+    temperatures: F32 | None = None  # (n,) [deg C]
     environment_state: F32 | None = None  # (3,) object position, base frame [m]
     images: Mapping[str, U8] = field(default_factory=dict)  # (H, W, 3) RGB
     ages: Mapping[str, float] = field(default_factory=dict)  # of each image, at ``stamp`` [s]
@@ -67,7 +127,7 @@ def tell_nobody(name: str, **facts: object) -> None:
 
 
 class Robot(Protocol):
-    """A body: entered, reset, then read and commanded once a tick.
+    """Entered, reset, then read and commanded once a tick.
 
     ::
 
@@ -78,22 +138,25 @@ class Robot(Protocol):
                 sent = robot.command(target)
     """
 
-    limits: F32  # (6, 2) lowest and highest value of each joint [deg], gripper [%]
-    task: str | None  # what a simulated world wants done
-    truth: TruthSource | None  # what only a simulated world knows
+    spec: RobotSpec
+    truth: TruthSource | None  # what only a simulated world knows; None for all others
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *error: object) -> None: ...
 
     def reset(self, seed: int) -> None:
-        """Make the scene ready for an episode; the arm is already at its reset pose."""
+        """Make the scene ready for an episode; the robot is already at its spec's reset pose."""
 
     def read(self) -> Reading:
         """Sense now."""
 
     def command(self, target: F32) -> F32:
-        """Move towards ``target`` (6,) [deg, %]; returns what was really sent, within limits."""
+        """Move towards ``target`` (n,), in the spec's units; returns what was really sent, within
+        its limits.
+
+        Raises RobotError if the target holds a NaN or an infinity.
+        """
 
     def halt(self, cause: str) -> None:
         """Stop at once and stay: commands from now on change nothing, until entered again."""

@@ -16,6 +16,8 @@ _GRIPPER_SERVO = (50.0, 2.0)
 _DAMPING, _ARMATURE, _FRICTION_LOSS = 0.6, 0.028, 0.052  # [N m s/rad], [kg m²], [N m]
 _FINGER_FRICTION = (1.5, 0.02, 0.0001)  # sliding, torsional, rolling
 _CUBE_FRICTION = (1.0, 0.01, 0.0001)
+TASKS = ("pick_lift", "reach")
+"""What an arm can be asked to do in it."""
 
 
 def build_scene(arm: Arm, task: str, timestep: float) -> mujoco.MjModel:

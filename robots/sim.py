@@ -21,6 +21,7 @@ from robots.base import (
 )
 from robots.poses import within
 from robots.render import Painter
+from robots.scene import TASKS
 from robots.world import World
 
 # An estimate from the STS3215's sheet at 12 V: 2.7 A at its stall torque of 3.35 N m.
@@ -36,11 +37,16 @@ class SimRobot:
     """
 
     def __init__(self, cfg: SO100SimConfig | SO101SimConfig, fps: float) -> None:
-        self.arm = ARMS[cfg.type.removesuffix("_sim")]
-        self.limits: F32 = self.arm.limits  # (6, 2) [deg], gripper [%]
-        self.task: str | None = cfg.task
+        self._arm = arm = ARMS[cfg.type.removesuffix("_sim")]
+        self._reset_pose = within("robot.reset_pose", cfg.reset_pose, arm.limits)
+        self.spec = arm.spec(
+            cameras={name: (camera.height, camera.width) for name, camera in cfg.cameras.items()},
+            senses=frozenset({"velocities", "currents", "environment_state"}),
+            reset_pose=self._reset_pose,
+            tasks=TASKS,
+            task=cfg.task,
+        )
         self.truth: TruthSource | None = self._truth
-        self._reset_pose = within("robot.reset_pose", cfg.reset_pose, self.limits)
         self._cfg, self._fps = cfg, fps
         self._world: World | None = None
         self._painters: dict[tuple[int, int, bool], Painter] = {}
@@ -50,8 +56,8 @@ class SimRobot:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._close)
-            self._world = World(self.arm, self._cfg.task, period=1.0 / self._fps)
-            self._world.reset(self.arm.zero, seed=0)  # at mid-range until the first ramp
+            self._world = World(self._arm, self._cfg.task, period=1.0 / self._fps)
+            self._world.reset(self._arm.zero, seed=0)  # at mid-range until the first ramp
             self._halted = None
             for camera in self._cfg.cameras.values():  # fail now, not in the loop
                 self._painter(camera.height, camera.width, fine=False)
@@ -64,16 +70,16 @@ class SimRobot:
     def reset(self, seed: int) -> None:
         """Put the arm at its reset pose and the object where ``seed`` says."""
         world = self._entered()
-        world.reset(self.arm.to_urdf(self._reset_pose), seed)
+        world.reset(self._arm.to_urdf(self._reset_pose), seed)
         self._episode, self._tick = self._episode + 1, 0
 
     def read(self) -> Reading:
         """Sense now: joints, speeds, currents (estimated from the torque), object and pictures."""
         world = self._entered()
         return Reading(
-            joints=self.arm.from_urdf(world.angles),
+            joints=self._arm.from_urdf(world.angles),
             stamp=self._tick / self._fps,
-            velocities=self.arm.velocity_from_urdf(world.rates),
+            velocities=self._arm.velocity_from_urdf(world.rates),
             currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
             environment_state=world.object.astype(np.float32),
             images={
@@ -93,14 +99,14 @@ class SimRobot:
         if not np.isfinite(target).all():
             raise RobotError(f"The joint target {target} is not finite: look at the step before.")
         target = target if self._halted is None else self._halted
-        sent: F32 = np.clip(target, self.limits[:, 0], self.limits[:, 1]).astype(np.float32)
-        world.advance(self.arm.to_urdf(sent))
+        sent: F32 = np.clip(target, *self.spec.limits.T).astype(np.float32)
+        world.advance(self._arm.to_urdf(sent))
         self._tick += 1
         return sent
 
     def joints_now(self) -> F32:
         """The joints (6,) [deg, %]."""
-        return self.arm.from_urdf(self._entered().angles)
+        return self._arm.from_urdf(self._entered().angles)
 
     def halt(self, cause: str) -> None:  # noqa: ARG002 - nobody has to be told of a simulated arm
         """Stay here: commands from now on change nothing."""
@@ -113,7 +119,7 @@ class SimRobot:
             episode=self._episode,
             tick=self._tick,
             tip=world.tip.astype(np.float32),
-            gripper=float(self.arm.from_urdf(world.angles)[GRIPPER]),
+            gripper=float(self._arm.from_urdf(world.angles)[GRIPPER]),
             object=world.object.astype(np.float32),
             success=world.success,
         )

@@ -65,10 +65,21 @@ class SO100Robot:
         tell: Tell,
         emergency: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.arm = ARMS[cfg.type].calibrated(cfg.joint_signs, cfg.joint_offsets)
-        self.limits: F32 = self.arm.limits  # (6, 2) [deg], gripper [%]
-        self.task = _virtual_task(cfg)
-        self.truth: TruthSource | None = None if self.task is None else self._truth
+        task = _virtual_task(cfg)
+        self.spec = (
+            ARMS[cfg.type]
+            .calibrated(cfg.joint_signs, cfg.joint_offsets)
+            .spec(
+                cameras={name: camera.size for name, camera in cfg.cameras.items()},
+                senses=frozenset({"velocities", "currents", "loads", "temperatures"}),
+                reset_pose=np.array(cfg.reset_pose, np.float32),
+                max_speed=cfg.safety.max_speed,
+                real_time=True,
+                tasks=(task,) if task else (),
+                task=task,
+            )
+        )
+        self.truth: TruthSource | None = None if task is None else self._truth
         self._cfg, self._period, self._tell, self._emergency = cfg, 1.0 / fps, tell, emergency
         safety = cfg.safety
         silence = safety.deadman_s if cfg.disable_torque_on_disconnect else None
@@ -90,9 +101,9 @@ class SO100Robot:
             undo.callback(self._servos.close)
             self._senses = self._answered = self._servos.settled()
             self._servos.check_ranges(self._senses.joints)
-            self._range = common_range(self.limits, self._servos.units.limits)
+            self._range = common_range(self.spec.limits, self._servos.units.limits)
             self._poses = asked_poses(self._cfg, self._range)
-            if self.task is not None:
+            if self.spec.task is not None:
                 self._world = undo.enter_context(_world(self._cfg))
             undo.enter_context(self._cameras)
             undo.push(self._let_go)

@@ -10,7 +10,7 @@ import numpy as np
 from configs.load import ConfigError
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
-from hil_app.build import Body, action_steps, robot
+from hil_app.build import Body, action_steps, kinematics_of, robot
 from hil_app.datasets.script import Script, near
 from hil_app.loop import SAME
 from processors.base import Command, Goal, Pipeline
@@ -34,7 +34,7 @@ def rehearse(config: RunConfig, script: Script) -> Script:
     or arm makes another motion of them.
     """
     body = robot(config)  # never entered
-    kinematics = Kinematics(body.arm)
+    kinematics = kinematics_of(body)
     pipeline = Pipeline("action", action_steps(config.processor, kinematics, config.teleop))
     limit = _limit(config, body, script)
     start = _start(config, kinematics, pipeline, limit, script)
@@ -80,10 +80,10 @@ def _limit(config: RunConfig, body: Body, script: Script) -> Limit:
     """What the body lets through."""
     arm = config.robot
     if not isinstance(arm, FollowerConfig):
-        return lambda wanted, _, __: np.clip(wanted, *body.limits.T)
+        return lambda wanted, _, __: np.clip(wanted, *body.spec.limits.T)
     lead = None if script.joints is None else arm.max_relative_target
     wanted = None if arm.joint_limits is None else np.array(arm.joint_limits, np.float32)
-    return Limiter(body.limits, arm.safety, lead, 1 / script.fps, wanted)
+    return Limiter(body.spec.limits, arm.safety, lead, 1 / script.fps, wanted)
 
 
 def _at(start: F32, kinematics: Kinematics) -> Command:

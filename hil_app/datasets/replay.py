@@ -121,7 +121,7 @@ def replay(session: Session, script: Script, what: What) -> None:
     config, body = session.config, session.body
     again = Replayed(script, session.hands("never"))
     loop = build.loop(config, body, again, again, session.stop, evaluating=True)
-    _prepare(loop, script, what, Kinematics(body.arm))
+    _prepare(loop, script, what, build.kinematics_of(body))
     if body.truth is not None:
         note = "as this config's seed has it; another run's object may have lain elsewhere"
         session.events.emit("scene", note=note)

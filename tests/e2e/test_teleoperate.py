@@ -42,7 +42,7 @@ def to_the_cube(config: RunConfig, episode: int) -> F32:
         body.reset(build.seed_of(config, TELEOPERATE, episode))
         assert body.truth is not None
         cube = body.truth().object
-        tip = Kinematics(body.arm).tip(np.array(config.robot.reset_pose, np.float32))
+        tip = Kinematics(body.spec.arm).tip(np.array(config.robot.reset_pose, np.float32))
     way: F32 = _grasp_spot(cube) - tip
     return way
 

@@ -89,9 +89,11 @@ def test_features_have_the_parts_of_the_observation_in_their_order():
     assert made.num_discrete_actions == 3
     low, high = config.processor.bounds.min, config.processor.bounds.max
     stats = made.dataset_stats[OBS_STATE]
-    np.testing.assert_allclose(stats["min"], [*body.limits[:, 0], *low, *[-0.04] * 3, 5], rtol=1e-6)
     np.testing.assert_allclose(
-        stats["max"], [*body.limits[:, 1], *high, *[0.04] * 3, 55], rtol=1e-6
+        stats["min"], [*body.spec.limits[:, 0], *low, *[-0.04] * 3, 5], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        stats["max"], [*body.spec.limits[:, 1], *high, *[0.04] * 3, 55], rtol=1e-6
     )
     half = (np.array(high) - low) / 2
     np.testing.assert_allclose(made.dataset_stats[OBS_ENV_STATE]["max"], half, rtol=1e-6)
@@ -108,7 +110,7 @@ def test_the_features_of_a_tick_fit_the_policy_that_is_built_for_them(observatio
         features = build.loop(config, body, HandsOff(), NoPolicy(), StopRequest()).reset(3).features
     shapes = {key: feature.shape for key, feature in made.input_features.items()}
     assert {key: value.shape for key, value in features.items()} == shapes
-    parts = build.observations(config.processor, body, Kinematics(body.arm)).values()
+    parts = build.observations(config.processor, body, Kinematics(body.spec.arm)).values()
     for key, (size,) in shapes.items():
         assert sum(len(part.names) for part in parts if part.key == key) == size
         low, high = (np.array(made.dataset_stats[key][end]) for end in ("min", "max"))

@@ -70,7 +70,7 @@ def frames_of(config: RunConfig, *, evaluating: bool = False) -> list[Frame]:
 def test_it_stands_behind_the_pictures_and_before_the_person(tmp_path: Path) -> None:
     made = config(tmp_path, constant(tmp_path / "says", 0.9))
     body = SimRobot(made.robot, made.env.fps)
-    names = list(build.env_steps(made, body, Kinematics(body.arm)))
+    names = list(build.env_steps(made, body, Kinematics(body.spec.arm)))
     assert "simulated success" not in names
     place = names.index("success classifier")
     assert names[place + 1 : place + 3] == ["operator events", "reward"]
@@ -79,7 +79,7 @@ def test_it_stands_behind_the_pictures_and_before_the_person(tmp_path: Path) -> 
 
 def test_without_one_the_simulated_world_judges(tmp_path: Path) -> None:
     body = SimRobot(tiny(tmp_path).robot, 10)
-    names = list(build.env_steps(tiny(tmp_path), body, Kinematics(body.arm)))
+    names = list(build.env_steps(tiny(tmp_path), body, Kinematics(body.spec.arm)))
     assert "simulated success" in names
     assert "success classifier" not in names
 
@@ -184,7 +184,7 @@ def test_it_sees_pictures_that_the_policy_does_not(tmp_path: Path) -> None:
     step = build.success_classifier(made, body)
     step._judge = lambda features: asked.append(features) or 0.0  # type: ignore[func-returns-value]
     picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
-    steps = build.env_steps(made, body, Kinematics(body.arm))
+    steps = build.env_steps(made, body, Kinematics(body.spec.arm))
     seen = steps["images"](a_tick(Reading(np.zeros(6, np.float32), 0.0, images={"front": picture})))
     step(seen)
     assert asked[0][FRONT].shape == (16, 16, 3)

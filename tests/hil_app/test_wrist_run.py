@@ -94,7 +94,7 @@ def test_the_twin_s_fingers_rise_and_turn_about_a_tip_that_stays(tmp_path, arm):
     config = tiny(tmp_path, **parts)
     seen = []
     with robot(config) as body:
-        kinematics = Kinematics(body.arm)
+        kinematics = Kinematics(body.spec.arm)
         hands = build.teleop(config, body, device=SecondStick(), acts="always")
         loop = build.loop(config, body, hands, NoPolicy(), lambda: False)
         transition = loop.reset(0)

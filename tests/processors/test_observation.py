@@ -238,7 +238,7 @@ def test_a_fresh_episode_is_seen_within_about_one(robot: Any) -> None:
     """Every number of the default observation normalises into about [-1, 1] at the reset pose."""
     config = RunConfig(robot=robot)
     with SimRobot(robot, fps=10) as body:
-        kinematics = Kinematics(body.arm)
+        kinematics = Kinematics(body.spec.arm)
         parts = list(build.observations(config.processor, body, kinematics).values())
         tip = kinematics.tip(f32(*robot.reset_pose))
         for seed in range(20):

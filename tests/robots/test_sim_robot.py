@@ -30,7 +30,7 @@ def commands_near_the_cube(robot: SimRobot, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     robot.reset(seed)
     joints, tip = robot.read().joints, robot.truth().object
-    reach = Kinematics(robot.arm).solve(joints, tip, iterations=20)
+    reach = Kinematics(robot.spec.arm).solve(joints, tip, iterations=20)
     return (reach + rng.normal(0, 5, (40, 6))).astype(np.float32)
 
 
@@ -81,7 +81,7 @@ def test_a_reading_has_the_promised_shapes(config: type) -> None:
 def test_commands_are_clipped_to_the_limits(config: type) -> None:
     with SimRobot(config(), fps=10) as robot:
         robot.reset(0)
-        low, high = robot.limits.T
+        low, high = robot.spec.limits.T
         np.testing.assert_array_equal(robot.command(np.full(6, 1e4, np.float32)), high)
         np.testing.assert_array_equal(robot.command(np.full(6, -1e4, np.float32)), low)
         within = np.array(config().reset_pose, np.float32)

@@ -411,8 +411,9 @@ def test_signs_and_offsets_map_motors_to_the_arms_model(name: str) -> None:
 def test_a_robot_uses_its_signs_and_offsets(servos: Running) -> None:
     changed = robot(servos, joint_signs=(1, 1, -1, 1, 1), joint_offsets=(5.0, 0, 0, 0, 0))
     expected = ARMS["so101"].calibrated((1, 1, -1, 1, 1), (5.0, 0, 0, 0, 0))
-    np.testing.assert_array_equal(changed.limits, expected.limits)
-    np.testing.assert_array_equal(changed.arm.zero, expected.zero)
+    np.testing.assert_array_equal(changed.spec.limits, expected.limits)
+    assert changed.spec.arm is not None
+    np.testing.assert_array_equal(changed.spec.arm.zero, expected.zero)
 
 
 # every command
