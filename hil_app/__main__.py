@@ -11,8 +11,8 @@ from contextlib import suppress
 from importlib import import_module, metadata
 
 from configs.errors import HilAppError
-from hil_app.outputs import carry_on, printing, settle
-from robots.undisturbed import WAITING
+from hil_app.support.outputs import carry_on, printing, settle
+from robots.safety.undisturbed import WAITING
 
 COMMANDS = {
     "demo": "the whole loop on the simulated arm; nothing to configure",

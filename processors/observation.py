@@ -17,7 +17,7 @@ from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from processors.base import Step, Transition
 from processors.wrist import Wrist
 from robots.base import F32, GRIPPER, JOINTS, U8, RobotError
-from robots.opencv import load_opencv
+from robots.camera.opencv import load_opencv
 
 Locate = Callable[[F32], F32]  # joints (6,) [deg, %] -> gripper frame (3,) [m]
 XYZ = ("x", "y", "z")

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 
 from configs.robot import SO100Config, SO101Config
-from robots import settings
 from robots.arm import ARMS
 from robots.base import (
     F32,
@@ -28,16 +27,17 @@ from robots.base import (
     Truth,
     TruthSource,
 )
-from robots.calibration import common_range
-from robots.cameras import Cameras
-from robots.held import held
+from robots.camera.cameras import Cameras
+from robots.feetech import settings
+from robots.feetech.calibration import common_range
+from robots.feetech.release import SINKING_S
+from robots.feetech.servos import Servos
 from robots.poses import poses as asked_poses
-from robots.release import SINKING_S
-from robots.safety import Guard, Limiter, Response, Senses, ramp
-from robots.servos import Servos
-from robots.undisturbed import Undisturbed
+from robots.safety.guard import Guard, Limiter, Response, Senses, ramp
+from robots.safety.held import held
+from robots.safety.undisturbed import Undisturbed
+from robots.safety.watchdog import Watchdog
 from robots.virtual.client import VirtualArm
-from robots.watchdog import Watchdog
 
 _LAG = 3.0  # how far from its goal a held joint may stay [deg]
 _NEAR = 3.0  # a pose is reached within this [deg, %]

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from configs.teleop import LeaderConfig
-from robots import settings
 from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, Tell
-from robots.release import SINKING_S
-from robots.servos import Servos
-from robots.undisturbed import Undisturbed
+from robots.feetech import settings
+from robots.feetech.release import SINKING_S
+from robots.feetech.servos import Servos
+from robots.safety.undisturbed import Undisturbed
 from teleop.base import HANDS_OFF, NEUTRAL, TeleopError, TeleopSample
 
 _LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]

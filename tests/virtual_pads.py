@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from teleop.sdl import gamepads
+from teleop.gamepad.sdl import gamepads
 from teleop.virtual.pad import Model, VirtualPad
 
 DPAD = {(0, 1): "dpup", (1, 0): "dpright", (0, -1): "dpdown", (-1, 0): "dpleft"}

@@ -8,12 +8,12 @@ from typing import Any
 
 from scservo_sdk import COMM_SUCCESS, GroupSyncRead, GroupSyncWrite, PacketHandler, PortHandler
 
-from hil_app.rate import milliseconds
+from hil_app.control.rate import milliseconds
 from robots.base import BusTimeout
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
-from robots.registers import REGISTERS
-from robots.servos import SENSED
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS
+from robots.feetech.registers import REGISTERS
+from robots.feetech.servos import SENSED
 
 Result = dict[str, Any]
 Cycle = Callable[[], None]

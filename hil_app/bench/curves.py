@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from hil_app.bench.learn import EPISODES, EVERY, FINAL, Seed
-from hil_app.caches import for_matplotlib
+from hil_app.support.caches import for_matplotlib
 
 Results = Mapping[str, Sequence[Seed]]
 COLUMNS = ("reached", "T95, ticks", "updates", "s", "held", "final", "by hand")

@@ -22,16 +22,16 @@ from configs.load import merge, read, validate
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.bench.virtual import virtual_arm
-from hil_app.events import EventLog
-from hil_app.loop import Sink
-from hil_app.policy import NoPolicy
+from hil_app.control.loop import Sink
+from hil_app.control.policy import NoPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import INFO
-from hil_app.run_dataset import recorder
+from hil_app.runs.dataset import recorder
+from hil_app.support.events import EventLog
 from robots.base import JOINTS, RobotError
 from robots.virtual.client import VirtualArm
-from robots.virtual.knobs import Knobs
+from robots.virtual.fault_settings import Knobs
 
 Draw = np.random.Generator
 PATIENCE = 1.0  # what the arm of these runs bears [s]

@@ -21,8 +21,8 @@ import numpy as np
 from configs.errors import HilAppError
 from configs.reading import parse_json, read_json
 from configs.writing import write_whole
-from hil_app.monitor import TRAIN
-from hil_app.run_folder import BENCH, EVENTS, SUMMARY
+from hil_app.control.monitor import TRAIN
+from hil_app.runs.folder import BENCH, EVENTS, SUMMARY
 from robots import isolated
 
 EVERY, EPISODES = 500, 20  # an evaluation: how often [ticks], and how long

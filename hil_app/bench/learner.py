@@ -15,11 +15,11 @@ from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.bench.plain import PlainSAC
 from hil_app.bench.replay import interleaved
-from hil_app.learning.actor import GaussianActorPolicy
-from hil_app.learning.batch import Batch
-from hil_app.learning.losses import example_batch
-from hil_app.learning.products import HAS_ONEDNN, linear
-from hil_app.learning.sac import SACAlgorithm
+from hil_app.learning.buffer.batch import Batch
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.learning.networks.products import HAS_ONEDNN, linear
+from hil_app.learning.sac.losses import example_batch
+from hil_app.learning.sac.sac import SACAlgorithm
 
 Result = dict[str, Any]
 PLAIN, EAGER, COMPILED, PRODUCTS = "plain", "eager", "compiled", "its products"

@@ -17,8 +17,8 @@ import torch
 
 from configs.names import ACTION, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
-from hil_app.learning.actor import GaussianActorPolicy
-from hil_app.learning.offline import Source, buffer_from_dataset
+from hil_app.datasets.to_buffer import Source, buffer_from_dataset
+from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import PICTURES, Feature, size_of

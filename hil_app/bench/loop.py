@@ -14,15 +14,15 @@ from configs.load import merge, validate
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.build import Body
-from hil_app.events import EventLog
+from hil_app.control.loop import Loop, Sink
+from hil_app.control.policy import LearnedPolicy
+from hil_app.control.rate import milliseconds
+from hil_app.control.signals import StopRequest
 from hil_app.learning.learner import Learner
-from hil_app.loop import Loop, Sink
-from hil_app.policy import LearnedPolicy
-from hil_app.rate import milliseconds
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
-from hil_app.run_dataset import recorder
-from hil_app.signals import StopRequest
+from hil_app.runs.dataset import recorder
+from hil_app.support.events import EventLog
 
 Result = dict[str, Any]
 SOFTWARE = ("teleop", "action steps", "env steps", "hand-over")  # sections of a tick that are ours

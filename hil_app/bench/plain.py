@@ -18,11 +18,11 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.optim import Adam
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
-from hil_app.learning.batch import Batch
-from hil_app.learning.encoders import SpatialEmbedding
-from hil_app.learning.losses import IMITATION_MARGIN
-from hil_app.learning.networks import Critic, CriticEnsemble, Dense, Tanh
-from hil_app.learning.sac import SACAlgorithm
+from hil_app.learning.buffer.batch import Batch
+from hil_app.learning.networks.encoders import SpatialEmbedding
+from hil_app.learning.networks.mlp import Critic, CriticEnsemble, Dense, Tanh
+from hil_app.learning.sac.losses import IMITATION_MARGIN
+from hil_app.learning.sac.sac import SACAlgorithm
 
 M = TypeVar("M", bound=nn.Module)
 Observation = dict[str, Tensor]

@@ -13,10 +13,10 @@ import numpy as np
 from configs.robot import SimRobotConfig
 from configs.run import RunConfig
 from hil_app.bench.loop import Rig, a_rig, changed
-from hil_app.rate import milliseconds
+from hil_app.control.rate import milliseconds
 from hil_app.recording.dataset import Dataset
 from robots.base import U8, Reading
-from robots.sim import SimRobot
+from robots.twin.robot import SimRobot
 
 FPS, WIDTH, HEIGHT = 30, 640, 480
 CAMERAS = ("front", "wrist")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.names import OBS_IMAGES, OBS_STATE
-from hil_app.learning.replay import ReplayBuffer
+from hil_app.learning.buffer.replay import ReplayBuffer
 
 Result = dict[str, Any]
 STATE_DIM, ACTION_DIM = 18, 4

@@ -6,9 +6,9 @@ from time import perf_counter
 from typing import Any
 
 from hil_app.bench.learner import CASES, Case, make_algorithm, make_policy
+from hil_app.control.policy import LearnedPolicy
+from hil_app.control.rate import milliseconds
 from hil_app.learning.mailbox import Mailbox
-from hil_app.policy import LearnedPolicy
-from hil_app.rate import milliseconds
 
 Result = dict[str, Any]
 

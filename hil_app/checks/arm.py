@@ -18,10 +18,10 @@ from hil_app.checks import calibrated
 from hil_app.checks.finding import Finding, Findings, note, of_error, ok, problem
 from hil_app.checks.machine import users_of
 from robots.base import JOINTS, NotConnected, RobotError
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, SUPPLY, odd_phases, odd_voltages, supply_fault
-from robots.registers import FACTORY, MODEL, REGISTERS, error_names
-from robots.settings import of_follower, of_leader
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS, SUPPLY, odd_phases, odd_voltages, supply_fault
+from robots.feetech.registers import FACTORY, MODEL, REGISTERS, error_names
+from robots.feetech.settings import of_follower, of_leader
 from robots.virtual.client import VirtualArm
 
 Values = Mapping[str, int]  # of a register, by motor

@@ -9,12 +9,12 @@ import numpy as np
 
 from configs.robot import ServoArmConfig, SO100Config, SO101Config
 from hil_app.checks.finding import Findings, note, ok, problem
-from robots import calibration as files
-from robots import whose
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS
-from robots.calibration import DEGREES, Calibration, MotorCalibration, Units
-from robots.handshake import MOTORS
+from robots.feetech import calibration as files
+from robots.feetech import whose
+from robots.feetech.calibration import DEGREES, Calibration, MotorCalibration, Units
+from robots.feetech.handshake import MOTORS
 from robots.poses import poses
 
 _LITTLE, _MUCH = 0.6, 1.2  # shares of what a joint usually moves

@@ -12,8 +12,8 @@ from configs.camera import OpenCVCameraConfig
 from configs.paths import option
 from hil_app.checks.finding import Finding, Findings, note, of_error, ok, problem
 from robots.base import CameraError
-from robots.cameras import DARK, SLOW, START, UNCOVER, WINDOW
-from robots.capture import shots, video_devices
+from robots.camera.cameras import DARK, SLOW, START, UNCOVER, WINDOW
+from robots.camera.capture import shots, video_devices
 
 PATIENCE_S = START + WINDOW + 2.0  # for all of them
 _BRIGHT = 245.0  # mean of a picture above which it counts as white, of 255

@@ -13,9 +13,9 @@ from serial.tools.list_ports import comports
 
 from configs.reading import shown
 from configs.run import RunConfig
-from hil_app import caches
 from hil_app.checks.finding import Findings, note, of_message, ok, problem
-from hil_app.run_folder import RUNS
+from hil_app.runs.folder import RUNS
+from hil_app.support import caches
 from robots.base import RobotError
 from robots.virtual.client import virtual_ports
 

@@ -80,8 +80,8 @@ def _draw() -> Iterator[dict[str, Any]]:
     import time
 
     from robots.arm import ARMS
-    from robots.render import Painter
-    from robots.world import World
+    from robots.twin.renderer import Painter
+    from robots.twin.world import World
 
     arm = ARMS["so101"]
     world = World(arm, "reach", period=0.1)
@@ -112,8 +112,8 @@ def _gamepads() -> Iterator[dict[str, Any]]:
 
 
 def _of_sdl() -> Iterator[dict[str, Any]]:
-    from teleop.plugged import connected, unreadable
-    from teleop.sdl import gamepads
+    from teleop.gamepad.plugged import connected, unreadable
+    from teleop.gamepad.sdl import gamepads
 
     with gamepads():
         found = connected()
@@ -127,7 +127,7 @@ def _of_sdl() -> Iterator[dict[str, Any]]:
 
 
 def _of_hid() -> Iterator[dict[str, Any]]:
-    from teleop.gamepad_hid import connected, load
+    from teleop.gamepad.hid import connected, load
 
     for pad in connected(load()):
         if pad.layout is not None:
@@ -142,11 +142,11 @@ def _gamepad(kind: str, content: str) -> Iterator[dict[str, Any]]:
     try:
         device: Device
         if kind == "gamepad":
-            from teleop.gamepad import SDLPad
+            from teleop.gamepad.pad import SDLPad
 
             device = SDLPad(GamepadConfig.model_validate(parse_json(content)))
         else:
-            from teleop.gamepad_hid import HIDPad
+            from teleop.gamepad.hid import HIDPad
 
             device = HIDPad(GamepadHIDConfig.model_validate(parse_json(content)))
         with device:

@@ -11,7 +11,7 @@ from hil_app.checks.probe import probe
 
 # By the module that it is loaded as, each package but torch, which is asked more.
 PACKAGES = {
-    "robots.physics": "mujoco",  # without OpenGL, which is asked for itself
+    "robots.twin.physics": "mujoco",  # without OpenGL, which is asked for itself
     "placo": "placo",
     "cv2": "opencv-python",
     "av": "av",

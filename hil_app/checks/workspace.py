@@ -5,8 +5,8 @@ from __future__ import annotations
 from configs.load import ConfigError
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
+from hil_app.build.workspace import check_reachable
 from hil_app.checks.finding import Findings, note, of_message, ok
-from hil_app.workspace import check_reachable
 from robots.arm import ARMS
 from robots.poses import within
 

@@ -14,7 +14,7 @@ from configs.load import ConfigError, faults
 from configs.paths import option
 from configs.robot import RobotConfig, ServoArmConfig
 from configs.teleop import TeleopConfig
-from robots import calibration
+from robots.feetech import calibration
 
 _HELP = {
     "port": "its serial port; `hil-app find-port` finds it",

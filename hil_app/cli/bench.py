@@ -11,18 +11,34 @@ from typing import Any
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
 from configs.run import RunConfig
 from configs.writing import write_whole
-from hil_app.cli import (
-    bench_bus,
-    bench_crashes,
-    bench_faults,
-    bench_hands,
-    bench_learn,
-    bench_load,
-    bench_record,
-    bench_speed,
-    bench_torture,
+from hil_app.bench.commands import (
+    bus as bench_bus,
 )
-from hil_app.run_folder import BENCH, open_folder
+from hil_app.bench.commands import (
+    crashes as bench_crashes,
+)
+from hil_app.bench.commands import (
+    faults as bench_faults,
+)
+from hil_app.bench.commands import (
+    learn as bench_learn,
+)
+from hil_app.bench.commands import (
+    load as bench_load,
+)
+from hil_app.bench.commands import (
+    record as bench_record,
+)
+from hil_app.bench.commands import (
+    speed as bench_speed,
+)
+from hil_app.bench.commands import (
+    teleop as bench_hands,
+)
+from hil_app.bench.commands import (
+    torture as bench_torture,
+)
+from hil_app.runs.folder import BENCH, open_folder
 
 DESCRIPTION = """\
 step: the time of a tick's parts, on the simulated arm running free. "tick" is the software's own
@@ -96,7 +112,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _measure(config: RunConfig, options: argparse.Namespace) -> dict[str, Any]:
     from hil_app.bench import loop  # loads torch: only once the options are known to be good
-    from hil_app.session import calm_threads
+    from hil_app.runs.session import calm_threads
 
     calm_threads()
     if options.what == "step":

@@ -18,14 +18,14 @@ from configs.writing import write_whole
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
 from hil_app.cli.limp import make_limp
-from hil_app.files import check_writable
-from robots import calibration
+from hil_app.support.files import check_writable
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError
-from robots.calibration import ENDLESS, MOST_RANGE, Calibration
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, check_motors
-from robots.travel import Shafts, Travel, installed
+from robots.feetech import calibration
+from robots.feetech.bus import FeetechBus
+from robots.feetech.calibration import ENDLESS, MOST_RANGE, Calibration
+from robots.feetech.handshake import MOTORS, check_motors
+from robots.feetech.travel import Shafts, Travel, installed
 
 DESCRIPTION = """\
 Calibrate an arm by moving it with your hands, with its motors limp. The result goes into the

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from configs.paths import expanded
 from hil_app.cli.dataset_options import Parser, add_root, in_sight
-from hil_app.outputs import carry_on
-from hil_app.words import plural
+from hil_app.support.outputs import carry_on
+from hil_app.support.words import plural
 
 if TYPE_CHECKING:
     from hil_app.datasets.crop import Cropped, Region, Size

@@ -8,9 +8,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from hil_app.cli.dataset_options import Parser, add_root, megabytes
-from hil_app.datasets.spark import sparkline
+from hil_app.datasets.sparkline import sparkline
 from hil_app.recording.layout import INDEX
-from hil_app.words import plural
+from hil_app.support.words import plural
 
 if TYPE_CHECKING:
     from hil_app.datasets.overview import Overview, UnderWay

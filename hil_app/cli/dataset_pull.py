@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from configs.paths import expanded
 from hil_app.cli.dataset_options import Parser
-from hil_app.outputs import carry_on
-from hil_app.words import plural
+from hil_app.support.outputs import carry_on
+from hil_app.support.words import plural
 
 DESCRIPTION = """\
 Download a dataset from the Hugging Face hub, in the format's version that hil-app reads. It needs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil_app.cli.dataset_options import Parser, add_root
-from hil_app.outputs import carry_on
+from hil_app.support.outputs import carry_on
 
 DESCRIPTION = """\
 Upload a dataset to the Hugging Face hub, with the tag of the format's version that other tools ask

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil_app.cli.dataset_options import Parser, add_root, in_sight
-from hil_app.outputs import carry_on
-from hil_app.words import plural
+from hil_app.support.outputs import carry_on
+from hil_app.support.words import plural
 
 DESCRIPTION = """\
 Bring a dataset in order after a crash or damage: what there is of the episode that was under way

@@ -47,12 +47,12 @@ def run(argv: Sequence[str]) -> int:
     config, options = load(parser, argv, _base, named="that of the run the dataset is of")
     if not any(argument.partition("=")[0] == PACED for argument in argv):
         config = config.model_copy(update={"env": config.env.model_copy(update={"paced": True})})
-    from hil_app.datasets.script import fitted, read_script
+    from hil_app.datasets.recorded_episode import fitted, read_script
     from hil_app.recording.dataset import Dataset
 
     script = read_script(Dataset(root_of(options.root)), options.episode)
     config = fitted(config, script)
-    from hil_app.cli.conduct import replay  # loads torch: only once all is good
+    from hil_app.cli.run_command import replay  # loads torch: only once all is good
 
     return replay(config, script, options.what)
 

@@ -11,7 +11,7 @@ from configs.load import ConfigError
 from configs.paths import expanded
 from hil_app.cli.dataset_options import Parser, add_root, in_sight
 from hil_app.recording.inside import DatasetError
-from hil_app.words import plural
+from hil_app.support.words import plural
 
 if TYPE_CHECKING:
     from hil_app.recording.dataset import Dataset
@@ -67,7 +67,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _draw(dataset: Dataset, paths: dict[int, Path]) -> list[DatasetError]:
     """Draw the sheets; returns why some could not be. DatasetError if that is so of all."""
-    from hil_app.datasets.sheet import draw_sheet
+    from hil_app.datasets.figure import draw_sheet
 
     faults = []
     for episode, path in in_sight(list(paths.items()), "drawing"):

@@ -18,6 +18,8 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     config, _ = load(Parser(prog="hil-app demo", description=DESCRIPTION), argv, DEFAULT_PRESET)
     print("Demonstrate, train with interventions, evaluate without: about two minutes.", flush=True)
-    from hil_app.cli.conduct import train  # loads torch: only once the options are known to be good
+    from hil_app.cli.run_command import (
+        train,  # loads torch: only once the options are known to be good
+    )
 
     return train(config, "demo")

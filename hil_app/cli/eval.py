@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from configs.load import Parser, load
 from configs.paths import expanded
-from hil_app.run_folder import WHICH, config_of, find_checkpoint
+from hil_app.runs.folder import WHICH, config_of, find_checkpoint
 
 DESCRIPTION = """\
 Let a trained policy act on its own and count its successes. The run's saved config is used, with
@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
         lambda given: str(config_of(find_checkpoint(given.checkpoint, given.which))),
         named="the run's own",
     )
-    from hil_app.cli.conduct import evaluate  # loads torch: only once the options are good
+    from hil_app.cli.run_command import evaluate  # loads torch: only once the options are good
     from hil_app.cli.trained import policy_of
 
     checkpoint = find_checkpoint(options.checkpoint, options.which)

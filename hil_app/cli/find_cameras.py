@@ -15,7 +15,7 @@ from configs.writing import write_whole
 from robots.base import CameraError
 
 if TYPE_CHECKING:
-    from robots.find_cameras import Found
+    from robots.camera.finding import Found
 
 DESCRIPTION = """\
 List the cameras of this computer, save a picture of each, and print the options that name it to a
@@ -49,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
         help="where the pictures go (default: cameras)",
     )
     options = parser.parse_args(list(argv))
-    from robots.find_cameras import cameras
+    from robots.camera.finding import cameras
 
     found = list(cameras(options.also))
     if not found:
@@ -72,7 +72,7 @@ def _none_found() -> str:
 
 def _save(found: Sequence[Found], folder: Path) -> dict[int | str, Path]:
     """Save the picture of each camera that gives one; CameraError if it cannot be written."""
-    from robots.opencv import load_opencv
+    from robots.camera.opencv import load_opencv
 
     saved: dict[int | str, Path] = {}
     for one in found:

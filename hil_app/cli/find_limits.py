@@ -21,6 +21,7 @@ from configs.paths import expanded
 from configs.processor import BoundsConfig
 from configs.robot import FollowerConfig, SO100Config, SO101Config
 from configs.run import RunConfig
+from hil_app.build.workspace import AXES, Visited, at_ends, outside, unreachable
 from hil_app.cli.arm_config import load_arm
 from hil_app.cli.guide import Guide, InputEnded
 from hil_app.cli.limp import make_limp
@@ -34,13 +35,12 @@ from hil_app.cli.saved_limits import (
     lines,
     save,
 )
-from hil_app.workspace import AXES, Visited, at_ends, outside, unreachable
 from robots.arm import ARMS
 from robots.base import F32, JOINTS, BusTimeout, NotConnected
-from robots.calibration import common_range
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, check_motors
-from robots.servos import Servos
+from robots.feetech.bus import FeetechBus
+from robots.feetech.calibration import common_range
+from robots.feetech.handshake import MOTORS, check_motors
+from robots.feetech.servos import Servos
 
 DESCRIPTION = """\
 Measure the box that the gripper may use, by moving it with your hands through all of it, with the

@@ -18,10 +18,10 @@ from serial.tools.list_ports import comports
 from configs.paths import expanded_text, option
 from configs.reading import shown
 from hil_app.cli.guide import Guide
-from robots import calibration
 from robots.base import NotConnected, RobotError, Uncalibrated
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
+from robots.feetech import calibration
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS
 
 DESCRIPTION = """\
 Find the serial port of an arm, and print the option that names it to the other commands.

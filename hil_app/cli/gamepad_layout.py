@@ -57,7 +57,7 @@ def manual(config: RunConfig) -> Manual:
 
 
 def _draw(hands: Manual, wrist: bool, path: Path) -> None:
-    from hil_app.pad_drawing import drawing
+    from hil_app.setup.pad_drawing import drawing
 
     if not isinstance(hands, PadConfig):
         raise ConfigError(

@@ -16,12 +16,12 @@ from rich.live import Live
 
 from configs.load import ConfigError, Parser, load
 from configs.manual import MOTIONS, GamepadConfig, GamepadHIDConfig, KeyboardConfig, Manual
-from hil_app import devices
+from hil_app.build import devices
 from hil_app.cli.gamepad_layout import PRESET, manual
 from hil_app.cli.gamepad_view import picture, summary
 from hil_app.cli.gamepad_watch import Watch
 from hil_app.cli.tables import print_table
-from hil_app.signals import StopRequest
+from hil_app.control.signals import StopRequest
 from teleop.base import TeleopError
 from teleop.device import Device
 from teleop.keys import Keys

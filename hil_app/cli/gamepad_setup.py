@@ -14,13 +14,13 @@ from configs.manual import GamepadConfig
 from configs.paths import expanded
 from configs.reading import shown
 from hil_app.cli.guide import Guide, InputEnded
-from hil_app.gestures import Gesture, clash
+from hil_app.setup.binding_capture import Gesture, clash
 from teleop.base import TeleopError
 from teleop.words import AXES, PLACES, uses
 from teleop.words import place as place_of
 
 if TYPE_CHECKING:
-    from teleop.joysticks import RawJoystick, RawState
+    from teleop.gamepad.joysticks import RawJoystick, RawState
 
 DESCRIPTION = """\
 Teach hil-app a joystick that SDL does not know as a gamepad: press what you are asked for, one
@@ -60,7 +60,7 @@ _UNSAVED = "Nothing was saved."
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if nothing was saved."""
     options = _options(argv)
-    from teleop.sdl import gamepads
+    from teleop.gamepad.sdl import gamepads
 
     guide = Guide()
     with ExitStack() as stack:
@@ -124,9 +124,16 @@ def _choose(name: str, *, again: bool) -> RawJoystick:
 
     One that may not be read comes before those that are known already, or no gamepads.
     """
-    from teleop.joysticks import joysticks
-    from teleop.plugged import connected, ids_of, is_called, none_of_these, permission, unreadable
-    from teleop.sdl import SDL_ERRORS
+    from teleop.gamepad.joysticks import joysticks
+    from teleop.gamepad.plugged import (
+        connected,
+        ids_of,
+        is_called,
+        none_of_these,
+        permission,
+        unreadable,
+    )
+    from teleop.gamepad.sdl import SDL_ERRORS
 
     found = [pad for pad in connected() if pad.is_called(name)]
     ranks = [pad.place for pad in found if pad.teachable and not pad.known]
@@ -149,7 +156,7 @@ def _choose(name: str, *, again: bool) -> RawJoystick:
 
 def _taught(guide: Guide, pad: RawJoystick) -> int:
     """Ask for every control and save what was found; returns the exit status."""
-    from teleop.gamepad_mappings import save_mapping
+    from teleop.gamepad.mappings import save_mapping
 
     guide.say(
         f"Teaching {pad.name}: do what is asked for, one thing at a time. Enter alone skips what "

@@ -16,7 +16,7 @@ from typing import TypeVar
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from hil_app.signals import StopRequest
+from hil_app.control.signals import StopRequest
 from robots.base import NotConnected, RobotError, SpeedRefused
 
 _LOOK_EVERY = 0.02  # seconds between two looks while a person moves something

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hil_app.cli.guide import Guide
-from robots.feetech import FeetechBus
-from robots.handshake import ask_all
-from robots.release import release
-from robots.undisturbed import Undisturbed
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import ask_all
+from robots.feetech.release import release
+from robots.safety.undisturbed import Undisturbed
 
 _PATIENCE_S = 1.0
 

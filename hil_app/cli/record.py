@@ -8,7 +8,7 @@ from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
 from configs.paths import expanded
-from hil_app.run_folder import WHICH, config_of, find_checkpoint
+from hil_app.runs.folder import WHICH, config_of, find_checkpoint
 
 PRESET = "sim_pick_lift_pixels"
 DESCRIPTION = f"""\
@@ -47,7 +47,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--which", choices=WHICH, help="of the run's checkpoints (default: last)")
     config, options = load(parser, argv, _base, named=f"{PRESET}, or that of the checkpoint's run")
-    from hil_app.cli.conduct import record  # loads torch: only once the options are good
+    from hil_app.cli.run_command import record  # loads torch: only once the options are good
     from hil_app.cli.trained import mind_of
 
     if options.checkpoint is None:

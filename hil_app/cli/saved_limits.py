@@ -17,7 +17,7 @@ from configs.reading import Unreadable, content_of, text_of
 from configs.run import RunConfig
 from configs.writing import write_whole
 from hil_app.cli.guide import Guide
-from hil_app.files import check_writable
+from hil_app.support.files import check_writable
 from robots.base import RobotError
 
 MIN, MAX = ("processor", "bounds", "min"), ("processor", "bounds", "max")

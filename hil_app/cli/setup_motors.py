@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from configs.paths import expanded_text, option
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, SUPPLY, check_supply, supply_fault
-from robots.registers import BAUD_RATES, FACTORY_ID, MODEL, TOP
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS, SUPPLY, check_supply, supply_fault
+from robots.feetech.registers import BAUD_RATES, FACTORY_ID, MODEL, TOP
 
 DESCRIPTION = """\
 Give the six motors of an arm their IDs, before or after it is assembled. New motors all have ID 1,

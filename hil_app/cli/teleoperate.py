@@ -27,6 +27,6 @@ def run(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     config, _ = load(parser, argv, PRESET)
-    from hil_app.cli.conduct import teleoperate  # loads torch: only once the options are good
+    from hil_app.cli.run_command import teleoperate  # loads torch: only once the options are good
 
     return teleoperate(config)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
 from configs.paths import expanded, real
-from hil_app.run_folder import config_of, find_checkpoint
+from hil_app.runs.folder import config_of, find_checkpoint
 
 DESCRIPTION = """\
 Train a policy. The person demonstrates the task, then the policy acts and learns in a background
@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
         help="with --resume: go on from this one of the run's checkpoints (default: the last)",
     )
     config, options = load(parser, argv, _base, named=DEFAULT_PRESET)
-    from hil_app.cli.conduct import resume, train  # torch: only once the options are good
+    from hil_app.cli.run_command import resume, train  # torch: only once the options are good
 
     if options.resume == "false":
         return train(config, "train")

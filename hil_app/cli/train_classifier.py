@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
 from configs.paths import expanded, expanded_text, option
-from hil_app.files import check_room, claimed
-from hil_app.outputs import carry_on
-from hil_app.run_folder import new_run
+from hil_app.runs.folder import new_run
+from hil_app.support.files import check_room, claimed
+from hil_app.support.outputs import carry_on
 
 if TYPE_CHECKING:  # loads torch: only once the options are good
     from hil_app.rewards.classifier import ClassifierConfig

@@ -8,10 +8,10 @@ from configs.load import ConfigError
 from configs.policy import GaussianActorConfig
 from configs.run import RunConfig
 from hil_app import build
-from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.control.policy import LearnedPolicy
 from hil_app.learning.checkpoint import load_policy, load_state
-from hil_app.policy import LearnedPolicy
-from hil_app.run_state import RunState
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.runs.state import RunState
 
 
 def policy_of(config: RunConfig, checkpoint: Path) -> GaussianActorPolicy:

@@ -16,7 +16,7 @@ from configs.load import ConfigError, read, validate
 from configs.paths import expanded, expanded_text
 from configs.reading import Unreadable, parse_yaml
 from configs.robot import SimCameraConfig, SimRobotConfig
-from hil_app.signals import StopRequest
+from hil_app.control.signals import StopRequest
 from robots.arm import ARMS, Arm
 from robots.base import F32, RobotError
 
@@ -180,7 +180,7 @@ def _knob(word: str) -> tuple[str, Any]:
 
 def _knobs() -> str:
     """All knobs, for people."""
-    from robots.virtual.knobs import Knobs
+    from robots.virtual.fault_settings import Knobs
 
     lines = [
         f"  {name}: {' '.join((field.description or '').split())}"

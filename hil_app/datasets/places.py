@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hil_app.files import claimed, new_folder
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import INFO, DatasetError
-from hil_app.run_folder import CONFIG, DATASET
+from hil_app.runs.folder import CONFIG, DATASET
+from hil_app.support.files import claimed, new_folder
 
 
 def root_of(named: Path) -> Path:

@@ -31,7 +31,7 @@ def choose(camera: str, picture: U8) -> Region:
     )
     if not has_screen():
         raise DatasetError(f"there is no screen to choose {camera}'s part on: {remedy}")
-    from teleop.sdl import pygame
+    from teleop.gamepad.sdl import pygame
 
     try:
         pygame.display.init()

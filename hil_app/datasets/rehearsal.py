@@ -11,12 +11,12 @@ from configs.load import ConfigError
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
 from hil_app.build import Body, action_steps, kinematics_of, robot
-from hil_app.datasets.script import Script, near
-from hil_app.loop import SAME
+from hil_app.control.loop import SAME
+from hil_app.datasets.recorded_episode import Script, near
 from processors.base import Command, Goal, Pipeline
 from robots.base import F32, GRIPPER, JOINTS, Reading
 from robots.kinematics import Kinematics
-from robots.safety import Limiter
+from robots.safety.guard import Limiter
 from teleop.base import TeleopSample
 
 OFF, GRIPPER_OFF = 0.2, 0.4  # another motion than the recorded one [deg], [%]

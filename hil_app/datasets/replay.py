@@ -8,11 +8,11 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from hil_app import build
-from hil_app.datasets.script import Script, near
-from hil_app.loop import Loop
-from hil_app.monitor import REPLAY
+from hil_app.control.loop import Loop
+from hil_app.control.monitor import REPLAY
+from hil_app.datasets.recorded_episode import Script, near
 from hil_app.recording.frames import Frame
-from hil_app.session import Session
+from hil_app.runs.session import Session
 from processors.base import Command, Features, Goal, Pipeline, Step
 from robots.base import F32, GRIPPER, JOINTS, RobotError
 from robots.kinematics import Kinematics
@@ -116,7 +116,7 @@ def replay(session: Session, script: Script, what: What) -> None:
     """Bring the arm to the start of ``script``, do it again, and tell how alike it was.
 
     ``what`` sends the recorded actions through the pipeline, or the recorded joint targets past it.
-    The session's config is :func:`~hil_app.datasets.script.fitted` to the script.
+    The session's config is :func:`~hil_app.datasets.recorded_episode.fitted` to the script.
     """
     config, body = session.config, session.body
     again = Replayed(script, session.hands("never"))

@@ -16,18 +16,18 @@ from configs.names import (
     TRUNCATED,
 )
 from configs.policy import CriticNetworkConfig, FeatureType, GaussianActorConfig, PolicyFeature
-from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorithm
-from hil_app.learning.batch import Batch, DataMixer
-from hil_app.learning.mixer import OnlineOfflineMixer
-from hil_app.learning.normalize import Normalizer
+from hil_app.learning.buffer.batch import Batch, DataMixer
+from hil_app.learning.buffer.mixer import OnlineOfflineMixer
+from hil_app.learning.buffer.replay import ReplayBuffer
+from hil_app.learning.buffer.returns import NStepReturns
+from hil_app.learning.buffer.statistics import stats_of
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.learning.networks.normalize import Normalizer
+from hil_app.learning.networks.weights import Weights
 from hil_app.learning.presets import algorithm_config_of, policy_config_of
-from hil_app.learning.replay import ReplayBuffer
-from hil_app.learning.returns import NStepReturns
-from hil_app.learning.sac import SACAlgorithm
-from hil_app.learning.statistics import stats_of
+from hil_app.learning.sac.sac import SACAlgorithm
 from hil_app.learning.trainer import RLTrainer
-from hil_app.learning.weights import Weights
 
 __all__ = [
     "ACTION",

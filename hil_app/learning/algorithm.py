@@ -14,10 +14,16 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from configs.algorithm import RLAlgorithmConfig
-from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
-from hil_app.learning.batch import Batch, DataMixer
-from hil_app.learning.optimizers import load_optimizer_tensors, optimizer_tensors, set_rate
-from hil_app.learning.weights import Weights, check_finite, copy_into, cpu_copy, read_tensors
+from hil_app.learning.buffer.batch import Batch, DataMixer
+from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy
+from hil_app.learning.networks.weights import (
+    Weights,
+    check_finite,
+    copy_into,
+    cpu_copy,
+    read_tensors,
+)
+from hil_app.learning.sac.optimizers import load_optimizer_tensors, optimizer_tensors, set_rate
 
 _COUNTERS = ("optimization_step", "skipped_updates", "consecutive_skips")
 

@@ -25,12 +25,12 @@ from torch import Tensor, nn
 from configs.algorithm import CONFIG_FILE
 from configs.errors import HilAppError
 from configs.reading import content_of, read_json, shown, text_of
-from hil_app.files import new_folder, sweep
 from hil_app.learning import manifest
-from hil_app.learning.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.manifest import MANIFEST, Entry, Manifest
-from hil_app.learning.weights import check_finite
-from hil_app.run_folder import others
+from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy
+from hil_app.learning.networks.weights import check_finite
+from hil_app.runs.folder import others
+from hil_app.support.files import new_folder, sweep
 
 POLICY, ALGORITHM, TRAINING = "policy", "algorithm", "training"  # groups of tensors
 STATE = "state.json"

@@ -16,16 +16,16 @@ import torch
 
 from configs.errors import HilAppError
 from configs.learner import LearnerConfig
-from hil_app.events import EventLog
 from hil_app.learning.algorithm import TrainingStats
+from hil_app.learning.buffer.replay import ReplayBuffer
+from hil_app.learning.buffer.returns import NStepReturns, Row
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, TRAINING, Tensors, own_tensors
 from hil_app.learning.experience import Experience
-from hil_app.learning.judge import Judge, Judgement
 from hil_app.learning.mailbox import Mailbox
-from hil_app.learning.replay import ReplayBuffer
-from hil_app.learning.returns import NStepReturns, Row
+from hil_app.learning.networks.weights import check_finite, copy_into, cpu_copy
+from hil_app.learning.sac.q_values import Judge, Judgement
 from hil_app.learning.trainer import RLTrainer
-from hil_app.learning.weights import check_finite, copy_into, cpu_copy
+from hil_app.support.events import EventLog
 
 POLL = 0.1  # how often a waiting thread looks up [s]
 ONLINE, OFFLINE, COUNTS = "online", "offline", "learner"  # groups of a snapshot's tensors

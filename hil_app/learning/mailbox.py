@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hil_app.learning.weights import Weights, check_finite
+from hil_app.learning.networks.weights import Weights, check_finite
 
 
 class Parcel(NamedTuple):

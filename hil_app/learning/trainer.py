@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hil_app.learning.actor import GaussianActorPolicy
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
-from hil_app.learning.batch import Batch, DataMixer
-from hil_app.learning.normalize import Normalizer
+from hil_app.learning.buffer.batch import Batch, DataMixer
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.learning.networks.normalize import Normalizer
 
 
 class RLTrainer:

@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from configs.writing import sync
-from hil_app.files import make_folder, remove_file
+from hil_app.support.files import make_folder, remove_file
 
 Kind = Literal[b"H", b"N", b"P", b"E", b"R"]
 HEADER: Kind = b"H"  # JSON: which episode, of what

@@ -16,12 +16,12 @@ from typing import Any, Self
 from configs.names import COMPLEMENTARY_INFO, DISCRETE_PENALTY, IS_INTERVENTION, OBS_IMAGES
 from configs.reading import Unreadable, read_json, shown
 from configs.writing import write_whole
-from hil_app.files import make_folder
 from hil_app.recording.features import PICTURES as PICTURES
 from hil_app.recording.features import Feature as Feature
 from hil_app.recording.features import size_of as size_of
 from hil_app.recording.inside import DatasetError as DatasetError
 from hil_app.recording.inside import check_inside, check_pattern, filled
+from hil_app.support.files import make_folder
 
 VERSION = "v3.0"
 INFO = Path("meta/info.json")

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, Protocol, Self
 
 from configs.errors import HilAppError
-from hil_app.events import EventLog
 from hil_app.recording.frames import Frame
+from hil_app.support.events import EventLog
 
 POLL = 0.01  # how often a waiting thread looks up [s]
 BEHIND, CAUGHT_UP = 0.5, 0.1  # shares of the frames that may wait: told, and over again

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import av
 
 from configs.reading import parse_json
+from hil_app.recording.index import Ledger, Whole
 from hil_app.recording.journal import (
     BARE_ROW,
     ENCODED,
@@ -24,7 +25,6 @@ from hil_app.recording.journal import (
     Records,
 )
 from hil_app.recording.layout import AFTER_PAUSE, FINAL, DatasetError, Info, size_of
-from hil_app.recording.ledger import Ledger, Whole
 from hil_app.recording.rows import Numbers, Packer
 from hil_app.recording.stats import Levels, Stats
 from hil_app.recording.video import CODECS, decoded

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from configs.names import DONE, TRUNCATED
-from hil_app.recording.aside import Aside
 from hil_app.recording.decoding import read_video
+from hil_app.recording.index import Whole, facts_of
 from hil_app.recording.layout import (
     CHUNK,
     DATA_PATH,
@@ -31,9 +31,9 @@ from hil_app.recording.layout import (
     place,
     video_file,
 )
-from hil_app.recording.ledger import Whole, facts_of
 from hil_app.recording.recovery import Content, numbers_of
 from hil_app.recording.rows import Numbers
+from hil_app.recording.set_aside import Aside
 from hil_app.recording.stats import Levels, Stats, of_column
 from hil_app.recording.tables import (
     TASK_INDEX,

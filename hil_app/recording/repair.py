@@ -14,9 +14,8 @@ from pathlib import Path
 from configs.names import DONE
 from configs.reading import shown
 from configs.writing import DRAFT, is_draft
-from hil_app.files import remove_file
-from hil_app.recording.aside import NOTE, Aside
 from hil_app.recording.disk import disk
+from hil_app.recording.index import Ledger, last_row
 from hil_app.recording.layout import (
     CHUNK,
     EPISODES,
@@ -29,13 +28,14 @@ from hil_app.recording.layout import (
     Info,
     data_file,
 )
-from hil_app.recording.ledger import Ledger, last_row
 from hil_app.recording.lock import Lock
 from hil_app.recording.recovery import Content, Head, Part, numbers_of, read_journal, settle
 from hil_app.recording.reindex import STAGE, Reindex, is_ours, is_same
 from hil_app.recording.rows import Numbers
+from hil_app.recording.set_aside import NOTE, Aside
 from hil_app.recording.tables import columns_of, read_table
-from hil_app.words import plural
+from hil_app.support.files import remove_file
+from hil_app.support.words import plural
 
 RECENT = 100  # episodes among which those of a journal may be that was brought back before
 FOLDERS = ("data", "meta", "videos", str(RECOVERY), str(SET_ASIDE))

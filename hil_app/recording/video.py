@@ -15,10 +15,10 @@ from av.video.reformatter import VideoReformatter
 
 from configs.dataset import EncodingConfig
 from configs.writing import new_file
-from hil_app.files import make_folder
 from hil_app.recording.decoding import open_video, rgb
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.priority import usual_priority
+from hil_app.support.files import make_folder
 from robots.base import U8
 
 LIMITED, BT601 = 1, 5  # the colour range and space that the conversion from RGB makes

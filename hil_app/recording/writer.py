@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from configs.paths import typed
-from hil_app.recording.aside import set_aside
 from hil_app.recording.disk import disk
 from hil_app.recording.frames import Frame
+from hil_app.recording.index import Ledger
 from hil_app.recording.layout import (
     INFO,
     JOURNAL,
@@ -19,14 +19,14 @@ from hil_app.recording.layout import (
     DatasetError,
     Info,
 )
-from hil_app.recording.ledger import Ledger
 from hil_app.recording.lock import Lock
+from hil_app.recording.open_episode import Episode, encoders_of
 from hil_app.recording.recovery import read_journal, settle
 from hil_app.recording.repair import Repaired, check_links, mend
 from hil_app.recording.rows import features_of
+from hil_app.recording.set_aside import set_aside
 from hil_app.recording.spec import DatasetSpec as DatasetSpec  # named with its writer
 from hil_app.recording.spec import check_features, check_fit
-from hil_app.recording.underway import Episode, encoders_of
 from hil_app.recording.video import described
 
 

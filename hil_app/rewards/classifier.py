@@ -27,12 +27,12 @@ from configs.errors import HilAppError
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.reading import read_json, shown
 from hil_app.learning import manifest
-from hil_app.learning.actor import MODEL_FILE
 from hil_app.learning.checkpoint import DAMAGE
-from hil_app.learning.encoders import Encoder, Perception
-from hil_app.learning.networks import Dense, mlp
-from hil_app.learning.normalize import Normalizer
-from hil_app.learning.weights import check_finite
+from hil_app.learning.networks.actor import MODEL_FILE
+from hil_app.learning.networks.encoders import Encoder, Perception
+from hil_app.learning.networks.mlp import Dense, mlp
+from hil_app.learning.networks.normalize import Normalizer
+from hil_app.learning.networks.weights import check_finite
 from processors.base import Features
 
 _FILES = (CONFIG_FILE, MODEL_FILE)

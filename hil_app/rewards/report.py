@@ -12,13 +12,13 @@ from rich.table import Table
 
 from configs.classifier import LearningConfig
 from configs.writing import new_file
-from hil_app.files import new_folder
-from hil_app.rewards import sheet
+from hil_app.rewards import figure as sheet
 from hil_app.rewards.classifier import SuccessClassifier, save_classifier
 from hil_app.rewards.examples import Examples, Ints
 from hil_app.rewards.scores import F64, Counts, Verdict, verdicts
 from hil_app.rewards.training import Split, probabilities
-from hil_app.words import plural
+from hil_app.support.files import new_folder
+from hil_app.support.words import plural
 
 REPORT, SHEET = "report.json", "confusion.png"
 

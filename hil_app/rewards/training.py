@@ -16,10 +16,10 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.classifier import LearningConfig
 from configs.policy import FeatureType
-from hil_app.caches import for_torch
 from hil_app.rewards.classifier import ClassifierConfig, ClassifierError, SuccessClassifier
 from hil_app.rewards.examples import Bools, Examples, Ints
 from hil_app.rewards.scores import F64, choose_threshold
+from hil_app.support.caches import for_torch
 
 FOLDS = 3  # of the episodes to learn from, to choose the threshold on what was not learned from
 LOOKED_AT = 256  # frames at a time, when nothing is learned

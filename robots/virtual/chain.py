@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from robots.base import JOINTS
-from robots.registers import BAUD_RATES, BROADCAST
+from robots.feetech.registers import BAUD_RATES, BROADCAST
 from robots.virtual import packets
-from robots.virtual.knobs import Knobs
+from robots.virtual.fault_settings import Knobs
 from robots.virtual.packets import Packet, status
 from robots.virtual.servo import AMBIENT, Servo
 from robots.virtual.table import SIZE, Table
-from robots.virtual.witness import Witness
+from robots.virtual.violation_log import Witness
 
 
 class Chain:

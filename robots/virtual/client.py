@@ -102,7 +102,7 @@ class VirtualArm:
         self._ask("hand", joints=None if joints is None else dict(joints))
 
     def set(self, **knobs: Any) -> None:
-        """Turn knobs: the fields of ``robots.virtual.knobs.Knobs``."""
+        """Turn knobs: the fields of ``robots.virtual.fault_settings.Knobs``."""
         self._ask("set", knobs=knobs)
 
     def knobs(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class VirtualArm:
         return self._ask("knobs")
 
     def report(self) -> dict[str, Any]:
-        """What the motors have seen; see ``robots.virtual.witness``."""
+        """What the motors have seen; see ``robots.virtual.violation_log``."""
         return self._ask("report")
 
     def close(self) -> None:

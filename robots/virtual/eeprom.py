@@ -9,7 +9,7 @@ from pathlib import Path
 from configs.reading import read_json, shown
 from configs.writing import write_whole
 from robots.base import JOINTS, RobotError
-from robots.registers import REGISTERS
+from robots.feetech.registers import REGISTERS
 
 Contents = Mapping[str, Mapping[str, int]]  # of the registers, by motor
 

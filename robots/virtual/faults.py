@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from robots.virtual.knobs import Knobs
+from robots.virtual.fault_settings import Knobs
 
 _KINDS = ("drop", "delay", "corrupt", "truncate", "garbage")
 _SHARES = {kind: "delay_share" if kind == "delay" else kind for kind in _KINDS}

@@ -9,7 +9,7 @@ import numpy as np
 
 from robots.arm import F64, Arm
 from robots.base import F32, GRIPPER, JOINTS
-from robots.registers import FACTORY, TOP
+from robots.feetech.registers import FACTORY, TOP
 
 # Folded, and clear of the table with both arms: body joints [deg], gripper [%].
 REST_POSE = (0.0, -98.0, 85.0, 60.0, 0.0, 5.0)

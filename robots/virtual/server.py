@@ -14,8 +14,8 @@ import numpy as np
 from robots.base import JOINTS, RobotError
 from robots.virtual.chain import Chain
 from robots.virtual.control import Control
+from robots.virtual.fault_settings import Knobs
 from robots.virtual.faults import Faults
-from robots.virtual.knobs import Knobs
 from robots.virtual.motors import Motors
 from robots.virtual.packets import Reader
 from robots.virtual.port import Port

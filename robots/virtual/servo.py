@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 
-from robots.registers import FACTORY, REGISTERS, STEPS
+from robots.feetech.registers import FACTORY, REGISTERS, STEPS
 from robots.virtual.drive import TOP_SPEED, Drive
 from robots.virtual.table import Table
 

@@ -17,8 +17,8 @@ import cv2
 from configs.robot import SimCameraConfig
 from robots.arm import F64
 from robots.base import RenderError
-from robots.physics import mujoco
-from robots.render import Painter
+from robots.twin.physics import mujoco
+from robots.twin.renderer import Painter
 from robots.virtual.world_motors import draw_from
 
 _HOST = "127.0.0.1"

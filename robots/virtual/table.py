@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from robots.registers import FACTORY, REGISTERS
+from robots.feetech.registers import FACTORY, REGISTERS
 
 SIZE = 256  # bytes
 EEPROM_END = 40

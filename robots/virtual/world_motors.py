@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from robots.arm import F64, Arm
 from robots.base import F32, GRIPPER, JOINTS, Truth
-from robots.physics import mujoco
+from robots.twin.physics import mujoco
+from robots.twin.world import World
 from robots.virtual.motors import Hand
 from robots.virtual.mount import Mount
-from robots.world import World
 
 STALL = 3.35  # torque of an STS3215 at 12 V, by its sheet [N m]
 _HAND = 6.0  # what a person exerts on a joint [N m]

@@ -31,7 +31,7 @@ from pydantic import Field, TypeAdapter
 
 from configs.manual import BUTTONS, STICKS, TRIGGERS
 from teleop.base import TeleopError
-from teleop.sdl import SDL_LOCK, pygame
+from teleop.gamepad.sdl import SDL_LOCK, pygame
 from teleop.virtual.remote import Message
 
 AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)

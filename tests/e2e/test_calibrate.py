@@ -20,12 +20,12 @@ from virtual_arms import Running, plug_in, unplug, virtual_arm
 from configs.load import ConfigError, Parser, load
 from configs.robot import SO101Config
 from hil_app.cli import calibrate
-from robots import calibration
 from robots.arm import ARMS
 from robots.base import JOINTS, NotConnected
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
-from robots.registers import REGISTERS
+from robots.feetech import calibration
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS
+from robots.feetech.registers import REGISTERS
 from robots.so100 import SO100Robot
 
 LIMITS = ARMS["so101"].limits

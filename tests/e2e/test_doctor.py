@@ -15,7 +15,7 @@ import pytest
 from sample_cameras import HEIGHT, WIDTH, picture
 from virtual_arms import Running
 
-from robots.virtual.knobs import Knobs
+from robots.virtual.fault_settings import Knobs
 
 TOPICS = ["software", "computer", "serial ports", "arm", "cameras", "hands", "gamepad"]
 # Even for root, whom nothing is forbidden otherwise, files have their permissions after this: it

@@ -14,13 +14,13 @@ from virtual_arms import Running
 
 from configs.load import read, validate
 from configs.robot import SO101Config
-from robots import calibration
 from robots.arm import ARMS
 from robots.base import F32, JOINTS
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
+from robots.feetech import calibration
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS
 from robots.kinematics import Kinematics
-from robots.virtual.knobs import Knobs
+from robots.virtual.fault_settings import Knobs
 from robots.virtual.motors import HAND_SPEED
 
 KINEMATICS = Kinematics(ARMS["so101"])

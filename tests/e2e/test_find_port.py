@@ -12,8 +12,8 @@ from virtual_arms import Running, virtual_arm
 
 from hil_app.cli.find_port import lasting_name
 from robots.base import JOINTS
-from robots.feetech import FeetechBus
-from robots.virtual.knobs import Knobs
+from robots.feetech.bus import FeetechBus
+from robots.virtual.fault_settings import Knobs
 
 pytestmark = pytest.mark.skipif(
     any(item.vid is not None for item in comports()), reason="a USB serial port may be an arm's"

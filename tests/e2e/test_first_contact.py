@@ -10,7 +10,7 @@ from guided import guided
 from serial.tools.list_ports import comports
 from virtual_arms import Running
 
-from robots.virtual.knobs import Knobs
+from robots.virtual.fault_settings import Knobs
 
 COMMANDS = {
     "setup-motors": (("--port={port}",), "All six motors answer"),

@@ -9,8 +9,8 @@ from guided import guided
 from virtual_arms import Running, virtual_arm
 
 from robots.base import JOINTS
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS
 
 
 def torques(arm: Running) -> dict[str, int]:

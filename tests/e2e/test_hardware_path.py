@@ -20,7 +20,7 @@ from virtual_arms import Running, virtual_arm
 
 from configs.robot import SO100Config
 from robots.base import GRIPPER, tell_nobody
-from robots.servos import Servos
+from robots.feetech.servos import Servos
 
 SMALL = (
     "--train.demonstrations=2",

@@ -13,9 +13,9 @@ from virtual_arms import Running, plug_in, unplug, virtual_arm
 
 from hil_app.cli import setup_motors
 from robots.base import JOINTS, BusTimeout, ServoFault, SpeedRefused
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
-from robots.registers import BAUD_RATES
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS
+from robots.feetech.registers import BAUD_RATES
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from recordings import recorded
 from configs.load import read, validate
 from configs.run import RunConfig
 from hil_app import build
-from hil_app.monitor import TELEOPERATE
+from hil_app.control.monitor import TELEOPERATE
 from robots.base import F32
 from robots.kinematics import Kinematics
 from teleop.oracle import HOVER, _grasp_spot

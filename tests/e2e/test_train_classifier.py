@@ -17,9 +17,9 @@ import pytest
 from safetensors import SafetensorError
 
 from hil_app.__main__ import main
-from hil_app.files import claimed
 from hil_app.rewards import classifier
 from hil_app.rewards.classifier import load_classifier
+from hil_app.support.files import claimed
 
 EYE = ("--robot.cameras.front.view=front", "--robot.cameras.front.width=32")
 EYES = (*EYE, "--robot.cameras.front.height=32", "--processor.observation.images=false")

@@ -25,7 +25,7 @@ from virtual_arms import Running, virtual_arm
 
 from hil_app.__main__ import main
 from robots.base import JOINTS, NotConnected, RobotError
-from robots.registers import REGISTERS
+from robots.feetech.registers import REGISTERS
 from robots.virtual.client import VirtualArm, socket_path, virtual_ports
 from robots.virtual.packets import checksum
 

@@ -20,7 +20,7 @@ from processors.observation import Observe, images
 from robots.arm import ARMS
 from robots.base import F32, U8, RobotError
 from robots.kinematics import Kinematics
-from robots.sim import SimRobot
+from robots.twin.robot import SimRobot
 
 LOW, HIGH, STEP = f32(0.1, -0.2, 0.0), f32(0.3, 0.2, 0.1), f32(0.02, 0.01, 0.005)
 LIMITS = np.stack((np.arange(-60, 0, 10), np.arange(10, 70, 10)), axis=1).astype(np.float32)

@@ -22,10 +22,10 @@ from configs.load import merge, validate
 from configs.processor import ProcessorConfig
 from configs.run import RunConfig
 from hil_app import build
-from hil_app.policy import NoPolicy
+from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from robots.base import F32, Reading
-from robots.sim import SimRobot
+from robots.twin.robot import SimRobot
 
 BASE = {
     "env": {"control_time_s": 4.0, "paced": True},
@@ -130,7 +130,7 @@ def usual() -> Iterator[Any]:
 
 def test_every_option_is_in_the_table() -> None:
     options = {*leaves(EnvConfig, "env"), *leaves(ProcessorConfig, "processor")}
-    elsewhere = {"processor.success_classifier"}  # tests/hil_app/test_classifier_in_a_run
+    elsewhere = {"processor.success_classifier"}  # tests/hil_app/runs/test_classifier_in_a_run
     assert options == {*CHANGES, *elsewhere}
 
 

@@ -12,7 +12,7 @@ from configs.robot import SO100SimConfig, SO101SimConfig
 from hil_app.build import observations
 from processors.base import Goal
 from robots.base import Reading
-from robots.sim import SimRobot
+from robots.twin.robot import SimRobot
 
 BODIES = {
     "so100": SimRobot(SO100SimConfig(cameras={}), fps=10.0),

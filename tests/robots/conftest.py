@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pty_servos import MOTORS, PtyServos
 
-from robots.feetech import FeetechBus
+from robots.feetech.bus import FeetechBus
 
 
 @pytest.fixture

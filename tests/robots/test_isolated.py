@@ -12,7 +12,7 @@ from hil_app.checks.probe import probe
 from robots import isolated
 
 HELPERS = (
-    "robots.deadman_process",
+    "robots.safety.deadman_process",
     "teleop.window.app",
     "hil_app.checks.probe",
     "hil_app.bench.torture.worker",

@@ -8,7 +8,7 @@ from configs.robot import SO100SimConfig, SO101SimConfig
 from robots.arm import ARMS, Arm
 from robots.base import F32, GRIPPER, JOINTS, RobotError
 from robots.kinematics import Kinematics
-from robots.world import World
+from robots.twin.world import World
 
 RESET = {"so100": SO100SimConfig().reset_pose, "so101": SO101SimConfig().reset_pose}
 LOW, HIGH = np.float32([0.13, -0.17, 0.01]), np.float32([0.31, 0.17, 0.08])  # [m]

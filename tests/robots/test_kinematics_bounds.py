@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from robots.arm import ARMS
 from robots.kinematics import Kinematics
-from robots.world import World
+from robots.twin.world import World
 
 X, Y, Z = np.eye(3)
 # Of each joint: xyz [m], rpy [rad], axis; then the frame whose place is compared.

@@ -11,7 +11,7 @@ from configs.robot import SO100SimConfig, SO101SimConfig
 from robots.arm import ARMS, Arm
 from robots.base import F32, GRIPPER, JOINTS
 from robots.kinematics import Kinematics, placo
-from robots.world import World
+from robots.twin.world import World
 
 RESET = {
     "so100": np.float32(SO100SimConfig().reset_pose),

@@ -13,7 +13,7 @@ from configs.robot import SO100Config, SO100SimConfig, SO101Config, SO101SimConf
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, RobotError
 from robots.poses import poses, within
-from robots.sim import SimRobot
+from robots.twin.robot import SimRobot
 
 LIMITS = np.float32([[-110, 100], [-95, 90], [-80, 80], [-95, 95], [-160, 160], [0, 100]])
 RESET = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)

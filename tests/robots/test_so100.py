@@ -15,7 +15,6 @@ import pytest
 from virtual_arms import Running, virtual_arm
 
 from configs.robot import SO101Config
-from robots import calibration
 from robots.arm import ARMS
 from robots.base import (
     F32,
@@ -29,10 +28,11 @@ from robots.base import (
     ServoFault,
     Uncalibrated,
 )
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS, unlocked, unlocked_all
+from robots.feetech import calibration
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS, unlocked, unlocked_all
 from robots.so100 import SO100Robot
-from robots.virtual.knobs import Knobs
+from robots.virtual.fault_settings import Knobs
 from teleop.base import TeleopError
 
 FPS = 30

@@ -11,8 +11,8 @@ import pytest
 from configs.camera import OpenCVCameraConfig
 from configs.robot import SimCameraConfig, SO100SimConfig, SO101Config, SO101SimConfig
 from robots.base import RobotSpec, tell_nobody
-from robots.sim import SimRobot
 from robots.so100 import SO100Robot
+from robots.twin.robot import SimRobot
 
 NAMES = (
     "shoulder_pan",

@@ -19,8 +19,8 @@ from terminals import in_terminal
 
 from teleop import keys
 from teleop.base import HANDS_OFF, Attentive, Remembering, TeleopSample
-from teleop.hands_off import HandsOff
 from teleop.keys import BUTTONS, Attended, Keys
+from teleop.no_teleop import HandsOff
 
 LOCAL = 3
 
@@ -201,7 +201,7 @@ def test_a_program_in_the_background_leaves_the_terminal_alone_and_is_not_stoppe
 def test_the_keys_of_a_program_in_a_terminal_are_heard_and_a_kill_restores_it() -> None:
     code = """
         import signal, time
-        from hil_app.signals import StopRequest
+        from hil_app.control.signals import StopRequest
         from teleop.keys import Keys
         with StopRequest() as stop, Keys() as keys:
             print("ready", flush=True)

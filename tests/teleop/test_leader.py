@@ -13,10 +13,10 @@ import pytest
 from virtual_arms import Running
 
 from configs.teleop import SO101LeaderConfig
-from robots import calibration
 from robots.base import F32, GRIPPER, JOINTS
-from robots.feetech import FeetechBus
-from robots.handshake import MOTORS
+from robots.feetech import calibration
+from robots.feetech.bus import FeetechBus
+from robots.feetech.handshake import MOTORS
 from teleop.base import NEUTRAL, TeleopError, TeleopSample
 from teleop.leader import Leader
 

@@ -12,11 +12,11 @@ from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.run import RunConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from hil_app import build
-from hil_app.policy import NoPolicy
+from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from robots.base import F32, Truth
 from teleop.base import NEUTRAL, STAY
-from teleop.hands_off import HandsOff
+from teleop.no_teleop import HandsOff
 from teleop.oracle import PickLift, Stick, progress, reach
 from teleop.scripted import ScriptedTeleop, Watcher
 

@@ -20,7 +20,7 @@ from contextlib import suppress
 from hil_app.__main__ import main
 from robots import isolated
 
-_LOADED = ("hil_app.cli.conduct", "hil_app.cli.record")
+_LOADED = ("hil_app.cli.run_command", "hil_app.cli.record")
 _KILLING_S = 10.0
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from hil_app.bench.torture.mutations import NEVER, ODD, damaged
 from hil_app.bench.torture.subjects import Subject
 from teleop.device import Latch
-from teleop.gamepad_mappings import check_mapping, saved_mappings
-from teleop.hid_reports import PADS, parse
+from teleop.gamepad.hid_reports import PADS, parse
+from teleop.gamepad.mappings import check_mapping, saved_mappings
 from teleop.virtual.remote import Listener
 
 _MAPPING = "03000000790000000600000010010000,Twin USB Joystick,a:b2,b:b1,leftx:a0,dpup:h0.1,"

@@ -15,9 +15,9 @@ from configs.names import ACTION, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.bench.crashes import CAMERAS, SIZE, frame
 from hil_app.bench.torture.subjects import Folder
-from hil_app.learning.actor import GaussianActorPolicy
+from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.checkpoint import POLICY, Snapshot, load, load_policy, own_tensors, save
-from hil_app.learning.offline import Source, buffer_from_dataset
+from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import JOURNAL
 from hil_app.recording.repair import repair

@@ -31,7 +31,7 @@ from hil_app.bench.virtual import virtual_arm
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import INFO, DatasetError
 from hil_app.recording.repair import repair
-from hil_app.run_folder import EVENTS
+from hil_app.runs.folder import EVENTS
 from robots.base import JOINTS, RobotError
 from robots.virtual.client import VirtualArm
 

@@ -15,10 +15,10 @@ import yaml
 from configs.lerobot import read_lerobot
 from configs.load import Parser, dump, load, read, validate
 from hil_app.bench.torture.mutations import NEVER, Place, as_json, at, damaged, finite, planted
-from robots import calibration
 from robots.base import JOINTS
-from robots.calibration import MotorCalibration
-from robots.registers import REGISTERS
+from robots.feetech import calibration
+from robots.feetech.calibration import MotorCalibration
+from robots.feetech.registers import REGISTERS
 from robots.virtual import eeprom
 
 _TEXTS = (str,)  # what may be a text may be any text

@@ -1,0 +1,185 @@
+"""How commands run the robot: with the live view, and a summary on every way out."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from configs.errors import HilAppError
+from configs.load import ConfigError, read, validate
+from configs.run import RunConfig
+from hil_app.control.monitor import TRAIN
+from hil_app.control.policy import LearnedPolicy
+from hil_app.datasets.recorded_episode import Script, fitted
+from hil_app.datasets.rehearsal import rehearse
+from hil_app.datasets.replay import What
+from hil_app.datasets.replay import replay as do_again
+from hil_app.learning.learner import Learner
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.operator.view import View
+from hil_app.recording.lock import Lock
+from hil_app.runs import report
+from hil_app.runs.dataset import spec_of
+from hil_app.runs.evaluation import film, run_episodes
+from hil_app.runs.folder import DATASET, FILM, PLOT, claim, config_of
+from hil_app.runs.metrics import summary_writer
+from hil_app.runs.record import check
+from hil_app.runs.record import record as into_a_dataset
+from hil_app.runs.resume import Resumed, check_changes, set_aside
+from hil_app.runs.session import Session
+from hil_app.runs.teleoperation import teleoperate as by_hand
+from hil_app.runs.training import Training
+
+_ENDED_BY: dict[int, str] = {
+    signal.SIGTSTP: "Ctrl-Z (a program that is stopped would leave the arm alone)"
+}
+
+
+def train(config: RunConfig, command: str) -> int:
+    """A whole training run; returns its exit status."""
+    config.check_sight()
+    _check(config)
+    session = Session(config, command)
+    training = Training(session)  # nothing is written yet if it cannot be built
+    with session:
+        return _train(session, training)
+
+
+def resume(config: RunConfig, checkpoint: Path) -> int:
+    """Go on with the run of a checkpoint, as ``config`` has it now; returns the exit status."""
+    run = config_of(checkpoint).parent
+    with claim(run):
+        return _resume(config.model_copy(update={"output_dir": run}), checkpoint, run)
+
+
+def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
+    changed = check_changes(validate(read(str(config_of(checkpoint)))), config)
+    config.check_sight()
+    _check(config)
+    resumed = Resumed.read(checkpoint)
+    facts = {"checkpoint": checkpoint.name, "ticks": resumed.state.ticks, "changed": changed}
+    session = Session(config, "train", facts)
+    training = Training(session, resumed)  # nothing has changed yet if the checkpoint is no use
+    if (run / DATASET).is_dir():
+        Lock(run / DATASET).release()  # nor if another program has the dataset
+    with session:
+        if moved := set_aside(run, resumed, spec_of(config, session.body)):
+            facts = {"episodes": moved.episodes, "checkpoints": moved.checkpoints}
+            session.events.emit("set_aside", **facts, place=str(moved.place))
+        return _train(session, training)
+
+
+def _check(config: RunConfig) -> None:
+    """Refuse what this machine cannot do before anything is written."""
+    if config.train.tensorboard:
+        summary_writer()
+    if config.dataset.root is not None:
+        raise ConfigError(
+            "dataset.root: a training keeps its dataset in its own folder: leave it null, and name "
+            "the folder by --output_dir"
+        )
+
+
+def _train(session: Session, training: Training) -> int:
+    console = Console()
+
+    def work() -> None:
+        training.run()
+        _judge(session, console, training.algorithm.policy)
+
+    return _conduct(session, console, work, training.learner)
+
+
+def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:
+    """A trained policy on its own; returns the exit status."""
+    config.check_sight()
+    console = Console()
+    with Session(config, "eval") as session:
+        return _conduct(session, console, lambda: _judge(session, console, policy))
+
+
+def teleoperate(config: RunConfig) -> int:
+    """A person moves the arm; returns the exit status."""
+    console = Console()
+    with Session(config, "teleoperate") as session:
+        return _conduct(session, console, lambda: by_hand(session))
+
+
+def record(config: RunConfig, mind: LearnedPolicy | None = None) -> int:
+    """Episodes into a dataset, by a person or a policy's ``mind``; returns the exit status."""
+    if mind is not None:
+        config.check_sight()
+    check(config, mind)
+    console = Console()
+    with Session(config, "record") as session:
+        return _conduct(session, console, lambda: into_a_dataset(session, mind))
+
+
+def replay(config: RunConfig, script: Script, what: What) -> int:
+    """A recorded episode again, by its actions or by what was sent; returns the exit status."""
+    if what == "actions":
+        script = rehearse(config, script)
+        config = fitted(config, script)  # whose start is known now
+    console = Console()
+    with Session(config, "replay") as session:
+        return _conduct(session, console, lambda: do_again(session, script, what))
+
+
+def _conduct(
+    session: Session, console: Console, work: Callable[[], None], learner: Learner | None = None
+) -> int:
+    """Do the ``work`` of a run with its live view; however it ends, save and show what it came to.
+
+    Returns the exit status: 0, 1 after an emergency stop, or 128 and the number of the signal that
+    ended the run.
+    """
+    console.out(f"run folder: {session.folder}", highlight=False)
+    ended, stop = "finished", session.stop
+    try:
+        with View(console, session.monitor, session.events, learner, session.hint):
+            work()
+    except HilAppError as error:
+        ended = f"error: {error}"
+        raise
+    except BaseException as error:
+        ended = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        if stop.signal is not None:
+            ended = _ENDED_BY.get(stop.signal) or signal.Signals(stop.signal).name
+        elif stop.by_person and ended == "finished":
+            ended = "emergency stop" if stop.emergency else "stopped by the person"
+        _conclude(session, console, ended, learner)
+    return int(stop.emergency) if stop.signal is None else 128 + stop.signal
+
+
+def _judge(session: Session, console: Console, policy: GaussianActorPolicy) -> None:
+    """Evaluate ``policy`` as configured and film it."""
+    if session.stop() or not session.config.eval.episodes:
+        return
+    run_episodes(session, policy)
+    if session.stop() or not session.config.eval.video:
+        return
+    problem = film(session, policy)
+    session.events.emit("film", file=None if problem else FILM, problem=problem)
+    if problem:
+        console.out(f"no film: {problem}", highlight=False)
+
+
+def _conclude(session: Session, console: Console, ended: str, learner: Learner | None) -> None:
+    session.monitor.close()
+    progress = learner.progress if learner else None
+    summary = report.summarize(session.monitor, ended=ended, progress=progress)
+    console.print(report.table(summary))
+    try:
+        report.save(summary, session.folder)
+        for stage in session.monitor.stages:
+            if stage.name == TRAIN and stage.finished:
+                report.plot(stage.finished, session.monitor.evaluations, session.folder / PLOT)
+        kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
+        console.out(f"in {session.folder}: {kept}", highlight=False)
+    except Exception as error:  # whatever it is, the run ends as it would have
+        console.out(f"not all of the summary is saved: {error}", highlight=False)

@@ -1,0 +1,1 @@
+"""The control loop, its clock, its policy, and who watches it."""

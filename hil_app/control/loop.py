@@ -1,0 +1,256 @@
+"""The control loop, readable top to bottom: reset, then tick after tick until the episode ends."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+
+from configs.env import EnvConfig
+from hil_app.control.policy import Policy
+from hil_app.control.rate import Rate
+from hil_app.recording.frames import Frame
+from processors.base import Command, Goal, Pipeline, Transition
+from robots.base import F32, GRIPPER, Robot
+from robots.safety.guard import ramp
+from teleop.base import HANDS_OFF, Teleop, TeleopSample
+
+Phase = Literal["reset", "acting", "paused"]
+SAME = 0.5  # a joint target that differs by less is the same one [deg]
+Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What an episode came to."""
+
+    seed: int
+    ticks: int
+    reward: float  # undiscounted return
+    success: bool  # in any of its ticks
+    intervention_ticks: int
+    takeovers: int
+    rerecord: bool  # the person asked to throw it away
+    stop: bool = False  # the run is to end: this episode is cut short
+    emergency_stop: bool = False  # and the arm was halted
+    terminated: bool = False  # the task was over; false if time was
+
+
+def _pauses(sample: TeleopSample) -> bool:
+    """Whether the arm is to stand still; a verdict or a stop goes first."""
+    verdict = sample.success or sample.failure or sample.rerecord
+    return sample.paused and not (verdict or sample.stop)
+
+
+class Stopwatch:
+    """Time of each section of the tick; the newest samples are kept."""
+
+    def __init__(self, samples: int = 10_000) -> None:
+        self._samples = samples
+        self.sections: dict[str, deque[float]] = {}  # [s]
+        self._mark = 0.0
+
+    def start(self) -> None:
+        """A tick begins."""
+        self._mark = perf_counter()
+
+    def lap(self, section: str) -> None:
+        """``section`` ends here; the next one begins."""
+        now = perf_counter()
+        if section not in self.sections:
+            self.sections[section] = deque(maxlen=self._samples)
+        self.sections[section].append(now - self._mark)
+        self._mark = now
+
+
+class Loop:
+    """Runs episodes on one robot: ``stop()`` says whether the run is to end.
+
+    It is asked in every control period, on the way to the reset pose too, and may raise.
+    """
+
+    def __init__(
+        self,
+        robot: Robot,
+        teleop: Teleop,
+        policy: Policy,
+        action_pipeline: Pipeline[Command],
+        env_pipeline: Pipeline[Transition],
+        *,
+        env: EnvConfig,
+        reset_pose: F32,  # (6,) [deg], gripper [%]
+        locate: Callable[[F32], F32],  # joints (6,) -> gripper frame (3,) [m]
+        stop: Callable[[], bool],
+    ) -> None:
+        self.robot, self.teleop, self.policy = robot, teleop, policy
+        self.action_pipeline, self.env_pipeline = action_pipeline, env_pipeline
+        self.rate = Rate(env.fps, env.paced)
+        self.watch = Stopwatch()
+        self._env, self._reset_pose, self._locate, self._stop = env, reset_pose, locate, stop
+        self._asked = HANDS_OFF  # with the stops that the person has asked for so far
+        self._held = reset_pose  # what was last sent between two episodes
+        self.phase: Phase = "reset"  # for whoever looks on
+        self.newest: Transition | None = None  # the same
+
+    def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
+        """Reset, then tick until the episode is done; every sink gets every frame."""
+        transition = self.reset(seed)
+        reward, by_hand, takeovers, held, success = 0.0, 0, 0, False, False
+        while not transition.done:
+            transition = self.tick(transition)
+            frame = Frame.of(transition)
+            for sink in sinks:
+                sink(frame)
+            self.watch.lap("hand-over")
+            reward += frame.reward
+            success |= frame.success
+            by_hand += frame.is_intervention
+            takeovers += frame.is_intervention and not held
+            held = frame.is_intervention
+        command = transition.command
+        return Episode(
+            seed,
+            command.tick,
+            reward,
+            success,
+            by_hand,
+            takeovers,
+            command.sample.rerecord,
+            command.sample.stop,
+            command.sample.emergency_stop,
+            transition.terminated,
+        )
+
+    def tick(self, last: Transition) -> Transition:
+        """One control period, from what was last seen to what is seen at its end."""
+        self.watch.start()
+        wanted = self._wanted(last)
+        self.watch.lap("policy")
+        sample = self._heed(self.teleop.read())
+        self.watch.lap("teleop")
+        pause = _pauses(sample)
+        if pause:
+            last, sample = self._stand_still(last)
+            wanted = self._wanted(last)
+            self.watch.start()
+        goal = last.command.goal
+        command = self.action_pipeline(
+            Command(
+                tick=last.command.tick + 1,
+                reading=last.reading,
+                features=last.features,
+                sample=sample,
+                policy_action=wanted,
+                weights_version=self.policy.version,
+                action=wanted,
+                before=goal,
+                goal=goal,
+                start=last.command.start,
+                by_hand_before=last.command.sample.intervening,
+                after_pause=pause,
+            )
+        )
+        self.watch.lap("action steps")
+        sent = self.robot.command(command.goal.joints)
+        command = self._as_sent(command, sent)
+        self.watch.lap("robot.command")
+        self.rate.wait()
+        self.watch.lap("wait")
+        reading = self.robot.read()
+        self.watch.lap("robot.read")
+        transition = self.env_pipeline(Transition(command, sent, reading))
+        self.watch.lap("env steps")
+        self.newest = transition
+        return transition
+
+    def _wanted(self, last: Transition) -> F32:
+        """The action (4,) that the newest policy wants for what was last seen."""
+        self.policy.refresh()
+        return self.policy.act(last.features)
+
+    def _stand_still(self, last: Transition) -> tuple[Transition, TeleopSample]:
+        """Hold while the person has the episode paused; returns what is then seen, and asked."""
+        self.phase = "paused"
+        while self.phase == "paused":
+            self.robot.command(last.command.goal.joints)
+            self.rate.wait()
+            reading = self.robot.read()
+            sample = self._heed(self.teleop.read())
+            self.phase = "paused" if _pauses(sample) else "acting"
+        command = replace(last.command, reading=reading)
+        seen = self.env_pipeline(Transition(command, last.sent, reading))
+        return replace(last, reading=reading, features=seen.features), sample
+
+    def hold(self) -> None:
+        """A control period between two episodes, in which the arm stays where the last one ended.
+
+        Stops are heeded, and the next episode has them.
+        """
+        self._heed(self.teleop.idle())
+        if self.newest is not None:
+            self.robot.command(self.newest.command.goal.joints)
+        self.rate.wait()
+
+    def reset(self, seed: int) -> Transition:
+        """Bring the arm to its reset pose at a limited speed, set the scene, look around."""
+        self.phase = "reset"
+        self.rate.start()
+        if not self._heed(self.teleop.idle()).stop:  # nothing else that was pressed before counts
+            self._go_to_reset_pose()
+        self.robot.reset(seed)
+        reading = self.robot.read()
+        self.rate.start()
+        self.phase = "acting"
+        command = Command.at_reset(reading, self._locate(reading.joints))
+        return self.env_pipeline(Transition(command, reading.joints, reading))
+
+    def _go_to_reset_pose(self) -> None:
+        """Go there at a limited speed, and wait until the scene may be set."""
+        ready = time.monotonic() + self._env.reset_time_s
+        step = self._env.reset_speed * self.rate.period
+        self._held = self.robot.read().joints
+        for target in ramp(self._held, self._reset_pose, step):
+            if not self._move(target):
+                return
+        while self.rate.paced and time.monotonic() < ready:
+            if not self._move(self._reset_pose):
+                return
+
+    def _move(self, target: F32) -> bool:
+        """One control period of the reset; False if the run is to stop."""
+        while _pauses(sample := self._heed(self.teleop.idle())):
+            self.phase = "paused"
+            self.robot.command(self._held)
+            self.rate.wait()
+        self.phase = "reset"
+        if sample.stop:
+            return False
+        self._held = self.robot.command(target)
+        self.rate.wait()
+        return True
+
+    def _heed(self, sample: TeleopSample) -> TeleopSample:
+        """``sample``, with a stop if one was ever asked for; an emergency acts at once."""
+        if sample.emergency_stop and not self._asked.emergency_stop:
+            self.robot.halt("emergency stop")
+        emergency = sample.emergency_stop or self._asked.emergency_stop
+        stop = sample.stop or emergency or self._asked.stop
+        self._asked = replace(self._asked, stop=stop, emergency_stop=emergency)
+        if not (stop or self._stop()):
+            return sample
+        return replace(sample, stop=True, emergency_stop=emergency)
+
+    def _as_sent(self, command: Command, sent: F32) -> Command:
+        """``command`` with the goal that the robot took, where it took another.
+
+        So a goal never runs away from an arm that is held back, to pull it along later.
+        """
+        if np.abs(command.goal.joints - sent)[:GRIPPER].max() <= SAME:
+            return command
+        joints = np.append(sent[:GRIPPER], command.goal.joints[GRIPPER]).astype(np.float32)
+        return replace(command, goal=Goal(self._locate(joints), joints))

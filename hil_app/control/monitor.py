@@ -1,0 +1,247 @@
+"""What a run has come to so far: counted by the loop, read by the live view and the report."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from rich.console import RenderableType
+
+from hil_app.control.help_requests import HelpRequests
+from hil_app.control.loop import Episode, Loop
+from hil_app.control.rate import SAMPLES
+from hil_app.recording.frames import Frame
+from hil_app.recording.recorder import Recorder
+
+DEMONSTRATE, TRAIN, EVALUATE = "demonstrate", "train", "evaluate"
+TELEOPERATE, RECORD, REPLAY = "teleoperate", "record", "replay"
+_LATELY = 60  # ticks over which the rate is taken
+RECENT = 20  # episodes that "recent" looks back on
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An episode and the tick of its stage at which it ended."""
+
+    episode: Episode
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How the policy did on its own in the middle of the training."""
+
+    ticks: int  # of the training, so far
+    successes: int
+    episodes: int
+    mean_ticks: float  # of its episodes
+    updates: int
+    train_seconds: float  # of the training, without evaluations [s]
+
+    @property
+    def success_rate(self) -> float:
+        """Share of the episodes that succeeded."""
+        return self.successes / self.episodes
+
+
+class Timer:
+    """Seconds that pass only while it runs."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._before = seconds
+        self._since: float | None = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run [s]."""
+        return self._before + (0.0 if self._since is None else time.monotonic() - self._since)
+
+    def stop(self) -> None:
+        """Stand still."""
+        self._before, self._since = self.seconds, None
+
+    def start(self) -> None:
+        """Run on."""
+        self._before, self._since = self.seconds, time.monotonic()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Where the episodes go."""
+
+    root: Path  # of the dataset
+    recorder: Recorder
+    before: int  # episodes that it had when the run began
+
+
+@dataclass
+class Loading:
+    """How far the recorded datasets are that are learned from."""
+
+    total: int  # frames
+    frames: int = 0  # read so far
+
+
+@dataclass(frozen=True)
+class StageState:
+    """A stage as it stood at the end of an episode."""
+
+    name: str
+    ticks: int
+    seconds: float
+    version: int  # of the weights in use
+    finished: list[Finished]
+
+
+class Stage:
+    """One stage of a run: its ticks and finished episodes."""
+
+    def __init__(self, name: str, goal: float, unit: str, loop: Loop) -> None:
+        self.name, self.goal, self.unit = name, goal, unit  # unit: "ticks" or "episodes"
+        self.loop = loop
+        self.ticks = 0
+        self.finished: list[Finished] = []
+        self.version = 0  # of the weights in use
+        self.episode_ticks = 0  # of the episode under way
+        self.ages: deque[float] = deque(maxlen=SAMPLES)  # of each tick's oldest picture [s]
+        self._timer = Timer()
+        self._ends: deque[float] = deque(maxlen=_LATELY)  # of the newest ticks, monotonic [s]
+
+    def frame(self, frame: Frame) -> None:
+        """Count a tick; a sink of the loop."""
+        self.ticks += 1
+        self.version = frame.weights_version
+        self.episode_ticks = frame.tick
+        self._ends.append(time.monotonic())
+        if frame.ages:
+            self.ages.append(max(frame.ages.values()))
+
+    def end(self, episode: Episode) -> None:
+        """Count a finished episode."""
+        self.finished.append(Finished(episode, self.ticks))
+
+    def state(self) -> StageState:
+        """The stage as it stands, at the end of an episode."""
+        return StageState(self.name, self.ticks, self.seconds, self.version, list(self.finished))
+
+    def restore(self, state: StageState) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.ticks, self.version = state.ticks, state.version
+        self.finished = list(state.finished)
+        self._timer = Timer(state.seconds)
+
+    @property
+    def endless(self) -> bool:
+        """Whether it has no goal."""
+        return math.isinf(self.goal)
+
+    @property
+    def progress(self) -> str:
+        """How much is done, in words."""
+        return f"{self.done}" if self.endless else f"{self.done} of {self.goal}"
+
+    @property
+    def done(self) -> int:
+        """How much of the goal is reached, in its unit."""
+        return self.ticks if self.unit == "ticks" else len(self.finished)
+
+    @property
+    def hz(self) -> float | None:
+        """Ticks in a second, lately; None before there are some."""
+        ends = list(self._ends.copy())
+        return (len(ends) - 1) / (ends[-1] - ends[0]) if len(ends) > 1 else None
+
+    @property
+    def episodes(self) -> list[Episode]:
+        """The finished episodes."""
+        return [finished.episode for finished in self.finished]
+
+    @property
+    def recent(self) -> list[Episode]:
+        """The last episodes."""
+        return self.episodes[-RECENT:]
+
+    @property
+    def seconds(self) -> float:
+        """How long the stage took, or has taken so far, without evaluations amid it [s]."""
+        return self._timer.seconds
+
+    def close(self) -> None:
+        """The stage is over."""
+        self._timer.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Something else happens meanwhile: the stage's time stands still."""
+        self._timer.stop()
+        try:
+            yield
+        finally:
+            self._timer.start()
+
+
+class Monitor:
+    """The stages of a run so far; the last one is under way."""
+
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.evaluations: list[Evaluation] = []  # amid the training
+        self.help: HelpRequests | None = None  # of the policy in the training, if it may ask
+        self.instruments: Callable[[], RenderableType] | None = None  # of an arm moved by hand
+        self.recording: Recording | None = None  # if the run is recorded
+        self.loading: Loading | None = None  # while datasets are read, before the first stage
+        self._amid: Stage | None = None  # the evaluation under way
+
+    @property
+    def shown(self) -> Stage | None:
+        """What happens now: an evaluation amid the training, or the last stage."""
+        return self._amid or (self.stages[-1] if self.stages else None)
+
+    def begin(self, name: str, goal: float, unit: str, loop: Loop) -> Stage:
+        """Start a stage that lasts ``goal`` ``unit`` ("ticks" or "episodes"); it ends the last.
+
+        With the goal ``inf`` it goes on until it is stopped.
+        """
+        self.close()
+        self.stages.append(Stage(name, goal, unit, loop))
+        return self.stages[-1]
+
+    @contextmanager
+    def amid(self, episodes: int, loop: Loop) -> Iterator[Stage]:
+        """An evaluation of some episodes amid the stage under way, which waits for its end."""
+        self._amid = Stage(EVALUATE, episodes, "episodes", loop)
+        try:
+            with self.stages[-1].paused():
+                yield self._amid
+        finally:
+            self._amid = None
+
+    def close(self) -> None:
+        """End the stage under way."""
+        if self.stages:
+            self.stages[-1].close()
+
+
+def success_rate(episodes: Sequence[Episode]) -> float:
+    """Share of episodes that succeeded; 0 of none."""
+    return float(np.mean([episode.success for episode in episodes])) if episodes else 0.0
+
+
+def intervention_fraction(episodes: Iterable[Episode]) -> float:
+    """Share of ticks in which the person acted; 0 of none."""
+    counts = [(episode.intervention_ticks, episode.ticks) for episode in episodes]
+    ticks = sum(all_ticks for _, all_ticks in counts)
+    return sum(by_hand for by_hand, _ in counts) / ticks if ticks else 0.0
+
+
+def by_share(finished: Sequence[Finished], parts: int) -> list[list[Episode]]:
+    """Episodes split into ``parts`` equal shares of the ticks, by the tick they ended at."""
+    edges = np.linspace(0, finished[-1].tick if finished else 0, parts + 1)
+    return [[f.episode for f in finished if low < f.tick <= high] for low, high in pairwise(edges)]

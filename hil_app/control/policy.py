@@ -1,0 +1,72 @@
+"""What acts: the learned policy with its own copy of the weights, or nothing at all."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from hil_app.learning.learner import LearnerDied
+from hil_app.learning.mailbox import Mailbox
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.learning.networks.normalize import Normalizer
+from processors.base import Features
+from robots.base import F32
+from teleop.base import NEUTRAL
+
+
+class Policy(Protocol):
+    """What the loop asks for an action once a tick."""
+
+    version: int  # of the weights in use; 0 is the untrained policy
+
+    def refresh(self) -> None:
+        """Take the newest weights, if there are any; never waits."""
+
+    def act(self, features: Features) -> F32:
+        """The action (4,), with a wrist (6,), for what the robot sees."""
+
+
+class NoPolicy:
+    """Keeps still: a person demonstrates or teleoperates."""
+
+    version = 0
+
+    def refresh(self) -> None:
+        """Nothing to refresh."""
+
+    def act(self, features: Features) -> F32:  # noqa: ARG002 - the Policy protocol
+        """No motion, and the gripper stays."""
+        return NEUTRAL
+
+
+class LearnedPolicy:
+    """Acts with its own copy of the weights, swapped for newer ones between two ticks."""
+
+    def __init__(
+        self, policy: GaussianActorPolicy, mailbox: Mailbox | None = None, *, deterministic: bool
+    ) -> None:
+        self.version = 0
+        self._policy, self._mailbox, self._deterministic = policy, mailbox, deterministic
+        self._normalizer = Normalizer(policy.config)
+
+    def refresh(self) -> None:
+        """Swap in the newest weights, if the mailbox has newer ones; never waits.
+
+        Raises LearnerDied, and acts on as before, if they are of other networks.
+        """
+        parcel = self._mailbox.newer_than(self.version) if self._mailbox else None
+        if parcel is None:
+            return
+        try:
+            self._policy.swap_actor_weights(parcel.weights)
+        except (KeyError, ValueError) as error:
+            raise LearnerDied(f"the learner's weights are of other networks: {error}") from error
+        self.version = parcel.version
+
+    @torch.inference_mode()
+    def act(self, features: Features) -> F32:
+        """The policy's action for the features it was made for."""
+        seen = self._normalizer.observation(self._policy.observation(features))
+        action = self._policy.select_action(seen, deterministic=self._deterministic)
+        return self._normalizer.unnormalize_action(action).numpy()

@@ -1,0 +1,1 @@
+"""Transitions to learn from: the ring, its draws, batches and mixing."""

@@ -1,0 +1,1 @@
+"""The networks: actor, critics, encoders, and scaling about them."""

@@ -1,0 +1,1 @@
+"""Soft actor-critic: the algorithm, its losses and its optimisers."""

@@ -1,0 +1,230 @@
+"""The losses of SAC as functions of a batch, the networks and every random number they use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from configs.algorithm import SACAlgorithmConfig
+from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from configs.policy import GaussianActorConfig
+from hil_app.learning.buffer.batch import Batch
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.learning.networks.distributions import squash
+from hil_app.learning.networks.mlp import CriticEnsemble
+from hil_app.learning.sac.temperature import Temperature
+
+IMITATION_MARGIN = 0.1
+"""The lead the person's discrete choice is given over the others, in units of value, where a
+success is worth 1: a few ticks' worth of discount at .97. DQfD's .8 belongs to its own scale."""
+
+
+class Transitions(NamedTuple):
+    """A batch in the form the losses read: nothing in it is optional but a person's rows."""
+
+    state: dict[str, Tensor]  # as the policy perceives it
+    next_state: dict[str, Tensor]
+    action: Tensor  # (B, c [+ 1])
+    choice: Tensor | None  # (B, 1) of the discrete actions
+    reward: Tensor  # (B,)
+    penalty: Tensor  # (B,) <= 0
+    discount: Tensor  # (B,), 0 where the episode ended
+    intervention: Tensor | None  # (B,) 0 or 1
+
+    @classmethod
+    def of(
+        cls, batch: Batch, policy: GaussianActorPolicy, config: SACAlgorithmConfig
+    ) -> Transitions:
+        """What to learn from in a batch.
+
+        KeyError if it lacks what the config needs; ValueError if it has actions that are none, or
+        anything of another shape than the policy's.
+        """
+        check_shapes(batch, policy.config)
+        count = policy.config.num_discrete_actions
+        info, reward = batch["complementary_info"], batch["reward"]
+        person = info.get(IS_INTERVENTION)
+        if config.behavior_cloning_weight and person is None:
+            raise KeyError(
+                f"behavior_cloning_weight > 0 needs complementary_info.{IS_INTERVENTION}; "
+                f"the batch has {sorted(info)}"
+            )
+        discount = info[DISCOUNT] if DISCOUNT in info else torch.full_like(reward, config.discount)
+        penalty = info[DISCRETE_PENALTY] if DISCRETE_PENALTY in info else torch.zeros_like(reward)
+        return cls(
+            policy.perceive(batch["state"]),
+            policy.perceive(batch["next_state"]),
+            batch["action"].to(torch.float32),
+            None if count is None else choices(batch["action"], count),
+            config.reward_scale * reward,
+            config.reward_scale * penalty,
+            discount * (1 - batch["done"]),
+            person,
+        )
+
+
+def check_shapes(batch: Batch, config: GaussianActorConfig) -> None:
+    """ValueError that names what has another shape than the policy and the actions ask for."""
+    rows = len(batch["action"])
+    asked: list[tuple[str, Tensor, tuple[int, ...]]] = []
+    asked.append(("action", batch["action"], (config.action_dims,)))
+    for group, state in (("state", batch["state"]), ("next_state", batch["next_state"])):
+        for key, feature in config.input_features.items():
+            if key in state:  # else there is what a frozen vision encoder makes of it
+                asked.append((f"{group}.{key}", state[key], feature.shape))
+    for name, value, shape in asked:
+        if value.shape != (rows, *shape):
+            raise ValueError(
+                f"{name} has shape {tuple(value.shape)}; for {rows} actions the policy needs "
+                f"{(rows, *shape)}"
+            )
+
+
+def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
+    """A batch of zeros for this policy, with all that a batch can have, each tensor its own."""
+    config, device = policy.config, policy.device
+    pictures = set(config.image_keys)
+
+    def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.zeros(size, *shape, device=device, dtype=dtype)
+
+    def state() -> dict[str, Tensor]:
+        return {
+            key: zeros(*feature.shape, dtype=torch.uint8 if key in pictures else torch.float32)
+            for key, feature in config.input_features.items()
+        }
+
+    return {
+        "state": state(),
+        "next_state": state(),
+        "action": zeros(config.action_dims),
+        "reward": zeros(),
+        "done": zeros(),
+        "truncated": zeros(),
+        "complementary_info": {
+            key: zeros() for key in (DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION)
+        },
+    }
+
+
+def choices(action: Tensor, count: int) -> Tensor:
+    """The discrete choices (B, 1), in 0 ... count - 1, that actions (B, c + 1) end with.
+
+    They are rounded, as the published contract has it, and what is not finite is left to whoever
+    skips such batches. ValueError for a number that is no choice then.
+    """
+    given = action[:, -1:].nan_to_num(0, 0, 0)
+    rounded = given.round()
+    found = rounded.clamp(0, count - 1)
+    off = (rounded - found).abs()
+    if off.numel() and off.amax().item() > 0:
+        wrong = given.flatten()[off.argmax()].item()
+        raise ValueError(
+            f"an action ends with {wrong:g}, which is no discrete choice: the last entry is a "
+            f"whole number from 0 to {count - 1} (num_discrete_actions {count})"
+        )
+    return found.long()
+
+
+class Draws(NamedTuple):
+    """The random numbers of a step of the critics, or of the actor."""
+
+    noise: Tensor  # (B, c), standard normal
+    kept: tuple[Tensor, ...] | None  # (E, B, width) a hidden layer of the critics
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """The networks that the losses go through; it draws nothing and changes nothing."""
+
+    config: SACAlgorithmConfig
+    policy: GaussianActorPolicy
+    critics: CriticEnsemble
+    target_encoder: nn.Module
+    discrete_target: nn.Module | None
+    temperature: Temperature
+    target_entropy: float
+
+    def critic(
+        self, batch: Transitions, draws: Draws, lagging: Sequence[nn.Module]
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Losses of the critics and of the discrete critic, features (B, F), and the mean Q.
+
+        The minimum over the `lagging` critics is their target.
+        """
+        features: Tensor = self.policy.encoder(batch.state)
+        target, discrete_target = self.targets(batch, draws, lagging)
+        q = self.critics(features, self._continuous(batch), kept=draws.kept)  # (E, B)
+        losses = {"critic": (q - target).square().mean(dim=1).sum()}
+        if discrete_target is not None:
+            losses["discrete_critic"] = self._discrete(batch, features.detach(), discrete_target)
+        return losses, features.detach(), q.detach().mean()
+
+    @torch.no_grad()
+    def targets(
+        self, batch: Transitions, draws: Draws, critics: Sequence[nn.Module]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Targets (B,) of the critics and of the discrete critic, if there is one."""
+        seen = batch.next_state
+        features, lagging = self.policy.encoder(seen), self.target_encoder(seen)
+        mean, log_std = self.policy.actor(self.policy.actor_features(seen, features))
+        action, log_prob = squash(mean, log_std, draws.noise)
+        value = torch.stack([critic(lagging, action) for critic in critics]).amin(dim=0)  # (B,)
+        if self.config.use_backup_entropy:
+            value = value - self.temperature() * log_prob
+        target = batch.reward + batch.discount * value
+        critic = self.policy.discrete_critic
+        if critic is None or self.discrete_target is None:
+            return target, None
+        best = critic(features).argmax(dim=1, keepdim=True)  # (B, 1)
+        value = self.discrete_target(lagging).gather(1, best).squeeze(1)
+        return target, batch.reward + batch.penalty + batch.discount * value
+
+    def _discrete(self, batch: Transitions, features: Tensor, target: Tensor) -> Tensor:
+        assert self.policy.discrete_critic is not None
+        q = self.policy.discrete_critic(features)  # (B, n)
+        assert batch.choice is not None
+        chosen = batch.choice
+        q_chosen = q.gather(1, chosen).squeeze(1)
+        loss = F.mse_loss(q_chosen, target)
+        if self.config.behavior_cloning_weight:
+            # A cross-entropy would drive the values apart for ever; the margin (DQfD, Hester et
+            # al. 2018) asks for a small lead and then leaves the scale of the values alone.
+            lead = torch.full_like(q_chosen, IMITATION_MARGIN).unsqueeze(1)
+            rivals = (q + IMITATION_MARGIN).scatter_add(1, chosen, -lead)
+            loss = loss + self._imitation(batch, rivals.amax(dim=1) - q_chosen)
+        return loss
+
+    def actor(
+        self, batch: Transitions, features: Tensor, draws: Draws
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Losses of the actor and of the temperature, and the policy's entropy [nat]."""
+        mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
+        action, log_prob = squash(mean, log_std, draws.noise)
+        q = self.critics(features, action, kept=draws.kept).amin(dim=0)  # (B,)
+        alpha = self.temperature()
+        loss = (alpha.detach() * log_prob - q).mean()
+        if self.config.behavior_cloning_weight:
+            # Nair et al. 2018, on the mean: it is what a deterministic policy executes.
+            error = mean.tanh() - self._continuous(batch)
+            loss = loss + self._imitation(batch, error.square().mean(dim=1))
+        entropy = -log_prob.detach().mean()
+        losses = {"actor": loss}
+        if self.temperature.learned:
+            losses["temperature"] = alpha * (entropy - self.target_entropy)
+        return losses, entropy
+
+    def _imitation(self, batch: Transitions, row_loss: Tensor) -> Tensor:
+        """Weighted mean of row_loss (B,) over the rows in which the person acted; 0 without any."""
+        assert batch.intervention is not None
+        rows = batch.intervention
+        mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)
+        return self.config.behavior_cloning_weight * mean
+
+    def _continuous(self, batch: Transitions) -> Tensor:
+        return batch.action[:, : self.policy.config.continuous_dims]

@@ -1,0 +1,1 @@
+"""What the operator sees of a run in the terminal and the window."""

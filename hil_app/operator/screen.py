@@ -1,0 +1,80 @@
+"""What the operator's window shows of a run."""
+
+from __future__ import annotations
+
+import threading
+from typing import Self
+
+from hil_app.control.monitor import TELEOPERATE, Monitor, Stage, success_rate
+from hil_app.operator.view import TITLES
+from hil_app.support.events import Event, EventLog
+from teleop.window.client import Window
+from teleop.window.shown import Mood, Shown
+
+PERIOD = 1 / 15  # between two looks [s]
+
+
+class Screen:
+    """Keeps ``window`` up to date while entered, from a thread of its own: the loop never waits."""
+
+    def __init__(self, window: Window, monitor: Monitor, events: EventLog) -> None:
+        self._window, self._monitor, self._events = window, monitor, events
+        self._message = ""
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._events.listeners.append(self._hear)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._events.listeners.remove(self._hear)
+
+    def _run(self) -> None:
+        try:
+            while not self._done.wait(PERIOD):
+                stage = self._monitor.shown
+                if stage is not None:
+                    self._window.show(self.shown(stage))
+        except BaseException as error:  # the keys go on without
+            cause = f"the window shows no news any more: {type(error).__name__}: {error}"
+            self._events.emit("screen_stopped", cause=cause)
+
+    def _hear(self, event: Event) -> None:
+        if text := event.get("cause") or event.get("note"):
+            self._message = f"{event['event'].replace('_', ' ')}: {text}"
+
+    def shown(self, stage: Stage) -> Shown:
+        """What there is to see now."""
+        newest, asking = stage.loop.newest, self._monitor.help
+        state, mood = _state(stage)
+        return Shown(
+            images={} if newest is None else newest.reading.images,
+            title=TITLES[stage.name],
+            state=state,
+            mood=mood,
+            facts={
+                stage.unit: stage.progress,
+                "episode": f"{len(stage.finished) + 1}",
+                "its tick": f"{stage.episode_ticks}",
+                "success": f"{success_rate(stage.recent):.0%}" if stage.recent else "–",
+                "rate": "–" if stage.hz is None else f"{stage.hz:.1f} Hz",
+            },
+            message=self._message,
+            help_wanted=asking is not None and asking.asking,
+        )
+
+
+def _state(stage: Stage) -> tuple[str, Mood]:
+    """Who has the arm."""
+    newest, phase = stage.loop.newest, stage.loop.phase
+    if newest is not None and newest.command.sample.emergency_stop:
+        return "STOPPED", "alarm"
+    if newest is None or phase != "acting":
+        return ("PAUSED" if phase == "paused" else "RESET"), "paused"
+    if newest.command.sample.intervening:
+        return "YOU", "you"
+    return ("HOLDS", "paused") if stage.name == TELEOPERATE else ("POLICY", "policy")

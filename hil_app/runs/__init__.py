@@ -1,0 +1,1 @@
+"""Runs: session, training, evaluation, recording, resuming, report."""

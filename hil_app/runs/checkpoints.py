@@ -1,0 +1,157 @@
+"""The checkpoints of a run: which there are, and the thread that writes them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from configs.load import ConfigError
+from configs.writing import write_whole
+from hil_app.learning.checkpoint import CheckpointError, Saved, Snapshot, save
+from hil_app.runs.folder import BEST, best_of, whole
+from hil_app.support.events import EventLog
+from hil_app.support.files import remove_folder
+
+
+@dataclass(frozen=True)
+class _Job:
+    snapshot: Snapshot
+    ticks: int  # of the training
+    best: dict[str, Any] | None = None  # how well it did, if nothing before did better
+
+    @property
+    def name(self) -> str:
+        return f"tick_{self.ticks:06d}"
+
+
+class Checkpoints:
+    """Writes a run's checkpoints into ``folder``, in a thread of its own, while entered.
+
+    ::
+
+        with Checkpoints(folder, keep_last=2, events=events) as checkpoints:
+            checkpoints.keep(snapshot, ticks)                # in memory
+            checkpoints.keep(snapshot, ticks, write=True)    # and on disk, soon
+
+    The newest snapshot is always written on leaving. When the disk is slow, only the newest one
+    that waits is written. A disk that refuses is an event; on leaving it is a
+    :class:`CheckpointError`, unless another error ends the run. ``before`` is called with a
+    snapshot before it is written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        keep_last: int,
+        events: EventLog,
+        before: Callable[[Snapshot], None] = lambda _: None,
+    ) -> None:
+        self._folder, self._keep_last = folder, keep_last
+        self._events, self._before = events, before
+        self._changed = threading.Condition()
+        self._newest: _Job | None = None
+        self._written: _Job | None = None
+        self._waiting: dict[bool, _Job] = {}  # the best so far, the newest to write
+        self._closing = False
+        self._error: BaseException | None = None
+        self._saved = Saved()
+        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        try:
+            self.check()
+            if self._newest is not None and self._newest is not self._written:
+                self._write(self._newest)
+        except CheckpointError as error:
+            if kind is None:
+                raise
+            self._events.emit("checkpoint_not_saved", cause=str(error))
+
+    def keep(
+        self,
+        snapshot: Snapshot,
+        ticks: int,
+        *,
+        write: bool = False,
+        best: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the newest snapshot, after so many training ticks; ``best`` marks it as the best.
+
+        Safe from any thread, and never waits for the disk.
+        """
+        job = _Job(snapshot, ticks, best)
+        with self._changed:
+            self._newest = job
+            if best is not None:
+                self._waiting = {True: job}
+            elif write:
+                self._waiting[False] = job
+            self._changed.notify()
+
+    def check(self) -> None:
+        """Raise :class:`CheckpointError` if the thread has died of something else than the disk."""
+        if self._error is not None:
+            raise CheckpointError(f"checkpoints can no longer be written: {self._error!r}")
+
+    # What follows runs in the thread, or after it has ended.
+
+    def _run(self) -> None:
+        try:
+            while (job := self._next()) is not None:
+                try:
+                    self._write(job)
+                except CheckpointError as error:
+                    self._events.emit("checkpoint_not_saved", cause=str(error))
+        except BaseException as error:
+            self._error = error
+            self._events.emit("checkpoints_died", cause=repr(error))
+
+    def _next(self) -> _Job | None:
+        """Wait for something to write; None when the run is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            for best in sorted(self._waiting, reverse=True):
+                return self._waiting.pop(best)
+        return None
+
+    def _write(self, job: _Job) -> None:
+        self._before(job.snapshot)
+        start = time.monotonic()
+        folder = self._unused(job.name)
+        self._saved = save(job.snapshot, folder, self._saved)
+        self._written = job
+        try:
+            if job.best is not None:
+                mark = {"checkpoint": folder.name, **job.best}
+                write_whole(self._folder / BEST, (json.dumps(mark, indent=2) + "\n").encode())
+            self._prune()
+        except (OSError, ConfigError) as error:
+            raise CheckpointError(f"cannot tidy up {self._folder}: {error}") from error
+        seconds = round(time.monotonic() - start, 3)
+        self._events.emit("checkpoint", checkpoint=folder.name, ticks=job.ticks, seconds=seconds)
+
+    def _unused(self, name: str) -> Path:
+        """A folder for a checkpoint; one of the same tick is never written over."""
+        taken = {path.name for path in whole(self._folder)}
+        again = (f"{name}_{number}" for number in range(2, len(taken) + 2))
+        return self._folder / next(n for n in (name, *again) if n not in taken)
+
+    def _prune(self) -> None:
+        """Remove all but the last ones and the best."""
+        best = best_of(self._folder)
+        for folder in whole(self._folder)[: -self._keep_last]:
+            if folder != best:
+                remove_folder(folder)

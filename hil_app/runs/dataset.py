@@ -1,0 +1,71 @@
+"""The dataset that a run's episodes go into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from configs.manual import MOTIONS
+from configs.names import ACTION
+from configs.run import RunConfig
+from hil_app import build
+from hil_app.build import Body
+from hil_app.recording.recorder import Recorder
+from hil_app.recording.repair import told
+from hil_app.recording.writer import DatasetSpec, DatasetWriter
+from hil_app.runs.folder import DATASET
+from hil_app.support.events import EventLog
+
+TASKS = {"pick_lift": "Pick up the cube and lift it", "reach": "Bring the gripper to the point"}
+UNNAMED = "The task of this arm"
+
+
+def root_of(config: RunConfig, folder: Path) -> Path:
+    """Where the dataset of a run with this folder lies."""
+    return config.dataset.root or folder / DATASET
+
+
+def spec_of(config: RunConfig, body: Body) -> DatasetSpec:
+    """What a run's dataset is to hold."""
+    return DatasetSpec(
+        fps=config.env.fps,
+        robot_type=config.robot.type,
+        task=config.dataset.task or TASKS.get(body.spec.task or "", UNNAMED),
+        names=_names(config, body),
+        encoding=config.dataset.encoding,
+    )
+
+
+def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Recorder:
+    """What puts frames into the dataset at ``root``, which it goes on with if there is one.
+
+    A world that does not keep real time waits for it.
+    """
+    return Recorder(
+        partial(_open, root, spec_of(config, body), events),
+        events,
+        max_waiting=config.dataset.max_waiting,
+        patient=not config.env.paced,
+    )
+
+
+def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
+    writer = DatasetWriter(root, spec)
+    if writer.repaired.anything:
+        note = f"{root}: {'; '.join(told(writer.repaired))}"
+        events.emit("dataset_repaired", note=note)
+    return writer
+
+
+def _names(config: RunConfig, body: Body) -> dict[str, Sequence[str]]:
+    """What the numbers of observations and actions are called."""
+    parts = build.observations(config.processor, body, build.kinematics_of(body)).values()
+    ordered = sorted(parts, key=lambda part: part.key)
+    seen = {
+        key: tuple(name for part in same for name in part.names)
+        for key, same in groupby(ordered, key=lambda part: part.key)
+    }
+    moves = MOTIONS[:3] if config.processor.wrist is None else MOTIONS
+    return {**seen, ACTION: (*(f"delta_{name}" for name in moves), "gripper")}

@@ -1,0 +1,104 @@
+"""The policy on its own: fixed seeds; a person may judge and stop, but does not act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+
+from hil_app import build
+from hil_app.control.loop import Loop
+from hil_app.control.monitor import EVALUATE, Evaluation, Stage
+from hil_app.control.policy import LearnedPolicy, Policy
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.recording.encoding import Film
+from hil_app.runs.folder import FILM
+from hil_app.runs.session import Session
+from robots.base import RenderError
+from robots.twin.robot import SimRobot
+
+FILMED = 3  # episodes in the film
+HEIGHT, WIDTH = 360, 480
+AMID = "evaluate amid the training"  # its scenes are not those of the final evaluation
+
+
+class Evaluator:
+    """Judges the policy now and then during a training run, on its body and on the same scenes.
+
+    The training must stand at an episode's end meanwhile, and its learner at rest. Nothing is
+    recorded or learned from, and the training goes on as if nothing had been.
+    """
+
+    def __init__(self, session: Session, policy: Policy, stop: Callable[[], bool]) -> None:
+        config = session.config
+        self._session, self._every = session, config.train.eval_every
+        self._episodes, self._stop = config.train.eval_episodes, stop
+        self._loop = build.loop(
+            config, session.body, session.hands("never"), policy, stop, evaluating=True
+        )
+
+    def due(self, ticks: int) -> bool:
+        """Whether an evaluation is due after so many training ticks."""
+        if self._every is None:
+            return False
+        done = self._session.monitor.evaluations
+        return ticks // self._every > (done[-1].ticks // self._every if done else 0)
+
+    def run(self, stage: Stage, updates: int) -> Evaluation | None:
+        """Judge the policy after ``updates`` updates; None if the run is to stop first."""
+        monitor = self._session.monitor
+        with monitor.amid(self._episodes, self._loop) as judged:
+            while len(judged.episodes) < self._episodes:
+                seed = build.seed_of(self._session.config, AMID, len(judged.episodes))
+                episode = self._loop.episode(seed, [judged.frame])
+                self._session.heed(episode)
+                if self._stop():
+                    return None
+                if not episode.rerecord:
+                    judged.end(episode)
+        episodes = judged.episodes
+        result = Evaluation(
+            ticks=stage.ticks,
+            successes=sum(episode.success for episode in episodes),
+            episodes=len(episodes),
+            mean_ticks=round(float(np.mean([episode.ticks for episode in episodes])), 2),
+            updates=updates,
+            train_seconds=round(stage.seconds, 3),
+        )
+        monitor.evaluations.append(result)
+        self._session.events.emit("evaluation", **asdict(result))
+        return result
+
+
+def run_episodes(session: Session, policy: GaussianActorPolicy) -> None:
+    """Run the config's evaluation episodes; the session's monitor has the result."""
+    loop = _loop(session, policy)
+    stage = session.monitor.begin(EVALUATE, session.config.eval.episodes, "episodes", loop)
+    with session.body:
+        while stage.done < stage.goal and not session.stop():
+            seed = build.seed_of(session.config, EVALUATE, stage.done)
+            session.ended(stage, loop.episode(seed, [stage.frame]))
+
+
+def film(session: Session, policy: GaussianActorPolicy) -> str | None:
+    """Film the first evaluation episodes; returns why there is no film, if there is none."""
+    config, loop, body = session.config, _loop(session, policy), session.body
+    if not isinstance(body, SimRobot):
+        return "only simulated worlds can be seen from outside"
+    with body:
+        try:
+            with Film(session.folder / FILM, config.env.fps, HEIGHT, WIDTH) as reel:
+                for index in range(min(FILMED, config.eval.episodes)):
+                    seed = build.seed_of(config, EVALUATE, index)
+                    loop.episode(seed, [lambda _: reel.add(body.render("overview", HEIGHT, WIDTH))])
+                    reel.hold()
+        except (RenderError, OSError) as error:
+            return str(error)
+    return None
+
+
+def _loop(session: Session, policy: GaussianActorPolicy) -> Loop:
+    mind = LearnedPolicy(policy, deterministic=session.config.eval.deterministic)
+    hands = session.hands("never")
+    return build.loop(session.config, session.body, hands, mind, session.stop, evaluating=True)

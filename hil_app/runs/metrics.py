@@ -1,0 +1,202 @@
+"""The learning in figures: ``metrics.jsonl``, and TensorBoard where it is asked for.
+
+Names are grouped: ``learner/…`` is what the updates report, ``episode/…`` an episode of the
+training, ``train/…`` the last 20 of them, ``observation/…`` what the policy saw in the episode, a
+list with a value a feature, and ``eval/…`` the policy on its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TextIO
+
+import numpy as np
+
+from configs.load import ConfigError
+from hil_app.control.loop import Episode
+from hil_app.control.monitor import Evaluation, intervention_fraction, success_rate
+from hil_app.learning.learner import Progress
+from hil_app.recording.frames import Frame
+from hil_app.runs.folder import METRICS, TENSORBOARD
+from hil_app.support.backlog import Backlog
+from hil_app.support.events import EventLog
+
+Figures = Mapping[str, float | list[float]]
+_MOST = 10_000  # lines that wait for a slow disk
+_PATIENCE = 20.0  # with a disk that does not get on, at the end [s]
+BY_UPDATE = "learner/"  # these are drawn over updates in TensorBoard, all others over ticks
+
+
+class Metrics:
+    """Writes figures while entered, in a thread of its own; :meth:`log` only enqueues.
+
+    A disk that refuses ends the figures, with an event, and not the run.
+
+    Raises ConfigError if ``tensorboard`` is asked for and not installed.
+    """
+
+    def __init__(self, folder: Path, events: EventLog, *, tensorboard: bool) -> None:
+        self._folder, self._events = folder, events
+        self._make_board = summary_writer() if tensorboard else None
+        self._writers: list[Callable[[_Line, Figures], None]] = []
+        self._files = ExitStack()
+        self._lines: Backlog[_Line] | None = None
+
+    def __enter__(self) -> Self:
+        self._lines = Backlog(
+            "metrics", self._write, most=_MOST, failed=self._closed, ended=self._files.close
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        lines, self._lines = self._lines, None
+        if lines is not None and lines.close(_PATIENCE) and lines.waiting:
+            cause = f"the disk does not take the last {lines.waiting} lines"
+            self._events.emit("metrics_cut_short", cause=cause)
+
+    def log(self, figures: Callable[[], Figures], *, ticks: int, updates: int) -> None:
+        """Write a line of figures, made in the thread, as of so many training ticks and updates."""
+        if self._lines is not None:
+            self._lines.put(_Line(time.time(), ticks, updates, figures))
+
+    def _write(self, lines: list[_Line]) -> None:
+        if not self._writers:
+            self._open()
+        for line in lines:
+            figures = line.make()
+            for write in self._writers:
+                write(line, figures)
+
+    def _open(self) -> None:
+        file = self._files.enter_context((self._folder / METRICS).open("a", buffering=1))
+        self._writers.append(partial(_to_file, file))
+        if self._make_board is not None:
+            board = self._make_board(str(self._folder / TENSORBOARD))
+            self._files.callback(board.close)
+            self._writers.append(partial(_to_board, board))
+
+    def _closed(self, error: BaseException) -> None:
+        self._events.emit("metrics_closed", cause=f"{type(error).__name__}: {error}")
+
+
+class _Line(NamedTuple):
+    time: float
+    ticks: int
+    updates: int
+    make: Callable[[], Figures]
+
+
+def _to_file(file: TextIO, line: _Line, figures: Figures) -> None:
+    counts = {"time": round(line.time, 3), "ticks": line.ticks, "updates": line.updates}
+    file.write(json.dumps({**counts, **_finite(figures)}) + "\n")
+
+
+def _to_board(board: Any, line: _Line, figures: Figures) -> None:
+    for name, value in _scalars(figures):
+        step = line.updates if name.startswith(BY_UPDATE) else line.ticks
+        board.add_scalar(name, value, step, line.time)
+
+
+def of_learner(frames: int, progress: Progress) -> Figures:
+    """What an update reports, and how far the learner is after so many training frames."""
+    return {
+        **{f"learner/{name}": value for name, value in progress.stats.items()},
+        "learner/updates_per_second": progress.updates_per_second,
+        "learner/update_to_data_ratio": progress.updates / max(frames, 1),
+        "learner/online_transitions": progress.online,
+        "learner/offline_transitions": progress.offline,
+    }
+
+
+def of_episode(
+    frames: Sequence[Frame], recent: Sequence[Episode], help_requests: int | None = None
+) -> Figures:
+    """An episode of these frames, and the ``recent`` ones, of which it is the last.
+
+    The training's reward is the undiscounted return of an episode. The policy asked for help so
+    often in it, if it may ask.
+    """
+    episode, returns = recent[-1], [each.reward for each in recent]
+    strength = [float(np.linalg.norm(frame.action[:-1])) for frame in frames]
+    return {
+        "episode/return": episode.reward,
+        "episode/length": episode.ticks,
+        "episode/success": float(episode.success),
+        "episode/intervention_rate": intervention_fraction([episode]),
+        "episode/action_norm": float(np.mean(strength)),
+        **({} if help_requests is None else {"episode/help_requests": help_requests}),
+        "train/reward_mean": float(np.mean(returns)),
+        "train/reward_std": float(np.std(returns)),
+        "train/reward_max": max(returns),
+        "train/length_mean": float(np.mean([each.ticks for each in recent])),
+        "train/done_rate": float(np.mean([each.terminated for each in recent])),
+        "train/success_rate": success_rate(recent),
+        "train/intervention_rate": intervention_fraction(recent),
+        **_observations(frames),
+    }
+
+
+def of_evaluation(evaluation: Evaluation) -> Figures:
+    """How the policy did on its own."""
+    return {
+        "eval/success_rate": evaluation.success_rate,
+        "eval/episodes": evaluation.episodes,
+        "eval/length_mean": evaluation.mean_ticks,
+    }
+
+
+def _observations(frames: Sequence[Frame]) -> Figures:
+    """Statistics of each number that the policy saw; pictures are left out."""
+    keys = [key for key, value in frames[0].state.items() if value.ndim == 1]
+    seen = {key: np.stack([frame.state[key] for frame in frames]) for key in keys}
+    kinds: dict[str, Callable[..., Any]] = {
+        "mean": np.mean,
+        "std": np.std,
+        "min": np.min,
+        "max": np.max,
+    }
+    return {
+        f"observation/{key}/{kind}": np.round(statistic(values, axis=0).astype(float), 6).tolist()
+        for key, values in seen.items()
+        for kind, statistic in kinds.items()
+    }
+
+
+def _finite(figures: Figures) -> dict[str, Any]:
+    """JSON knows no NaN: null says that a figure is not finite."""
+
+    def known(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    return {
+        name: [known(each) for each in value] if isinstance(value, list) else known(value)
+        for name, value in figures.items()
+    }
+
+
+def _scalars(figures: Figures) -> Iterator[tuple[str, float]]:
+    for name, value in figures.items():
+        if isinstance(value, list):
+            yield from ((f"{name}/{index}", each) for index, each in enumerate(value))
+        else:
+            yield name, value
+
+
+def summary_writer() -> Callable[[str], Any]:
+    """What makes TensorBoard's writer for a folder; ConfigError where it is not installed."""
+    try:
+        board = importlib.import_module("torch.utils.tensorboard")
+    except ImportError as error:
+        raise ConfigError(
+            "train.tensorboard: TensorBoard is not installed; run "
+            "`pip install 'hil-app[tensorboard]'`, or leave it false"
+        ) from error
+    writer: Callable[[str], Any] = board.SummaryWriter
+    return writer

@@ -1,0 +1,51 @@
+"""Episodes go into a dataset: a person shows the task, or corrects a policy at it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+
+from configs.load import ConfigError
+from configs.run import RunConfig
+from hil_app import build
+from hil_app.control.instruments import Instruments
+from hil_app.control.loop import Sink
+from hil_app.control.monitor import RECORD, Recording
+from hil_app.control.policy import LearnedPolicy, NoPolicy
+from hil_app.runs.dataset import recorder, root_of
+from hil_app.runs.session import Session
+from hil_app.support.words import plural
+from teleop.manual import Acts
+
+
+def check(config: RunConfig, mind: LearnedPolicy | None) -> None:
+    """Refuse to record nobody; raises ConfigError."""
+    if config.teleop is None and mind is None:
+        raise ConfigError("teleop: nobody is there to show the task: set one, or a --checkpoint")
+
+
+def record(session: Session, mind: LearnedPolicy | None = None) -> None:
+    """Episode after episode, until there are dataset.num_episodes more or the person has enough.
+
+    With a ``mind`` the policy acts, and the person takes over; without one the person always
+    acts. What is to be recorded again starts from the same scene.
+    """
+    config, root = session.config, root_of(session.config, session.folder)
+    acts: Acts = "always" if mind is None else "on_take_over"
+    hands = session.hands(acts)
+    loop = build.loop(config, session.body, hands, mind or NoPolicy(), session.stop)
+    with ExitStack() as stack:
+        kept = stack.enter_context(recorder(config, session.body, root, session.events))
+        session.monitor.recording = Recording(root, kept, kept.count)
+        if kept.count:
+            note = f"{root} has {plural(kept.count, 'episode')}; those of this run come after them"
+            session.events.emit("dataset_goes_on", note=note)
+        session.monitor.instruments = Instruments(loop, build.kinematics_of(session.body))
+        stack.enter_context(session.body)
+        stack.enter_context(hands)
+        stage = session.monitor.begin(RECORD, config.dataset.num_episodes, "episodes", loop)
+        sinks: list[Sink] = [stage.frame, partial(kept.add, stage=RECORD)]
+        while stage.done < stage.goal and not session.stop():
+            kept.check()
+            seed = build.seed_of(config, RECORD, kept.count)
+            session.ended(stage, loop.episode(seed, sinks))

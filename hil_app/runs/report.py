@@ -1,0 +1,222 @@
+"""What a run came to: summary.json, a table and a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from configs.writing import new_file, write_whole
+from hil_app.control.loop import Episode
+from hil_app.control.monitor import (
+    DEMONSTRATE,
+    EVALUATE,
+    RECENT,
+    RECORD,
+    REPLAY,
+    TELEOPERATE,
+    TRAIN,
+    Evaluation,
+    Finished,
+    Monitor,
+    Recording,
+    Stage,
+    by_share,
+    intervention_fraction,
+    success_rate,
+)
+from hil_app.control.rate import milliseconds
+from hil_app.learning.learner import Progress
+from hil_app.runs.folder import SUMMARY
+from hil_app.support.caches import for_matplotlib
+from hil_app.support.words import plural
+
+QUARTERS = 4
+SHOWN = 8  # evaluations in the table
+ACTING = (TRAIN, EVALUATE, TELEOPERATE, RECORD, REPLAY)  # the first one's lateness is shown
+TIMES = {"lateness_ms": "loop lateness", "picture_age_ms": "oldest picture"}
+Summary = dict[str, Any]
+
+
+def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None) -> Summary:
+    """The figures of a run; ``ended`` is "finished", a signal's name, or the error."""
+    stages = {stage.name: stage for stage in monitor.stages}
+    summary: Summary = {"ended": ended}
+    if EVALUATE in stages:
+        summary["eval"] = _judged(stages[EVALUATE].episodes)
+    if DEMONSTRATE in stages:
+        summary["demonstrations"] = _judged(stages[DEMONSTRATE].episodes)
+    if TRAIN in stages:
+        summary["train"] = _trained(stages[TRAIN], progress, monitor.evaluations)
+    if TELEOPERATE in stages:
+        stage = stages[TELEOPERATE]
+        summary["teleoperate"] = _judged(stage.episodes) | {"ticks": stage.ticks}
+    if RECORD in stages:
+        summary["record"] = _recorded(stages[RECORD])
+    if monitor.recording is not None:
+        summary["dataset"] = _kept(monitor.recording)
+    acting = next((stages[name] for name in ACTING if name in stages), None)
+    lateness = acting.loop.rate.statistics() if acting else None
+    summary["loop"] = {"lateness_ms": lateness or {"p50": None, "p99": None, "max": None}}
+    if acting and (old := milliseconds(acting.ages)):
+        summary["loop"]["picture_age_ms"] = old
+    summary["seconds"] = {name: round(stage.seconds, 1) for name, stage in stages.items()}
+    return summary
+
+
+def save(summary: Summary, folder: Path) -> None:
+    """Write ``summary.json``."""
+    write_whole(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+
+
+def table(summary: Summary) -> Table:
+    """The summary for a terminal."""
+    shown = Table(title="Summary", show_header=False, title_style="bold", min_width=60)
+    for name, value in _rows(summary):
+        shown.add_row(name, Text(value))  # a message may look like markup
+    return shown
+
+
+def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path) -> None:
+    """Success rate, intervention fraction and return over the ticks of the training."""
+    for_matplotlib()
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    ticks = [f.tick for f in finished]
+    ends = range(1, len(finished) + 1)
+    windows = [[f.episode for f in finished[max(0, end - RECENT) : end]] for end in ends]
+    curves = {
+        "success rate, with the person's help": [success_rate(w) for w in windows],
+        "share of ticks in which the person acted": [intervention_fraction(w) for w in windows],
+        "return": [float(np.mean([e.reward for e in w])) for w in windows],
+    }
+    figure, axes = plt.subplots(3, 1, figsize=(8, 7), sharex=True, layout="constrained")
+    for axis, (title, values), colour in zip(
+        axes, curves.items(), ("tab:green", "tab:orange", "tab:blue"), strict=True
+    ):
+        axis.plot(ticks, values, color=colour, linewidth=2, marker=".", markersize=4)
+        axis.set_title(f"{title} (last {RECENT} episodes)", loc="left", fontsize=10)
+        axis.set_ylim(bottom=0, top=max([0.2, *values]) * 1.08)
+        axis.set_xlim(left=0)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    if evaluations:
+        judged = [(e.ticks, e.success_rate) for e in evaluations]
+        label = "success rate of the policy on its own"
+        axes[0].plot(*zip(*judged, strict=True), color="tab:purple", marker="o", label=label)
+        axes[0].set_ylim(top=1.08)
+        axes[0].legend(loc="lower right", fontsize=9, frameon=False)
+    axes[0].yaxis.set_major_formatter("{x:.0%}")
+    axes[1].yaxis.set_major_formatter("{x:.0%}")
+    axes[-1].set_xlabel("training ticks")
+    with new_file(path) as file:
+        figure.savefig(file, dpi=110, format="png")
+    plt.close(figure)
+
+
+def _judged(episodes: list[Episode]) -> Summary:
+    return {
+        "success_rate": round(success_rate(episodes), 4),
+        "episodes": len(episodes),
+        "mean_ticks": round(float(np.mean([e.ticks for e in episodes])), 2) if episodes else None,
+    }
+
+
+def _trained(stage: Stage, progress: Progress | None, evaluations: Sequence[Evaluation]) -> Summary:
+    shares = by_share(stage.finished, QUARTERS)
+    return {
+        **_judged(stage.episodes),
+        "ticks": stage.ticks,
+        "intervention_fraction": round(intervention_fraction(stage.episodes), 4),
+        "intervention_fraction_by_quarter": [round(intervention_fraction(s), 4) for s in shares],
+        "takeovers": sum(episode.takeovers for episode in stage.episodes),
+        "updates": progress.updates if progress else 0,
+        "weights_version": stage.version,
+        "losses": {k: round(v, 5) for k, v in progress.stats.items()} if progress else {},
+        "evaluations": [asdict(evaluation) for evaluation in evaluations],
+    }
+
+
+def _recorded(stage: Stage) -> Summary:
+    return {
+        **_judged(stage.episodes),
+        "ticks": stage.ticks,
+        "intervention_fraction": round(intervention_fraction(stage.episodes), 4),
+    }
+
+
+def _kept(recording: Recording) -> Summary:
+    recorder = recording.recorder
+    return {
+        "root": str(recording.root),
+        "episodes": recorder.safe,
+        "new": recorder.safe - recording.before,
+        "missing_frames": recorder.missing,
+        "backlog_max_frames": recorder.most_waiting,
+        "backlog_max_s": round(recorder.furthest_behind, 3),
+    }
+
+
+def _rows(summary: Summary) -> list[tuple[str, str]]:
+    rows = [("ended", summary["ended"])]
+    if judged := summary.get("eval"):
+        rows += [
+            ("evaluation without interventions", _successes(judged)),
+            ("mean episode", _length(judged)),
+        ]
+    if shown := summary.get("demonstrations"):
+        rows.append(("demonstrations", f"{_successes(shown)}, mean {_length(shown)}"))
+    if trained := summary.get("train"):
+        if trained["evaluations"]:
+            rows.append(("evaluations amid the training", _evaluations(trained["evaluations"])))
+        quarters = " → ".join(f"{q:.0%}" for q in trained["intervention_fraction_by_quarter"])
+        rows += [
+            ("training", f"{trained['ticks']} ticks, {plural(trained['episodes'], 'episode')}"),
+            ("updates", f"{trained['updates'] or '0: NOTHING WAS LEARNED'}"),
+            (
+                "interventions, by quarter",
+                f"{quarters} of ticks, {trained['takeovers']} take-overs",
+            ),
+        ]
+    if moved := summary.get("teleoperate"):
+        rows.append(("by hand", f"{moved['ticks']} ticks, {_successes(moved)} successful"))
+    if shown := summary.get("record"):
+        by_hand = f"{shown['intervention_fraction']:.0%} by hand"
+        rows.append(("recorded", f"{_successes(shown)}, {shown['ticks']} ticks, {by_hand}"))
+    if kept := summary.get("dataset"):
+        frames, seconds = kept["backlog_max_frames"], kept["backlog_max_s"]
+        missing = kept["missing_frames"]
+        lack = f"{missing} FRAMES ARE IN NO WHOLE EPISODE" if missing else "none dropped"
+        rows += [
+            ("dataset", f"{plural(kept['episodes'], 'episode')}, {kept['new']} of them new"),
+            ("recording backlog, most", f"{frames} frames, {seconds:.1f} s; {lack}"),
+        ]
+    for name, title in TIMES.items():
+        if (ms := summary["loop"].get(name)) and ms["p50"] is not None:
+            rows.append((f"{title} p50 / p99 / max", f"{ms['p50']} / {ms['p99']} / {ms['max']} ms"))
+    times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
+    return [*rows, ("time", times)]
+
+
+def _successes(judged: Summary) -> str:
+    count = round(judged["success_rate"] * judged["episodes"])
+    return f"{count}/{judged['episodes']} ({judged['success_rate']:.1%})"
+
+
+def _evaluations(evaluations: Sequence[Summary]) -> str:
+    """The first ones to show, then the last: "3/20 → 20/20"."""
+    shown = [f"{e['successes']}/{e['episodes']}" for e in evaluations]
+    return " → ".join(shown if len(shown) <= SHOWN else [*shown[: SHOWN - 1], "…", shown[-1]])
+
+
+def _length(judged: Summary) -> str:
+    return "–" if judged["mean_ticks"] is None else f"{judged['mean_ticks']:.1f} ticks"

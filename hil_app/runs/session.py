@@ -1,0 +1,161 @@
+"""A run's folder, events, stop signal and body: what every command opens before its loop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cached_property, partial
+from typing import Any, Self
+
+import torch
+
+from configs.manual import ManualConfig
+from configs.robot import FollowerConfig
+from configs.run import RunConfig
+from configs.teleop import LeaderConfig
+from hil_app import build
+from hil_app.control.loop import Episode
+from hil_app.control.monitor import Monitor, Stage
+from hil_app.control.signals import StopRequest
+from hil_app.operator.screen import Screen
+from hil_app.runs.folder import EVENTS, new_run, open_folder, save_config
+from hil_app.support.events import EventLog
+from hil_app.support.outputs import carry_on
+from teleop import keys, words
+from teleop.base import Teleop
+from teleop.keys import Attended, Keys
+from teleop.leader import Leader
+from teleop.manual import Acts
+
+CTRL_C = "Ctrl-C ends the run safely"
+SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
+
+
+def calm_threads() -> None:
+    """Set the process up so that the learner's thread does not hold up the control loop."""
+    torch.set_num_threads(1)  # two would fight each other and the loop for the cores
+    sys.setswitchinterval(SWITCH_INTERVAL)
+
+
+class Session:
+    """Entered around a whole command; each stage enters ``body`` last, so it is made safe first.
+
+    With ``resumed``, the facts to tell of a run that goes on, whoever enters has claimed its
+    folder; a new one is the session's alone.
+    """
+
+    def __init__(
+        self, config: RunConfig, command: str, resumed: Mapping[str, Any] | None = None
+    ) -> None:
+        self.config, self._resumed = config, resumed
+        self.folder = config.output_dir or new_run(command)
+        self.events = EventLog(self.folder / EVENTS)
+        arm = isinstance(config.robot, FollowerConfig)
+        self.stop = StopRequest(arm or isinstance(config.teleop, LeaderConfig))
+        self.body = build.robot(config, self.events.emit, self._emergency)
+        self.monitor = Monitor()
+        self.window = build.window(config, command)
+        self.device = build.device(config, self.window)
+        person = self.device is not None or isinstance(config.teleop, LeaderConfig)
+        self.keys = Keys() if person or arm else None  # a real arm has a person beside it
+        self._leaders: list[Leader] = []
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        carry_on()
+        with ExitStack() as stack:
+            for hands in (self.window, self.device):  # nothing is written if they are not there
+                if hands is not None:
+                    stack.enter_context(hands)
+            if self._resumed is None:
+                stack.enter_context(open_folder(self.folder, self.config))
+            else:
+                save_config(self.folder, self.config)
+            calm_threads()
+            stack.enter_context(self.events)
+            stack.enter_context(self.stop)
+            if self.keys is not None:
+                stack.enter_context(self.keys)
+            if self.window is not None:
+                stack.enter_context(Screen(self.window, self.monitor, self.events))
+            self._open = stack.pop_all()
+        if self._resumed is None:
+            self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
+        else:
+            self.events.emit("run_resumed", **self._resumed)
+        if self.device is not None:
+            self.events.emit("hands_ready", device=self.device.name)
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.events.emit("run_ended", error=None if error is None else f"{error}")
+        self._open.close()
+        if missing := self.events.missing:
+            lack = f"{self.folder / EVENTS} lacks {missing} events"
+            print(f"hil-app: {lack}: the disk did not take them", file=sys.stderr)
+
+    @property
+    def hint(self) -> str:
+        """How a person tells the run what to do, in a line."""
+        config = self.config
+        if isinstance(config.teleop, ManualConfig):
+            return words.hint(config.teleop, wrist=config.processor.wrist is not None)
+        if self.keys is None or not self.keys.live:
+            return CTRL_C
+        return keys.hint(switched=isinstance(self.config.teleop, LeaderConfig))
+
+    def hands(self, acts: Acts) -> Teleop:
+        """Who acts, and when, with the person at the terminal's keys beside, where there are keys.
+
+        Raises ConfigError if they cannot work on this body.
+        """
+        hands = build.teleop(
+            self.config,
+            self.body,
+            self.events.emit,
+            self.device,
+            acts=acts,
+            along=self._have_leaders_go_along,
+        )
+        if isinstance(hands, Leader):
+            self._leaders.append(hands)
+        return hands if self.keys is None else Attended(hands, self.keys)
+
+    def _have_leaders_go_along(self) -> None:
+        """A leader that nobody polls would be taken for one whose program stands still."""
+        for leader in self._leaders:
+            if leader.entered:
+                leader.idle()
+
+    def heed(self, episode: Episode) -> None:
+        """Stop the run if the person asked for it in ``episode``."""
+        self.stop.by_person |= episode.stop and self.stop.signal is None
+        self.stop.emergency |= episode.emergency_stop
+
+    @cached_property
+    def _bystander(self) -> Teleop:
+        """The person, while no loop looks."""
+        return self.hands("never")
+
+    def _emergency(self) -> bool:
+        """Whether the person presses for an emergency stop while no loop looks."""
+        if self._bystander.idle().emergency_stop:
+            self.stop.by_person = self.stop.emergency = True
+        return self.stop.emergency
+
+    def ended(self, stage: Stage, episode: Episode) -> None:
+        """Count an episode, unless the person threw it away or the stop cut it short.
+
+        It is told of once it is safe, if it is recorded.
+        """
+        self.heed(episode)
+        if not (episode.rerecord or episode.stop):
+            stage.end(episode)
+        tell = partial(self.events.emit, "episode", stage=stage.name, **asdict(episode))
+        recording = self.monitor.recording
+        if recording is None:
+            tell()
+        else:
+            recording.recorder.after(tell)

@@ -1,0 +1,37 @@
+"""How far a run is, beside its tensors: what a checkpoint's ``state.json`` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from hil_app.control.monitor import Evaluation, StageState
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run as it stood at the end of an episode."""
+
+    ticks: int = 0  # of the training
+    updates: int = 0
+    recorded: int = 0  # episodes on disk
+    stages: list[StageState] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    hands: dict[str, Any] | None = None  # what the person of the last stage remembers
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> RunState:
+        """What ``state.json`` held; raises ValueError if it is not that."""
+        if "ticks" not in content:
+            raise ValueError("it does not say how many ticks the run has")
+        return _STATE.validate_python(content)
+
+    def stage(self, name: str) -> StageState | None:
+        """The stage of that name, if the run had come to it."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+
+_STATE = TypeAdapter(RunState)

@@ -1,0 +1,44 @@
+"""A person moves the arm, without a policy."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from functools import partial
+
+from configs.manual import ManualConfig
+from hil_app import build
+from hil_app.control.instruments import Instruments
+from hil_app.control.loop import Sink
+from hil_app.control.monitor import TELEOPERATE, Recording
+from hil_app.control.policy import NoPolicy
+from hil_app.runs.dataset import recorder, root_of
+from hil_app.runs.session import Session
+from teleop.manual import Acts
+
+
+def teleoperate(session: Session) -> None:
+    """Episode after episode, until the person has enough.
+
+    With sticks, buttons or keys the arm moves only while the take-over control says so, as in a
+    training; a leader or a scripted person always has it.
+    """
+    config, wanted = session.config, session.config.teleoperate
+    acts: Acts = "on_take_over" if isinstance(config.teleop, ManualConfig) else "always"
+    hands = session.hands(acts)
+    loop = build.loop(config, session.body, hands, NoPolicy(), session.stop)
+    with ExitStack() as stack:
+        sinks: list[Sink] = []
+        if wanted.record:
+            root = root_of(config, session.folder)
+            kept = stack.enter_context(recorder(config, session.body, root, session.events))
+            session.monitor.recording = Recording(root, kept, kept.count)
+            sinks.append(partial(kept.add, stage=TELEOPERATE))
+        session.monitor.instruments = Instruments(loop, build.kinematics_of(session.body))
+        stack.enter_context(session.body)
+        stack.enter_context(hands)
+        goal = math.inf if wanted.episodes is None else wanted.episodes
+        stage = session.monitor.begin(TELEOPERATE, goal, "episodes", loop)
+        while stage.done < stage.goal and not session.stop():
+            seed = build.seed_of(config, TELEOPERATE, len(stage.finished))
+            session.ended(stage, loop.episode(seed, [stage.frame, *sinks]))

@@ -1,0 +1,276 @@
+"""The training run: demonstrate, then learn with a person who takes over when the policy errs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from functools import partial
+
+from torch import Tensor
+
+from configs.load import ConfigError
+from configs.run import RunConfig
+from hil_app import build
+from hil_app.control.help_requests import HelpRequests
+from hil_app.control.loop import Episode, Loop, Sink
+from hil_app.control.monitor import DEMONSTRATE, TRAIN, Evaluation, Recording, Stage
+from hil_app.control.policy import LearnedPolicy, NoPolicy, Policy
+from hil_app.learning.algorithm import RLAlgorithm
+from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
+from hil_app.learning.learner import COUNTS, Learner, Progress
+from hil_app.recording.frames import Frame
+from hil_app.runs.checkpoints import Checkpoints
+from hil_app.runs.dataset import recorder
+from hil_app.runs.demonstrations import OfflineData
+from hil_app.runs.evaluation import Evaluator
+from hil_app.runs.folder import CHECKPOINTS, DATASET
+from hil_app.runs.metrics import Figures, Metrics, of_episode, of_evaluation, of_learner
+from hil_app.runs.resume import ACTING, LOOP, Resumed
+from hil_app.runs.session import Session
+from hil_app.runs.state import RunState
+from teleop.base import Remembering
+from teleop.manual import Acts
+
+
+class Training:
+    """Everything a training run needs beside its session.
+
+    ::
+
+        with Session(config, "train") as session:
+            Training(session).run()
+
+    At the end of every episode it takes a snapshot of itself; ``resumed`` is one that it goes on
+    from.
+    """
+
+    def __init__(self, session: Session, resumed: Resumed | None = None) -> None:
+        config = session.config
+        _check_that_it_learns(config)
+        self._session, self._config = session, config
+        session.hands("on_take_over")  # refused now if they cannot work on this body
+        if config.processor.success_classifier is not None:
+            build.success_classifier(config, session.body)  # the same
+        self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
+        actor = build.policy(config, session.body, "initial weights")
+        self.algorithm: RLAlgorithm = build.algorithm(config, actor)
+        self._metrics = Metrics(
+            session.folder, session.events, tensorboard=config.train.tensorboard
+        )
+        self.learner: Learner = build.learner(
+            config, self.algorithm, session.events, self._log_learner
+        )
+        self._seen: list[Frame] = []  # of the episode under way
+        self._acting = build.policy(config, session.body, "exploration")
+        wanted = config.learner.datasets if self._fresh else []  # a checkpoint has their rows
+        self._offline_data = OfflineData(session, wanted)
+        if resumed is not None:
+            resumed.restore(self.learner, self._acting.generator)
+            session.monitor.evaluations += resumed.state.evaluations
+        self._acting.load_actor_weights(self.algorithm.get_weights())
+        self._root = session.folder / DATASET
+        self._recorder = recorder(config, session.body, self._root, session.events)
+        self._checkpoints = Checkpoints(
+            session.folder / CHECKPOINTS,
+            config.train.keep_last,
+            session.events,
+            before=lambda snapshot: self._recorder.wait(snapshot.state["recorded"]),
+        )
+        self._asked = self._before.ticks  # for a checkpoint, the last time
+        judged = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=True)
+        self._evaluator = Evaluator(session, judged, self._stop)
+
+    def run(self) -> None:
+        """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
+        self._warm_up()
+        if not self._offline_data.load(self.learner, self.algorithm.policy):
+            return
+        mind = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=False)
+        loops = self._loop(NoPolicy(), "always"), self._loop(mind, "on_take_over")
+        with ExitStack() as stack:
+            stack.enter_context(self._metrics)
+            stack.enter_context(self._checkpoints)
+            stack.enter_context(self.learner)
+            stack.enter_context(self._recorder)
+            recording = Recording(self._root, self._recorder, self._before.recorded)
+            self._session.monitor.recording = recording
+            stack.enter_context(self._session.body)
+            if self._fresh:
+                self._snapshot()
+            if self._config.train.demonstrations:
+                self._demonstrate(loops[0])
+            if not self._session.stop():
+                self._train(loops[1])
+
+    def _warm_up(self) -> None:
+        """Compile what is to be compiled, while nothing moves yet."""
+        if not self._config.algorithm.compile:
+            return
+        events, started = self._session.events, time.monotonic()
+        events.emit("compiling", note="the first time takes a minute or two, later ones are faster")
+        self.algorithm.warm_up(self._config.learner.batch_size)
+        if problem := self.algorithm.compile_problem:
+            events.emit("not_compiled", cause=f"it learns without: {problem}")
+        else:
+            events.emit("compiled", seconds=round(time.monotonic() - started, 1))
+
+    def _demonstrate(self, loop: Loop) -> None:
+        count = self._config.train.demonstrations
+        stage = self._begin(DEMONSTRATE, count, "episodes", loop)
+        self._episodes(stage, self.learner.demonstrate)
+
+    def _train(self, loop: Loop) -> None:
+        stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
+        if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
+            self._evaluate(stage)
+        self._episodes(stage, self.learner.offer, *self._help(loop))
+        self._check_that_it_learned()
+
+    def _check_that_it_learned(self) -> None:
+        """Tell of a training that has changed nothing."""
+        progress, starts = self.learner.progress, self._config.learner.learning_starts
+        if not progress.updates:
+            cause = f"{progress.online} of the {starts} transitions of learner.learning_starts"
+            self._session.events.emit("nothing_learned", updates=0, cause=cause)
+
+    def _help(self, loop: Loop) -> list[Sink]:
+        """What has the policy ask for a take-over, if it may."""
+        wanted, events = self._config.ask_for_help, self._session.events
+        if wanted is None:
+            return []
+        requests = HelpRequests(wanted, lambda: self.learner.judgement, loop.teleop, events.emit)
+        self._session.monitor.help = requests
+        return [requests]
+
+    def _begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
+        """Begin a stage, where the run that is resumed left it."""
+        stage = self._session.monitor.begin(name, goal, unit, loop)
+        if before := self._before.stage(name):
+            stage.restore(before)
+            if before is self._before.stages[-1] and isinstance(loop.teleop, Remembering):
+                loop.teleop.load_state(self._before.hands or {})
+        return stage
+
+    def _loop(self, mind: Policy, acts: Acts) -> Loop:
+        session = self._session
+        return build.loop(self._config, session.body, session.hands(acts), mind, self._stop)
+
+    def _stop(self) -> bool:
+        """Whether the run is to end; raises what has ended one of its threads."""
+        self.learner.check()
+        self._recorder.check()
+        self._checkpoints.check()
+        return self._session.stop()
+
+    def _episodes(self, stage: Stage, *learn: Sink) -> None:
+        """Episode after episode until the stage has reached its goal or the run is to stop."""
+        record = partial(self._recorder.add, stage=stage.name)
+        with stage.loop.teleop:
+            while stage.done < stage.goal and not self._stop():
+                seed = build.seed_of(self._config, stage.name, len(stage.finished))
+                self._seen = []
+                sinks: list[Sink] = [stage.frame, record, self._seen.append, *learn]
+                episode = stage.loop.episode(seed, sinks)
+                self._session.ended(stage, episode)
+                if not episode.stop:
+                    self._between(stage, episode)
+
+    def _between(self, stage: Stage, episode: Episode) -> None:
+        """At an episode's end: take a snapshot, judge the policy, have a checkpoint written."""
+        training, monitor = stage.name == TRAIN, self._session.monitor
+        if training and not episode.rerecord:
+            asked = None if monitor.help is None else monitor.help.requests
+            self._log(stage, partial(of_episode, self._seen, stage.recent, asked))
+        if training and stage.done >= stage.goal:
+            self._rest(stage)  # so that the last checkpoint has the policy that is judged last
+        judge = training and self._evaluator.due(stage.ticks)
+        self._snapshot(stage, write=not judge)
+        if judge:
+            self._evaluate(stage)
+
+    def _rest(self, stage: Stage) -> None:
+        """Have the learner rest; an update may take long, and the arm is held meanwhile."""
+        loop = stage.loop
+        self.learner.rest(loop.hold if loop.rate.paced else None)
+
+    def _evaluate(self, stage: Stage) -> None:
+        """Judge the policy while the learner rests."""
+        done = self._session.monitor.evaluations
+        best = max((evaluation.success_rate for evaluation in done), default=0.0)
+        self._rest(stage)
+        result = self._evaluator.run(stage, self.learner.progress.updates)
+        if result is not None:
+            self._log(stage, partial(of_evaluation, result))
+            self._snapshot(stage, best=result if result.success_rate >= best else None)
+        if stage.done < stage.goal:
+            self.learner.go_on()
+
+    def _log(self, stage: Stage, figures: Callable[[], Figures]) -> None:
+        updates = self.learner.progress.updates
+        self._metrics.log(figures, ticks=stage.ticks, updates=updates)
+
+    def _log_learner(self, frames: int, progress: Progress) -> None:
+        figures = partial(of_learner, frames, progress)
+        self._metrics.log(figures, ticks=frames, updates=progress.updates)
+
+    def _snapshot(
+        self, stage: Stage | None = None, *, write: bool = True, best: Evaluation | None = None
+    ) -> None:
+        """Copy the run as it stands between two episodes; on disk too if it is time for that."""
+        hands = stage.loop.teleop if stage else None
+        monitor = self._session.monitor
+        state = RunState(
+            ticks=sum(stage.ticks for stage in monitor.stages if stage.name == TRAIN),
+            recorded=self._recorder.count,
+            stages=[stage.state() for stage in monitor.stages],
+            evaluations=list(monitor.evaluations),
+            hands=hands.state() if isinstance(hands, Remembering) else None,
+        )
+        random = {ACTING: self._acting.generator.get_state()}
+        every = self._config.train.save_every
+        write = write and every is not None and state.ticks // every > self._asked // every
+        if write:
+            self._asked = state.ticks
+        self.learner.snapshot(partial(self._keep, state, random, write, best))
+
+    def _keep(
+        self,
+        state: RunState,
+        random: Mapping[str, Tensor],
+        write: bool,
+        best: Evaluation | None,
+        tensors: Tensors,
+    ) -> None:
+        """Put the loop's and the learner's parts together, in the learner's thread."""
+        state = replace(state, updates=int(tensors[COUNTS]["updates"]))
+        configs = {
+            POLICY: self.algorithm.policy.config.model_dump_json(indent=2),
+            ALGORITHM: self.algorithm.config.model_dump_json(indent=2),
+        }
+        snapshot = Snapshot(vars(state), configs, {**tensors, LOOP: random})
+        mark = asdict(best) if best else None
+        self._checkpoints.keep(snapshot, state.ticks, write=write, best=mark)
+
+
+def _check_that_it_learns(config: RunConfig) -> None:
+    """Raise ConfigError for a training that cannot come to its first update."""
+    learner, ticks, limit = config.learner, config.train.ticks, config.env.time_limit
+    if learner.online_capacity < learner.learning_starts:
+        raise ConfigError(
+            f"learner.online_capacity: {learner.online_capacity} transitions are all it holds, and "
+            f"learning waits for {learner.learning_starts} (learner.learning_starts): raise the "
+            "one or lower the other"
+        )
+    first, options = learner.learning_starts, "learner.learning_starts"
+    if learner.mode == "lockstep" and first % learner.train_freq:
+        first += learner.train_freq - first % learner.train_freq
+        options += " and learner.train_freq"
+    # the last episode goes on to its end
+    if limit is not None and ticks - 1 + limit < first:
+        raise ConfigError(
+            f"train.ticks: {ticks}, and at most {limit - 1} more to the last episode's end, are "
+            f"over before the first update, which comes at tick {first} ({options}): train longer, "
+            "or let learning start earlier"
+        )

@@ -1,0 +1,1 @@
+"""Setting up devices: which control is which."""

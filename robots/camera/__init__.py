@@ -1,0 +1,1 @@
+"""Cameras: capture, the newest images of all, and finding them."""

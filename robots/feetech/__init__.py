@@ -1,0 +1,1 @@
+"""The servo bus: wire, packets, registers, exchange, handshake, calibration."""

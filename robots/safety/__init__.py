@@ -1,0 +1,1 @@
+"""What keeps an arm whole: limits, the guard, watchdogs and the deadman."""

@@ -1,0 +1,1 @@
+"""The MuJoCo twin: its world, scene and renderer, and the robot in it."""

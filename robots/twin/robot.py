@@ -1,0 +1,153 @@
+"""The simulated arms: the physics of ``World`` behind the contract of ``Robot``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Self
+
+import numpy as np
+
+from configs.robot import SO100SimConfig, SO101SimConfig
+from robots.arm import ARMS
+from robots.base import (
+    F32,
+    GRIPPER,
+    U8,
+    NotConnected,
+    Reading,
+    RobotError,
+    Truth,
+    TruthSource,
+)
+from robots.poses import within
+from robots.twin.renderer import Painter
+from robots.twin.scene import TASKS
+from robots.twin.world import World
+
+# An estimate from the STS3215's sheet at 12 V: 2.7 A at its stall torque of 3.35 N m.
+_MILLIAMPERES = 2700.0 / 3.35  # [mA / N m]
+
+
+class SimRobot:
+    """The MuJoCo twin of an SO100 or SO101.
+
+    An episode is a pure function of its seed and the commands; each command takes exactly
+    ``1 / fps`` seconds of the simulated time, however long the computer takes. Stamps are
+    simulated time since the reset, so that an episode repeats bit for bit whatever came before.
+    """
+
+    def __init__(self, cfg: SO100SimConfig | SO101SimConfig, fps: float) -> None:
+        self._arm = arm = ARMS[cfg.type.removesuffix("_sim")]
+        self._reset_pose = within("robot.reset_pose", cfg.reset_pose, arm.limits)
+        self.spec = arm.spec(
+            cameras={name: (camera.height, camera.width) for name, camera in cfg.cameras.items()},
+            senses=frozenset({"velocities", "currents", "environment_state"}),
+            reset_pose=self._reset_pose,
+            tasks=TASKS,
+            task=cfg.task,
+        )
+        self.truth: TruthSource | None = self._truth
+        self._cfg, self._fps = cfg, fps
+        self._world: World | None = None
+        self._painters: dict[tuple[int, int, bool], Painter] = {}
+        self._episode = self._tick = 0
+        self._halted: F32 | None = None  # where
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            undo.callback(self._close)
+            self._world = World(self._arm, self._cfg.task, period=1.0 / self._fps)
+            self._world.reset(self._arm.zero, seed=0)  # at mid-range until the first ramp
+            self._halted = None
+            for camera in self._cfg.cameras.values():  # fail now, not in the loop
+                self._painter(camera.height, camera.width, fine=False)
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def reset(self, seed: int) -> None:
+        """Put the arm at its reset pose and the object where ``seed`` says."""
+        world = self._entered()
+        world.reset(self._arm.to_urdf(self._reset_pose), seed)
+        self._episode, self._tick = self._episode + 1, 0
+
+    def read(self) -> Reading:
+        """Sense now: joints, speeds, currents (estimated from the torque), object and pictures."""
+        world = self._entered()
+        return Reading(
+            joints=self._arm.from_urdf(world.angles),
+            stamp=self._tick / self._fps,
+            velocities=self._arm.velocity_from_urdf(world.rates),
+            currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
+            environment_state=world.object.astype(np.float32),
+            images={
+                name: self._painter(camera.height, camera.width, fine=False).paint(
+                    world.data, camera.view
+                )
+                for name, camera in self._cfg.cameras.items()
+            },
+        )
+
+    def command(self, target: F32) -> F32:
+        """Move towards ``target`` (6,) [deg, %] for one tick; returns it within limits.
+
+        Raises RobotError if the target holds a NaN or an infinity.
+        """
+        world = self._entered()
+        if not np.isfinite(target).all():
+            raise RobotError(f"The joint target {target} is not finite: look at the step before.")
+        target = target if self._halted is None else self._halted
+        sent: F32 = np.clip(target, *self.spec.limits.T).astype(np.float32)
+        world.advance(self._arm.to_urdf(sent))
+        self._tick += 1
+        return sent
+
+    def joints_now(self) -> F32:
+        """The joints (6,) [deg, %]."""
+        return self._arm.from_urdf(self._entered().angles)
+
+    def halt(self, cause: str) -> None:  # noqa: ARG002 - nobody has to be told of a simulated arm
+        """Stay here: commands from now on change nothing."""
+        self._halted = self.joints_now()
+
+    def _truth(self) -> Truth:
+        """What only the simulated world knows."""
+        world = self._entered()
+        return Truth(
+            episode=self._episode,
+            tick=self._tick,
+            tip=world.tip.astype(np.float32),
+            gripper=float(self._arm.from_urdf(world.angles)[GRIPPER]),
+            object=world.object.astype(np.float32),
+            success=world.success,
+        )
+
+    def render(self, view: str, height: int, width: int) -> U8:
+        """A fine RGB picture (H, W, 3) for people; ``view`` is front, wrist or overview.
+
+        Raises RenderError where no off-screen OpenGL is to be had.
+        """
+        world = self._entered()
+        return self._painter(height, width, fine=True).paint(world.data, view)
+
+    def _close(self) -> None:
+        self._world = None
+        with ExitStack() as stack:
+            for painter in self._painters.values():
+                stack.callback(painter.close)
+        self._painters = {}
+
+    def _painter(self, height: int, width: int, fine: bool) -> Painter:
+        key = (height, width, fine)
+        if key not in self._painters:
+            self._painters[key] = Painter(self._entered().model, *key)
+        return self._painters[key]
+
+    def _entered(self) -> World:
+        if self._world is None:
+            raise NotConnected(
+                f"The {self._cfg.type} is used outside its `with` block: enter it first."
+            )
+        return self._world

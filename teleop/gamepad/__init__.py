@@ -1,0 +1,1 @@
+"""Gamepads: through SDL, through HID reports, and their mappings."""

@@ -1,0 +1,310 @@
+"""A recorded episode again: the same motion, or none."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from sample_datasets import write_dataset
+from sample_runs import tiny
+
+from configs.load import ConfigError
+from hil_app import build
+from hil_app.datasets.recorded_episode import fitted, read_script
+from hil_app.datasets.rehearsal import rehearse
+from hil_app.datasets.replay import Difference, Replayed
+from hil_app.datasets.replay import replay as do_again
+from hil_app.recording.dataset import Dataset
+from hil_app.recording.layout import DatasetError
+from hil_app.runs.dataset import recorder
+from hil_app.runs.folder import EVENTS
+from hil_app.runs.session import Session
+from hil_app.runs.training import Training
+from robots.base import RobotError
+from robots.twin.robot import SimRobot
+from teleop.base import NEUTRAL, TeleopSample
+from teleop.no_teleop import HandsOff
+
+ALL_JOINTS = {"observation": {"joints": "all"}}
+# with steps so short the arm's sag is more than one, and targets start anew where it changes hands
+SAGGING = {**ALL_JOINTS, "step_size": [0.02, 0.02, 0.0005]}
+EPISODES = 2
+
+
+class Wanderer:
+    """A policy that goes where it likes, so that the person has to take over."""
+
+    version = 0
+
+    def __init__(self):
+        self._random = np.random.default_rng(0)
+
+    def refresh(self):
+        pass
+
+    def act(self, features):  # noqa: ARG002 - the Policy protocol
+        move = self._random.uniform(-1, 1, 3) + np.array([0, 0, 0.3])
+        return np.append(move, self._random.integers(3)).astype(np.float32)
+
+
+def shared_control(folder, processor=SAGGING):
+    """A dataset in which policy and person take turns, as a training records it."""
+    config = tiny(folder / "run", env={"control_time_s": 6.0}, processor=processor)
+    with Session(config, "train") as session:
+        hands = session.hands("on_take_over")
+        loop = build.loop(config, session.body, hands, Wanderer(), session.stop)
+        with (
+            recorder(config, session.body, folder / "run/dataset", session.events) as kept,
+            session.body,
+            hands,
+        ):
+            for index in range(EPISODES):
+                seed = build.seed_of(config, "train", index)
+                loop.episode(seed, [partial(kept.add, stage="train")])
+    return Dataset(folder / "run/dataset")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return shared_control(tmp_path_factory.mktemp("shared"))
+
+
+def config_for(folder, script, **changes):
+    options = {"processor": SAGGING, "env": {"control_time_s": 6.0}, **changes}
+    return fitted(tiny(folder / "again", **options), script)
+
+
+def again(folder, script, what="actions", **changes):
+    """What is told of a replay."""
+    config = config_for(folder, script, **changes)
+    if what == "actions":
+        script = rehearse(config, script)
+        config = fitted(config, script)
+    with Session(config, "replay") as session:
+        do_again(session, script, what)
+    lines = (session.folder / EVENTS).read_text().splitlines()
+    (told,) = [event for line in lines if (event := json.loads(line))["event"] == "replayed"]
+    return told
+
+
+def refused(folder, script, **changes):
+    """Why actions are not replayed with this config."""
+    with pytest.raises(ConfigError) as error:
+        again(folder, script, **changes)
+    assert not (folder / "again").exists(), "nothing is written, and nothing has moved"
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("episode", range(EPISODES))
+def test_the_actions_lead_to_the_same_targets_bit_for_bit(shared, tmp_path, episode):
+    script = read_script(shared, episode)
+    assert 0 < script.by_hand.sum() < len(script), "the arm changes hands"
+    told = again(tmp_path, script)
+    assert (told["frames"], told["of"]) == (len(script), len(script))
+    assert told["targets"]["max"] == told["targets"]["gripper_max"] == 0
+    assert told["joints"]["max"] == told["joints"]["gripper_max"] == 0
+    assert told["success"] == shared.episodes[episode].success
+
+
+def test_the_episodes_of_a_training_meet_their_own_scenes(tmp_path):
+    """Of both stages: what the arm does there, and what comes of it, is as it was."""
+    config = tiny(tmp_path / "run", processor=ALL_JOINTS)
+    with Session(config, "train") as session:
+        Training(session).run()
+    dataset = Dataset(tmp_path / "run/dataset")
+    stages = [about.stage for about in dataset.episodes]
+    assert set(stages) == {"demonstrate", "train"}
+    for episode in (stages.index("train") - 1, len(stages) - 1):
+        script = read_script(dataset, episode)
+        told = again(tmp_path / str(episode), script, env={}, processor=ALL_JOINTS)
+        assert told["joints"]["max"] == 0
+        assert told["success"] == dataset.episodes[episode].success
+
+
+def test_the_joint_targets_can_be_sent_past_the_pipeline(shared, tmp_path):
+    other = {"processor": {"step_size": [0.001, 0.001, 0.001]}}
+    told = again(tmp_path, read_script(shared, 0), "joints", **other)
+    assert told["targets"]["max"] == told["joints"]["max"] == 0
+
+
+def test_without_measured_joints_the_targets_alone_are_compared(tmp_path):
+    dataset = shared_control(tmp_path, processor={})
+    script = read_script(dataset, 0)
+    assert script.joints is None
+    told = again(tmp_path, script, processor={})
+    assert told["targets"]["max"] == 0
+    assert "joints" not in told
+
+
+def test_an_arm_goes_to_where_the_episode_began(shared, tmp_path):
+    """Its own reset pose is another now."""
+    script = read_script(shared, 0)
+    pose = [10.0, -30.0, 30.0, 80.0, 0.0, 45.0]
+    config = config_for(tmp_path, script, robot={"reset_pose": pose})
+    np.testing.assert_allclose(config.robot.reset_pose, script.start, atol=1e-5)
+    told = again(tmp_path, script, robot={"reset_pose": pose})
+    assert told["targets"]["max"] < 0.01
+    assert told["joints"]["max"] < 0.1
+
+
+def test_a_pose_that_the_arm_sagged_from_is_still_its_reset_pose(shared, tmp_path):
+    script = read_script(shared, 0)
+    joints = script.joints.copy()
+    joints[0] += (0.0, 2.5, -2.0, 1.0, 0.0, 3.0)
+    sagged = replace(script, joints=joints, start=joints[0])
+    told = tiny(tmp_path / "again").robot.reset_pose
+    assert config_for(tmp_path, sagged).robot.reset_pose == pytest.approx(told, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"env": {"fps": 20}}, "env.fps: 20, but it was recorded at 10 Hz: set --env.fps=10"),
+        ({"robot": {"type": "so100_sim"}}, "robot.type: so100_sim, but so101_sim was recorded"),
+        (
+            {"processor": {**SAGGING, "wrist": {}}},
+            "processor.wrist: the recorded actions have 4 numbers, but those of this config 6: "
+            "set it to null",
+        ),
+    ],
+)
+def test_another_clock_arm_or_action_is_refused(shared, tmp_path, changes, said):
+    assert refused(tmp_path, read_script(shared, 0), **changes) == said
+
+
+@pytest.mark.parametrize(
+    "processor",
+    [
+        {"step_size": [0.019, 0.02, 0.0005]},
+        {"bounds": {"min": [0.2, -0.05, 0.05], "max": [0.3, 0.05, 0.2]}},
+        {"gripper": {"max_step": 5.0}},
+    ],
+    ids=lambda processor: next(iter(processor)),
+)
+def test_a_config_that_makes_another_motion_of_the_actions_is_refused(shared, tmp_path, processor):
+    said = refused(tmp_path, read_script(shared, 0), processor={**SAGGING, **processor})
+    assert said.startswith("--episode: with this config the actions of episode 0 are not the")
+    assert "--what joints" in said
+
+
+def test_actions_that_begin_amid_an_episode_are_refused(shared, tmp_path):
+    """They count from a target that was already elsewhere."""
+    script = read_script(shared, 0)
+    amid = replace(
+        script,
+        actions=script.actions[5:],
+        sent=script.sent[5:],
+        by_hand=script.by_hand[5:],
+        joints=np.vstack([script.joints[:1], script.joints[6:]]),
+    )
+    assert "at frame 0 they would send" in refused(tmp_path, amid)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """The arm does not come to where it was sent."""
+    reset = SimRobot.reset
+
+    def and_on(self, seed):
+        reset(self, seed)
+        for _ in range(30):
+            self.command(np.array([40, 0, 0, 60, 0, 45], np.float32))
+
+    monkeypatch.setattr(SimRobot, "reset", and_on)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_an_arm_that_stands_elsewhere_does_not_jump(shared, tmp_path):
+    with pytest.raises(RobotError, match="deg from where the episode began"):
+        again(tmp_path, read_script(shared, 0))
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("what", ["actions", "joints"])
+def test_a_stop_on_the_way_to_the_start_is_no_fault_and_moves_nothing(
+    shared, tmp_path, monkeypatch, what
+):
+    command, targets = SimRobot.command, []
+
+    def noted(self, target):
+        targets.append(target)
+        return command(self, target)
+
+    monkeypatch.setattr(HandsOff, "read", lambda _: TeleopSample(NEUTRAL, stop=True))
+    monkeypatch.setattr(SimRobot, "command", noted)
+    assert again(tmp_path, read_script(shared, 0), what)["frames"] == 1
+    np.testing.assert_allclose(targets[-1][:5], [40, 0, 0, 60, 0], atol=8.0)
+
+
+def test_nobody_takes_over_but_everybody_can_stop(shared):
+    script = read_script(shared, 0)
+    presses = TeleopSample(
+        np.ones(4, np.float32), intervening=True, success=True, failure=True, rerecord=True
+    )
+
+    class Person(HandsOff):
+        sample = presses
+
+        def read(self):
+            return self.sample
+
+        idle = read
+
+    person = Person()
+    hands = Replayed(script, person)
+    for poll in (hands.read, hands.idle):
+        sample = poll()
+        assert (sample.action == script.actions[0]).all()
+        assert sample.intervening == script.by_hand[0]
+        assert (sample.success, sample.failure, sample.rerecord) == (False, False, False)
+    for press in ("stop", "emergency_stop", "paused"):
+        person.sample = replace(presses, **{press: True})
+        for poll in (hands.read, hands.idle):
+            assert getattr(poll(), press)
+
+
+def test_a_pause_skips_no_action(shared, tmp_path, monkeypatch):
+    """The arm stands still for some polls, then goes on with the action that was due."""
+    polls = []
+
+    def read(self):
+        polls.append(self)
+        return TeleopSample(NEUTRAL, paused=4 <= len(polls) < 9)
+
+    monkeypatch.setattr(HandsOff, "read", read)
+    told = again(tmp_path, read_script(shared, 0))
+    assert len(polls) > told["frames"] == told["of"]
+    assert told["targets"]["max"] == 0
+
+
+def test_a_stop_ends_it_there(shared, tmp_path, monkeypatch):
+    polls = []
+
+    def read(self):
+        polls.append(self)
+        return TeleopSample(NEUTRAL, stop=len(polls) == 7)
+
+    monkeypatch.setattr(HandsOff, "read", read)
+    told = again(tmp_path, read_script(shared, 0))
+    assert told["frames"] == 7 < told["of"]
+
+
+def test_a_difference_says_where_it_is_largest():
+    one, other = np.zeros((4, 6), np.float32), np.zeros((4, 6), np.float32)
+    other[2, 3], other[1, 5] = 8, 4
+    found = Difference.between(one, other)
+    assert (found.max, found.joint, found.frame) == (8, "wrist_flex", 2)
+    assert found.mean == 0.4
+    assert "at most 8.00 (wrist_flex, frame 2), gripper at most 4.0 %" in str(found)
+
+
+def test_a_dataset_of_other_tools_is_refused(tmp_path):
+    write_dataset(tmp_path / "data")
+    info = tmp_path / "data/meta/info.json"
+    content = json.loads(info.read_text())
+    del content["features"]["sent"]
+    info.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="has no column sent: only what hil-app recorded"):
+        read_script(Dataset(tmp_path / "data"), 0)

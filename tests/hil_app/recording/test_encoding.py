@@ -1,0 +1,110 @@
+"""Films: what is added comes back, and a disk that refuses is told of."""
+
+import errno
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from sample_runs import tiny
+
+from hil_app import build
+from hil_app.recording.encoding import PAUSE, Film
+from hil_app.runs.evaluation import film
+from hil_app.runs.folder import FILM
+from hil_app.runs.session import Session
+from robots.base import RenderError
+
+HEIGHT, WIDTH = 48, 64
+LEVELS = [20, 60, 100, 140, 180, 220]
+
+
+def picture(level):
+    """A picture whose left half is grey of this level and whose right half is black."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[:, : WIDTH // 2] = level
+    return pixels
+
+
+def read(path):
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(stream)]
+        return frames, stream.average_rate, stream.codec_context.name
+
+
+@pytest.mark.parametrize("fps", [10, 30, 29.97])
+def test_a_film_has_the_pictures_in_their_order_at_their_rate(tmp_path, fps):
+    path = tmp_path / "film.mp4"
+    with Film(path, fps, HEIGHT, WIDTH) as reel:
+        for level in LEVELS:
+            reel.add(picture(level))
+    frames, rate, codec = read(path)
+    assert [frame.shape for frame in frames] == [(HEIGHT, WIDTH, 3)] * len(LEVELS)
+    assert [frame[:, :28].mean() for frame in frames] == pytest.approx(LEVELS, abs=6)
+    assert all(frame[:, 36:].mean() < 6 for frame in frames)
+    assert rate == Fraction(fps).limit_denominator(1000)
+    assert codec == "h264"
+
+
+def test_the_last_picture_can_be_held(tmp_path):
+    path = tmp_path / "film.mp4"
+    with Film(path, 10, HEIGHT, WIDTH) as reel:
+        reel.hold()  # of nothing: nothing
+        reel.add(picture(50))
+        reel.hold()
+        reel.add(picture(200))
+    frames, _, _ = read(path)
+    held = round(PAUSE * 10)
+    levels = [frame[:, :28].mean() for frame in frames]
+    assert levels == pytest.approx([50] * (1 + held) + [200], abs=6)
+
+
+def test_an_error_before_the_first_picture_is_not_masked(tmp_path):
+    with pytest.raises(RenderError, match="no OpenGL"), Film(tmp_path / "f.mp4", 10, 32, 32):
+        raise RenderError("no OpenGL")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    reel = Film(tmp_path / "film.mp4", 10, HEIGHT, WIDTH)
+
+    def shoot():
+        with reel:
+            reel.add(picture(100))
+
+    with pytest.raises(OSError, match="No space left"):
+        shoot()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_is_cut_off_is_not_there(tmp_path):
+    def shoot():
+        with Film(tmp_path / "film.mp4", 10, HEIGHT, WIDTH) as reel:
+            reel.add(picture(100))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shoot()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error", [RenderError("no OpenGL"), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_an_evaluation_without_a_film_says_why(tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    config = tiny(tmp_path / "run")
+    with Session(config, "eval") as session:
+        monkeypatch.setattr(session.body, "render", fail)
+        policy = build.policy(config, session.body, "test")
+        assert film(session, policy) == str(error)
+        assert not (session.folder / FILM).exists()

@@ -1,0 +1,72 @@
+"""Episodes, small runs and ways to wait, for the tests of what surrounds the loop."""
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from configs.load import merge, read, validate
+from hil_app.control.loop import Episode
+from hil_app.control.monitor import Finished, Recording
+from hil_app.control.rate import Rate
+
+TINY = {
+    "env": {"control_time_s": 3.0},
+    "policy": {"hidden_dims": [16], "latent_dim": 8},
+    "learner": {"learning_starts": 20, "batch_size": 16},
+    "train": {"ticks": 60, "demonstrations": 2},
+    "eval": {"episodes": 2, "video": False},
+}
+
+
+def tiny(folder, **changes):
+    """The preset's run, cut down to less than a second."""
+    small = merge(read("sim_pick_lift"), {**TINY, "output_dir": str(folder)})
+    return validate(merge(small, changes))
+
+
+def an_episode(ticks=10, *, success=False, by_hand=0, reward=0.0, rerecord=False, terminated=False):
+    return Episode(
+        seed=0,
+        ticks=ticks,
+        reward=reward,
+        success=success,
+        intervention_ticks=by_hand,
+        takeovers=int(by_hand > 0),
+        rerecord=rerecord,
+        terminated=terminated,
+    )
+
+
+def ended(*ticks, **facts):
+    """Episodes that ended at these ticks of their stage."""
+    starts = [0, *ticks]
+    return [Finished(an_episode(t - s, **facts), t) for s, t in zip(starts, ticks, strict=False)]
+
+
+def a_loop(*late_ms):
+    """As much of a loop as monitor, view and report look at, before its first tick."""
+    rate = Rate(fps=30)
+    rate.lateness.extend(ms / 1000 for ms in late_ms)
+    return SimpleNamespace(rate=rate, newest=None, phase="acting")
+
+
+def a_recording(**facts):
+    """As much of a recording as view and report look at: a dataset that had 5 episodes."""
+    known = {
+        "count": 8,
+        "safe": 8,
+        "waiting": 12,
+        "behind": 0.43,
+        "most_waiting": 34,
+        "furthest_behind": 1.25,
+        "missing": 0,
+    }
+    return Recording(Path("data/lift"), SimpleNamespace(**{**known, **facts}), before=5)
+
+
+def until(condition, seconds=20.0):
+    """Wait for a condition."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.001)
