@@ -448,7 +448,9 @@ def test_a_target_beyond_the_limits_goes_to_the_limit(servos: Running) -> None:
     with robot(servos, safety={"max_speed": 150.0}) as arm:
         run(arm, 1.6, np.float32([500, 0, 0, 0, 500, 500]))
         sent = arm.command(np.float32([500, 0, 0, 0, 500, 500]))
-        assert sent == pytest.approx([arm.limits[0, 1], 0, 0, 0, arm.limits[4, 1], 100], abs=0.1)
+        assert sent == pytest.approx(
+            [arm.spec.limits[0, 1], 0, 0, 0, arm.spec.limits[4, 1], 100], abs=0.1
+        )
     assert new_violations(servos, before) == []
 
 
