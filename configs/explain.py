@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from configs.reading import shown
+from configs.reading import did_you_mean, shown
 from configs.run import RunConfig
 
 
@@ -19,8 +18,7 @@ def explain(fault: Mapping[str, Any]) -> str:
     where = shown(".".join(path), 200) or "config"
     if fault["type"] == "extra_forbidden" and model is not None:
         known = list(model.model_fields)
-        close = difflib.get_close_matches(path[-1][:40], known, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        hint = did_you_mean(path[-1], known)
         return f"{where}: unknown key{hint}; available: {', '.join(known)}"
     if fault["type"] == "union_tag_invalid":
         allowed = fault["ctx"]["expected_tags"].replace("'", "")

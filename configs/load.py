@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from itertools import accumulate
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from configs.base import ConfigError as ConfigError
 from configs.explain import explain, locate
 from configs.overrides import TypeChange, overridden
 from configs.overrides import merge as merge
+from configs.parser import Parser as Parser
 from configs.paths import expanded
 from configs.reading import Unreadable, parse_yaml, read_yaml, shown
 from configs.run import RunConfig
@@ -26,6 +27,10 @@ _OTHER_VERSION = (
     "this is a run's own config, of another version of hil-app or changed by hand: take these keys "
     "out of the file or correct them, or use the version that wrote it"
 )
+_EPILOG = """\
+The defaults above are those without a preset or file; `hil-app config show` prints what a run would
+use. null turns an optional thing off.
+"""
 DEFAULT_PRESET = "sim_pick_lift"  # the embedded default: neither arm nor gamepad
 
 
@@ -33,22 +38,6 @@ class _Settings(RunConfig, BaseSettings):
     """The run's configuration as command-line options."""
 
     model_config = SettingsConfigDict(cli_implicit_flags=False, cli_hide_none_type=True)
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that raises :class:`ConfigError` and spells every option out in full."""
-
-    def __init__(self, **options: Any) -> None:
-        usage = f"{options['prog']} [options] [--block.key=value ...]"  # a full one fills a page
-        epilog = (
-            "The defaults above are those without a preset or file; `hil-app config show` prints\n"
-            "what a run would use. null turns an optional thing off."
-        )
-        super().__init__(usage=usage, epilog=epilog, **options, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage, which is long."""
-        raise ConfigError(f"{message} (see {self.prog} --help)")
 
 
 def load(
@@ -64,6 +53,8 @@ def load(
     configuration and those options. Raises :class:`ConfigError`.
     """
     named = default if isinstance(default, str) else named
+    parser.usage = f"{parser.prog} [options] [--block.key=value ...]"  # a full one fills a page
+    parser.epilog = _EPILOG
     parser.add_argument(
         "--config_path",
         metavar="PRESET|FILE",

@@ -8,12 +8,14 @@ out: dicts with text as keys, lists, text, numbers, truth values and None. A dat
 from __future__ import annotations
 
 import codecs
+import difflib
 import errno
 import json
 import math
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -135,6 +137,12 @@ def shown(value: object, longest: int = 120) -> str:
     head = text[: longest + 1]
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
     return safe if len(safe) <= longest else safe[: longest - 1] + "…"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean …?)`` where one of the ``known`` names is close, else nothing."""
+    close = difflib.get_close_matches(name[:40], [*known], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _check_kind(path: Path, status: os.stat_result) -> None:

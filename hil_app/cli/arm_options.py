@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from configs.load import ConfigError, faults
+from configs.parser import Parser
 from configs.paths import option
 from configs.robot import RobotConfig, ServoArmConfig
 from configs.teleop import TeleopConfig
@@ -49,7 +50,7 @@ class ChosenArm:
         return " ".join(option(f"{self.block}.{k}", v) for k, v in values.items() if k in changed)
 
 
-def add_arm_options(parser: argparse.ArgumentParser) -> None:
+def add_arm_options(parser: Parser) -> None:
     """Let ``parser`` take the options."""
     for block, kinds in _KINDS.items():
         group = parser.add_argument_group(_TITLES[block])

@@ -45,15 +45,15 @@ step: the time of a tick's parts, on the simulated arm running free. "tick" is t
 time: without robot, waiting and policy.
 loop: how late the ticks of a 30 Hz loop are, in turns without and with the learner training in its
 thread, so that both see the same machine.
-hil-app bench learner|replay|swap [--help]: how fast the parts of learning are.
-hil-app bench bus [--help]: what our servo bus costs over the bare SDK.
-hil-app bench hands [--help]: how soon the arm does what the pad says.
-hil-app bench faults [--help]: what happens when the arm fails.
-hil-app bench crashes [--help]: what kill -9 does to a dataset that is being written.
-hil-app bench torture [--help]: what hostile inputs and surroundings lead to.
-hil-app bench record [--help]: what recording two cameras costs, and whether a frame is lost.
-hil-app bench load [--help]: how long a dataset takes to become a replay buffer.
-hil-app bench learn [--help]: how fast and how surely a preset learns.
+  hil-app bench learner|replay|swap [--help]: how fast the parts of learning are.
+  hil-app bench bus [--help]: what our servo bus costs over the bare SDK.
+  hil-app bench hands [--help]: how soon the arm does what the pad says.
+  hil-app bench faults [--help]: what happens when the arm fails.
+  hil-app bench crashes [--help]: what kill -9 does to a dataset that is being written.
+  hil-app bench torture [--help]: what hostile inputs and surroundings lead to.
+  hil-app bench record [--help]: what recording two cameras costs, and whether a frame is lost.
+  hil-app bench load [--help]: how long a dataset takes to become a replay buffer.
+  hil-app bench learn [--help]: how fast and how surely a preset learns.
 With --output_dir the figures are also saved, as bench.json beside the config.
 """
 
@@ -84,11 +84,7 @@ def run(argv: Sequence[str]) -> int:
         return bench_faults.run(argv[1:])
     if argv and argv[0] in bench_speed.CHOICES:
         return bench_speed.run(argv)
-    parser = Parser(
-        prog="hil-app bench " + "|".join(CHOICES),
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app bench", DESCRIPTION)
     parser.add_argument("what", choices=["step", "loop"], help="what to measure")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--ticks", type=int, default=3000, help="step: ticks (default: 3000)")

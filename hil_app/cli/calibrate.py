@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -13,6 +12,7 @@ import numpy as np
 from rich.table import Table
 
 from configs.load import ConfigError
+from configs.parser import Parser
 from configs.paths import real
 from configs.writing import write_whole
 from hil_app.cli.arm_options import ChosenArm, add_arm_options, chosen_arm
@@ -53,13 +53,7 @@ T = TypeVar("T")
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status, 1 if the person disagrees."""
-    parser = argparse.ArgumentParser(
-        prog="hil-app calibrate",
-        usage="hil-app calibrate --robot.type=so101 --robot.port=PORT --robot.id=NAME [options]",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app calibrate", DESCRIPTION, "--robot.port=PORT --robot.id=NAME [options]")
     add_arm_options(parser)
     parser.add_argument("--yes", action="store_true", help="write the result without asking")
     options = parser.parse_args(list(argv))

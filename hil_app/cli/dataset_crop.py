@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.parser import Parser
 from configs.paths import expanded
-from hil_app.cli.dataset_options import Parser, add_root, in_sight
+from hil_app.cli.dataset_options import add_root, in_sight
 from hil_app.support.outputs import carry_on
 from hil_app.support.words import plural
 
@@ -28,7 +29,7 @@ print the config lines that have a run see the same. Numbers stay as they are. W
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser("crop", DESCRIPTION)
+    parser = Parser("hil-app dataset crop", DESCRIPTION)
     add_root(parser)
     parser.add_argument(
         "--out", type=expanded, required=True, metavar="NEW", help="the copy's folder, which is new"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from hil_app.cli.dataset_options import Parser, add_root, megabytes
+from configs.parser import Parser
+from hil_app.cli.dataset_options import add_root, megabytes
 from hil_app.datasets.sparkline import sparkline
 from hil_app.recording.layout import INDEX
 from hil_app.support.words import plural
@@ -26,7 +27,7 @@ It may be written meanwhile. Exit status 1 if something in it cannot be read.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if something cannot be read."""
-    parser = Parser("info", DESCRIPTION)
+    parser = Parser("hil-app dataset info", DESCRIPTION)
     add_root(parser)
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     options = parser.parse_args(list(argv))

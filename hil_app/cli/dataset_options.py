@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
-from configs.load import ConfigError
+from configs.parser import Parser
 from configs.paths import expanded
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that raises ConfigError, and takes a dataset first."""
-
-    def __init__(self, name: str, description: str, **options: Any) -> None:
-        super().__init__(
-            prog=f"hil-app dataset {name}",
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            **options,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage."""
-        raise ConfigError(f"{message} (see {self.prog} --help)")
-
-
-def add_root(parser: argparse.ArgumentParser) -> None:
+def add_root(parser: Parser) -> None:
     """Take the dataset."""
     parser.add_argument(
         "root", type=expanded, metavar="ROOT", help="the dataset's folder, or that of a run"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from configs.parser import Parser
 from configs.paths import expanded
-from hil_app.cli.dataset_options import Parser
 from hil_app.support.outputs import carry_on
 from hil_app.support.words import plural
 
@@ -20,7 +20,7 @@ stand-in for the hub.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser("pull", DESCRIPTION)
+    parser = Parser("hil-app dataset pull", DESCRIPTION)
     parser.add_argument("repo", metavar="USER/NAME", help="which")
     parser.add_argument(
         "--out", type=expanded, required=True, metavar="ROOT", help="its folder, which is new"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hil_app.cli.dataset_options import Parser, add_root
+from configs.parser import Parser
+from hil_app.cli.dataset_options import add_root
 from hil_app.support.outputs import carry_on
 
 DESCRIPTION = """\
@@ -20,7 +21,7 @@ network only, against a stand-in for the hub: look at what arrives.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser("push", DESCRIPTION)
+    parser = Parser("hil-app dataset push", DESCRIPTION)
     add_root(parser)
     parser.add_argument("--repo", required=True, metavar="USER/NAME", help="where it goes")
     who = parser.add_mutually_exclusive_group()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hil_app.cli.dataset_options import Parser, add_root, in_sight
+from configs.parser import Parser
+from hil_app.cli.dataset_options import add_root, in_sight
 from hil_app.support.outputs import carry_on
 from hil_app.support.words import plural
 
@@ -22,7 +23,7 @@ recording does the same by itself.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if an episode is still damaged."""
-    parser = Parser("repair", DESCRIPTION)
+    parser = Parser("hil-app dataset repair", DESCRIPTION)
     add_root(parser)
     options = parser.parse_args(list(argv))
     carry_on()

@@ -30,11 +30,7 @@ PACED = "--env.paced"
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(
-        prog="hil-app dataset replay",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app dataset replay", DESCRIPTION)
     add_root(parser)
     parser.add_argument("--episode", type=int, required=True, metavar="K", help="which, from 0 on")
     parser.add_argument(

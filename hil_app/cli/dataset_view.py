@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
+from configs.parser import Parser
 from configs.paths import expanded
-from hil_app.cli.dataset_options import Parser, add_root, in_sight
+from hil_app.cli.dataset_options import add_root, in_sight
 from hil_app.recording.inside import DatasetError
 from hil_app.support.words import plural
 
@@ -29,7 +30,7 @@ FOLDER = "sheets"
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if an episode cannot be drawn."""
-    parser = Parser("view", DESCRIPTION)
+    parser = Parser("hil-app dataset view", DESCRIPTION)
     add_root(parser)
     parser.add_argument(
         "--episode",

@@ -16,7 +16,7 @@ for example `hil-app demo --seed=1` or `hil-app demo --robot.type=so100_sim`.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    config, _ = load(Parser(prog="hil-app demo", description=DESCRIPTION), argv, DEFAULT_PRESET)
+    config, _ = load(Parser("hil-app demo", DESCRIPTION), argv, DEFAULT_PRESET)
     print("Demonstrate, train with interventions, evaluate without: about two minutes.", flush=True)
     from hil_app.cli.run_command import (
         train,  # loads torch: only once the options are known to be good

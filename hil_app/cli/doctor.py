@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -41,11 +40,7 @@ _WIDE = 10_000  # a finding is one line where nobody reads it on a terminal
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(
-        prog="hil-app doctor",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app doctor", DESCRIPTION)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     config, options = load_arm(parser, argv, DEFAULT_PRESET)
     console = Console(

@@ -16,7 +16,7 @@ your options on top: `hil-app eval --checkpoint runs/… --eval.episodes=100`.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(prog="hil-app eval", description=DESCRIPTION)
+    parser = Parser("hil-app eval", DESCRIPTION)
     parser.add_argument(
         "--checkpoint",
         type=expanded,

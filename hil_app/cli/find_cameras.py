@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.camera import FASTEST
+from configs.parser import Parser
 from configs.paths import expanded, expanded_text, option
 from configs.writing import write_whole
 from robots.base import CameraError
@@ -28,11 +28,7 @@ NAMES = ("front", "wrist")  # suggested for the first cameras
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if no camera gives a picture."""
-    parser = argparse.ArgumentParser(
-        prog="hil-app find-cameras",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app find-cameras", DESCRIPTION)
     parser.add_argument(
         "--also",
         type=expanded_text,

@@ -107,11 +107,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
-    parser = Parser(
-        prog="hil-app find-limits",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app find-limits", DESCRIPTION)
     add = parser.add_argument
     add(
         "--save",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import glob
 import os
 import sys
@@ -15,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from serial.tools.list_ports import comports
 
+from configs.parser import Parser
 from configs.paths import expanded_text, option
 from configs.reading import shown
 from hil_app.cli.guide import Guide
@@ -48,12 +48,7 @@ class _Seen:
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="hil-app find-port",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app find-port", DESCRIPTION)
     parser.add_argument(
         "--also",
         type=expanded_text,

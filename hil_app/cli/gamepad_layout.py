@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,11 +25,7 @@ PRESET = "sim_teleoperate"  # with a gamepad
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(
-        prog="hil-app gamepad layout",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app gamepad layout", DESCRIPTION)
     parser.add_argument("--svg", type=expanded, metavar="FILE", help="draw the pad there, as SVG")
     config, options = load(parser, argv, PRESET)
     hands, wrist = manual(config), config.processor.wrist is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import deque
@@ -47,11 +46,7 @@ Show = Callable[[Watch, Sequence[str], float], None]
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(
-        prog="hil-app gamepad test",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app gamepad test", DESCRIPTION)
     parser.add_argument("--seconds", type=float, help="end after so long [s]")
     config, options = load(parser, argv, PRESET)
     if options.seconds is not None and not 0 < options.seconds < inf:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from configs.load import ConfigError
 from configs.manual import GamepadConfig
+from configs.parser import Parser
 from configs.paths import expanded
 from configs.reading import shown
 from hil_app.cli.guide import Guide, InputEnded
@@ -83,12 +83,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="hil-app gamepad setup",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app gamepad setup", DESCRIPTION)
     parser.add_argument("--pad", default="", metavar="NAME", help="part of its name, or its ids")
     parser.add_argument("--again", action="store_true", help="even if it is known already")
     parser.add_argument(
@@ -98,11 +93,6 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         help="for tests: no real pad, but one that is plugged in through this local socket",
     )
     return parser.parse_args(list(argv))
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (see {self.prog} --help)")
 
 
 def _plug_virtual(socket: Path, stack: ExitStack) -> None:

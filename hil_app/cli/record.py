@@ -34,11 +34,7 @@ always acts. The format is that of LeRobot, version 3.0.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(
-        prog="hil-app record",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app record", DESCRIPTION)
     parser.add_argument(
         "--checkpoint",
         type=expanded,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from configs.parser import Parser
 from configs.paths import expanded_text, option
 from hil_app.cli.guide import Guide, InputEnded, uninterrupted
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused
@@ -40,12 +40,7 @@ class _Found:
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="hil-app setup-motors",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app setup-motors", DESCRIPTION)
     parser.add_argument(
         "--port",
         type=expanded_text,

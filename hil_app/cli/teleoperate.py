@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from configs.load import Parser, load
@@ -21,11 +20,7 @@ moves while the take-over control is held (RB of a gamepad), as in a training.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(
-        prog="hil-app teleoperate",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app teleoperate", DESCRIPTION)
     config, _ = load(parser, argv, PRESET)
     from hil_app.cli.run_command import teleoperate  # loads torch: only once the options are good
 

@@ -20,7 +20,7 @@ or is to be longer, goes on with `hil-app train --resume=true --train.ticks=8000
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser(prog="hil-app train", description=DESCRIPTION)
+    parser = Parser("hil-app train", DESCRIPTION)
     parser.add_argument(
         "--resume",
         nargs="?",

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
+from configs.parser import Parser
 from configs.paths import expanded, expanded_text, option
 from hil_app.runs.folder import new_run
 from hil_app.support.files import check_room, claimed
@@ -131,14 +132,8 @@ def _network(options: argparse.Namespace, features: Any) -> ClassifierConfig:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="hil-app train-classifier",
-        usage="hil-app train-classifier --dataset ROOT [ROOT ...] [options]",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    parser = Parser("hil-app train-classifier", DESCRIPTION, "--dataset ROOT [ROOT ...] [options]")
     parser.add_argument(
         "--dataset",
         type=expanded,
@@ -189,12 +184,6 @@ def _parser() -> argparse.ArgumentParser:
         words = f"{words[:1].lower()}{words[1:]} (default: {field.default})"
         parser.add_argument(f"--{name}", default=field.default, help=words.replace("\n", " "))
     return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        """Raise instead of printing the usage."""
-        raise ConfigError(f"{message} (see {self.prog} --help)")
 
 
 def _checked(content: dict[str, Any]) -> LearningConfig:

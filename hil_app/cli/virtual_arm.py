@@ -8,17 +8,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
-
-import yaml
+from typing import Any
 
 from configs.load import ConfigError, read, validate
-from configs.paths import expanded, expanded_text
-from configs.reading import Unreadable, parse_yaml
+from configs.parser import Parser
+from configs.paths import expanded
 from configs.robot import SimCameraConfig, SimRobotConfig
 from hil_app.control.signals import StopRequest
 from robots.arm import ARMS, Arm
-from robots.base import F32, RobotError
+from robots.base import F32
 
 DESCRIPTION = """\
 An SO100 or SO101 that is not there, on a serial port that is: six servos which speak the wire
@@ -41,8 +39,6 @@ class _Place:
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    if argv and argv[0] == "set":
-        return _set(argv[1:])
     options = _options(argv)
     with StopRequest() as stop, ExitStack() as stack:
         _serve(options, _place(options), stop, stack)
@@ -148,47 +144,6 @@ def _ready(options: argparse.Namespace, place: _Place, port: str, streams: Any) 
     return f"virtual {place.arm.name} ready: {', '.join(parts)}"
 
 
-def _set(argv: Sequence[str]) -> int:
-    """``hil-app virtual-arm set``."""
-    from robots.virtual.client import VirtualArm
-
-    parser = _Parser(prog="hil-app virtual-arm set", description=_knobs(), formatter_class=_HELP)
-    parser.add_argument("port", type=expanded_text, help="port of the virtual arm, or its link")
-    parser.add_argument("knob", nargs="*", help="knob=value, the value as in YAML")
-    options = parser.parse_args(list(argv))
-    changes = dict(_knob(word) for word in options.knob)
-    arm = VirtualArm.behind(options.port)
-    if arm is None:
-        raise RobotError(f"No virtual arm at {options.port}: start hil-app virtual-arm first.")
-    with arm:
-        if changes:
-            arm.set(**changes)
-        else:
-            print(yaml.safe_dump(arm.knobs(), sort_keys=False), end="")
-    return 0
-
-
-def _knob(word: str) -> tuple[str, Any]:
-    name, equals, value = word.partition("=")
-    if not equals:
-        raise ConfigError(f"{word}: knobs are spelled name=value, for example drop=0.1")
-    try:
-        return name, parse_yaml(value)
-    except Unreadable as error:
-        raise ConfigError(f"{name}: {error}") from None
-
-
-def _knobs() -> str:
-    """All knobs, for people."""
-    from robots.virtual.fault_settings import Knobs
-
-    lines = [
-        f"  {name}: {' '.join((field.description or '').split())}"
-        for name, field in Knobs.model_fields.items()
-    ]
-    return "\n".join(["Make things go wrong with a virtual arm. The knobs:", *lines])
-
-
 def _size(text: str) -> dict[str, int]:
     """``640x480`` as the width and height of a camera; raises ValueError."""
     width, height = map(int, text.split("x"))
@@ -196,21 +151,8 @@ def _size(text: str) -> dict[str, int]:
     return camera.model_dump(include={"width", "height"})
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (see {self.prog} --help)")
-
-
-_HELP = argparse.RawDescriptionHelpFormatter
-
-
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="hil-app virtual-arm",
-        description=DESCRIPTION,
-        formatter_class=_HELP,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app virtual-arm", DESCRIPTION)
     add = parser.add_argument
     add("--link", type=expanded, metavar="PATH", help="make a symbolic link to the port there")
     add(

@@ -170,7 +170,7 @@ def test_so_many_seconds_are_enough(tmp_path: Path) -> None:
         ),
         (["layout", "--svg=/nowhere/x.svg"], 2, "--svg: cannot write /nowhere/x.svg"),
         (["setup", "--pat=x"], 2, "unrecognized arguments: --pat=x"),
-        (["trial"], 2, "gamepad: no 'trial'; there are: test, setup, layout"),
+        (["trial"], 2, "unknown command 'gamepad trial'; commands: test, setup, layout"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(arguments: list[str], status: int, line: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from configs.load import ConfigError
+from configs.parser import Parser
 from configs.paths import expanded_text
 
 DESCRIPTION = """\
@@ -36,12 +37,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench bus",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app bench bus", DESCRIPTION)
     parser.add_argument(
         "--port", type=expanded_text, help="port of an arm (default: a virtual arm of its own)"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
+from configs.parser import Parser
 
 if TYPE_CHECKING:
     from hil_app.bench.crashes import Crashes
@@ -26,9 +26,7 @@ picture, and `hil-app dataset repair` must bring back the one under way. Exit st
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench crashes", description=DESCRIPTION, allow_abbrev=False
-    )
+    parser = Parser("hil-app bench crashes", DESCRIPTION)
     parser.add_argument("--kills", type=int, default=200, help="how many (default: 200)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
+from configs.parser import Parser
 
 if TYPE_CHECKING:
     from hil_app.bench.faults import Outcome
@@ -24,9 +24,7 @@ anything is not as it should be.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench faults", description=DESCRIPTION, allow_abbrev=False
-    )
+    parser = Parser("hil-app bench faults", DESCRIPTION)
     parser.add_argument("--faults", type=int, default=1000, help="how many (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

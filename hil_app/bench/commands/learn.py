@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
     console = Console(stderr=options.json)
     found = arms(options.preset, handed_on, options.ablations)
     for arm in found:
-        load(Parser(prog="hil-app bench learn"), arm.options, DEFAULT_PRESET)  # or fail now
+        load(Parser("hil-app bench learn"), arm.options, DEFAULT_PRESET)  # or fail now
     folder = options.output_dir or new_run("bench_learn")
     experiment = Experiment(folder, found, range(options.seeds), options.jobs)
     results: dict[str, list[Seed]] = {arm.name: [] for arm in found}
@@ -58,13 +58,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _options(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench learn",
-        usage="hil-app bench learn [options] [--block.key=value ...]",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app bench learn", DESCRIPTION, "[options] [--block.key=value ...]")
     parser.add_argument(
         "--preset",
         nargs="+",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.load import ConfigError
+from configs.parser import Parser
 from configs.paths import expanded
 
 DESCRIPTION = """\
@@ -40,12 +41,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench load",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app bench load", DESCRIPTION)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--frames", type=int, default=100_000, help="how many (default: 100000)")
     parser.add_argument("--side", type=int, default=64, help="of a picture [px] (default: 64)")

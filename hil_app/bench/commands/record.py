@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -23,11 +22,7 @@ and disk fall behind, and how many frames the dataset lacks. The cameras are mad
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if a frame was lost."""
-    parser = Parser(
-        prog="hil-app bench record",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app bench record", DESCRIPTION)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--seconds", type=float, default=20, help="a turn [s] (default: 20)")
     parser.add_argument("--turns", type=int, default=3, help="turns of each (default: 3)")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.load import ConfigError
+from configs.parser import Parser
 
 DESCRIPTION = """\
 learner: an update in the plain form of published code, in ours and compiled, in turns; the nets
@@ -31,12 +32,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app bench", DESCRIPTION)
     parser.add_argument("what", choices=CHOICES, help="what to measure")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--rounds", type=int, help=f"times of each (default: {ROUNDS})")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.load import ConfigError
+from configs.parser import Parser
 
 DESCRIPTION = """\
 The time from a press on a virtual pad, at random between two ticks, to the new goals on the bus of
@@ -34,12 +35,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench hands",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("hil-app bench hands", DESCRIPTION)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--presses", type=int, default=300, help="how many (default: 300)")
     options = parser.parse_args(list(argv))

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
+from configs.parser import Parser
 from configs.reading import shown
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ _SHOWN = 3  # faults of a kind below the table
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="hil-app bench torture", description=DESCRIPTION, allow_abbrev=False
-    )
+    parser = Parser("hil-app bench torture", DESCRIPTION)
     parser.add_argument("--tries", type=int, default=1500, help="of each input (default: 1500)")
     parser.add_argument("--storms", type=int, default=500, help="of signals (default: 500)")
     parser.add_argument("--runs", type=int, default=10, help="of each other trouble (default: 10)")

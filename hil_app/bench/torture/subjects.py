@@ -117,7 +117,7 @@ class Options(Subject):
 
     def read(self, folder: Path) -> Any:
         option = (folder / "option").read_text(errors="surrogatepass")
-        config, _ = load(Parser(prog="hil-app torture"), [option], "so101_pick_lift")
+        config, _ = load(Parser("hil-app torture"), [option], "so101_pick_lift")
         return config.model_dump(mode="json")
 
     def wrong(self, good: Any, found: Any) -> str | None:

@@ -18,8 +18,7 @@ import pytest
 from configs.load import ConfigError, Parser, load
 from configs.paths import option, typed
 from configs.robot import SO101Config
-from hil_app.cli import config as config_command
-from hil_app.cli import find_cameras, find_port, saved_limits
+from hil_app.cli import config_import, find_cameras, find_port, saved_limits
 from hil_app.cli.arm_options import ChosenArm
 from hil_app.recording.disk import disk
 from hil_app.recording.layout import DatasetError
@@ -231,8 +230,6 @@ def test_an_import_never_writes_over_a_link(tmp_path: Path) -> None:
     (tmp_path / "link.yaml").symlink_to(tmp_path / "other.yaml")
     for name in ("dangling.yaml", "link.yaml"):
         with pytest.raises(ConfigError, match="is there already: name a new file"):
-            config_command.run(
-                ["import", str(tmp_path / "theirs.json"), f"--save={tmp_path / name}"]
-            )
+            config_import.run([str(tmp_path / "theirs.json"), f"--save={tmp_path / name}"])
     assert not (tmp_path / "elsewhere.yaml").exists()
     assert (tmp_path / "other.yaml").read_text() == "seed: 3\n"

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from hil_app import __main__
+from hil_app.cli import commands
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_what_the_system_lacks_and_ctrl_c_are_told_in_a_line(
         raise error
 
     found = fail if importing else lambda _: SimpleNamespace(run=fail)
-    monkeypatch.setattr(__main__, "import_module", found)
+    monkeypatch.setattr(commands, "import_module", found)
     assert __main__.main(["doctor"]) == status
     line = capfd.readouterr().err
     assert line.count("\n") == 1
@@ -57,7 +58,7 @@ def test_without_another_thread_an_error_is_told_all_the_same(
     def none(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(__main__, "import_module", none)
+    monkeypatch.setattr(commands, "import_module", none)
     monkeypatch.setattr(__main__, "carry_on", none)
     assert __main__.main(["doctor"]) == 1
     assert "can't start new thread: end other programs" in capfd.readouterr().err
@@ -70,6 +71,6 @@ def test_a_fault_of_our_own_keeps_its_traceback(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(__main__, "import_module", fail)
+    monkeypatch.setattr(commands, "import_module", fail)
     with pytest.raises(type(error), match="a bug"):
         __main__.main(["doctor"])

@@ -1,8 +1,7 @@
-"""``hil-app config``: shows the merged configuration, and imports one of lerobot."""
+"""``hil-app config import``: make our configuration of one of lerobot."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from configs.load import DEFAULT_PRESET, ConfigError, Parser, dump, load
+from configs.load import ConfigError, Parser
 from configs.paths import expanded, typed
 from configs.reading import shown
 from configs.writing import write_whole
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from configs.lerobot import Imported
 
 DESCRIPTION = """\
-show: print the configuration that preset, file and options come to, as YAML that --config_path
-takes.
-hil-app config import FILE [--help]: make such YAML of a config of lerobot's gym_manipulator.
-"""
-IMPORT_DESCRIPTION = """\
 Read a config of lerobot's gym_manipulator (for an SO100 or SO101, or for gym_hil) or of
 lerobot-record, JSON or YAML, and write ours: YAML that --config_path takes. What means something
 else here, and what has no counterpart, is listed by name; nothing is dropped in silence.
@@ -36,27 +30,9 @@ else here, and what has no counterpart, is listed by name; nothing is dropped in
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    if argv and argv[0] == "import":
-        return _import(argv[1:])
-    parser = Parser(
-        prog="hil-app config show|import",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("action", choices=["show"], help="show: print the merged configuration")
-    config, _ = load(parser, argv, DEFAULT_PRESET)
-    print(dump(config), end="")
-    return 0
-
-
-def _import(argv: Sequence[str]) -> int:
     from configs.lerobot import read_lerobot
 
-    parser = argparse.ArgumentParser(
-        prog="hil-app config import",
-        description=IMPORT_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hil-app config import", DESCRIPTION)
     parser.add_argument("file", type=expanded, help="lerobot's config, a JSON or YAML file")
     parser.add_argument("--save", type=expanded, metavar="YAML", help="file to write (else: print)")
     options = parser.parse_args(list(argv))

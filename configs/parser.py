@@ -1,0 +1,48 @@
+"""One parser for the options of every command."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from itertools import groupby
+from typing import NoReturn
+
+from configs.errors import ConfigError
+
+
+class Parser(argparse.ArgumentParser):
+    """The options of one command, spelled out in full; a fault is a :class:`ConfigError`.
+
+    ::
+
+        parser = Parser("hil-app find-port", DESCRIPTION)
+        parser.add_argument("--also", action="append", help="look at these, too")
+        options = parser.parse_args(argv)
+
+    Paragraphs of the ``description`` are wrapped to the terminal; every indented line, as of
+    examples, stays one. ``usage`` is what follows the command, where all options would be too many.
+    """
+
+    def __init__(self, prog: str, description: str = "", usage: str | None = None) -> None:
+        super().__init__(
+            prog=prog,
+            usage=usage and f"{prog} {usage}",
+            description=description,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage, which may be long."""
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+class _Formatter(argparse.HelpFormatter):
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        filled: list[str] = []
+        for indented, group in groupby(text.splitlines(), lambda line: line[:1] in ("", " ")):
+            lines = [*group]
+            for line in lines if indented else [" ".join(lines)]:
+                hanging = line[: len(line) - len(line.lstrip())] + "    " * indented
+                filled += textwrap.wrap(line, width, subsequent_indent=hanging) or [""]
+        return textwrap.indent("\n".join(filled), indent)

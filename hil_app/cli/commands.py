@@ -1,0 +1,119 @@
+"""All commands of hil-app in one table: a new one is a line here and a module with ``run``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from configs.errors import ConfigError
+from configs.reading import did_you_mean, shown
+
+
+@dataclass(frozen=True)
+class Command:
+    """``hil-app NAME``: its ``module`` of hil_app has ``run(argv)``, which returns an exit status.
+
+    ``dataset info`` is below ``dataset``, which needs no module: it lists what is below it, and
+    ``closing`` is the last line. Those that are below none have a ``group`` in the program's help.
+    """
+
+    name: str
+    summary: str  # beside the name it fits on 80 columns
+    module: str = ""
+    group: str = ""
+    closing: str = ""
+
+    @property
+    def word(self) -> str:
+        """What is typed for it, after what it is below."""
+        return self.name.rpartition(" ")[2]
+
+    def below(self) -> list[Command]:
+        """The commands with one more word."""
+        return [one for one in COMMANDS if one.name.rpartition(" ")[0] == self.name]
+
+    def run(self, argv: Sequence[str]) -> int:
+        """Run it, or print the list of those below it; returns its exit status."""
+        if not self.module:
+            print("\n".join(_help(self)))
+            return 0
+        status: int = import_module(f"hil_app.{self.module}").run(argv)
+        return status
+
+
+PROGRAM = Command(
+    "", "teach a robot arm by taking over when it errs", closing="Start with `hil-app demo`."
+)
+COMMANDS = (
+    Command("demo", "the whole loop on the simulated arm", "cli.demo", "run"),
+    Command("train", "demonstrate, learn with interventions, evaluate", "cli.train", "run"),
+    Command("eval", "evaluate a trained policy on its own", "cli.eval", "run"),
+    Command("teleoperate", "move an arm by hand, and see how it does", "cli.teleoperate", "run"),
+    Command("record", "record episodes into a dataset", "cli.record", "run"),
+    Command(
+        "dataset",
+        "look at, replay, crop, repair, share a dataset",
+        group="data",
+        closing="To merge, split or edit datasets, use lerobot's own tools: the format is theirs.",
+    ),
+    Command("dataset info", "episodes, successes, interventions, cameras", "cli.dataset_info"),
+    Command("dataset view", "images of episodes, with all that happened", "cli.dataset_view"),
+    Command("dataset replay", "have an arm do an episode again", "cli.dataset_replay"),
+    Command("dataset crop", "a copy whose images show a part", "cli.dataset_crop"),
+    Command("dataset repair", "bring back what a crash left of an episode", "cli.dataset_repair"),
+    Command("dataset push", "upload it to the Hugging Face hub", "cli.dataset_push"),
+    Command("dataset pull", "download one from the Hugging Face hub", "cli.dataset_pull"),
+    Command(
+        "train-classifier",
+        "learn from episodes what success looks like",
+        "cli.train_classifier",
+        "data",
+    ),
+    Command("find-port", "find the serial port of an arm", "cli.find_port", "arm"),
+    Command("setup-motors", "give new motors their IDs, one at a time", "cli.setup_motors", "arm"),
+    Command("calibrate", "learn where an arm's joints are", "cli.calibrate", "arm"),
+    Command("find-limits", "learn which space an arm may use", "cli.find_limits", "arm"),
+    Command("find-cameras", "list the cameras, and say how to use them", "cli.find_cameras", "arm"),
+    Command("virtual-arm", "an arm that is not there, on a port that is", "cli.virtual_arm", "arm"),
+    Command("virtual-arm set", "make things go wrong with it while it runs", "cli.virtual_arm_set"),
+    Command("gamepad", "try a gamepad or keyboard, teach an unknown one", group="tools"),
+    Command("gamepad test", "show live what every control does; nothing moves", "cli.gamepad_live"),
+    Command("gamepad setup", "teach a joystick that is not known", "cli.gamepad_setup"),
+    Command("gamepad layout", "print or draw what every control does", "cli.gamepad_layout"),
+    Command("config", "show a run's configuration, import one of lerobot", group="tools"),
+    Command("config show", "print what preset, file and options come to", "cli.config_show"),
+    Command("config import", "make our YAML of a config of lerobot", "cli.config_import"),
+    Command("doctor", "check computer, arm and cameras for a run", "cli.doctor", "tools"),
+    Command("bench", "measure speed, and what faults lead to", "cli.bench", "tools"),
+)
+
+
+def find(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
+    """The command that ``argv`` begins with, and the rest; raises ConfigError if there is none."""
+    found = PROGRAM
+    while argv and (inner := [one for one in found.below() if one.word == argv[0]]):
+        found, argv = inner[0], argv[1:]
+    if not found.module and argv and argv[0] not in ("-h", "--help"):
+        known = [one.word for one in found.below()]
+        said = f"{found.name} {shown(argv[0], 60)}".strip()
+        hint = did_you_mean(argv[0], known)
+        raise ConfigError(f"unknown command '{said}'{hint}; commands: {', '.join(known)}")
+    return found, argv
+
+
+def _help(command: Command) -> Iterator[str]:
+    """What is below a command, in lines."""
+    start = f"hil-app {command.name}".strip()
+    yield f"{command.summary[0].upper()}{command.summary[1:]}."
+    yield f"usage: {start} COMMAND [options]   (COMMAND --help explains each)"
+    yield ""
+    listed, group = command.below(), ""
+    wide = max(len(one.word) for one in listed)
+    for one in listed:
+        heading = one.group if one.group != group else ""
+        margin = f"  {heading:<7}" if one.group else "  "
+        yield f"{margin}{one.word:<{wide}}  {one.summary}"
+        group = one.group
+    if command.closing:
+        yield from ("", command.closing)

@@ -1,0 +1,77 @@
+"""One table has every command; what it says of itself fits a terminal of 80 by 24."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+import hil_app
+from configs.errors import ConfigError
+from hil_app.cli.commands import COMMANDS, PROGRAM, Command, find
+
+RUNNABLE = [command for command in COMMANDS if command.module]
+LISTS = [command for command in (PROGRAM, *COMMANDS) if not command.module]
+
+
+def name(command: Command) -> str:
+    return command.name
+
+
+def shown(command: Command, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with contextlib.suppress(SystemExit):
+        command.run(["--help"])
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("command", RUNNABLE, ids=name)
+def test_a_command_is_found_by_its_words_and_has_the_rest(command: Command) -> None:
+    assert find([*command.name.split(), "--json", "x"]) == (command, ["--json", "x"])
+    assert Path(hil_app.__path__[0], *command.module.split(".")).with_suffix(".py").is_file()
+
+
+@pytest.mark.parametrize("command", LISTS, ids=name)
+def test_what_is_below_a_command_fits_a_terminal(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = shown(command, capsys)
+    assert len(lines) < 24  # and the prompt
+    assert max(map(len, lines)) <= 80
+    for one in command.below():
+        assert any(f" {one.word} " in line and line.endswith(one.summary) for line in lines)
+
+
+@pytest.mark.parametrize("command", RUNNABLE, ids=name)
+def test_the_help_of_a_command_names_it_and_is_no_wider_than_the_terminal(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = shown(command, capsys)
+    assert lines[0].startswith(f"usage: hil-app {command.name}")
+    own = lines[: lines.index("options:")]  # the configuration's own names are long
+    assert max(map(len, own)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["trian"], "unknown command 'trian' (did you mean train?); commands: demo, train, "),
+        (["dataset", "inof", "x"], "unknown command 'dataset inof' (did you mean info?); comm"),
+        (["--resume"], "unknown command '--resume'; commands: "),
+        (["frob\nnicate" * 99], "unknown command 'frob\\nnicate"),
+    ],
+)
+def test_an_unknown_command_is_told_in_a_line(argv: list[str], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        find(argv)
+    assert str(refused.value).startswith(said)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_no_name_stands_twice_and_each_has_its_place() -> None:
+    names = [command.name for command in COMMANDS]
+    assert len(set(names)) == len(names)
+    for command in COMMANDS:
+        above = command.name.rpartition(" ")[0]
+        assert (above in names) if above else command.group
