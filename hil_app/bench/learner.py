@@ -16,8 +16,8 @@ from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.bench.plain import PlainSAC
 from hil_app.bench.replay import interleaved
 from hil_app.learning.buffer.batch import Batch
+from hil_app.learning.fast.products import HAS_ONEDNN, linear
 from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.learning.networks.products import HAS_ONEDNN, linear
 from hil_app.learning.sac.losses import example_batch
 from hil_app.learning.sac.sac import SACAlgorithm
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from hil_app.learning.networks.products import linear
+from hil_app.learning.fast.products import linear
 
 
 class Dense(nn.Linear):

@@ -10,6 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from hil_app.learning.fast import foreach
+
 Weights = Mapping[str, Mapping[str, Tensor]]
 """Group ("policy", "discrete_critic") -> parameter name -> CPU tensor."""
 
@@ -67,10 +69,9 @@ def check_kinds(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> N
             raise ValueError(f"{key} is {found}, not {wanted}")
 
 
-@torch.no_grad()
 def copy_into(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
     """Overwrite the target's tensors in place, all of them or, as `check_fit` raises, none."""
     check_fit(target, source)
     if target:
         values = [source[key].reshape(tensor.shape) for key, tensor in target.items()]
-        torch._foreach_copy_(list(target.values()), values)
+        foreach.copy(list(target.values()), values)

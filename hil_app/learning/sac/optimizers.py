@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from hil_app.learning.fast import foreach
 from hil_app.learning.networks.weights import copy_into
 from hil_app.support.caches import for_torch
 
@@ -69,7 +70,7 @@ def slopes(losses: dict[str, Tensor], parameters: Mapping[str, Sequence[Tensor]]
     owned = [parameter for name in losses for parameter in parameters[name]]
     in_turn = iter(torch.autograd.grad(list(losses.values()), owned))
     gradients = {name: list(islice(in_turn, len(parameters[name]))) for name in losses}
-    norms = [torch.stack(torch._foreach_norm(group)).norm() for group in gradients.values()]
+    norms = [foreach.norm(group) for group in gradients.values()]
     return Slopes({k: v.detach() for k, v in losses.items()}, gradients, torch.stack(norms))
 
 
@@ -99,19 +100,24 @@ def descend(
 def _step(optimizer: Optimizer, gradients: list[Tensor], scale: Tensor, skipped: Tensor) -> None:
     """Adam on gradient / scale, unless skipped: the operation decides that without the host."""
     (group,) = optimizer.param_groups
-    parameters, (beta1, beta2) = group["params"], group["betas"]
+    parameters = group["params"]
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     states = [optimizer.state[parameter] for parameter in parameters]
     steps = states[0]["step"]  # all have this one
     steps += 1 - skipped
-    torch._fused_adam_(
-        parameters, gradients,
-        [state["exp_avg"] for state in states], [state["exp_avg_sq"] for state in states],
-        [], [steps] * len(states),
-        lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"], weight_decay=0.0,
-        amsgrad=False, maximize=False, grad_scale=scale, found_inf=skipped,
-    )  # fmt: skip
+    foreach.adam(
+        parameters,
+        gradients,
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        steps,
+        lr=group["lr"],
+        betas=group["betas"],
+        eps=group["eps"],
+        scale=scale,
+        skipped=skipped,
+    )
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

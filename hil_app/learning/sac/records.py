@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.buffer.batch import Batch
+from hil_app.learning.fast import foreach
 from hil_app.learning.sac.optimizers import Outcome
 
 
@@ -34,7 +35,7 @@ def peaks(batch: Batch) -> tuple[tuple[str, ...], Tensor]:
     A maximum is not finite exactly if an entry is not, so one number speaks for a field.
     """
     named = {name: t for name, t in _fields(batch) if t.is_floating_point()}
-    return tuple(named), torch.stack(torch._foreach_norm(list(named.values()), math.inf))
+    return tuple(named), foreach.largest_entries(list(named.values()))
 
 
 def _fields(batch: Batch) -> Iterator[tuple[str, Tensor]]:

@@ -25,8 +25,9 @@ from torch.optim import Optimizer
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.buffer.batch import Batch, completed
+from hil_app.learning.fast import foreach
+from hil_app.learning.fast.compiled import compiled, problem_of
 from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.learning.networks.compiled import compiled, problem_of
 from hil_app.learning.networks.mlp import CriticEnsemble
 from hil_app.learning.sac.losses import Draws, Losses, Transitions, example_batch
 from hil_app.learning.sac.optimizers import Slopes, adam, descend, set_rate, slopes
@@ -155,10 +156,9 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self._temperature.keep_valid()
         return Record(tuple(found.losses), outcome, {"entropy": entropy}, (), nothing)
 
-    @torch.no_grad()
     def _follow(self, share: Tensor) -> None:
         """Move the targets by this share of the way to what they follow."""
-        torch._foreach_lerp_(self._lagging, self._leading, [share] * len(self._lagging))
+        foreach.interpolate(self._lagging, self._leading, share)
 
     def _critic_pass(
         self, seen: Transitions, draws: Draws, lagging: list[nn.Module]

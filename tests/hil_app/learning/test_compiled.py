@@ -9,7 +9,7 @@ from itertools import repeat
 import pytest
 import torch
 
-from hil_app.learning.networks.compiled import problem_of
+from hil_app.learning.fast.compiled import problem_of
 
 PROGRAM = """
 import time

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from hil_app.learning.networks import products
+from hil_app.learning.fast import products
 from hil_app.learning.networks.mlp import Dense, Tanh
 
 LARGE, SMALL = (256, 130, 256), (4, 130, 256)  # rows, inputs, outputs

@@ -17,7 +17,8 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 WORTHWHILE = 2_000_000
 """Multiplications from which oneDNN gains more than its call costs."""
 
-HAS_ONEDNN = bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+_AVAILABLE = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+HAS_ONEDNN = _AVAILABLE and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 _library = torch.library.Library("hil_app", "DEF")  # type: ignore[no-untyped-call]
 _library.define("product(Tensor x, Tensor weight) -> Tensor")  # type: ignore[no-untyped-call]
