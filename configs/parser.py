@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import textwrap
 from itertools import groupby
 from typing import NoReturn
@@ -46,3 +47,19 @@ class _Formatter(argparse.HelpFormatter):
                 hanging = line[: len(line) - len(line.lstrip())] + "    " * indented
                 filled += textwrap.wrap(line, width, subsequent_indent=hanging) or [""]
         return textwrap.indent("\n".join(filled), indent)
+
+
+def count(text: str) -> int:
+    """The type of an option that says how many: at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """The type of an option that says how long [s]: above 0, and finite."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0 and finite, got {number:g}")
+    return number

@@ -85,7 +85,20 @@ COMMANDS = (
     Command("config show", "print what preset, file and options come to", "cli.config_show"),
     Command("config import", "make our YAML of a config of lerobot", "cli.config_import"),
     Command("doctor", "check computer, arm and cameras for a run", "cli.doctor", "tools"),
-    Command("bench", "measure speed, and what faults lead to", "cli.bench", "tools"),
+    Command("bench", "measure speed, and what faults lead to", group="tools"),
+    Command("bench step", "the time of a tick's parts", "bench.commands.step"),
+    Command("bench loop", "how late the ticks of a 30 Hz loop are", "bench.commands.loop"),
+    Command("bench learner", "an update, plain and fast", "bench.commands.learner"),
+    Command("bench replay", "batches from a replay buffer", "bench.commands.replay"),
+    Command("bench swap", "new weights to the policy that acts", "bench.commands.swap"),
+    Command("bench bus", "our servo bus beside the bare SDK", "bench.commands.bus"),
+    Command("bench teleop", "how soon the arm does what the pad says", "bench.commands.teleop"),
+    Command("bench record", "what recording two cameras costs", "bench.commands.record"),
+    Command("bench load", "a dataset into a replay buffer", "bench.commands.load"),
+    Command("bench learn", "how soon and how surely a preset learns", "bench.commands.learn"),
+    Command("bench faults", "what happens when the arm fails", "bench.commands.faults"),
+    Command("bench crashes", "what kill -9 does to a dataset", "bench.commands.crashes"),
+    Command("bench torture", "hostile inputs and surroundings", "bench.commands.torture"),
 )
 
 

@@ -46,7 +46,7 @@ def _show(found: Overview) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from hil_app.cli.tables import print_table
+    from hil_app.support.tables import print_table
 
     table = Table(title=str(found.root), show_header=False, title_style="bold")
     table.add_column(style="dim", no_wrap=True)

@@ -98,7 +98,7 @@ def _show(found: Sequence[Found], pictures: dict[int | str, Path]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from hil_app.cli.tables import print_table
+    from hil_app.support.tables import print_table
 
     table = Table("camera", "name", "size", "fps", "format", "picture", title="Cameras")
     for column in table.columns:

@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
         _draw(hands, wrist, options.svg)
         return 0
     from hil_app.cli.gamepad_view import layout_table
-    from hil_app.cli.tables import print_table
+    from hil_app.support.tables import print_table
 
     does = by_control(hands, wrist=wrist)
     print_table(layout_table(does, pad=isinstance(hands, PadConfig)))

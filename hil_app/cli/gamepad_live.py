@@ -19,8 +19,8 @@ from hil_app.build import devices
 from hil_app.cli.gamepad_layout import PRESET, manual
 from hil_app.cli.gamepad_view import picture, summary
 from hil_app.cli.gamepad_watch import Watch
-from hil_app.cli.tables import print_table
 from hil_app.control.signals import StopRequest
+from hil_app.support.tables import print_table
 from teleop.base import TeleopError
 from teleop.device import Device
 from teleop.keys import Keys

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from configs.load import ConfigError
-from configs.parser import Parser
+from rich.table import Table
+
+from configs.parser import count
+from hil_app.bench import showing
 
 if TYPE_CHECKING:
     from hil_app.bench.faults import Outcome
@@ -24,17 +25,11 @@ anything is not as it should be.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser("hil-app bench faults", DESCRIPTION)
-    parser.add_argument("--faults", type=int, default=1000, help="how many (default: 1000)")
+    parser = showing.parser("faults", DESCRIPTION)
+    parser.add_argument("--faults", type=count, default=1000, help="how many (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args(list(argv))
-    if options.faults < 1:
-        raise ConfigError("--faults must be at least 1")
-    from rich.table import Table
-
+    options = parser.parse_args(argv)
     from hil_app.bench.faults import faults  # loads torch
-    from hil_app.cli.tables import print_table
     from hil_app.runs.session import calm_threads
 
     calm_threads()
@@ -43,25 +38,24 @@ def run(argv: Sequence[str]) -> int:
         print(f"{outcome.fault}: {_verdict(outcome)}", file=sys.stderr, flush=True)
 
     outcomes = faults(options.faults, options.seed, told)
-    if options.json:
-        print(json.dumps([asdict(outcome) for outcome in outcomes], indent=2))
-        return 0 if all(outcome.good for outcome in outcomes) else 1
-    table = Table(title="hil-app bench faults", title_style="bold")
-    for column in ("fault", "faults", "what came of it", "episodes kept", "bad commands"):
-        table.add_column(column, justify="left" if column[0] in "w" else "right")
-    table.columns[0].justify = "left"
-    for outcome in outcomes:
-        kept = f"{outcome.episodes - outcome.lost} of {outcome.episodes}"
-        table.add_row(
+    showing.show([asdict(one) for one in outcomes], options.json, lambda: _table(outcomes))
+    return 0 if all(outcome.good for outcome in outcomes) else 1
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
+    rows = [
+        [
             outcome.fault,
             str(outcome.faults),
             _verdict(outcome),
-            kept if outcome.episodes else "–",
+            f"{outcome.episodes - outcome.lost} of {outcome.episodes}" if outcome.episodes else "–",
             str(outcome.violations),
-        )
-    table.caption = f"{sum(outcome.faults for outcome in outcomes)} faults"
-    print_table(table)
-    return 0 if all(outcome.good for outcome in outcomes) else 1
+        ]
+        for outcome in outcomes
+    ]
+    columns = ("fault", "faults", "what came of it", "episodes kept", "bad commands")
+    caption = f"{sum(outcome.faults for outcome in outcomes)} faults"
+    return showing.table("faults", columns, rows, caption)
 
 
 def _verdict(outcome: Outcome) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from configs.load import DEFAULT_PRESET, ConfigError, Parser, load, presets
+from configs.load import DEFAULT_PRESET, Parser, load, presets
+from configs.parser import count
 from configs.paths import expanded
 from hil_app.runs.folder import BENCH, new_run
 
@@ -66,21 +67,18 @@ def _options(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         default=[DEFAULT_PRESET],
         help=f"what to compare: {', '.join(presets())}, or YAML files (default: {DEFAULT_PRESET})",
     )
-    parser.add_argument("--seeds", type=int, default=5, help="seeds 0, 1, … of each (default: 5)")
+    parser.add_argument("--seeds", type=count, default=5, help="seeds 0, 1, … of each (default: 5)")
     parser.add_argument(
         "--ablations",
         action="store_true",
         help="also without demonstrations, and with nothing but demonstrations",
     )
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time (default: 1)")
+    parser.add_argument("--jobs", type=count, default=1, help="runs at a time (default: 1)")
     parser.add_argument("--json", action="store_true", help="print JSON; the table goes to stderr")
     parser.add_argument(
         "--output_dir", type=expanded, help="folder of the runs (default: runs/<time>_bench_learn)"
     )
-    options, handed_on = parser.parse_known_args(list(argv))
-    if min(options.seeds, options.jobs) < 1:
-        raise ConfigError("--seeds and --jobs must be at least 1")
-    return options, handed_on
+    return parser.parse_known_args(argv)
 
 
 @contextmanager

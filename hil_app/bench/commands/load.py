@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from configs.load import ConfigError
-from configs.parser import Parser
+from rich.table import Table
+
+from configs.errors import ConfigError
+from configs.parser import count
 from configs.paths import expanded
+from hil_app.bench import showing
 
 DESCRIPTION = """\
 Time and memory that it takes to load a dataset of one camera, which it writes first, into a replay
@@ -23,7 +24,17 @@ faster. "peak" is what the process has grown by. Writing 100000 frames takes som
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    options = _options(argv)
+    parser = showing.parser("load", DESCRIPTION)
+    parser.add_argument("--frames", type=count, default=100_000, help="how many (default: 100000)")
+    parser.add_argument("--side", type=int, default=64, help="of an image [px] (default: 64)")
+    parser.add_argument(
+        "--root",
+        type=expanded,
+        help="the dataset: one that is there is only read (default: a new one)",
+    )
+    options = parser.parse_args(argv)
+    if options.side < 16 or options.side % 2:
+        raise ConfigError("--side must be even, and at least 16")
     from hil_app.bench import load  # loads torch: only once the options are good
 
     with tempfile.TemporaryDirectory() as folder:
@@ -33,45 +44,19 @@ def run(argv: Sequence[str]) -> int:
             load.write(root, options.frames, options.side)
             wrote = round(time.perf_counter() - started, 1)
         result = {**load.load(root), "write_s": wrote}
-    if options.json:
-        print(json.dumps(result, indent=2))
-    else:
-        _show(result)
+    showing.show(result, options.json, lambda: _table(result))
     return 0
 
 
-def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = Parser("hil-app bench load", DESCRIPTION)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--frames", type=int, default=100_000, help="how many (default: 100000)")
-    parser.add_argument("--side", type=int, default=64, help="of a picture [px] (default: 64)")
-    parser.add_argument(
-        "--root",
-        type=expanded,
-        help="the dataset: one that is there is only read (default: a new one)",
-    )
-    options = parser.parse_args(list(argv))
-    if options.frames < 1:
-        raise ConfigError("--frames must be at least 1")
-    if options.side < 16 or options.side % 2:
-        raise ConfigError("--side must be even, and at least 16")
-    return options
-
-
-def _show(result: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
-    from hil_app.cli.tables import print_table
-
-    table = Table(title="hil-app bench load", title_style="bold", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
+def _table(result: Mapping[str, Any]) -> Table:
     seconds, memory = result["seconds"], result["memory_mb"]
-    table.add_row("loading", f"{seconds['load']:.1f} s")
-    table.add_row("decoding alone", f"{seconds['decode']:.1f} s")
-    table.add_row("ratio", f"{result['ratio']:.2f}x")
-    table.add_row("the buffer", f"{memory['buffer']} MB")
-    table.add_row("peak", f"{memory['peak']} MB")
+    rows = [
+        ["loading", f"{seconds['load']:.1f} s"],
+        ["decoding alone", f"{seconds['decode']:.1f} s"],
+        ["ratio", f"{result['ratio']:.2f}x"],
+        ["the buffer", f"{memory['buffer']} MB"],
+        ["peak", f"{memory['peak']} MB"],
+    ]
     sizes = ", ".join(f"{name} {w}x{h}" for name, (h, w) in result["pictures"].items())
-    table.caption = f"{result['frames']} frames, {result['episodes']} episodes; {sizes}"
-    print_table(table)
+    caption = f"{result['frames']} frames, {result['episodes']} episodes; {sizes}"
+    return showing.table("load", ("", ""), rows, caption)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+
 from configs.load import ConfigError
-from configs.parser import Parser
+from configs.parser import count
 from configs.reading import shown
+from hil_app.bench import showing
 
 if TYPE_CHECKING:
     from hil_app.bench.torture.row import Row
@@ -39,21 +41,17 @@ _SHOWN = 3  # faults of a kind below the table
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = Parser("hil-app bench torture", DESCRIPTION)
-    parser.add_argument("--tries", type=int, default=1500, help="of each input (default: 1500)")
-    parser.add_argument("--storms", type=int, default=500, help="of signals (default: 500)")
-    parser.add_argument("--runs", type=int, default=10, help="of each other trouble (default: 10)")
+    parser = showing.parser("torture", DESCRIPTION)
+    parser.add_argument("--tries", type=count, default=1500, help="of each input (default: 1500)")
+    parser.add_argument("--storms", type=count, default=500, help="of signals (default: 500)")
+    parser.add_argument(
+        "--runs", type=count, default=10, help="of each other trouble (default: 10)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     parser.add_argument("--only", action="append", metavar="KIND", help="one kind; may be repeated")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args(list(argv))
-    if min(options.tries, options.storms, options.runs) < 1:
-        raise ConfigError("--tries, --storms and --runs must be at least 1")
+    options = parser.parse_args(argv)
     rows = list(_rows(options))
-    if options.json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
-    else:
-        _show(rows)
+    showing.show([asdict(row) for row in rows], options.json, lambda: _table(rows))
     return 0 if all(row.good for row in rows) else 1
 
 
@@ -82,27 +80,9 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:g}"
 
 
-def _show(rows: Sequence[Row]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(
-        title="hil-app bench torture",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-    )
-    table.caption = "passed: wrong, and accepted silently; off: slowest until no motor had torque"
-    table.add_column("", no_wrap=True)
-    for _, title in COLUMNS:
-        table.add_column(escape(title), justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(row.kind, *(_figure(getattr(row, name)) for name, _ in COLUMNS))
-    console = Console()
-    console.print(table)
-    for row in rows:
-        for fault in row.faults[:_SHOWN]:
-            console.print(f"{row.kind}: {escape(ascii(fault)[1:200])}", highlight=False)
+def _table(rows: Sequence[Row]) -> Table:
+    found = [[row.kind, *(_figure(getattr(row, name)) for name, _ in COLUMNS)] for row in rows]
+    faults = [f"{row.kind}: {ascii(fault)[1:200]}" for row in rows for fault in row.faults[:_SHOWN]]
+    said = "passed: wrong, and accepted silently; off: slowest until no motor had torque"
+    titles = ("", *(title for _, title in COLUMNS))
+    return showing.table("torture", titles, found, "\n".join([said, *faults]))

@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from configs.load import ConfigError
-from hil_app.cli import bench
+from hil_app.bench.commands import bus
 from robots.base import NotConnected
 
 
 def test_bus_prints_both_times_and_their_ratio(capsys):
-    assert bench.run(["bus", "--rounds=200", "--json"]) == 0
+    assert bus.run(["--rounds=200", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     times = result["ms"]
     assert set(times) == {"sdk", "ours"}
@@ -33,9 +33,9 @@ def test_the_table_comes_from_the_command_and_leaves_no_arm_behind():
 
 def test_a_port_that_is_not_there_is_named():
     with pytest.raises(NotConnected, match="no port /dev/ttyACM99"):
-        bench.run(["bus", "--port=/dev/ttyACM99"])
+        bus.run(["--port=/dev/ttyACM99"])
 
 
 def test_rounds_below_one_are_refused():
     with pytest.raises(ConfigError, match="--rounds"):
-        bench.run(["bus", "--rounds=0"])
+        bus.run(["--rounds=0"])

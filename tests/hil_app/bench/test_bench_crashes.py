@@ -11,13 +11,13 @@ from sample_datasets import write_dataset
 
 from configs.load import ConfigError
 from hil_app.bench import crashes
+from hil_app.bench.commands import crashes as command
 from hil_app.bench.crashes import Crashes
-from hil_app.cli import bench
 from hil_app.recording.dataset import Dataset
 
 
 def test_it_says_what_came_of_the_kills(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.run(["crashes", "--kills=2", "--json"]) == 0
+    assert command.run(["--kills=2", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["kills"], said["lost"], said["half_read"], said["wrong"]) == (2, 0, 0, [])
 
@@ -36,15 +36,15 @@ def test_a_table_and_a_status(
         return found
 
     monkeypatch.setattr(crashes, "crashes", made)
-    assert bench.run(["crashes", "--kills=20", "--seed=4"]) == status
+    assert command.run(["--kills=20", "--seed=4"]) == status
     said = capsys.readouterr().out
     assert "77" in said
     assert "of them lost" in said
 
 
 def test_no_kills_are_refused() -> None:
-    with pytest.raises(ConfigError, match="--kills must be at least 1"):
-        bench.run(["crashes", "--kills=0"])
+    with pytest.raises(ConfigError, match="--kills: must be at least 1"):
+        command.run(["--kills=0"])
 
 
 def test_the_bench_sees_wrong_numbers_and_pictures(tmp_path: Path) -> None:

@@ -95,5 +95,5 @@ def test_the_help_says_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_fewer_than_one_fault_is_refused() -> None:
-    with pytest.raises(ConfigError, match="--faults must be at least 1"):
+    with pytest.raises(ConfigError, match="--faults: must be at least 1"):
         bench_faults.run(["--faults=-1"])

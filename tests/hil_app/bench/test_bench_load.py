@@ -5,13 +5,13 @@ import json
 import pytest
 
 from configs.load import ConfigError
-from hil_app.cli import bench
+from hil_app.bench.commands import load
 from hil_app.recording.dataset import Dataset
 
 
 def test_loading_is_measured_beside_decoding(tmp_path, capsys):
     root = tmp_path / "dataset"
-    assert bench.run(["load", "--frames=310", "--side=32", f"--root={root}", "--json"]) == 0
+    assert load.run(["--frames=310", "--side=32", f"--root={root}", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert [each.length for each in Dataset(root).episodes] == [300, 10]
     assert (result["frames"], result["rows"], result["episodes"]) == (310, 310, 2)
@@ -22,7 +22,7 @@ def test_loading_is_measured_beside_decoding(tmp_path, capsys):
     assert memory["buffer"] >= 312 * 32 * 32 * 3 // 1_000_000
     assert memory["process"] > memory["peak"] >= 0
     assert result["write_s"] > 0
-    assert bench.run(["load", f"--root={root}"]) == 0  # the same again
+    assert load.run([f"--root={root}"]) == 0  # the same again
     shown = capsys.readouterr().out
     assert "310 frames, 2 episodes" in shown
     assert "decoding alone" in shown
@@ -31,4 +31,4 @@ def test_loading_is_measured_beside_decoding(tmp_path, capsys):
 @pytest.mark.parametrize("option", ["--frames=0", "--side=15", "--side=33"])
 def test_what_cannot_be_measured_is_refused(option):
     with pytest.raises(ConfigError, match=option.split("=")[0]):
-        bench.run(["load", option])
+        load.run([option])

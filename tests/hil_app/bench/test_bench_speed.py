@@ -1,12 +1,14 @@
 """``hil-app bench learner|swap|replay``: what they print."""
 
 import json
+from importlib import import_module
 
 import pytest
 
 from configs.load import ConfigError
 from hil_app.bench import learner
-from hil_app.cli import bench
+from hil_app.bench.commands import learner as command
+from hil_app.bench.commands import loop, step, swap
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def small(monkeypatch):
 
 @pytest.mark.usefixtures("small")
 def test_learner_prints_ratios_to_the_plain_form(capsys):
-    assert bench.run(["learner", "--no-compile", "--no-images", "--rounds=3", "--json"]) == 0
+    assert command.run(["--no-compile", "--no-images", "--rounds=3", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     case = result["cases"]["state, utd 1"]
     assert result["ratios"] == case["ratios"]
@@ -34,8 +36,9 @@ def test_learner_prints_ratios_to_the_plain_form(capsys):
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("what", ["learner", "swap", "replay"])
 def test_tables_have_a_row_each(capsys, what):
-    quick = ["--no-compile", "--no-images", "--rounds=2", "--batch_size=4"]
-    assert bench.run([what, *quick]) == 0
+    quick = {"learner": ["--no-compile", "--no-images"], "replay": ["--batch_size=4"]}
+    command = import_module(f"hil_app.bench.commands.{what}")
+    assert command.run(["--rounds=2", *quick.get(what, [])]) == 0
     printed = capsys.readouterr().out
     rows = {"learner": "eager", "swap": "take", "replay": "random shift"}
     assert rows[what] in printed
@@ -43,7 +46,7 @@ def test_tables_have_a_row_each(capsys, what):
 
 @pytest.mark.usefixtures("small")
 def test_swap_takes_what_its_parts_take(capsys):
-    assert bench.run(["swap", "--rounds=20", "--json"]) == 0
+    assert swap.run(["--rounds=20", "--json"]) == 0
     parts = json.loads(capsys.readouterr().out)["256 wide"]
     assert set(parts) == {"copy", "publish", "take", "all"}
     assert parts["all"]["p50"] >= max(parts["copy"]["p50"], parts["take"]["p50"])
@@ -51,12 +54,18 @@ def test_swap_takes_what_its_parts_take(capsys):
 
 def test_a_count_below_one_is_refused():
     with pytest.raises(ConfigError, match="--rounds"):
-        bench.run(["swap", "--rounds=0"])
+        swap.run(["--rounds=0"])
 
 
 @pytest.mark.parametrize(
-    "words", ["step --ticks=0", "loop --seconds=nan", "loop --seconds=-3", "loop --turns=0"]
+    ("command", "option", "said"),
+    [
+        (step, "--ticks=0", "--ticks: must be at least 1, got 0"),
+        (loop, "--turns=0", "--turns: must be at least 1, got 0"),
+        (loop, "--seconds=nan", "--seconds: must be above 0 and finite, got nan"),
+        (loop, "--seconds=-3", "--seconds: must be above 0 and finite, got -3"),
+    ],
 )
-def test_what_has_no_ticks_is_refused(words):
-    with pytest.raises(ConfigError, match="--ticks and --turns must be at least 1, --seconds"):
-        bench.run(words.split())
+def test_what_has_no_ticks_is_refused(command, option, said):
+    with pytest.raises(ConfigError, match=said):
+        command.run([option])
