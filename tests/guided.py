@@ -15,8 +15,7 @@ from pathlib import Path
 from select import select
 
 from terminals import TAKE
-
-_PATIENCE_S = 40.0  # a busy machine starts and scans slowly
+from waiting import PATIENCE_S
 
 
 class Guided:
@@ -35,7 +34,7 @@ class Guided:
     def until(self, text: str) -> str:
         """Wait until it says ``text`` (after what was waited for before); lines may break it."""
         pattern = re.compile(r"\s+".join(map(re.escape, text.split())))
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (found := pattern.search(self.text, self._seen)):
             left = deadline - time.monotonic()
             assert self._more(left), f"never said {text!r}, but:\n{self.text[self._seen :]}"
@@ -63,9 +62,9 @@ class Guided:
 
     def end(self) -> int:
         """Wait for its end; returns the exit status."""
-        while self._more(_PATIENCE_S):
+        while self._more(PATIENCE_S):
             pass
-        return self.process.wait(_PATIENCE_S)
+        return self.process.wait(PATIENCE_S)
 
     @property
     def unheard(self) -> str:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from waiting import PATIENCE_S, until
+
+from teleop.base import TeleopError
 from teleop.virtual.remote import Remote
 
 TICK = 1 / 30
@@ -30,12 +33,8 @@ class Running:
         lines = path.read_text().splitlines() if path.exists() else []
         return [event for line in lines if (event := json.loads(line))["event"] == name]
 
-    def wait(self, condition: Callable[[], object], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.02)
+    def wait(self, condition: Callable[[], object]) -> None:
+        until(condition, self.process)
 
     def hold(self, button: str, *, down: bool = True) -> None:
         self.remote.tell(button=button, down=down)
@@ -57,8 +56,21 @@ class Running:
             self.remote.tell(axis=axis, value=0.0)
 
     def end(self) -> tuple[int, str, str]:
-        output, errors = self.process.communicate(timeout=60)
+        output, errors = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, output, errors
+
+
+@contextmanager
+def remote(socket: Path, process: subprocess.Popen[Any]) -> Iterator[Remote]:
+    """The far end of the virtual device of a command, once it is there."""
+    with ExitStack() as stack:
+
+        def listens() -> Remote | None:
+            with suppress(TeleopError):
+                return stack.enter_context(Remote(socket))
+            return None
+
+        yield until(listens, process)
 
 
 @contextmanager
@@ -84,8 +96,7 @@ def teleoperate(
             if not wait:
                 yield running
                 return
-            running.wait(socket.exists)
-            with Remote(socket) as running.remote:
+            with remote(socket, process) as running.remote:
                 yield running
         finally:
             process.kill()

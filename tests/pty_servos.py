@@ -1,4 +1,5 @@
-"""Motors of a few lines on a pseudo-terminal, whose answers a test may alter as it likes."""
+"""Motors of a few lines whose answers a test may alter as it likes: on a pseudo-terminal, or on a
+line with a clock of its own."""
 
 from __future__ import annotations
 
@@ -9,24 +10,20 @@ import time
 import tty
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
 from select import select
-from types import TracebackType
-from typing import Self
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self
+
+from robots.feetech.wire import Wire
 
 PING, READ, WRITE, SYNC_READ, SYNC_WRITE = 1, 2, 3, 0x82, 0x83
 BROADCAST = 0xFE
 Sent = list[bytes | float]  # what goes back: bytes, and pauses [s]
 MOTORS = {"pan": 1, "lift": 2, "jaw": 6}  # names and IDs of those that most tests speak to
-SPARE_S = 0.15  # what a busy machine may add to a time [s]
 Alter = Callable[[bytes, Sent], Sent]  # request, answers in order -> what to send instead
-
-
-@contextmanager
-def takes(least: float, most: float) -> Iterator[None]:
-    """Whether what is inside takes as long as said [s]."""
-    started = time.monotonic()
-    yield
-    assert least <= time.monotonic() - started <= most + SPARE_S
 
 
 def packet(motor: int, error: int, content: bytes) -> bytes:
@@ -35,8 +32,8 @@ def packet(motor: int, error: int, content: bytes) -> bytes:
     return b"\xff\xff" + body + bytes([~sum(body) & 0xFF])
 
 
-class PtyServos:
-    """Answers on ``port`` like motors 1 to 6 that remember what is written, in a thread."""
+class Servos:
+    """Motors 1 to 6 that remember what is written."""
 
     def __init__(self) -> None:
         self.memory = {
@@ -49,6 +46,50 @@ class PtyServos:
         self.errors = dict.fromkeys(self.memory, 0)
         self.requests: list[bytes] = []
         self.alter: Alter = lambda _, answers: answers
+        self._pending = b""
+
+    def last(self, instruction: int) -> bytes:
+        """The newest request of a kind."""
+        return [request for request in self.requests if request[4] == instruction][-1]
+
+    def hear(self, content: bytes) -> Iterator[bytes | float]:
+        """What goes back once ``content`` has come: bytes, and pauses [s]."""
+        self._pending += content
+        while len(self._pending) > 3 and len(self._pending) >= self._pending[3] + 4:
+            end = self._pending[3] + 4
+            request, self._pending = self._pending[:end], self._pending[end:]
+            self.requests.append(request)
+            yield from self.alter(request, list(self._answers(request)))
+
+    def _answers(self, request: bytes) -> Iterable[bytes]:
+        motor, kind, params = request[2], request[4], request[5:-1]
+        if kind == SYNC_READ:
+            return [self._read(m, *params[:2]) for m in params[2:] if m in self.memory]
+        if kind == SYNC_WRITE:
+            step = params[1] + 1
+            for at in range(2, len(params), step):
+                self._write(params[at], params[0], params[at + 1 : at + step])
+            return []
+        if kind == PING and motor == BROADCAST:
+            return [packet(m, self.errors[m], b"") for m in self.memory]
+        if motor not in self.memory:
+            return []
+        if kind == READ:
+            return [self._read(motor, *params)]
+        if kind == WRITE:
+            self._write(motor, params[0], params[1:])
+        return [packet(motor, self.errors[motor], b"")] if self.memory[motor][8] else []
+
+    def _read(self, motor: int, address: int, size: int) -> bytes:
+        content = bytes(self.memory[motor][address : address + size])
+        return packet(motor, self.errors[motor], content)
+
+    def _write(self, motor: int, address: int, content: bytes) -> None:
+        self.memory[motor][address : address + len(content)] = content
+
+
+class PtyServos(Servos):
+    """Those on ``port``, a pseudo-terminal, in a thread."""
 
     def __enter__(self) -> Self:
         self._master, self._slave = pty.openpty()
@@ -80,53 +121,90 @@ class PtyServos:
             if end >= 0:
                 os.close(end)
 
-    def send(self, content: bytes) -> None:
-        """Something nobody asked for; lost if nobody reads what came before."""
-        with suppress(OSError):
-            os.write(self._master, content)
-
-    def last(self, instruction: int) -> bytes:
-        """The newest request of a kind."""
-        return [request for request in self.requests if request[4] == instruction][-1]
-
     def _serve(self) -> None:
-        pending = b""
         while self._master >= 0:
             if self._wake in select([self._wake, self._master], [], [])[0]:
                 return
+            content = b""
             with suppress(OSError):
-                pending += os.read(self._master, 4096)
-            while len(pending) > 3 and len(pending) >= pending[3] + 4:
-                request, pending = pending[: pending[3] + 4], pending[pending[3] + 4 :]
-                self.requests.append(request)
-                for part in self.alter(request, list(self._answers(request))):
-                    if isinstance(part, float):
-                        time.sleep(part)
-                    else:
-                        self.send(part)
+                content = os.read(self._master, 4096)
+            for part in self.hear(content):
+                if isinstance(part, float):
+                    time.sleep(part)
+                else:
+                    with suppress(OSError):  # nobody reads what came before: it is lost
+                        os.write(self._master, part)
 
-    def _answers(self, request: bytes) -> Iterable[bytes]:
-        motor, kind, params = request[2], request[4], request[5:-1]
-        if kind == SYNC_READ:
-            return [self._read(m, *params[:2]) for m in params[2:] if m in self.memory]
-        if kind == SYNC_WRITE:
-            step = params[1] + 1
-            for at in range(2, len(params), step):
-                self._write(params[at], params[0], params[at + 1 : at + step])
-            return []
-        if kind == PING and motor == BROADCAST:
-            return [packet(m, self.errors[m], b"") for m in self.memory]
-        if motor not in self.memory:
-            return []
-        if kind == READ:
-            return [self._read(motor, *params)]
-        if kind == WRITE:
-            self._write(motor, params[0], params[1:])
-        return [packet(motor, self.errors[motor], b"")] if self.memory[motor][8] else []
 
-    def _read(self, motor: int, address: int, size: int) -> bytes:
-        content = bytes(self.memory[motor][address : address + size])
-        return packet(motor, self.errors[motor], content)
+class TimedServos(Servos):
+    """Those on a line where only waiting takes time: ``now`` [s] goes on while the bus waits."""
 
-    def _write(self, motor: int, address: int, content: bytes) -> None:
-        self.memory[motor][address : address + len(content)] = content
+    port = "/dev/made-up"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self._free = 0.0  # when all is sent that was asked for so far
+        self._coming: list[tuple[float, int, bytes]] = []  # (when, order, bytes), a heap
+        self._order = count()
+
+    def send(self, content: bytes, after: float = 0.0) -> None:
+        """Something nobody asked for, in ``after`` seconds."""
+        heappush(self._coming, (self.now + after, next(self._order), content))
+
+    @contextmanager
+    def takes(self, least: float, most: float) -> Iterator[None]:
+        """Whether what is inside waits for as long as said [s]."""
+        began = self.now
+        yield
+        assert least - 1e-6 <= self.now - began <= most + 1e-6
+
+    def give(self, content: bytes) -> None:
+        """The bus sends."""
+        at = max(self.now, self._free)
+        for part in self.hear(content):
+            if isinstance(part, float):
+                at += part
+            else:
+                heappush(self._coming, (at, next(self._order), part))
+        self._free = at
+
+    def wait(self, deadline: float) -> bool:
+        """The bus waits: whether anything comes until ``deadline``."""
+        due = self._coming[0][0] if self._coming else inf
+        self.now = max(self.now, min(due, deadline))
+        return due <= self.now
+
+    def take(self) -> bytes:
+        """The bus reads what is there."""
+        there = b""
+        while self._coming and self._coming[0][0] <= self.now:
+            there += heappop(self._coming)[2]
+        return there
+
+
+class Line(Wire):
+    """The bus's end of the line to ``servos``."""
+
+    def __init__(self, servos: TimedServos, *options: Any) -> None:
+        super().__init__(*options)
+        self._servos = servos
+
+    def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802  # the SDK's name
+        self.closePort()
+        self.ser = SimpleNamespace(baudrate=cflag_baud)
+        self._use(0, lambda: None)
+        return True
+
+    def _ready(self, deadline: float, writing: bool = False) -> bool:
+        self._opened()
+        return writing or self._servos.wait(deadline)
+
+    def _take(self) -> bytes:
+        self._opened()
+        return self._servos.take()
+
+    def _give(self, content: bytes) -> int:
+        self._opened()
+        self._servos.give(content)
+        return len(content)

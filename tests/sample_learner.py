@@ -1,7 +1,6 @@
 """A learner whose trainer is a stand-in, frames that can be told apart, and ways to wait."""
 
 import threading
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -101,10 +100,3 @@ def ticks(buffer, group="state"):
     """The tick numbers of a buffer's rows, in their order."""
     rows = buffer.state_dict().get(f"rows.{group}.{OBS_STATE}", torch.empty(0, 4))
     return rows[:, 0].int().tolist()
-
-
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.001)

@@ -1,6 +1,5 @@
 """Episodes, small runs and ways to wait, for the tests of what surrounds the loop."""
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -62,11 +61,3 @@ def a_recording(**facts):
         "missing": 0,
     }
     return Recording(Path("data/lift"), SimpleNamespace(**{**known, **facts}), before=5)
-
-
-def until(condition, seconds=20.0):
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.001)

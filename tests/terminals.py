@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from waiting import PATIENCE_S
+
 TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
 TAKE += "os.execv(sys.argv[1], sys.argv[1:])"
 
@@ -62,7 +64,7 @@ def in_terminal(*command: str, cwd: Path | None = None) -> Iterator[Terminal]:
                 if process.poll() is None:
                     process.terminate()
                     try:
-                        process.communicate(timeout=20)
+                        process.communicate(timeout=PATIENCE_S)
                     finally:
                         process.kill()
     finally:

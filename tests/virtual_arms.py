@@ -7,13 +7,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from waiting import PATIENCE_S, until
+
+from robots.arm import ARMS
+from robots.base import JOINTS
 from robots.virtual.client import VirtualArm
+from robots.virtual.mount import Mount
+
+_NEAR = 5  # [step], half a degree
 
 
 @dataclass(frozen=True)
@@ -26,18 +33,37 @@ class Running:
     process: subprocess.Popen[str]
 
 
+def torques(running: Running) -> set[int]:
+    """Whether there is torque, of all motors."""
+    return {motor["torque_enable"] for motor in running.arm.report()["motors"].values()}
+
+
+def take_to(running: Running, pose: Mapping[str, float]) -> None:
+    """A hand takes joints of the limp arm to their values in ``pose`` [deg, %], and lets go."""
+    mount = Mount(ARMS[running.arm.arm])
+    homing = [motor["Homing_Offset"] for motor in mount.calibrated().values()]
+    there = mount.shaft(np.array([pose.get(name, 0.0) for name in JOINTS])) - homing  # (6,) [step]
+
+    def arrived() -> bool:
+        motors = running.arm.report()["motors"]
+        now = np.array([motors[name]["present"] for name in JOINTS])
+        return bool(np.abs(now - there)[[name in pose for name in JOINTS]].max() < _NEAR)
+
+    running.arm.hand(pose)
+    until(arrived)
+    running.arm.hand(None)
+
+
 def unplug(running: Running) -> None:
     """Pull the cable: the port is gone."""
     running.arm.set(gone_s=600)
-    while os.path.exists(running.port):
-        time.sleep(0.02)
+    until(lambda: not os.path.exists(running.port))
 
 
 def plug_in(running: Running) -> None:
     """Plug it in again: the port is back."""
     running.arm.set(gone_s=0)
-    while not os.path.exists(running.port):
-        time.sleep(0.02)
+    until(lambda: os.path.exists(running.port))
 
 
 @contextmanager
@@ -72,7 +98,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         os.kill(process.pid, signal.SIGTERM)
     try:
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.wait()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +35,3 @@ def open_window(keys: KeyHelp | None = KEYS) -> Iterator[Open]:
         path = Path(folder) / "keys"
         with Window("test", keys, path) as window, Remote(path) as person:
             yield Open(window, person)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)

@@ -53,7 +53,7 @@ def _serve(
     from robots.virtual.chain import Chain
     from robots.virtual.mount import REST_POSE, Mount
     from robots.virtual.port import Port
-    from robots.virtual.server import PERIOD, Server
+    from robots.virtual.server import PERIOD, Clock, Server
 
     mount, pose = Mount(place.arm), np.array(REST_POSE, np.float32)
     contents, save = _eeprom(options, mount)
@@ -61,7 +61,7 @@ def _serve(
     motors, streams = _motors(options, place, mount, pose, PERIOD, stack)
     port = Port(options.link)
     stack.callback(port.close)
-    server = Server(chain, motors, port, partial(save, chain))
+    server = Server(chain, motors, port, partial(save, chain), Clock())
     stack.callback(server.close)
     if options.latency_ms:
         server.turn({"latency_ms": options.latency_ms})

@@ -194,9 +194,10 @@ class Servos:
         A port that is gone is borne like in ``sense``, which says when it is too long.
         """
         steps = self.units.steps(joints)
+        goals = dict(zip(JOINTS, steps.tolist(), strict=True))
         try:
-            goals = dict(zip(JOINTS, steps.tolist(), strict=True))
-            self.bus.sync_write("Goal_Position", goals)
+            if self._gone is None:  # else nothing is open, and why has been told
+                self.bus.sync_write("Goal_Position", goals)
         except NotConnected as error:
             self._bear(time.monotonic(), error)
         return self.units.joints(steps)

@@ -25,19 +25,30 @@ _BEHIND = 5  # periods that are made up for; more are skipped
 _SILENCE = 0.005  # without a byte, after which a servo waits no longer for a packet's end [s]
 
 
-class Server:
-    """Runs ``chain`` on ``port`` with ``motors``; ``save`` stores the EEPROMs."""
+class Clock(selectors.SelectSelector):  # which waits to the microsecond
+    """The time that servos live in, and how it passes: ``select`` waits."""
 
-    def __init__(self, chain: Chain, motors: Motors, port: Port, save: Callable[[], None]) -> None:
+    def now(self) -> float:
+        """Monotonic [s]."""
+        return time.monotonic()
+
+
+class Server:
+    """Runs ``chain`` on ``port`` with ``motors`` in the time of ``clock``; ``save`` stores the
+    EEPROMs."""
+
+    def __init__(
+        self, chain: Chain, motors: Motors, port: Port, save: Callable[[], None], clock: Clock
+    ) -> None:
         self._chain, self._motors, self._port, self._save = chain, motors, port, save
+        self._clock = clock
         self._faults, self._knobs = Faults(), Knobs()
         self._reader, self._heard = Reader(), 0.0
         self._answers: list[tuple[float, int, bytes]] = []  # (due, order, bytes), a heap
         self._order = count()
         self._back: float | None = None  # when the port comes back
-        self._selector = selectors.SelectSelector()  # waits to the microsecond
         self._control = Control(
-            self._selector,
+            clock,
             {
                 "hello": lambda _: {"arm": motors.kind, "task": motors.task, "link": port.link},
                 "truth": lambda _: self._truth(),
@@ -57,10 +68,10 @@ class Server:
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Serve until ``stop`` says so, looking at least once a period."""
-        due = time.monotonic() + PERIOD
+        due = self._clock.now() + PERIOD
         while not stop():
             self._wait(due)
-            now = time.monotonic()
+            now = self._clock.now()
             while now >= due:
                 self._advance()
                 due = max(due + PERIOD, now - _BEHIND * PERIOD)
@@ -71,7 +82,7 @@ class Server:
         """Remove everything that others could see."""
         self._detach()
         self._control.close()
-        self._selector.close()
+        self._clock.close()
 
     def turn(self, changes: dict[str, Any]) -> None:
         """Turn knobs; raises RobotError with what is allowed."""
@@ -81,27 +92,27 @@ class Server:
         self._motors.block(np.array([name in knobs.stuck for name in JOINTS]))
         if knobs.gone_s:
             self._detach()
-            self._back = time.monotonic() + knobs.gone_s
+            self._back = self._clock.now() + knobs.gone_s
         elif self._back is not None and "gone_s" in changes:
-            self._back = time.monotonic()
+            self._back = self._clock.now()
         self._knobs = knobs.model_copy(update={"gone_s": 0.0, "power_cycle": False})
 
     def _wait(self, due: float) -> None:
         """Serve what comes until ``due``, or until something was done."""
         until = min(due, self._answers[0][0]) if self._answers else due
-        now = time.monotonic()
+        now = self._clock.now()
         if self._reader.waiting:
             until = min(until, self._heard + _SILENCE)
-        for key, _ in self._selector.select(max(0.0, until - now)):
+        for key, _ in self._clock.select(max(0.0, until - now)):
             key.data()
-        now = time.monotonic()
+        now = self._clock.now()
         if self._reader.waiting and now >= self._heard + _SILENCE:
             self._execute(*self._reader.give_up())
         while self._answers and self._answers[0][0] <= now:
             self._port.write(heapq.heappop(self._answers)[2])
 
     def _listen(self) -> None:
-        self._heard = time.monotonic()
+        self._heard = self._clock.now()
         self._execute(*self._reader.feed(self._port.read()))
 
     def _execute(self, packets: list[Any], damaged: int) -> None:
@@ -111,7 +122,7 @@ class Server:
             for answer in self._chain.handle(packet, self._port.speed):
                 content, delay = self._faults.befall(answer)
                 if delay:
-                    item = (time.monotonic() + delay, next(self._order), content)
+                    item = (self._clock.now() + delay, next(self._order), content)
                     heapq.heappush(self._answers, item)
                 else:
                     at_once += content
@@ -141,13 +152,13 @@ class Server:
         if not self._port.name:
             self._port.open()
         self._control.move(self._port.name)
-        self._selector.register(self._port.master, selectors.EVENT_READ, self._listen)
+        self._clock.register(self._port.master, selectors.EVENT_READ, self._listen)
         self._back = None
 
     def _detach(self) -> None:
         if self._port.name:
             self._control.move("")
-            self._selector.unregister(self._port.master)
+            self._clock.unregister(self._port.master)
             self._port.close()
             self._answers.clear()
             self._reader = Reader()

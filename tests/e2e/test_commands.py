@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from recordings import recorded
 from safetensors.numpy import load_file
+from waiting import until
 
 SMALL = (
     "--train.demonstrations=3",
@@ -51,11 +52,8 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(condition: Path, pattern: str, count: int, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while len(list(condition.glob(pattern))) < count:
-        assert time.monotonic() < deadline, f"never saw {count} {pattern} in {condition}"
-        time.sleep(0.05)
+def wait_for(condition: Path, pattern: str, count: int) -> None:
+    until(lambda: len(list(condition.glob(pattern))) >= count)
 
 
 @pytest.fixture(scope="module")

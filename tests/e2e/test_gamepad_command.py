@@ -6,15 +6,15 @@ import re
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 from guided import Guided, guided
+from hand_sessions import remote
 
-from teleop.base import TeleopError
 from teleop.virtual.remote import Remote
 
 TWIN = {"name": "Twin, Stick", "axes": 7, "buttons": 12, "hats": 1, "triggers": [4]}
@@ -28,21 +28,6 @@ def _own_mappings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def remote(socket: Path, running: Guided) -> Iterator[Remote]:
-    end = time.monotonic() + 40
-    with ExitStack() as stack:
-        while True:
-            try:
-                pad = stack.enter_context(Remote(socket))
-                break
-            except TeleopError:  # it does not listen yet
-                assert running.process.poll() is None, running.end()
-                assert time.monotonic() < end
-                time.sleep(0.01)
-        yield pad
-
-
-@contextmanager
 def watching(
     tmp_path: Path, *options: str, terminal: bool = False
 ) -> Iterator[tuple[Guided, Remote]]:
@@ -51,7 +36,7 @@ def watching(
     virtual = f"--teleop.virtual={socket}"
     with guided("gamepad", "test", virtual, *options, terminal=terminal) as running:
         running.until("Watching Virtual Gamepad, read by SDL")
-        with remote(socket, running) as pad:
+        with remote(socket, running.process) as pad:
             yield running, pad
 
 
@@ -209,7 +194,7 @@ def teaching(
 ) -> Iterator[Hand]:
     socket = tmp_path / "joystick"
     setup = guided("gamepad", "setup", f"--virtual={socket}", *options)
-    with setup as running, remote(socket, running) as pad:
+    with setup as running, remote(socket, running.process) as pad:
         pad.tell(plug=dict(model))
         yield Hand(running, pad)
 
@@ -379,7 +364,7 @@ def test_a_keyboard_is_tried_in_its_window_until_that_is_closed(
     options = ("--teleop.type=keyboard", f"--teleop.virtual={socket}")
     with guided("gamepad", "test", *options) as running:
         running.until("Watching the keyboard, while its window has the focus")
-        with remote(socket, running) as keys:
+        with remote(socket, running.process) as keys:
             keys.tell(key="leftshift", down=True)
             running.until("the person acts")
             keys.tell(tap="s")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from recordings import recorded
 from virtual_arms import Running, virtual_arm
+from waiting import until
 
 from configs.robot import SO100Config
 from robots.base import GRIPPER, tell_nobody
@@ -68,10 +69,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 
 def wait_for(folder: Path, event: str, count: int = 1) -> None:
-    end = time.monotonic() + 60
-    while sum(one["event"] == event for one in events(folder)) < count:
-        assert time.monotonic() < end, f"never saw {count} {event}"
-        time.sleep(0.05)
+    until(lambda: sum(one["event"] == event for one in events(folder)) >= count)
 
 
 def torque(running: Running) -> set[int]:

@@ -16,6 +16,7 @@ from recordings import recorded
 from sample_cameras import HEIGHT, WIDTH, streaming
 from terminals import Terminal, in_terminal
 from virtual_arms import Running, virtual_arm
+from waiting import until
 
 from robots.base import JOINTS
 
@@ -72,11 +73,7 @@ def summary(folder: Path) -> dict[str, Any]:
 
 
 def wait(terminal: Terminal, condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 40
-    while not condition():
-        assert terminal.process.poll() is None, terminal.process.communicate()
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+    until(condition, terminal.process)
 
 
 def motors(running: Running, what: str) -> list[int]:

@@ -22,6 +22,7 @@ import pytest
 import scservo_sdk as sdk
 import serial
 from virtual_arms import Running, virtual_arm
+from waiting import until
 
 from hil_app.__main__ import main
 from robots.base import JOINTS, NotConnected, RobotError
@@ -83,13 +84,6 @@ def arm(running: Running) -> Iterator[VirtualArm]:
     yield running.arm
     running.arm.hand(None)
     running.arm.set(**before)
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 class Said(NamedTuple):

@@ -7,7 +7,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from windows import Open, open_window, until
+from waiting import until
+from windows import Open, open_window
 
 from configs.manual import KEYS, KeyboardConfig
 from teleop.base import TeleopError

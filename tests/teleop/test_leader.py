@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from virtual_arms import Running
+from waiting import until
 
 from configs.teleop import SO101LeaderConfig
 from robots.base import F32, GRIPPER, JOINTS
@@ -57,10 +58,14 @@ class Bench:
         time.sleep(PERIOD)
         return self.leader.read()
 
-    def until(self, done: Callable[[TeleopSample], bool], seconds: float = 5.0) -> TeleopSample:
-        end = time.monotonic() + seconds
-        while not done(sample := self.poll()):
-            assert time.monotonic() < end, "waited in vain"
+    def until(self, done: Callable[[TeleopSample], bool]) -> TeleopSample:
+        sample = self.poll()
+
+        def look() -> bool:
+            nonlocal sample
+            return done(sample) or done(sample := self.poll())
+
+        until(look)
         return sample
 
 
@@ -244,10 +249,7 @@ def test_a_leader_that_is_not_polled_for_too_long_is_let_down(arm: Running) -> N
         with it.leader:
             it.polls(3)
             assert torque(arm) == {1}
-            end = time.monotonic() + 20  # well below the default after which nobody lets it down
-            while torque(arm) != {0}:
-                assert time.monotonic() < end, "waited in vain"
-                time.sleep(0.05)
+            until(lambda: torque(arm) == {0})
             it.polls(3)
 
     with pytest.raises(TeleopError, match="stood still for 1 s"):
@@ -267,10 +269,7 @@ def test_a_port_that_stays_gone_ends_the_run(arm: Running) -> None:
     with pytest.raises(TeleopError, match=rf"The leader is lost\. {arm.port} is gone"):
         work()
     assert "leader_lost" in it.names
-    end = time.monotonic() + 10
-    while not Path(arm.port).exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: Path(arm.port).exists())
 
 
 @pytest.mark.parametrize("leading", [True, False])

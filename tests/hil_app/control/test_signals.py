@@ -8,8 +8,8 @@ import textwrap
 import time
 
 import pytest
-from sample_runs import until
 from terminals import in_terminal
+from waiting import until
 
 from hil_app.control.signals import StopRequest
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from sample_runs import tiny, until
+from sample_runs import tiny
+from waiting import until
 
 from configs.load import validate
 from configs.run import RunConfig

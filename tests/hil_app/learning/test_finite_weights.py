@@ -6,7 +6,8 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sample_learner import MODES, FakeTrainer, assemble, frame, until
+from sample_learner import MODES, FakeTrainer, assemble, frame
+from waiting import until
 
 from hil_app.control.policy import LearnedPolicy
 from hil_app.learning import (

@@ -18,8 +18,8 @@ from sample_learner import (
     fail,
     frame,
     ticks,
-    until,
 )
+from waiting import until
 
 from hil_app.learning import OnlineOfflineMixer, RLTrainer
 from hil_app.learning.buffer.replay import ReplayBuffer

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sample_learner import KEYS, MODES, FakeTrainer, Gate, assemble, frame, ticks, until
+from sample_learner import KEYS, MODES, FakeTrainer, Gate, assemble, frame, ticks
+from waiting import until
 
 from configs.help import HelpConfig
 from hil_app.control.help_requests import HelpRequests

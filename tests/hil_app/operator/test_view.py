@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from sample_runs import a_loop, a_recording, an_episode, until
+from sample_runs import a_loop, a_recording, an_episode
+from waiting import until
 
 from hil_app.control.monitor import Evaluation, Monitor
 from hil_app.learning.learner import Progress

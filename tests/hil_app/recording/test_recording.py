@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from waiting import until
 
 from configs.writing import write_whole
 from hil_app.recording import recorder as recording
@@ -123,13 +123,6 @@ def run(writer: Memory, *episodes: list[Frame], error: Exception | None = None) 
             raise error
     assert writer.closed
     return heard
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)
 
 
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from sample_runs import until
+from waiting import until
 
 from configs.load import ConfigError
 from hil_app.learning.checkpoint import CheckpointError, Snapshot

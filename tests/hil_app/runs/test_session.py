@@ -5,7 +5,8 @@ import os
 import signal
 
 import pytest
-from sample_runs import a_loop, an_episode, tiny, until
+from sample_runs import a_loop, an_episode, tiny
+from waiting import until
 
 from configs.load import ConfigError, read, validate
 from hil_app.runs.folder import CONFIG, EVENTS

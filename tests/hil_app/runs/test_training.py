@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from recordings import recorded, stages
 from safetensors.torch import load_file
-from sample_runs import tiny, until
+from sample_runs import tiny
+from waiting import until
 
 from hil_app.control.monitor import TRAIN, Stage
 from hil_app.learning.buffer.returns import NStepReturns

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sample_runs import until
+from waiting import until
 
 from hil_app.support.events import EventLog
 

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from sample_runs import until
+from waiting import until
 
 from hil_app.bench.torture.surroundings import stalled_terminal
 from hil_app.support import outputs

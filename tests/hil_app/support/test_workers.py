@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from waiting import until
 
 from configs.camera import OpenCVCameraConfig
 from configs.manual import GamepadHIDConfig
@@ -56,13 +57,6 @@ def end(request: pytest.FixtureRequest) -> Raise:
         raise type(request.param)(*request.param.args)
 
     return fail
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.002)
 
 
 def told(events: EventLog) -> list[Event]:

@@ -25,6 +25,7 @@ from sample_cameras import (
     streaming,
     write_film,
 )
+from waiting import until
 
 from configs.camera import OpenCVCameraConfig
 from robots.base import CameraError, NotConnected
@@ -51,13 +52,9 @@ def newest(cameras: Cameras) -> Any:
     return cameras.newest(time.monotonic())[0]["front"]
 
 
-def poll(cameras: Cameras, done: Callable[[], object], seconds: float = 10) -> None:
+def poll(cameras: Cameras, done: Callable[[], object]) -> None:
     """Call newest() as a loop does until ``done``."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it never came"
-        cameras.newest(time.monotonic())
-        time.sleep(0.01)
+    until(lambda: done() or (cameras.newest(time.monotonic()) and False))
 
 
 def capture_threads() -> list[str]:

@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-from pty_servos import MOTORS, PING, READ, SYNC_READ, WRITE, packet, takes
+from pty_servos import MOTORS, PING, READ, SYNC_READ, WRITE, packet
 
 from robots.base import BusTimeout, RobotError
 from robots.feetech.bus import FeetechBus
@@ -90,20 +89,20 @@ def test_a_bus_that_cannot_be_is_refused():
 def test_a_missing_motor_is_named_within_the_stated_time(servos, bus, call, tries):
     drop(servos, 6)
     expected = rf"jaw \(ID 6\) on {servos.port}: no answer, 2 times, .*cable.*power.*ID"
-    with takes(0.2 * tries, 0.2 * (tries + 1)), pytest.raises(BusTimeout, match=expected):
+    with servos.takes(0.2 * tries, 0.2 * (tries + 1)), pytest.raises(BusTimeout, match=expected):
         call(bus)
     assert bus.read("Lock", "pan") == servos.memory[1][55]  # the others are there
 
 
 def test_a_sync_read_with_a_missing_motor_takes_no_longer_than_stated(servos, bus):
     drop(servos, 1, 2, 6)
-    with takes(0.4, 0.4):
+    with servos.takes(0.4, 0.41):
         assert bus.sync_read(["Lock"]).missing == dict.fromkeys(MOTORS, "no answer")
 
 
 def test_a_lost_answer_in_the_middle_costs_no_time_out(servos, bus):
     drop(servos, 2, times=1)
-    with takes(0, 0.05):
+    with servos.takes(0, 0.02):
         assert not bus.sync_read(["Lock"]).missing
     assert bus.glitches == 1
 
@@ -143,7 +142,7 @@ def test_a_write_that_is_lost_is_written_again(servos, bus):
 def test_a_motor_that_acknowledges_no_writes_is_waited_for_only_once(servos, bus):
     servos.memory[6][8] = 0  # Response_Status_Level
     bus.write("Lock", "jaw", 0)
-    with takes(0, 0.1):
+    with servos.takes(0, 0.0):
         for value in (3, 4, 5):
             bus.write("Lock", "jaw", value)
             assert servos.memory[6][55] == value
@@ -217,7 +216,7 @@ def test_two_motors_that_talk_at_once_are_told_by_damage_on_every_try(servos, bu
 def test_a_second_answer_that_comes_between_requests_is_noted(servos, bus):
     servos.alter = lambda _, answers: [*answers, 0.05, *answers]
     bus.read("Lock", "pan")
-    time.sleep(0.2)
+    servos.now += 0.2
     servos.alter = lambda _, answers: answers
     bus.read("Lock", "jaw")
     assert bus.duplicates == {1}

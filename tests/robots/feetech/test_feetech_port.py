@@ -6,12 +6,35 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
-from pty_servos import MOTORS, PtyServos, takes
+from pty_servos import MOTORS, PtyServos
 
 from robots.base import NotConnected
+from robots.feetech import wire
 from robots.feetech.bus import FeetechBus
+
+
+@pytest.fixture
+def servos():
+    with PtyServos() as chain:
+        yield chain
+
+
+@pytest.fixture
+def bus(servos):
+    """Patient enough for a busy machine."""
+    with FeetechBus(servos.port, MOTORS, timeout_s=20, retries=1) as opened:
+        yield opened
+
+
+@contextmanager
+def at_once():
+    """Whether what is inside waits for nothing: the bus is patient for 20 s."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < 15
 
 
 def test_a_port_that_vanishes_is_not_connected_and_closing_it_is_quiet(servos, bus):
@@ -25,7 +48,7 @@ def test_a_port_that_vanishes_is_not_connected_and_closing_it_is_quiet(servos, b
         bus.scan,
     ]
     for call in calls:
-        with takes(0, 0.05), pytest.raises(NotConnected, match=f"{servos.port} is gone: plug"):
+        with at_once(), pytest.raises(NotConnected, match=f"{servos.port} is gone: plug"):
             call()
     bus.close()
     bus.close()
@@ -35,7 +58,7 @@ def test_a_port_that_vanishes_is_not_connected_and_closing_it_is_quiet(servos, b
 
 def test_a_port_that_vanishes_while_waiting_is_noticed_at_once(servos, bus):
     servos.alter = lambda *_: servos.unplug() or []
-    with takes(0, 0.1), pytest.raises(NotConnected, match="is gone"):
+    with at_once(), pytest.raises(NotConnected, match="is gone"):
         bus.sync_read(["Lock"])
 
 
@@ -43,7 +66,7 @@ def test_a_port_that_came_back_under_its_link_is_opened_again(tmp_path):
     link = tmp_path / "arm"
     with PtyServos() as first:
         link.symlink_to(first.port)
-        bus = FeetechBus(str(link), MOTORS, timeout_s=0.2)
+        bus = FeetechBus(str(link), MOTORS, timeout_s=20)
         bus.open()
         assert bus.ping("pan") == 777
         first.unplug()
@@ -60,25 +83,27 @@ def test_a_port_that_came_back_under_its_link_is_opened_again(tmp_path):
 
 
 def test_a_port_that_takes_no_data_is_given_up_in_time(bus, monkeypatch):
+    waited = []
+
     class Never:
         def register(self, *_):
             pass
 
         def poll(self, left):
-            time.sleep(left / 1000)
+            waited.append(left)
             return []
 
     monkeypatch.setattr(bus._exchange.wire, "_give", lambda _: 0)
-    monkeypatch.setattr("robots.feetech.wire.poll", Never)
-    with takes(0.2, 0.2), pytest.raises(NotConnected, match="takes no data"):
+    monkeypatch.setattr(wire, "poll", Never)
+    monkeypatch.setattr(wire, "monotonic", lambda: 5.0)
+    with pytest.raises(NotConnected, match="takes no data"):
         bus.sync_write("Lock", {"pan": 1})
+    assert waited == [pytest.approx(20_000)]  # [ms]
 
 
 def test_a_system_whose_poll_knows_no_devices_waits_by_select(servos, bus, monkeypatch):
     monkeypatch.setattr("robots.feetech.wire.sys.platform", "darwin")
-    monkeypatch.setattr(
-        "robots.feetech.wire.poll", lambda: pytest.fail("poll knows no devices there")
-    )
+    monkeypatch.setattr(wire, "poll", lambda: pytest.fail("poll knows no devices there"))
     assert bus.ping("pan") == 777
     bus.write("Lock", "pan", 1)
     servos.unplug()
@@ -88,6 +113,7 @@ def test_a_system_whose_poll_knows_no_devices_waits_by_select(servos, bus, monke
 
 def test_bytes_that_another_program_took_first_are_not_a_port_that_is_gone(bus, monkeypatch):
     wire = bus._exchange.wire
+    wire._timeout_s = 0.2
     take, thefts = wire._take, [True]
 
     def robbed():
@@ -157,7 +183,7 @@ def test_a_port_opened_in_a_program_with_thousands_of_files_works(servos):
         pytest.skip("this system allows too few files")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
     files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
-    bus = FeetechBus(servos.port, MOTORS)
+    bus = FeetechBus(servos.port, MOTORS, timeout_s=20)
     try:
         bus.open()
         assert bus.fileno() >= 1024
@@ -172,3 +198,11 @@ def test_a_port_opened_in_a_program_with_thousands_of_files_works(servos):
         for file in files:
             os.close(file)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_port_is_ours_alone_from_open_to_close(servos, bus):
+    with pytest.raises(NotConnected, match="another program has it open"):
+        FeetechBus(servos.port, MOTORS).open()
+    bus.close()
+    with FeetechBus(servos.port, MOTORS, timeout_s=20) as other:
+        assert other.ping("pan") == 777

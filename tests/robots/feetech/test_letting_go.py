@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from virtual_arms import Running
+from waiting import until
 
 from configs.robot import SO101Config
 from robots import isolated
@@ -125,10 +125,7 @@ def test_a_port_that_is_gone_at_the_end_is_looked_for_after_the_end(arm: Running
     with pytest.raises(ServoFault, match=r"may still have torque.*There is no port"):
         made.release()
     made.close()  # which does not wait for so long
-    end = time.monotonic() + 30.0
-    while torques(arm) != {0}:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    until(lambda: torques(arm) == {0})
 
 
 def test_an_arm_is_held_while_its_program_does_something_long(arm: Running) -> None:
@@ -185,10 +182,3 @@ def gone(made: Servos) -> bool:
     with suppress(OSError):
         watcher.hear()
     return watcher.gone
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)

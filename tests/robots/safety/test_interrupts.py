@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -12,7 +11,8 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from virtual_arms import Running
+from virtual_arms import Running, torques
+from waiting import until
 
 from configs.robot import SO101Config
 from robots.so100 import SO100Robot
@@ -60,10 +60,7 @@ def entered_and_left(servos: Running, line: int) -> list[str]:
             arm.command(arm.read().joints)
     except KeyboardInterrupt:
         pass
-    end = time.monotonic() + 20
-    while {motor["torque_enable"] for motor in servos.arm.report()["motors"].values()} != {0}:
-        assert time.monotonic() < end, f"torque stays on after an interrupt at {lines[-1]}"
-        time.sleep(0.02)
+    until(lambda: torques(servos) == {0}, why=f"torque stays on after an interrupt at {lines[-1]}")
     arm._open = None
     for watchdog in (arm._watchdog, arm._last_resort):
         watchdog.__exit__()

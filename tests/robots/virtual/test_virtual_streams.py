@@ -1,10 +1,11 @@
 import socket
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from waiting import until
 
 from configs.robot import SimCameraConfig
 from robots.arm import ARMS
@@ -35,13 +36,6 @@ def motors() -> WorldMotors:
 def cameras(motors: WorldMotors) -> Iterator["streams.Streams"]:
     with streams.Streams(motors.world.model, lambda: motors.scene, CAMERAS, FPS, 0) as cameras:
         yield cameras
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_a_stream_shows_the_scene_of_now_as_the_painter_draws_it(

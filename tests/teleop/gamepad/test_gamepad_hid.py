@@ -8,13 +8,13 @@ import os
 import random
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S, until
 
 from configs.manual import GamepadHIDConfig
 from teleop.base import TeleopError
@@ -28,7 +28,6 @@ REST = bytes.fromhex("01 80 80 80 80 08 00 06")
 A_DOWN = bytes.fromhex("01 80 80 80 80 28 00 06")
 TAKE_OVER = bytes.fromhex("01 80 80 80 80 08 02 06")
 LEFT = bytes.fromhex("01 00 80 80 80 08 00 06")
-PATIENCE_S = 10.0
 Info = dict[str, Any]
 
 
@@ -135,14 +134,6 @@ def refusal(**options: Any) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-def until(look: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE_S
-    while not (found := look()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.002)
-    return found
 
 
 def test_sticks_and_buttons_are_as_the_newest_report_says(bus: Bus) -> None:

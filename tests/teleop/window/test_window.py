@@ -14,7 +14,8 @@ import numpy as np
 import pygame
 import pytest
 from sample_window import KEYS
-from windows import Open, open_window, until
+from waiting import until
+from windows import Open, open_window
 
 from robots import isolated
 from robots.base import U8
