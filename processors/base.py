@@ -53,7 +53,18 @@ class Command:
     def at_reset(cls, reading: Reading, tip: F32) -> Command:
         """The command that stands for the reset: nothing asked, the arm holds where it is."""
         goal = Goal(tip, reading.joints)
-        return cls(0, reading, {}, HANDS_OFF, NEUTRAL, 0, NEUTRAL, goal, goal, tip)
+        return cls(
+            tick=0,
+            reading=reading,
+            features={},
+            sample=HANDS_OFF,
+            policy_action=NEUTRAL,
+            weights_version=0,
+            action=NEUTRAL,
+            before=goal,
+            goal=goal,
+            start=tip,
+        )
 
 
 @dataclass(frozen=True, slots=True)

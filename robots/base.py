@@ -8,7 +8,7 @@ are body joints in degrees about the middle of their range, and the gripper in p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
@@ -104,6 +104,10 @@ class Reading:
     environment_state: F32 | None = None  # (3,) object position, base frame [m]
     images: Mapping[str, U8] = field(default_factory=dict)  # (H, W, 3) RGB
     ages: Mapping[str, float] = field(default_factory=dict)  # of each image, at ``stamp`` [s]
+
+    def without_images(self) -> Reading:
+        """The same but for its images, which are large, for whoever keeps many."""
+        return replace(self, images={}) if self.images else self
 
 
 @dataclass(frozen=True, slots=True)

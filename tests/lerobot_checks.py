@@ -13,6 +13,7 @@ from av import VideoFrame
 from lerobot_env import Arrays, Seen
 from numpy.typing import NDArray
 
+from hil_app.recording.columns import SENSED
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 
@@ -32,6 +33,7 @@ def expected(episodes: Episodes, fps: float) -> dict[str, NDArray[Any]]:
     frames = [frame for episode in episodes for frame in episode]
     lengths = [len(episode) for episode in episodes]
     number = np.concatenate([np.arange(length) for length in lengths])
+    sensed = frames[0].reading
     facts = {
         "action": lambda f: f.action,
         "policy_action": lambda f: f.policy_action,
@@ -44,9 +46,11 @@ def expected(episodes: Episodes, fps: float) -> dict[str, NDArray[Any]]:
         "complementary_info.is_intervention": lambda f: f.is_intervention,
         "intervention": lambda f: f.is_intervention,
         "weights_version": lambda f: f.weights_version,
-        "stamp": lambda f: f.stamp,
+        "stamp": lambda f: f.reading.stamp,
         "after_pause": lambda f: f.after_pause,
-        **{f"age.{name}": lambda f, name=name: f.ages[name] for name in frames[0].ages},
+        "seed": lambda f: f.seed,
+        **{k: lambda f, of=of: of(f.reading) for k, of in SENSED.items() if of(sensed) is not None},
+        **{f"age.{name}": lambda f, name=name: f.reading.ages[name] for name in sensed.ages},
         **{key: lambda f, key=key: f.state[key] for key in frames[0].state},
     }
     return {

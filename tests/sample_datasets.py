@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.dataset import EncodingConfig
+from hil_app.recording.columns import sensed_names, sensed_units
 from hil_app.recording.frames import Frame
 from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
+from robots.base import JOINTS, Reading
 
 STATE, ENV_STATE, IMAGES = (
     "observation.state",
@@ -27,12 +29,14 @@ NAMES = {
     STATE: ("shoulder_pan.pos", "gripper.pos"),
     ENV_STATE: ("object.x", "object.y", "object.z"),
     "action": ("delta_x", "delta_y", "delta_z", "gripper"),
+    **sensed_names(JOINTS),
 }
+INFO = sensed_units(["deg"] * 5 + ["%"])
 
 
 def spec(**changes: Any) -> DatasetSpec:
     """What a small dataset is to hold."""
-    usual = {"fps": FPS, "robot_type": "sim", "task": "lift the cube", "names": NAMES}
+    usual = {"fps": FPS, "robot_type": "sim", "task": "lift the cube", "names": NAMES, "info": INFO}
     return DatasetSpec(**{**usual, **changes})
 
 
@@ -66,6 +70,23 @@ def observation(
             for place, name in enumerate(cameras)
         },
     }
+
+
+def reading(index: int, number: int, cameras: Sequence[str] = CAMERAS) -> Reading:
+    """What the robot sensed at the ``number``-th instant of an episode; it senses no loads."""
+
+    def of(quantity: int) -> NDArray[Any]:
+        return np.array([100 * quantity + index, number, 2, 3, 4, 5], np.float32)
+
+    return Reading(
+        joints=of(1),
+        stamp=1e5 + index + number / 30,
+        velocities=of(2),
+        currents=of(3),
+        temperatures=of(5),
+        environment_state=of(6)[:3],
+        ages={name: (place + 1) * number / 1000 for place, name in enumerate(cameras)},
+    )
 
 
 def episode(
@@ -108,6 +129,8 @@ def frame(
         "policy_action": np.append(-values, np.float32(1)),
         "sent": np.array([index, number, 2, 3, 4, 5], np.float32),
         "next_state": next_state,
+        "reading": reading(index, number, cameras),
+        "next_reading": reading(index, number + 1, cameras),
         "reward": float(ends and success),
         "discrete_penalty": -0.5 * (number % 2),
         "success": ends and success,
@@ -116,9 +139,8 @@ def frame(
         "is_intervention": number % 4 == 1,
         "rerecord": False,
         "weights_version": 1000 * index + number,
-        "stamp": 1e5 + index + number / 30,
         "after_pause": False,
-        "ages": {name: (place + 1) * number / 1000 for place, name in enumerate(cameras)},
+        "seed": 77000 + index,
     }
     return Frame(**{**facts, **changes})
 

@@ -13,6 +13,7 @@ from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.learner import Learner
 from hil_app.recording.frames import Frame
 from hil_app.support.events import EventLog
+from robots.base import Reading
 
 KEYS = (OBS_STATE, OBS_ENV_STATE)
 MODES = pytest.mark.parametrize("mode", ["lockstep", "background"])
@@ -84,6 +85,8 @@ def frame(tick, *, intervention=False, ends=False, rerecord=False):
         policy_action=action,
         sent=np.zeros(6, np.float32),
         next_state=after,
+        reading=Reading(np.zeros(6, np.float32), tick / 10),
+        next_reading=Reading(np.zeros(6, np.float32), (tick + 1) / 10),
         reward=1.0,
         discrete_penalty=0.0,
         success=False,
@@ -92,7 +95,6 @@ def frame(tick, *, intervention=False, ends=False, rerecord=False):
         is_intervention=intervention,
         rerecord=rerecord,
         weights_version=0,
-        stamp=tick / 10,
     )
 
 

@@ -26,6 +26,7 @@ from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
 from processors.base import Features
 from robots import isolated
+from robots.base import Reading
 
 SIZE = 64, 96  # of the pictures [px]
 CAMERAS = ("front", "wrist")
@@ -117,6 +118,9 @@ def _wrong(dataset: Dataset, episode: int) -> list[str]:
             away = np.abs(frame.state[key].astype(float) - value).max()
             if away > (0 if key == STATE else CLOSE):
                 found.append(f"episode {episode}, frame {number}: {key} is {away:g} off")
+        joints = [int(joint) for joint in frame.reading.joints[:2]]
+        if joints != [episode, number]:
+            found.append(f"episode {episode}, frame {number}: joints of {joints}")
         if frame.action[0] * 1024 != number:
             found.append(
                 f"episode {episode}, frame {number}: the action of {frame.action[0] * 1024:g}"
@@ -135,6 +139,11 @@ def _seen(episode: int, number: int) -> Features:
     return {STATE: state, **pictures}
 
 
+def _reading(episode: int, number: int) -> Reading:
+    """Joints that say which they are."""
+    return Reading(np.array([episode, number, 2, 3, 4, 5], np.float32), number / 30)
+
+
 def frame(episode: int, number: int, ends: bool) -> Frame:
     """A frame that says which it is; the last of its episode ``ends`` it."""
     action = np.array([number / 1024, 0, 0, 1], np.float32)  # exact, and at most 1
@@ -145,6 +154,8 @@ def frame(episode: int, number: int, ends: bool) -> Frame:
         policy_action=action,
         sent=np.zeros(6, np.float32),
         next_state=_seen(episode, number + 1),
+        reading=_reading(episode, number),
+        next_reading=_reading(episode, number + 1),
         reward=float(ends),
         discrete_penalty=0.0,
         success=ends,
@@ -153,7 +164,7 @@ def frame(episode: int, number: int, ends: bool) -> Frame:
         is_intervention=True,
         rerecord=False,
         weights_version=0,
-        stamp=number / 30,
+        seed=episode,
     )
 
 

@@ -26,6 +26,7 @@ from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
 from processors.base import Features
 from robots import isolated
+from robots.base import Reading
 
 Result = dict[str, Any]
 LENGTH = 300  # frames of an episode
@@ -130,6 +131,8 @@ def _episode(length: int, side: int, random: np.random.Generator) -> Iterator[Fr
             policy_action=np.zeros(4, np.float32),
             sent=np.zeros(6, np.float32),
             next_state=seen,
+            reading=_reading(number),
+            next_reading=_reading(number + 1),
             reward=float(last),
             discrete_penalty=0.0,
             success=last,
@@ -138,8 +141,13 @@ def _episode(length: int, side: int, random: np.random.Generator) -> Iterator[Fr
             is_intervention=True,
             rerecord=False,
             weights_version=0,
-            stamp=number / FPS,
         )
+
+
+def _reading(number: int) -> Reading:
+    """All that an arm may sense."""
+    some = np.full(6, number, np.float32)
+    return Reading(some, number / FPS, some, some, some, some, some[:3])
 
 
 def _observation(background: Any, number: int, random: np.random.Generator) -> Features:

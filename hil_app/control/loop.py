@@ -103,7 +103,7 @@ class Loop:
         reward, by_hand, takeovers, held, success = 0.0, 0, 0, False, False
         while not transition.done:
             transition = self.tick(transition)
-            frame = Frame.of(transition)
+            frame = Frame.of(transition, seed)
             for sink in sinks:
                 sink(frame)
             self.watch.lap("hand-over")
@@ -114,16 +114,16 @@ class Loop:
             held = frame.is_intervention
         command = transition.command
         return Episode(
-            seed,
-            command.tick,
-            reward,
-            success,
-            by_hand,
-            takeovers,
-            command.sample.rerecord,
-            command.sample.stop,
-            command.sample.emergency_stop,
-            transition.terminated,
+            seed=seed,
+            ticks=command.tick,
+            reward=reward,
+            success=success,
+            intervention_ticks=by_hand,
+            takeovers=takeovers,
+            rerecord=command.sample.rerecord,
+            stop=command.sample.stop,
+            emergency_stop=command.sample.emergency_stop,
+            terminated=transition.terminated,
         )
 
     def tick(self, last: Transition) -> Transition:

@@ -120,8 +120,8 @@ class Stage:
         self.version = frame.weights_version
         self.episode_ticks = frame.tick
         self._ends.append(time.monotonic())
-        if frame.ages:
-            self.ages.append(max(frame.ages.values()))
+        if frame.reading.ages:
+            self.ages.append(max(frame.reading.ages.values()))
 
     def end(self, episode: Episode) -> None:
         """Count a finished episode."""

@@ -98,7 +98,8 @@ def _spec(dataset: Dataset, task: str = "") -> DatasetSpec:
     codec: Any = "av1" if codecs == {"av1"} else "h264"
     encoding = EncodingConfig(codec=codec)
     kept = {key: value for key, value in names.items() if key not in INDEX}
-    return DatasetSpec(dataset.fps, dataset.robot_type, task, kept, encoding)
+    info = {key: f.info for key, f in features.items() if f.info and f.dtype not in PICTURES}
+    return DatasetSpec(dataset.fps, dataset.robot_type, task, kept, info, encoding)
 
 
 def _frames(dataset: Dataset, episode: int, framed: Callable[[str, U8], U8]) -> Iterator[Frame]:

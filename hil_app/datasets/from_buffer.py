@@ -17,11 +17,12 @@ from torch import Tensor
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.buffer.images import MAP_SUFFIX
 from hil_app.learning.buffer.replay import ReplayBuffer
+from hil_app.recording.dataset import NOTHING
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
-from robots.base import JOINTS
+from robots.base import Reading
 
 AT_ONCE = 64  # rows that are in memory beside the buffer
 
@@ -34,9 +35,9 @@ def buffer_to_dataset(
     An episode ends where a row does, or where the next row begins elsewhere (rows were skipped, or
     a pause is not in the buffer): there it counts as truncated. Kept are observations, actions,
     rewards, ends, penalties and who acted. Not kept, because no buffer has it: what the policy
-    wanted while a person acted (it is what was done), joint targets (not a number), times other
-    than the ticks', the version of the weights; success is an end with a reward. Returns how many
-    episodes were written.
+    wanted while a person acted (it is what was done), joint targets and what the robot sensed,
+    times other than the ticks', the version of the weights; success is an end with a reward.
+    Returns how many episodes were written.
 
     Raises DatasetError if rows are of several ticks, whose discount is not `discount`, that of one
     (with one of 1 they cannot be told apart), if they hold feature maps in the place of pictures,
@@ -80,8 +81,10 @@ def _frames(buffer: ReplayBuffer, discount: float) -> Iterator[Frame]:
                 state=_seen(batch["state"], row),
                 action=action,
                 policy_action=action,
-                sent=np.full(len(JOINTS), np.nan, np.float32),
+                sent=NOTHING,
                 next_state=_seen(batch["next_state"], row),
+                reading=Reading(NOTHING, 0.0),
+                next_reading=Reading(NOTHING, 0.0),
                 reward=float(batch["reward"][row]),
                 discrete_penalty=float(info.get(DISCRETE_PENALTY, none)[row]),
                 success=bool(batch["done"][row] and batch["reward"][row] > 0),
@@ -90,7 +93,6 @@ def _frames(buffer: ReplayBuffer, discount: float) -> Iterator[Frame]:
                 is_intervention=bool(info.get(IS_INTERVENTION, none)[row]),
                 rerecord=False,
                 weights_version=0,
-                stamp=0.0,
             )
 
 
@@ -111,7 +113,9 @@ def _episodes(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:
         tick += 1
         goes_on = following is not None and _same(frame, following)
         cut = not (frame.done or goes_on)
-        yield replace(frame, tick=tick, stamp=(tick - 1) / fps, truncated=frame.truncated or cut)
+        reading, next_reading = (Reading(NOTHING, at / fps) for at in (tick - 1, tick))
+        placed = replace(frame, tick=tick, reading=reading, next_reading=next_reading)
+        yield replace(placed, truncated=frame.truncated or cut)
         if frame.done or cut:
             tick = 0
 

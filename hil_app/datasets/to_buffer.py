@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Any
 
@@ -87,7 +87,8 @@ def rows_of(
     ``read`` hears how many frames have been read since it last did. Raises DatasetError if the
     dataset is damaged, or none of its rows is wanted.
     """
-    dataset, found = source.dataset, False
+    source, found = replace(source, dataset=source.dataset.unmeasured()), False
+    dataset = source.dataset
     keys, actions = learned_of(policy.config), actions_of(policy.config)
     cameras = [key.removeprefix(f"{OBS_IMAGES}.") for key in policy.config.image_keys]
     for episode in dataset.episodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from configs.names import ACTION, DONE, REWARD, TRUNCATED
 from configs.reading import shown
 from hil_app.recording.checksums import CHECKSUM, is_altered
 from hil_app.recording.clips import Clip, clips
+from hil_app.recording.columns import FLAGS, MEASURED_JOINTS, SENSED, is_known
 from hil_app.recording.decoding import read_images, read_video
 from hil_app.recording.depth import left_out, with_depth
 from hil_app.recording.episodes import EpisodeInfo as EpisodeInfo  # named with its dataset
@@ -25,9 +27,10 @@ from hil_app.recording.layout import (
     BY_HAND_TOO,
     EPISODES,
     FINAL,
-    INDEX,
+    MEASURED,
     PENALTY,
     POLICY_ACTION,
+    SEED,
     SENT,
     STAMP,
     SUCCESS,
@@ -37,11 +40,14 @@ from hil_app.recording.layout import (
     Info,
     size_of,
 )
-from hil_app.recording.rows import FLAGS, SCALARS, VECTORS, Numbers
+from hil_app.recording.rows import Numbers
 from hil_app.recording.tables import REMEDY, Rows, column, read_table, rows_of
 from hil_app.recording.values import check_times, flags
 from processors.base import Features
-from robots.base import JOINTS, U8
+from robots.base import U8, Reading
+
+_Instant = tuple[Features, Reading]
+NOTHING = np.empty(0, np.float32)  # where nobody measured
 
 
 class Dataset:
@@ -90,6 +96,14 @@ class Dataset:
         """A line for the cameras that show depth; None if there are none."""
         return left_out(self.root, self.info)
 
+    def unmeasured(self) -> Dataset:
+        """The same without what the robot measured, for whoever does not look at it."""
+        found = copy(self)
+        kept = {key: feature for key, feature in self.features.items() if key not in SENSED}
+        found.info = replace(self.info, features=kept)
+        found._shared, found._latest = (None, None), (None, {})
+        return found
+
     def __len__(self) -> int:
         """All frames."""
         return sum(episode.length for episode in self.episodes)
@@ -117,7 +131,7 @@ class Dataset:
         return found
 
     def _is_number(self, key: str, feature: Feature) -> bool:
-        if (key in SCALARS or key in VECTORS or key in INDEX) and not feature.is_number:
+        if is_known(key) and not feature.is_number:
             kind = shown(feature.dtype, 40)
             raise DatasetError(f"{self.root}: {key} is of the kind {kind}, which is no number")
         return feature.is_number
@@ -227,15 +241,16 @@ class Dataset:
         columns, final = self.columns(episode), self.final(episode)
         facts = _facts(columns)
         length = len(columns[ACTION])
-        following: Features = {}
-        for number, seen in enumerate(self._seen(episode, columns, final, cameras)):
+        seen = self._seen(episode, columns, final, cameras)
+        now: _Instant = {}, Reading(NOTHING, np.nan)
+        for number, later in enumerate(zip(seen, _readings(facts, final), strict=True)):
             if number:
-                frame = _frame(number - 1, following, seen, facts)
+                frame = _frame(number - 1, now, later, facts)
                 cut = final is None and number == length - 1 and not facts[DONE][-1]
                 yield replace(frame, truncated=True) if cut else frame
-            following = seen
+            now = later
         if final is None and length and facts[DONE][-1]:
-            yield _frame(length - 1, following, following, facts)
+            yield _frame(length - 1, now, now, facts)
 
     def _seen(
         self,
@@ -252,12 +267,12 @@ class Dataset:
             for name, key in self.info.cameras.items()
             if wanted is None or name in wanted
         }
+        last = {k: v for k, v in (final or {}).items() if k.startswith("observation.")}
         for number in range(length):
-            numbers = (
-                {k: columns[k][number] for k in keys} if number < len(columns[ACTION]) else final
-            )
+            amid = number < len(columns[ACTION])
+            numbers = {k: columns[k][number] for k in keys} if amid else last
             pictures = {key: next(camera) for key, camera in cameras.items()}
-            yield {**(numbers or {}), **pictures}
+            yield {**numbers, **pictures}
 
 
 def _told(pictures: Iterator[U8], episode: int, key: str) -> Iterator[U8]:
@@ -282,7 +297,8 @@ def _facts(columns: Numbers) -> Numbers:
     ends = np.arange(length) == length - 1
     return {
         POLICY_ACTION: columns[ACTION],
-        SENT: np.full((length, len(JOINTS)), np.nan, np.float32),
+        SENT: np.empty((length, 0), np.float32),
+        MEASURED_JOINTS: np.empty((length, 0), np.float32),
         REWARD: reward,
         TRUNCATED: ends & ~done,
         SUCCESS: done & (reward > 0),
@@ -296,15 +312,36 @@ def _facts(columns: Numbers) -> Numbers:
     }
 
 
-def _frame(number: int, state: Features, following: Features, facts: Numbers) -> Frame:
+def _readings(facts: Numbers, final: Numbers | None) -> Iterator[Reading]:
+    """What the robot sensed in an episode, in order, at its end too if that is recorded."""
+    sensed = {key: facts[key] for key in facts if key in SENSED}
+    ages = {key.removeprefix(AGE): facts[key] for key in facts if key.startswith(AGE)}
+    for number, stamp in enumerate(facts[STAMP]):
+        now = {key: values[number] for key, values in sensed.items()}
+        yield _reading(now, stamp, {name: values[number] for name, values in ages.items()})
+    if final is not None:
+        yield _reading({key: final[key] for key in final if key in SENSED}, np.nan, {})
+
+
+def _reading(sensed: Mapping[str, Any], stamp: Any, ages: Mapping[str, Any]) -> Reading:
+    return Reading(
+        **{"joints": NOTHING, **{key.removeprefix(MEASURED): sensed[key] for key in sensed}},
+        stamp=float(stamp),
+        ages={name: float(age) for name, age in ages.items()},
+    )
+
+
+def _frame(number: int, now: _Instant, later: _Instant, facts: Numbers) -> Frame:
     at = {key: values[number] for key, values in facts.items()}
     return Frame(
         tick=number + 1,
-        state=state,
+        state=now[0],
         action=at[ACTION],
         policy_action=at[POLICY_ACTION],
         sent=at[SENT],
-        next_state=following,
+        next_state=later[0],
+        reading=now[1],
+        next_reading=later[1],
         reward=float(at[REWARD]),
         discrete_penalty=float(at[PENALTY]),
         success=bool(at[SUCCESS]),
@@ -313,7 +350,6 @@ def _frame(number: int, state: Features, following: Features, facts: Numbers) ->
         is_intervention=bool(at[BY_HAND]),
         rerecord=False,
         weights_version=int(at[VERSION_OF_WEIGHTS]),
-        stamp=float(at[STAMP]),
         after_pause=bool(at[AFTER_PAUSE]),
-        ages={key.removeprefix(AGE): float(v) for key, v in at.items() if key.startswith(AGE)},
+        seed=int(at[SEED]) if SEED in at else None,
     )

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from processors.base import Features, Transition
-from robots.base import F32
+from robots.base import F32, Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One tick: what the agent saw, what was executed, and what followed."""
+    """One tick: what the agent saw, what was executed, and what followed.
+
+    The readings hold all that the robot sensed, whatever of it the policy sees, but for the images
+    as its cameras gave them: those in ``state`` are cropped and resized.
+    """
 
     tick: int  # 1 is an episode's first
     state: Features  # what the policy saw
     action: F32  # (4,), with a wrist (6,), executed
     policy_action: F32  # what the policy wanted
-    sent: F32  # (6,) joint target that the robot really got [deg], gripper [%]
+    sent: F32  # (n,) joint target that the robot really got [deg], gripper [%]; (0,) if unknown
     next_state: Features
+    reading: Reading  # what the robot sensed, with ``state``; its joints are (0,) if unknown
+    next_reading: Reading  # the same of ``next_state``
     reward: float
     discrete_penalty: float
     success: bool
@@ -27,13 +32,12 @@ class Frame:
     is_intervention: bool
     rerecord: bool  # the person asked to throw the episode away
     weights_version: int
-    stamp: float  # of the reading the action answers, monotonic within an episode [s]
     after_pause: bool = False  # the episode stood still just before: the world may have changed
-    ages: Mapping[str, float] = field(default_factory=dict)  # of its pictures then, by camera [s]
+    seed: int | None = None  # that the episode's scene was made from
 
     @classmethod
-    def of(cls, transition: Transition) -> Frame:
-        """The frame of a finished tick."""
+    def of(cls, transition: Transition, seed: int | None = None) -> Frame:
+        """The frame of a finished tick, in an episode of this ``seed``."""
         command = transition.command
         return cls(
             tick=command.tick,
@@ -42,6 +46,8 @@ class Frame:
             policy_action=command.policy_action,
             sent=transition.sent,
             next_state=transition.features,
+            reading=command.reading.without_images(),
+            next_reading=transition.reading.without_images(),
             reward=transition.reward,
             discrete_penalty=transition.discrete_penalty,
             success=transition.success,
@@ -50,9 +56,8 @@ class Frame:
             is_intervention=command.sample.intervening,
             rerecord=command.sample.rerecord,
             weights_version=command.weights_version,
-            stamp=command.reading.stamp,
             after_pause=command.after_pause,
-            ages=command.reading.ages,
+            seed=seed,
         )
 
     @property

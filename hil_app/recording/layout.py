@@ -44,6 +44,10 @@ FINAL = "final/"  # before a key: of the observation after an episode's last act
 
 POLICY_ACTION, SENT, SUCCESS = "policy_action", "sent", "next.success"
 VERSION_OF_WEIGHTS, STAMP, AFTER_PAUSE, AGE = "weights_version", "stamp", "after_pause", "age."
+SEED = "seed"
+# Before what the robot sensed. Other tools take what begins with "observation" or "action" for
+# what a policy sees or does, and keep what begins with "complementary_info." in their buffers.
+MEASURED = "measured."
 PENALTY = f"{COMPLEMENTARY_INFO}.{DISCRETE_PENALTY}"
 BY_HAND = f"{COMPLEMENTARY_INFO}.{IS_INTERVENTION}"
 BY_HAND_TOO = "intervention"  # another reader's name for it

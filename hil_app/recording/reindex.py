@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.names import DONE, TRUNCATED
+from hil_app.recording.columns import has_final
 from hil_app.recording.decoding import read_video
 from hil_app.recording.index import Whole, facts_of
 from hil_app.recording.layout import (
@@ -237,7 +238,7 @@ def _unknown(info: Info) -> dict[str, Any]:
     return {
         f"{FINAL}{key}": pa.nulls(1, pa.list_(pa.from_numpy_dtype(np.dtype(feature.dtype))))
         for key, feature in info.features.items()
-        if key.startswith("observation.") and feature.dtype not in PICTURES
+        if has_final(key) and feature.dtype not in PICTURES
     }
 
 

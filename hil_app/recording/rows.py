@@ -8,48 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.names import ACTION, DONE, OBS_IMAGES, REWARD, TRUNCATED
+from configs.names import ACTION, OBS_IMAGES
+from hil_app.recording.columns import COLUMNS, SENSED, has_final, is_vector, may_lack
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
-    AFTER_PAUSE,
     AGE,
-    BY_HAND,
-    BY_HAND_TOO,
     FINAL,
     INDEX,
-    PENALTY,
     PICTURES,
     POLICY_ACTION,
-    SENT,
-    STAMP,
-    SUCCESS,
-    VERSION_OF_WEIGHTS,
     DatasetError,
     Feature,
 )
 from processors.base import Features
-from robots.base import JOINTS
 
 Numbers = dict[str, NDArray[Any]]
-SCALARS = {
-    REWARD: "float32",
-    DONE: "bool",
-    TRUNCATED: "bool",
-    SUCCESS: "bool",
-    PENALTY: "float32",
-    BY_HAND: "bool",
-    BY_HAND_TOO: "bool",
-    VERSION_OF_WEIGHTS: "int64",
-    STAMP: "float64",
-    AFTER_PAUSE: "bool",
-}
-FLAGS = {key for key, dtype in SCALARS.items() if dtype == "bool"}
-VECTORS = (ACTION, POLICY_ACTION, SENT)
-
-
-def is_vector(key: str) -> bool:
-    """Whether a column has a row of numbers a frame, if only one; all others have one number."""
-    return key in VECTORS or key.startswith("observation.")
 
 
 def is_picture(key: str, value: Any) -> bool:
@@ -64,44 +37,42 @@ def split(seen: Features) -> tuple[Numbers, Numbers]:
 
 
 def row(frame: Frame) -> Numbers:
-    """A frame's numbers by column, all but those that follow from its place."""
-    scalars: dict[str, Any] = {
-        REWARD: frame.reward,
-        DONE: frame.terminated,
-        TRUNCATED: frame.truncated,
-        SUCCESS: frame.success,
-        PENALTY: frame.discrete_penalty,
-        BY_HAND: frame.is_intervention,
-        BY_HAND_TOO: frame.is_intervention,
-        VERSION_OF_WEIGHTS: frame.weights_version,
-        STAMP: frame.stamp,
-        AFTER_PAUSE: frame.after_pause,
-    }
-    final, _ = split(frame.next_state)
+    """A frame's numbers by column, all that are known but those that follow from its place."""
+    values = {column.key: (column.of(frame), column.dtype) for column in COLUMNS}
+    sensed = {f"{FINAL}{key}": of(frame.next_reading) for key, of in SENSED.items()}
+    ages, final = frame.reading.ages, split(frame.next_state)[0]
     return {
         **split(frame.state)[0],
-        ACTION: frame.action,
-        POLICY_ACTION: frame.policy_action,
-        SENT: frame.sent,
-        **{key: np.asarray(value, SCALARS[key]) for key, value in scalars.items()},
-        **{f"{AGE}{name}": np.asarray(age, np.float64) for name, age in frame.ages.items()},
+        **{key: np.asarray(value, dtype) for key, (value, dtype) in values.items() if _is(value)},
+        **{f"{AGE}{name}": np.asarray(age, np.float64) for name, age in ages.items()},
         **{f"{FINAL}{key}": value for key, value in final.items()},
+        **{key: value for key, value in sensed.items() if value is not None and value.size},
     }
+
+
+def _is(value: Any) -> bool:
+    """Whether there is something to keep."""
+    return value is not None and np.size(value) > 0
 
 
 def features_of(
-    frame: Frame, names: Mapping[str, Sequence[str]], video: Mapping[str, Any]
+    frame: Frame,
+    names: Mapping[str, Sequence[str]],
+    info: Mapping[str, Mapping[str, Any]],
+    video: Mapping[str, Any],
 ) -> dict[str, Feature]:
-    """The features of a dataset of frames like this; ``video`` is said of every camera."""
+    """The features of a dataset of frames like this, with what is said of each column.
+
+    ``video`` is said of every camera.
+    """
     numbers = {k: v for k, v in row(frame).items() if not k.startswith(FINAL)}
-    named = {SENT: [f"{joint}.pos" for joint in JOINTS], **names}
     found: dict[str, Feature] = {}
     for key, value in {**frame.state, **numbers}.items():
         if is_picture(key, value):
             found[key] = _video(value, video)
         else:
             shape = value.shape or (1,)
-            found[key] = Feature(value.dtype.name, shape, _names(key, shape, named))
+            found[key] = Feature(value.dtype.name, shape, _names(key, shape, names), info.get(key))
     for key, feature in found.items():
         if "/" in key or (len(feature.shape) != 1 and feature.dtype != "video"):
             raise DatasetError(f'"{key}" {feature.shape} cannot be a column: name or shape')
@@ -111,7 +82,7 @@ def features_of(
 def _names(
     key: str, shape: tuple[int, ...], named: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...] | None:
-    names = named.get(key, named[ACTION] if key == POLICY_ACTION and ACTION in named else None)
+    names = named.get(ACTION if key == POLICY_ACTION else key)
     if names is not None and (len(names),) != shape:
         raise DatasetError(f"{key} has {shape[0]} numbers a frame, but {len(names)} names")
     return None if names is None else tuple(names)
@@ -132,7 +103,7 @@ class Packer:
             for key, feature in features.items()
             if feature.dtype not in PICTURES and key not in INDEX
         }
-        final = {f"{FINAL}{k}": f for k, f in kept.items() if k.startswith("observation.")}
+        final = {f"{FINAL}{key}": feature for key, feature in kept.items() if has_final(key)}
         self._fields = {
             key: (
                 np.dtype(feature.dtype),
@@ -148,7 +119,11 @@ class Packer:
         return self._dtype.itemsize
 
     def pack(self, numbers: Numbers) -> bytes:
-        """One row; DatasetError if it is not like the others."""
+        """One row; DatasetError if it is not like the others.
+
+        What the dataset lacks, because it was begun without, is left out.
+        """
+        numbers = {k: v for k, v in numbers.items() if k in self._fields or not may_lack(k)}
         if odd := set(numbers) ^ set(self._fields):
             raise DatasetError(f"a frame with other numbers than the dataset has: {sorted(odd)}")
         packed = np.zeros((), self._dtype)

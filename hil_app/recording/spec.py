@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from configs.dataset import EncodingConfig
+from configs.names import ACTION
+from configs.reading import shown
+from hil_app.recording.columns import CONFIG, may_lack
 from hil_app.recording.layout import PICTURES, DatasetError, Feature, Info
 from hil_app.recording.reindex import is_ours
 
@@ -19,6 +24,7 @@ class DatasetSpec:
     robot_type: str
     task: str  # what is to be done, in a line
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of a column's numbers
+    info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of a column, JSON values
     encoding: EncodingConfig = field(default_factory=EncodingConfig)
 
 
@@ -51,13 +57,29 @@ def _differences(info: Info, spec: DatasetSpec) -> Iterator[str]:
         there = info.features.get(key)
         if there is not None and there.names != tuple(names):
             yield f"its {key} is {_listed(there.names)}, not {_listed(names)}"
+    yield from _other_motions(info, spec)
+
+
+def _other_motions(info: Info, spec: DatasetSpec) -> Iterator[str]:
+    """What makes another motion of an action; those of before do not say it."""
+    action = info.features.get(ACTION)
+    there = action.info.get(CONFIG, {}) if action is not None and action.info else {}
+    for block, wanted in spec.info.get(ACTION, {}).get(CONFIG, {}).items():
+        for name, value in there.get(block, {}).items():
+            if name in wanted and wanted[name] != value:
+                yield f"its {block}.{name} is {_said(value)}, not {_said(wanted[name])}"
 
 
 def check_features(root: Path, there: Mapping[str, Feature], wanted: Mapping[str, Feature]) -> None:
-    """Raises DatasetError, with what differs, if frames have other features than the dataset."""
+    """Raises DatasetError, with what differs, if frames have other features than the dataset.
+
+    What was measured may be in the frames alone: the dataset goes on without it.
+    """
     said = []
     for key in {**there, **wanted}:
         one, two = there.get(key), wanted.get(key)
+        if one is None and may_lack(key):
+            continue
         if one is None or two is None:
             said.append(f"only {'the dataset' if two is None else 'the frames'} have {key}")
         elif (one.dtype, one.shape) != (two.dtype, two.shape):
@@ -66,6 +88,10 @@ def check_features(root: Path, there: Mapping[str, Feature], wanted: Mapping[str
             )
     if said:
         raise DatasetError(f"{root} holds other frames: {'; '.join(said)}. Name a new folder")
+
+
+def _said(value: Any) -> str:
+    return shown(json.dumps(value), 120)
 
 
 def _listed(names: Sequence[str] | None) -> str:

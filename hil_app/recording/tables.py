@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from configs.reading import shown
 from configs.writing import write_whole
+from hil_app.recording.columns import is_vector
 from hil_app.recording.inside import check_inside, check_regular
 from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
 from hil_app.recording.pages import claimed
-from hil_app.recording.rows import Numbers, is_vector
+from hil_app.recording.rows import Numbers
 from hil_app.recording.stats import Stats
 from hil_app.support.files import make_folder
 from hil_app.support.words import plural

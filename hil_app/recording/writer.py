@@ -140,7 +140,7 @@ class DatasetWriter:
 
     def _begin(self, frame: Frame, stage: str) -> Episode:
         spec = self._spec
-        features = features_of(frame, spec.names, described(spec.encoding, spec.fps))
+        features = features_of(frame, spec.names, spec.info, described(spec.encoding, spec.fps))
         if self._ledger is None:
             filmed = any(feature.dtype in PICTURES for feature in features.values())
             path = VIDEO_PATH if filmed else None

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from configs.manual import MOTIONS
 from configs.names import ACTION
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.build import Body
+from hil_app.recording.columns import CONFIG, sensed_names, sensed_units
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.repair import told
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
@@ -20,6 +22,7 @@ from hil_app.support.events import EventLog
 
 TASKS = {"pick_lift": "Pick up the cube and lift it", "reach": "Bring the gripper to the point"}
 UNNAMED = "The task of this arm"
+MOTION = {"step_size", "bounds", "gripper", "wrist", "inverse_kinematics"}
 
 
 def root_of(config: RunConfig, folder: Path) -> Path:
@@ -33,7 +36,8 @@ def spec_of(config: RunConfig, body: Body) -> DatasetSpec:
         fps=config.env.fps,
         robot_type=config.robot.type,
         task=config.dataset.task or TASKS.get(body.spec.task or "", UNNAMED),
-        names=_names(config, body),
+        names={**_names(config, body), **sensed_names(body.spec.names)},
+        info={**sensed_units(body.spec.units), ACTION: {CONFIG: _motion(config)}},
         encoding=config.dataset.encoding,
     )
 
@@ -57,6 +61,13 @@ def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
         note = f"{root}: {'; '.join(told(writer.repaired))}"
         events.emit("dataset_repaired", note=note)
     return writer
+
+
+def _motion(config: RunConfig) -> dict[str, Any]:
+    """What of the config makes joint targets of actions, and a scene of a seed."""
+    processor = config.processor.model_dump(mode="json", include=MOTION)
+    del processor["gripper"]["penalty"]
+    return {"robot": config.robot.model_dump(include={"task"}), "processor": processor}
 
 
 def _names(config: RunConfig, body: Body) -> dict[str, Sequence[str]]:

@@ -204,7 +204,7 @@ def test_each_frame_begins_where_the_last_one_ended(scene: Scene) -> None:
     for before, after in pairwise(frames):
         assert after.state is before.next_state
     assert [frame.tick for frame in frames] == [1, 2, 3, 4, 5]
-    assert [round(frame.stamp, 6) for frame in frames] == [50.0, 50.1, 50.2, 50.3, 50.4]
+    assert [round(frame.reading.stamp, 6) for frame in frames] == [50.0, 50.1, 50.2, 50.3, 50.4]
 
 
 def test_the_policy_acts_on_what_was_last_seen_with_the_weights_of_this_tick(scene: Scene) -> None:
@@ -309,7 +309,8 @@ def test_a_pause_takes_no_ticks_and_leaves_no_frames_and_then_looks_again(scene:
     held = scene.targets[-6:-3]
     assert [float(target[0]) for target in held] == [2, 2, 2]  # where tick 2 had told it to be
     before, after = frames[1], frames[2]
-    assert after.stamp == pytest.approx(before.stamp + 4 / 10)  # seen at the pause's end
+    stamps = before.reading.stamp, after.reading.stamp
+    assert stamps[1] == pytest.approx(stamps[0] + 4 / 10)  # seen at the pause's end
     assert after.state is not before.next_state
 
 
@@ -378,7 +379,15 @@ def test_an_episode_counts_takeovers_and_ticks_by_hand(scene: Scene) -> None:
     by_hand = [frame.tick for frame in frames if frame.is_intervention]
     assert by_hand == [1, 2, 5, 8, 9, 10]
     assert [frame.tick for frame in frames if frame.action[0] == 9] == by_hand
-    assert episode == Episode(7, 10, 0.0, False, 6, 3, False)
+    assert episode == Episode(
+        seed=7,
+        ticks=10,
+        reward=0.0,
+        success=False,
+        intervention_ticks=6,
+        takeovers=3,
+        rerecord=False,
+    )
 
 
 def test_the_return_is_the_sum_of_rewards(scene: Scene) -> None:

@@ -17,7 +17,7 @@ from hil_app.control.monitor import (
 
 
 def a_frame(tick, version=0):
-    return SimpleNamespace(tick=tick, weights_version=version, ages={})
+    return SimpleNamespace(tick=tick, weights_version=version, reading=SimpleNamespace(ages={}))
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_there_and_back_with_pictures(tmp_path: Path) -> None:
             seen = told(picture.permute(1, 2, 0).numpy())
             assert seen == (0, index, int(number) + later)
     frames = list(dataset.frames(0))
-    assert [frame.stamp for frame in frames] == [n / FPS for n in range(5)]
+    assert [frame.reading.stamp for frame in frames] == [n / FPS for n in range(5)]
     assert np.isnan(frames[0].sent).all()
 
 

@@ -19,6 +19,7 @@ from hil_app.learning import (
 )
 from hil_app.learning.buffer.returns import NStepReturns, Row
 from hil_app.recording.frames import Frame
+from robots.base import Reading
 
 SEEN = "observation.state"
 bounded = settings(max_examples=60, deadline=None, derandomize=True)
@@ -41,7 +42,8 @@ def frame(number: int, **facts: Any) -> Frame:
         "is_intervention": False,
         "rerecord": False,
         "weights_version": 0,
-        "stamp": 0.0,
+        "reading": Reading(np.zeros(6, np.float32), 0.0),
+        "next_reading": Reading(np.zeros(6, np.float32), 0.1),
     }
     return Frame(**{**usual, **facts})
 

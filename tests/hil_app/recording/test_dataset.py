@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ from hil_app.recording import decoding
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import DatasetError
+from robots.base import Reading
 
 
 def assert_same(found: Frame, wanted: Frame) -> None:
@@ -42,8 +44,22 @@ def assert_same(found: Frame, wanted: Frame) -> None:
                     same(one[key], two[key])
         elif isinstance(two, np.ndarray):
             same(one, two)
+        elif isinstance(two, Reading):
+            same_sensed(one, two, at_the_end=wanted.done and name == "next_reading")
         else:
             assert (type(one), one) == (type(two), two), name
+
+
+def same_sensed(found: Reading, wanted: Reading, *, at_the_end: bool) -> None:
+    """All that a robot sensed; at an episode's end its time is not recorded."""
+    for field in fields(Reading):
+        one, two = getattr(found, field.name), getattr(wanted, field.name)
+        if isinstance(two, np.ndarray):
+            same(one, two)
+        elif field.name == "stamp" and at_the_end:
+            assert np.isnan(one)
+        else:
+            assert one == ({} if field.name == "ages" and at_the_end else two), field.name
 
 
 def same(one: object, two: object) -> None:
@@ -77,11 +93,21 @@ numbers = st.floats(width=32, allow_nan=False)  # but infinities, zeros below ze
 actions = arrays(np.float32, (4,), elements=numbers)
 
 
+readings = st.builds(
+    Reading,
+    joints=arrays(np.float32, (6,), elements=numbers),
+    stamp=st.floats(allow_nan=False, allow_infinity=False),
+    loads=arrays(np.float32, (6,), elements=numbers),
+    ages=st.fixed_dictionaries({"front": st.floats(0, 1e6)}),
+)
+
+
 @st.composite
 def any_frames(draw: st.DrawFn) -> list[Frame]:
     """An episode without pictures, of any numbers and flags."""
     length = draw(st.integers(1, 6))
     seen = [{STATE: draw(arrays(np.float32, (2,), elements=numbers))} for _ in range(length + 1)]
+    sensed = [draw(readings) for _ in range(length + 1)]
     frames = []
     for number in range(length):
         ends = number == length - 1
@@ -102,9 +128,10 @@ def any_frames(draw: st.DrawFn) -> list[Frame]:
                 is_intervention=draw(st.booleans()),
                 rerecord=False,
                 weights_version=draw(st.integers(0, 2**62)),
-                stamp=draw(st.floats(allow_nan=False, allow_infinity=False)),
+                reading=sensed[number],
+                next_reading=sensed[number + 1],
                 after_pause=draw(st.booleans()),
-                ages={"front": draw(st.floats(0, 1e6))},
+                seed=draw(st.integers(0, 2**62)),
             )
         )
     return frames
@@ -287,9 +314,9 @@ def test_many_episodes_in_a_file_and_missing_columns(tmp_path: Path) -> None:
     frame = second[3]
     assert (frame.is_intervention, frame.weights_version, frame.discrete_penalty) == (True, 0, 0.0)
     same(frame.policy_action, frame.action)
-    assert np.isnan(frame.sent).all()
-    assert frame.stamp == pytest.approx(3 / 30)
-    assert (frame.after_pause, frame.ages) == (False, {})
+    assert frame.sent.size == 0
+    assert frame.reading.stamp == pytest.approx(3 / 30)
+    assert (frame.after_pause, frame.reading.ages) == (False, {})
 
 
 def test_pictures_that_other_tools_keep_in_the_table(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def test_info_is_as_the_format_has_it(tmp_path: Path) -> None:
     assert features["action"]["names"] == ["delta_x", "delta_y", "delta_z", "gripper"]
     assert features["policy_action"] == features["action"]
     assert features["sent"]["names"][0] == "shoulder_pan.pos"
+    assert features["sent"]["info"] == {"units": ["deg"] * 5 + ["%"]}
     assert features["next.reward"] == {"dtype": "float32", "shape": [1], "names": None}
     assert {key for key, feature in features.items() if feature["dtype"] == "bool"} == {
         *("next.done", "next.truncated", "next.success", "after_pause", "intervention"),
@@ -385,12 +387,13 @@ def test_frames_of_another_kind_are_refused_at_the_first(tmp_path: Path) -> None
 def test_a_frame_that_is_not_like_the_others_is_refused(tmp_path: Path) -> None:
     good = episode(0, 2)
     wide = episode(0, 2, size=(64, 96))[1].state
+    one_eyed = replace(good[0].reading, ages={"front": 1.0})
     for changes, line in (
         ({"action": np.zeros(4)}, r"action is float64 \[4\] in this frame, but float32 \[4\]"),
         ({"sent": np.zeros(1, np.float32)}, r"sent is float32 \[1\] in this frame"),
         ({"state": {STATE: good[0].state[STATE]}}, r"other cameras than the dataset has"),
         ({"state": wide}, r"observation.images.front is uint8 \[64, 96, 3\] in this frame, but"),
-        ({"ages": {"front": 1.0}}, r"other numbers than the dataset has: \['age.wrist'\]"),
+        ({"reading": one_eyed}, r"other numbers than the dataset has: \['age.wrist'\]"),
     ):
         root = tmp_path / line[:5]
         writer = DatasetWriter(root, spec())

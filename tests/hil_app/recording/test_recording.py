@@ -22,6 +22,7 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder, RecorderDied
 from hil_app.support import files
 from hil_app.support.events import Event, EventLog
+from robots.base import Reading
 
 STATE, CAMERA = "observation.state", "observation.images.front"
 
@@ -31,6 +32,14 @@ def features(number: int) -> dict[str, Any]:
         STATE: np.array([number, number + 0.5], np.float32),
         CAMERA: np.full((2, 3, 3), number % 256, np.uint8),
     }
+
+
+def reading(number: int) -> Reading:
+    return Reading(
+        joints=np.float32([number, 6, 7, 8, 9, 10]),
+        stamp=1e6 + number / 1000,
+        ages={"front": number / 2000, "wrist": number / 3000},
+    )
 
 
 def frame(number: int, **facts: Any) -> Frame:
@@ -50,8 +59,9 @@ def frame(number: int, **facts: Any) -> Frame:
         "is_intervention": number % 2 == 0,
         "rerecord": False,
         "weights_version": 1000 + number,
-        "stamp": 1e6 + number / 1000,
-        "ages": {"front": number / 2000, "wrist": number / 3000},
+        "reading": reading(number),
+        "next_reading": reading(number + 1),
+        "seed": 7,
     }
     return Frame(**{**usual, **facts})
 
