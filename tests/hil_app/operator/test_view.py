@@ -32,6 +32,11 @@ PROGRESS = Progress(
 )
 
 
+def aged(**ages):
+    """What a robot senses, as far as a view looks at it."""
+    return SimpleNamespace(ages=ages)
+
+
 class Rig:
     """A view, what it looks at, and what it printed."""
 
@@ -50,7 +55,7 @@ class Rig:
             stage.ticks += 10
             stage.end(an_episode(10, success=success, by_hand=2, reward=0.75))
         stage.frame(
-            SimpleNamespace(tick=4, weights_version=320, ages={"front": 0.01, "wrist": 0.02})
+            SimpleNamespace(tick=4, weights_version=320, reading=aged(front=0.01, wrist=0.02))
         )
         return stage
 
@@ -205,7 +210,7 @@ def test_it_can_be_shown_while_the_loop_counts():
     def count():
         while not stop.is_set():
             stage.frame(
-                SimpleNamespace(tick=stage.ticks % 10, weights_version=stage.ticks, ages={})
+                SimpleNamespace(tick=stage.ticks % 10, weights_version=stage.ticks, reading=aged())
             )
             stage.loop.rate.lateness.append(0.001)
             if stage.ticks % 10 == 0 and len(stage.finished) < 1000:
