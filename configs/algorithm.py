@@ -1,16 +1,17 @@
-"""How the policy is trained. A new algorithm adds its config class here or in a file of its own."""
+"""How the policy is trained. One of your own: a subclass of :class:`RLAlgorithmConfig`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from configs.base import MutableConfig
 from configs.policy import CriticNetworkConfig, GaussianActorConfig
 from configs.reading import read_json
+from configs.registry import Registry, RegistryError
 
 CONFIG_FILE = "config.json"
 _POLICY = "policy_config"  # beside the fields in that file
@@ -22,10 +23,11 @@ ConfigClass: TypeAlias = "type[RLAlgorithmConfig]"  # the field `type` hides the
 class RLAlgorithmConfig(MutableConfig):
     """Base of every algorithm's config; a subclass registers itself under its `type`."""
 
-    _registry: ClassVar[dict[str, ConfigClass]] = {}
-
     type: str
     """Name of the algorithm."""
+
+    discount: float = Field(default=0.99, ge=0, le=1)
+    """Discount a tick; a batch's own `complementary_info.discount` comes before it."""
 
     _policy_config: GaussianActorConfig | None = PrivateAttr(None)
 
@@ -36,26 +38,32 @@ class RLAlgorithmConfig(MutableConfig):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Register the class under the default of its `type` field."""
+        """Register the class under its `type`. Raises RegistryError if the name is taken."""
         super().__pydantic_init_subclass__(**kwargs)
-        name = cls.model_fields["type"].default
-        if not isinstance(name, str):
-            raise TypeError(f"{cls.__name__} needs `type: Literal[...]` with a default")
-        RLAlgorithmConfig._registry[name] = cls
+        ALGORITHMS.register()(cls)
 
     @classmethod
     def get_known_choices(cls) -> dict[str, ConfigClass]:
         """Every registered config class by its name."""
-        return dict(RLAlgorithmConfig._registry)
+        return {entry.name: entry.config for entry in ALGORITHMS}
 
     @classmethod
     def get_choice_class(cls, name: str) -> ConfigClass:
         """Return the class registered as `name`; KeyError, listing the names, if there is none."""
         try:
-            return RLAlgorithmConfig._registry[name]
-        except KeyError:
-            known = ", ".join(sorted(RLAlgorithmConfig._registry))
-            raise KeyError(f"unknown algorithm {name!r}; known: {known}") from None
+            return ALGORITHMS[name].config
+        except RegistryError as error:
+            raise KeyError(str(error)) from None
+
+    @property
+    def critics(self) -> int:
+        """Critics that may disagree about an action."""
+        return 0
+
+    @property
+    def compiles(self) -> bool:
+        """Whether `warm_up` has much to do before a run starts."""
+        return False
 
     @classmethod
     def from_policy_config(cls, policy_config: GaussianActorConfig, **overrides: Any) -> Self:
@@ -90,6 +98,10 @@ class RLAlgorithmConfig(MutableConfig):
         return config
 
 
+ALGORITHMS: Registry[RLAlgorithmConfig] = Registry("algorithm", RLAlgorithmConfig, default="sac")
+
+
+@ALGORITHMS.register("hil_app.learning.sac.sac:SACAlgorithm")
 class SACAlgorithmConfig(RLAlgorithmConfig):
     """Soft actor-critic with a discrete critic beside it; the defaults are lerobot's."""
 
@@ -116,9 +128,6 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
 
     lr_final_fraction: float | None = Field(default=None, ge=0, le=1)
     """Share of the step sizes that is left at the end of a linear or cosine schedule."""
-
-    discount: float = Field(default=0.99, ge=0, le=1)
-    """Discount a tick; a batch's own `complementary_info.discount` comes before it."""
 
     reward_scale: float = Field(default=1.0, gt=0)
     """Factor on the reward and on the discrete penalty before they are learned from."""
@@ -205,6 +214,16 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
         config = super().from_policy_config(policy_config, **overrides)
         config.target_entropy = config.entropy_target(policy_config)
         return config
+
+    @property
+    def critics(self) -> int:
+        """Critics of the ensemble."""
+        return self.num_critics
+
+    @property
+    def compiles(self) -> bool:
+        """As configured."""
+        return self.compile
 
     @property
     def discrete_critic_network_kwargs(self) -> CriticNetworkConfig | None:

@@ -22,15 +22,23 @@ def explain(fault: Mapping[str, Any]) -> str:
         return f"{where}: unknown key{hint}; available: {', '.join(known)}"
     if fault["type"] == "union_tag_invalid":
         allowed = fault["ctx"]["expected_tags"].replace("'", "")
-        return f"{where}.type: got '{shown(fault['ctx']['tag'], 60)}', allowed: {allowed}"
+        return _unknown_type(f"{where}.type", fault["ctx"]["tag"], allowed.split(", "))
+    if fault["type"] == "literal_error" and path[-1:] == ["type"]:  # the only one of its kind
+        return _unknown_type(where, fault["input"], [fault["ctx"]["expected"].strip("'")])
     if fault["type"] == "union_tag_not_found" and model is not None:
         choices = models_in(model.model_fields[path[-1]].annotation)
-        return f"{where}.type: missing, allowed: {', '.join(str(tag_of(one)) for one in choices)}"
+        allowed = sorted(str(tag_of(one)) for one in choices)
+        return f"{where}.type: missing, allowed: {', '.join(allowed)}"
     given = fault["input"]
     message = _message(fault["type"], given) or fault["msg"].removeprefix("Value error, ")
     message = shown(message[:1].lower() + message[1:], 600)
     got = "" if isinstance(given, dict | BaseModel) else f", got {shown(repr(given), 80)}"
     return f"{where}: {message}{got}"
+
+
+def _unknown_type(where: str, given: object, known: Sequence[str]) -> str:
+    hint = did_you_mean(str(given), known)
+    return f"{where}: got '{shown(str(given), 60)}'{hint}, allowed: {', '.join(sorted(known))}"
 
 
 def _message(kind: str, given: object) -> str | None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.base import ConfigError
-from configs.explain import models_in, tag_of
 from configs.lerobot_forms import is_simulated
 from configs.names import OBS_IMAGES
 from configs.reading import shown
-from configs.robot import our_spelling
-from configs.teleop import TeleopConfig
+from configs.robot import ROBOTS
+from configs.teleop import TELEOPS
 
 Keys = tuple[str, ...]  # the place of a value; their keys may hold dots
 
@@ -101,7 +100,7 @@ def _arm(robot: Mapping[str, Any]) -> Rules:
     above: Keys = ("env", "robot")
     plain = "port", "id", "calibration_dir", "disable_torque_on_disconnect"
     rules: Rules = {(*above, key): _to(f"robot.{key}") for key in plain}
-    rules[*above, "type"] = _to("robot.type", convert=lambda _: our_spelling(name))
+    rules[*above, "type"] = _to("robot.type", convert=lambda _: ROBOTS.spelled(name))
     rules[*above, "max_relative_target"] = _to("robot.max_relative_target")
     note = "the smallest is for all joints here"
     for joint in _block(robot, "max_relative_target"):
@@ -179,7 +178,7 @@ _RENAMED = {"keyboard_ee": "keyboard"}  # their teleoperators that have another 
 
 def _teleop(teleop: Mapping[str, Any]) -> Rules:
     """Rules for who takes over: nobody, where this version has no such teleoperator."""
-    kinds = {tag_of(model): model for model in models_in(TeleopConfig)}
+    kinds = {entry.name: entry.config for entry in TELEOPS}
     above, kind = ("env", "teleop"), teleop.get("type")
     model = kinds.get(_RENAMED.get(kind, kind)) if isinstance(kind, str) else None
     if model is None:

@@ -6,12 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from configs.base import Config
 from configs.paths import UserPath
+from configs.registry import Factory
+from configs.teleop import TELEOPS, TeleopConfig
+
+if TYPE_CHECKING:
+    from configs.run import RunConfig
 
 Motion = Literal["x", "y", "z", "pitch", "roll"]
 Deed = Literal[
@@ -78,9 +82,12 @@ def _digit(binding: object) -> object:
     return str(binding) if type(binding) is int else binding
 
 
-class ManualConfig(Config):
+class ManualConfig(TeleopConfig):
     """What all devices with sticks, buttons or keys share."""
 
+    device: ClassVar[Factory]  # makes what the person has in hand, of this or of the window
+    in_window: ClassVar[bool] = False  # its keys are pressed there
+    how: ClassVar[str] = ""  # it is read
     available: ClassVar[tuple[str, ...]] = ()  # the device's controls
     position_layout: ClassVar[Mapping[str, str]] = MappingProxyType({})
     wrist_layout: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -123,7 +130,21 @@ class ManualConfig(Config):
         found = {deed: terms(binding) for deed, binding in chosen.items() if binding is not None}
         return {deed: used for deed, used in found.items() if wrist or deed not in WRIST}
 
-    def check(self, *, wrist: bool) -> None:
+    @property
+    def manual(self) -> ManualConfig:
+        """Itself."""
+        return self
+
+    @property
+    def sticks(self) -> PadConfig | None:
+        """What it is, if it has the sticks of a gamepad."""
+        return None
+
+    def check(self, run: RunConfig) -> None:
+        """Raise ValueError if a control would do two things."""
+        self.check_controls(wrist=run.processor.wrist is not None)
+
+    def check_controls(self, *, wrist: bool) -> None:
         """Raise ValueError if a control would do two things."""
         layout = self.layout(wrist=wrist)
         counts = Counter(control for used in layout.values() for _, control in used)
@@ -185,9 +206,18 @@ class PadConfig(ManualConfig):
     """How strongly the pad rumbles when a take-over begins and when the policy asks for one; 0 for
     never."""
 
+    @property
+    def sticks(self) -> PadConfig:
+        """Itself."""
+        return self
 
+
+@TELEOPS.register("teleop.manual:make")
 class GamepadConfig(PadConfig):
     """A gamepad, read by SDL: any pad that games know."""
+
+    device = "teleop.gamepad.pad:SDLPad"
+    how = "read by SDL"
 
     type: Literal["gamepad"] = "gamepad"
     """The teleoperator's name."""
@@ -198,8 +228,12 @@ class GamepadConfig(PadConfig):
     """For tests and demos: no real pad, but one that is moved through this local socket."""
 
 
+@TELEOPS.register("teleop.manual:make")
 class GamepadHIDConfig(PadConfig):
     """A gamepad, read report by report, where SDL does not serve."""
+
+    device = "teleop.gamepad.hid:HIDPad"
+    how = "read report by report"
 
     type: Literal["gamepad_hid"] = "gamepad_hid"
     """The teleoperator's name."""
@@ -226,8 +260,13 @@ _KEYBOARD = {
 }
 
 
+@TELEOPS.register("teleop.manual:make")
 class KeyboardConfig(ManualConfig):
     """The keyboard, while a small window has the focus."""
+
+    device = "teleop.keyboard:KeyboardWindow"
+    in_window = True
+    how = "while its window has the focus"
 
     available: ClassVar[tuple[str, ...]] = KEYS
     position_layout: ClassVar[Mapping[str, str]] = MappingProxyType(_KEYBOARD)
@@ -239,6 +278,3 @@ class KeyboardConfig(ManualConfig):
     """The teleoperator's name."""
     virtual: UserPath | None = None
     """For tests and demos: keys are pressed through this local socket, too."""
-
-
-Manual = GamepadConfig | GamepadHIDConfig | KeyboardConfig

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from configs.base import ConfigError
 from configs.explain import tag_of
 from configs.reading import Unreadable, parse_yaml, shown
-from configs.robot import our_spelling
+from configs.registry import kind_of
 from configs.run import RunConfig
 
 Keys = tuple[str, ...]
@@ -53,9 +53,8 @@ def overridden(
         value = _value(name, place, texts)
         before = _at(content, place[:-1])
         if place[-1] == "type" and isinstance(before, Mapping) and isinstance(value, str):
-            after, lost = _of_type(before, value, place[:-1])
-            if lost:
-                changes.append(TypeChange(place[:-1], str(before["type"]), value, lost))
+            after, change = _of_type(before, value, place[:-1])
+            changes += [change] if change.lost else []
             _put(content, place[:-1], after)
         else:
             _put(content, place, value)
@@ -199,18 +198,20 @@ def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any], place: Keys) 
     return merged
 
 
-def _of_type(old: Mapping[str, Any], kind: str, place: Keys) -> tuple[Content, tuple[str, ...]]:
+def _of_type(old: Mapping[str, Any], kind: str, place: Keys) -> tuple[Content, TypeChange]:
     """A block turned into one of another type, and what of it is lost that the new type has too."""
-    if our_spelling(str(old.get("type", kind))) == our_spelling(kind):
-        return {**old, "type": kind}, ()
     by_tag = {str(tag_of(one)): one for one in _types_at(place) if one is not NoneType}
-    before, after = by_tag.get(our_spelling(str(old["type"]))), by_tag.get(our_spelling(kind))
+    was, now = kind_of(old, by_tag.values()), str(kind_of({"type": kind}, by_tag.values()))
+    change = TypeChange(place, str(was), kind, ())
+    if was is None or was == now:
+        return {**old, "type": kind}, change
+    before, after = by_tag.get(str(was)), by_tag.get(now)
     if before is None or after is None:  # which the check of the whole will tell
-        return {"type": kind}, ()
+        return {"type": kind}, change
     kept = {k: v for k, v in old.items() if _owner(before, k) is _owner(after, k) and k != "type"}
     kept = {k: v for k, v in kept.items() if k in after.model_fields and _valid(after, k, v)}
     lost = (key for key in old if key in after.model_fields and key not in (*kept, "type"))
-    return {"type": kind, **kept}, tuple(lost)
+    return {"type": kind, **kept}, replace(change, lost=tuple(lost))
 
 
 def _owner(model: type[BaseModel], field: str) -> type | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import stat
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Annotated
@@ -62,3 +63,14 @@ def option(name: str, value: object) -> str:
     if "." in name and (text == "null" or text[:1] in ("'", '"')):  # which would be read as YAML
         text = json.dumps(text, ensure_ascii=False)
     return f"--{shlex.quote(name)}={shlex.quote(text)}"
+
+
+def same_device(one: str, other: str) -> bool:
+    """Whether two paths name one device, be it by a link, another node or a relative path."""
+    try:
+        if os.path.realpath(one) == os.path.realpath(other):
+            return True
+        first, second = os.stat(one), os.stat(other)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(first.st_mode) and first.st_rdev == second.st_rdev

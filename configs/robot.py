@@ -1,14 +1,19 @@
-"""Which body a run moves."""
+"""Which robot a run moves. One of your own: a subclass of :class:`RobotConfig`, registered."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from configs.base import Config, number
 from configs.camera import CameraName, OpenCVCameraConfig
 from configs.paths import UserPath, UserText
+from configs.registry import Registry
+
+if TYPE_CHECKING:
+    from configs.run import RunConfig
 
 
 def _rising(span: tuple[float, float]) -> tuple[float, float]:
@@ -36,6 +41,30 @@ BaudRate = Annotated[
 ]
 
 
+class RobotConfig(Config):
+    """Base of every robot's config; what the rest of a run's config must know of it stands here."""
+
+    real_time: ClassVar[bool] = False  # it moves whether or not anybody waits for it
+
+    type: str
+    """The robot's name."""
+    cameras: Mapping[CameraName, Any] = Field({}, max_length=0)
+    """Cameras by name; this robot has none."""
+    reset_pose: tuple[float, ...] = ()
+    """Where an episode begins, in the robot's units; none is where the robot itself begins."""
+
+    @property
+    def bus(self) -> str | None:
+        """The serial port that it has to itself, if it has one."""
+        return None
+
+    def check(self, run: RunConfig) -> None:
+        """Raise ValueError, led by the dotted path, if it does not fit the rest of a run."""
+
+
+ROBOTS: Registry[RobotConfig] = Registry("robot", RobotConfig)
+
+
 class SimCameraConfig(Config):
     """A camera of the simulated world."""
 
@@ -47,7 +76,7 @@ class SimCameraConfig(Config):
     """Picture height [px]."""
 
 
-class SimRobotConfig(Config):
+class SimRobotConfig(RobotConfig):
     """What both simulated arms share."""
 
     task: Literal["pick_lift", "reach"] = "pick_lift"
@@ -56,20 +85,22 @@ class SimRobotConfig(Config):
     """Cameras by name; none needs no OpenGL."""
 
 
+@ROBOTS.register("robots.twin.robot:SimRobot", spellings=("so101_follower_sim",))
 class SO101SimConfig(SimRobotConfig):
     """The MuJoCo twin of the SO101."""
 
     type: Literal["so101_sim"] = "so101_sim"
-    """The body's name."""
+    """The robot's name."""
     reset_pose: JointPose = (0.0, -12.2, 13.6, 88.5, 0.0, 45.0)
     """Joints at an episode's start: body joints [deg], gripper [%]."""
 
 
+@ROBOTS.register("robots.twin.robot:SimRobot", spellings=("so100_follower_sim",))
 class SO100SimConfig(SimRobotConfig):
     """The MuJoCo twin of the SO100."""
 
     type: Literal["so100_sim"] = "so100_sim"
-    """The body's name."""
+    """The robot's name."""
     reset_pose: JointPose = (0.0, -12.5, 18.3, 91.6, 0.0, 45.0)
     """Joints at an episode's start: body joints [deg], gripper [%]."""
 
@@ -121,6 +152,8 @@ class SafetyConfig(Config):
 class ServoArmConfig(Config):
     """What every arm on a servo bus has, be it follower or leader."""
 
+    leads: ClassVar[bool] = False  # it is in a person's hand
+
     port: UserText = "/dev/ttyACM0"
     """Serial port of the arm; `hil-app find-port` finds it."""
     baud_rate: BaudRate = 1_000_000
@@ -134,8 +167,10 @@ class ServoArmConfig(Config):
     calibration's file says down (drive_mode 1)."""
 
 
-class FollowerConfig(ServoArmConfig):
+class FollowerConfig(ServoArmConfig, RobotConfig):
     """What an SO100 and an SO101 share."""
+
+    real_time = True
 
     joint_signs: tuple[Sign, Sign, Sign, Sign, Sign] | None = None
     """Which way each body joint turns the arm's model, 1 or -1; null is as calibrated by
@@ -164,39 +199,41 @@ class FollowerConfig(ServoArmConfig):
     cameras: dict[CameraName, OpenCVCameraConfig] = {}
     """Cameras by name."""
 
+    @property
+    def bus(self) -> str:
+        """Its port."""
+        return self.port
 
+    def check(self, run: RunConfig) -> None:
+        """Raise ValueError if a tick is longer than its watchdog waits, or it is to sense more."""
+        tick, patience = 1.0 / run.env.fps, self.safety.watchdog_s
+        if tick >= patience:
+            raise ValueError(
+                f"robot.safety.watchdog_s: {patience:g} s are over before the next tick, after "
+                f"{tick:g} s: set more, or a higher env.fps"
+            )
+        if run.processor.observation.object is not None:
+            raise ValueError(
+                "processor.observation.object: a real arm does not sense it: set null, and name "
+                "cameras under robot.cameras"
+            )
+
+
+@ROBOTS.register("robots.so100:SO100Robot", spellings=("so101_follower",))
 class SO101Config(FollowerConfig):
     """An SO101 on its servo bus."""
 
     type: Literal["so101"] = "so101"
-    """The body's name."""
+    """The robot's name."""
     reset_pose: JointPose = (0.0, -12.2, 13.6, 88.5, 0.0, 45.0)
     """Joints at an episode's start: body joints [deg], gripper [%]."""
 
 
+@ROBOTS.register("robots.so100:SO100Robot", spellings=("so100_follower",))
 class SO100Config(FollowerConfig):
     """An SO100 on its servo bus."""
 
     type: Literal["so100"] = "so100"
-    """The body's name."""
+    """The robot's name."""
     reset_pose: JointPose = (0.0, -12.5, 18.3, 91.6, 0.0, 45.0)
     """Joints at an episode's start: body joints [deg], gripper [%]."""
-
-
-def our_spelling(kind: str) -> str:
-    """Our ``so100`` for lerobot's ``so100_follower`` (and ``so100_follower_sim``)."""
-    return kind.replace("_follower", "")
-
-
-def _lerobot_spelling(block: object) -> object:
-    """Accept lerobot's names of the types."""
-    if isinstance(block, dict) and isinstance(block.get("type"), str):
-        return block | {"type": our_spelling(block["type"])}
-    return block
-
-
-RobotConfig = Annotated[
-    SO100SimConfig | SO101SimConfig | SO100Config | SO101Config,
-    Field(discriminator="type"),
-    BeforeValidator(_lerobot_spelling),
-]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from configs.algorithm import SACAlgorithmConfig
+from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from configs.base import Config, ConfigError
 from configs.dataset import DatasetConfig
 from configs.env import EnvConfig
@@ -18,8 +16,9 @@ from configs.manual import ManualConfig
 from configs.paths import UserPath
 from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
-from configs.robot import FollowerConfig, RobotConfig, SO101SimConfig
-from configs.teleop import LeaderConfig, ScriptedTeleopConfig, TeleopConfig
+from configs.registry import OpenConfig
+from configs.robot import RobotConfig, SO101SimConfig
+from configs.teleop import ScriptedTeleopConfig, TeleopConfig
 
 
 class TrainConfig(Config):
@@ -63,23 +62,12 @@ class TeleoperateConfig(Config):
     """Keep every episode in a dataset."""
 
 
-def same_device(one: str, other: str) -> bool:
-    """Whether two paths name one device, be it by a link, another node or a relative path."""
-    try:
-        if os.path.realpath(one) == os.path.realpath(other):
-            return True
-        first, second = os.stat(one), os.stat(other)
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISCHR(first.st_mode) and first.st_rdev == second.st_rdev
-
-
-class RunConfig(Config):
+class RunConfig(OpenConfig):
     """The whole of a run's configuration."""
 
     robot: RobotConfig = SO101SimConfig()
-    """The body."""
-    teleop: TeleopConfig = ScriptedTeleopConfig()
+    """The robot."""
+    teleop: TeleopConfig | None = ScriptedTeleopConfig()
     """Who takes over when the policy errs; null for nobody."""
     env: EnvConfig = EnvConfig()
     """The clock of the control loop and the shape of an episode."""
@@ -87,7 +75,7 @@ class RunConfig(Config):
     """What the steps between policy, robot and learner do."""
     policy: ActorNetworkConfig = ActorNetworkConfig()
     """The actor's networks."""
-    algorithm: SACAlgorithmConfig = SACAlgorithmConfig()
+    algorithm: RLAlgorithmConfig = SACAlgorithmConfig()
     """The learning algorithm."""
     learner: LearnerConfig = LearnerConfig()
     """How frames become better weights."""
@@ -108,6 +96,11 @@ class RunConfig(Config):
     output_dir: UserPath | None = None
     """The run's folder; null makes runs/<time>_<command>."""
 
+    @property
+    def manual(self) -> ManualConfig | None:
+        """The device with sticks, buttons or keys that a person has in hand, if one has."""
+        return None if self.teleop is None else self.teleop.manual
+
     @model_validator(mode="after")
     def _demonstrator(self) -> Self:
         if self.train.demonstrations and self.teleop is None:
@@ -125,7 +118,10 @@ class RunConfig(Config):
             raise ValueError(
                 "ask_for_help: nothing would make it ask: set min_value or max_disagreement"
             )
-        if wanted.max_disagreement is not None and self.algorithm.num_critics == 1:
+        if not self.algorithm.critics:
+            kind = self.algorithm.type
+            raise ValueError(f"ask_for_help: algorithm {kind} has no critics to go by: set null")
+        if wanted.max_disagreement is not None and self.algorithm.critics == 1:
             raise ValueError(
                 "ask_for_help.max_disagreement: one critic always agrees with itself: set "
                 "algorithm.num_critics to 2 or more"
@@ -149,62 +145,28 @@ class RunConfig(Config):
         if looks.object is not None or (looks.images and self.robot.cameras):
             return
         remedy = "name cameras under robot.cameras, and leave processor.observation.images true"
-        if not isinstance(self.robot, FollowerConfig):
+        if not self.robot.real_time:
             remedy += ", or set processor.observation.object to relative"
         raise ConfigError(
             f"processor.observation: the policy would see the arm and not its task: {remedy}"
         )
 
     @model_validator(mode="after")
-    def _a_real_arm_lives_in_real_time(self) -> Self:
-        if not isinstance(self.robot, FollowerConfig):
-            return self
-        if not self.env.paced:
-            raise ValueError("env.paced: a real arm moves in real time: set it to true")
-        tick, patience = 1.0 / self.env.fps, self.robot.safety.watchdog_s
-        if tick >= patience:
-            raise ValueError(
-                f"robot.safety.watchdog_s: {patience:g} s are over before the next tick, after "
-                f"{tick:g} s: set more, or a higher env.fps"
-            )
-        if self.learner.mode == "lockstep":
-            raise ValueError("learner.mode: a real arm cannot wait for updates: set background")
-        if self.processor.observation.object is not None:
-            raise ValueError(
-                "processor.observation.object: a real arm does not sense it: set null, and name "
-                "cameras under robot.cameras"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _a_leader_is_another_real_arm(self) -> Self:
-        if not isinstance(self.teleop, LeaderConfig):
-            return self
-        if not self.env.paced:
-            raise ValueError("env.paced: a leader arm moves in real time: set it to true")
-        tick, patience = 1.0 / self.env.fps, self.teleop.deadman_s
-        if tick >= patience:
-            raise ValueError(
-                f"teleop.deadman_s: {patience:g} s are over before the next tick, after {tick:g} "
-                "s: set more, or a higher env.fps"
-            )
-        if isinstance(self.robot, FollowerConfig) and same_device(
-            self.teleop.port, self.robot.port
-        ):
-            other = self.robot.port
-            named = other if self.teleop.port == other else f"{self.teleop.port}, which is {other},"
-            raise ValueError(
-                f"teleop.port: {named} is the arm's own port (robot.port): name the leader's, "
-                "`hil-app find-port` finds it"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _a_person_lives_in_real_time(self) -> Self:
-        if isinstance(self.teleop, ManualConfig):
+    def _robot_fits(self) -> Self:
+        if self.robot.real_time:
             if not self.env.paced:
+                raise ValueError("env.paced: a real arm moves in real time: set it to true")
+            if self.learner.mode == "lockstep":
+                raise ValueError("learner.mode: a real arm cannot wait for updates: set background")
+        self.robot.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _teleop_fits(self) -> Self:
+        if self.teleop is not None:
+            if self.teleop.in_person and not self.env.paced:
                 raise ValueError("env.paced: a person lives in real time: set it to true")
-            self.teleop.check(wrist=self.processor.wrist is not None)
+            self.teleop.check(self)
         return self
 
     @model_validator(mode="after")

@@ -1,15 +1,46 @@
-"""Who takes over when the policy errs."""
+"""Who takes over when the policy errs. One of your own: a subclass of :class:`TeleopConfig`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from configs.base import Config
-from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig
-from configs.paths import UserText
+from configs.paths import UserText, same_device
+from configs.registry import Registry
 from configs.robot import ServoArmConfig
+
+if TYPE_CHECKING:
+    from configs.manual import ManualConfig
+    from configs.run import RunConfig
+
+
+class TeleopConfig(Config):
+    """Base of every teleoperator's config; what the rest of a run must know of it stands here."""
+
+    in_person: ClassVar[bool] = True  # a person has it in hand: it lives in real time
+    has_motors: ClassVar[bool] = False  # which a run must not leave alone
+    by_keys: ClassVar[bool] = False  # the terminal's keys take over and hand back
+
+    type: str
+    """The teleoperator's name."""
+
+    @property
+    def manual(self) -> ManualConfig | None:
+        """What it is, if it is a device with sticks, buttons or keys."""
+        return None
+
+    @property
+    def leader(self) -> LeaderConfig | None:
+        """What it is, if it is an SO100 or SO101 leader."""
+        return None
+
+    def check(self, run: RunConfig) -> None:
+        """Raise ValueError, led by the dotted path, if it does not fit the rest of a run."""
+
+
+TELEOPS: Registry[TeleopConfig] = Registry("teleoperator", TeleopConfig)
 
 
 class InterventionConfig(Config):
@@ -31,8 +62,11 @@ class InterventionConfig(Config):
     """Largest share of an episode's longest length that the person takes."""
 
 
-class ScriptedTeleopConfig(Config):
+@TELEOPS.register("teleop.scripted:make")
+class ScriptedTeleopConfig(TeleopConfig):
     """A scripted person for the simulated world: demonstrates, and takes over on a stall."""
+
+    in_person = False
 
     type: Literal["scripted"] = "scripted"
     """The teleoperator's name."""
@@ -45,8 +79,10 @@ class ScriptedTeleopConfig(Config):
     """When the person takes over, and for how long."""
 
 
-class LeaderConfig(ServoArmConfig):
+class LeaderConfig(ServoArmConfig, TeleopConfig):
     """What an SO100 and an SO101 leader share: the arm in a person's hand."""
+
+    has_motors = by_keys = leads = True
 
     port: UserText = "/dev/ttyACM1"
     """Serial port of the leader; `hil-app find-port` finds it."""
@@ -65,7 +101,29 @@ class LeaderConfig(ServoArmConfig):
     """Time without a poll after which a process of its own lets the leader down [s]: the program
     stands still, and cannot do it itself. It does so at once if the program dies."""
 
+    @property
+    def leader(self) -> LeaderConfig:
+        """Itself."""
+        return self
 
+    def check(self, run: RunConfig) -> None:
+        """Raise ValueError if its port is the robot's, or a tick longer than its deadman waits."""
+        tick, patience = 1.0 / run.env.fps, self.deadman_s
+        if tick >= patience:
+            raise ValueError(
+                f"teleop.deadman_s: {patience:g} s are over before the next tick, after {tick:g} "
+                "s: set more, or a higher env.fps"
+            )
+        other = run.robot.bus
+        if other is not None and same_device(self.port, other):
+            named = other if self.port == other else f"{self.port}, which is {other},"
+            raise ValueError(
+                f"teleop.port: {named} is the arm's own port (robot.port): name the leader's, "
+                "`hil-app find-port` finds it"
+            )
+
+
+@TELEOPS.register("teleop.leader:make")
 class SO101LeaderConfig(LeaderConfig):
     """An SO101 leader on its servo bus."""
 
@@ -73,20 +131,9 @@ class SO101LeaderConfig(LeaderConfig):
     """The teleoperator's name."""
 
 
+@TELEOPS.register("teleop.leader:make")
 class SO100LeaderConfig(LeaderConfig):
     """An SO100 leader on its servo bus."""
 
     type: Literal["so100_leader"] = "so100_leader"
     """The teleoperator's name."""
-
-
-TeleopConfig = Annotated[
-    SO100LeaderConfig
-    | SO101LeaderConfig
-    | GamepadConfig
-    | GamepadHIDConfig
-    | KeyboardConfig
-    | ScriptedTeleopConfig  # --help shows the defaults of the last one
-    | None,
-    Field(discriminator="type"),
-]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from configs.errors import HilAppError
 
 F32 = NDArray[np.float32]
+Acts = Literal["always", "on_take_over", "never"]  # demonstrating, taking over, watching
 
 CLOSE, STAY, OPEN = 0, 1, 2  # gripper commands, the last number of an action
 NEUTRAL: F32 = np.array([0, 0, 0, STAY], np.float32)
@@ -41,7 +42,17 @@ HANDS_OFF = TeleopSample(NEUTRAL)
 
 
 class Teleop(Protocol):
-    """A pair of hands: entered, then polled once a tick."""
+    """A pair of hands: entered, then polled once a tick.
+
+    It is made by the factory that its config was registered with::
+
+        factory(config, robot=, joints=, env=, processor=, acts=, tell=, device=, seed=)
+
+    ``robot`` is what it moves, and ``joints()`` where that is now; ``env`` and ``processor`` are
+    the run's configs of those names; ``tell`` hears what a person must know; ``device`` is what the
+    person has in hand, if the config is of one; ``seed`` is for what is random. A factory takes
+    what it needs and the rest as ``**_``, and refuses by ConfigError.
+    """
 
     def __enter__(self) -> Self: ...
 
@@ -60,6 +71,16 @@ class Switched(Protocol):
 
     def switch(self) -> None:
         """Take over if the policy acts, else hand back; from the next poll on."""
+
+
+@runtime_checkable
+class Powered(Protocol):
+    """Hands with motors of their own, that must be polled while others act."""
+
+    entered: bool
+
+    def idle(self) -> TeleopSample:
+        """As in :class:`Teleop`."""
 
 
 @runtime_checkable

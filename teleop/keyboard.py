@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from configs.manual import KeyboardConfig
+from configs.manual import ManualConfig
 from teleop.base import TeleopError
 from teleop.device import DeviceState, Latch
 from teleop.window.client import Window
@@ -51,7 +51,7 @@ class KeyboardWindow:
         """A keyboard cannot."""
 
 
-def key_help(config: KeyboardConfig, *, wrist: bool) -> KeyHelp:
+def key_help(config: ManualConfig, *, wrist: bool) -> KeyHelp:
     """What the window says about its keys: those of a motion together, forward first."""
     does = by_control(config, wrist=wrist)
     found: dict[str, tuple[str, ...]] = {}

@@ -9,13 +9,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from configs.env import EnvConfig
 from configs.teleop import LeaderConfig
-from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError, Tell
+from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, Robot, RobotError, Tell
 from robots.feetech import settings
 from robots.feetech.release import SINKING_S
 from robots.feetech.servos import Servos
 from robots.safety.undisturbed import Undisturbed
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopError, TeleopSample
+from teleop.base import HANDS_OFF, NEUTRAL, Acts, TeleopError, TeleopSample
 
 _LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]
 _GRIPPER_SPEED = 2.0  # times the speed limit of the body joints
@@ -31,6 +32,27 @@ class _Mode(Enum):
     FOLLOWING = auto()  # the policy acts, the leader goes along
     LEADING = auto()  # the person acts, the leader is limp
     HOLDING = auto()  # it was lost while it led: nobody acts until the person says who
+
+
+def make(
+    config: LeaderConfig,
+    *,
+    robot: Robot,
+    joints: Callable[[], F32],
+    env: EnvConfig,
+    tell: Tell,
+    acts: Acts,
+    **_: object,
+) -> Leader:
+    """The leader of a robot."""
+    return Leader(
+        config,
+        joints,
+        1.0 / env.fps,
+        tell,
+        demonstrating=acts == "always",
+        meanwhile=getattr(robot, "held", nullcontext),
+    )
 
 
 class Leader:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
-from configs.manual import MOTIONS, STICKS, TRIGGERS, ManualConfig, Motion, PadConfig
-from robots.base import F32, Tell
-from teleop.base import CLOSE, HANDS_OFF, OPEN, STAY, TeleopSample
+from configs.base import ConfigError
+from configs.manual import MOTIONS, STICKS, TRIGGERS, ManualConfig, Motion
+from configs.processor import ProcessorConfig
+from robots.base import F32, GRIPPER, Tell
+from teleop.base import CLOSE, HANDS_OFF, OPEN, STAY, Acts, TeleopSample
 from teleop.device import Device, DeviceState
 
 _TAKEN_OVER = (0.6, 0.15)  # share of the strength, and how long it rumbles [s]
@@ -19,7 +21,29 @@ _ASKED = (1.0, 0.5)
 _VERDICTS = ("success", "failure", "rerecord", "stop", "emergency_stop")
 _STOPS = ("stop", "emergency_stop")
 _CURVE = 1.5  # exponent of a stick's response
-Acts = Literal["always", "on_take_over", "never"]
+
+
+def make(
+    config: ManualConfig,
+    *,
+    joints: Callable[[], F32],
+    processor: ProcessorConfig,
+    device: Device | None,
+    tell: Tell,
+    acts: Acts,
+    **_: object,
+) -> ManualTeleop:
+    """The person at the device. Raises ConfigError if there is none."""
+    if device is None:
+        raise ConfigError(f"teleop.type: {config.type} needs a person at a device")
+    grip = processor.gripper
+    middle = (grip.closed + grip.open) / 2
+
+    def is_open() -> bool:
+        return bool((joints()[GRIPPER] > middle) == (grip.open > grip.closed))
+
+    wrist = processor.wrist is not None
+    return ManualTeleop(config, device, tell, is_open, acts=acts, wrist=wrist)
 
 
 class ManualTeleop:
@@ -47,7 +71,7 @@ class ManualTeleop:
         wrist: bool = False,
     ) -> None:
         self._config, self._device, self._tell, self._is_open = config, device, tell, is_open
-        self._pad = config if isinstance(config, PadConfig) else None
+        self._pad = config.sticks
         self._acts = acts
         self._layout = config.layout(wrist=wrist)
         self._motions = MOTIONS if wrist else MOTIONS[:3]

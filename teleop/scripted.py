@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from configs.base import ConfigError
+from configs.env import EnvConfig
+from configs.processor import ProcessorConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
-from robots.base import F32, Truth, TruthSource
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
-from teleop.oracle import Oracle, progress
+from robots.base import F32, Robot, Truth, TruthSource
+from teleop.base import HANDS_OFF, NEUTRAL, Acts, TeleopSample
+from teleop.oracle import Oracle, PickLift, Stick, progress, reach
+
+ENDLESS = 10**9  # ticks of an episode without a time limit
+
+
+def make(
+    config: ScriptedTeleopConfig,
+    *,
+    robot: Robot,
+    env: EnvConfig,
+    processor: ProcessorConfig,
+    acts: Acts,
+    seed: int,
+    **_: object,
+) -> ScriptedTeleop:
+    """The scripted person beside a robot. Raises ConfigError if that has no simulated world."""
+    if robot.truth is None:
+        raise ConfigError(
+            "teleop.type: the scripted person knows its way only in a simulated world, which the "
+            "arm on robot.port has not; choose another, or null for nobody"
+        )
+    stick, grip = Stick(_f32(processor.step_size), env.fps), processor.gripper
+    return ScriptedTeleop(
+        config,
+        robot.truth,
+        reach(stick) if robot.spec.task == "reach" else PickLift(stick, grip.closed, grip.open),
+        workspace=(_f32(processor.bounds.min), _f32(processor.bounds.max)),
+        max_ticks=env.time_limit or ENDLESS,
+        seed=seed,
+        demonstrating=acts == "always",
+    )
 
 
 class ScriptedTeleop:
@@ -128,3 +161,7 @@ class Watcher:
         self._grabbed_at = made
         self._used += 1
         return True
+
+
+def _f32(values: Sequence[float]) -> F32:
+    return np.array(values, np.float32)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from configs.manual import STICKS, ManualConfig, PadConfig, Term
+from configs.manual import STICKS, ManualConfig, Term
 
 WAYS = MappingProxyType(
     {
@@ -149,7 +149,7 @@ def stick_words(does: Does, side: str) -> list[str]:
 
 def hint(config: ManualConfig, *, wrist: bool) -> str:
     """How the person tells the run what to do, in a line."""
-    pad, layout = isinstance(config, PadConfig), config.layout(wrist=wrist)
+    pad, layout = config.sticks is not None, config.layout(wrist=wrist)
     said = []
     for deed, words in _HINTS.items():
         if used := layout.get(deed):

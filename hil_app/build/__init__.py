@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from itertools import groupby
 
 import numpy as np
@@ -11,13 +10,12 @@ import torch
 
 from configs.env import EnvConfig
 from configs.load import ConfigError
-from configs.manual import KeyboardConfig, ManualConfig
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.processor import ProcessorConfig
-from configs.robot import FollowerConfig, SimRobotConfig
+from configs.robot import ROBOTS, FollowerConfig
 from configs.run import RunConfig
-from configs.teleop import LeaderConfig, ScriptedTeleopConfig, TeleopConfig
+from configs.teleop import TELEOPS, LeaderConfig, TeleopConfig
 from hil_app.build import devices
 from hil_app.build.workspace import check_reachable
 from hil_app.control.loop import Loop
@@ -37,21 +35,16 @@ from processors.base import Command, Pipeline, Step, Transition
 from processors.classifier import ClassifiedSuccess
 from processors.observation import Observe
 from processors.wrist import ROLL, Wrist
-from robots.base import F32, GRIPPER, Tell, tell_nobody
+from robots.base import F32, Tell, tell_nobody
 from robots.kinematics import Kinematics
 from robots.so100 import SO100Robot
 from robots.twin.robot import SimRobot
-from teleop.base import Teleop
+from teleop.base import Acts, Teleop
 from teleop.device import Device
-from teleop.leader import Leader
-from teleop.manual import Acts, ManualTeleop
 from teleop.no_teleop import HandsOff
-from teleop.oracle import Oracle, PickLift, Stick, reach
-from teleop.scripted import ScriptedTeleop
 from teleop.window.client import Window
 
 CAN_GRIP = 3  # close, stay, open
-ENDLESS = 10**9  # ticks of an episode without a time limit
 
 
 Body = SimRobot | SO100Robot
@@ -60,13 +53,13 @@ Body = SimRobot | SO100Robot
 def robot(
     config: RunConfig, tell: Tell = tell_nobody, emergency: Callable[[], bool] = lambda: False
 ) -> Body:
-    """The body; ``tell`` hears what a person must know of it.
+    """The robot; ``tell`` hears what a person must know of it.
 
     ``emergency`` says whether that person presses for a stop while it goes to rest.
     """
-    if isinstance(config.robot, SimRobotConfig):
-        return SimRobot(config.robot, config.env.fps)
-    return SO100Robot(config.robot, config.env.fps, tell, emergency)
+    make = ROBOTS.factory(config.robot)
+    made: Body = make(config.robot, fps=config.env.fps, tell=tell, emergency=emergency)
+    return made
 
 
 def kinematics_of(body: Body) -> Kinematics:
@@ -78,17 +71,19 @@ def kinematics_of(body: Body) -> Kinematics:
 def window(config: RunConfig, command: str) -> Window | None:
     """The operator's window, if the config asks for it or the person's keys need it."""
     title, wrist = f"hil-app {command}: {config.robot.type}", config.processor.wrist is not None
-    if isinstance(config.teleop, KeyboardConfig):
-        return devices.window_with_keys(config.teleop, title, wrist=wrist)
+    manual = config.manual
+    if manual is not None and manual.in_window:
+        return devices.window_with_keys(manual, title, wrist=wrist)
     return Window(title, None) if config.window else None
 
 
 def device(config: RunConfig, window: Window | None = None) -> Device | None:
     """What the person has in hand, if that is sticks, buttons or the keys of the ``window``."""
-    if not isinstance(config.teleop, ManualConfig):
+    manual = config.manual
+    if manual is None:
         return None
-    stop = config.teleop.layout(wrist=config.processor.wrist is not None).get("stop")
-    return devices.device(config.teleop, window, stop[0].control if stop else None)
+    stop = manual.layout(wrist=config.processor.wrist is not None).get("stop")
+    return devices.device(manual, window, stop[0].control if stop else None)
 
 
 def teleop(
@@ -105,55 +100,21 @@ def teleop(
     ``device`` is what the person has in hand; ``along`` is called at every poll of nobody's hands,
     for the leader that others have. Raises ConfigError if the hands cannot work on this body.
     """
-    demonstrating = acts == "always"
-    if device is not None:
-        assert isinstance(config.teleop, ManualConfig)
-        return ManualTeleop(
-            config.teleop,
-            device,
-            tell,
-            _is_open(config, body),
-            acts=acts,
-            wrist=config.processor.wrist is not None,
-        )
-    if config.teleop is None or acts == "never":
+    if config.teleop is None or (device is None and acts == "never"):
         return HandsOff(along)
-    if isinstance(config.teleop, LeaderConfig):
-        return Leader(
-            config.teleop,
-            body.joints_now,
-            1.0 / config.env.fps,
-            tell,
-            demonstrating=demonstrating,
-            meanwhile=body.held if isinstance(body, SO100Robot) else nullcontext,
-        )
-    if not isinstance(config.teleop, ScriptedTeleopConfig):
-        raise ConfigError(f"teleop.type: {config.teleop.type} needs a person at a device")
-    if body.truth is None:
-        raise ConfigError(
-            "teleop.type: the scripted person knows its way only in a simulated world, which the "
-            "arm on robot.port has not; choose another, or null for nobody"
-        )
-    return ScriptedTeleop(
+    make = TELEOPS.factory(config.teleop)
+    made: Teleop = make(
         config.teleop,
-        body.truth,
-        _oracle(config, body),
-        workspace=(_f32(config.processor.bounds.min), _f32(config.processor.bounds.max)),
-        max_ticks=config.env.time_limit or ENDLESS,
-        seed=seed_of(config, "demonstrator" if demonstrating else "operator"),
-        demonstrating=demonstrating,
+        robot=body,
+        joints=body.joints_now,
+        env=config.env,
+        processor=config.processor,
+        acts=acts,
+        tell=tell,
+        device=device,
+        seed=seed_of(config, "demonstrator" if acts == "always" else "operator"),
     )
-
-
-def _is_open(config: RunConfig, body: Body) -> Callable[[], bool]:
-    """Whether the gripper is nearer to its open position."""
-    grip = config.processor.gripper
-    middle = (grip.closed + grip.open) / 2
-
-    def is_open() -> bool:
-        return bool((body.joints_now()[GRIPPER] > middle) == (grip.open > grip.closed))
-
-    return is_open
+    return made
 
 
 def loop(
@@ -193,7 +154,7 @@ def _env(config: RunConfig) -> EnvConfig:
 
 
 def action_steps(
-    config: ProcessorConfig, kinematics: Kinematics, hands: TeleopConfig = None
+    config: ProcessorConfig, kinematics: Kinematics, hands: TeleopConfig | None = None
 ) -> dict[str, Step[Command]]:
     """From the policy's or the person's action to joint targets, in order.
 
@@ -419,12 +380,6 @@ def seed_of(config: RunConfig, name: str, index: int = 0) -> int:
     """A seed of its own for each random source of a run."""
     words = [config.seed, index, *name.encode()]
     return int(np.random.SeedSequence(words).generate_state(1)[0])
-
-
-def _oracle(config: RunConfig, body: Body) -> Oracle:
-    stick = Stick(_f32(config.processor.step_size), config.env.fps)
-    grip = config.processor.gripper
-    return reach(stick) if body.spec.task == "reach" else PickLift(stick, grip.closed, grip.open)
 
 
 def _f32(values: Sequence[float]) -> F32:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, Manual
+from configs.manual import ManualConfig
+from configs.registry import imported
 from teleop.device import Device
 from teleop.window.client import Window
 
 
-def window_with_keys(config: KeyboardConfig, title: str, *, wrist: bool) -> Window:
+def window_with_keys(config: ManualConfig, title: str, *, wrist: bool) -> Window:
     """The window that a keyboard's keys are pressed in."""
     from teleop.keyboard import key_help
 
-    return Window(title, key_help(config, wrist=wrist), config.virtual)
+    return Window(title, key_help(config, wrist=wrist), getattr(config, "virtual", None))
 
 
-def device(config: Manual, window: Window | None, stop_key: str | None = None) -> Device:
+def device(config: ManualConfig, window: Window | None, stop_key: str | None = None) -> Device:
     """What the person has in hand; only its own library is loaded.
 
     A keyboard's keys are pressed in the ``window``; closing that presses ``stop_key``.
     """
-    match config:
-        case GamepadConfig():
-            from teleop.gamepad.pad import SDLPad
-
-            return SDLPad(config)
-        case GamepadHIDConfig():
-            from teleop.gamepad.hid import HIDPad
-
-            return HIDPad(config)
-        case KeyboardConfig():
-            from teleop.keyboard import KeyboardWindow
-
-            assert window is not None
-            return KeyboardWindow(window, stop_key)
+    make = imported(config.device)
+    found: Device = make(window, stop_key) if config.in_window else make(config)
+    return found

@@ -111,11 +111,10 @@ def virtual(cfg: ServoArmConfig) -> Findings:
         if world.arm == kind:
             yield ok(f"the arm on {cfg.port} is a virtual {kind}")
         else:
-            leads = isinstance(cfg, LeaderConfig)
-            option = f"--teleop.type={world.arm}_leader" if leads else f"--robot.type={world.arm}"
+            leader, robot = f"--teleop.type={world.arm}_leader", f"--robot.type={world.arm}"
             yield problem(
                 f"the arm on {cfg.port} is a virtual {world.arm}, not an {kind}",
-                f"say {option}, or start it with --arm {kind}",
+                f"say {leader if cfg.leads else robot}, or start it with --arm {kind}",
             )
 
 

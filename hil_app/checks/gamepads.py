@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, ManualConfig
+from configs.manual import ManualConfig
 from hil_app.checks.finding import Finding, Findings, note, of_message, ok, problem
 from hil_app.checks.machine import join_group
 from hil_app.checks.probe import probe
@@ -49,14 +49,13 @@ def _of(answer: dict[str, Any], answers: list[dict[str, Any]]) -> Iterator[Findi
 
 def hands(config: ManualConfig) -> Findings:
     """Whether a person can take over with the device that ``config`` names."""
-    if isinstance(config, KeyboardConfig):
+    if config.in_window:
         yield ok("a person takes over with the keys, while the window has the focus")
         return
-    if isinstance(config, GamepadConfig) and config.virtual is not None:
+    if getattr(config, "virtual", None) is not None:
         yield ok("a virtual gamepad takes over")
         return
-    assert isinstance(config, GamepadConfig | GamepadHIDConfig)
-    outcome = probe("gamepad", config.type, config.model_dump_json())
+    outcome = probe("gamepad", config.model_dump_json())
     for answer in outcome.answers:
         if "error" in answer:
             yield of_message(answer["error"])

@@ -1,7 +1,7 @@
 """What may crash a whole process, tried in one of its own.
 
 ``import MODULE ...`` loads modules, ``torch DEVICE`` computes, ``draw`` draws, ``gamepads`` finds
-the gamepads, ``gamepad TYPE CONFIG`` uses one. Every answer is a line of JSON on stdout, so that a
+the gamepads, ``gamepad CONFIG`` uses one. Every answer is a line of JSON on stdout, so that a
 crash shows how far it came.
 """
 
@@ -134,22 +134,16 @@ def _of_hid() -> Iterator[dict[str, Any]]:
             yield {"hid": f"{pad.name} ({pad.ids})", "rule": None if pad.permitted else pad.rule}
 
 
-def _gamepad(kind: str, content: str) -> Iterator[dict[str, Any]]:
-    from configs.manual import GamepadConfig, GamepadHIDConfig
+def _gamepad(content: str) -> Iterator[dict[str, Any]]:
+    import configs.manual  # noqa: F401 - registers them
+    from configs.teleop import TELEOPS
+    from hil_app.build import devices
     from teleop.base import TeleopError
-    from teleop.device import Device
 
+    manual = TELEOPS.validate(parse_json(content)).manual
+    assert manual is not None
     try:
-        device: Device
-        if kind == "gamepad":
-            from teleop.gamepad.pad import SDLPad
-
-            device = SDLPad(GamepadConfig.model_validate(parse_json(content)))
-        else:
-            from teleop.gamepad.hid import HIDPad
-
-            device = HIDPad(GamepadHIDConfig.model_validate(parse_json(content)))
-        with device:
+        with devices.device(manual, None) as device:
             yield {"name": device.name}
     except TeleopError as error:
         yield {"error": str(error)}
@@ -161,7 +155,7 @@ def _main(what: str, words: Sequence[str]) -> None:
         "torch": lambda: _torch(words[0]),
         "draw": _draw,
         "gamepads": _gamepads,
-        "gamepad": lambda: _gamepad(*words),
+        "gamepad": lambda: _gamepad(words[0]),
     }
     for answer in answers[what]():
         print(json.dumps(answer), flush=True)

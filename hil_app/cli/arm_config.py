@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from configs.load import Parser, load
-from configs.robot import our_spelling
+from configs.robot import ROBOTS
 from configs.run import RunConfig
 
 # The preset of the other arm: a changed robot.type drops what it says of its own arm, and what it
@@ -24,10 +24,12 @@ def load_arm(
 
     def default(options: argparse.Namespace) -> str:
         kind = getattr(options, "robot.type", None) or ""
-        return _BARE.get(our_spelling(kind), without)
+        return _BARE.get(ROBOTS.spelled(kind), without)
 
     named = f"the arm that --robot.type names, or {without}"
-    bare = not _given(argv, "--config_path") and our_spelling(_given(argv, "--robot.type")) in _BARE
+    bare = (
+        not _given(argv, "--config_path") and ROBOTS.spelled(_given(argv, "--robot.type")) in _BARE
+    )
     return load(parser, ["--robot.cameras={}", *argv] if bare else argv, default, named)
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from configs.load import ConfigError, faults
 from configs.parser import Parser
 from configs.paths import option
-from configs.robot import RobotConfig, ServoArmConfig
-from configs.teleop import TeleopConfig
+from configs.registry import Registry
+from configs.robot import ROBOTS, ServoArmConfig
+from configs.teleop import TELEOPS
 from robots.feetech import calibration
 
 _HELP = {
@@ -26,7 +25,7 @@ _HELP = {
 _FIELDS = tuple(_HELP)
 _KINDS = {"robot": "so101|so100", "teleop": "so101_leader|so100_leader"}
 _TITLES = {"robot": "the arm that moves", "teleop": "or a leader arm"}
-_MODELS: dict[str, Any] = {"robot": RobotConfig, "teleop": TeleopConfig}
+_REGISTRIES: dict[str, Registry[Any]] = {"robot": ROBOTS, "teleop": TELEOPS}
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _validated(block: str, content: Mapping[str, Any]) -> ServoArmConfig:
     wrong = [text for place, text in faults({block: content}) if place[:1] == (block,)]
     if wrong:
         raise ConfigError("; ".join(wrong))
-    cfg = TypeAdapter(_MODELS[block]).validate_python(content)
+    cfg = _REGISTRIES[block].validate(content)
     if not isinstance(cfg, ServoArmConfig):
         raise ConfigError(
             f"{block}.type: {content['type']} has no motors, {_KINDS[block].replace('|', ' and ')} "

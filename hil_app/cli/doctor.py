@@ -13,10 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.load import DEFAULT_PRESET, Parser
-from configs.manual import ManualConfig
 from configs.robot import FollowerConfig
 from configs.run import RunConfig
-from configs.teleop import LeaderConfig
 from hil_app.checks import gamepads, machine, software
 from hil_app.checks.arm import arm
 from hil_app.checks.cameras import PATIENCE_S, cameras
@@ -77,10 +75,11 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
         found.append(Check("cameras", partial(cameras, config.robot.cameras), PATIENCE_S))
     else:
         found.append(Check("arm", partial(_no_arm, config)))
-    if isinstance(config.teleop, LeaderConfig):
-        found.append(Check("leader", partial(arm, config.teleop, period), 20.0))
-    elif isinstance(config.teleop, ManualConfig):
-        found.append(Check("hands", partial(gamepads.hands, config.teleop), PATIENCE_S))
+    leader = None if config.teleop is None else config.teleop.leader
+    if leader is not None:
+        found.append(Check("leader", partial(arm, leader, period), 20.0))
+    elif config.manual is not None:
+        found.append(Check("hands", partial(gamepads.hands, config.manual), PATIENCE_S))
     else:
         found.append(Check("hands", partial(_hands, config)))
     return [*found, Check("gamepad", gamepads.gamepads, PATIENCE_S)]

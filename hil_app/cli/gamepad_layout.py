@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
-from configs.manual import Manual, PadConfig
+from configs.manual import ManualConfig
 from configs.paths import expanded
 from configs.run import RunConfig
 from configs.writing import write_whole
@@ -36,14 +36,14 @@ def run(argv: Sequence[str]) -> int:
     from hil_app.support.tables import print_table
 
     does = by_control(hands, wrist=wrist)
-    print_table(layout_table(does, pad=isinstance(hands, PadConfig)))
+    print_table(layout_table(does, pad=hands.sticks is not None))
     return 0
 
 
-def manual(config: RunConfig) -> Manual:
+def manual(config: RunConfig) -> ManualConfig:
     """The config's gamepad or keyboard; ConfigError if the person has something else in hand."""
-    if isinstance(config.teleop, Manual):
-        return config.teleop
+    if config.manual is not None:
+        return config.manual
     kind = "null" if config.teleop is None else config.teleop.type
     raise ConfigError(
         f"teleop.type: {kind} has neither sticks nor keys; gamepad, gamepad_hid and keyboard have: "
@@ -51,15 +51,15 @@ def manual(config: RunConfig) -> Manual:
     )
 
 
-def _draw(hands: Manual, wrist: bool, path: Path) -> None:
+def _draw(hands: ManualConfig, wrist: bool, path: Path) -> None:
     from hil_app.setup.pad_drawing import drawing
 
-    if not isinstance(hands, PadConfig):
+    if hands.sticks is None:
         raise ConfigError(
             "--svg: only a gamepad can be drawn; without it a keyboard's keys are listed"
         )
     try:
-        write_whole(path, drawing(hands, wrist=wrist).encode())
+        write_whole(path, drawing(hands.sticks, wrist=wrist).encode())
     except OSError as error:
         raise ConfigError(f"--svg: cannot write {path}: {error.strerror}") from None
     print(f"Drawn: {path}")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from configs.load import ConfigError, Parser, load
-from configs.manual import MOTIONS, GamepadConfig, GamepadHIDConfig, KeyboardConfig, Manual
+from configs.manual import MOTIONS, ManualConfig
 from hil_app.build import devices
 from hil_app.cli.gamepad_layout import PRESET, manual
 from hil_app.cli.gamepad_view import picture, summary
@@ -57,7 +57,7 @@ def run(argv: Sequence[str]) -> int:
     with StopRequest() as stop, ExitStack() as stack:
         device, window = _device(hands, wrist, stack)
         stack.enter_context(device)
-        how = f"{_how(hands)}: nothing moves. q or Ctrl-C ends this."
+        how = f"{hands.how}: nothing moves. q or Ctrl-C ends this."
         print(f"Watching {device.name}, {how}", flush=True)
         watch = Watch(hands, device, wrist=wrist)
         with Keys() as keys, _screen(console) as show:
@@ -130,18 +130,10 @@ def _in_window(window: Window) -> Show:
     return show
 
 
-def _device(hands: Manual, wrist: bool, stack: ExitStack) -> tuple[Device, Window | None]:
+def _device(hands: ManualConfig, wrist: bool, stack: ExitStack) -> tuple[Device, Window | None]:
     """The device, and the window that has its keys, opened on the ``stack``."""
     window = None
-    if isinstance(hands, KeyboardConfig):
+    if hands.in_window:
         opened = devices.window_with_keys(hands, "hil-app gamepad test", wrist=wrist)
         window = stack.enter_context(opened)
     return devices.device(hands, window), window
-
-
-def _how(hands: Manual) -> str:
-    if isinstance(hands, GamepadConfig):
-        return "read by SDL"
-    if isinstance(hands, GamepadHIDConfig):
-        return "read report by report"
-    return "while its window has the focus"

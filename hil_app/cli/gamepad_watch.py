@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Self
 
-from configs.manual import ManualConfig, PadConfig
+from configs.manual import ManualConfig
 from teleop.base import HANDS_OFF, OPEN, STAY, TeleopSample
 from teleop.device import Device, DeviceState
 from teleop.manual import ManualTeleop, shaped
@@ -29,7 +29,7 @@ class Watch:
 
     def __init__(self, config: ManualConfig, device: Device, *, wrist: bool) -> None:
         self.config = config
-        self.pad = config if isinstance(config, PadConfig) else None
+        self.pad = config.sticks
         self.does = by_control(config, wrist=wrist)
         self.state: DeviceState | None = DeviceState()  # None while the device is lost
         self.sample: TeleopSample = HANDS_OFF

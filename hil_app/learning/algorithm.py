@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from configs.algorithm import RLAlgorithmConfig
+from configs.algorithm import ALGORITHMS, RLAlgorithmConfig
+from configs.registry import RegistryError
 from hil_app.learning.buffer.batch import Batch, DataMixer
 from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.networks.weights import (
@@ -56,13 +57,12 @@ class RLAlgorithm(ABC):
 
     name: ClassVar[str]
     optimization_step: int = 0  # updates so far
-    _registry: ClassVar[dict[str, type[RLAlgorithm]]] = {}
 
     def __init_subclass__(cls, *, name: str | None = None) -> None:
         super().__init_subclass__()
         if name is not None:
             cls.name = name
-            RLAlgorithm._registry[name] = cls
+            ALGORITHMS.provide(name, cls)
 
     def __init__(
         self, *, policy: GaussianActorPolicy, config: RLAlgorithmConfig, seed: int = 0
@@ -229,10 +229,10 @@ class RLAlgorithm(ABC):
 def make_algorithm(
     cfg: RLAlgorithmConfig, policy: GaussianActorPolicy, *, seed: int = 0
 ) -> RLAlgorithm:
-    """Build the algorithm registered under `cfg.type`; KeyError, listing the names, if none is."""
+    """Build the algorithm registered for this config; KeyError, listing the names, if none is."""
     try:
-        algorithm = RLAlgorithm._registry[cfg.type]
-    except KeyError:
-        known = ", ".join(sorted(RLAlgorithm._registry))
-        raise KeyError(f"no algorithm for {cfg.type!r}; known: {known}") from None
-    return algorithm(policy=policy, config=cfg, seed=seed)
+        make = ALGORITHMS.factory(cfg)
+    except RegistryError as error:
+        raise KeyError(str(error)) from error
+    algorithm: RLAlgorithm = make(policy=policy, config=cfg, seed=seed)
+    return algorithm

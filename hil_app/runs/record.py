@@ -15,7 +15,7 @@ from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.runs.dataset import recorder, root_of
 from hil_app.runs.session import Session
 from hil_app.support.words import plural
-from teleop.manual import Acts
+from teleop.base import Acts
 
 
 def check(config: RunConfig, mind: LearnedPolicy | None) -> None:

@@ -11,10 +11,7 @@ from typing import Any, Self
 
 import torch
 
-from configs.manual import ManualConfig
-from configs.robot import FollowerConfig
 from configs.run import RunConfig
-from configs.teleop import LeaderConfig
 from hil_app import build
 from hil_app.control.loop import Episode
 from hil_app.control.monitor import Monitor, Stage
@@ -24,10 +21,8 @@ from hil_app.runs.folder import EVENTS, new_run, open_folder, save_config
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import carry_on
 from teleop import keys, words
-from teleop.base import Teleop
+from teleop.base import Acts, Powered, Teleop
 from teleop.keys import Attended, Keys
-from teleop.leader import Leader
-from teleop.manual import Acts
 
 CTRL_C = "Ctrl-C ends the run safely"
 SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
@@ -52,15 +47,15 @@ class Session:
         self.config, self._resumed = config, resumed
         self.folder = config.output_dir or new_run(command)
         self.events = EventLog(self.folder / EVENTS)
-        arm = isinstance(config.robot, FollowerConfig)
-        self.stop = StopRequest(arm or isinstance(config.teleop, LeaderConfig))
+        arm, teleop = config.robot.real_time, config.teleop
+        self.stop = StopRequest(arm or (teleop is not None and teleop.has_motors))
         self.body = build.robot(config, self.events.emit, self._emergency)
         self.monitor = Monitor()
         self.window = build.window(config, command)
         self.device = build.device(config, self.window)
-        person = self.device is not None or isinstance(config.teleop, LeaderConfig)
+        person = teleop is not None and teleop.in_person
         self.keys = Keys() if person or arm else None  # a real arm has a person beside it
-        self._leaders: list[Leader] = []
+        self._powered: list[Powered] = []
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -99,12 +94,12 @@ class Session:
     @property
     def hint(self) -> str:
         """How a person tells the run what to do, in a line."""
-        config = self.config
-        if isinstance(config.teleop, ManualConfig):
-            return words.hint(config.teleop, wrist=config.processor.wrist is not None)
+        teleop, manual = self.config.teleop, self.config.manual
+        if manual is not None:
+            return words.hint(manual, wrist=self.config.processor.wrist is not None)
         if self.keys is None or not self.keys.live:
             return CTRL_C
-        return keys.hint(switched=isinstance(self.config.teleop, LeaderConfig))
+        return keys.hint(switched=teleop is not None and teleop.by_keys)
 
     def hands(self, acts: Acts) -> Teleop:
         """Who acts, and when, with the person at the terminal's keys beside, where there are keys.
@@ -119,13 +114,13 @@ class Session:
             acts=acts,
             along=self._have_leaders_go_along,
         )
-        if isinstance(hands, Leader):
-            self._leaders.append(hands)
+        if isinstance(hands, Powered):
+            self._powered.append(hands)
         return hands if self.keys is None else Attended(hands, self.keys)
 
     def _have_leaders_go_along(self) -> None:
         """A leader that nobody polls would be taken for one whose program stands still."""
-        for leader in self._leaders:
+        for leader in self._powered:
             if leader.entered:
                 leader.idle()
 

@@ -6,7 +6,6 @@ import math
 from contextlib import ExitStack
 from functools import partial
 
-from configs.manual import ManualConfig
 from hil_app import build
 from hil_app.control.instruments import Instruments
 from hil_app.control.loop import Sink
@@ -14,7 +13,7 @@ from hil_app.control.monitor import TELEOPERATE, Recording
 from hil_app.control.policy import NoPolicy
 from hil_app.runs.dataset import recorder, root_of
 from hil_app.runs.session import Session
-from teleop.manual import Acts
+from teleop.base import Acts
 
 
 def teleoperate(session: Session) -> None:
@@ -24,7 +23,7 @@ def teleoperate(session: Session) -> None:
     training; a leader or a scripted person always has it.
     """
     config, wanted = session.config, session.config.teleoperate
-    acts: Acts = "on_take_over" if isinstance(config.teleop, ManualConfig) else "always"
+    acts: Acts = "always" if config.manual is None else "on_take_over"
     hands = session.hands(acts)
     loop = build.loop(config, session.body, hands, NoPolicy(), session.stop)
     with ExitStack() as stack:

@@ -30,8 +30,7 @@ from hil_app.runs.metrics import Figures, Metrics, of_episode, of_evaluation, of
 from hil_app.runs.resume import ACTING, LOOP, Resumed
 from hil_app.runs.session import Session
 from hil_app.runs.state import RunState
-from teleop.base import Remembering
-from teleop.manual import Acts
+from teleop.base import Acts, Remembering
 
 
 class Training:
@@ -106,7 +105,7 @@ class Training:
 
     def _warm_up(self) -> None:
         """Compile what is to be compiled, while nothing moves yet."""
-        if not self._config.algorithm.compile:
+        if not self._config.algorithm.compiles:
             return
         events, started = self._session.events, time.monotonic()
         events.emit("compiling", note="the first time takes a minute or two, later ones are faster")

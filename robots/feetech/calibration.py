@@ -17,7 +17,6 @@ from pydantic import Strict, TypeAdapter, ValidationError
 from configs.paths import real
 from configs.reading import Unreadable, read_json, shown
 from configs.robot import ServoArmConfig
-from configs.teleop import LeaderConfig
 from configs.writing import write_whole
 from robots.base import F32, GRIPPER, JOINTS, RobotError, Uncalibrated
 from robots.feetech.registers import REGISTERS, TOP
@@ -126,7 +125,7 @@ def folders(cfg: ServoArmConfig) -> list[Path]:
     if cfg.calibration_dir is not None:
         return [cfg.calibration_dir]
     kind = str(cfg.model_dump().get("type", ""))
-    if isinstance(cfg, LeaderConfig):
+    if cfg.leads:
         return [folder("so_leader", "teleoperators"), folder(kind, "teleoperators")]
     return [folder("so_follower"), folder(f"{kind}_follower")]  # the second until lerobot 0.4.2
 

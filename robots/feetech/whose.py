@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from configs.robot import ServoArmConfig
-from configs.teleop import LeaderConfig
 from robots.base import JOINTS, RobotError, Uncalibrated
 from robots.feetech.calibration import (
     DEGREES,
@@ -58,7 +57,7 @@ def _opposite(cfg: ServoArmConfig) -> list[Path]:
     if cfg.calibration_dir is not None:
         return []
     model = str(cfg.model_dump().get("type", "")).removesuffix("_leader")
-    if isinstance(cfg, LeaderConfig):
+    if cfg.leads:
         places = [folder("so_follower"), folder(f"{model}_follower")]
     else:
         places = [folder(f"{kind}_leader", "teleoperators") for kind in ("so", model)]

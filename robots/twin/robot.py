@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from configs.robot import SO100SimConfig, SO101SimConfig
+from configs.robot import SimRobotConfig
 from robots.arm import ARMS
 from robots.base import (
     F32,
@@ -36,7 +36,7 @@ class SimRobot:
     simulated time since the reset, so that an episode repeats bit for bit whatever came before.
     """
 
-    def __init__(self, cfg: SO100SimConfig | SO101SimConfig, fps: float) -> None:
+    def __init__(self, cfg: SimRobotConfig, fps: float, **_: object) -> None:
         self._arm = arm = ARMS[cfg.type.removesuffix("_sim")]
         self._reset_pose = within("robot.reset_pose", cfg.reset_pose, arm.limits)
         self.spec = arm.spec(

@@ -410,7 +410,10 @@ def test_help_that_could_not_be_asked_for_is_refused_in_one_line(
             "robot.cameras.front.wdth: unknown key (did you mean width?); "
             "available: view, width, height",
         ),
-        ("--robot.type=so102", "robot.type: got 'so102', allowed: so100_sim, so101_sim"),
+        (
+            "--robot.type=so102",
+            "robot.type: got 'so102' (did you mean so101?), allowed: so100, ",
+        ),
         ("--teleop.type=banana", "teleop.type: "),
         ("--env.fps=0", "env.fps: input should be greater than or equal to 1, got "),
         ("--env.fps=201", "env.fps: input should be less than or equal to 200, got "),
@@ -463,7 +466,10 @@ def test_what_cannot_be_used_is_refused_in_one_line(option: str, message: str) -
             "address is expected, got -1",
         ),
         ("roobt: {}", "roobt: unknown key (did you mean robot?); available: robot, teleop, "),
-        ("robot: {task: reach}", "robot.type: missing, allowed: so100_sim, so101_sim"),
+        (
+            "robot: {task: reach}",
+            "robot.type: missing, allowed: so100, so100_sim, so101, ",
+        ),
         ("robot: {type: so101_sim, tsk: reach}", "robot.tsk: unknown key (did you mean task?)"),
         (
             "env: {fps: 0}\nseed: -1",

@@ -104,7 +104,7 @@ def test_the_layout_does_everything_and_no_control_does_two_things(
     device: type[ManualConfig], wrist: bool
 ) -> None:
     config = device()
-    config.check(wrist=wrist)
+    config.check_controls(wrist=wrist)
     layout = config.layout(wrist=wrist)
     assert {control for used in layout.values() for _, control in used} <= set(config.available)
     motions = MOTIONS if wrist else tuple(name for name in MOTIONS if name not in WRIST)
@@ -151,7 +151,7 @@ def test_what_is_named_takes_the_place_of_the_usual_and_null_turns_it_off() -> N
     assert "rerecord" not in layout
     assert layout["toggle_gripper"] == (Term(1, "x"),)
     assert layout["failure"] == (Term(1, "a"),)
-    config.check(wrist=False)
+    config.check_controls(wrist=False)
 
 
 def test_the_wrists_controls_count_where_there_is_a_wrist_only() -> None:
@@ -159,9 +159,9 @@ def test_the_wrists_controls_count_where_there_is_a_wrist_only() -> None:
     assert config.layout(wrist=True)["roll"] == (Term(1, "dpright"), Term(-1, "dpleft"))
     assert "roll" not in config.layout(wrist=False)
     clash = GamepadConfig(controls={"roll": "leftstick"})  # slow, where there is a wrist
-    clash.check(wrist=False)
+    clash.check_controls(wrist=False)
     with pytest.raises(ValueError, match=r"leftstick would do roll and slow|slow and roll"):
-        clash.check(wrist=True)
+        clash.check_controls(wrist=True)
 
 
 @pytest.mark.parametrize(
@@ -174,12 +174,12 @@ def test_the_wrists_controls_count_where_there_is_a_wrist_only() -> None:
 )
 def test_a_control_that_would_do_two_things_is_told(controls: Any, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
-        GamepadConfig(controls=controls).check(wrist=False)
+        GamepadConfig(controls=controls).check_controls(wrist=False)
 
 
 def test_to_give_up_the_other_one_ends_the_conflict() -> None:
-    GamepadConfig(controls={"success": "b", "emergency_stop": None}).check(wrist=False)
-    GamepadConfig(controls={"success": "b", "emergency_stop": "y"}).check(wrist=False)
+    GamepadConfig(controls={"success": "b", "emergency_stop": None}).check_controls(wrist=False)
+    GamepadConfig(controls={"success": "b", "emergency_stop": "y"}).check_controls(wrist=False)
 
 
 @each_device

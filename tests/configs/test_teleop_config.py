@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from configs.load import ConfigError, Parser, load, validate
-from configs.run import same_device
+from configs.paths import same_device
 from configs.teleop import SO100LeaderConfig, SO101LeaderConfig
 
 REAL = {

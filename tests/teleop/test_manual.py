@@ -20,9 +20,9 @@ from configs.manual import (
     KeyboardConfig,
     ManualConfig,
 )
-from teleop.base import CLOSE, HANDS_OFF, NEUTRAL, OPEN, STAY, Attentive, Teleop, TeleopSample
+from teleop.base import CLOSE, HANDS_OFF, NEUTRAL, OPEN, STAY, Acts, Attentive, Teleop, TeleopSample
 from teleop.device import Device, DeviceState, Latch
-from teleop.manual import Acts, ManualTeleop, shaped
+from teleop.manual import ManualTeleop, shaped
 
 HOLD = "rightshoulder"
 EVENTS = {

@@ -150,7 +150,7 @@ def test_the_probe_lists_known_hid_pads_and_the_rule_for_those_that_are_forbidde
 
 def test_the_probe_tells_what_is_wrong_with_a_pad_that_is_named() -> None:
     for config in (GamepadConfig(pad="no such pad"), GamepadHIDConfig(pad="1234:5678")):
-        outcome = probe.probe("gamepad", config.type, config.model_dump_json())
+        outcome = probe.probe("gamepad", config.model_dump_json())
         assert outcome.crash is None
         (told,) = outcome.answers
         assert "o gamepad" in told["error"]

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 import hil_app.learning as learning
+from configs.algorithm import ALGORITHMS
 from configs.algorithm import RLAlgorithmConfig as DefinedConfig
 from configs.policy import GaussianActorConfig as DefinedPolicyConfig
 from hil_app.learning import (
@@ -64,11 +65,13 @@ def test_configs_are_defined_once():
 
 
 @pytest.fixture
-def clone(monkeypatch):
+def clone():
     """An algorithm in one file: its config, and a class that learns by imitation alone."""
-    monkeypatch.setattr(RLAlgorithmConfig, "_registry", RLAlgorithmConfig.get_known_choices())
-    monkeypatch.setattr(RLAlgorithm, "_registry", dict(RLAlgorithm._registry))
+    with ALGORITHMS.restored():
+        yield _cloning_config()
 
+
+def _cloning_config():
     class CloningConfig(RLAlgorithmConfig):
         type: Literal["cloning"] = "cloning"
         lr: float = Field(default=1e-2, gt=0)

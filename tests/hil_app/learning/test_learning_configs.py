@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from configs.algorithm import ALGORITHMS
 from hil_app.learning import (
     ACTION,
     OBS_ENV_STATE,
@@ -17,7 +18,6 @@ from hil_app.learning import (
     FeatureType,
     GaussianActorConfig,
     PolicyFeature,
-    RLAlgorithm,
     RLAlgorithmConfig,
     SACAlgorithm,
     SACAlgorithmConfig,
@@ -36,10 +36,15 @@ def test_unknown_algorithm_is_a_key_error_that_lists_the_known():
         RLAlgorithmConfig.get_choice_class("ppo")
 
 
-def test_a_new_algorithm_is_a_config_and_a_class(policy_config, monkeypatch):
-    monkeypatch.setattr(RLAlgorithmConfig, "_registry", RLAlgorithmConfig.get_known_choices())
-    monkeypatch.setattr(RLAlgorithm, "_registry", dict(RLAlgorithm._registry))
+@pytest.fixture
+def registry():
+    """The algorithms; what a test registers is forgotten."""
+    with ALGORITHMS.restored():
+        yield ALGORITHMS
 
+
+@pytest.mark.usefixtures("registry")
+def test_a_new_algorithm_is_a_config_and_a_class(policy_config):
     class TwinConfig(SACAlgorithmConfig):
         type: Literal["twin"] = "twin"
 

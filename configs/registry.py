@@ -1,0 +1,245 @@
+"""What a configuration can name: robots, teleoperators, steps, tasks, rewards, algorithms.
+
+An entry is a config class, whose ``type`` is its name, and a factory that makes the thing. Ours and
+others' are registered in the same way, and both then work in YAML and as options::
+
+    @ROBOTS.register("toy.robot:Toy")
+    class ToyConfig(RobotConfig):
+        type: Literal["toy"] = "toy"
+
+The factory is imported when it is called, so that a config costs nothing but itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
+
+from pydantic import BeforeValidator, Field
+from pydantic.fields import FieldInfo
+
+from configs.base import Config, ConfigError
+from configs.reading import did_you_mean
+
+C = TypeVar("C", bound=Config)
+Factory = str | Callable[..., Any]  # "package.module:attribute", or the thing itself
+
+
+class RegistryError(ConfigError):
+    """Something cannot be registered, or what is asked for is not; the message lists what is."""
+
+
+@dataclass(frozen=True)
+class Entry(Generic[C]):
+    """What is registered under a name."""
+
+    name: str
+    config: type[C]
+    factory: Factory | None
+    source: str | None  # the plug-in that brought it, and its version; None for whoever imported it
+
+
+class Registry(Generic[C]):
+    """The entries of one kind by name, all with config classes on one ``base``.
+
+    ``default`` is the type of a block that says none. A block may be the name alone where
+    ``bare`` says so.
+    """
+
+    source: ClassVar[str | None] = None  # of what is registered now
+    all: ClassVar[list[Registry[Any]]] = []
+
+    def __init__(
+        self, kind: str, base: type[C], *, default: str | None = None, bare: bool = False
+    ) -> None:
+        self.kind, self.base = kind, base
+        self._default, self._bare = default, bare
+        self._entries: dict[str, Entry[C]] = {}
+        self._spellings: dict[str, str] = {}
+        Registry.all.append(self)
+
+    def register(
+        self, factory: Factory | None = None, *, spellings: tuple[str, ...] = ()
+    ) -> Callable[[type[C]], type[C]]:
+        """Register the decorated config class under what its ``type`` says.
+
+        ``spellings`` are further names that are read as that one. Registered once more, the class
+        gets another factory. Raises RegistryError if the class is of no use, or its name taken.
+        """
+
+        def decorate(config: type[C]) -> type[C]:
+            name = self._name(config)
+            self._entries[name] = Entry(name, config, factory, Registry.source)
+            self._spellings |= dict.fromkeys(spellings, name)
+            reopen()
+            return config
+
+        return decorate
+
+    def _name(self, config: type[C]) -> str:
+        """What a class is to be called. Raises RegistryError."""
+        if not (isinstance(config, type) and issubclass(config, self.base)):
+            raise RegistryError(f"{config!r} cannot be a {self.kind}: it is no {_path(self.base)}")
+        field = config.model_fields.get("type")
+        name = field.default if field else None
+        if not isinstance(name, str) or get_args(field and field.annotation) != (name,):
+            raise RegistryError(f'{_path(config)} needs a name: `type: Literal["name"] = "name"`')
+        taken = self._entries.get(name)
+        if taken is not None and taken.config is not config:
+            raise RegistryError(
+                f"{_path(config)}: the name {name} is taken by the {self.kind} "
+                f"{_path(taken.config)}: choose another"
+            )
+        return name
+
+    def provide(self, name: str, factory: Factory) -> None:
+        """Give what is registered as ``name`` another factory. Raises RegistryError."""
+        self._entries[name] = replace(self[name], factory=factory)
+
+    def __iter__(self) -> Iterator[Entry[C]]:
+        return iter(self._entries.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __getitem__(self, name: str) -> Entry[C]:
+        """The entry of a name, in any of its spellings. Raises RegistryError."""
+        try:
+            return self._entries[self.spelled(name)]
+        except KeyError:
+            raise RegistryError(
+                f"no {self.kind} is called {name!r}{did_you_mean(name, self._entries)}; "
+                f"available: {', '.join(sorted(self._entries)) or 'none'}"
+            ) from None
+
+    def factory(self, config: C) -> Callable[..., Any]:
+        """What makes the thing of a config. Raises RegistryError."""
+        entry = next((one for one in self if one.config is type(config)), None)
+        if entry is None:
+            raise RegistryError(f"{_path(type(config))} is not registered as a {self.kind}")
+        if entry.factory is None:
+            whole = ", ".join(sorted(one.name for one in self if one.factory is not None))
+            raise RegistryError(
+                f"the {self.kind} {entry.name!r} has a config, and nothing that makes it; "
+                f"available: {whole or 'none'}"
+            )
+        return imported(entry.factory)
+
+    def spelled(self, name: str) -> str:
+        """Our spelling of a name."""
+        return self._spellings.get(name, name)
+
+    def block(self, content: Any) -> Any:
+        """A block with its type, in our spelling; whatever is none stays as it is."""
+        if self._bare and isinstance(content, str):
+            content = {"type": content}
+        if not isinstance(content, dict):
+            return content
+        kind = content.get("type", self._default)
+        spelled = self.spelled(kind) if isinstance(kind, str) else kind
+        return content if kind is None else {**content, "type": spelled}
+
+    def validate(self, content: object) -> C:
+        """The config that a block describes. Raises RegistryError or pydantic's ValidationError."""
+        block = self.block(content)
+        return self[block["type"]].config.model_validate(block)
+
+    def annotation(self, first: type[C] | None = None) -> Any:
+        """The type of a field that takes any entry; ``first`` is named last, as its default."""
+        configs = [entry.config for entry in self._entries.values()]
+        configs.sort(key=lambda config: config is first)  # --help shows the last one's defaults
+        read = BeforeValidator(self.block)
+        if len(configs) < 2:  # pydantic tells no single one apart
+            return Annotated[configs[0] if configs else self.base, read]
+        return Annotated[Union[tuple(configs)], Field(discriminator="type"), read]  # noqa: UP007
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Whatever is registered meanwhile is forgotten at the end."""
+        before = self._entries, self._spellings
+        self._entries, self._spellings = dict(self._entries), dict(self._spellings)
+        try:
+            yield
+        finally:
+            self._entries, self._spellings = before
+            reopen()
+
+
+class OpenConfig(Config):
+    """A config some of whose fields take whatever is registered.
+
+    Such a field is annotated with the base class of a registry. It takes what is registered later,
+    too.
+    """
+
+    _declared: ClassVar[Mapping[str, Any]] = {}  # annotations of these fields, as they were written
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        own = vars(cls).get("__annotations__", {})
+        written = {
+            name: field.annotation if name in own else cls._declared.get(name, field.annotation)
+            for name, field in cls.model_fields.items()
+        }
+        cls._declared = {name: one for name, one in written.items() if _opened(one, None) != one}
+        _open.append(cls)
+        cls._reopen()
+
+    @classmethod
+    def _reopen(cls) -> None:
+        for name, declared in cls._declared.items():
+            field = cls.model_fields[name]
+            annotation = _opened(declared, type(field.default))
+            made = FieldInfo.from_annotated_attribute(annotation, field.default)
+            made.description = field.description
+            cls.model_fields[name] = made
+        cls.model_rebuild(force=True)
+
+
+_open: list[type[OpenConfig]] = []  # inner ones first, as they were written
+
+
+def reopen() -> None:
+    """Have all fields that take what is registered take what is registered now."""
+    for model in _open:
+        model._reopen()
+
+
+def imported(factory: Factory) -> Callable[..., Any]:
+    """What makes a thing, imported now if it is not yet. Raises RegistryError."""
+    if not isinstance(factory, str):
+        return factory
+    module, _, attribute = factory.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(import_module(module), attribute)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise RegistryError(f"{factory} is registered, and not there: {error}") from error
+    return found
+
+
+def kind_of(block: Mapping[str, Any], models: Iterable[type]) -> object:
+    """The type of a block that is one of some models, in our spelling; None if it says none."""
+    for registry in Registry.all:
+        if any(entry.config in models for entry in registry):
+            block = registry.block(dict(block))
+    return block.get("type")
+
+
+def _opened(annotation: Any, default: type | None) -> Any:
+    """An annotation with every base class of a registry replaced by all that is registered."""
+    for registry in Registry.all:
+        if annotation is registry.base:
+            return registry.annotation(default)
+    inner = [_opened(one, default) for one in get_args(annotation)]
+    if get_origin(annotation) in (Union, UnionType):
+        return Union[tuple(inner)]  # noqa: UP007
+    return list[inner[0]] if get_origin(annotation) is list else annotation  # type: ignore[valid-type]
+
+
+def _path(config: type) -> str:
+    return f"{config.__module__}.{config.__qualname__}"
