@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
+from configs import plugins
 from configs.base import ConfigError as ConfigError
 from configs.explain import explain, locate
 from configs.overrides import TypeChange, overridden
@@ -52,6 +53,7 @@ def load(
     command's own options, and then ``named`` says in the help what it is. Returns the validated
     configuration and those options. Raises :class:`ConfigError`.
     """
+    _load_plugins()
     named = default if isinstance(default, str) else named
     parser.usage = f"{parser.prog} [options] [--block.key=value ...]"  # a full one fills a page
     parser.epilog = _EPILOG
@@ -70,6 +72,13 @@ def load(
     saved = options.config_path is None and not isinstance(default, str)
     name = base if options.config_path is None else options.config_path
     return _over(name, texts, saved=saved), options
+
+
+def _load_plugins() -> None:
+    """Load them, and say which ones fail."""
+    for plugin in plugins.load():
+        if plugin.failure:
+            print(f"hil-app: {plugin} is left out: {plugin.failure}", file=sys.stderr)
 
 
 def _over(name: str, options: Sequence[tuple[str, Sequence[str]]], *, saved: bool) -> RunConfig:
@@ -129,7 +138,11 @@ def read(name: str) -> dict[str, Any]:
 
 
 def validate(content: Mapping[str, Any]) -> RunConfig:
-    """The configuration that ``content`` describes; raises :class:`ConfigError` in one line."""
+    """The configuration that ``content`` describes; raises :class:`ConfigError` in one line.
+
+    It may name whatever plug-ins have registered.
+    """
+    plugins.load()
     try:
         return RunConfig.model_validate(dict(content))
     except ValidationError as error:

@@ -26,6 +26,7 @@ from configs.base import Config, ConfigError
 from configs.reading import did_you_mean
 
 C = TypeVar("C", bound=Config)
+Snapshot = tuple[dict[str, Any], dict[str, str]]
 Factory = str | Callable[..., Any]  # "package.module:attribute", or the thing itself
 
 
@@ -148,25 +149,32 @@ class Registry(Generic[C]):
         block = self.block(content)
         return self[block["type"]].config.model_validate(block)
 
-    def annotation(self, first: type[C] | None = None) -> Any:
-        """The type of a field that takes any entry; ``first`` is named last, as its default."""
-        configs = [entry.config for entry in self._entries.values()]
-        configs.sort(key=lambda config: config is first)  # --help shows the last one's defaults
-        read = BeforeValidator(self.block)
-        if len(configs) < 2:  # pydantic tells no single one apart
-            return Annotated[configs[0] if configs else self.base, read]
-        return Annotated[Union[tuple(configs)], Field(discriminator="type"), read]  # noqa: UP007
+    def annotation(self, default: type | None, others: tuple[Any, ...] = ()) -> Any:
+        """The type of a field that takes any entry, or one of ``others``."""
+        configs = [entry.config for entry in self] or [self.base]
+        configs.sort(key=lambda config: config is default)  # --help shows the last one's defaults
+        read, either = BeforeValidator(self.block), Union[(*configs, *others)]
+        if len(configs) == 1:  # pydantic tells no single one apart
+            return Annotated[either, read]
+        return Annotated[either, Field(discriminator="type"), read]
 
     @contextmanager
     def restored(self) -> Iterator[None]:
         """Whatever is registered meanwhile is forgotten at the end."""
-        before = self._entries, self._spellings
-        self._entries, self._spellings = dict(self._entries), dict(self._spellings)
+        before = self.snapshot()
         try:
             yield
         finally:
-            self._entries, self._spellings = before
-            reopen()
+            self.restore(before)
+
+    def snapshot(self) -> Snapshot:
+        """What is registered now."""
+        return dict(self._entries), dict(self._spellings)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Have registered what was then, and no more."""
+        self._entries, self._spellings = dict(snapshot[0]), dict(snapshot[1])
+        reopen()
 
 
 class OpenConfig(Config):
@@ -232,13 +240,16 @@ def kind_of(block: Mapping[str, Any], models: Iterable[type]) -> object:
 
 def _opened(annotation: Any, default: type | None) -> Any:
     """An annotation with every base class of a registry replaced by all that is registered."""
+    if get_origin(annotation) is list:
+        (item,) = get_args(annotation)
+        return list[_opened(item, None)]  # type: ignore[misc]
+    united = get_origin(annotation) in (Union, UnionType)
+    alternatives = get_args(annotation) if united else (annotation,)
     for registry in Registry.all:
-        if annotation is registry.base:
-            return registry.annotation(default)
-    inner = [_opened(one, default) for one in get_args(annotation)]
-    if get_origin(annotation) in (Union, UnionType):
-        return Union[tuple(inner)]  # noqa: UP007
-    return list[inner[0]] if get_origin(annotation) is list else annotation  # type: ignore[valid-type]
+        if registry.base in alternatives:
+            others = tuple(one for one in alternatives if one is not registry.base)
+            return registry.annotation(default, others)
+    return annotation
 
 
 def _path(config: type) -> str:

@@ -136,10 +136,12 @@ def _of_hid() -> Iterator[dict[str, Any]]:
 
 def _gamepad(content: str) -> Iterator[dict[str, Any]]:
     import configs.manual  # noqa: F401 - registers them
+    from configs import plugins
     from configs.teleop import TELEOPS
     from hil_app.build import devices
     from teleop.base import TeleopError
 
+    plugins.load()
     manual = TELEOPS.validate(parse_json(content)).manual
     assert manual is not None
     try:

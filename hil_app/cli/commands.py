@@ -84,6 +84,7 @@ COMMANDS = (
     Command("config", "show a run's configuration, import one of lerobot", group="tools"),
     Command("config show", "print what preset, file and options come to", "cli.config_show"),
     Command("config import", "make our YAML of a config of lerobot", "cli.config_import"),
+    Command("plugins", "list what a config can name, and who brought it", "cli.plugins", "tools"),
     Command("doctor", "check computer, arm and cameras for a run", "cli.doctor", "tools"),
     Command("bench", "measure speed, and what faults lead to", group="tools"),
     Command("bench step", "the time of a tick's parts", "bench.commands.step"),

@@ -278,7 +278,7 @@ def test_a_keyboard_has_no_sticks() -> None:
     )
     for option in ("dead_zone=0.2", "rumble=1", "pad=Xbox"):
         told = refusal("--teleop.type=keyboard", f"--teleop.{option}")
-        assert f"teleop.{option.partition('=')[0]}: unknown key; available: controls, " in told
+        assert f"teleop.{option.partition('=')[0]}: unknown key; available: type, " in told
 
 
 @pytest.mark.parametrize("name", ["gamepad", "gamepad_hid", "keyboard"])

@@ -158,7 +158,7 @@ def test_the_probe_tells_what_is_wrong_with_a_pad_that_is_named() -> None:
 
 def test_the_probe_uses_a_pad_as_a_run_does(tmp_path: Path) -> None:
     config = GamepadConfig(virtual=tmp_path / "pad")
-    (told,) = probe._gamepad("gamepad", config.model_dump_json())
+    (told,) = probe._gamepad(config.model_dump_json())
     assert json.dumps(told).startswith('{"name": ')
     assert list(tmp_path.iterdir()) == []
 
