@@ -6,21 +6,23 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
-from configs.base import MutableConfig
-from configs.policy import CriticNetworkConfig, GaussianActorConfig
+from configs.networks import CriticNetworkConfig
+from configs.policy import GaussianActorConfig
 from configs.reading import read_json
 from configs.registry import Registry, RegistryError
+from configs.respelled import Respelled, RespelledConfig
 
 CONFIG_FILE = "config.json"
 _POLICY = "policy_config"  # beside the fields in that file
+_DISCRETE = "discrete_critic_network_kwargs"
 EntropyMode: TypeAlias = Literal["log", "direct", "fixed"]
 Schedule: TypeAlias = Literal["constant", "linear", "cosine"]
 ConfigClass: TypeAlias = "type[RLAlgorithmConfig]"  # the field `type` hides the builtin below
 
 
-class RLAlgorithmConfig(MutableConfig):
+class RLAlgorithmConfig(RespelledConfig):
     """Base of every algorithm's config; a subclass registers itself under its `type`."""
 
     type: str
@@ -33,8 +35,23 @@ class RLAlgorithmConfig(MutableConfig):
 
     @property
     def policy_config(self) -> GaussianActorConfig | None:
-        """The policy that `from_policy_config` made this for, if it did."""
+        """The policy that this is for, if it was said; no file of a run names it."""
         return self._policy_config
+
+    @policy_config.setter
+    def policy_config(self, policy: GaussianActorConfig | None) -> None:
+        self._policy_config = policy
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _for_a_policy(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not (isinstance(given, dict) and _POLICY in given):
+            return handler(given)
+        policy = given[_POLICY]
+        config = handler({name: value for name, value in given.items() if name != _POLICY})
+        if policy is not None:
+            config._policy_config = GaussianActorConfig.model_validate(policy)
+        return config
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -69,9 +86,7 @@ class RLAlgorithmConfig(MutableConfig):
     def from_policy_config(cls, policy_config: GaussianActorConfig, **overrides: Any) -> Self:
         """Make a config that fits this policy. ValueError if its features are unusable."""
         policy_config.validate_features()
-        config = cls(**overrides)
-        config._policy_config = policy_config
-        return config
+        return cls.model_validate({_POLICY: policy_config, **overrides})
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write `config.json` into the directory, which is made if needed."""
@@ -91,11 +106,7 @@ class RLAlgorithmConfig(MutableConfig):
         data = read_json(Path(directory) / CONFIG_FILE)
         if not isinstance(data, dict):
             raise ValueError(f"{directory}: {CONFIG_FILE} has no keys and values")
-        policy = data.pop(_POLICY, None)
-        config = cls.get_choice_class(data.get("type", "")).model_validate(data)
-        if policy is not None:
-            config._policy_config = GaussianActorConfig.model_validate(policy)
-        return config
+        return cls.get_choice_class(data.get("type", "")).model_validate(data)
 
 
 ALGORITHMS: Registry[RLAlgorithmConfig] = Registry("algorithm", RLAlgorithmConfig, default="sac")
@@ -181,6 +192,8 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     compile: bool = False
     """Compile the losses before the run starts: a minute the first time, then kept on disk."""
 
+    use_torch_compile = Respelled("compile")  # type: ignore[pydantic-field] # it is none
+
     @model_validator(mode="after")
     def _schedule_is_whole(self) -> Self:
         given = {name: getattr(self, name) for name in ("lr_decay_steps", "lr_final_fraction")}
@@ -213,6 +226,18 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
         """Make a config with the target entropy of this policy, unless the overrides give one."""
         config = super().from_policy_config(policy_config, **overrides)
         config.target_entropy = config.entropy_target(policy_config)
+        return config
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _critic_is_the_policys(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Take the published field, which says again what the policy says."""
+        if not (isinstance(given, dict) and _DISCRETE in given):
+            return handler(given)
+        wanted = CriticNetworkConfig.model_validate(given[_DISCRETE])
+        config = handler({name: value for name, value in given.items() if name != _DISCRETE})
+        if config.discrete_critic_network_kwargs != wanted:
+            raise ValueError(f"{_DISCRETE} is the policy's: give it to its config")
         return config
 
     @property

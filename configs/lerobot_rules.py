@@ -245,8 +245,8 @@ def _critics(theirs: str, ours: str) -> dict[str, Rule]:
     """The rules for the network of a kind of critics."""
     return {
         f"{theirs}.hidden_dims": _to(f"{ours}.hidden_dims"),
-        f"{theirs}.activate_final": _none("hidden layers are always activated", True),
-        f"{theirs}.final_activation": _none("values are given as they are", None),
+        f"{theirs}.activate_final": _to(f"{ours}.activate_final"),
+        f"{theirs}.final_activation": _to(f"{ours}.final_activation"),
     }
 
 
@@ -353,10 +353,10 @@ _RULES: dict[str, Rule] = {
         "batches drawn ahead",
         lambda wanted: {True: 2, False: None}[wanted],
     ),
-    "policy.actor_network_kwargs.hidden_dims": _to(
-        "policy.hidden_dims", "of the actor, and of critics that name none of their own"
-    ),
-    "policy.actor_network_kwargs.activate_final": _none("hidden layers are always activated", True),
+    **{
+        f"policy.actor_network_kwargs.{key}": _to(f"policy.actor_network_kwargs.{key}")
+        for key in ("hidden_dims", "activate_final")
+    },
     **_critics("policy.critic_network_kwargs", "algorithm.critic_network_kwargs"),
     **_critics("algorithm.critic_network_kwargs", "algorithm.critic_network_kwargs"),
     **_critics("policy.discrete_critic_network_kwargs", "policy.discrete_critic_network_kwargs"),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from configs.base import Config, MutableConfig
+from configs.base import MutableConfig
 from configs.names import ACTION
-from configs.paths import UserText
-
-WIDEST = 10_000  # of a layer
-Width = Annotated[int, Field(ge=1, le=WIDEST)]
+from configs.networks import NetworksConfig, SpreadConfig
+from configs.respelled import Respelled, RespelledConfig
 
 
 class FeatureType(StrEnum):
@@ -25,6 +23,20 @@ class FeatureType(StrEnum):
     ACTION = "ACTION"
     REWARD = "REWARD"
 
+
+_ELSEWHERE = {
+    "online_steps": "a run has train.ticks",
+    "online_buffer_capacity": "a ReplayBuffer has its capacity, a run learner.online_capacity",
+    "offline_buffer_capacity": "a ReplayBuffer has its capacity, a run learner.offline_capacity",
+    "online_step_before_learning": "a run has learner.learning_starts",
+    "async_prefetch": "an RLTrainer has async_prefetch, a run learner.prefetch",
+    "storage_device": "a ReplayBuffer has its storage_device",
+    "actor_learner_config": "the learner is a thread, which needs no address",
+    "concurrency": "the learner is a thread",
+    "normalization_mapping": "numbers are scaled by min and max, images by mean and std, where "
+    "dataset_stats has them",
+}
+"""Published fields of the policy's config, and what there is instead."""
 
 _RANKS = {FeatureType.STATE: 1, FeatureType.ENV: 1, FeatureType.VISUAL: 3}  # of an input's shape
 _STATISTICS = {True: ("mean", "std"), False: ("min", "max")}  # by whether it is VISUAL
@@ -38,81 +50,68 @@ class PolicyFeature:
     shape: tuple[int, ...]
 
 
-class CriticNetworkConfig(MutableConfig):
-    """The hidden layers of a critic."""
+class PolicyConfig(SpreadConfig, MutableConfig):
+    """The published block of what :class:`GaussianActorConfig` has beside its other fields.
 
-    hidden_dims: list[Width] | None = Field(default=None, min_length=1, max_length=20)
-    """Their widths; null for the policy's hidden_dims."""
+    One that was read from such a config sets the config's fields, too.
+    """
 
-    def widths(self, policy: ActorNetworkConfig) -> list[int]:
-        """Return the widths of the hidden layers of such a critic beside this policy."""
-        return self.hidden_dims or policy.hidden_dims
+    use_tanh_squash: bool = True
+    """Actions are squashed into [-1, 1] by tanh; otherwise they are the Gaussian's own."""
 
+    _config: GaussianActorConfig | None = PrivateAttr(None)
 
-class ActorNetworkConfig(Config):
-    """The size and shape of a policy's networks: what a run chooses about its policy."""
+    @classmethod
+    def of(cls, config: GaussianActorConfig) -> Self:
+        """The block of a config, which goes on being its own."""
+        block = cls(**{name: getattr(config, name) for name in cls.model_fields})
+        block._config = config
+        return block
 
-    latent_dim: int = Field(default=256, ge=1, le=WIDEST)
-    """Width of each encoded observation feature: a layer of its own before hidden_dims."""
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PolicyConfig) and dict(self) == dict(other)
 
-    hidden_dims: list[Width] = Field(default=[256, 256], min_length=1, max_length=20)
-    """Widths of the hidden layers of the actor, and of every critic that names none of its own.
-    Before them comes each observation's encoder, so [256, 256] has one layer more than a plain
-    network that is called so elsewhere (Stable-Baselines3, CleanRL); [256] is as deep as theirs."""
-
-    layer_norm: bool = True
-    """LayerNorm in the hidden layers of the actor and the discrete critic."""
-
-    discrete_critic_network_kwargs: CriticNetworkConfig = CriticNetworkConfig()
-    """The network of the discrete critic."""
-
-    shared_encoder: bool = True
-    """The actor reads the encoder that the critics train; otherwise it trains one of its own."""
-
-    vision_encoder_name: Literal["cnn", "resnet10"] = "cnn"
-    """What looks at the pictures: a small network of a few convolutions, or a ResNet-10."""
-
-    vision_encoder_weights: UserText | None = None
-    """Where its weights come from: a safetensors file, or a commit of a repository on the Hugging
-    Face hub (owner/name@commit); null draws them at random."""
-
-    freeze_vision_encoder: bool = False
-    """Keep those weights as they are: the replay buffer then stores what the encoder makes of a
-    picture instead of the picture."""
-
-    image_encoder_hidden_dim: int = Field(default=32, ge=1, le=WIDEST)
-    """Channels of the cnn's feature map (a ResNet-10 has 512)."""
-
-    image_embedding_pooling_dim: int = Field(default=8, ge=1, le=WIDEST)
-    """Learned spatial weightings that each channel of the feature map is pooled with."""
-
-    std_min: float = Field(default=1e-5, gt=0)
-    """Smallest standard deviation before the squash."""
-
-    std_max: float = Field(default=10.0, gt=0)
-    """Largest standard deviation before the squash."""
-
-    init_final: float = Field(default=0.05, gt=0)
-    """The actor's last layer is drawn from U(-init_final, init_final)."""
-
-    discrete_exploration: float = Field(default=0.0, ge=0, le=1)
-    """Share of the discrete choices (the gripper's) that are drawn at random, unless the policy
-    acts deterministically; 0 always takes the best one, and leaves it to the person who takes over
-    to show others. Where nobody does, .05 is enough to try them all."""
-
-    @model_validator(mode="after")
-    def _spread(self) -> Self:
-        if self.std_min >= self.std_max:
-            raise ValueError(f"std_min {self.std_min} must be below std_max {self.std_max}")
-        return self
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in PolicyConfig.model_fields and self._config is not None:
+            setattr(self._config, name, value)
 
 
-class GaussianActorConfig(ActorNetworkConfig, MutableConfig):
+class _PolicyBlock(Respelled):
+    """`policy_kwargs`, whose fields stand beside the others here."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def read(self, config: GaussianActorConfig) -> PolicyConfig:
+        """The block."""
+        return PolicyConfig.of(config)
+
+    def write(self, config: GaussianActorConfig, value: Any) -> None:
+        """Set all of its fields, those of the default too."""
+        for name, part in dict(PolicyConfig.model_validate(value)).items():
+            setattr(config, name, part)
+
+    def fields(self, value: Any) -> dict[str, Any]:
+        """Those that were given."""
+        return PolicyConfig.model_validate(value).model_dump(exclude_unset=True)
+
+
+class GaussianActorConfig(NetworksConfig, RespelledConfig):
     """A tanh-squashed Gaussian actor, with an argmax over discrete actions beside it.
 
     It is mutable, because features and statistics become known only once the environment or the
     dataset is open; `validate_features` is called when the networks are built.
     """
+
+    policy_kwargs = _PolicyBlock()  # type: ignore[pydantic-field] # it is none
+
+    use_tanh_squash: bool = True
+    """Actions are squashed into [-1, 1] by tanh; otherwise they are the Gaussian's own, of any
+    size."""
+
+    device: str = "cpu"
+    """Where the policy is built; `policy.to(...)` moves it."""
 
     input_features: dict[str, PolicyFeature] = {}
     """Observations by key; STATE and ENV features of shape (n,), VISUAL ones of shape (C, H, W)."""
@@ -133,6 +132,13 @@ class GaussianActorConfig(ActorNetworkConfig, MutableConfig):
     what is never tried is never learned. A run's own default is 0, for there a person takes over.
     """
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_policy(cls, given: Any) -> Any:
+        for name in _ELSEWHERE.keys() & set(given if isinstance(given, dict) else ()):
+            raise ValueError(f"{name} is not the policy's: {_ELSEWHERE[name]}")
+        return given
+
     @property
     def continuous_dims(self) -> int:
         """Number of continuous action dimensions c."""
@@ -147,6 +153,11 @@ class GaussianActorConfig(ActorNetworkConfig, MutableConfig):
     def observation_keys(self) -> tuple[str, ...]:
         """The keys the encoder reads, in the order in which it concatenates them."""
         return tuple(self.input_features)
+
+    @property
+    def image_features(self) -> list[str]:
+        """The same as `image_keys`, by its published name."""
+        return list(self.image_keys)
 
     @property
     def image_keys(self) -> tuple[str, ...]:

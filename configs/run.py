@@ -13,8 +13,8 @@ from configs.env import EnvConfig
 from configs.help import HelpConfig
 from configs.learner import LearnerConfig
 from configs.manual import ManualConfig
+from configs.networks import NetworksConfig
 from configs.paths import UserPath
-from configs.policy import ActorNetworkConfig
 from configs.processor import ProcessorConfig
 from configs.registry import OpenConfig
 from configs.robot import RobotConfig, SO101SimConfig
@@ -73,7 +73,7 @@ class RunConfig(OpenConfig):
     """The clock of the control loop and the shape of an episode."""
     processor: ProcessorConfig = ProcessorConfig()
     """What the steps between policy, robot and learner do."""
-    policy: ActorNetworkConfig = ActorNetworkConfig()
+    policy: NetworksConfig = NetworksConfig()
     """The actor's networks."""
     algorithm: RLAlgorithmConfig = SACAlgorithmConfig()
     """The learning algorithm."""

@@ -15,19 +15,30 @@ from configs.names import (
     REWARD,
     TRUNCATED,
 )
-from configs.policy import CriticNetworkConfig, FeatureType, GaussianActorConfig, PolicyFeature
-from hil_app.learning.algorithm import RLAlgorithm, TrainingStats, make_algorithm
+from configs.networks import ActorNetworkConfig, CriticNetworkConfig
+from configs.policy import FeatureType, GaussianActorConfig, PolicyConfig, PolicyFeature
+from hil_app.learning.algorithm import (
+    RLAlgorithm,
+    TrainingStats,
+    make_algorithm,
+    make_algorithm_config,
+)
 from hil_app.learning.buffer.batch import Batch, DataMixer
-from hil_app.learning.buffer.mixer import OnlineOfflineMixer
+from hil_app.learning.buffer.mixer import OnlineOfflineMixer, concatenate
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns
 from hil_app.learning.buffer.statistics import stats_of
 from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.learning.networks.mlp import MLP
 from hil_app.learning.networks.normalize import Normalizer
 from hil_app.learning.networks.weights import Weights
 from hil_app.learning.presets import algorithm_config_of, policy_config_of
 from hil_app.learning.sac.sac import SACAlgorithm
 from hil_app.learning.trainer import RLTrainer
+
+# their published names
+BatchTransition = Batch
+concatenate_batch_transitions = concatenate
 
 __all__ = [
     "ACTION",
@@ -36,13 +47,16 @@ __all__ = [
     "DISCRETE_PENALTY",
     "DONE",
     "IS_INTERVENTION",
+    "MLP",
     "OBS_ENV_STATE",
     "OBS_IMAGE",
     "OBS_IMAGES",
     "OBS_STATE",
     "REWARD",
     "TRUNCATED",
+    "ActorNetworkConfig",
     "Batch",
+    "BatchTransition",
     "CriticNetworkConfig",
     "DataMixer",
     "FeatureType",
@@ -51,6 +65,7 @@ __all__ = [
     "NStepReturns",
     "Normalizer",
     "OnlineOfflineMixer",
+    "PolicyConfig",
     "PolicyFeature",
     "RLAlgorithm",
     "RLAlgorithmConfig",
@@ -61,7 +76,9 @@ __all__ = [
     "TrainingStats",
     "Weights",
     "algorithm_config_of",
+    "concatenate_batch_transitions",
     "make_algorithm",
+    "make_algorithm_config",
     "policy_config_of",
     "stats_of",
 ]

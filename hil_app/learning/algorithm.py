@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from safetensors.torch import save_file
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from configs.algorithm import ALGORITHMS, RLAlgorithmConfig
+from configs.policy import GaussianActorConfig
 from configs.registry import RegistryError
 from hil_app.learning.buffer.batch import Batch, DataMixer
 from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy
@@ -56,6 +57,7 @@ class RLAlgorithm(ABC):
     """
 
     name: ClassVar[str]
+    config_class: ClassVar[type[RLAlgorithmConfig]] = RLAlgorithmConfig
     optimization_step: int = 0  # updates so far
 
     def __init_subclass__(cls, *, name: str | None = None) -> None:
@@ -77,6 +79,11 @@ class RLAlgorithm(ABC):
         self.last_skip_cause: str | None = None
         self.compile_problem: str | None = None
 
+    @property
+    def policy_config(self) -> GaussianActorConfig:
+        """The config of the policy."""
+        return self.policy.config
+
     @abstractmethod
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
         """Train on the next batches. RuntimeError before `make_optimizers_and_scheduler`."""
@@ -91,7 +98,8 @@ class RLAlgorithm(ABC):
 
     def get_optimizers(self) -> dict[str, Optimizer]:
         """The optimisers by name; empty on the actor's side."""
-        return self.optimizers
+        own: dict[str, Optimizer] = vars(self).get("optimizers", {})
+        return own
 
     def warm_up(self, batch_size: int) -> None:  # noqa: B027 - most have nothing to do
         """Do what would make the first update on batches of this size slow, before a robot moves.
@@ -224,6 +232,16 @@ class RLAlgorithm(ABC):
             raise TypeError(f"{directory} holds {algorithm.name!r}, not {cls.__name__}")
         algorithm.load_state_dict(read_tensors(Path(directory) / MODEL_FILE))
         return algorithm
+
+
+def make_algorithm_config(algorithm_type: str, **fields: Any) -> RLAlgorithmConfig:
+    """The config of an algorithm by its name, with these fields.
+
+    Raises:
+        KeyError: there is no such algorithm, whose names it has.
+        ValidationError: a field is unknown or out of its range.
+    """
+    return RLAlgorithmConfig.get_choice_class(algorithm_type)(**fields)
 
 
 def make_algorithm(

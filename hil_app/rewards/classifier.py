@@ -30,7 +30,7 @@ from hil_app.learning import manifest
 from hil_app.learning.checkpoint import DAMAGE
 from hil_app.learning.networks.actor import MODEL_FILE
 from hil_app.learning.networks.encoders import Encoder, Perception
-from hil_app.learning.networks.mlp import Dense, mlp
+from hil_app.learning.networks.mlp import MLP, Dense
 from hil_app.learning.networks.normalize import Normalizer
 from hil_app.learning.networks.weights import check_finite
 from processors.base import Features
@@ -110,7 +110,7 @@ class SuccessClassifier(nn.Module):
         self.perceive = Perception(network)
         self.encoder = Encoder(network, self.perceive, generator)
         width = config.latent_dim
-        trunk = mlp(self.encoder.output_dim, [width], layer_norm=True, generator=generator)
+        trunk = MLP(self.encoder.output_dim, [width], activate_final=True, generator=generator)
         self.head = nn.Sequential(trunk, Dense(width, 1, generator))
 
     def forward(self, observation: Mapping[str, Tensor]) -> Tensor:

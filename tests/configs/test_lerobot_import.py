@@ -178,7 +178,8 @@ def test_a_training_config_means_the_same_here() -> None:
     assert (config.learner.online_ratio, config.learner.online_capacity) == (0.4, 30000)
     assert config.learner.learning_starts == 50
     assert (config.train.ticks, config.train.log_every, config.train.save_every) == (7000, 20, 900)
-    assert (config.policy.latent_dim, config.policy.hidden_dims) == (64, [64, 32])
+    assert config.policy.latent_dim == 64
+    assert config.policy.actor_network_kwargs.hidden_dims == [64, 32]
     assert (config.policy.vision_encoder_name, config.policy.std_max) == ("resnet10", 5)
     assert config.policy.freeze_vision_encoder
     algorithm = config.algorithm

@@ -19,9 +19,12 @@ _CHANNELS = 4  # no camera has more
 def stored(name: str, value: Value) -> NDArray[Any]:
     """What is stored of a value: pictures stay uint8, all else becomes float32.
 
-    Raises ValueError if it is neither, or an observation of another kind than (n,) or (C, H, W).
+    A dimension for a batch of one is taken away. Raises ValueError if it is neither, or an
+    observation of another kind than (n,) or (C, H, W).
     """
     found = _array(name, value)
+    if found.ndim in (2, 4) and len(found) == 1:
+        found = found[0]
     if name.partition(".")[0] in GROUPS and not name.endswith(MAP_SUFFIX):
         _check_observation(name, found)
     if found.dtype == np.uint8 and found.ndim >= 3:
@@ -70,7 +73,7 @@ def _check_observation(name: str, value: NDArray[Any]) -> None:
     if value.ndim not in (1, 3):
         raise ValueError(
             f"{name} has shape {value.shape}: an observation has numbers (n,) or a picture "
-            "(C, H, W), without a dimension for the batch"
+            "(C, H, W), of one transition at a time"
         )
     if value.ndim == 1:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
 from configs.reading import read_json
+from hil_app.learning.buffer.values import usable
+from hil_app.learning.networks.distributions import gaussian, squash
 from hil_app.learning.networks.encoders import Encoder, Perception
-from hil_app.learning.networks.mlp import Dense, mlp
+from hil_app.learning.networks.mlp import MLP, Dense
 from hil_app.learning.networks.weights import (
     Weights,
     check_finite,
@@ -39,21 +41,32 @@ class Actor(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.trunk = mlp(
+        network = config.actor_network_kwargs
+        hidden_dims = network.widths(config)
+        self.trunk = MLP(
             encoder.output_dim,
-            config.hidden_dims,
+            hidden_dims,
+            activate_final=network.activate_final,
             layer_norm=config.layer_norm,
             generator=generator,
         )
-        self.head = Dense(
-            config.hidden_dims[-1], 2 * config.continuous_dims, generator, config.init_final
-        )
+        outputs = 2 * config.continuous_dims
+        self.head = Dense(hidden_dims[-1], outputs, generator, config.init_final)
+        self.squashed = config.use_tanh_squash
         self._log_std_range = math.log(config.std_min), math.log(config.std_max)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log std (..., c) of the Gaussian at features (..., F)."""
         mean, log_std = self.head(self.trunk(features)).chunk(2, dim=-1)
         return mean, log_std.clamp(*self._log_std_range)
+
+    def bounded(self, raw: Tensor) -> Tensor:
+        """Actions in [-1, 1] of what was drawn, unless the config has them unbounded."""
+        return raw.tanh() if self.squashed else raw
+
+    def drawn(self, mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions (..., c) of standard normal noise, and their log density (...,) [nat]."""
+        return (squash if self.squashed else gaussian)(mean, log_std, noise)
 
 
 class DiscreteCritic(nn.Module):
@@ -64,10 +77,13 @@ class DiscreteCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        hidden_dims = config.discrete_critic_network_kwargs.widths(config)
-        trunk = mlp(
+        network = config.discrete_critic_network_kwargs
+        hidden_dims = network.widths(config)
+        trunk = MLP(
             encoder.output_dim,
             hidden_dims,
+            activate_final=network.activate_final,
+            final_activation=network.final_activation,
             layer_norm=config.layer_norm,
             generator=generator,
         )
@@ -83,21 +99,26 @@ class DiscreteCritic(nn.Module):
 class GaussianActorPolicy(nn.Module):
     """The acting side: observations, already normalised, to normalised actions.
 
-    Pictures come as uint8 (C, H, W). `perceive` does with them what nobody trains, and the encoders
-    read what it returns. `encoder` belongs to the critics, which train it; the discrete critic
-    reads it too. The actor reads the same object if `config.shared_encoder`, else one of its own.
+    It is built on `config.device`. Pictures come as uint8 (C, H, W). `perceive` does with them what
+    nobody trains, and the encoders read what it returns. `encoder` belongs to the critics, which
+    train it; the discrete critic reads it too. The actor reads the same object if
+    `config.shared_encoder`, else one of its own.
     `seed` fixes the initial weights and the sampling: nothing here touches torch's global random
     state.
 
     Raises:
-        ValueError: the features of the config are unusable.
+        ValueError: the features of the config are unusable, or torch cannot compute on its device.
         VisionError: the weights of its vision encoder are not to be had.
     """
+
+    name: ClassVar[str] = "gaussian_actor"
+    config_class: ClassVar[type[GaussianActorConfig]] = GaussianActorConfig
 
     def __init__(self, config: GaussianActorConfig, seed: int = 0) -> None:
         super().__init__()
         config.validate_features()
         self.config = config
+        device = usable(config.device)
         self.generator = torch.Generator().manual_seed(seed)
         self.perceive = Perception(config)
         self.encoder = Encoder(config, self.perceive, self.generator)
@@ -109,12 +130,40 @@ class GaussianActorPolicy(nn.Module):
             if config.num_discrete_actions is not None
             else None
         )
+        self.to(device)
+
+    @property
+    def encoder_critic(self) -> Encoder:
+        """The encoder that the critics train."""
+        return self.encoder
+
+    @property
+    def encoder_actor(self) -> Encoder:
+        """The encoder that the actor reads; the critics' if `config.shared_encoder`."""
+        return self.actor.encoder
 
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         weight: Tensor = self.actor.head.weight
         return weight.device
+
+    def forward(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Actions drawn for observations, or for the `state` of a batch, with gradients.
+
+        Returns:
+            `action` (B, c), its `log_prob` (B,) [nat] and `action_mean` (B, c) before the squash;
+            there is no discrete choice in them.
+        """
+        seen = self.perceive(batch.get("state", batch))
+        features = self.actor_features(seen, self.encoder(seen))
+        mean, log_std = self.actor(features.detach() if self.config.shared_encoder else features)
+        noise = torch.empty(mean.shape).normal_(generator=self.generator).to(mean.device)
+        action, log_prob = self.actor.drawn(mean, log_std, noise)
+        return {"action": action, "log_prob": log_prob, "action_mean": mean}
+
+    def reset(self) -> None:
+        """Begin an episode: there is nothing to forget, as an action depends on its tick alone."""
 
     def select_action(
         self,
@@ -143,7 +192,7 @@ class GaussianActorPolicy(nn.Module):
         if not deterministic:
             noise = torch.empty(mean.shape).normal_(generator=generator)
             mean = torch.addcmul(mean, log_std.exp(), noise.to(mean.device))
-        action: Tensor = mean.tanh()
+        action = self.actor.bounded(mean)
         if self.discrete_critic is None:
             return action
         choice = self.discrete_critic(features).argmax(dim=-1, keepdim=True)

@@ -23,6 +23,12 @@ def log_prob(noise: Tensor, log_std: Tensor, raw: Tensor) -> Tensor:
     return (gaussian - squash).sum(dim=-1)
 
 
+def gaussian(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of a Gaussian that is not squashed: actions of any size."""
+    density = -0.5 * noise.square() - log_std - _HALF_LOG_2PI
+    return mean + log_std.exp() * noise, density.sum(dim=-1)
+
+
 def squash(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Actions (..., c) in (-1, 1) of standard normal noise, and their log density (...,) [nat]."""
     raw = mean + log_std.exp() * noise

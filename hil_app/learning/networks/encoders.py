@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from configs.policy import GaussianActorConfig
 from hil_app.learning.buffer.images import map_key
-from hil_app.learning.networks.mlp import Dense, Tanh
+from hil_app.learning.networks.mlp import MLP, Dense, Tanh
 from hil_app.learning.networks.vision import (
     PictureScaler,
     VisionEncoder,
@@ -129,5 +129,8 @@ def _branch(
             layers, shape = [own], own.map_shape
         pool = SpatialEmbedding(shape, config.image_embedding_pooling_dim, generator)
         layers, inputs = [*layers, pool], pool.output_dim
+    elif (hidden := config.state_encoder_hidden_dim) is not None:
+        layers = [MLP(inputs, [hidden], activate_final=True, generator=generator)]
+        inputs = hidden
     last = [Dense(inputs, config.latent_dim, generator), nn.LayerNorm(config.latent_dim), Tanh()]
     return nn.Sequential(*layers, *last)

@@ -1,6 +1,6 @@
 """The networks: multilayer perceptron and an ensemble of critics.
 
-Every layer is drawn from an explicit generator, so building a network neither reads nor moves
+Given a generator every layer is drawn from it, and building a network neither reads nor moves
 torch's global random state.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,11 @@ class Dense(nn.Linear):
     """A linear layer drawn from U(-bound, bound); the bound is 1/sqrt(inputs) unless given."""
 
     def __init__(
-        self, inputs: int, outputs: int, generator: torch.Generator, bound: float | None = None
+        self,
+        inputs: int,
+        outputs: int,
+        generator: torch.Generator | None = None,
+        bound: float | None = None,
     ) -> None:
         super().__init__(inputs, outputs)
         bound = inputs**-0.5 if bound is None else bound
@@ -44,21 +49,61 @@ class Tanh(nn.Module):
         return (2 * x).sigmoid() * 2 - 1
 
 
-def mlp(
-    inputs: int, hidden_dims: Sequence[int], *, layer_norm: bool, generator: torch.Generator
-) -> nn.Sequential:
-    """Hidden layers Linear -> LayerNorm (optional) -> SiLU: (B, inputs) -> (B, hidden_dims[-1])."""
-    layers: list[nn.Module] = []
-    for width_in, width_out in pairwise((inputs, *hidden_dims)):
-        layers.append(Dense(width_in, width_out, generator))
-        if layer_norm:
-            layers.append(nn.LayerNorm(width_out))
-        layers.append(nn.SiLU())
-    return nn.Sequential(*layers)
+class MLP(nn.Sequential):
+    """Layers Linear -> Dropout -> LayerNorm -> activation: (B, input_dim) -> (B, hidden_dims[-1]).
+
+        trunk = MLP(10, [256, 256], activate_final=True)
+
+    Args:
+        input_dim: Width of what comes in.
+        hidden_dims: Width of each layer.
+        activations: Their activation: a module, or the name of one of torch.nn's.
+        activate_final: Whether the last layer has what follows the Linear, too.
+        dropout_rate: Share of what a Linear gives that is left out in training; None for none.
+        final_activation: The last layer's activation, if it is another.
+        layer_norm: Whether there is a LayerNorm.
+        generator: What the layers are drawn from; torch's own generator without one.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dims: Sequence[int],
+        activations: nn.Module | str = "SiLU",
+        activate_final: bool = False,
+        dropout_rate: float | None = None,
+        final_activation: nn.Module | str | None = None,
+        *,
+        layer_norm: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        layers: list[nn.Module] = []
+        last = len(hidden_dims) - 1
+        for index, (width_in, width_out) in enumerate(pairwise((input_dim, *hidden_dims))):
+            layers.append(Dense(width_in, width_out, generator))
+            if index == last and not activate_final:
+                break
+            if dropout_rate:
+                layers.append(nn.Dropout(dropout_rate))
+            if layer_norm:
+                layers.append(nn.LayerNorm(width_out))
+            layers.append(activation((index == last and final_activation) or activations))
+        super().__init__(*layers)
+
+    @property
+    def net(self) -> nn.Sequential:
+        """The layers."""
+        return self
+
+
+def activation(kind: nn.Module | str) -> nn.Module:
+    """An activation by the name that torch.nn has it by; one that is a module stays as it is."""
+    found: nn.Module = kind if isinstance(kind, nn.Module) else getattr(nn, kind)()
+    return found
 
 
 class Critic(nn.Module):
-    """[features, continuous action] -> Q, by hidden layers Linear -> LayerNorm (optional) -> SiLU.
+    """[features, continuous action] -> Q, by hidden layers as an :class:`MLP` has them.
 
     The first layer's weight is in two parts, so that a gradient wanted for the action alone, as
     in the actor's loss, does not cost the features' share.
@@ -72,6 +117,8 @@ class Critic(nn.Module):
         *,
         layer_norm: bool,
         generator: torch.Generator,
+        activate_final: bool = True,
+        final_activation: str | None = None,
     ) -> None:
         super().__init__()
         bound = (features + actions) ** -0.5
@@ -81,9 +128,11 @@ class Critic(nn.Module):
         self.deeper = nn.ModuleList(
             Dense(width_in, width_out, generator) for width_in, width_out in pairwise(hidden_dims)
         )
+        activated = hidden_dims if activate_final else hidden_dims[:-1]
         self.norms = nn.ModuleList(
-            nn.LayerNorm(width) if layer_norm else nn.Identity() for width in hidden_dims
+            nn.LayerNorm(width) if layer_norm else nn.Identity() for width in activated
         )
+        self._final = None if final_activation is None else activation(final_activation)
         self.output = Dense(hidden_dims[-1], 1, generator)
 
     def forward(
@@ -91,20 +140,29 @@ class Critic(nn.Module):
     ) -> Tensor:
         """Q (B,) of features (B, F) and actions (B, c); `kept` (B, width) a hidden layer."""
         x = torch.addmm(self.first(features), action, self.action)
-        for index, norm in enumerate(self.norms):
+        for index in range(len(self.deeper) + 1):
             if index:
                 x = self.deeper[index - 1](x)
-            if kept is not None:
-                x = x * kept[index]
-            x = F.silu(norm(x))
+            if index < len(self.norms):
+                x = self._activated(x, index, None if kept is None else kept[index])
         q: Tensor = self.output(x)
         return q.squeeze(1)
+
+    def _activated(self, x: Tensor, index: int, kept: Tensor | None) -> Tensor:
+        if kept is not None:
+            x = x * kept
+        x = self.norms[index](x)
+        if self._final is not None and index == len(self.norms) - 1:
+            final: Tensor = self._final(x)
+            return final
+        return F.silu(x)
 
 
 class CriticEnsemble(nn.Module):
     """E critics of [features, continuous action] -> Q (REDQ, Chen et al. 2021; RLPD, Ball 2023).
 
     One is evaluated after the other: on a processor that costs no more than a batched product.
+    The options are those of a :class:`Critic`.
     """
 
     def __init__(
@@ -113,14 +171,11 @@ class CriticEnsemble(nn.Module):
         features: int,
         actions: int,
         hidden_dims: Sequence[int],
-        *,
-        layer_norm: bool,
-        generator: torch.Generator,
+        **options: Any,
     ) -> None:
         super().__init__()
         self.critics = nn.ModuleList(
-            Critic(features, actions, hidden_dims, layer_norm=layer_norm, generator=generator)
-            for _ in range(num_critics)
+            Critic(features, actions, hidden_dims, **options) for _ in range(num_critics)
         )
 
     def forward(

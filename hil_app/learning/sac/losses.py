@@ -15,7 +15,6 @@ from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from configs.policy import GaussianActorConfig
 from hil_app.learning.buffer.batch import Batch
 from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.learning.networks.distributions import squash
 from hil_app.learning.networks.mlp import CriticEnsemble
 from hil_app.learning.sac.temperature import Temperature
 
@@ -173,7 +172,7 @@ class Losses:
         seen = batch.next_state
         features, lagging = self.policy.encoder(seen), self.target_encoder(seen)
         mean, log_std = self.policy.actor(self.policy.actor_features(seen, features))
-        action, log_prob = squash(mean, log_std, draws.noise)
+        action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
         value = torch.stack([critic(lagging, action) for critic in critics]).amin(dim=0)  # (B,)
         if self.config.use_backup_entropy:
             value = value - self.temperature() * log_prob
@@ -205,13 +204,13 @@ class Losses:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Losses of the actor and of the temperature, and the policy's entropy [nat]."""
         mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
-        action, log_prob = squash(mean, log_std, draws.noise)
+        action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
         q = self.critics(features, action, kept=draws.kept).amin(dim=0)  # (B,)
         alpha = self.temperature()
         loss = (alpha.detach() * log_prob - q).mean()
         if self.config.behavior_cloning_weight:
             # Nair et al. 2018, on the mean: it is what a deterministic policy executes.
-            error = mean.tanh() - self._continuous(batch)
+            error = self.policy.actor.bounded(mean) - self._continuous(batch)
             loss = loss + self._imitation(batch, error.square().mean(dim=1))
         entropy = -log_prob.detach().mean()
         losses = {"actor": loss}

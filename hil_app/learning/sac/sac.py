@@ -46,6 +46,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
     """
 
     config: SACAlgorithmConfig
+    config_class = SACAlgorithmConfig
 
     def __init__(
         self, *, policy: GaussianActorPolicy, config: RLAlgorithmConfig, seed: int = 0
@@ -59,6 +60,8 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             policy.encoder.output_dim,
             policy.config.continuous_dims,
             config.critic_network_kwargs.widths(policy.config),
+            activate_final=config.critic_network_kwargs.activate_final,
+            final_activation=config.critic_network_kwargs.final_activation,
             layer_norm=config.layer_norm,
             generator=torch.Generator().manual_seed(seed),
         ).to(policy.device)

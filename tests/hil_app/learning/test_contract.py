@@ -36,8 +36,13 @@ NAMES = [
     "OBS_IMAGES",
     "OBS_STATE",
     "REWARD",
+    "ActorNetworkConfig",
+    "BatchTransition",
+    "CriticNetworkConfig",
     "DataMixer",
     "FeatureType",
+    "MLP",
+    "PolicyConfig",
     "GaussianActorConfig",
     "GaussianActorPolicy",
     "OnlineOfflineMixer",
@@ -49,7 +54,9 @@ NAMES = [
     "SACAlgorithm",
     "SACAlgorithmConfig",
     "TrainingStats",
+    "concatenate_batch_transitions",
     "make_algorithm",
+    "make_algorithm_config",
 ]
 
 
