@@ -61,6 +61,7 @@ COMMANDS = (
     Command("dataset view", "images of episodes, with all that happened", "cli.dataset_view"),
     Command("dataset replay", "have an arm do an episode again", "cli.dataset_replay"),
     Command("dataset crop", "a copy whose images show a part", "cli.dataset_crop"),
+    Command("dataset convert", "a copy for policies that act by joints", "cli.dataset_convert"),
     Command("dataset repair", "bring back what a crash left of an episode", "cli.dataset_repair"),
     Command("dataset push", "upload it to the Hugging Face hub", "cli.dataset_push"),
     Command("dataset pull", "download one from the Hugging Face hub", "cli.dataset_pull"),

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from configs.parser import Parser
 from hil_app.cli.dataset_options import add_root, megabytes
 from hil_app.datasets.sparkline import sparkline
-from hil_app.recording.layout import INDEX
 from hil_app.support.words import plural
 
 if TYPE_CHECKING:
     from hil_app.datasets.overview import Overview, UnderWay
 
 DESCRIPTION = """\
-Say what there is in a dataset: episodes, lengths, successes, interventions, cameras and columns.
-It may be written meanwhile. Exit status 1 if something in it cannot be read.
+Say what there is in a dataset: episodes, lengths, successes, interventions, cameras, and what each
+frame holds: what the policy saw, what was done, what came of it, and what the robot measured,
+whatever of it the policy saw. It may be written meanwhile. Exit status 1 if something in it cannot
+be read.
 
   hil-app dataset info data/lift
   hil-app dataset info runs/2026-01-31_12-00-00_train --json
@@ -78,13 +79,9 @@ def _contents(found: Overview) -> Iterator[tuple[str, str]]:
     )
     yield "cameras", "\n".join(f"{n} {what}" for n, what in found.cameras.items()) or "none"
     yield "on the disk", megabytes(found.bytes)
-    numbers = {
-        key: what
-        for key, what in found.features.items()
-        if not what.startswith(("video", "image")) and key not in INDEX
-    }
-    width = max(map(len, numbers), default=0)
-    yield "columns", "\n".join(f"{key:<{width}}  {what}" for key, what in numbers.items())
+    width = max((len(key) for group in found.columns.values() for key in group), default=0)
+    for group, columns in found.columns.items():
+        yield group, "\n".join(f"{key:<{width}}  {what}" for key, what in columns.items())
 
 
 def _lines(found: Overview) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from configs.names import DONE, OBS_IMAGES, REWARD
 from configs.reading import shown
+from hil_app.recording.columns import UNITS, Group, grouped
 from hil_app.recording.damage import damaged_videos
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.journal import BARE_ROW, ROW, Records
 from hil_app.recording.layout import (
     BY_HAND,
     BY_HAND_TOO,
+    INDEX,
     INFO,
     JOURNAL,
     RECOVERY,
     DatasetError,
+    Feature,
     size_of,
 )
 
@@ -56,6 +59,7 @@ class Overview:
     stages: dict[str, int]  # episodes by what they were recorded in
     tasks: dict[str, int]  # episodes by task
     features: dict[str, str]
+    columns: dict[Group, dict[str, str]]  # of numbers, by what they belong to, with their units
     cameras: dict[str, str]  # size and codec of the pictures, by name
     recovered: list[int]  # episodes brought back after a crash
     faults: list[str]  # what of it cannot be read
@@ -91,6 +95,7 @@ class Overview:
             "tasks": self.tasks,
             "cameras": self.cameras,
             "features": self.features,
+            "columns": self.columns,
             "recovered": self.recovered,
             "faults": self.faults,
             "under_way": None if self.under_way is None else vars(self.under_way),
@@ -124,12 +129,31 @@ def overview(root: Path) -> Overview:
             key: f"{feature.dtype} {list(feature.shape)}"
             for key, feature in dataset.features.items()
         },
+        columns=_groups(dataset.features),
         cameras=_cameras(dataset),
         faults=[*_declared_wrong(dataset), *faults, *_few(damaged_videos(dataset))],
         recovered=[episode.index for episode in episodes if episode.recovered],
         under_way=_under_way(root),
         bytes=_size(root),
     )
+
+
+def _groups(features: Mapping[str, Feature]) -> dict[Group, dict[str, str]]:
+    """The columns of numbers, but for those that follow from a frame's place."""
+    numbers = [key for key, f in features.items() if not f.is_picture and key not in INDEX]
+    return {
+        group: {key: _said(features[key]) for key in keys}
+        for group, keys in grouped(numbers).items()
+    }
+
+
+def _said(feature: Feature) -> str:
+    """What a column holds, with the units of its numbers, each once."""
+    said = f"{shown(feature.dtype, 40)} {list(feature.shape)}"
+    units = (feature.info or {}).get(UNITS)
+    if not isinstance(units, list):
+        return said
+    return f"{said} {', '.join(dict.fromkeys(shown(unit, 40) for unit in units))}"
 
 
 def _columns(dataset: Dataset) -> tuple[dict[str, list[Column]], list[str]]:
