@@ -4,7 +4,8 @@
 
     HilAppError                    exit status 1
     ├── ConfigError                exit status 2: a configuration or an option cannot be used
-    │   └── NoHome                 a path begins with ``~`` and a name that no user has
+    │   ├── NoHome                 a path begins with ``~`` and a name that no user has
+    │   └── RegistryError          nothing is registered by that name, or something is already
     ├── RobotError                 a robot cannot do what was asked
     │   ├── NotConnected           it was used outside its ``with`` block, or is not there
     │   │   ├── SpeedRefused       this system cannot have a port at that speed

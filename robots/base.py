@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.events import Tell as Tell
+from configs.events import tell_nobody as tell_nobody
 from robots.errors import BusTimeout as BusTimeout
 from robots.errors import CameraError as CameraError
 from robots.errors import LoopStalled as LoopStalled
@@ -123,11 +125,6 @@ class Truth:
 
 
 TruthSource = Callable[[], Truth]
-Tell = Callable[..., None]  # ``tell(name, **facts)``: something happened that a person must know
-
-
-def tell_nobody(name: str, **facts: object) -> None:
-    """A ``Tell`` for bodies that nobody listens to."""
 
 
 class Robot(Protocol):

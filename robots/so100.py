@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from configs.events import Tell
 from configs.robot import SO100Config, SO101Config
 from robots.arm import ARMS
 from robots.base import (
@@ -23,11 +24,22 @@ from robots.base import (
     Reading,
     RobotError,
     ServoFault,
-    Tell,
     Truth,
     TruthSource,
 )
 from robots.camera.cameras import Cameras
+from robots.events import (
+    Halted,
+    Released,
+    RestNotReached,
+    TorqueLeftOn,
+    TorqueLost,
+    TorqueStaysOn,
+    TorqueUnwatched,
+    Trouble,
+    WatchdogHeld,
+    WatchdogLetDown,
+)
 from robots.feetech import settings
 from robots.feetech.calibration import common_range
 from robots.feetech.release import SINKING_S
@@ -202,7 +214,7 @@ class SO100Robot:
         self._sent = self._servos.engage()
         if not cfg.disable_torque_on_disconnect:
             note = "if this program dies, nobody lets the arm down"
-            self._tell("torque_unwatched", note=f"{note}, as {_STAYS_ON} has it")
+            self._tell(TorqueUnwatched(note=f"{note}, as {_STAYS_ON} has it"))
 
     def _sense(self) -> Senses:
         """Read the motors and have the guard look at them."""
@@ -212,7 +224,7 @@ class SO100Robot:
             self._revive()
         response = self._guard.watch(senses, self._sent)
         if response > self._response:
-            self._tell("trouble", response=response.name.lower(), cause=self._guard.cause)
+            self._tell(Trouble(response=response.name.lower(), cause=self._guard.cause))
         self._senses, self._response = senses, response
         if response is Response.RELEASE:
             raise ServoFault(
@@ -226,7 +238,7 @@ class SO100Robot:
         servos = self._servos
         try:
             if limp := servos.limp():
-                self._tell("torque_lost", cause=f"{', '.join(limp)} had no power for a moment")
+                self._tell(TorqueLost(cause=f"{', '.join(limp)} had no power for a moment"))
                 servos.configure(settings.of_follower(self._cfg))
                 self._sent = servos.engage()
             servos.woken.clear()
@@ -253,7 +265,7 @@ class SO100Robot:
             self._check_held()
             here = self._servos.sense().joints
             self._sent = self._servos.send(np.clip(self._sent, here - _LAG, here + _LAG))
-            self._tell("watchdog_held", after_s=self._cfg.safety.watchdog_s)
+            self._tell(WatchdogHeld(after_s=self._cfg.safety.watchdog_s))
         except BaseException:
             pass  # the loop will meet the fault itself, or the last resort comes next
         finally:
@@ -266,18 +278,18 @@ class SO100Robot:
             with self._servos.bus.seized(_STUCK_S):
                 self._servos.let_down(SINKING_S)
         except BaseException as error:  # whatever it is: there is nobody else to do it
-            self._tell("torque_left_on", cause=str(error))
+            self._tell(TorqueLeftOn(cause=str(error)))
         else:
             after = self._cfg.safety.let_down_s
             cause = f"nothing has commanded the arm for {after:g} s, so it is let down"
-            self._tell("watchdog_let_down", after_s=after, cause=cause)
+            self._tell(WatchdogLetDown(after_s=after, cause=cause))
 
     def _halt(self, cause: str) -> None:
         with self._servos.bus.lock:
             self._check_held()
             self._halted = True
             self._sent = self._servos.send(self._servos.sense().joints)
-        self._tell("halted", cause=cause)
+        self._tell(Halted(cause=cause))
 
     def _go_to_rest(self, signals: Undisturbed) -> None:
         """Move to the rest pose, unless the arm is in trouble, or somebody insists on the end."""
@@ -302,13 +314,13 @@ class SO100Robot:
                     break
                 time.sleep(self._period)
         except RobotError as error:
-            self._tell("rest_not_reached", cause=str(error))
+            self._tell(RestNotReached(cause=str(error)))
 
     def _let_go(self, kind: object, error: object, trace: object) -> None:  # noqa: ARG002 - as ExitStack calls it
         """Release all torque, whatever has happened; raises ServoFault if nothing else had."""
         keeps = not (self._cfg.disable_torque_on_disconnect or isinstance(error, ServoFault))
         if keeps and not self._stalled:
-            self._tell("torque_stays_on", note=f"as {_STAYS_ON} has it")
+            self._tell(TorqueStaysOn(note=f"as {_STAYS_ON} has it"))
             return
         rest = self._poses.rest
         resting = rest is not None and self._at(rest)
@@ -321,9 +333,9 @@ class SO100Robot:
         except ServoFault as fault:
             if error is None:
                 raise
-            self._tell("torque_left_on", cause=str(fault))
+            self._tell(TorqueLeftOn(cause=str(fault)))
         else:
-            self._tell("released", motors=list(JOINTS))
+            self._tell(Released(motors=list(JOINTS)))
 
     def _at(self, pose: F32) -> bool:
         return bool(np.abs(self._senses.joints - pose)[:GRIPPER].max() < _NEAR)

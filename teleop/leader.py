@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, Self
 
 import numpy as np
 
 from configs.env import EnvConfig
+from configs.events import Event, Tell
 from configs.teleop import LeaderConfig
-from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, Robot, RobotError, Tell
+from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, Robot, RobotError
+from robots.events import TorqueLeftOn
 from robots.feetech import settings
 from robots.feetech.release import SINKING_S
 from robots.feetech.servos import Servos
 from robots.safety.undisturbed import Undisturbed
 from teleop.base import HANDS_OFF, NEUTRAL, Acts, TeleopError, TeleopSample
+from teleop.events import HandedBack, LeaderBack, LeaderLost, LeaderReady, NotSwitched, TakenOver
 
 _LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]
 _GRIPPER_SPEED = 2.0  # times the speed limit of the body joints
 _LEEWAY = 1.5  # over that limit, for a motor to catch up
-_TOLD = {
-    True: "the leader is limp: hold it, the arm follows you",
-    False: "the leader goes where the arm goes",
+_SWITCHED = {
+    True: TakenOver(note="the leader is limp: hold it, the arm follows you"),
+    False: HandedBack(note="the leader goes where the arm goes"),
 }
 _HOLD = TeleopSample(NEUTRAL, intervening=True)  # the arm stays where it has been told to be
 
@@ -108,7 +112,7 @@ class Leader:
             self._servos.configure(settings.of_leader(self._cfg))
             self._goal = self._servos.engage()
             self._mode, self._between, self.entered = _Mode.FOLLOWING, True, True
-            self._tell("leader_ready", note="it goes where the arm goes until you lead")
+            self._tell(LeaderReady(note="it goes where the arm goes until you lead"))
         except BaseException as error:
             self._let_go(error)
             raise
@@ -131,7 +135,7 @@ class Leader:
         """Take over if the policy acts, else hand back; from the next poll on."""
         self._begin()
         if self._servos.silent:
-            self._tell("not_switched", cause="the leader does not answer")
+            self._tell(NotSwitched(cause="the leader does not answer"))
         elif self._mode is _Mode.LEADING:
             self._turn_to(_Mode.FOLLOWING)
         else:
@@ -146,7 +150,7 @@ class Leader:
     def _turn_to(self, mode: _Mode) -> None:
         if mode is not self._mode:
             leads = mode is _Mode.LEADING
-            self._tell("taken_over" if leads else "handed_back", note=_TOLD[leads])
+            self._tell(_SWITCHED[leads])
         self._mode = mode
 
     def _sense(self) -> F32:
@@ -159,7 +163,7 @@ class Leader:
         if self._servos.silent:
             if self._mode is _Mode.LEADING:
                 self._mode = _Mode.HOLDING
-                self._tell("leader_lost", cause="the arm holds until you lead on or hand back")
+                self._tell(LeaderLost(cause="the arm holds until you lead on or hand back"))
             return here
         with suppress(BusTimeout, NotConnected):  # the next poll tries again, or says it is lost
             if self._servos.woken:
@@ -187,7 +191,7 @@ class Leader:
         self._servos.configure(settings.of_leader(self._cfg))
         self._goal = None if self._mode is _Mode.FOLLOWING else self._goal
         self._servos.woken.clear()
-        self._tell("leader_back", note="it answers again")
+        self._tell(LeaderBack(note="it answers again"))
 
     def _ensure(self, register: str, values: Mapping[str, int]) -> None:
         """Set a register of every motor in one packet, and see to it that it arrived."""
@@ -206,11 +210,11 @@ class Leader:
         except RobotError as fault:
             if error is None:
                 raise TeleopError(f"The leader is not released. {fault}") from fault
-            self._tell("leader_torque_left_on", cause=str(fault))
+            self._relay(TorqueLeftOn(cause=str(fault)))
         finally:
             self._goal = None
             self._servos.close()
 
-    def _relay(self, name: str, **facts: Any) -> None:
+    def _relay(self, event: Event) -> None:
         """Tell what the servos tell, as of the leader."""
-        self._tell(f"leader_{name}", **facts)
+        self._tell(replace(event, whose="leader"))

@@ -10,12 +10,16 @@ from typing import Any, Self
 import numpy as np
 
 from configs.base import ConfigError
+from configs.events import Tell
 from configs.manual import MOTIONS, STICKS, TRIGGERS, ManualConfig, Motion
 from configs.processor import ProcessorConfig
-from robots.base import F32, GRIPPER, Tell
+from robots.base import F32, GRIPPER
 from teleop.base import CLOSE, HANDS_OFF, OPEN, STAY, Acts, TeleopSample
 from teleop.device import Device, DeviceState
+from teleop.events import Paused, TeleopBack, TeleopLost, Unpaused
 
+_PAUSED = Paused(note="take over or press pause again to go on")
+_UNPAUSED = Unpaused(note="it goes on")
 _TAKEN_OVER = (0.6, 0.15)  # share of the strength, and how long it rumbles [s]
 _ASKED = (1.0, 0.5)
 _VERDICTS = ("success", "failure", "rerecord", "stop", "emergency_stop")
@@ -122,12 +126,12 @@ class ManualTeleop:
             hold = self._acts == "always" or self._config.on_loss == "hold"
             self._paused |= hold
             what = "the arm holds" if hold else "the policy goes on alone"
-            self._tell("hands_lost", cause=f"{self._name} is gone: {what}")
+            self._tell(TeleopLost(cause=f"{self._name} is gone: {what}"))
         elif state is not None and self._lost:
             self._lost = False
             there = "is back" if self._device.name == self._name else "takes its place"
             what = ": take over or press pause to go on" if self._paused else ""
-            self._tell("hands_back", note=f"{self._device.name} {there}{what}")
+            self._tell(TeleopBack(note=f"{self._device.name} {there}{what}"))
         if state is not None:
             self._name = self._device.name
         return state
@@ -135,8 +139,7 @@ class ManualTeleop:
     def _heed_pauses(self, state: DeviceState) -> None:
         if self._presses(state, "pause") % 2:
             self._paused = not self._paused
-            note = "take over or press pause again to go on" if self._paused else "it goes on"
-            self._tell("paused" if self._paused else "resumed", note=note)
+            self._tell(_PAUSED if self._paused else _UNPAUSED)
 
     def _heed_takeover(self, state: DeviceState) -> None:
         presses = self._presses(state, "take_over")
@@ -146,7 +149,7 @@ class ManualTeleop:
             acting = self._down(state, "take_over")
         if presses and acting and self._paused:
             self._paused = False
-            self._tell("resumed", note="it goes on")
+            self._tell(_UNPAUSED)
         acting &= self._acts != "never"
         if acting and not self._acting:
             self._grip = STAY

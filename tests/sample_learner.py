@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from told import written
 
 from configs.learner import LearnerConfig
 from hil_app.learning import OBS_ENV_STATE, OBS_STATE, TrainingStats
@@ -63,7 +64,7 @@ def assemble(trainer, online=None, offline=None, log=None, log_every=50, judge=N
     online = ReplayBuffer(100, state_keys=KEYS) if online is None else online
     offline = ReplayBuffer(100, state_keys=KEYS) if offline is None else offline
     heard, events = [], EventLog()
-    events.listeners.append(heard.append)
+    events.listeners.append(lambda event: heard.append(written(event)))
     settings = LearnerConfig(**{"mode": "lockstep", "learning_starts": 1, **config})
     learner = Learner(trainer, online, offline, settings, 0.5, events, log, log_every, judge)
     return SimpleNamespace(

@@ -203,7 +203,7 @@ class Trials:
         ticks: list[int] = []  # of each episode
         events = EventLog()
         told = [] if told is None else told
-        events.listeners.append(lambda event: told.append(event.get("cause", "")))
+        events.listeners.append(lambda event: told.append(event.message))
         body = build.robot(self._config, events.emit)
         hands = build.teleop(self._config, body, acts="always")
         loop = build.loop(self._config, body, hands, NoPolicy(), trouble.over)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from configs.env import EnvConfig
+from configs.events import Tell, tell_nobody
 from configs.load import ConfigError
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
@@ -35,7 +36,7 @@ from processors.base import Command, Pipeline, Step, Transition
 from processors.classifier import ClassifiedSuccess
 from processors.observation import Observe
 from processors.wrist import ROLL, Wrist
-from robots.base import F32, Tell, tell_nobody
+from robots.base import F32
 from robots.kinematics import Kinematics
 from robots.so100 import SO100Robot
 from robots.twin.robot import SimRobot

@@ -16,6 +16,7 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.table import Table
 
+from configs.events import Event, Notice
 from configs.load import ConfigError, Parser
 from configs.paths import expanded
 from configs.processor import BoundsConfig
@@ -37,6 +38,7 @@ from hil_app.cli.saved_limits import (
 )
 from robots.arm import ARMS
 from robots.base import F32, JOINTS, BusTimeout, NotConnected
+from robots.events import CalibrationRestored, PortBack
 from robots.feetech.bus import FeetechBus
 from robots.feetech.calibration import common_range
 from robots.feetech.handshake import MOTORS, check_motors
@@ -171,12 +173,11 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
         check_motors(bus)
         make_limp(guide, bus)
 
-    def tell(name: str, **facts: Any) -> None:
-        if name == "calibration_restored":
-            guide.say(f"The motors hold their calibration again, {facts['note']}.")
-        elif "note" in facts and name != "port_back":  # which the person sees
-            note = str(facts["note"])
-            guide.problem(f"{note[:1].upper()}{note[1:]}.")
+    def tell(event: Event) -> None:
+        if isinstance(event, CalibrationRestored):
+            guide.say(f"The motors hold their calibration again, {event.note}.")
+        elif isinstance(event, Notice) and not isinstance(event, PortBack):  # which the person sees
+            guide.problem(f"{event.note[:1].upper()}{event.note[1:]}.")
 
     servos = Servos(cfg, cfg.safety.patience_s, tell)
     with ExitStack() as trial:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Self
+from typing import Self
 
+from configs.events import Event
 from configs.manual import ManualConfig
 from teleop.base import HANDS_OFF, OPEN, STAY, TeleopSample
 from teleop.device import Device, DeviceState
@@ -101,10 +102,10 @@ class Watch:
         where = place(control, way, pad=self.pad is not None)
         self._news.append(f"{where}: {does}{more}")
 
-    def _tell(self, name: str, **facts: Any) -> None:
+    def _tell(self, event: Event) -> None:
         """Hear what a run would tell the person."""
-        self.events[name] += 1
-        self._news.append(str(facts.get("cause") or facts.get("note") or name))
+        self.events[event.name] += 1
+        self._news.append(event.message or event.name)
 
     def _is_open(self) -> bool:
         return self._opened

@@ -17,6 +17,7 @@ from hil_app.datasets.recorded_episode import Script, fitted
 from hil_app.datasets.rehearsal import rehearse
 from hil_app.datasets.replay import What
 from hil_app.datasets.replay import replay as do_again
+from hil_app.events import FilmMade, MovedAside, RunResumed
 from hil_app.learning.learner import Learner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.operator.view import View
@@ -60,15 +61,18 @@ def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
     config.check_sight()
     _check(config)
     resumed = Resumed.read(checkpoint)
-    facts = {"checkpoint": checkpoint.name, "ticks": resumed.state.ticks, "changed": changed}
-    session = Session(config, "train", facts)
+    told = RunResumed(checkpoint=checkpoint.name, ticks=resumed.state.ticks, changed=changed)
+    session = Session(config, "train", told)
     training = Training(session, resumed)  # nothing has changed yet if the checkpoint is no use
     if (run / DATASET).is_dir():
         Lock(run / DATASET).release()  # nor if another program has the dataset
     with session:
         if moved := set_aside(run, resumed, spec_of(config, session.body)):
-            facts = {"episodes": moved.episodes, "checkpoints": moved.checkpoints}
-            session.events.emit("set_aside", **facts, place=str(moved.place))
+            session.events.emit(
+                MovedAside(
+                    episodes=moved.episodes, checkpoints=moved.checkpoints, place=str(moved.place)
+                )
+            )
         return _train(session, training)
 
 
@@ -164,7 +168,7 @@ def _judge(session: Session, console: Console, policy: GaussianActorPolicy) -> N
     if session.stop() or not session.config.eval.video:
         return
     problem = film(session, policy)
-    session.events.emit("film", file=None if problem else FILM, problem=problem)
+    session.events.emit(FilmMade(file=None if problem else FILM, problem=problem))
     if problem:
         console.out(f"no film: {problem}", highlight=False)
 

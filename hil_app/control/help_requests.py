@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from configs.events import Tell
 from configs.help import HelpConfig
+from hil_app.events import HelpWanted
 from hil_app.learning.sac.q_values import Judgement
 from hil_app.recording.frames import Frame
-from robots.base import Tell
 from teleop.base import Attentive, Teleop
 
 FRESH = 10  # ticks back that a judgement may be of
@@ -106,10 +107,11 @@ class HelpRequests:
         self.requests += 1
         self._silent_until = self._tick + self._config.again_after
         self._tell(
-            "help_wanted",
-            cause=f"the policy asks for a take-over: {cause}",
-            value=judgement.value,
-            disagreement=judgement.disagreement,
+            HelpWanted(
+                cause=f"the policy asks for a take-over: {cause}",
+                value=judgement.value,
+                disagreement=judgement.disagreement,
+            )
         )
         if isinstance(self._hands, Attentive):
             self._hands.ask()

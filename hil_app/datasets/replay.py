@@ -11,6 +11,7 @@ from hil_app import build
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import REPLAY
 from hil_app.datasets.recorded_episode import Script, near
+from hil_app.events import EpisodeReplayed, SceneChosen
 from hil_app.recording.frames import Frame
 from hil_app.runs.session import Session
 from processors.base import Command, Features, Goal, Pipeline, Step
@@ -124,7 +125,7 @@ def replay(session: Session, script: Script, what: What) -> None:
     _prepare(loop, script, what, build.kinematics_of(body))
     if body.truth is not None:
         note = "as this config's seed has it; another run's object may have lain elsewhere"
-        session.events.emit("scene", note=note)
+        session.events.emit(SceneChosen(note=note))
     sent: list[F32] = []
     measured: list[F32] = []
 
@@ -187,4 +188,4 @@ def _tell(session: Session, script: Script, sent: F32, measured: F32, success: b
     if success is not None:
         words = {None: "not known", True: "a success", False: "no success"}
         said.append(f"{words[success]}, recorded: {words[script.success]}")
-    session.events.emit("replayed", note="; ".join(said), **facts)
+    session.events.emit(EpisodeReplayed(note="; ".join(said), **facts))

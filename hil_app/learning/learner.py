@@ -16,6 +16,7 @@ import torch
 
 from configs.errors import HilAppError
 from configs.learner import LearnerConfig
+from hil_app.events import LearnerFailed, UpdateSkipped, WeightsWithheld
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns, Row
@@ -236,7 +237,7 @@ class Learner:
                 self._work()  # what came last
         except BaseException as error:
             self._error = error
-            self._events.emit("learner_died", cause=_in_one_line(error))
+            self._events.emit(LearnerFailed(cause=_in_one_line(error)))
 
     def _work(self) -> None:
         """Do all that waits in the queue, or else wait a moment for something to do."""
@@ -335,7 +336,7 @@ class Learner:
     def _withhold(self, cause: ValueError) -> None:
         """Leave the policy and the checkpoints at the last good weights; tell of it once."""
         if not self._withheld:
-            self._events.emit("weights_withheld", cause=str(cause), updates=self._counts.updates)
+            self._events.emit(WeightsWithheld(cause=str(cause), updates=self._counts.updates))
         self._withheld += 1
 
     def _count_withheld(self) -> dict[str, float]:
@@ -359,7 +360,7 @@ class Learner:
         skipped = self.progress.stats.get("skipped_updates", 0.0)
         if skipped and not self._counts.told:
             self._counts.told = 1
-            self._events.emit("update_skipped", cause=algorithm.last_skip_cause)
+            self._events.emit(UpdateSkipped(cause=algorithm.last_skip_cause or "not finite"))
         if self._counts.updates - self.mailbox.version >= limit:
             raise LearnerDied(
                 f"the weights of {limit} updates in a row were not finite; lower the learning "

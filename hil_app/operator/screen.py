@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Self
 
+from configs.events import Event
 from hil_app.control.monitor import TELEOPERATE, Monitor, Stage, success_rate
+from hil_app.events import ScreenStopped
 from hil_app.operator.view import TITLES
-from hil_app.support.events import Event, EventLog
+from hil_app.support.events import EventLog
 from teleop.window.client import Window
 from teleop.window.shown import Mood, Shown
 
@@ -41,11 +43,11 @@ class Screen:
                     self._window.show(self.shown(stage))
         except BaseException as error:  # the keys go on without
             cause = f"the window shows no news any more: {type(error).__name__}: {error}"
-            self._events.emit("screen_stopped", cause=cause)
+            self._events.emit(ScreenStopped(cause=cause))
 
     def _hear(self, event: Event) -> None:
-        if text := event.get("cause") or event.get("note"):
-            self._message = f"{event['event'].replace('_', ' ')}: {text}"
+        if event.message:
+            self._message = f"{event.name.replace('_', ' ')}: {event.message}"
 
     def shown(self, stage: Stage) -> Shown:
         """What there is to see now."""

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from configs.events import Event, Problem
 from hil_app.control.monitor import (
     DEMONSTRATE,
     EVALUATE,
@@ -29,9 +30,10 @@ from hil_app.control.monitor import (
     success_rate,
 )
 from hil_app.control.rate import milliseconds
+from hil_app.events import DatasetsSoFar, EpisodeEnded, Evaluated, ViewClosed
 from hil_app.learning.learner import Learner
 from hil_app.support.backlog import Backlog
-from hil_app.support.events import Event, EventLog
+from hil_app.support.events import EventLog
 from hil_app.support.outputs import Output
 from hil_app.support.words import plural
 
@@ -109,7 +111,7 @@ class View:
                     if not self._held_up:
                         self._live.refresh()
         except BaseException as error:  # the run goes on without
-            self._events.emit("view_closed", cause=f"{type(error).__name__}: {error}")
+            self._events.emit(ViewClosed(cause=f"{type(error).__name__}: {error}"))
 
     @property
     def _held_up(self) -> bool:
@@ -141,18 +143,16 @@ class View:
 
     def _said(self, event: Event) -> Iterator[str]:
         """What the operator must know; without a terminal, now and then how far it is."""
-        if cause := event.get("cause"):
-            yield f"! {event['event']}: {cause}"
-        if note := event.get("note"):
-            yield f"{event['event']}: {note}"
-        if event["event"] == "evaluation":
+        if event.message:
+            yield f"{'! ' * isinstance(event, Problem)}{event.name}: {event.message}"
+        if isinstance(event, Evaluated):
             yield _judgement(event)
         if self._console.is_terminal:
             return
-        if event["event"] == "datasets_so_far":
-            yield f"{event['frames']} of {event['of']} frames read"
+        if isinstance(event, DatasetsSoFar):
+            yield f"{event.frames} of {event.of} frames read"
         now = time.monotonic()
-        if event["event"] == "episode" and now - self._last_line > LINE_EVERY:
+        if isinstance(event, EpisodeEnded) and now - self._last_line > LINE_EVERY:
             self._last_line = now
             yield _line(self._monitor.stages[-1])
 
@@ -254,10 +254,10 @@ def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
     return cells
 
 
-def _judgement(event: Event) -> str:
+def _judgement(event: Evaluated) -> str:
     return (
-        f"on its own after {event['ticks']} ticks: {event['successes']} of {event['episodes']} "
-        f"succeed, {event['mean_ticks']:.1f} ticks long"
+        f"on its own after {event.ticks} ticks: {event.successes} of {event.episodes} succeed, "
+        f"{event.mean_ticks:.1f} ticks long"
     )
 
 

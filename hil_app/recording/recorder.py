@@ -9,9 +9,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from configs.errors import HilAppError
+from configs.events import Event
+from hil_app.events import (
+    EpisodeInterrupted,
+    FramesLost,
+    RecorderBehind,
+    RecorderCaughtUp,
+    RecorderEnded,
+    RecorderFailed,
+    RecorderFinishes,
+)
 from hil_app.recording.frames import Frame
 from hil_app.support.events import EventLog
 
@@ -119,9 +129,10 @@ class Recorder:
         if not self._thread.is_alive():
             return False
         self._emit(
-            "recorder_finishes",
-            note=f"{self.missing} frames are not yet safe on the disk; Ctrl-C, or a second one, "
-            "ends the waiting and loses those that have not reached it",
+            RecorderFinishes(
+                note=f"{self.missing} frames are not yet safe on the disk; Ctrl-C, or a second "
+                "one, ends the waiting and loses those that have not reached it",
+            )
         )
         self._thread.join()
         return True
@@ -198,7 +209,7 @@ class Recorder:
         self._put(replace(last, truncated=True), stage)
         self.count += 1
         self._newest = None
-        self.after(partial(self._emit, "episode_interrupted", stage=stage, ticks=last.tick))
+        self.after(partial(self._emit, EpisodeInterrupted(stage=stage, ticks=last.tick)))
         for call in self._later:
             self.after(call)
 
@@ -208,9 +219,9 @@ class Recorder:
         said = f"{self._frames} of {wanted} frames are on the disk, in whole episodes"
         if self.missing:
             remedy = "`hil-app dataset repair` brings back what has reached it of the last one"
-            self._emit("recorder_ended", cause=f"{said}; {remedy}" if self._given_up else said)
+            self._emit(FramesLost(cause=f"{said}; {remedy}" if self._given_up else said))
         elif awaited:
-            self._emit("recorder_ended", note=said)
+            self._emit(RecorderEnded(note=said))
 
     # What follows runs in the thread. Whatever is raised in it must not end it unseen.
 
@@ -258,22 +269,23 @@ class Recorder:
         if not self._told and waiting > BEHIND * most:
             self._told = True
             self._emit(
-                "recorder_behind",
-                cause=f"{waiting} of at most {most} frames wait for encoder and disk, "
-                f"{self.behind:.1f} s of them; what helps is {REMEDY}",
+                RecorderBehind(
+                    cause=f"{waiting} of at most {most} frames wait for encoder and disk, "
+                    f"{self.behind:.1f} s of them; what helps is {REMEDY}",
+                )
             )
         elif self._told and waiting < CAUGHT_UP * most:
             self._told = False
-            self._emit("recorder_caught_up", note="no frame is lost")
+            self._emit(RecorderCaughtUp(note="no frame is lost"))
 
-    def _emit(self, name: str, **facts: Any) -> None:
+    def _emit(self, event: Event) -> None:
         """Tell of something; whoever listens cannot end the recording."""
         with suppress(BaseException):
-            self._events.emit(name, **facts)
+            self._events.emit(event)
 
     def _die(self, error: BaseException) -> None:
         self._error = error
-        self._emit("recorder_died", cause=_line(error))
+        self._emit(RecorderFailed(cause=_line(error)))
 
     def _close(self) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from configs.load import ConfigError
 from configs.writing import write_whole
+from hil_app.events import CheckpointNotSaved, CheckpointSaved, CheckpointsDied
 from hil_app.learning.checkpoint import CheckpointError, Saved, Snapshot, save
 from hil_app.runs.folder import BEST, best_of, whole
 from hil_app.support.events import EventLog
@@ -78,7 +79,7 @@ class Checkpoints:
         except CheckpointError as error:
             if kind is None:
                 raise
-            self._events.emit("checkpoint_not_saved", cause=str(error))
+            self._events.emit(CheckpointNotSaved(cause=str(error)))
 
     def keep(
         self,
@@ -114,10 +115,10 @@ class Checkpoints:
                 try:
                     self._write(job)
                 except CheckpointError as error:
-                    self._events.emit("checkpoint_not_saved", cause=str(error))
+                    self._events.emit(CheckpointNotSaved(cause=str(error)))
         except BaseException as error:
             self._error = error
-            self._events.emit("checkpoints_died", cause=repr(error))
+            self._events.emit(CheckpointsDied(cause=repr(error)))
 
     def _next(self) -> _Job | None:
         """Wait for something to write; None when the run is over."""
@@ -141,7 +142,7 @@ class Checkpoints:
         except (OSError, ConfigError) as error:
             raise CheckpointError(f"cannot tidy up {self._folder}: {error}") from error
         seconds = round(time.monotonic() - start, 3)
-        self._events.emit("checkpoint", checkpoint=folder.name, ticks=job.ticks, seconds=seconds)
+        self._events.emit(CheckpointSaved(checkpoint=folder.name, ticks=job.ticks, seconds=seconds))
 
     def _unused(self, name: str) -> Path:
         """A folder for a checkpoint; one of the same tick is never written over."""

@@ -13,6 +13,7 @@ from configs.names import ACTION
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.build import Body
+from hil_app.events import DatasetRepaired
 from hil_app.recording.columns import CONFIG, sensed_names, sensed_units
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.repair import told
@@ -59,7 +60,7 @@ def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
     writer = DatasetWriter(root, spec)
     if writer.repaired.anything:
         note = f"{root}: {'; '.join(told(writer.repaired))}"
-        events.emit("dataset_repaired", note=note)
+        events.emit(DatasetRepaired(note=note))
     return writer
 
 

@@ -10,6 +10,14 @@ from configs.learner import OfflineDatasetConfig
 from hil_app import build
 from hil_app.control.monitor import Loading
 from hil_app.datasets.to_buffer import Source, check, rows_of, unsaid
+from hil_app.events import (
+    DatasetsLoaded,
+    DatasetsSoFar,
+    DatasetsTooLarge,
+    DatasetsUnsaid,
+    DepthLeftOut,
+    LoadingDatasets,
+)
 from hil_app.learning.learner import Learner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
@@ -41,20 +49,20 @@ class OfflineData:
         loading = Loading(sum(len(source.dataset) for source in self._sources))
         self._session.monitor.loading, self._told = loading, started
         roots = ", ".join(str(source.dataset.root) for source in self._sources)
-        events.emit("loading_datasets", note=f"{loading.total} frames of {roots}")
+        events.emit(LoadingDatasets(note=f"{loading.total} frames of {roots}"))
         for line in filter(None, map(unsaid, self._sources)):
-            events.emit("datasets_unsaid", note=line)
+            events.emit(DatasetsUnsaid(note=line))
         for line in filter(None, (source.dataset.left_out for source in self._sources)):
-            events.emit("depth_left_out", note=line)
+            events.emit(DepthLeftOut(note=line))
         rows = sum(self._rows(source, learner, policy, loading) for source in self._sources)
         self._session.monitor.loading = None
         if self._session.stop():
             return False
         note = f"{rows} rows to learn from, in {time.monotonic() - started:.1f} s"
-        events.emit("datasets_loaded", rows=rows, note=note)
+        events.emit(DatasetsLoaded(rows=rows, note=note))
         if (capacity := self._config.learner.offline_capacity) < rows:
             cause = f"{rows - capacity} rows of them are lost: raise learner.offline_capacity"
-            events.emit("datasets_too_large", cause=cause)
+            events.emit(DatasetsTooLarge(cause=cause))
         return True
 
     def _rows(
@@ -66,8 +74,8 @@ class OfflineData:
             loading.frames += frames
             if time.monotonic() - self._told > TELL_EVERY:
                 self._told = time.monotonic()
-                done = {"frames": loading.frames, "of": loading.total}
-                self._session.events.emit("datasets_so_far", **done)
+                done = DatasetsSoFar(frames=loading.frames, of=loading.total)
+                self._session.events.emit(done)
 
         n_steps, discount = self._config.learner.n_steps, self._config.algorithm.discount
         rows = rows_of(source, policy, n_steps=n_steps, discount=discount, read=read)

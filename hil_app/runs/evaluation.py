@@ -11,6 +11,7 @@ from hil_app import build
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import EVALUATE, Evaluation, Stage
 from hil_app.control.policy import LearnedPolicy, Policy
+from hil_app.events import Evaluated
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.encoding import Film
 from hil_app.runs.folder import FILM
@@ -67,7 +68,7 @@ class Evaluator:
             train_seconds=round(stage.seconds, 3),
         )
         monitor.evaluations.append(result)
-        self._session.events.emit("evaluation", **asdict(result))
+        self._session.events.emit(Evaluated(**asdict(result)))
         return result
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from configs.load import ConfigError
 from hil_app.control.loop import Episode
 from hil_app.control.monitor import Evaluation, intervention_fraction, success_rate
+from hil_app.events import MetricsClosed, MetricsCutShort
 from hil_app.learning.learner import Progress
 from hil_app.recording.frames import Frame
 from hil_app.runs.folder import METRICS, TENSORBOARD
@@ -59,7 +60,7 @@ class Metrics:
         lines, self._lines = self._lines, None
         if lines is not None and lines.close(_PATIENCE) and lines.waiting:
             cause = f"the disk does not take the last {lines.waiting} lines"
-            self._events.emit("metrics_cut_short", cause=cause)
+            self._events.emit(MetricsCutShort(cause=cause))
 
     def log(self, figures: Callable[[], Figures], *, ticks: int, updates: int) -> None:
         """Write a line of figures, made in the thread, as of so many training ticks and updates."""
@@ -83,7 +84,7 @@ class Metrics:
             self._writers.append(partial(_to_board, board))
 
     def _closed(self, error: BaseException) -> None:
-        self._events.emit("metrics_closed", cause=f"{type(error).__name__}: {error}")
+        self._events.emit(MetricsClosed(cause=f"{type(error).__name__}: {error}"))
 
 
 class _Line(NamedTuple):

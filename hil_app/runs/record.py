@@ -12,6 +12,7 @@ from hil_app.control.instruments import Instruments
 from hil_app.control.loop import Sink
 from hil_app.control.monitor import RECORD, Recording
 from hil_app.control.policy import LearnedPolicy, NoPolicy
+from hil_app.events import DatasetGoesOn
 from hil_app.runs.dataset import recorder, root_of
 from hil_app.runs.session import Session
 from hil_app.support.words import plural
@@ -39,7 +40,7 @@ def record(session: Session, mind: LearnedPolicy | None = None) -> None:
         session.monitor.recording = Recording(root, kept, kept.count)
         if kept.count:
             note = f"{root} has {plural(kept.count, 'episode')}; those of this run come after them"
-            session.events.emit("dataset_goes_on", note=note)
+            session.events.emit(DatasetGoesOn(note=note))
         session.monitor.instruments = Instruments(loop, build.kinematics_of(session.body))
         stack.enter_context(session.body)
         stack.enter_context(hands)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Self
 
 import torch
 
@@ -16,12 +15,14 @@ from hil_app import build
 from hil_app.control.loop import Episode
 from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.signals import StopRequest
+from hil_app.events import EpisodeEnded, RunEnded, RunResumed, RunStarted
 from hil_app.operator.screen import Screen
 from hil_app.runs.folder import EVENTS, new_run, open_folder, save_config
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import carry_on
 from teleop import keys, words
 from teleop.base import Acts, Powered, Teleop
+from teleop.events import TeleopReady
 from teleop.keys import Attended, Keys
 
 CTRL_C = "Ctrl-C ends the run safely"
@@ -37,13 +38,11 @@ def calm_threads() -> None:
 class Session:
     """Entered around a whole command; each stage enters ``body`` last, so it is made safe first.
 
-    With ``resumed``, the facts to tell of a run that goes on, whoever enters has claimed its
+    With ``resumed``, what is to tell of a run that goes on, whoever enters has claimed its
     folder; a new one is the session's alone.
     """
 
-    def __init__(
-        self, config: RunConfig, command: str, resumed: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, config: RunConfig, command: str, resumed: RunResumed | None = None) -> None:
         self.config, self._resumed = config, resumed
         self.folder = config.output_dir or new_run(command)
         self.events = EventLog(self.folder / EVENTS)
@@ -77,15 +76,15 @@ class Session:
                 stack.enter_context(Screen(self.window, self.monitor, self.events))
             self._open = stack.pop_all()
         if self._resumed is None:
-            self.events.emit("run_started", robot=self.config.robot.type, seed=self.config.seed)
+            self.events.emit(RunStarted(robot=self.config.robot.type, seed=self.config.seed))
         else:
-            self.events.emit("run_resumed", **self._resumed)
+            self.events.emit(self._resumed)
         if self.device is not None:
-            self.events.emit("hands_ready", device=self.device.name)
+            self.events.emit(TeleopReady(device=self.device.name))
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self.events.emit("run_ended", error=None if error is None else f"{error}")
+        self.events.emit(RunEnded(error=None if error is None else f"{error}"))
         self._open.close()
         if missing := self.events.missing:
             lack = f"{self.folder / EVENTS} lacks {missing} events"
@@ -148,7 +147,7 @@ class Session:
         self.heed(episode)
         if not (episode.rerecord or episode.stop):
             stage.end(episode)
-        tell = partial(self.events.emit, "episode", stage=stage.name, **asdict(episode))
+        tell = partial(self.events.emit, EpisodeEnded(stage=stage.name, **asdict(episode)))
         recording = self.monitor.recording
         if recording is None:
             tell()

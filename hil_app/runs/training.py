@@ -17,6 +17,7 @@ from hil_app.control.help_requests import HelpRequests
 from hil_app.control.loop import Episode, Loop, Sink
 from hil_app.control.monitor import DEMONSTRATE, TRAIN, Evaluation, Recording, Stage
 from hil_app.control.policy import LearnedPolicy, NoPolicy, Policy
+from hil_app.events import Compiled, Compiling, NotCompiled, NothingLearned
 from hil_app.learning.algorithm import RLAlgorithm
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
 from hil_app.learning.learner import COUNTS, Learner, Progress
@@ -108,12 +109,12 @@ class Training:
         if not self._config.algorithm.compiles:
             return
         events, started = self._session.events, time.monotonic()
-        events.emit("compiling", note="the first time takes a minute or two, later ones are faster")
+        events.emit(Compiling(note="the first time takes a minute or two, later ones are faster"))
         self.algorithm.warm_up(self._config.learner.batch_size)
         if problem := self.algorithm.compile_problem:
-            events.emit("not_compiled", cause=f"it learns without: {problem}")
+            events.emit(NotCompiled(cause=f"it learns without: {problem}"))
         else:
-            events.emit("compiled", seconds=round(time.monotonic() - started, 1))
+            events.emit(Compiled(seconds=round(time.monotonic() - started, 1)))
 
     def _demonstrate(self, loop: Loop) -> None:
         count = self._config.train.demonstrations
@@ -132,7 +133,7 @@ class Training:
         progress, starts = self.learner.progress, self._config.learner.learning_starts
         if not progress.updates:
             cause = f"{progress.online} of the {starts} transitions of learner.learning_starts"
-            self._session.events.emit("nothing_learned", updates=0, cause=cause)
+            self._session.events.emit(NothingLearned(updates=0, cause=cause))
 
     def _help(self, loop: Loop) -> list[Sink]:
         """What has the policy ask for a take-over, if it may."""

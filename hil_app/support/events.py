@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from configs.events import Event
+from hil_app.events import EventLogClosed, ListenerFailed
 from hil_app.support.backlog import Backlog
 
-Event = dict[str, Any]
 Listener = Callable[[Event], None]  # called by whoever emits: it may only note or enqueue
 
 _MOST = 10_000  # events that wait for a slow disk
@@ -25,7 +26,7 @@ class EventLog:
     ::
 
         with EventLog(folder / "events.jsonl") as events:
-            events.emit("episode_ended", ticks=14, success=True)
+            events.emit(PortGone(cause="/dev/ttyACM0 is gone"))
 
     :meth:`emit` is safe from any thread, and neither waits nor raises: a thread writes the file,
     and is waited for on leaving. Whoever listens cannot disturb the one who emits; only a Ctrl-C
@@ -54,12 +55,12 @@ class EventLog:
             self.missing += self._lines.close(_PATIENCE)
             self._lines = None
 
-    def emit(self, name: str, **facts: Any) -> None:
-        """Record that ``name`` happened, with its facts (JSON values)."""
+    def emit(self, event: Event) -> None:
+        """Record that ``event`` happened, and tell who listens."""
         with self._order:
-            event = {"event": name, "time": round(time.time(), 3), **facts}
+            line = {"event": event.name, "time": round(time.time(), 3), **event.facts()}
             if self._lines is not None:
-                self._lines.put(json.dumps(event, default=str) + "\n")
+                self._lines.put(json.dumps(line, default=str) + "\n")
         insisted: KeyboardInterrupt | None = None
         for listener in [*self.listeners]:
             try:
@@ -76,7 +77,7 @@ class EventLog:
         """Tell, the first time, that a listener has failed."""
         if id(listener) not in self._deaf:
             self._deaf.add(id(listener))
-            self.emit("listener_failed", cause=f"{type(error).__name__}: {error}")
+            self.emit(ListenerFailed(cause=f"{type(error).__name__}: {error}"))
 
     # What follows runs in the thread that writes.
 
@@ -88,7 +89,7 @@ class EventLog:
 
     def _closed(self, problem: BaseException) -> None:
         """A disk that refuses ends the file, and the run goes on without it."""
-        self.emit("event_log_closed", cause=f"cannot write {self._path}: {problem}")
+        self.emit(EventLogClosed(cause=f"cannot write {self._path}: {problem}"))
 
 
 def _signals_come_here() -> bool:

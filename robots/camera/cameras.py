@@ -11,11 +11,13 @@ from typing import Self
 import numpy as np
 
 from configs.camera import OpenCVCameraConfig
+from configs.events import Tell
 from configs.paths import option
-from robots.base import F32, U8, CameraError, NotConnected, Tell
+from robots.base import F32, U8, CameraError, NotConnected
 from robots.camera.capture import Shot, device_of, is_played, shots
 from robots.camera.opencv import load_opencv
 from robots.camera.stillness import Stillness
+from robots.events import CameraBack, CameraDark, CameraSlow, CameraStale
 
 START = 5.0  # longest wait for the first picture [s]
 END = 0.5  # longest wait for the threads to end; one that blocks in its device is left behind [s]
@@ -131,7 +133,7 @@ class _Camera:
             self._check_light(tell)
         elif self._last_good is None:  # one that fails is told at once, even if it soon is back
             self._last_good = self._kept[-1].stamp
-            tell("camera_stale", camera=self._name, cause=str(self._error(stale)))
+            tell(CameraStale(camera=self._name, cause=str(self._error(stale))))
         if fresh:
             self._stale_since = None
             return
@@ -157,7 +159,7 @@ class _Camera:
         if self._last_good is not None:
             seconds, self._last_good = self._kept[-1].stamp - self._last_good, None
             cause = f"{self._where} gives pictures again, after {seconds:.1f} s without"
-            tell("camera_back", camera=self._name, cause=cause)
+            tell(CameraBack(camera=self._name, cause=cause))
 
     def _check_rate(self, tell: Tell) -> None:
         rate, wanted = self._rate, self._config.fps
@@ -168,7 +170,7 @@ class _Camera:
                 f"fourcc=MJPG, a smaller size or a USB port of its own may help; or set "
                 f"{option(f'robot.cameras.{self._name}.fps', round(rate))}"
             )
-            tell("camera_slow", camera=self._name, cause=cause)
+            tell(CameraSlow(camera=self._name, cause=cause))
 
     def _check_light(self, tell: Tell) -> None:
         if self._brightness > 2 * DARK:
@@ -176,7 +178,7 @@ class _Camera:
         if self._brightness < DARK and not self._dark:
             self._dark = True
             cause = f"{self._where} gives black pictures: {UNCOVER}"
-            tell("camera_dark", camera=self._name, cause=cause)
+            tell(CameraDark(camera=self._name, cause=cause))
 
     @property
     def _where(self) -> str:

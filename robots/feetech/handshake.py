@@ -7,7 +7,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from robots.base import JOINTS, BusTimeout, ServoFault, Tell, Uncalibrated
+from configs.events import Tell
+from robots.base import JOINTS, BusTimeout, ServoFault, Uncalibrated
+from robots.events import (
+    CalibrationChanged,
+    CalibrationRecognised,
+    CalibrationRestored,
+    GripperWayUnknown,
+    OtherArm,
+    UnusualMotors,
+)
 from robots.feetech import calibration, whose
 from robots.feetech.bus import FeetechBus
 from robots.feetech.calibration import Calibration
@@ -89,7 +98,7 @@ def tell_unusual(bus: FeetechBus, tell: Tell) -> None:
     found = ask_all(bus, "Phase", *SUPPLY)
     for odd in (odd_phases(found["Phase"]), odd_voltages(found["Max_Voltage_Limit"])):
         if odd:
-            tell("unusual_motors", cause=odd)
+            tell(UnusualMotors(cause=odd))
 
 
 def count_one_turn(bus: FeetechBus) -> None:
@@ -153,7 +162,7 @@ def calibrate(
     if saved is None:
         calibration.check_motors(held)
         if other := whose.recognised(held, others):
-            tell("other_arm", note=": ".join(whose.another(other)))
+            tell(OtherArm(note=": ".join(whose.another(other))))
         return _recognised(held, known, tell, gripper_known)
     wanted = calibration.load(saved)
     if wrong := whose.wrong_ids(wanted, MOTORS):
@@ -163,7 +172,7 @@ def calibrate(
         with unlocked_all(bus, list(changes)):
             calibration.write_to(bus, {name: wanted[name] for name in changes})
         told = "; ".join(f"{name}: {change}" for name, change in changes.items())
-        tell("calibration_restored", note=f"from {saved}: {told}")
+        tell(CalibrationRestored(note=f"from {saved}: {told}"))
     return wanted
 
 
@@ -187,13 +196,13 @@ def _recognised(
     path = whose.recognised(held, known)
     if path is None:
         if change := whose.changed(held, known):
-            tell("calibration_changed", note=": ".join(change))
+            tell(CalibrationChanged(note=": ".join(change)))
         if not gripper_known:
-            tell("gripper_way_unknown", note=_WAY_UNKNOWN)
+            tell(GripperWayUnknown(note=_WAY_UNKNOWN))
         return held
     found = calibration.load(path)
     if any(motor.drive_mode for motor in found.values()):
-        tell("calibration_recognised", note=f"it is that of {path}, which says how motors count")
+        tell(CalibrationRecognised(note=f"it is that of {path}, which says how motors count"))
     return found
 
 

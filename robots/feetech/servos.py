@@ -9,15 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from configs.events import Tell
 from configs.robot import ServoArmConfig
-from robots.base import (
-    F32,
-    JOINTS,
-    NotConnected,
-    ServoFault,
-    Tell,
-    Uncalibrated,
-)
+from robots.base import F32, JOINTS, NotConnected, ServoFault, Uncalibrated
+from robots.events import CalibrationsDiffer, DriveModeUnused, MotorSilent, PortBack, PortGone
 from robots.feetech import calibration, handshake, whose
 from robots.feetech.bus import Answers, FeetechBus
 from robots.feetech.calibration import Units
@@ -107,7 +102,7 @@ class Servos:
         """The arm's calibration, as its motors and the files have it."""
         cfg, saved = self._cfg, calibration.saved(self._cfg)
         if rivals := whose.rivals(cfg):
-            self._tell("calibrations_differ", note=rivals)
+            self._tell(CalibrationsDiffer(note=rivals))
         known = whose.known(cfg) if saved is None else []
         found = handshake.calibrate(
             self.bus,
@@ -118,7 +113,7 @@ class Servos:
             gripper_known="gripper_opens" in cfg.model_fields_set,
         )
         if note := calibration.mirrored(found):
-            self._tell("drive_mode_unused", note=f"{note}: robot.joint_signs turns joints")
+            self._tell(DriveModeUnused(note=f"{note}: robot.joint_signs turns joints"))
         return found
 
     @property
@@ -302,7 +297,7 @@ class Servos:
     def _miss(self, motor: str, reason: str, now: float) -> None:
         silence = self._silent.setdefault(motor, _Silence(reason, now))
         if silence.since == now:
-            self._tell("motor_silent", motor=motor, reason=reason)
+            self._tell(MotorSilent(motor=motor, reason=reason))
         if now - silence.since > self._patience:
             raise handshake.no_good_answer(self.bus, motor, reason)
 
@@ -311,12 +306,12 @@ class Servos:
         if self._gone is None or type(error) is not type(self._farewell):
             self._gone = now if self._gone is None else self._gone
             self._farewell = error
-            self._tell("port_gone", cause=str(error))
+            self._tell(PortGone(cause=str(error)))
         if now - self._gone > self._patience:
             raise self._farewell
 
     def _back(self, now: float) -> None:
         if self._gone is not None:
-            self._tell("port_back", note=f"{self._cfg.port}, after {now - self._gone:.1f} s")
+            self._tell(PortBack(note=f"{self._cfg.port}, after {now - self._gone:.1f} s"))
             self._gone = None
             self.woken.update(JOINTS)

@@ -16,9 +16,11 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from select import POLLIN, poll
 
+from configs.events import Tell
 from configs.robot import ServoArmConfig
 from robots import isolated
-from robots.base import RobotError, ServoFault, Tell
+from robots.base import RobotError, ServoFault
+from robots.events import DeadmanBack, DeadmanLost
 from robots.feetech.release import Registers
 
 _START_S = 10.0  # that the process may take to be ready
@@ -172,16 +174,15 @@ class Deadman:
         """See that the process is well, or have another one; returns it."""
         if self._lost and "ready" in process.heard:
             self._lost = 0
-            self._tell(
-                "deadman_back", note=f"another one watches over the arm on {self._port_name}"
-            )
+            self._tell(DeadmanBack(note=f"another one watches over the arm on {self._port_name}"))
         if (cause := process.lost(now)) is None:
             return process
         if not self._lost:
             self._tell(
-                "deadman_lost",
-                cause=f"{cause}: until there is another, the arm on {self._port_name} has only "
-                "the watchdog of this program",
+                DeadmanLost(
+                    cause=f"{cause}: until there is another, the arm on {self._port_name} has only "
+                    "the watchdog of this program",
+                )
             )
         if self._lost == _TRIES:
             raise ServoFault(

@@ -17,6 +17,7 @@ import pytest
 from guided import Guided, guided
 from virtual_arms import Running, plug_in, unplug, virtual_arm
 
+from configs.events import tell_nobody
 from configs.load import ConfigError, Parser, load
 from configs.robot import SO101Config
 from hil_app.cli import calibrate
@@ -156,7 +157,7 @@ def test_a_gripper_that_is_mounted_the_other_way_reads_the_same_with_its_file_an
     extra = {} if named else {"gripper_opens": "down"}
     for options in ({"id": "mine"} if named else {}, {}):
         cfg = SO101Config(port=arm.port, rest_pose=None, **options, **extra)
-        with SO100Robot(cfg, 30, lambda *_, **__: None) as robot:
+        with SO100Robot(cfg, 30, tell_nobody) as robot:
             assert robot.read().joints[-1] == pytest.approx(20, abs=1)
 
 
@@ -189,7 +190,7 @@ def check_truth(servos: Running, words: list[str]) -> None:
     pose = [20.0, -60, 50, -30, 45, 80]
     place(servos, dict(zip(JOINTS, pose, strict=True)))
     servos.arm.hand(None)
-    with SO100Robot(cfg, 30, lambda *_, **__: None) as robot:
+    with SO100Robot(cfg, 30, tell_nobody) as robot:
         np.testing.assert_allclose(robot.read().joints, pose, atol=1.0)
 
 

@@ -19,8 +19,9 @@ from recordings import recorded
 from virtual_arms import Running, virtual_arm
 from waiting import until
 
+from configs.events import tell_nobody
 from configs.robot import SO100Config
-from robots.base import GRIPPER, tell_nobody
+from robots.base import GRIPPER
 from robots.feetech.servos import Servos
 
 SMALL = (

@@ -15,6 +15,7 @@ import pytest
 from virtual_arms import Running, plug_in, take_to, torques, virtual_arm
 from waiting import PATIENCE_S, until
 
+from configs.events import Event, tell_nobody
 from configs.robot import SO101Config
 from robots.arm import ARMS
 from robots.base import (
@@ -68,9 +69,9 @@ def names(told: Told) -> list[str]:
 def robot(
     servos: Running, told: Told | None = None, safety: dict[str, float] = UNHURRIED, **changes: Any
 ) -> SO100Robot:
-    def tell(name: str, **facts: Any) -> None:
+    def tell(event: Event) -> None:
         if told is not None:
-            told.append((name, facts))
+            told.append((event.name, event.facts()))
 
     cfg = SO101Config(port=servos.port, safety=UNHURRIED | safety, **changes)
     return SO100Robot(cfg, FPS, tell)
@@ -253,7 +254,7 @@ def test_motors_at_another_speed_do_not_answer(servos: Running) -> None:
 def test_a_port_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with (
         pytest.raises(NotConnected, match="hil-app find-port"),
-        SO100Robot(SO101Config(port=str(tmp_path / "no")), FPS, lambda *_, **__: None),
+        SO100Robot(SO101Config(port=str(tmp_path / "no")), FPS, tell_nobody),
     ):
         pass
 
@@ -599,8 +600,8 @@ def test_a_port_that_comes_back_in_time_is_taken_up_again(servos: Running, told:
 def use_until_swapped(port: str, told: Told, swap: Callable[[], None]) -> None:
     """Use the arm on ``port`` for a while, then what is there after the ``swap``."""
 
-    def tell(name: str, **facts: Any) -> None:
-        told.append((name, facts))
+    def tell(event: Event) -> None:
+        told.append((event.name, event.facts()))
 
     with SO100Robot(SO101Config(port=port), FPS, tell) as arm:
         run(arm, 9, RESET)

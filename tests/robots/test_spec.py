@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from configs.camera import OpenCVCameraConfig
+from configs.events import tell_nobody
 from configs.robot import SimCameraConfig, SO100SimConfig, SO101Config, SO101SimConfig
-from robots.base import RobotSpec, tell_nobody
+from robots.base import RobotSpec
 from robots.so100 import SO100Robot
 from robots.twin.robot import SimRobot
 

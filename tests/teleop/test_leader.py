@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from told import written
 from virtual_arms import Running
 from waiting import until
 
+from configs.events import Event, tell_nobody
 from configs.teleop import SO101LeaderConfig
 from robots.base import F32, GRIPPER, JOINTS
 from robots.feetech import calibration
@@ -44,8 +46,8 @@ class Bench:
             cfg, lambda: self.follower, PERIOD, self.tell, demonstrating=demonstrating
         )
 
-    def tell(self, name: str, **facts: Any) -> None:
-        self.told.append({"event": name, **facts})
+    def tell(self, event: Event) -> None:
+        self.told.append(written(event))
 
     @property
     def names(self) -> list[str]:
@@ -363,7 +365,7 @@ def test_the_arm_is_held_while_the_leader_comes_and_goes(arm: Running) -> None:
 
     cfg = SO101LeaderConfig(port=arm.port)
     with Leader(
-        cfg, lambda: POSE, PERIOD, lambda *_, **__: None, demonstrating=False, meanwhile=meanwhile
+        cfg, lambda: POSE, PERIOD, tell_nobody, demonstrating=False, meanwhile=meanwhile
     ) as leader:
         assert leader.entered
     assert not leader.entered

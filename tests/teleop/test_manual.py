@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from told import written
 
 from configs.manual import (
     MOTIONS,
@@ -75,7 +76,7 @@ class Desk:
         self.hands = ManualTeleop(
             config or GamepadConfig(**options),
             self.device,
-            lambda name, **facts: self.told.append({"event": name, **facts}),
+            lambda event: self.told.append(written(event)),
             lambda: self.open,
             acts=acts,
             wrist=wrist,

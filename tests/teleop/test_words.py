@@ -6,8 +6,8 @@ from typing import Self
 
 import pytest
 
+from configs.events import tell_nobody
 from configs.manual import PAD, GamepadConfig, KeyboardConfig, ManualConfig
-from robots.base import tell_nobody
 from teleop.base import CLOSE, OPEN, TeleopSample
 from teleop.device import DeviceState
 from teleop.manual import ManualTeleop

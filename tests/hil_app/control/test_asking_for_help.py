@@ -7,7 +7,9 @@ import pytest
 from recordings import recorded
 from safetensors.torch import load_file
 from sample_runs import tiny
+from told import written
 
+from configs.events import tell_nobody
 from configs.help import HelpConfig
 from hil_app.control.help_requests import FRESH, HelpRequests
 from hil_app.learning.sac.q_values import Judgement
@@ -16,7 +18,6 @@ from hil_app.runs.folder import EVENTS, METRICS, find_checkpoint
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
 from hil_app.support.events import EventLog
-from robots.base import tell_nobody
 from teleop.base import Attentive
 from teleop.no_teleop import HandsOff
 from teleop.scripted import ScriptedTeleop
@@ -42,7 +43,7 @@ class Rig:
         options = {"min_value": 0.5, "ticks": 3, "again_after": 4, "after_updates": 100, **config}
         self.hands, self.events, self.judgement = Hands(), EventLog(), None
         self.heard, self.ticks, self.asked_at = [], 0, []
-        self.events.listeners.append(self.heard.append)
+        self.events.listeners.append(lambda event: self.heard.append(written(event)))
         self.requests = HelpRequests(
             HelpConfig(**options), lambda: self.judgement, self.hands, self.events.emit
         )

@@ -32,6 +32,7 @@ from robots.base import F32, GRIPPER, JOINTS
 from robots.kinematics import Kinematics
 from teleop.base import TeleopError
 from teleop.device import DeviceState
+from teleop.events import TeleopLost
 from teleop.virtual.remote import Remote
 
 KINEMATICS = Kinematics(ARMS["so101"])
@@ -190,7 +191,7 @@ def moved() -> Iterator[Callable[..., Any]]:
             hands = build.teleop(
                 config(),
                 body,
-                lambda name, **facts: told.append((name, facts)),
+                lambda event: told.append((event.name, event.facts())),
                 device,
                 acts="on_take_over",
             )
@@ -254,7 +255,7 @@ def test_the_screen_says_who_has_the_arm(
     monitor = Monitor()
     monitor.stages.append(stage)
     with Screen(window, monitor, events):
-        events.emit("hands_lost", cause="the pad is gone")
+        events.emit(TeleopLost(cause="the pad is gone"))
         until(lambda: seen and seen[-1].message)
         shown = seen[-1]
         assert (shown.state, shown.mood) == (word, mood)

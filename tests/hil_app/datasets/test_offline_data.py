@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 from sample_runs import tiny
+from told import written
 
 from configs.load import merge
 from hil_app.__main__ import main
@@ -41,7 +42,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(config: Any) -> tuple[Training, list[dict[str, Any]]]:
     heard: list[dict[str, Any]] = []
     with Session(config, "train") as session:
-        session.events.listeners.append(heard.append)
+        session.events.listeners.append(lambda event: heard.append(written(event)))
         training = Training(session)
         training.run()
     return training, heard

@@ -4,7 +4,7 @@ import io
 import re
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +13,7 @@ from sample_runs import a_loop, a_recording, an_episode
 from waiting import until
 
 from hil_app.control.monitor import Evaluation, Monitor
+from hil_app.events import EpisodeEnded, Evaluated, HelpWanted, LearnerFailed
 from hil_app.learning.learner import Progress
 from hil_app.operator.view import PAUSED, TITLES, View
 from hil_app.support.events import EventLog
@@ -35,6 +36,21 @@ PROGRESS = Progress(
 def aged(**ages):
     """What a robot senses, as far as a view looks at it."""
     return SimpleNamespace(ages=ages)
+
+
+EPISODE = EpisodeEnded(
+    stage="train",
+    seed=0,
+    ticks=1,
+    reward=0.0,
+    success=False,
+    intervention_ticks=0,
+    takeovers=0,
+    rerecord=False,
+    stop=False,
+    emergency_stop=False,
+    terminated=False,
+)
 
 
 class Rig:
@@ -143,7 +159,11 @@ def test_a_request_for_a_take_over_stands_out_while_it_lasts(width):
 def test_a_request_for_a_take_over_leaves_a_line_too(terminal):
     rig = Rig(terminal)
     with rig.view:
-        rig.events.emit("help_wanted", cause="the policy asks for a take-over: it is lost")
+        rig.events.emit(
+            HelpWanted(
+                cause="the policy asks for a take-over: it is lost", value=None, disagreement=None
+            )
+        )
     assert "! help_wanted: the policy asks for a take-over: it is lost" in rig.text()
 
 
@@ -250,7 +270,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch):
     rig.stage("train")
     with rig.view:
         for clock.now in (4.0, 8.0, 12.0, 16.0, 20.0, 24.0):
-            rig.events.emit("episode")
+            rig.events.emit(EPISODE)
         until(lambda: rig.console.export_text(clear=False).count("train: 51 ticks") == 2)
     assert rig.console.export_text().count("train: 51 ticks") == 3
 
@@ -259,7 +279,8 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch):
 def test_every_evaluation_amid_the_training_leaves_a_line(terminal):
     rig = Rig(terminal)
     with rig.view:
-        rig.events.emit("evaluation", ticks=500, successes=19, episodes=20, mean_ticks=13.21)
+        result = Evaluation(500, 19, 20, mean_ticks=13.21, updates=500, train_seconds=50.0)
+        rig.events.emit(Evaluated(**asdict(result)))
     assert "on its own after 500 ticks: 19 of 20 succeed, 13.2 ticks long" in rig.text()
 
 
@@ -267,7 +288,7 @@ def test_every_evaluation_amid_the_training_leaves_a_line(terminal):
 def test_a_cause_is_shown_as_it_is_even_if_it_looks_like_markup(terminal):
     rig = Rig(terminal)
     with rig.view:
-        rig.events.emit("learner_died", cause="RuntimeError: no [cpu] tensor in [/tmp/x]")
+        rig.events.emit(LearnerFailed(cause="RuntimeError: no [cpu] tensor in [/tmp/x]"))
     assert "! learner_died: RuntimeError: no [cpu] tensor in [/tmp/x]" in rig.text()
 
 

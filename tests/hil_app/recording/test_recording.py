@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from told import written
 from waiting import until
 
 from configs.writing import write_whole
@@ -112,9 +113,12 @@ def firsts(writer: Memory) -> list[tuple[int, int, str]]:
     return [(frames[0].tick, len(frames), stage) for frames, stage in writer.episodes]
 
 
-def recorder_of(writer: Memory, heard: list[Event] | None = None, **options: Any) -> Recorder:
+def recorder_of(
+    writer: Memory, heard: list[dict[str, Any]] | None = None, **options: Any
+) -> Recorder:
     events = EventLog()
-    events.listeners.append([].append if heard is None else heard.append)
+    if heard is not None:
+        events.listeners.append(lambda event: heard.append(written(event)))
     return Recorder(lambda: writer, events, **options)
 
 

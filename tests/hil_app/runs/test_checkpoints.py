@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from told import written
 from waiting import until
 
 from configs.load import ConfigError
@@ -45,7 +46,7 @@ class Gate:
 @pytest.fixture
 def run(tmp_path):
     heard, events = [], EventLog()
-    events.listeners.append(heard.append)
+    events.listeners.append(lambda event: heard.append(written(event)))
     folder = tmp_path / "checkpoints"
 
     def open_with(keep_last=2, **options):

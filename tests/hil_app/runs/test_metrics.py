@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sample_runs import an_episode, tiny
+from told import written
 
 from configs.load import ConfigError
 from hil_app.__main__ import main
@@ -32,7 +33,7 @@ def heard():
 @pytest.fixture
 def open_metrics(tmp_path, heard):
     events = EventLog()
-    events.listeners.append(heard.append)
+    events.listeners.append(lambda event: heard.append(written(event)))
     return lambda **options: Metrics(tmp_path, events, **{"tensorboard": False, **options})
 
 

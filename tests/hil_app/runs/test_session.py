@@ -9,6 +9,7 @@ from sample_runs import a_loop, an_episode, tiny
 from waiting import until
 
 from configs.load import ConfigError, read, validate
+from hil_app.events import Compiled
 from hil_app.runs.folder import CONFIG, EVENTS
 from hil_app.runs.session import Session
 
@@ -21,13 +22,13 @@ def test_the_folder_has_the_config_and_the_events_of_the_run(tmp_path):
     config = tiny(tmp_path / "deep" / "run", seed=7)
     with Session(config, "train") as session:
         assert session.folder == tmp_path / "deep" / "run"
-        session.events.emit("something", value=3)
+        session.events.emit(Compiled(seconds=3))
     saved = validate(read(str(session.folder / CONFIG)))
     assert saved == config.model_copy(update={"output_dir": None})
     told = [{k: v for k, v in event.items() if k != "time"} for event in events(session)]
     assert told == [
         {"event": "run_started", "robot": "so101_sim", "seed": 7},
-        {"event": "something", "value": 3},
+        {"event": "compiled", "seconds": 3},
         {"event": "run_ended", "error": None},
     ]
 
@@ -106,6 +107,6 @@ def test_events_that_the_disk_did_not_take_are_counted_and_told_at_the_end(
     heard = []
     with Session(tiny(tmp_path / "run"), "train") as session:
         session.events.listeners.append(heard.append)
-        until(lambda: [event["event"] for event in heard] == ["event_log_closed"])
+        until(lambda: [event.name for event in heard] == ["event_log_closed"])
     lack = f"{tmp_path / 'run' / EVENTS} lacks 3 events"
     assert capsys.readouterr().err == f"hil-app: {lack}: the disk did not take them\n"

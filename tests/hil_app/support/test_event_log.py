@@ -8,45 +8,68 @@ import time
 from pathlib import Path
 
 import pytest
+from told import written
 from waiting import until
 
+from configs.events import Event, Problem
 from hil_app.support.events import EventLog
+
+
+class Tick(Event):
+    number: int
+    filler: str = ""
+
+
+class First(Event):
+    pass
+
+
+class Second(Event):
+    pass
+
+
+class Broken(Problem, name="broke"):
+    place: Path | None = None
 
 
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def untimed(path):
+    return [{k: v for k, v in line.items() if k != "time"} for line in lines(path)]
+
+
 def test_every_event_is_a_line_of_json_and_is_told_to_the_listeners(tmp_path):
     path, heard = tmp_path / "events.jsonl", []
     with EventLog(path) as log:
-        log.listeners.append(heard.append)
-        log.emit("episode", ticks=14, success=True)
-        until(lambda: lines(path) == heard)  # on the disk at once, but nobody waits for it
-        log.emit("stopped", cause='a "quoted"\nsecond line')
-    assert [(e["event"], e.get("ticks"), e.get("success")) for e in heard] == [
-        ("episode", 14, True),
-        ("stopped", None, None),
+        log.listeners.append(lambda event: heard.append(written(event)))
+        log.emit(Tick(number=14, filler="x"))
+        until(lambda: untimed(path) == heard)  # on the disk at once, but nobody waits for it
+        log.emit(Broken(cause='a "quoted"\nsecond line'))
+    assert heard == [
+        {"event": "tick", "number": 14, "filler": "x"},
+        {"event": "broke", "cause": 'a "quoted"\nsecond line'},
     ]
-    assert lines(path) == heard
-    assert all(event["time"] > 1e9 for event in heard)
+    assert untimed(path) == heard
+    assert all(line["time"] > 1e9 for line in lines(path))
 
 
 def test_a_log_goes_on_where_it_ended_and_is_silent_once_closed(tmp_path):
     path = tmp_path / "events.jsonl"
     with EventLog(path) as log:
-        log.emit("first")
-    log.emit("between")
+        log.emit(First())
+    log.emit(Tick(number=0))
     with log:
-        log.emit("second")
+        log.emit(Second())
     assert [event["event"] for event in lines(path)] == ["first", "second"]
 
 
 def test_without_a_file_listeners_still_hear():
     heard = []
     with EventLog() as log:
-        log.listeners.append(heard.append)
-        log.emit("tick", number=3)
+        log.listeners.append(lambda event: heard.append(written(event)))
+        log.emit(Tick(number=3))
     assert [(event["event"], event["number"]) for event in heard] == [("tick", 3)]
 
 
@@ -54,30 +77,31 @@ def test_threads_may_emit_at_once(tmp_path):
     path, heard, threads, events = tmp_path / "events.jsonl", [], 4, 300
     filler = "x" * 200
     with EventLog(path) as log:
-        log.listeners.append(heard.append)
+        log.listeners.append(lambda event: heard.append(written(event)))
 
         def emit(who):
             for number in range(events):
-                log.emit("hammer", who=who, number=number, filler=filler)
+                log.emit(Tick(number=number, filler=f"{who} {filler}"))
 
         workers = [threading.Thread(target=emit, args=[who]) for who in range(threads)]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
-    written = lines(path)
-    assert len(heard) == len(written) == threads * events
+    kept = lines(path)
+    assert len(heard) == len(kept) == threads * events
     for who in range(threads):
-        assert [e["number"] for e in written if e["who"] == who] == list(range(events))
+        mine = [line["number"] for line in kept if line["filler"].startswith(f"{who} ")]
+        assert mine == list(range(events))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_closes_the_log_with_a_cause_and_the_run_goes_on():
     heard = []
     with EventLog(Path("/dev/full")) as log:
-        log.listeners.append(heard.append)
-        log.emit("first")
-        log.emit("second")
+        log.listeners.append(lambda event: heard.append(written(event)))
+        log.emit(First())
+        log.emit(Second())
     gc.collect()  # a file left open would warn here
     assert log.missing == 3
     assert [event["event"] for event in heard if "cause" not in event] == ["first", "second"]
@@ -94,7 +118,7 @@ def test_whoever_emits_waits_for_no_disk(tmp_path):
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with EventLog(path) as log:
         for number in range(50):
-            log.emit("tick", number=number, filler=filler)
+            log.emit(Tick(number=number, filler=filler))
         time.sleep(0.1)
         os.set_blocking(reader, True)
         with os.fdopen(reader) as stream:
@@ -111,9 +135,9 @@ def test_a_disk_that_hangs_holds_nobody_up_for_ever_and_what_is_missing_is_count
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with EventLog(path) as log:
-        log.listeners.append(heard.append)
+        log.listeners.append(lambda event: heard.append(written(event)))
         for number in range(50):
-            log.emit("tick", number=number, filler="x" * 100_000)
+            log.emit(Tick(number=number, filler="x" * 100_000))
     assert len(heard) == 50
     assert log.missing >= 49
     os.close(reader)  # frees the thread
@@ -127,9 +151,9 @@ def test_a_listener_that_fails_is_told_of_once_and_disturbs_nobody(tmp_path):
         raise BrokenPipeError(32, "Broken pipe")
 
     with EventLog(path) as log:
-        log.listeners += [fails, heard.append]
+        log.listeners += [fails, lambda event: heard.append(written(event))]
         for number in range(3):
-            log.emit("tick", number=number)
+            log.emit(Tick(number=number))
     told = [event["event"] for event in heard]
     assert sorted(told) == ["listener_failed", "tick", "tick", "tick"]
     assert [event["event"] for event in lines(path)].count("tick") == 3
@@ -139,5 +163,5 @@ def test_a_listener_that_fails_is_told_of_once_and_disturbs_nobody(tmp_path):
 
 def test_facts_that_are_no_json_are_kept_as_text(tmp_path):
     with EventLog(tmp_path / "events.jsonl") as log:
-        log.emit("odd", place=Path("/somewhere"))
+        log.emit(Broken(cause="", place=Path("/somewhere")))
     assert lines(tmp_path / "events.jsonl")[0]["place"] == "/somewhere"

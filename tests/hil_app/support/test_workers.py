@@ -105,8 +105,8 @@ def test_the_view(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
     heard, view = told(events), View(console, Monitor(), events)
     monkeypatch.setattr(view._live, "refresh", end)
     with view:
-        until(lambda: [event["event"] for event in heard] == ["view_closed"])
-    assert "broken" in heard[0]["cause"]
+        until(lambda: [event.name for event in heard] == ["view_closed"])
+    assert "broken" in heard[0].message
 
 
 def test_the_news_of_a_window(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +114,8 @@ def test_the_news_of_a_window(end: Raise, monkeypatch: pytest.MonkeyPatch) -> No
     heard, screen = told(events), Screen(Window("t", None), monitor, events)  # type: ignore[arg-type]
     monkeypatch.setattr(screen, "shown", end)
     with screen:
-        until(lambda: [event["event"] for event in heard] == ["screen_stopped"])
-    assert "broken" in heard[0]["cause"]
+        until(lambda: [event.name for event in heard] == ["screen_stopped"])
+    assert "broken" in heard[0].message
 
 
 def test_what_is_sent_to_a_window(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_checkpoints(end: Raise, tmp_path: Path) -> None:
     heard, checkpoints = told(events), Checkpoints(tmp_path, 2, events, before=end)
     checkpoints.__enter__()
     checkpoints.keep(Snapshot({}, {}, {}), 1, write=True)
-    until(lambda: [event["event"] for event in heard] == ["checkpoints_died"])
+    until(lambda: [event.name for event in heard] == ["checkpoints_died"])
     with pytest.raises(CheckpointError, match="broken"):
         checkpoints.check()
     with pytest.raises(CheckpointError, match="broken"):
@@ -207,6 +207,14 @@ def test_a_watchdog_tries_again(end: Raise) -> None:
 # who listens to events
 
 
+class First(Event):
+    pass
+
+
+class Second(Event):
+    pass
+
+
 def test_a_listener_fails_in_a_thread_and_only_it_is_deaf(end: Raise) -> None:
     events, raised = EventLog(), []
     events.listeners.append(end)
@@ -214,8 +222,8 @@ def test_a_listener_fails_in_a_thread_and_only_it_is_deaf(end: Raise) -> None:
 
     def emit() -> None:
         try:
-            events.emit("first")
-            events.emit("second")
+            events.emit(First())
+            events.emit(Second())
         except BaseException as error:
             raised.append(error)
 
@@ -223,7 +231,7 @@ def test_a_listener_fails_in_a_thread_and_only_it_is_deaf(end: Raise) -> None:
     thread.start()
     thread.join(20)
     assert raised == []
-    assert sorted(event["event"] for event in heard) == ["first", "listener_failed", "second"]
+    assert sorted(event.name for event in heard) == ["first", "listener_failed", "second"]
 
 
 def test_a_ctrl_c_that_comes_while_others_listen_is_not_swallowed() -> None:
@@ -235,8 +243,8 @@ def test_a_ctrl_c_that_comes_while_others_listen_is_not_swallowed() -> None:
     events.listeners.append(interrupted)
     heard = told(events)
     with pytest.raises(KeyboardInterrupt):
-        events.emit("first")
-    assert [event["event"] for event in heard] == ["first"]
+        events.emit(First())
+    assert [event.name for event in heard] == ["first"]
 
 
 def test_a_listener_that_exits_in_the_main_thread_ends_nothing() -> None:
@@ -247,5 +255,5 @@ def test_a_listener_that_exits_in_the_main_thread_ends_nothing() -> None:
 
     events.listeners.append(leave)
     heard = told(events)
-    events.emit("first")
-    assert sorted(event["event"] for event in heard) == ["first", "listener_failed"]
+    events.emit(First())
+    assert sorted(event.name for event in heard) == ["first", "listener_failed"]

@@ -28,6 +28,7 @@ from sample_cameras import (
 from waiting import until
 
 from configs.camera import OpenCVCameraConfig
+from configs.events import Event
 from robots.base import CameraError, NotConnected
 from robots.camera.cameras import Cameras
 
@@ -41,9 +42,9 @@ def camera(source: object, **options: Any) -> OpenCVCameraConfig:
 
 
 def one(source: object, told: Told | None = None, **options: Any) -> Cameras:
-    def tell(name: str, **facts: Any) -> None:
+    def tell(event: Event) -> None:
         if told is not None:
-            told.append((name, facts))
+            told.append((event.name, event.facts()))
 
     return Cameras({"front": camera(source, **options)}, tell)
 

@@ -13,6 +13,7 @@ import pytest
 from virtual_arms import Running
 from waiting import until
 
+from configs.events import tell_nobody
 from configs.robot import SO101Config
 from robots import isolated
 from robots.base import RobotError, ServoFault
@@ -34,7 +35,7 @@ def torques(arm: Running) -> set[int]:
 
 
 def opened(arm: Running) -> Servos:
-    made = Servos(SO101Config(port=arm.port), 2.0, lambda *_, **__: None, silence_s=60)
+    made = Servos(SO101Config(port=arm.port), 2.0, tell_nobody, silence_s=60)
     made.open()
     return made
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from virtual_arms import Running
 
+from configs.events import Event, tell_nobody
 from configs.robot import SO101Config
 from configs.teleop import SO101LeaderConfig
 from robots.base import JOINTS, ServoFault
@@ -97,13 +98,17 @@ def test_whatever_was_left_in_the_motors_is_set_right(arm: Running, leads: bool)
         put(bus, everywhere(**dict(ODD.values())))
         bus.sync_write("Lock", dict.fromkeys(JOINTS, 0))
     told: list[str] = []
+
+    def tell(event: Event) -> None:
+        told.append(event.name)
+
     body: Any
     if leads:
         here = np.array(FOLLOWER.rest_pose, np.float32)
         cfg = SO101LeaderConfig(port=arm.port)
-        body = Leader(cfg, lambda: here, 0.03, lambda n, **_: told.append(n), demonstrating=False)
+        body = Leader(cfg, lambda: here, 0.03, tell, demonstrating=False)
     else:
-        body = SO100Robot(SO101Config(port=arm.port), 30, lambda name, **_: told.append(name))
+        body = SO100Robot(SO101Config(port=arm.port), 30, tell)
     with body:
         held = body._servos.bus.sync_read([*wanted, "Phase"]).values
         assert held.pop("Phase") == dict.fromkeys(JOINTS, FACTORY["Phase"])
@@ -115,7 +120,7 @@ def test_motors_that_get_what_they_cannot_take_are_refused(arm: Running) -> None
         put(bus, {"Max_Voltage_Limit": {"elbow_flex": 80, "gripper": 80}})
     with (
         pytest.raises(ServoFault) as caught,
-        SO100Robot(SO101Config(port=arm.port), 30, lambda *_, **__: None),
+        SO100Robot(SO101Config(port=arm.port), 30, tell_nobody),
     ):
         raise AssertionError
     assert "(elbow_flex gets 12.0 V and takes 4.0 to 8.0 V, gripper gets" in str(caught.value)
@@ -133,9 +138,9 @@ def test_what_only_a_motors_maker_can_know_is_told_before_torque_comes_on(
         put(bus, {register: {"wrist_flex": value}})
     told: list[tuple[str, dict[str, Any]]] = []
 
-    def tell(name: str, **facts: Any) -> None:
+    def tell(event: Event) -> None:
         torque = {motor["torque_enable"] for motor in arm.arm.report()["motors"].values()}
-        told.append((name, facts | {"torque": torque}))
+        told.append((event.name, event.facts() | {"torque": torque}))
 
     with SO100Robot(SO101Config(port=arm.port), 30, tell):
         pass
@@ -149,6 +154,6 @@ def test_what_only_a_motors_maker_can_know_is_told_before_torque_comes_on(
 def test_without_anything_odd_nobody_is_told(arm: Running) -> None:
     told: list[str] = []
     cfg = SO101Config(port=arm.port, gripper_opens="up")
-    with SO100Robot(cfg, 30, lambda name, **_: told.append(name)):
+    with SO100Robot(cfg, 30, lambda event: told.append(event.name)):
         pass
     assert not {"unusual_motors", "gripper_way_unknown"} & set(told), told

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_arms import Running
 
-from robots.base import JOINTS, BusTimeout, ServoFault, Uncalibrated, tell_nobody
+from configs.events import tell_nobody
+from robots.base import JOINTS, BusTimeout, ServoFault, Uncalibrated
 from robots.feetech.bus import FeetechBus
 from robots.feetech.calibration import (
     MOST_RANGE,

@@ -20,8 +20,8 @@ import sys, time
 from configs.robot import SO101Config
 from robots.so100 import SO100Robot
 
-def tell(name, **facts):
-    print(name, facts.get("cause", ""), flush=True)
+def tell(event):
+    print(event.name, event.message, flush=True)
 
 with SO100Robot(SO101Config(port=sys.argv[1], **eval(sys.argv[2])), 30, tell) as arm:
     joints = arm.read().joints

@@ -14,6 +14,7 @@ import pytest
 from virtual_arms import Running, torques
 from waiting import until
 
+from configs.events import tell_nobody
 from configs.robot import SO101Config
 from robots.so100 import SO100Robot
 
@@ -51,9 +52,7 @@ def interrupted(line: int) -> Iterator[list[str]]:
 
 def entered_and_left(servos: Running, line: int) -> list[str]:
     """The lines that ran until the interrupt ended it; the arm must be without torque soon."""
-    arm = SO100Robot(
-        SO101Config(port=servos.port, safety=SAFETY, rest_pose=None), 30, lambda *_, **__: None
-    )
+    arm = SO100Robot(SO101Config(port=servos.port, safety=SAFETY, rest_pose=None), 30, tell_nobody)
     lines: list[str] = []
     try:
         with interrupted(line) as lines, arm:
