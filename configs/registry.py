@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import dropwhile
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
@@ -76,7 +77,7 @@ class Registry(Generic[C]):
             name = self._name(config)
             self._entries[name] = Entry(name, config, factory, Registry.source)
             self._spellings |= dict.fromkeys(spellings, name)
-            reopen()
+            reopen(self)
             return config
 
         return decorate
@@ -174,7 +175,7 @@ class Registry(Generic[C]):
     def restore(self, snapshot: Snapshot) -> None:
         """Have registered what was then, and no more."""
         self._entries, self._spellings = dict(snapshot[0]), dict(snapshot[1])
-        reopen()
+        reopen(self)
 
 
 class OpenConfig(Config):
@@ -185,6 +186,7 @@ class OpenConfig(Config):
     """
 
     _declared: ClassVar[Mapping[str, Any]] = {}  # annotations of these fields, as they were written
+    _takes: ClassVar[Mapping[str, Registry[Any]]] = {}  # the registry of each
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -194,15 +196,17 @@ class OpenConfig(Config):
             name: field.annotation if name in own else cls._declared.get(name, field.annotation)
             for name, field in cls.model_fields.items()
         }
-        cls._declared = {name: one for name, one in written.items() if _opened(one, None) != one}
+        found = {name: _registry_of(one) for name, one in written.items()}
+        cls._takes = {name: registry for name, registry in found.items() if registry is not None}
+        cls._declared = {name: written[name] for name in cls._takes}
         _open.append(cls)
         cls._reopen()
 
     @classmethod
     def _reopen(cls) -> None:
-        for name, declared in cls._declared.items():
+        for name, registry in cls._takes.items():
             field = cls.model_fields[name]
-            annotation = _opened(declared, type(field.default))
+            annotation = _opened(cls._declared[name], registry, type(field.default))
             made = FieldInfo.from_annotated_attribute(annotation, field.default)
             made.description = field.description
             cls.model_fields[name] = made
@@ -212,10 +216,10 @@ class OpenConfig(Config):
 _open: list[type[OpenConfig]] = []  # inner ones first, as they were written
 
 
-def reopen() -> None:
-    """Have all fields that take what is registered take what is registered now."""
-    for model in _open:
-        model._reopen()
+def reopen(registry: Registry[Any]) -> None:
+    """Have all fields that take what is in a registry take what is in it now."""
+    for model in dropwhile(lambda one: registry not in one._takes.values(), _open):
+        model._reopen()  # the later ones may hold it
 
 
 def imported(factory: Factory) -> Callable[..., Any]:
@@ -238,18 +242,19 @@ def kind_of(block: Mapping[str, Any], models: Iterable[type]) -> object:
     return block.get("type")
 
 
-def _opened(annotation: Any, default: type | None) -> Any:
-    """An annotation with every base class of a registry replaced by all that is registered."""
+def _registry_of(annotation: Any) -> Registry[Any] | None:
+    """The registry whose base class a field takes, alone, as one of several, or in a list."""
+    single = get_origin(annotation) not in (list, Union, UnionType)
+    parts = (annotation,) if single else get_args(annotation)
+    return next((one for one in Registry.all if one.base in parts), None)
+
+
+def _opened(annotation: Any, registry: Registry[Any], default: type) -> Any:
+    """An annotation with the base class of a registry replaced by all that is registered."""
     if get_origin(annotation) is list:
-        (item,) = get_args(annotation)
-        return list[_opened(item, None)]  # type: ignore[misc]
-    united = get_origin(annotation) in (Union, UnionType)
-    alternatives = get_args(annotation) if united else (annotation,)
-    for registry in Registry.all:
-        if registry.base in alternatives:
-            others = tuple(one for one in alternatives if one is not registry.base)
-            return registry.annotation(default, others)
-    return annotation
+        return list[registry.annotation(default)]  # type: ignore[misc]
+    others = tuple(one for one in get_args(annotation) if one is not registry.base)
+    return registry.annotation(default, others)
 
 
 def _path(config: type) -> str:

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from configs.base import Config, number
 from configs.camera import CameraName, OpenCVCameraConfig
 from configs.paths import UserPath, UserText
-from configs.registry import Registry
+from configs.registry import OpenConfig, Registry
+from configs.task import PickLiftConfig, TaskConfig
 
 if TYPE_CHECKING:
     from configs.run import RunConfig
@@ -76,11 +77,11 @@ class SimCameraConfig(Config):
     """Picture height [px]."""
 
 
-class SimRobotConfig(RobotConfig):
+class SimRobotConfig(OpenConfig, RobotConfig):
     """What both simulated arms share."""
 
-    task: Literal["pick_lift", "reach"] = "pick_lift"
-    """What the arm is to learn: lift the cube, or bring the gripper to the marked point."""
+    task: TaskConfig = PickLiftConfig()
+    """What the arm is to learn, such as pick_lift (the cube) or reach (the marked point)."""
     cameras: dict[CameraName, SimCameraConfig] = {}
     """Cameras by name; none needs no OpenGL."""
 

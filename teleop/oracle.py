@@ -38,7 +38,7 @@ class Stick:
         return np.append(move, gripper).astype(np.float32)
 
 
-def reach(stick: Stick) -> Oracle:
+def reach(stick: Stick, *_: float) -> Oracle:
     """Straight to the marked point."""
     return lambda truth: stick.towards(truth.object, truth, STAY)
 

@@ -10,10 +10,12 @@ import numpy as np
 from configs.base import ConfigError
 from configs.env import EnvConfig
 from configs.processor import ProcessorConfig
+from configs.registry import imported
+from configs.task import TASKS
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from robots.base import F32, Robot, Truth, TruthSource
 from teleop.base import HANDS_OFF, NEUTRAL, Acts, TeleopSample
-from teleop.oracle import Oracle, PickLift, Stick, progress, reach
+from teleop.oracle import Oracle, Stick, progress
 
 ENDLESS = 10**9  # ticks of an episode without a time limit
 
@@ -34,11 +36,17 @@ def make(
             "teleop.type: the scripted person knows its way only in a simulated world, which the "
             "arm on robot.port has not; choose another, or null for nobody"
         )
-    stick, grip = Stick(_f32(processor.step_size), env.fps), processor.gripper
+    task, grip = TASKS[robot.spec.task or ""], processor.gripper
+    if task.config.operator is None:
+        raise ConfigError(
+            f"teleop.type: the scripted person does not know how to do the task {task.name}: "
+            "choose another, or null for nobody"
+        )
+    oracle = imported(task.config.operator)
     return ScriptedTeleop(
         config,
         robot.truth,
-        reach(stick) if robot.spec.task == "reach" else PickLift(stick, grip.closed, grip.open),
+        oracle(Stick(_f32(processor.step_size), env.fps), grip.closed, grip.open),
         workspace=(_f32(processor.bounds.min), _f32(processor.bounds.max)),
         max_ticks=env.time_limit or ENDLESS,
         seed=seed,

@@ -85,7 +85,7 @@ def _place(options: argparse.Namespace) -> _Place:
     kind = options.arm or robot.type.removesuffix("_sim")
     size = options.camera_size or {}
     cameras = {name: camera.model_copy(update=size) for name, camera in robot.cameras.items()}
-    return _Place(ARMS[kind], robot.task, cameras)
+    return _Place(ARMS[kind], robot.task.type, cameras)
 
 
 def _motors(

@@ -11,6 +11,7 @@ from typing import Any
 from configs.manual import MOTIONS
 from configs.names import ACTION
 from configs.run import RunConfig
+from configs.task import TASKS, TaskConfig
 from hil_app import build
 from hil_app.build import Body
 from hil_app.events import DatasetRepaired
@@ -21,8 +22,6 @@ from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.runs.folder import DATASET
 from hil_app.support.events import EventLog
 
-TASKS = {"pick_lift": "Pick up the cube and lift it", "reach": "Bring the gripper to the point"}
-UNNAMED = "The task of this arm"
 MOTION = {"step_size", "bounds", "gripper", "wrist", "inverse_kinematics"}
 
 
@@ -36,11 +35,16 @@ def spec_of(config: RunConfig, body: Body) -> DatasetSpec:
     return DatasetSpec(
         fps=config.env.fps,
         robot_type=config.robot.type,
-        task=config.dataset.task or TASKS.get(body.spec.task or "", UNNAMED),
+        task=config.dataset.task or _label(body.spec.task),
         names={**_names(config, body), **sensed_names(body.spec.names)},
         info={**sensed_units(body.spec.units), ACTION: {CONFIG: _motion(config)}},
         encoding=config.dataset.encoding,
     )
+
+
+def _label(task: str | None) -> str:
+    """What a task is called in a dataset."""
+    return (TaskConfig if task is None or task not in TASKS else TASKS[task].config).label
 
 
 def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Recorder:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from configs.robot import SimRobotConfig
+from configs.task import TASKS
 from robots.arm import ARMS
 from robots.base import (
     F32,
@@ -21,7 +22,6 @@ from robots.base import (
 )
 from robots.poses import within
 from robots.twin.renderer import Painter
-from robots.twin.scene import TASKS
 from robots.twin.world import World
 
 # An estimate from the STS3215's sheet at 12 V: 2.7 A at its stall torque of 3.35 N m.
@@ -43,8 +43,8 @@ class SimRobot:
             cameras={name: (camera.height, camera.width) for name, camera in cfg.cameras.items()},
             senses=frozenset({"velocities", "currents", "environment_state"}),
             reset_pose=self._reset_pose,
-            tasks=TASKS,
-            task=cfg.task,
+            tasks=tuple(entry.name for entry in TASKS),
+            task=cfg.task.type,
         )
         self.truth: TruthSource | None = self._truth
         self._cfg, self._fps = cfg, fps

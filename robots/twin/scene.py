@@ -8,19 +8,16 @@ from numpy.typing import NDArray
 from robots.arm import Arm
 from robots.base import JOINTS
 from robots.twin.physics import mujoco
-
-CUBE_EDGE = 0.025  # [m]
+from robots.twin.tasks import Task, set_contact
 
 _BODY_SERVO = (100.0, 3.35)  # stiffness [N m/rad] and most torque [N m]
 _GRIPPER_SERVO = (50.0, 2.0)
 _DAMPING, _ARMATURE, _FRICTION_LOSS = 0.6, 0.028, 0.052  # [N m s/rad], [kg m²], [N m]
 _FINGER_FRICTION = (1.5, 0.02, 0.0001)  # sliding, torsional, rolling
-_CUBE_FRICTION = (1.0, 0.01, 0.0001)
-TASKS = ("pick_lift", "reach")
-"""What an arm can be asked to do in it."""
+_TABLE_FRICTION = (1.0, 0.01, 0.0001)
 
 
-def build_scene(arm: Arm, task: str, timestep: float) -> mujoco.MjModel:
+def build_scene(arm: Arm, task: Task, timestep: float) -> mujoco.MjModel:
     """The model of ``arm`` at a table with what ``task`` needs; ``timestep`` in seconds.
 
     The arm comes first: joints and actuators 0 to 5 are those of JOINTS.
@@ -29,7 +26,7 @@ def build_scene(arm: Arm, task: str, timestep: float) -> mujoco.MjModel:
     _set_options(spec, timestep)
     _add_servos(spec)
     _add_table(spec)
-    _add_cube(spec) if task == "pick_lift" else _add_goal(spec)
+    task.add(spec)
     _add_cameras(spec, arm)
     _add_lights(spec)
     return spec.compile()
@@ -56,13 +53,8 @@ def _add_servos(spec: mujoco.MjSpec) -> None:
         servo.forcelimited, servo.forcerange = True, (-torque, torque)
     for geom in spec.geoms:
         if geom.contype:
-            _set_contact(geom, _FINGER_FRICTION)
+            set_contact(geom, _FINGER_FRICTION)
             geom.group = 3  # not drawn: the visual shapes are
-
-
-def _set_contact(geom: mujoco.MjsGeom, friction: tuple[float, float, float]) -> None:
-    geom.friction, geom.condim = friction, 4
-    geom.solref, geom.solimp[:3] = (0.01, 1.0), (0.95, 0.99, 0.001)
 
 
 def _add_table(spec: mujoco.MjSpec) -> None:
@@ -72,7 +64,7 @@ def _add_table(spec: mujoco.MjSpec) -> None:
         type=mujoco.mjtGeom.mjGEOM_PLANE,
         size=(3.0, 3.0, 0.1),
         rgba=(0.84, 0.85, 0.87, 1.0),
-        friction=_CUBE_FRICTION,
+        friction=_TABLE_FRICTION,
     )
     spec.worldbody.add_geom(
         name="mat",
@@ -80,31 +72,6 @@ def _add_table(spec: mujoco.MjSpec) -> None:
         pos=(0.14, 0.0, 0.0),
         size=(0.27, 0.24, 0.0004),
         rgba=(0.34, 0.42, 0.47, 1.0),
-        contype=0,
-        conaffinity=0,
-    )
-
-
-def _add_cube(spec: mujoco.MjSpec) -> None:
-    body = spec.worldbody.add_body(name="object", pos=(0.22, 0.0, CUBE_EDGE / 2))
-    body.add_freejoint()
-    cube = body.add_geom(
-        name="cube",
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=[CUBE_EDGE / 2] * 3,
-        rgba=(0.80, 0.16, 0.14, 1.0),
-        mass=0.02,
-    )
-    _set_contact(cube, _CUBE_FRICTION)
-
-
-def _add_goal(spec: mujoco.MjSpec) -> None:
-    body = spec.worldbody.add_body(name="object", mocap=True)
-    body.add_geom(
-        name="goal",
-        type=mujoco.mjtGeom.mjGEOM_SPHERE,
-        size=(0.012, 0.0, 0.0),
-        rgba=(0.15, 0.65, 0.35, 0.45),
         contype=0,
         conaffinity=0,
     )

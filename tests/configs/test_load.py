@@ -119,7 +119,7 @@ def test_a_changed_type_keeps_what_both_types_share_and_mean_alike(
     assert config.seed == 5
     assert "robot.type changes from so101_sim to so100_sim" in capsys.readouterr().err
     config = loaded("--config_path", mine, "--robot.type=so100_sim", "--robot.task=pick_lift")
-    assert (config.robot.type, config.robot.task) == ("so100_sim", "pick_lift")
+    assert (config.robot.type, config.robot.task.type) == ("so100_sim", "pick_lift")
     assert merge(read(mine), {"robot": {"type": "so100_sim"}})["robot"] == {
         "type": "so100_sim",
         "task": "reach",

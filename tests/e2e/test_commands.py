@@ -299,7 +299,7 @@ def test_config_show_prints_what_config_path_takes(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["train", "--env.fsp=3"], "env.fsp: unknown key (did you mean fps?)"),
-        (["train", "--robot.type=so200"], "allowed: so100_sim, so101_sim"),
+        (["train", "--robot.type=so200"], "allowed: so100, so100_sim, so101, so101_sim"),
         (["train", "--env.fps=-1"], "env.fps"),
         (["train", "--config_path=nowhere.yaml"], "sim_pick_lift"),
         (["train", "--teleop=null"], "train.demonstrations"),

@@ -10,6 +10,7 @@ from recordings import recorded, stages
 from sample_runs import tiny
 
 from configs.load import ConfigError
+from configs.task import TaskConfig
 from hil_app import build
 from hil_app.cli import run_command as conduct
 from hil_app.cli.trained import mind_of
@@ -18,7 +19,7 @@ from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.writer import DatasetWriter
 from hil_app.runs import report
-from hil_app.runs.dataset import UNNAMED, root_of, spec_of
+from hil_app.runs.dataset import root_of, spec_of
 from hil_app.runs.folder import EVENTS, find_checkpoint
 from hil_app.runs.record import record
 from hil_app.runs.session import Session
@@ -104,7 +105,7 @@ def test_with_a_wrist_the_action_has_its_motions():
                 "learner": {"mode": "background"},
                 "processor": {"observation": {"object": None}},
             },
-            UNNAMED,
+            TaskConfig.label,
         ),
     ],
     ids=["named", "of the simulated world", "of an arm that is not connected"],

@@ -7,11 +7,13 @@ import pytest
 
 PROGRAM = """
 import os
+from configs.task import ReachConfig
 from robots.twin.scene import build_scene
+from robots.twin.tasks import Reach
 from robots.arm import ARMS
 from robots.base import RenderError
 from robots.twin.renderer import Painter
-model = build_scene([*ARMS.values()][0], "reach", 0.002)
+model = build_scene([*ARMS.values()][0], Reach(ReachConfig()), 0.002)
 try:
     Painter(model, 24, 32, fine=False)
 except RenderError as error:
