@@ -12,6 +12,7 @@ from configs.learner import LearnerConfig
 from hil_app.learning import OBS_ENV_STATE, OBS_STATE, TrainingStats
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.learner import Learner
+from hil_app.learning.store import ExperienceStore
 from hil_app.recording.frames import Frame
 from hil_app.support.events import EventLog
 from robots.base import Reading
@@ -66,7 +67,9 @@ def assemble(trainer, online=None, offline=None, log=None, log_every=50, judge=N
     heard, events = [], EventLog()
     events.listeners.append(lambda event: heard.append(written(event)))
     settings = LearnerConfig(**{"mode": "lockstep", "learning_starts": 1, **config})
-    learner = Learner(trainer, online, offline, settings, 0.5, events, log, log_every, judge)
+    keep = trainer.algorithm.policy.replay_state
+    store = ExperienceStore(online, offline, n_steps=settings.n_steps, discount=0.5, keep=keep)
+    learner = Learner(trainer, store, settings, events, log, log_every, judge)
     return SimpleNamespace(
         learner=learner, trainer=trainer, online=online, offline=offline, heard=heard
     )

@@ -22,12 +22,12 @@ from hil_app.build.workspace import check_reachable
 from hil_app.control.loop import Loop
 from hil_app.control.policy import Policy
 from hil_app.learning.algorithm import RLAlgorithm, make_algorithm
-from hil_app.learning.buffer.mixer import OnlineOfflineMixer
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.values import usable
 from hil_app.learning.learner import Learner, Log
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.sac.q_values import judge_of
+from hil_app.learning.store import ExperienceStore
 from hil_app.learning.trainer import RLTrainer
 from hil_app.rewards.classifier import load_classifier
 from hil_app.support.events import EventLog
@@ -337,19 +337,24 @@ def learner(
     settings = config.learner
     online = _buffer(config, brain, settings.online_capacity, "online buffer")
     offline = _buffer(config, brain, settings.offline_capacity, "offline buffer")
+    store = ExperienceStore(
+        online,
+        offline,
+        n_steps=settings.n_steps,
+        discount=config.algorithm.discount,
+        keep=brain.policy.replay_state,
+    )
     trainer = RLTrainer(
         algorithm=brain,
-        data_mixer=OnlineOfflineMixer(online, offline, settings.online_ratio),
+        data_mixer=store.mixer(settings.online_ratio),
         batch_size=settings.batch_size,
         async_prefetch=settings.prefetch is not None,
         queue_size=settings.prefetch or 1,
     )
     return Learner(
         trainer,
-        online,
-        offline,
+        store,
         settings,
-        config.algorithm.discount,
         events,
         log,
         config.train.log_every,

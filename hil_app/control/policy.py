@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from hil_app.learning.learner import LearnerDied
+from hil_app.learning.health import LearnerDied
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.normalize import Normalizer

@@ -32,10 +32,10 @@ from hil_app.control.monitor import (
 from hil_app.control.rate import milliseconds
 from hil_app.events import DatasetsSoFar, EpisodeEnded, Evaluated, ViewClosed
 from hil_app.learning.learner import Learner
-from hil_app.support.backlog import Backlog
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import Output
 from hil_app.support.words import plural
+from hil_app.support.worker import Worker
 
 REFRESH = 4.0  # pictures of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
@@ -83,10 +83,10 @@ class View:
         self._last_line = time.monotonic()
         self._over = threading.Event()
         self._painter = threading.Thread(target=self._paint, name="view", daemon=True)
-        self._lines: Backlog[str]
+        self._lines: Worker[str]
 
     def __enter__(self) -> Self:
-        self._lines = Backlog("view", self._print, most=MOST)
+        self._lines = Worker("view", self._print, most=MOST)
         self._events.listeners.append(self._hear)
         if self._console.is_terminal:
             self._painter.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from hil_app.learning.checkpoint import CheckpointError, Saved, Snapshot, save
 from hil_app.runs.folder import BEST, best_of, whole
 from hil_app.support.events import EventLog
 from hil_app.support.files import remove_folder
+from hil_app.support.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -54,24 +54,18 @@ class Checkpoints:
     ) -> None:
         self._folder, self._keep_last = folder, keep_last
         self._events, self._before = events, before
-        self._changed = threading.Condition()
         self._newest: _Job | None = None
         self._written: _Job | None = None
-        self._waiting: dict[bool, _Job] = {}  # the best so far, the newest to write
-        self._closing = False
-        self._error: BaseException | None = None
+        self._worker: Worker[_Job] | None = None
         self._saved = Saved()
-        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._worker = Worker("checkpoints", self._deal, failed=self._died, tidy=_drop_outdated)
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        self._thread.join()
+        if self._worker is not None:
+            self._worker.close()
         try:
             self.check()
             if self._newest is not None and self._newest is not self._written:
@@ -93,40 +87,27 @@ class Checkpoints:
 
         Safe from any thread, and never waits for the disk.
         """
-        job = _Job(snapshot, ticks, best)
-        with self._changed:
-            self._newest = job
-            if best is not None:
-                self._waiting = {True: job}
-            elif write:
-                self._waiting[False] = job
-            self._changed.notify()
+        self._newest = job = _Job(snapshot, ticks, best)
+        if self._worker is not None and (write or best is not None):
+            self._worker.put(job)
 
     def check(self) -> None:
         """Raise :class:`CheckpointError` if the thread has died of something else than the disk."""
-        if self._error is not None:
-            raise CheckpointError(f"checkpoints can no longer be written: {self._error!r}")
+        error = None if self._worker is None else self._worker.error
+        if error is not None:
+            raise CheckpointError(f"checkpoints can no longer be written: {error!r}")
 
     # What follows runs in the thread, or after it has ended.
 
-    def _run(self) -> None:
-        try:
-            while (job := self._next()) is not None:
-                try:
-                    self._write(job)
-                except CheckpointError as error:
-                    self._events.emit(CheckpointNotSaved(cause=str(error)))
-        except BaseException as error:
-            self._error = error
-            self._events.emit(CheckpointsDied(cause=repr(error)))
+    def _deal(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            try:
+                self._write(job)
+            except CheckpointError as error:
+                self._events.emit(CheckpointNotSaved(cause=str(error)))
 
-    def _next(self) -> _Job | None:
-        """Wait for something to write; None when the run is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            for best in sorted(self._waiting, reverse=True):
-                return self._waiting.pop(best)
-        return None
+    def _died(self, error: BaseException) -> None:
+        self._events.emit(CheckpointsDied(cause=repr(error)))
 
     def _write(self, job: _Job) -> None:
         self._before(job.snapshot)
@@ -156,3 +137,10 @@ class Checkpoints:
         for folder in whole(self._folder)[: -self._keep_last]:
             if folder != best:
                 remove_folder(folder)
+
+
+def _drop_outdated(waiting: list[_Job]) -> None:
+    """Leave the best so far, and the newest if that came after it."""
+    best = [index for index, job in enumerate(waiting) if job.best is not None][-1:]
+    later = waiting[best[0] + 1 :] if best else waiting
+    waiting[:] = [*(waiting[index] for index in best), *later[-1:]]

@@ -26,8 +26,8 @@ from hil_app.events import MetricsClosed, MetricsCutShort
 from hil_app.learning.learner import Progress
 from hil_app.recording.frames import Frame
 from hil_app.runs.folder import METRICS, TENSORBOARD
-from hil_app.support.backlog import Backlog
 from hil_app.support.events import EventLog
+from hil_app.support.worker import Worker
 
 Figures = Mapping[str, float | list[float]]
 _MOST = 10_000  # lines that wait for a slow disk
@@ -48,10 +48,10 @@ class Metrics:
         self._make_board = summary_writer() if tensorboard else None
         self._writers: list[Callable[[_Line, Figures], None]] = []
         self._files = ExitStack()
-        self._lines: Backlog[_Line] | None = None
+        self._lines: Worker[_Line] | None = None
 
     def __enter__(self) -> Self:
-        self._lines = Backlog(
+        self._lines = Worker(
             "metrics", self._write, most=_MOST, failed=self._closed, ended=self._files.close
         )
         return self

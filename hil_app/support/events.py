@@ -12,7 +12,7 @@ from typing import Self
 
 from configs.events import Event
 from hil_app.events import EventLogClosed, ListenerFailed
-from hil_app.support.backlog import Backlog
+from hil_app.support.worker import Worker
 
 Listener = Callable[[Event], None]  # called by whoever emits: it may only note or enqueue
 
@@ -36,7 +36,7 @@ class EventLog:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._file: io.FileIO | None = None
-        self._lines: Backlog[str] | None = None
+        self._lines: Worker[str] | None = None
         self._order = threading.Lock()  # the file's order is that of the times in it
         self._deaf: set[int] = set()  # listeners that were told of
         self.listeners: list[Listener] = []
@@ -45,7 +45,7 @@ class EventLog:
     def __enter__(self) -> Self:
         if self._path is not None:
             self._file = io.FileIO(self._path, "a")
-            self._lines = Backlog(
+            self._lines = Worker(
                 "events", self._write, most=_MOST, failed=self._closed, ended=self._file.close
             )
         return self

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from hil_app.support.backlog import Backlog
+from hil_app.support.worker import Worker
 
 _MOST = 2_000  # pieces of text that wait for a reader who takes nothing
 _PATIENCE = 2.0  # with such a reader, at the end [s]
@@ -40,7 +40,7 @@ class Output(io.TextIOBase):
         self._problem: OSError | None = None  # why nobody gets the text any more
         self._ended = self._slept_through = False
         self._lost = 0  # pieces of text, told so far
-        self._backlog: Backlog[str] | None = None  # once nobody is to wait
+        self._backlog: Worker[str] | None = None  # once nobody is to wait
 
     @property
     def waiting(self) -> int:
@@ -51,7 +51,7 @@ class Output(io.TextIOBase):
         """From now on nobody waits for the reader: a thread passes the text on."""
         if self._backlog is None:
             name = f"output {self._number}"
-            self._backlog = Backlog(name, self._send, most=_MOST, failed=self._tell)
+            self._backlog = Worker(name, self._send, most=_MOST, failed=self._tell)
 
     def write(self, text: str) -> int:
         """Print ``text``; raises SystemExit, once, if that can no longer be, and is to be."""

@@ -20,7 +20,7 @@ from hil_app.learning import (
 )
 from hil_app.learning.checkpoint import CheckpointError, Snapshot, load, load_policy, own_tensors
 from hil_app.learning.checkpoint import save as save_checkpoint
-from hil_app.learning.learner import LearnerDied
+from hil_app.learning.health import LearnerDied
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.networks.vision import VisionError, make_vision_encoder
 from hil_app.learning.networks.weights import check_finite

@@ -9,7 +9,7 @@ from sample_learner import KEYS, MODES, FakeTrainer, Gate, assemble, frame
 
 from hil_app.learning import OBS_STATE, OnlineOfflineMixer, RLTrainer, TrainingStats
 from hil_app.learning.buffer.replay import ReplayBuffer
-from hil_app.learning.learner import LearnerDied
+from hil_app.learning.health import LearnerDied
 
 
 class Skipping(FakeTrainer):
@@ -132,3 +132,18 @@ def test_a_snapshot_of_other_networks_is_refused(make_sac):
     other = assemble(RLTrainer(make_sac({"latent_dim": 5}), run.online, batch_size=8))
     with pytest.raises((KeyError, ValueError)):
         other.learner.restore(kept[0])
+
+
+@pytest.mark.parametrize("kind", [bool, int])
+def test_a_restored_learner_tells_no_second_time_of_a_skipped_update(make_sac, kind):
+    """Older checkpoints say by a number what is true or false."""
+    kept, one, two = [], real(make_sac), real(make_sac)
+    with one.learner:
+        one.learner.offer(frame(1, ends=True))
+        one.learner._health.told = True
+        one.learner.snapshot(kept.append)
+    counts = kept[0]["learner"]
+    assert counts["told"].dtype == torch.bool
+    counts["told"] = torch.tensor(kind(counts["told"]))
+    two.learner.restore(kept[0])
+    assert two.learner._health.told is True

@@ -23,7 +23,7 @@ from waiting import until
 
 from hil_app.learning import OnlineOfflineMixer, RLTrainer
 from hil_app.learning.buffer.replay import ReplayBuffer
-from hil_app.learning.learner import LearnerDied
+from hil_app.learning.health import LearnerDied
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from hil_app.learning import (
     RLTrainer,
 )
 from hil_app.learning.buffer.replay import ReplayBuffer
-from hil_app.learning.learner import LearnerDied
+from hil_app.learning.health import LearnerDied
 from hil_app.learning.sac.q_values import Judgement, judge_of
 from hil_app.recording.frames import Frame
 from hil_app.support.events import EventLog

@@ -18,7 +18,7 @@ from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadC
 from configs.run import EvalConfig, TeleoperateConfig, TrainConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig, SO101LeaderConfig
 from hil_app.learning.algorithm import TrainingStats
-from hil_app.learning.learner import LearnerDied
+from hil_app.learning.health import LearnerDied
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.trainer import RLTrainer
 from hil_app.recording.recorder import RecorderDied

@@ -14,7 +14,8 @@ from waiting import until
 from hil_app.control.monitor import TRAIN, Stage
 from hil_app.learning.buffer.returns import NStepReturns
 from hil_app.learning.checkpoint import CheckpointError, load_policy
-from hil_app.learning.learner import Learner, LearnerDied
+from hil_app.learning.health import LearnerDied
+from hil_app.learning.learner import Learner
 from hil_app.learning.trainer import RLTrainer
 from hil_app.recording.recorder import Recorder, RecorderDied
 from hil_app.runs import checkpoints

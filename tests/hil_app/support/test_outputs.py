@@ -12,8 +12,8 @@ from waiting import until
 
 from hil_app.bench.torture.surroundings import stalled_terminal
 from hil_app.support import outputs
-from hil_app.support.backlog import Backlog
 from hil_app.support.outputs import Output
+from hil_app.support.worker import Worker
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_a_backlog_deals_with_all_in_order_and_many_at_once():
         batches.append(batch)
         free.wait(20)
 
-    backlog = Backlog("sample", deal, most=100)
+    backlog = Worker("sample", deal, most=100)
     for number in range(10):
         backlog.put(number)
     until(lambda: batches)
@@ -185,7 +185,7 @@ def test_what_is_too_much_is_left_out_and_counted():
         free.wait(20)
         dealt.extend(batch)
 
-    backlog = Backlog("sample", deal, most=5)
+    backlog = Worker("sample", deal, most=5)
     backlog.put(0)
     until(lambda: not backlog._waiting)  # it is in hand
     for number in range(1, 10):
@@ -203,7 +203,7 @@ def test_an_error_ends_a_backlog_and_is_told_once():
     def deal(batch):
         raise SystemExit(f"{len(batch)} wait")
 
-    backlog = Backlog("sample", deal, most=5, failed=told.append, ended=lambda: 1 / 0)
+    backlog = Worker("sample", deal, most=5, failed=told.append, ended=lambda: 1 / 0)
     backlog.put("one")
     until(lambda: told)
     backlog.put("two")

@@ -28,8 +28,8 @@ from hil_app.learning.checkpoint import CheckpointError, Snapshot
 from hil_app.operator.screen import Screen
 from hil_app.operator.view import View
 from hil_app.runs.checkpoints import Checkpoints
-from hil_app.support.backlog import Backlog
 from hil_app.support.events import Event, EventLog
+from hil_app.support.worker import Worker
 from robots.base import CameraError
 from robots.camera import cameras
 from robots.camera.cameras import _Camera
@@ -146,7 +146,7 @@ def test_a_backlog_and_who_hears_of_its_failure(end: Raise) -> None:
         failures.append(error)
         end()
 
-    backlog = Backlog[str]("work", end, most=10, failed=failed, ended=end)
+    backlog = Worker[str]("work", end, most=10, failed=failed, ended=end)
     backlog.put("one")
     assert backlog.close(20) == 1
     assert [str(error) for error in failures] == ["broken"]

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: what is put in is dealt with in order, by a thread of its own."""
+"""The one shape of a thread that helps: what is put in is dealt with in order."""
 
 from __future__ import annotations
 
@@ -11,19 +11,29 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Backlog(Generic[T]):
+class Worker(Generic[T]):
     """Calls ``deal`` with all that waits, again and again; :meth:`put` never waits, nor raises.
 
     ::
 
-        lines = Backlog("events", write_lines, most=10_000)
+        lines = Worker("events", write_lines, most=10_000)
         lines.put("one\\n")
         left = lines.close(5.0)  # how many lines were not dealt with within 5 s
 
-    Beyond ``most`` that wait, what comes is left out and counted. An exception of ``deal`` leaves
-    out what it was called with, and all that comes after: ``failed`` is called with it, once.
-    ``ended`` comes last, and all three in the thread. One that hangs does not keep the program
-    from ending.
+    An exception of ``deal`` leaves out what it was called with, and all that comes after: it is
+    kept as :attr:`error`, for whoever uses the worker to raise, and ``failed`` is called with it,
+    once.
+
+    Args:
+        name: The thread's.
+        deal: Called with what waits, in the thread.
+        most: Beyond so many that wait, what comes is left out and counted.
+        failed: Called with the error that ends the work, in the thread.
+        ended: Called last of all, in the thread.
+        eager: While it says so, ``deal`` is called though nothing waits. What it depends on is
+            changed by ``deal`` alone.
+        tidy: May shorten the list of what waits, which something has just joined.
+        daemon: A thread that hangs does not keep the program from ending.
     """
 
     def __init__(
@@ -31,17 +41,22 @@ class Backlog(Generic[T]):
         name: str,
         deal: Callable[[list[T]], None],
         *,
-        most: int,
+        most: float = float("inf"),
         failed: Callable[[BaseException], None] = lambda _: None,
         ended: Callable[[], None] = lambda: None,
+        eager: Callable[[], bool] = lambda: False,
+        tidy: Callable[[list[T]], None] = lambda _: None,
+        daemon: bool = True,
     ) -> None:
         self.lost = 0  # left out so far
+        self.error: BaseException | None = None
         self._deal, self._most, self._failed, self._ended = deal, most, failed, ended
+        self._eager, self._tidy = eager, tidy
         self._changed = threading.Condition()
         self._waiting: list[T] = []
         self._in_hand = 0
-        self._over = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.over = False  # takes nothing more
+        self._thread = threading.Thread(target=self._run, name=name, daemon=daemon)
         self._thread.start()
 
     @property
@@ -49,14 +64,19 @@ class Backlog(Generic[T]):
         """How much is not dealt with yet."""
         return len(self._waiting) + self._in_hand
 
-    def put(self, thing: T) -> None:
-        """Have ``thing`` dealt with soon."""
+    def put(self, thing: T, *, even_beyond: bool = False) -> bool:
+        """Have ``thing`` dealt with soon, ``even_beyond`` the most that may wait.
+
+        Returns False if it was left out.
+        """
         with self._changed:
-            if self._over or len(self._waiting) >= self._most:
+            if self.over or (len(self._waiting) >= self._most and not even_beyond):
                 self.lost += 1
-            else:
-                self._waiting.append(thing)
-                self._changed.notify_all()
+                return False
+            self._waiting.append(thing)
+            self._tidy(self._waiting)
+            self._changed.notify_all()
+            return True
 
     def drain(self, seconds: float) -> bool:
         """Wait until all is dealt with, or no more than that; returns whether it is.
@@ -73,12 +93,17 @@ class Backlog(Generic[T]):
                     break
             return not waiting
 
-    def close(self, seconds: float) -> int:
-        """Take nothing more and drain; returns how much was left out in all."""
+    def close(self, seconds: float | None = None) -> int:
+        """Take nothing more and drain; returns how much was left out in all.
+
+        Without ``seconds`` it waits for as long as that takes.
+        """
         with self._changed:
-            self._over = True
+            self.over = True
             self._changed.notify_all()
-        if self.drain(seconds):
+        if seconds is None:
+            self._thread.join()
+        elif self.drain(seconds):
             self._thread.join(seconds)
         with self._changed:
             return self.lost + self.waiting
@@ -87,7 +112,7 @@ class Backlog(Generic[T]):
 
     def _run(self) -> None:
         try:
-            while batch := self._next():
+            while (batch := self._next()) is not None:
                 self._deal(batch)
                 with self._changed:
                     self._in_hand = 0
@@ -98,18 +123,21 @@ class Backlog(Generic[T]):
             with suppress(BaseException):  # a file whose disk has refused refuses to close, too
                 self._ended()
 
-    def _next(self) -> list[T]:
-        """All that waits, once there is some; empty when it is over."""
+    def _next(self) -> list[T] | None:
+        """All that waits, once there is some or none is needed; None when it is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._over)
+            self._changed.wait_for(lambda: self._waiting or self.over or self._eager())
+            if self.over and not self._waiting:
+                return None
             batch, self._waiting = self._waiting, []
             self._in_hand = len(batch)
             return batch
 
     def _give_up(self, error: BaseException) -> None:
         with self._changed:
+            self.error = error
             self.lost += self.waiting
-            self._waiting, self._in_hand, self._over = [], 0, True
+            self._waiting, self._in_hand, self.over = [], 0, True
             self._changed.notify_all()
         with suppress(BaseException):
             self._failed(error)

@@ -1,0 +1,78 @@
+"""What there is to learn from: the run's own experience, and what people have shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from torch import Tensor
+
+from hil_app.learning.buffer.mixer import OnlineOfflineMixer
+from hil_app.learning.buffer.replay import ReplayBuffer
+from hil_app.learning.buffer.returns import NStepReturns, Row
+from hil_app.learning.experience import Experience, Features
+
+ONLINE, OFFLINE = "online", "offline"  # groups of a snapshot's tensors
+
+
+class ExperienceStore:
+    """Two buffers: ``online`` has all that the policy came to, ``offline`` what people have shown.
+
+        store = ExperienceStore(online, offline, n_steps=1, discount=0.97)
+        store.add(frame)          # of the policy's own episodes, interventions included
+        store.demonstrate(frame)  # of a demonstration
+        trainer = RLTrainer(algorithm, store.mixer(online_ratio=0.5), batch_size=256)
+
+    An intervention goes into both, a demonstration into the offline one, once it has ended: one
+    that is to be done again leaves nothing. ``keep`` makes of an observation what the rows have of
+    it (see `GaussianActorPolicy.replay_state`).
+    """
+
+    def __init__(
+        self,
+        online: ReplayBuffer,
+        offline: ReplayBuffer,
+        *,
+        n_steps: int = 1,
+        discount: float = 1.0,
+        keep: Callable[[Features], Features] = lambda seen: seen,
+    ) -> None:
+        self.online, self.offline = online, offline
+        self._own, self._demonstrated = (NStepReturns(n_steps, discount, keep) for _ in range(2))
+        self._under_way: list[Row] = []  # of the demonstration that has not ended
+
+    def add(self, frame: Experience) -> None:
+        """Keep a frame of the policy's own episodes."""
+        for row in self._own.push(frame):
+            self.online.add(**row.transition())
+            if row.is_intervention:
+                self.offline.add(**row.transition())
+
+    def demonstrate(self, frame: Experience) -> None:
+        """Keep a frame of a demonstration, unless the person asks to do that again."""
+        self._under_way += self._demonstrated.push(frame)
+        if not frame.done:
+            return
+        if not frame.rerecord:
+            self.fill(self._under_way)
+        self._under_way = []
+
+    def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:
+        """Put rows, each of this weight, into the offline buffer; returns how many there were."""
+        count = 0
+        for row in rows:
+            self.offline.add(**row.transition(), weight=weight)
+            count += 1
+        return count
+
+    def mixer(self, online_ratio: float) -> OnlineOfflineMixer:
+        """What draws batches of which this share is the run's own."""
+        return OnlineOfflineMixer(self.online, self.offline, online_ratio)
+
+    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+        """Both buffers; what comes later does not change these tensors."""
+        return {ONLINE: self.online.state_dict(), OFFLINE: self.offline.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Go on from what `state_dict` gave. KeyError or ValueError if it does not fit."""
+        self.online.load_state_dict(state[ONLINE])
+        self.offline.load_state_dict(state[OFFLINE])
