@@ -28,7 +28,7 @@ from hil_app.support.events import EventLog
 from hil_app.support.worker import Worker
 
 POLL = 0.1  # how often a waiting thread looks up [s]
-COUNTS = "learner"  # group of a snapshot's tensors
+COUNTS, STATS = "learner", "stats"  # groups of a snapshot's tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,8 @@ class Learner:
         self._health.told = bool(counts["told"])  # a number in older checkpoints
         if self._updates:
             self.mailbox.publish(self._updates, algorithm.get_weights())
-        self.progress = Progress(self._updates)
+        stats = {name: value.item() for name, value in tensors.get(STATS, {}).items()}
+        self.progress = Progress(self._updates, stats=stats)  # older checkpoints have none
         self._count()
 
     def begin_with(self, rows: Iterable[Row], weight: float) -> int:
@@ -236,11 +237,13 @@ class Learner:
     def _state(self) -> Tensors:
         algorithm = self._trainer.algorithm
         counts = {"frames": self._frames, "updates": self._updates, "told": self._health.told}
+        stats = self.progress.stats.items()
         return {
             POLICY: cpu_copy(own_tensors(algorithm.policy)),
             ALGORITHM: cpu_copy(algorithm.state_dict()),
             TRAINING: algorithm.training_state(),
             COUNTS: {name: torch.tensor(value) for name, value in counts.items()},
+            STATS: {name: torch.tensor(value, dtype=torch.float64) for name, value in stats},
             **self._store.state_dict(),
         }
 

@@ -3,7 +3,18 @@
 The continuous critics see the observation and the continuous action and learn from the reward.
 The discrete critic sees the observation, learns by double DQN (van Hasselt et al. 2016) from the
 reward plus the discrete penalty (<= 0), and nothing else sees that penalty (HIL-SERL, Luo et al.
-2024).
+2024). One update::
+
+    for each of utd_ratio batches of transitions (s, a, r, s'):
+        a' ~ policy(s')
+        target = r + discount (1 - done) (min Q_target(s', a') - alpha log policy(a' | s'))
+        critics, with the encoder, descend (Q(s, a) - target)^2
+        the discrete critic does the same for the gripper's choices, of r + penalty
+        the targets move a little towards the critics
+    with the last of them:
+        a ~ policy(s)
+        the actor descends alpha log policy(a | s) - min Q(s, a)
+        the temperature descends alpha (entropy of the policy - target entropy)
 
 The encoder is trained by the critic loss alone. The actor and the discrete critic read its
 features detached: a second objective of another scale would pull at the features under the
@@ -26,15 +37,14 @@ from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.buffer.batch import Batch, completed
 from hil_app.learning.fast import foreach
-from hil_app.learning.fast.compiled import compiled, problem_of
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.mlp import CriticEnsemble
 from hil_app.learning.sac.losses import Draws, Losses, Transitions, example_batch
-from hil_app.learning.sac.optimizers import Slopes, adam, descend, set_rate, slopes
+from hil_app.learning.sac.optimizers import adam, descend, set_rate
+from hil_app.learning.sac.passes import Passes
 from hil_app.learning.sac.records import Record, peaks, summarise
-from hil_app.learning.sac.schedules import rate_factor
+from hil_app.learning.sac.schedules import learning_rates, rate_factor
 from hil_app.learning.sac.temperature import Temperature
-from hil_app.support.caches import renew_for_torch
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -76,40 +86,9 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             config, policy, self.critic_ensemble, self.target_encoder, self.discrete_critic_target,
             self._temperature, self.target_entropy,
         )  # fmt: skip
-        self._passes = self._critic_pass, self._actor_pass
+        self._passes = Passes(self.losses, policy.device)
         self._warm = not config.compile
-        self._owned: dict[str, list[nn.Parameter]] = {}
         self._lagging, self._leading = self._pair_targets()
-
-    @property
-    def temperature(self) -> float:
-        """The entropy coefficient alpha."""
-        return float(self._temperature().detach())
-
-    @property
-    def log_alpha(self) -> Tensor:
-        """Its logarithm: the parameter itself, unless the config has it learned directly."""
-        own = self._temperature.parameter
-        return own.log() if self.config.temperature_mode == "direct" else own
-
-    def make_optimizers_and_scheduler(self) -> dict[str, Optimizer]:
-        """One fused Adam each for critics (with encoder), actor, temperature, discrete critic.
-
-        The schedule needs no object: `rate_factor` gives the rates of every update.
-        """
-        groups = self.policy.get_optim_params()
-        owned: dict[str, list[nn.Parameter]] = {
-            "critic": [*self.critic_ensemble.parameters(), *groups["encoder"]],
-            "actor": groups["actor"],
-        }
-        if self._temperature.learned:
-            owned["temperature"] = [self._temperature.parameter]
-        if "discrete_critic" in groups:
-            owned["discrete_critic"] = groups["discrete_critic"]
-        rates = self._rates(1.0)
-        self._owned = owned
-        self.optimizers = {name: adam(group, rates[name]) for name, group in owned.items()}
-        return self.optimizers
 
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
         """Take `utd_ratio` batches, a critic step on each; the last also trains the actor.
@@ -134,17 +113,10 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self.optimization_step += 1
         return self._report(records)
 
-    @torch.inference_mode()
-    def judge(self, state: dict[str, Tensor], action: Tensor) -> Tensor:
-        """The value (critics, B) of actions (B, c [+ 1]), of which the discrete part counts not."""
-        features = self.policy.encoder(self.policy.perceive(state))
-        q: Tensor = self.critic_ensemble(features, action[:, : self.policy.config.continuous_dims])
-        return q
-
     def _train_critics(self, batch: Batch, seen: Transitions, index: int) -> tuple[Record, Tensor]:
         fields, largest = peaks(batch)
         draws = self._draw(len(seen.reward))
-        found, features, q_mean = self._passes[0](seen, draws, self._subset())
+        found, features, q_mean = self._passes.critic(seen, draws, self._subset())
         outcome = descend(self.optimizers, found, largest, self.config.grad_clip_norm)
         steps = self.optimization_step * self.config.utd_ratio + index + 1
         if steps % self.config.target_update_interval == 0:
@@ -153,7 +125,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
 
     def _train_actor(self, before: Record, seen: Transitions, features: Tensor) -> Record:
         """A step on the batch of the step `before`, unless that one was skipped."""
-        found, entropy = self._passes[1](seen, features, self._draw(len(seen.reward)))
+        found, entropy = self._passes.actor(seen, features, self._draw(len(seen.reward)))
         nothing, limit = before.peaks[:0], self.config.grad_clip_norm
         outcome = descend(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()
@@ -162,59 +134,6 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
     def _follow(self, share: Tensor) -> None:
         """Move the targets by this share of the way to what they follow."""
         foreach.interpolate(self._lagging, self._leading, share)
-
-    def _critic_pass(
-        self, seen: Transitions, draws: Draws, lagging: list[nn.Module]
-    ) -> tuple[Slopes, Tensor, Tensor]:
-        losses, features, q_mean = self.losses.critic(seen, draws, lagging)
-        return slopes(losses, self._owned), features, q_mean
-
-    def _actor_pass(
-        self, seen: Transitions, features: Tensor, draws: Draws
-    ) -> tuple[Slopes, Tensor]:
-        losses, entropy = self.losses.actor(seen, features, draws)
-        return slopes(losses, self._owned), entropy
-
-    def _report(self, records: list[Record]) -> TrainingStats:
-        summary = summarise(records)
-        self.consecutive_skips = self.consecutive_skips + 1 if summary.causes else 0
-        self.skipped_updates += len(summary.causes)
-        if summary.causes:
-            self.last_skip_cause = summary.causes[-1]
-        extra = summary.stats.extra
-        extra |= {"temperature": self.temperature, "skipped_updates": float(self.skipped_updates)}
-        for name, optimizer in self.optimizers.items():
-            extra[f"{name}_lr"] = float(optimizer.param_groups[0]["lr"])
-        return summary.stats
-
-    def warm_up(self, batch_size: int) -> None:
-        """Compile for batches of this size, if the config says so: call it before the run starts.
-
-        Where that is impossible the losses stay as they are, and `compile_problem` says why.
-        """
-        if self._warm:
-            return
-        self._warm = True
-        generator = self.generator.get_state()
-        self.compile_problem = problem_of(lambda: self._compile(batch_size))
-        if self.compile_problem:
-            renew_for_torch()
-            self.compile_problem = problem_of(lambda: self._compile(batch_size))
-        self.generator.set_state(generator)
-        if self.compile_problem:
-            self._passes = self._critic_pass, self._actor_pass
-
-    def _compile(self, batch_size: int) -> None:
-        device = self.policy.device
-        self._passes = compiled(self._critic_pass, device), compiled(self._actor_pass, device)
-        batch = example_batch(self.policy, batch_size)
-        self._rehearse(Transitions.of(batch, self.policy, self.config))
-
-    def _rehearse(self, seen: Transitions) -> None:
-        """Do all of an update but the steps of the optimisers."""
-        size = len(seen.reward)
-        _, features, _ = self._passes[0](seen, self._draw(size), self._subset())
-        self._passes[1](seen, features, self._draw(size))
 
     def _draw(self, size: int) -> Draws:
         """Every random number of a step on `size` rows, drawn on the CPU whatever the device."""
@@ -238,19 +157,82 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         order = torch.randperm(len(critics), generator=self.generator)
         return [critics[index] for index in order[:count].tolist()]
 
+    def _report(self, records: list[Record]) -> TrainingStats:
+        summary = summarise(records)
+        self.consecutive_skips = self.consecutive_skips + 1 if summary.causes else 0
+        self.skipped_updates += len(summary.causes)
+        if summary.causes:
+            self.last_skip_cause = summary.causes[-1]
+        extra = summary.stats.extra
+        extra |= {"temperature": self.temperature, "skipped_updates": float(self.skipped_updates)}
+        for name, optimizer in self.optimizers.items():
+            extra[f"{name}_lr"] = float(optimizer.param_groups[0]["lr"])
+        return summary.stats
+
+    def make_optimizers_and_scheduler(self) -> dict[str, Optimizer]:
+        """One fused Adam each for critics (with encoder), actor, temperature, discrete critic.
+
+        The schedule needs no object: `rate_factor` gives the rates of every update.
+        """
+        groups = self.policy.get_optim_params()
+        owned: dict[str, list[nn.Parameter]] = {
+            "critic": [*self.critic_ensemble.parameters(), *groups["encoder"]],
+            "actor": groups["actor"],
+        }
+        if self._temperature.learned:
+            owned["temperature"] = [self._temperature.parameter]
+        if "discrete_critic" in groups:
+            owned["discrete_critic"] = groups["discrete_critic"]
+        rates = learning_rates(self.config)
+        self._passes.trained = owned
+        self.optimizers = {name: adam(group, rates[name]) for name, group in owned.items()}
+        return self.optimizers
+
     def _schedule(self) -> None:
         config = self.config
         if config.lr_schedule == "constant" and self.optimization_step > config.lr_warmup_steps:
             return  # the rates are at their values, and the user's to change
-        rates = self._rates(rate_factor(config, self.optimization_step))
+        rates = learning_rates(config, rate_factor(config, self.optimization_step))
         for name, optimizer in self.optimizers.items():
             set_rate(optimizer, rates[name])
 
-    def _rates(self, factor: float) -> dict[str, float]:
-        config = self.config
-        rates = {"actor": config.actor_lr, "temperature": config.temperature_lr}
-        rates |= {"critic": config.critic_lr, "discrete_critic": config.critic_lr}
-        return {name: factor * rate for name, rate in rates.items()}
+    def warm_up(self, batch_size: int) -> None:
+        """Compile for batches of this size, if the config says so: call it before the run starts.
+
+        Where that is impossible the losses stay as they are, and `compile_problem` says why.
+        """
+        if self._warm:
+            return
+        self._warm = True
+        generator = self.generator.get_state()
+        self.compile_problem = self._passes.compile(lambda: self._rehearse(batch_size))
+        self.generator.set_state(generator)
+
+    def _rehearse(self, size: int) -> None:
+        """Do all of an update on a batch of this size but the steps of the optimisers."""
+        seen = Transitions.of(example_batch(self.policy, size), self.policy, self.config)
+        _, features, _ = self._passes.critic(seen, self._draw(size), self._subset())
+        self._passes.actor(seen, features, self._draw(size))
+
+    @torch.inference_mode()
+    def judge(self, state: dict[str, Tensor], action: Tensor, *, target: bool = False) -> Tensor:
+        """The value (critics, B) of actions (B, c [+ 1]), of which the discrete part counts not."""
+        encoder = self.target_encoder if target else self.policy.encoder
+        critics = self.critic_target if target else self.critic_ensemble
+        features = encoder(self.policy.perceive(state))
+        q: Tensor = critics(features, action[:, : self.policy.config.continuous_dims])
+        return q
+
+    @property
+    def temperature(self) -> float:
+        """The entropy coefficient alpha."""
+        return float(self._temperature().detach())
+
+    @property
+    def log_alpha(self) -> Tensor:
+        """Its logarithm: the parameter itself, unless the config has it learned directly."""
+        own = self._temperature.parameter
+        return own.log() if self.config.temperature_mode == "direct" else own
 
     def _pair_targets(self) -> tuple[list[Tensor], list[Tensor]]:
         """The lagging tensors and the ones they follow, for one fused interpolation."""

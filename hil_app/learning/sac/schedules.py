@@ -21,3 +21,10 @@ def rate_factor(config: SACAlgorithmConfig, update: int) -> float:
     gone = min((update - warmup) / (config.lr_decay_steps - warmup), 1.0)
     left = 1 - gone if config.lr_schedule == "linear" else (1 + math.cos(math.pi * gone)) / 2
     return config.lr_final_fraction + (1 - config.lr_final_fraction) * left
+
+
+def learning_rates(config: SACAlgorithmConfig, factor: float = 1.0) -> dict[str, float]:
+    """The learning rate of every optimiser, by its name, times a factor."""
+    rates = {"actor": config.actor_lr, "temperature": config.temperature_lr}
+    rates |= {"critic": config.critic_lr, "discrete_critic": config.critic_lr}
+    return {name: factor * rate for name, rate in rates.items()}

@@ -60,7 +60,7 @@ def test_compile_is_off_unless_asked_for(make_sac):
     sac = make_sac()
     sac.warm_up(32)
     assert sac.compile_problem is None
-    assert sac._passes == (sac._critic_pass, sac._actor_pass)
+    assert sac._passes.critic == sac._passes._critic
 
 
 COMPILED = {
@@ -74,7 +74,7 @@ def pair(make_sac):
     """A compiled algorithm and an eager twin."""
     sac = make_sac(policy={"hidden_dims": [256, 128], "latent_dim": 64}, **COMPILED)
     eager = copy.deepcopy(sac)
-    eager._warm, eager._passes = True, (eager._critic_pass, eager._actor_pass)
+    eager._warm = True
     eager.make_optimizers_and_scheduler()
     return sac, eager
 

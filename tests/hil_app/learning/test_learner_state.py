@@ -147,3 +147,16 @@ def test_a_restored_learner_tells_no_second_time_of_a_skipped_update(make_sac, k
     counts["told"] = torch.tensor(kind(counts["told"]))
     two.learner.restore(kept[0])
     assert two.learner._health.told is True
+
+
+def test_a_restored_learner_knows_the_last_figures_though_it_learns_no_more(make_sac):
+    kept, one, two, old = [], real(make_sac), real(make_sac), real(make_sac)
+    with one.learner:
+        for tick in range(1, 5):
+            one.learner.offer(frame(tick, ends=tick == 4))
+        one.learner.snapshot(kept.append)
+    two.learner.restore(kept[0])
+    assert "loss_critic" in two.learner.progress.stats
+    assert two.learner.progress.stats == one.learner.progress.stats
+    old.learner.restore({name: group for name, group in kept[0].items() if name != "stats"})
+    assert old.learner.progress.stats == {}

@@ -79,6 +79,16 @@ def test_one_critic_always_agrees_with_itself(make_sac):
     assert judged.value != 0
 
 
+def test_the_target_networks_may_be_asked(make_sac, make_batch):
+    sac, batch = make_sac(critic_lr=0.1), make_batch(16)
+    asked = batch["state"], batch["action"]
+    assert torch.equal(sac.judge(*asked, target=True), sac.judge(*asked))
+    sac.update(iter([batch]))
+    values = sac.critic_target(sac.target_encoder(batch["state"]), batch["action"][:, :3])
+    torch.testing.assert_close(sac.judge(*asked, target=True), values.detach())
+    assert not torch.allclose(values, sac.judge(*asked), atol=1e-3)
+
+
 def test_nothing_is_drawn_or_changed(make_sac, weights_of):
     sac = make_sac(critic_dropout=0.5)
     judge = judge_of(trainer_of(sac))
