@@ -58,8 +58,8 @@ def test_the_import_reader_sees_every_kind_of_import() -> None:
 
 def test_loading_configs_loads_no_heavy_module_and_does_not_take_long() -> None:
     script = (
-        "import sys, time; start = time.perf_counter(); import configs.load\n"
-        f"print(time.perf_counter() - start, *({HEAVY} & set(sys.modules)))"
+        "import sys, time; start = time.process_time(); import configs.load\n"
+        f"print(time.process_time() - start, *({HEAVY} & set(sys.modules)))"
     )
     taken = []
     for _ in range(3):
@@ -73,12 +73,15 @@ def test_loading_configs_loads_no_heavy_module_and_does_not_take_long() -> None:
         ).stdout.split()
         assert output[1:] == []
         taken.append(float(output[0]))
-    assert min(taken) < 1.0  # 0.3 s is the aim; shared machines are noisy
+    assert min(taken) < 1.0  # of the processor; 0.3 s is the aim
 
 
 def test_learning_loads_no_robot_and_nothing_that_datasets_need() -> None:
     """A program that only learns needs none of them, nor the seconds that they take to load."""
-    script = "import sys, hil_app.learning; print(*{name.split('.')[0] for name in sys.modules})"
+    script = (
+        "import sys, hil_app.learning, hil_app.learning.learner, hil_app.learning.checkpoint\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
     )

@@ -29,7 +29,7 @@ from hil_app.learning import manifest
 from hil_app.learning.manifest import MANIFEST, Entry, Manifest
 from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.networks.weights import check_finite
-from hil_app.runs.folder import others
+from hil_app.support.checkpoint_names import others
 from hil_app.support.files import new_folder, sweep
 
 POLICY, ALGORITHM, TRAINING = "policy", "algorithm", "training"  # groups of tensors

@@ -13,7 +13,8 @@ from configs.load import ConfigError
 from configs.writing import write_whole
 from hil_app.events import CheckpointNotSaved, CheckpointSaved, CheckpointsDied
 from hil_app.learning.checkpoint import CheckpointError, Saved, Snapshot, save
-from hil_app.runs.folder import BEST, best_of, whole
+from hil_app.runs.folder import BEST, best_of
+from hil_app.support.checkpoint_names import whole
 from hil_app.support.events import EventLog
 from hil_app.support.files import remove_folder
 from hil_app.support.worker import Worker

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,12 +9,12 @@ from itertools import count
 from pathlib import Path
 
 from configs.load import ConfigError, dump
-from configs.paths import option
 from configs.reading import read_json
 from configs.run import RunConfig
 from configs.writing import write_whole
 from hil_app.recording.layout import DatasetError
 from hil_app.recording.lock import Lock
+from hil_app.support.checkpoint_names import NAME, others, whole
 
 RUNS = Path("runs")  # where runs go that name no output_dir
 CONFIG = "config.yaml"  # the merged configuration
@@ -32,7 +31,6 @@ BENCH = "bench.json"  # what a benchmark measured
 FILM = "evaluation.mp4"  # the first evaluation episodes
 
 WHICH = ("last", "best")  # of a run's checkpoints
-NAME = re.compile(r"tick_(\d+)(?:_(\d+))?")  # the second number tells those of one tick apart
 
 
 def new_run(command: str) -> Path:
@@ -86,13 +84,6 @@ def checkpoints_of(run: Path) -> list[Path]:
     return whole(run / CHECKPOINTS)
 
 
-def whole(folder: Path) -> list[Path]:
-    """The checkpoints in ``folder``, the oldest first."""
-    found = [(NAME.fullmatch(path.name), path) for path in folder.glob("tick_*")]
-    ranked = [((int(m[1]), int(m[2] or 1)), path) for m, path in found if m]
-    return [path for _, path in sorted(ranked)]
-
-
 def best_of(folder: Path) -> Path | None:
     """The checkpoint in ``folder`` that did best on its own; None if none was judged.
 
@@ -105,12 +96,6 @@ def best_of(folder: Path) -> Path | None:
     except (OSError, ValueError, TypeError, KeyError) as error:
         remedy = others(folder / BEST)
         raise ConfigError(f"--checkpoint: {folder / BEST} is damaged: {remedy}") from error
-
-
-def others(folder: Path) -> str:
-    """What to do about a checkpoint that is no use: name one of those beside it."""
-    known = [option("checkpoint", path) for path in whole(folder.parent) if path != folder]
-    return f"name another, {' or '.join(known)}" if known else "there is no other beside it"
 
 
 def find_checkpoint(named: Path | None, which: str = "last") -> Path:

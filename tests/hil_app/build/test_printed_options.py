@@ -22,7 +22,7 @@ from hil_app.cli import config_import, find_cameras, find_port, saved_limits
 from hil_app.cli.arm_options import ChosenArm
 from hil_app.recording.disk import disk
 from hil_app.recording.layout import DatasetError
-from hil_app.runs.folder import others
+from hil_app.support.checkpoint_names import others
 from robots.feetech.wire import _why_closed
 
 HOSTILE = [

@@ -15,7 +15,8 @@ from configs.load import ConfigError
 from hil_app.learning.checkpoint import CheckpointError, Snapshot
 from hil_app.runs import checkpoints
 from hil_app.runs.checkpoints import Checkpoints
-from hil_app.runs.folder import best_of, find_checkpoint, whole
+from hil_app.runs.folder import best_of, find_checkpoint
+from hil_app.support.checkpoint_names import whole
 from hil_app.support.events import EventLog
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

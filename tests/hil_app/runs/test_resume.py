@@ -17,10 +17,11 @@ from hil_app.control.monitor import Stage
 from hil_app.learning.learner import Learner
 from hil_app.recording.lock import Lock
 from hil_app.runs.evaluation import Evaluator
-from hil_app.runs.folder import EVENTS, checkpoints_of, claim, find_checkpoint, whole
+from hil_app.runs.folder import EVENTS, checkpoints_of, claim, find_checkpoint
 from hil_app.runs.resume import check_changes
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
+from hil_app.support.checkpoint_names import whole
 
 RUN = {
     "train": {"ticks": 150, "save_every": 40, "eval_every": 60, "eval_episodes": 2},
