@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import ValidationError
@@ -41,16 +41,24 @@ class _Settings(RunConfig, BaseSettings):
     model_config = SettingsConfigDict(cli_implicit_flags=False, cli_hide_none_type=True)
 
 
+class Base(NamedTuple):
+    """What options go on top of, and what messages call it."""
+
+    name: str
+    content: dict[str, Any]
+
+
 def load(
     parser: Parser,
     argv: Sequence[str],
-    default: str | Callable[[argparse.Namespace], str],
+    default: str | Callable[[argparse.Namespace], str | Base],
     named: str | None = None,
 ) -> tuple[RunConfig, argparse.Namespace]:
     """Parse ``argv`` with ``parser``'s own options and every dotted config option.
 
     ``default`` is the preset or file used when ``--config_path`` is absent, or tells it from the
-    command's own options, and then ``named`` says in the help what it is. Returns the validated
+    command's own options, and then ``named`` says in the help what it is; a ``Base`` that it tells
+    has taken ``--config_path`` into account. Returns the validated
     configuration and those options. Raises :class:`ConfigError`.
     """
     _load_plugins()
@@ -70,8 +78,10 @@ def load(
     texts += [_dotted(argument, parser) for argument in unknown]
     base = default if isinstance(default, str) else default(options)  # which may refuse the options
     saved = options.config_path is None and not isinstance(default, str)
-    name = base if options.config_path is None else options.config_path
-    return _over(name, texts, saved=saved), options
+    if isinstance(base, str):
+        name = base if options.config_path is None else options.config_path
+        base = Base(name, read(name))
+    return _over(base, texts, saved=saved), options
 
 
 def _load_plugins() -> None:
@@ -81,9 +91,9 @@ def _load_plugins() -> None:
             print(f"hil-app: {plugin} is left out: {plugin.failure}", file=sys.stderr)
 
 
-def _over(name: str, options: Sequence[tuple[str, Sequence[str]]], *, saved: bool) -> RunConfig:
+def _over(under: Base, options: Sequence[tuple[str, Sequence[str]]], *, saved: bool) -> RunConfig:
     """A preset or file with options on top; ``saved`` if it is a run's own."""
-    base = read(name)
+    name, base = under
     content, changes = overridden(base, options)
     try:
         config = validate(content)

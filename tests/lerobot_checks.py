@@ -105,6 +105,7 @@ def facts_are_as(seen: Seen, episodes: Episodes, fps: int, task: str) -> None:
     assert set(seen["all"]["task"]) == {task}
     assert sorted(facts["cameras"]) == sorted(CAMERAS)
     frame = episodes[0][0]
+    assert sorted(facts["policy_features"]) == sorted([*frame.state, "action"])
     for key, value in {**frame.state, "action": frame.action}.items():
         assert facts["features"][key]["shape"] == list(value.shape)
         assert len(facts["features"][key]["names"]) == value.shape[-1] or key in CAMERAS

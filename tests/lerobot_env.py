@@ -6,9 +6,11 @@ not as its authors have it:
 - torch is the version that hil-app is tested with, newer than lerobot allows (< 2.11): its wheels
   are on this machine already, or come without another build of CUDA.
 - torchvision is a stand-in of a few lines (``lerobot_side/shims``): its wheels fit one build of
-  torch each. Videos are read with PyAV, as lerobot itself does where torchcodec cannot be had.
-- What reading, writing and editing datasets never import is left out (diffusers, wandb, rerun,
-  gymnasium, OpenCV, …): lerobot is installed without its dependencies, and NEEDED is named here.
+  torch each. Videos are read with PyAV, as lerobot itself does where torchcodec cannot be had. ACT
+  alone gets torchvision itself, for its ResNet, without the compiled operations that it never uses.
+- What reading, writing and editing datasets and training ACT never import is left out (wandb,
+  rerun, gymnasium, OpenCV, …): lerobot is installed without its dependencies, and NEEDED is named
+  here.
 - It is told to stay off the hub, so that whatever would go there fails.
 
 lerobot's own code is not touched.
@@ -33,7 +35,11 @@ from numpy.typing import NDArray
 SIDE = Path(__file__).parent / "lerobot_side"
 CONSTRAINTS = SIDE / "constraints.txt"
 LEROBOT = "lerobot==0.4.4"
-NEEDED = "torch accelerate av datasets draccus huggingface-hub jsonlines packaging pillow termcolor"
+TORCHVISION = "torchvision==0.28.0"  # that of the constraints' torch
+NEEDED = (
+    "torch accelerate av datasets deepdiff diffusers draccus einops huggingface-hub imageio "
+    "jsonlines packaging pillow pyserial termcolor"
+)
 KEPT_IN = "HIL_APP_LEROBOT_VENV"  # a folder to keep the environment in, for the next time
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -75,16 +81,22 @@ class LeRobot:
         np.savez(source, **columns)
         self._python("write.py", source, root, fps)
 
+    def train_act(self, root: Path, steps: int) -> dict[str, Any]:
+        """What came of it; see ``lerobot_side/act.py``."""
+        out = self.work / f"{root.name}-act.json"
+        self._python("act.py", root, out, steps, shims=False)
+        return dict(json.loads(out.read_text()))
+
     def edit(self, *arguments: str) -> None:
         """Run ``lerobot-edit-dataset``."""
         self._run(self.venv / "bin" / "lerobot-edit-dataset", *arguments)
 
-    def _python(self, script: str, *arguments: object) -> None:
-        self._run(self.venv / "bin" / "python", SIDE / script, *arguments)
+    def _python(self, script: str, *arguments: object, shims: bool = True) -> None:
+        self._run(self.venv / "bin" / "python", SIDE / script, *arguments, shims=shims)
 
-    def _run(self, *command: object) -> None:
+    def _run(self, *command: object, shims: bool = True) -> None:
         ours = {
-            "PYTHONPATH": str(SIDE / "shims"),
+            "PYTHONPATH": str(SIDE / "shims") if shims else "",
             "HF_HUB_OFFLINE": "1",
             "HF_HOME": str(self.work / "cache"),
             "HF_LEROBOT_HOME": str(self.datasets),
@@ -110,13 +122,13 @@ def environment(temporary: Path) -> Path:
     shutil.rmtree(venv, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     _install(venv, "-c", str(CONSTRAINTS), *NEEDED.split())
-    _install(venv, "--no-deps", LEROBOT)
+    _install(venv, "--no-deps", LEROBOT, TORCHVISION)
     stamp.write_text(_recipe())
     return venv
 
 
 def _recipe() -> str:
-    return "\n".join((LEROBOT, NEEDED, CONSTRAINTS.read_text()))
+    return "\n".join((LEROBOT, TORCHVISION, NEEDED, CONSTRAINTS.read_text()))
 
 
 def _install(venv: Path, *what: str) -> None:

@@ -124,6 +124,10 @@ def record(config: RunConfig, mind: LearnedPolicy | None = None) -> int:
 
 def replay(config: RunConfig, script: Script, what: What) -> int:
     """A recorded episode again, by its actions or by what was sent; returns the exit status."""
+    if what == "actions" and script.actions is None:
+        raise ConfigError(
+            "--what: the actions of this dataset are the joint targets: --what joints sends them"
+        )
     if what == "actions":
         script = rehearse(config, script)
         config = fitted(config, script)  # whose start is known now

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from configs.names import ACTION, OBS_STATE
 from hil_app.datasets.joints import Joints
-from hil_app.recording.columns import UNITS
+from hil_app.recording.columns import CONFIG, UNITS
 from hil_app.recording.damage import damaged_videos
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.layout import (
@@ -31,6 +31,7 @@ from hil_app.recording.layout import (
 )
 from hil_app.recording.rows import Numbers
 from hil_app.recording.set_aside import copied
+from hil_app.recording.spec import motion_of
 from hil_app.recording.stats import Stats, merged_all, of_column, write_stats
 from hil_app.recording.tables import (
     data_table,
@@ -101,10 +102,13 @@ def _joints(dataset: Dataset) -> Joints:
 def _info(dataset: Dataset, joints: Joints) -> Info:
     """What the copy says of itself."""
     targets = dataset.features[joints.targets]
-    positions = Feature(targets.dtype, targets.shape, joints.names, {UNITS: list(joints.units)})
+    units, motion = {UNITS: list(joints.units)}, motion_of(dataset.info)
+    robot = {CONFIG: {"robot": motion["robot"]}} if "robot" in motion else {}
+    positions = Feature(targets.dtype, targets.shape, joints.names, units)
+    actions = replace(positions, info={**units, **robot})
     cameras = {key: dataset.features[key] for key in dataset.info.cameras.values()}
     index = {key: Feature(dtype, (1,)) for key, dtype in INDEX.items()}
-    features = {OBS_STATE: positions, **cameras, ACTION: positions, **index}
+    features = {OBS_STATE: positions, **cameras, ACTION: actions, **index}
     return replace(dataset.info, features=features, chunk=CHUNK, data_path=DATA_PATH)
 
 

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from configs.load import ConfigError
 from configs.manual import MOTIONS
-from configs.names import ACTION, OBS_STATE
+from configs.names import ACTION
 from configs.processor import ImageConfig
 from configs.run import RunConfig
+from hil_app.datasets.joints import Joints
 from hil_app.datasets.places import check_episode
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import BY_HAND, SENT, DatasetError
+from hil_app.recording.layout import BY_HAND, SEED
 from hil_app.recording.values import check_values
-from robots.base import F32, GRIPPER, JOINTS
+from robots.base import F32, GRIPPER
 
 RECORD = "record"  # the stage that counts all episodes there are
 NEAR, NEAR_GRIPPER = 3.0, 5.0  # a start that differs by less is the same one [deg], [%]
@@ -30,40 +31,39 @@ class Script:
     episode: int
     fps: float
     robot_type: str
-    actions: F32  # (T, 4), with a wrist (T, 6)
-    sent: F32  # (T, 6) joint targets [deg], gripper [%]
+    actions: F32 | None  # (T, 4), with a wrist (T, 6); None if they are the joint targets
+    sent: F32  # (T, n) joint targets [deg], gripper [%]
     by_hand: NDArray[np.bool_]  # (T,) a person acted
-    joints: F32 | None  # (T + 1, 6) measured [deg, %]; None if that is not recorded
-    start: F32 | None  # (6,) where the arm was before the first action, if that is known
+    joints: F32 | None  # (T or T + 1, n) measured [deg, %]; None if that is not recorded
+    start: F32 | None  # (n,) where the arm was before the first action, if that is known
     success: bool | None
     scene: tuple[str, int]  # what a run takes a simulated scene's seed for: stage, and which in it
+    seed: int | None = None  # of the scene; earlier versions do not say it
 
     def __len__(self) -> int:
-        return len(self.actions)
+        return len(self.sent)
 
 
 def read_script(dataset: Dataset, episode: int) -> Script:
     """The episode to do again; DatasetError if there is none, or too little is known of it."""
     check_episode(dataset, episode)
-    columns = dataset.columns(episode)
-    for key in (ACTION, SENT, BY_HAND):
-        if key not in columns:
-            raise DatasetError(
-                f"{dataset.root} has no column {key}: only what hil-app recorded can be replayed"
-            )
-    check_values(dataset, episode, (ACTION, SENT, OBS_STATE))
-    about, joints = dataset.episodes[episode], _joints(dataset, episode, columns)
+    of = Joints.of(dataset)
+    keys = (ACTION, of.targets, *([of.measured] if of.measured else []))
+    check_values(dataset, episode, keys)
+    columns, joints = dataset.columns(episode), of.at(dataset, episode)
+    sent = of.sent(dataset, episode)
     return Script(
-        episode,
-        dataset.fps,
-        dataset.robot_type,
-        columns[ACTION],
-        columns[SENT],
-        columns[BY_HAND],
-        joints,
-        None if joints is None else joints[0],
-        about.success,
-        _scene(dataset, episode),
+        episode=episode,
+        fps=dataset.fps,
+        robot_type=dataset.robot_type,
+        actions=columns.get(ACTION) if of.targets != ACTION else None,
+        sent=sent,
+        by_hand=columns.get(BY_HAND, np.zeros(len(sent), bool)),
+        joints=joints,
+        start=None if joints is None else joints[0],
+        success=dataset.episodes[episode].success,
+        scene=_scene(dataset, episode),
+        seed=int(columns[SEED][0]) if SEED in columns else None,
     )
 
 
@@ -72,18 +72,6 @@ def _scene(dataset: Dataset, episode: int) -> tuple[str, int]:
     stages = [about.stage or RECORD for about in dataset.episodes[: episode + 1]]
     stage = stages[-1]
     return stage, episode if stage == RECORD else stages.count(stage) - 1
-
-
-def _joints(dataset: Dataset, episode: int, columns: dict[str, NDArray[Any]]) -> F32 | None:
-    """The measured joints, if all are in the observation; at the end, too."""
-    feature, final = dataset.features.get(OBS_STATE), dataset.final(episode)
-    wanted = [f"{joint}.pos" for joint in JOINTS]
-    if feature is None or final is None or not set(wanted) <= set(feature.names or ()):
-        return None
-    assert feature.names is not None
-    places = [feature.names.index(name) for name in wanted]
-    seen: F32 = np.vstack([columns[OBS_STATE], final[OBS_STATE].reshape(1, -1)])
-    return seen[:, places]
 
 
 def fitted(config: RunConfig, script: Script) -> RunConfig:
@@ -96,13 +84,8 @@ def fitted(config: RunConfig, script: Script) -> RunConfig:
             f"env.fps: {config.env.fps:g}, but it was recorded at {script.fps:g} Hz: set "
             f"--env.fps={script.fps:g}"
         )
-    motions = MOTIONS[:3] if config.processor.wrist is None else MOTIONS
-    recorded, given = script.actions.shape[1], len(motions) + 1
-    if recorded != given:
-        raise ConfigError(
-            f"processor.wrist: the recorded actions have {recorded} numbers, but those of this "
-            f"config {given}: set it {'as it was' if recorded > given else 'to null'}"
-        )
+    if script.actions is not None:
+        _check_wrist(config, script.actions)
     arms = [name.removesuffix("_sim") for name in (config.robot.type, script.robot_type)]
     if arms[0] != arms[1]:
         raise ConfigError(f"robot.type: {config.robot.type}, but {script.robot_type} was recorded")
@@ -118,6 +101,16 @@ def fitted(config: RunConfig, script: Script) -> RunConfig:
             "processor": config.processor.model_copy(update=processor),
         }
     )
+
+
+def _check_wrist(config: RunConfig, actions: F32) -> None:
+    motions = MOTIONS[:3] if config.processor.wrist is None else MOTIONS
+    recorded, given = actions.shape[1], len(motions) + 1
+    if recorded != given:
+        raise ConfigError(
+            f"processor.wrist: the recorded actions have {recorded} numbers, but those of this "
+            f"config {given}: set it {'as it was' if recorded > given else 'to null'}"
+        )
 
 
 def _reset_pose(config: RunConfig, script: Script) -> F32:

@@ -87,11 +87,12 @@ def _limit(config: RunConfig, body: Body, script: Script) -> Limit:
 
 
 def _at(start: F32, kinematics: Kinematics) -> Command:
-    return Command.at_reset(Reading(start, 0.0), kinematics.tip(start))
+    return Command.at_reset(Reading(start, stamp=0.0), kinematics.tip(start))
 
 
 def _next(last: Command, measured: F32, script: Script) -> Command:
     """The next tick of the script, before the action steps."""
+    assert script.actions is not None
     action, by_hand = script.actions[last.tick], bool(script.by_hand[last.tick])
     return replace(
         last,

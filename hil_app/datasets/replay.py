@@ -17,7 +17,7 @@ from hil_app.runs.session import Session
 from processors.base import Command, Features, Goal, Pipeline, Step
 from robots.base import F32, GRIPPER, JOINTS, RobotError
 from robots.kinematics import Kinematics
-from teleop.base import Teleop, TeleopSample
+from teleop.base import NEUTRAL, Teleop, TeleopSample
 
 EXACT = 1e-3  # the arm is where the episode began, but for rounding [deg, %]
 SETTLED = 3.0  # times as far as an arm that sags may one be from the start
@@ -63,7 +63,8 @@ class Replayed:
 
     @property
     def _action(self) -> F32:
-        action: F32 = self._script.actions[self._at]
+        actions = self._script.actions
+        action: F32 = NEUTRAL if actions is None else actions[self._at]
         return action
 
     @property
@@ -123,7 +124,7 @@ def replay(session: Session, script: Script, what: What) -> None:
     again = Replayed(script, session.hands("never"))
     loop = build.loop(config, body, again, again, session.stop, evaluating=True)
     _prepare(loop, script, what, build.kinematics_of(body))
-    if body.truth is not None:
+    if body.truth is not None and script.seed is None:
         note = "as this config's seed has it; another run's object may have lain elsewhere"
         session.events.emit(SceneChosen(note=note))
     sent: list[F32] = []
@@ -131,11 +132,11 @@ def replay(session: Session, script: Script, what: What) -> None:
 
     def look(frame: Frame) -> None:
         sent.append(frame.sent)
-        measured.append(body.joints_now().copy())
+        measured.append(frame.next_reading.joints)
 
     with body, again:
         stage = session.monitor.begin(REPLAY, 1, "episodes", loop)
-        seed = build.seed_of(config, *script.scene)
+        seed = build.seed_of(config, *script.scene) if script.seed is None else script.seed
         episode = loop.episode(seed, [stage.frame, look, again.seen])
         session.ended(stage, episode)
     success = episode.success if body.truth is not None else None
@@ -181,8 +182,8 @@ def _tell(session: Session, script: Script, sent: F32, measured: F32, success: b
         ("targets", script.sent[:done], sent),
         ("joints", None if script.joints is None else script.joints[1 : done + 1], measured),
     ):
-        if then is not None and done:
-            difference = Difference.between(now, then)
+        if then is not None and len(then):
+            difference = Difference.between(now[: len(then)], then)
             facts[name] = asdict(difference)
             said.append(f"{name} {difference}")
     if success is not None:

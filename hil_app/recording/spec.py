@@ -60,14 +60,31 @@ def _differences(info: Info, spec: DatasetSpec) -> Iterator[str]:
     yield from _other_motions(info, spec)
 
 
-def _other_motions(info: Info, spec: DatasetSpec) -> Iterator[str]:
-    """What makes another motion of an action; those of before do not say it."""
+MOTION = {
+    "robot": ("task",),
+    "processor": ("step_size", "bounds", "gripper", "wrist", "inverse_kinematics"),
+}
+"""What of a run's config makes joint targets of actions, and a scene of a seed."""
+
+
+def motion_of(info: Info) -> dict[str, dict[str, Any]]:
+    """What a dataset says of :data:`MOTION`: nothing, if an earlier version recorded it."""
     action = info.features.get(ACTION)
-    there = action.info.get(CONFIG, {}) if action is not None and action.info else {}
-    for block, wanted in spec.info.get(ACTION, {}).get(CONFIG, {}).items():
-        for name, value in there.get(block, {}).items():
-            if name in wanted and wanted[name] != value:
-                yield f"its {block}.{name} is {_said(value)}, not {_said(wanted[name])}"
+    said = (action.info or {}).get(CONFIG) if action is not None else None
+    blocks = said if isinstance(said, Mapping) else {}
+    return {
+        block: {name: found[name] for name in names if name in found}
+        for block, names in MOTION.items()
+        if isinstance(found := blocks.get(block), Mapping)
+    }
+
+
+def _other_motions(info: Info, spec: DatasetSpec) -> Iterator[str]:
+    wanted = spec.info.get(ACTION, {}).get(CONFIG, {})
+    for block, found in motion_of(info).items():
+        for name, value in found.items():
+            if (other := wanted.get(block, {}).get(name, value)) != value:
+                yield f"its {block}.{name} is {_said(value)}, not {_said(other)}"
 
 
 def check_features(root: Path, there: Mapping[str, Feature], wanted: Mapping[str, Feature]) -> None:

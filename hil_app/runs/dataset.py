@@ -18,11 +18,10 @@ from hil_app.events import DatasetRepaired
 from hil_app.recording.columns import CONFIG, sensed_names, sensed_units
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.repair import told
+from hil_app.recording.spec import MOTION
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.runs.folder import DATASET
 from hil_app.support.events import EventLog
-
-MOTION = {"step_size", "bounds", "gripper", "wrist", "inverse_kinematics"}
 
 
 def root_of(config: RunConfig, folder: Path) -> Path:
@@ -37,7 +36,7 @@ def spec_of(config: RunConfig, body: Body) -> DatasetSpec:
         robot_type=config.robot.type,
         task=config.dataset.task or _label(body.spec.task),
         names={**_names(config, body), **sensed_names(body.spec.names)},
-        info={**sensed_units(body.spec.units), ACTION: {CONFIG: _motion(config)}},
+        info={**sensed_units(body.spec.units), ACTION: {CONFIG: _motion(config, body)}},
         encoding=config.dataset.encoding,
     )
 
@@ -68,11 +67,12 @@ def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
     return writer
 
 
-def _motion(config: RunConfig) -> dict[str, Any]:
-    """What of the config makes joint targets of actions, and a scene of a seed."""
-    processor = config.processor.model_dump(mode="json", include=MOTION)
+def _motion(config: RunConfig, body: Body) -> dict[str, Any]:
+    """What of the config :data:`MOTION` names; without an arm model an action is the target."""
+    robot = config.robot.model_dump(mode="json", include={*MOTION["robot"]})
+    processor = config.processor.model_dump(mode="json", include={*MOTION["processor"]})
     del processor["gripper"]["penalty"]
-    return {"robot": config.robot.model_dump(include={"task"}), "processor": processor}
+    return {"robot": robot, **({} if body.spec.arm is None else {"processor": processor})}
 
 
 def _names(config: RunConfig, body: Body) -> dict[str, Sequence[str]]:

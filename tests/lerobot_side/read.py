@@ -1,6 +1,6 @@
 """Runs in lerobot's environment: writes down all that it reads from a dataset.
 
-    read.py ROOT OUT STATE_KEY…
+    read.py ROOT OUT [STATE_KEY…]
 
 OUT gets ``facts.json`` and, as ``.npz``: ``all`` (every frame), ``episode-<k>`` (opened alone),
 ``deltas`` (each frame with its neighbours), ``batches`` (a DataLoader's), ``buffer`` (its replay
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
+from lerobot.datasets.utils import dataset_to_policy_features
 from lerobot.rl.buffer import ReplayBuffer
 
 Arrays = dict[str, np.ndarray]
@@ -83,6 +84,7 @@ def facts(dataset: LeRobotDataset) -> dict[str, Any]:
         "robot_type": dataset.meta.robot_type,
         "features": dataset.features,
         "cameras": dataset.meta.camera_keys,
+        "policy_features": list(dataset_to_policy_features(dataset.features)),
         "tasks": {task: int(row.task_index) for task, row in dataset.meta.tasks.iterrows()},
         "lengths": [int(episode["length"]) for episode in dataset.meta.episodes],
         "episode_tasks": [list(episode["tasks"]) for episode in dataset.meta.episodes],
@@ -98,7 +100,8 @@ def main(root: Path, out: Path, state_keys: list[str]) -> None:
         np.savez(out / f"episode-{episode}.npz", **frames(opened(root, episodes=[episode])))
     np.savez(out / "deltas.npz", **deltas(root))
     np.savez(out / "batches.npz", **batches(root))
-    np.savez(out / "buffer.npz", **buffer(root, state_keys))
+    if state_keys:
+        np.savez(out / "buffer.npz", **buffer(root, state_keys))
     stats = dataset.meta.stats
     np.savez(out / "stats.npz", **{f"{k}/{s}": v for k in stats for s, v in stats[k].items()})
 

@@ -1,8 +1,11 @@
 """A recorded episode again: the same motion, or none."""
 
 import json
+import shutil
+import zipfile
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,9 @@ from sample_runs import tiny
 
 from configs.load import ConfigError
 from hil_app import build
+from hil_app.__main__ import main
+from hil_app.datasets.convert import as_joints
+from hil_app.datasets.places import making
 from hil_app.datasets.recorded_episode import fitted, read_script
 from hil_app.datasets.rehearsal import rehearse
 from hil_app.datasets.replay import Difference, Replayed
@@ -30,6 +36,7 @@ ALL_JOINTS = {"observation": {"joints": "all"}}
 # with steps so short the arm's sag is more than one, and targets start anew where it changes hands
 SAGGING = {**ALL_JOINTS, "step_size": [0.02, 0.02, 0.0005]}
 EPISODES = 2
+OLDER = Path(__file__).parents[2] / "older_datasets.zip"
 
 
 class Wanderer:
@@ -131,8 +138,7 @@ def test_the_joint_targets_can_be_sent_past_the_pipeline(shared, tmp_path):
 
 def test_without_measured_joints_the_targets_alone_are_compared(tmp_path):
     dataset = shared_control(tmp_path, processor={})
-    script = read_script(dataset, 0)
-    assert script.joints is None
+    script = replace(read_script(dataset, 0), joints=None, start=None)
     told = again(tmp_path, script, processor={})
     assert told["targets"]["max"] == 0
     assert "joints" not in told
@@ -306,5 +312,114 @@ def test_a_dataset_of_other_tools_is_refused(tmp_path):
     content = json.loads(info.read_text())
     del content["features"]["sent"]
     info.write_text(json.dumps(content))
-    with pytest.raises(DatasetError, match="has no column sent: only what hil-app recorded"):
+    with pytest.raises(DatasetError, match="has no column sent, nor joint targets for its actions"):
         read_script(Dataset(tmp_path / "data"), 0)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, shared):
+    """The same dataset, away from its run's folder."""
+    root = tmp_path_factory.mktemp("alone") / "data"
+    shutil.copytree(shared.root, root)
+    return root
+
+
+def replayed(root, *options):
+    """What the command tells of a replay of the second episode."""
+    out = root.parent / f"again-{len(list(root.parent.iterdir()))}"
+    fast = (f"--output_dir={out}", "--env.paced=false")
+    assert main(["dataset", "replay", str(root), "--episode=1", *fast, *options]) == 0
+    events = [json.loads(line) for line in (out / EVENTS).read_text().splitlines()]
+    (told,) = [event for event in events if event["event"] == "replayed"]
+    return told, [event["event"] for event in events]
+
+
+def assert_as_recorded(told):
+    for name in ("targets", "joints"):
+        assert told[name]["max"] == told[name]["gripper_max"] == 0
+    assert told["frames"] == told["of"]
+
+
+@pytest.mark.parametrize("what", ["actions", "joints"])
+def test_a_dataset_alone_knows_motion_rate_and_scene(alone, what):
+    """Its step size is its own, the rate is not the usual one, and no config is named."""
+    told, events = replayed(alone, f"--what={what}")
+    assert_as_recorded(told)
+    assert "scene" not in events, "it is no guess"
+
+
+def test_its_motion_goes_before_that_of_a_preset(alone):
+    told, _ = replayed(alone, "--config_path=sim_pick_lift_pixels")
+    assert_as_recorded(told)
+
+
+def test_an_option_that_says_otherwise_is_refused(alone, tmp_path, capsys):
+    options = [
+        "--episode=1",
+        f"--output_dir={tmp_path / 'no'}",
+        "--processor.step_size=[0.1,0.1,0.1]",
+    ]
+    assert main(["dataset", "replay", str(alone), *options]) == 2
+    assert "are not the recorded motion" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_scene_is_of_the_seed_that_was_recorded(shared):
+    for episode in range(EPISODES):
+        script = read_script(shared, episode)
+        assert script.seed == build.seed_of(tiny(shared.root / "x"), *script.scene)
+
+
+def test_joints_are_done_again_from_a_converted_dataset(alone, capsys):
+    root = alone.parent / "converted"
+    with making(root) as draft:
+        as_joints(Dataset(alone), draft)
+    told, _ = replayed(root, "--what=joints")
+    assert_as_recorded(told)
+    assert main(["dataset", "replay", str(root), "--episode=1"]) == 2
+    assert "are the joint targets: --what joints" in capsys.readouterr().err
+
+
+def test_a_motion_that_is_none_is_one_line(alone, tmp_path, capsys):
+    """A dataset may be somebody else's: it says what its actions did, and nothing of the arm."""
+    root = tmp_path / "data"
+    shutil.copytree(alone, root)
+    info = root / "meta/info.json"
+    content = json.loads(info.read_text())
+    config = content["features"]["action"]["info"]["config"]
+    config["robot"]["port"] = "/dev/null"
+    config["env"] = {"fps": 1}
+    config["processor"]["success_classifier"] = {"checkpoint": "/"}
+    info.write_text(json.dumps(content))
+    told, _ = replayed(root)
+    assert_as_recorded(told)
+    config["processor"]["step_size"] = "wide"
+    info.write_text(json.dumps(content))
+    assert main(["dataset", "replay", str(root), "--episode=1"]) == 2
+    said = capsys.readouterr().err
+    assert "processor.step_size" in said
+    assert said.count("\n") == 1
+
+
+@pytest.fixture
+def older(tmp_path):
+    """A run's folder of an earlier version."""
+    with zipfile.ZipFile(OLDER) as file:
+        file.extractall(tmp_path)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("what", ["actions", "joints"])
+def test_what_an_earlier_version_recorded_is_done_with_its_runs_config(older, what):
+    """In the scene of its run's seed, which is all that is known."""
+    told, events = replayed(older / "dataset", f"--what={what}")
+    assert_as_recorded(told)
+    assert "scene" in events
+
+
+def test_without_its_run_it_asks_for_a_config(older, capsys):
+    (older / "dataset").rename(older / "moved")
+    assert main(["dataset", "replay", str(older / "moved"), "--episode=0"]) == 2
+    assert "name that run's config.yaml, or the preset" in capsys.readouterr().err
+    told, _ = replayed(older / "moved", f"--config_path={older / 'config.yaml'}")
+    assert_as_recorded(told)

@@ -23,6 +23,8 @@ from lerobot_env import LeRobot, environment
 from configs.load import merge, read, validate
 from hil_app import build
 from hil_app.control.policy import NoPolicy
+from hil_app.datasets.convert import as_joints
+from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import INFO
@@ -135,6 +137,33 @@ def test_it_opens_while_an_episode_is_under_way(lerobot: LeRobot, tmp_path: Path
     assert check.pictures_told(seen["all"]) == check.places(episodes)
     check.everything_is_as(seen, episodes, sample.FPS)
     check.parts_are_as(seen, episodes)
+
+
+def test_its_act_trains_on_our_joints(lerobot: LeRobot, tmp_path: Path) -> None:
+    """It takes the measured joints for the state and joint targets for actions, and no other."""
+    episodes, _ = record_on_the_twin(tmp_path / "twin", 2)
+    root, frames = tmp_path / "joints", list(chain(*episodes))
+    with making(root) as draft:
+        as_joints(Dataset(tmp_path / "twin"), draft)
+    found = lerobot.read(root)["all"]
+    sent = np.stack([frame.sent for frame in frames])
+    check.same(found["action"], sent)
+    joints = np.stack([frame.reading.joints for frame in frames])
+    check.same(found["observation.state"], joints)
+    for key in check.CAMERAS:
+        images = np.stack([frame.state[key] for frame in frames])
+        check.close(found[key], check.coarse_colours(images), check.WORST, check.MEAN)
+    done = lerobot.train_act(root, steps=12)
+    assert done["inputs"] == {
+        "observation.state": [6],
+        "observation.images.front": [3, 96, 128],
+        "observation.images.wrist": [3, 64, 64],
+    }
+    assert done["outputs"] == {"action": [6]}
+    assert np.isfinite(done["losses"]).all()
+    assert done["losses"][-1] < done["losses"][0]
+    low, high = sent.min(axis=0) - 30, sent.max(axis=0) + 30
+    assert ((low < done["action"]) & (done["action"] < high)).all(), "of the arm's own units"
 
 
 def test_its_tools_edit_our_datasets(lerobot: LeRobot) -> None:
