@@ -17,6 +17,7 @@ from configs.algorithm import ALGORITHMS, RLAlgorithmConfig
 from configs.policy import GaussianActorConfig
 from configs.registry import RegistryError
 from hil_app.learning.buffer.batch import Batch, DataMixer
+from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.networks.weights import (
     Weights,
@@ -67,12 +68,11 @@ class RLAlgorithm(ABC):
             ALGORITHMS.provide(name, cls)
 
     def __init__(
-        self, *, policy: GaussianActorPolicy, config: RLAlgorithmConfig, seed: int = 0
+        self, *, policy: GaussianActorPolicy, config: RLAlgorithmConfig, seed: int | None = None
     ) -> None:
         self.policy = policy
         self.config = config
-        self.seed = seed
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = seeded(seed)
         self.optimizers: dict[str, Optimizer] = {}
         self.skipped_updates = 0
         self.consecutive_skips = 0
@@ -216,7 +216,7 @@ class RLAlgorithm(ABC):
         *,
         policy: GaussianActorPolicy,
         config: RLAlgorithmConfig | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> Self:
         """Rebuild what `save_pretrained` wrote, around this policy, on the actor's side.
 
@@ -246,9 +246,12 @@ def make_algorithm_config(algorithm_type: str, **fields: Any) -> RLAlgorithmConf
 
 
 def make_algorithm(
-    cfg: RLAlgorithmConfig, policy: GaussianActorPolicy, *, seed: int = 0
+    cfg: RLAlgorithmConfig, policy: GaussianActorPolicy, *, seed: int | None = None
 ) -> RLAlgorithm:
-    """Build the algorithm registered for this config; KeyError, listing the names, if none is."""
+    """Build the algorithm registered for this config; KeyError, listing the names, if none is.
+
+    `seed` fixes its random draws; without one, `torch.manual_seed` does.
+    """
     try:
         make = ALGORITHMS.factory(cfg)
     except RegistryError as error:

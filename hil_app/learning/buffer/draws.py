@@ -10,11 +10,16 @@ from torch import Tensor
 WEIGHTS = "weights"  # of a state
 
 
+def seeded(seed: int | None, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of its own; without a seed it has the one that `torch.manual_seed` set."""
+    return torch.Generator(device).manual_seed(torch.initial_seed() if seed is None else seed)
+
+
 class Draws:
     """Draws rows with replacement: evenly, or by weights once one differs from 1."""
 
-    def __init__(self, capacity: int, device: torch.device, seed: int) -> None:
-        self.generator = torch.Generator(device).manual_seed(seed)
+    def __init__(self, capacity: int, device: torch.device, seed: int | None) -> None:
+        self.generator = seeded(seed, device)
         self._capacity, self._device = capacity, device
         self._weights: Tensor | None = None  # (capacity,) by row
         self._sums: Tensor | None = None  # (rows,) of the weights up to each row, while they hold

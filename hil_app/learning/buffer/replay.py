@@ -37,6 +37,8 @@ class ReplayBuffer:
     is copied, so arrays may be used again after `add`. With `use_drq` a sampled picture is moved at
     random by up to `image_pad` pixels.
 
+    `seed` fixes what is drawn; without one, `torch.manual_seed` does.
+
     One thread may add while another samples. A copy, or what another process gets of it, goes on
     alone, from the same rows and the same seed.
     """
@@ -50,7 +52,7 @@ class ReplayBuffer:
         storage_device: str | torch.device = "cpu",
         use_drq: bool = False,
         image_pad: int = 4,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         if capacity < 1 or not state_keys or isinstance(state_keys, str):
             raise ValueError(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
 from configs.reading import read_json
+from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.buffer.values import usable
 from hil_app.learning.networks.distributions import gaussian, squash
 from hil_app.learning.networks.encoders import Encoder, Perception
@@ -102,9 +103,8 @@ class GaussianActorPolicy(nn.Module):
     It is built on `config.device`. Pictures come as uint8 (C, H, W). `perceive` does with them what
     nobody trains, and the encoders read what it returns. `encoder` belongs to the critics, which
     train it; the discrete critic reads it too. The actor reads the same object if
-    `config.shared_encoder`, else one of its own.
-    `seed` fixes the initial weights and the sampling: nothing here touches torch's global random
-    state.
+    `config.shared_encoder`, else one of its own. `seed` fixes the initial weights and the sampling;
+    without one, `torch.manual_seed` does. Torch's global random state is left as it is.
 
     Raises:
         ValueError: the features of the config are unusable, or torch cannot compute on its device.
@@ -114,12 +114,12 @@ class GaussianActorPolicy(nn.Module):
     name: ClassVar[str] = "gaussian_actor"
     config_class: ClassVar[type[GaussianActorConfig]] = GaussianActorConfig
 
-    def __init__(self, config: GaussianActorConfig, seed: int = 0) -> None:
+    def __init__(self, config: GaussianActorConfig, seed: int | None = None) -> None:
         super().__init__()
         config.validate_features()
         self.config = config
         device = usable(config.device)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = seeded(seed)
         self.perceive = Perception(config)
         self.encoder = Encoder(config, self.perceive, self.generator)
         shared = config.shared_encoder
@@ -298,7 +298,11 @@ class GaussianActorPolicy(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, directory: str | Path, seed: int = 0, *, config: GaussianActorConfig | None = None
+        cls,
+        directory: str | Path,
+        seed: int | None = None,
+        *,
+        config: GaussianActorConfig | None = None,
     ) -> GaussianActorPolicy:
         """Rebuild the policy that `save_pretrained` wrote; `seed` fixes its sampling.
 

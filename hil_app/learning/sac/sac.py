@@ -36,6 +36,7 @@ from torch.optim import Optimizer
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.buffer.batch import Batch, completed
+from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.fast import foreach
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.mlp import CriticEnsemble
@@ -52,14 +53,14 @@ M = TypeVar("M", bound=nn.Module)
 class SACAlgorithm(RLAlgorithm, name="sac"):
     """SAC over a GaussianActorPolicy; see the module for what trains what.
 
-    All its random draws come from one generator, seeded with `seed`, on the policy's device.
+    All its random draws come from one generator, seeded with `seed`.
     """
 
     config: SACAlgorithmConfig
     config_class = SACAlgorithmConfig
 
     def __init__(
-        self, *, policy: GaussianActorPolicy, config: RLAlgorithmConfig, seed: int = 0
+        self, *, policy: GaussianActorPolicy, config: RLAlgorithmConfig, seed: int | None = None
     ) -> None:
         if not isinstance(config, SACAlgorithmConfig):
             raise TypeError(f"SACAlgorithm needs a SACAlgorithmConfig, not {type(config).__name__}")
@@ -73,7 +74,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             activate_final=config.critic_network_kwargs.activate_final,
             final_activation=config.critic_network_kwargs.final_activation,
             layer_norm=config.layer_norm,
-            generator=torch.Generator().manual_seed(seed),
+            generator=seeded(seed),
         ).to(policy.device)
         self._temperature = Temperature(
             config.temperature_mode, config.temperature_init, policy.device

@@ -70,6 +70,12 @@ def _sac(policy: dict[str, Any] | None = None, seed: int = 0, **changes: Any) ->
     return algorithm
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """What has no seed of its own has the same one in every test."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def policy_config() -> Callable[..., GaussianActorConfig]:
     return _policy_config

@@ -249,3 +249,22 @@ def test_a_trainer_makes_optimisers_and_has_a_preprocessor_see_every_observation
     for group in ("state", "next_state"):
         torch.testing.assert_close(seen[0][group][OBS_STATE], 2 * given[group][OBS_STATE])
     assert given["state"].keys() == seen[0]["state"].keys()
+
+
+def test_torchs_seed_is_that_of_whatever_has_none(policy_config, make_batch):
+    def drawn(seed, own=None):
+        torch.manual_seed(seed)
+        everywhere = torch.get_rng_state()
+        policy = Policy(policy_config(), own)
+        sac = SACAlgorithm(policy=policy, config=SACAlgorithmConfig(), seed=own)
+        buffer = ReplayBuffer(50, state_keys=["s"], seed=own)
+        for number in range(50):
+            buffer.add({"s": [number]}, [0.0], 0.0, {"s": [number]}, False, False)
+        rows = buffer.sample(5)["state"]["s"].flatten()
+        assert torch.equal(torch.get_rng_state(), everywhere)
+        weights = sac.critic_ensemble.critics[0].output.bias
+        actions = policy.select_action(make_batch(2)["state"]).flatten()
+        return torch.cat((rows, weights, actions)).tolist()
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert drawn(1, own=2) == drawn(2)
