@@ -28,12 +28,14 @@ from hil_app.learning.buffer.mixer import OnlineOfflineMixer, concatenate
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns
 from hil_app.learning.buffer.statistics import stats_of
+from hil_app.learning.experience import Experience
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.mlp import MLP
 from hil_app.learning.networks.normalize import Normalizer
 from hil_app.learning.networks.weights import Weights
 from hil_app.learning.presets import algorithm_config_of, policy_config_of
 from hil_app.learning.sac.sac import SACAlgorithm
+from hil_app.learning.store import ExperienceStore
 from hil_app.learning.trainer import RLTrainer
 
 # their published names
@@ -59,6 +61,8 @@ __all__ = [
     "BatchTransition",
     "CriticNetworkConfig",
     "DataMixer",
+    "Experience",
+    "ExperienceStore",
     "FeatureType",
     "GaussianActorConfig",
     "GaussianActorPolicy",

@@ -4,7 +4,6 @@ import os
 import pty
 import shutil
 import sys
-import threading
 import time
 
 import pytest
@@ -13,7 +12,6 @@ from waiting import until
 from hil_app.bench.torture.surroundings import stalled_terminal
 from hil_app.support import outputs
 from hil_app.support.outputs import Output
-from hil_app.support.worker import Worker
 
 
 @pytest.fixture
@@ -156,56 +154,3 @@ def test_whoever_listens_instead_is_left_alone(capsys):
         outputs.carry_on()
         print("heard")
     assert capsys.readouterr().out == "heard\n"
-
-
-# the backlog behind it
-
-
-def test_a_backlog_deals_with_all_in_order_and_many_at_once():
-    batches, free = [], threading.Event()
-
-    def deal(batch):
-        batches.append(batch)
-        free.wait(20)
-
-    backlog = Worker("sample", deal, most=100)
-    for number in range(10):
-        backlog.put(number)
-    until(lambda: batches)
-    free.set()
-    assert backlog.close(20) == 0
-    assert [number for batch in batches for number in batch] == list(range(10))
-    assert len(batches) <= 3
-
-
-def test_what_is_too_much_is_left_out_and_counted():
-    free, dealt = threading.Event(), []
-
-    def deal(batch):
-        free.wait(20)
-        dealt.extend(batch)
-
-    backlog = Worker("sample", deal, most=5)
-    backlog.put(0)
-    until(lambda: not backlog._waiting)  # it is in hand
-    for number in range(1, 10):
-        backlog.put(number)
-    assert backlog.waiting == 6
-    assert backlog.close(0.05) == 4 + 6
-    free.set()
-    until(lambda: len(dealt) == 6)
-    assert dealt == [0, 1, 2, 3, 4, 5]
-
-
-def test_an_error_ends_a_backlog_and_is_told_once():
-    told = []
-
-    def deal(batch):
-        raise SystemExit(f"{len(batch)} wait")
-
-    backlog = Worker("sample", deal, most=5, failed=told.append, ended=lambda: 1 / 0)
-    backlog.put("one")
-    until(lambda: told)
-    backlog.put("two")
-    assert backlog.close(5) == 2
-    assert [str(error) for error in told] == ["1 wait"]

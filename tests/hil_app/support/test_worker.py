@@ -10,6 +10,58 @@ from waiting import until
 from hil_app.support.worker import Worker
 
 
+def test_a_worker_deals_with_all_in_order_and_many_at_once() -> None:
+    batches: list[list[int]] = []
+    free = threading.Event()
+
+    def deal(batch: list[int]) -> None:
+        batches.append(batch)
+        free.wait(20)
+
+    worker = Worker("sample", deal, most=100)
+    for number in range(10):
+        worker.put(number)
+    until(lambda: batches)
+    free.set()
+    assert worker.close(20) == 0
+    assert [number for batch in batches for number in batch] == list(range(10))
+    assert len(batches) <= 3
+
+
+def test_what_is_too_much_is_left_out_and_counted() -> None:
+    free = threading.Event()
+    dealt: list[int] = []
+
+    def deal(batch: list[int]) -> None:
+        free.wait(20)
+        dealt.extend(batch)
+
+    worker = Worker("sample", deal, most=5)
+    worker.put(0)
+    until(lambda: not worker._waiting)  # it is in hand
+    for number in range(1, 10):
+        worker.put(number)
+    assert worker.waiting == 6
+    assert worker.close(0.05) == 4 + 6
+    free.set()
+    until(lambda: len(dealt) == 6)
+    assert dealt == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_error_ends_a_worker_and_is_told_once() -> None:
+    told: list[BaseException] = []
+
+    def deal(batch: list[str]) -> None:
+        raise SystemExit(f"{len(batch)} wait")
+
+    worker = Worker("sample", deal, most=5, failed=told.append, ended=lambda: 1 / 0)
+    worker.put("one")
+    until(lambda: told)
+    worker.put("two")
+    assert worker.close(5) == 2
+    assert [str(error) for error in told] == ["1 wait"]
+
+
 def test_an_eager_worker_goes_on_without_anything_to_do_until_it_need_not() -> None:
     dealt: list[list[str]] = []
     worker = Worker("sample", dealt.append, eager=lambda: len(dealt) in (1, 2))

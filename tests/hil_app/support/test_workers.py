@@ -146,9 +146,9 @@ def test_a_backlog_and_who_hears_of_its_failure(end: Raise) -> None:
         failures.append(error)
         end()
 
-    backlog = Worker[str]("work", end, most=10, failed=failed, ended=end)
-    backlog.put("one")
-    assert backlog.close(20) == 1
+    worker = Worker[str]("work", end, most=10, failed=failed, ended=end)
+    worker.put("one")
+    assert worker.close(20) == 1
     assert [str(error) for error in failures] == ["broken"]
 
 
