@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # These machines are shared: an example's time says nothing. In CI every run tries the same ones.
 settings.register_profile("shared", deadline=None, max_examples=50, derandomize="CI" in os.environ)
 settings.load_profile("shared")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_sockets() -> Iterator[None]:
+    """No other worker's arms: the kernel gives the number of a port that is gone to the next."""
+    with TemporaryDirectory(prefix="hil") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
 
 
 @pytest.fixture(scope="module")

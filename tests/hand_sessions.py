@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,8 +35,25 @@ class Running:
     def wait(self, condition: Callable[[], object]) -> None:
         until(condition, self.process)
 
+    @property
+    def polls(self) -> int:
+        """How often the command has looked at the pad: once a tick, and on the way to the reset
+        pose and in a pause, too."""
+        answer: int = self.remote.tell(rumbles=True)["polls"]
+        return answer
+
+    def live(self, ticks: int) -> None:
+        """Let as many ticks pass."""
+        end = self.polls + ticks
+        self.wait(lambda: self.polls >= end)
+
     def hold(self, button: str, *, down: bool = True) -> None:
         self.remote.tell(button=button, down=down)
+
+    def hold_for(self, button: str, ticks: int) -> None:
+        """Until as many ticks have seen it."""
+        self.remote.tell(button=button, polls=ticks)
+        self.live(ticks + 1)
 
     def tap(self, button: str) -> None:
         self.remote.tell(tap=button, seconds=0.001)
@@ -49,11 +65,23 @@ class Running:
         self.wait(lambda: len(self.remote.tell(rumbles=True)["rumbles"]) > before)
 
     def push(self, axis: str, value: float, ticks: int) -> None:
-        """A full deflection for so many ticks."""
+        """A deflection that as many ticks see."""
         if ticks:
-            self.remote.tell(axis=axis, value=value)
-            time.sleep(ticks * TICK)
-            self.remote.tell(axis=axis, value=0.0)
+            self.remote.tell(axis=axis, value=value, polls=ticks)
+            self.live(ticks + 1)
+
+    def judge(self, button: str) -> None:
+        """Press it until the episode has ended by it; between two it does not count."""
+        before = len(self.events("episode"))
+
+        def judged() -> bool:
+            if len(self.events("episode")) == before:
+                with suppress(TeleopError):  # the run has ended by it
+                    self.tap(button)
+                    self.live(30)
+            return len(self.events("episode")) > before
+
+        until(judged)
 
     def end(self) -> tuple[int, str, str]:
         output, errors = self.process.communicate(timeout=PATIENCE_S)

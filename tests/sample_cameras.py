@@ -66,6 +66,7 @@ class Streams(ThreadingHTTPServer):
         self.running, self.refusing, self.epoch = threading.Event(), False, 0
         self.running.set()
         self.last = -1  # number of the newest picture sent
+        self.viewers = self.most_viewers = 0  # now, and at once so far
 
     @property
     def address(self) -> str:
@@ -85,14 +86,22 @@ class _Viewer(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        import cv2
-
         if self.server.refusing:
             self.send_error(503)
             return
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
+        self.server.viewers += 1
+        self.server.most_viewers = max(self.server.most_viewers, self.server.viewers)
+        try:
+            self._show()
+        finally:
+            self.server.viewers -= 1
+
+    def _show(self) -> None:
+        import cv2
+
         epoch, number = self.server.epoch, 0
         while self.server.epoch == epoch:
             if self.server.running.wait(0.01):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from told import written
+from waiting import PATIENCE_S
 
 from configs.learner import LearnerConfig
 from hil_app.learning import OBS_ENV_STATE, OBS_STATE, TrainingStats
@@ -54,7 +55,7 @@ class Gate:
 
     def __call__(self):
         self.reached.set()
-        assert self.opened.wait(20)
+        assert self.opened.wait(PATIENCE_S)
 
 
 def fail():

@@ -31,7 +31,7 @@ from robots.base import Reading
 SIZE = 64, 96  # of the pictures [px]
 CAMERAS = ("front", "wrist")
 STATE = "observation.state"
-LIVES = (0.0, 1.0)  # how long a child writes before it is killed [s]
+LIVES = (0.0, 100.0)  # how many frames a child has handed over when it is killed
 PERIOD = 0.005  # between two of its frames, so that it is often killed amidst an episode [s]
 CLOSE = 8  # how far a codec may shift a level of grey
 
@@ -93,7 +93,7 @@ def _kill(root: Path, life: float, found: Crashes) -> None:
 
 
 def _child(root: Path, life: float) -> tuple[int, int]:
-    """Let a child write for ``life`` seconds; returns the episodes it finished, and the frames of
+    """Let a child hand over ``life`` frames; returns the episodes it finished, and the frames of
     the one under way."""
     command = isolated.command("hil_app.bench.crashes", str(root))
     pipe, environment = subprocess.PIPE, isolated.environment()
@@ -103,9 +103,10 @@ def _child(root: Path, life: float) -> tuple[int, int]:
         begun = child.stdout.read(1)
         if begun != b"!":
             raise DatasetError(f"the writing process died: {child.stderr.read().decode()}")
-        time.sleep(life)
+        said = child.stdout.read(int(life))
+        time.sleep(life % 1 * PERIOD)
         child.kill()
-        said = child.stdout.read()
+        said += child.stdout.read()
     return said.count(b"E"), len(said) - said.rfind(b"E") - 1
 
 

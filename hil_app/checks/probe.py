@@ -28,7 +28,7 @@ class Outcome:
     crash: str | None  # how it ended, if not well
 
 
-def probe(*words: str, patience_s: float = 30.0) -> Outcome:
+def probe(*words: str, patience_s: float = 60.0) -> Outcome:
     """Run a probe."""
     command, environment = isolated.command(__name__, *words), isolated.environment()
     try:

@@ -58,9 +58,9 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
     """Everything to look at for a run of ``config``, ``whole`` if it is for training."""
     found = [
         Check("software", software.python),
-        Check("software", software.packages, 60.0),
-        Check("software", partial(software.torch, config.learner.device), 60.0),
-        Check("software", partial(software.drawing, _draws(config)), 60.0),
+        Check("software", software.packages, 120.0),
+        Check("software", partial(software.torch, config.learner.device), 120.0),
+        Check("software", partial(software.drawing, _draws(config)), 120.0),
         Check("computer", machine.load),
         Check("computer", partial(machine.memory, config)),
         Check("computer", partial(machine.disk, config), 30.0),

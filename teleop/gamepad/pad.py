@@ -104,7 +104,10 @@ class SDLPad:
             if self._look and (self._controller is None or self._untouched):
                 self._seek()
             missed, self._missed = self._missed, False
-            return None if missed or self._controller is None else self._latch.take()
+            state = None if missed or self._controller is None else self._latch.take()
+            if self._virtual is not None:
+                self._virtual.polled()
+            return state
 
     def rumble(self, strength: float, seconds: float) -> None:
         """Let the hand feel something, if the pad can; ``strength`` in [0, 1]."""

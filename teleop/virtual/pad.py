@@ -5,7 +5,9 @@ moves it from outside; its messages are
 
 - ``{"axis": "leftx", "value": 0.5}``: a stick, -1 to 1, right and down positive, or a trigger, 0
   to 1; a number instead of the name is a raw axis, -1 to 1;
+- ``{"axis": "leftx", "value": 0.5, "polls": 9}``: so for as many polls, then back at rest;
 - ``{"button": "y", "down": true}``; a number instead of the name is a raw button;
+- ``{"button": "y", "polls": 9}``: held for as many polls;
 - ``{"tap": "y", "seconds": 0.001}``: pressed and let go again;
 - ``{"hat": 0, "to": [0, 1]}``: a raw hat: right and up are positive;
 - ``{"plug": false}`` and ``{"plug": true}``: unplugged and plugged in, everything at rest;
@@ -13,17 +15,20 @@ moves it from outside; its messages are
   instead, here a plain joystick;
 - ``{"rumbles": true}``: nothing changes.
 
-Each is answered with when it was done, ``{"at": time.monotonic()}``, and the last with every rumble
-so far too, ``{"rumbles": [[low, high], ...]}``, both in [0, 1]. Names are for a pad with the
-standard layout; any other has numbers only.
+Each is answered with when it was done and how often the pad had been polled by then,
+``{"at": time.monotonic(), "polls": 312}``, and the last with every rumble so far too,
+``{"rumbles": [[low, high], ...]}``, both in [0, 1]. Names are for a pad with the standard layout;
+any other has numbers only.
 """
 
 from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
@@ -104,7 +109,8 @@ STANDARD = Model(
 class VirtualPad:
     """A pad of one ``model``, plugged in while entered; SDL's joysticks must be started.
 
-    ``rumbles`` are all that it was asked for: low and high frequency, each in [0, 1].
+    ``rumbles`` are all that it was asked for: low and high frequency, each in [0, 1]. Whoever polls
+    it calls ``polled`` after each, and so is the time in which it lives.
     """
 
     _plugged: ClassVar[set[VirtualPad]] = set()  # SDL calls them back
@@ -112,6 +118,8 @@ class VirtualPad:
     def __init__(self, model: Model = STANDARD) -> None:
         self.model = model
         self.rumbles: list[tuple[float, float]] = []
+        self.polls = 0
+        self._then: list[tuple[int, Callable[[], None]]] = []  # what is done after so many polls
         self._sdl = _sdl()
         self._joystick: int | None = None
         self._instance = -1
@@ -178,10 +186,26 @@ class VirtualPad:
         """Move a raw hat: right and up are 1, left and down -1."""
         self._set("Hat", which, _ACROSS[right] | _ALONG[up])
 
+    def polled(self) -> None:
+        """Somebody has taken in what it does now."""
+        with SDL_LOCK:
+            self.polls += 1
+            due = [act for polls, act in self._then if polls <= self.polls]
+            self._then = [(polls, act) for polls, act in self._then if polls > self.polls]
+            for act in due:
+                with suppress(ValueError):  # it was unplugged meanwhile
+                    act()
+
     def handle(self, message: Message) -> Message:
         """Do what a message says; raises an error of some kind if it cannot."""
-        at = time.monotonic()
+        answer: Message = {"at": time.monotonic(), "polls": self.polls}
         match message:
+            case {"axis": which, "value": value, "polls": int(polls)}:
+                move, back = partial(self.axis, which, value), partial(self.axis, which, 0.0)
+                self._for_polls(polls, move, back)
+            case {"button": which, "polls": int(polls)}:
+                press = partial(self.button, which)
+                self._for_polls(polls, partial(press, down=True), partial(press, down=False))
             case {"axis": which, "value": value}:
                 self.axis(which, value)
             case {"button": which, "down": bool(down)}:
@@ -198,10 +222,16 @@ class VirtualPad:
                 self.model = model
                 self.plug()
             case {"rumbles": True}:
-                return {"at": at, "rumbles": list(self.rumbles)}
+                answer["rumbles"] = list(self.rumbles)
             case _:
                 raise ValueError(f"a virtual pad knows no {message}")
-        return {"at": at}
+        return answer
+
+    def _for_polls(self, polls: int, act: Callable[[], None], back: Callable[[], None]) -> None:
+        """``act`` now, and ``back`` once as many polls have taken that in."""
+        with SDL_LOCK:
+            act()
+            self._then.append((self.polls + polls, back))
 
     def _place(self, what: str, names: tuple[str, ...], which: str | int) -> int:
         """The raw number of ``which``."""

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,10 +63,8 @@ def named(arm: Running) -> list[str]:
 
 def test_a_computer_arm_and_camera_in_order_are_ready(arm: Running, pictures: Path) -> None:
     before = arm.arm.report()
-    began = time.monotonic()
     nobody = ["--teleop=null", "--train.demonstrations=0"]
     done = doctor(*named(arm), *nobody, *camera("front", pictures), cwd=pictures.parent)
-    assert time.monotonic() - began < 30
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout
     assert [line for line in lines if line in TOPICS] == TOPICS

@@ -41,7 +41,7 @@ def test_held_keys_move_the_arm_until_the_focus_is_lost_and_closing_ends_the_run
     moved = done["action"][:, 0]
     assert set(moved[by_hand].tolist()) <= {1.0}
     assert not moved[~by_hand].any()
-    assert 5 <= (~by_hand).sum() <= 40
+    assert (~by_hand).sum() >= 5
     shown = cv2.imread(str(picture))
     assert shown is not None
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 50  # a camera's picture, among others

@@ -83,16 +83,16 @@ def test_a_person_at_a_pad_judges_records_again_and_pauses(tmp_path: Path) -> No
     with teleoperate(tmp_path, *options, command="record") as running:
         running.wait(lambda: running.events("hands_ready"))
         running.remote.tell(axis="leftx", value=-1.0)  # nobody has to take over
-        time.sleep(1.0)
-        judge(running, "x")  # record again
-        judge(running, "y")  # success
+        running.live(30)
+        running.judge("x")  # record again
+        running.judge("y")  # success
         running.remote.tell(axis="leftx", value=1.0)
-        time.sleep(0.5)
+        running.live(45)
         running.tap("start")  # pause
-        time.sleep(0.5)
+        running.live(15)
         running.tap("start")
-        time.sleep(0.3)
-        judge(running, "a")  # failure
+        running.live(9)
+        running.judge("a")  # failure
         status, output, errors = running.end()
     assert (status, errors) == (0, ""), output
     told = [(event["rerecord"], event["success"]) for event in running.events("episode")]
@@ -105,14 +105,6 @@ def test_a_person_at_a_pad_judges_records_again_and_pauses(tmp_path: Path) -> No
     assert bad["action"][:, 1].min() == -1.0
     assert bad["after_pause"].sum() == 1
     assert "recorded" in output
-
-
-def judge(running: Any, button: str) -> None:
-    """Press it until the episode has ended by it."""
-    before = len(running.events("episode"))
-    while len(running.events("episode")) == before:
-        running.tap(button)
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from virtual_arms import Running, virtual_arm
+from waiting import PATIENCE_S, until
 
 from configs.load import read
 from hil_app.bench.torture.surroundings import SlowDisk, stalled_terminal
@@ -26,7 +27,7 @@ from hil_app.recording.repair import repair
 
 HOLD_S, BACK_OFF_S, LET_DOWN_S = 0.2, 0.5, 1.0
 TO_REST_S = 6.0
-LATE = 2.0  # what a busy machine may add [s]
+LATE = 30.0  # what the busiest machine may add [s]
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +40,10 @@ def torque(arm: Running) -> set[int]:
     return {motor["torque_enable"] for motor in arm.arm.report()["motors"].values()}
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> float:
-    """How long it took [s]."""
+def takes(condition: Callable[[], bool]) -> float:
+    """How long it takes [s]."""
     began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, "waited in vain"
-        time.sleep(0.02)
+    until(condition)
     return time.monotonic() - began
 
 
@@ -90,7 +89,7 @@ def test_torque_goes_in_time_whatever_becomes_of_terminal_and_disk(
     arm: Running, tmp_path: Path, surroundings: str, trouble: Trouble, seconds: float
 ) -> None:
     arm.arm.set(temperature={})
-    disk = SlowDisk(tmp_path / "out", 5.0, tmp_path)
+    disk = SlowDisk(tmp_path / "out", 2 * LATE, tmp_path)
     with ExitStack() as stack:
         screen: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if surroundings == "terminal":
@@ -107,9 +106,9 @@ def test_torque_goes_in_time_whatever_becomes_of_terminal_and_disk(
         time.sleep(1.0)  # something is printed and written meanwhile
         assert torque(arm) == {1}
         trouble(arm, run)
-        assert until(lambda: torque(arm) == {0}) < seconds + LATE
+        assert takes(lambda: torque(arm) == {0}) < seconds + LATE
         if surroundings == "terminal":
-            assert run.wait(30) == (1 if trouble is heat else 128 + signal.SIGINT)
+            assert run.wait(PATIENCE_S) == (1 if trouble is heat else 128 + signal.SIGINT)
             assert told(tmp_path, "run_ended") == 1
 
 
@@ -135,7 +134,7 @@ def head(*command: str, cwd: Path, characters: int = 1, **changes: str) -> tuple
     process.stdout.close()
     errors = process.stderr.read()
     process.stderr.close()
-    return process.wait(60), read, errors
+    return process.wait(PATIENCE_S), read, errors
 
 
 def ended(folder: Path) -> str:
@@ -169,7 +168,12 @@ def test_a_full_disk_behind_the_output_ends_only_what_is_there_to_be_printed(
 ) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+            command,
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
         )
     assert (done.returncode, done.stderr) == (status, says)
     assert command is not SIM or ended(tmp_path) == "finished"
@@ -178,7 +182,7 @@ def test_a_full_disk_behind_the_output_ends_only_what_is_there_to_be_printed(
 def test_output_that_was_closed_leaves_its_number_to_no_other_file(tmp_path: Path) -> None:
     code = "import os, sys; os.close(1); os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
-        [sys.executable, "-c", code, *SIM], cwd=tmp_path, stderr=subprocess.PIPE, timeout=60
+        [sys.executable, "-c", code, *SIM], cwd=tmp_path, stderr=subprocess.PIPE, timeout=PATIENCE_S
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert ended(tmp_path) == "finished"
@@ -198,7 +202,7 @@ def test_a_terminal_may_know_no_unicode_and_be_of_any_size(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     done = subprocess.run(
-        SIM, cwd=tmp_path, env=os.environ | environment, capture_output=True, timeout=60
+        SIM, cwd=tmp_path, env=os.environ | environment, capture_output=True, timeout=PATIENCE_S
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"run folder: out" in done.stdout
@@ -228,7 +232,7 @@ def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_a_person_has_had_
         for _ in range(presses):
             run.send_signal(signal.SIGINT)
             time.sleep(3.0)
-        said, _ = run.communicate(timeout=90)
+        said, _ = run.communicate(timeout=PATIENCE_S)
     disk.end()
     assert run.returncode == 130
     assert "Traceback" not in said
@@ -254,7 +258,7 @@ def test_a_working_folder_that_is_gone_is_told_in_a_line(tmp_path: Path) -> None
         preexec_fn=folder.rmdir,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     said = "hil-app: the working folder is gone: change to one that is there\n"
@@ -272,7 +276,7 @@ def test_signals_count_though_whoever_started_the_command_had_them_blocked(tmp_p
         assert run.stdout is not None
         assert run.stdout.readline()
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=30)
+        run.communicate(timeout=PATIENCE_S)
     finally:
         run.kill()
         run.wait()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -64,38 +63,20 @@ def go(running: Running, way: F32) -> None:
 def pick_up(running: Running, way: F32) -> None:
     """Over the cube, down, close, and up with it."""
     running.take_over()
-    running.remote.tell(axis="righttrigger", value=1.0)
-    time.sleep(0.1)
-    running.remote.tell(axis="righttrigger", value=0.0)
+    running.push("righttrigger", 1.0, 3)
     hover = np.array([0, 0, HOVER], np.float32)
     above = way + hover
     go(running, np.array([*above[:2], 0], np.float32))
     go(running, np.array([0, 0, way[2]], np.float32))
     running.remote.tell(axis="lefttrigger", value=1.0)
-    time.sleep(0.7)
+    running.live(21)
     running.remote.tell(axis="righty", value=-1.0)
-
-
-def gives_it_up(running: Running, seconds: float = 2.0) -> bool:
-    """Whether the command is still not content after a while."""
-    try:
-        running.process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
 
 
 def test_a_person_picks_up_the_cube_by_stick_and_trigger(tmp_path: Path) -> None:
     way = to_the_cube(the_preset(), 0)
     with teleoperate(tmp_path, "--teleoperate.episodes=1", "--teleoperate.record=true") as running:
-        for _ in range(4):  # a busy machine may drop ticks: a person tries again, too
-            pick_up(running, way)
-            if not gives_it_up(running):
-                break
-            for control in ("lefttrigger", "righty"):
-                running.remote.tell(axis=control, value=0.0)
-            running.hold("rightshoulder", down=False)
-            running.tap("x")
+        pick_up(running, way)
         status, output, errors = running.end()
     assert (status, errors) == (0, ""), output
     episode = running.events("episode")[-1]
@@ -119,21 +100,21 @@ def test_each_frame_says_who_acted_and_a_pad_that_is_unplugged_ends_it_at_once(
         running.take_over()
         running.push("leftx", -1.0, 9)
         running.hold("rightshoulder", down=False)
-        time.sleep(0.3)
+        running.live(9)
         running.push("leftx", 1.0, 9)  # nobody has taken over: nothing moves
         running.take_over()
         running.remote.tell(axis="leftx", value=1.0)
-        time.sleep(0.3)
+        running.live(9)
         running.remote.tell(plug=False)
         running.wait(lambda: running.events("hands_lost"))
-        time.sleep(0.5)  # the episode stands still
+        running.live(15)  # the episode stands still
         running.remote.tell(plug=True)
         running.wait(lambda: running.events("hands_back"))
-        time.sleep(0.2)
+        running.live(6)
         running.tap("start")  # and goes on, without the person
-        time.sleep(0.3)
+        running.live(9)
         running.take_over()
-        time.sleep(0.2)
+        running.live(6)
         running.tap("back")
         status, _, errors = running.end()
     assert (status, errors) == (0, "")
@@ -149,14 +130,15 @@ def test_each_frame_says_who_acted_and_a_pad_that_is_unplugged_ends_it_at_once(
     assert (second.min(), second.max()) == (-1.0, 0.0)
     assert not third.any()  # the stick of a pad that comes back is at rest until it moves
     assert np.abs(np.diff(done["sent"][:, :5], axis=0)).max() < 6  # [deg], across all of it
-    seconds = np.diff(done["stamp"])
-    assert (seconds > 1.9 * TICK).sum() == 1  # the pause, of which there are no frames
+    seconds = np.diff(done["stamp"])[done["after_pause"][1:]]
+    assert len(seconds) == 1  # of which there are no frames
+    assert seconds[0] > 15 * TICK
 
 
 def test_ctrl_c_ends_it_and_keeps_the_episode(tmp_path: Path) -> None:
     with teleoperate(tmp_path, "--teleoperate.record=true") as running:
         running.take_over()
-        time.sleep(0.3)
+        running.live(9)
         os.kill(running.process.pid, signal.SIGINT)
         status, output, errors = running.end()
     assert (status, errors) == (130, "")
@@ -197,14 +179,10 @@ def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_
     with teleoperate(tmp_path, *options, command="train") as running:
         running.wait(lambda: running.events("hands_ready"))
         running.remote.tell(axis="leftx", value=-1.0)  # a demonstration needs no take-over
-        while not running.events("episode"):
-            running.tap("y")
-            time.sleep(0.1)
+        running.judge("y")
         running.remote.tell(axis="leftx", value=0.0)
-        running.take_over()
         running.remote.tell(axis="lefty", value=-1.0)
-        time.sleep(0.4)
-        running.hold("rightshoulder", down=False)
+        running.hold_for("rightshoulder", 70)  # more than one episode's ticks, and a reset's
         status, output, errors = running.end()
     assert (status, errors) == (0, ""), output
     shown, *trained = recorded(running.folder)
@@ -212,7 +190,7 @@ def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_
     by_hand = np.concatenate([part["complementary_info.is_intervention"] for part in trained])
     actions = np.concatenate([part["action"] for part in trained])
     wanted = np.concatenate([part["policy_action"] for part in trained])
-    assert 8 <= by_hand.sum() <= 40
+    assert 8 <= by_hand.sum() <= 70
     assert actions[by_hand][-1].tolist() == [1.0, 0.0, 0.0, 1.0]
     np.testing.assert_array_equal(actions[~by_hand], wanted[~by_hand])
     assert (actions[by_hand] != wanted[by_hand]).any(axis=1).all()

@@ -14,8 +14,11 @@ from virtual_arms import Running, virtual_arm
 from hil_app.bench.torture.runs import STORMS, runs
 
 SMALL = """
-robot: {type: so101, rest_pose: null}
-teleop: {type: so101_leader, deadman_s: 1}
+robot:
+  type: so101
+  rest_pose: null
+  safety: {patience_s: 2, watchdog_s: 2, let_down_s: 10, deadman_s: 60}  # busy machines
+teleop: {type: so101_leader, deadman_s: 2}
 env: {fps: 30, paced: true, control_time_s: 1, reset_speed: 120}
 processor:
   step_size: [0.01, 0.01, 0.01]
@@ -23,7 +26,7 @@ processor:
   images: {resize: [16, 16]}
 policy: {hidden_dims: [16], latent_dim: 8}
 learner: {mode: background, learning_starts: 20, batch_size: 16}
-train: {demonstrations: 0, ticks: 60, eval_every: 30, eval_episodes: 2}
+train: {demonstrations: 0, ticks: 60, eval_every: 60, eval_episodes: 4}
 eval: {episodes: 0}
 """
 
@@ -59,7 +62,7 @@ def test_a_leader_goes_along_while_the_policy_is_judged(tmp_path: Path) -> None:
             assert arm.arm.report()["violations"] == []
     lines = (tmp_path / "out/events.jsonl").read_text().splitlines()
     told = [json.loads(line)["event"] for line in lines]
-    assert told.count("evaluation") == 2
+    assert told.count("evaluation") == 1
     assert told.count("leader_ready") == 1
     assert {"leader_lost", "watchdog_let_down", "deadman_lost"}.isdisjoint(told)
 

@@ -7,7 +7,7 @@ import os
 import pty
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from sample_cameras import HEIGHT, WIDTH, picture, streaming
 from virtual_arms import Running
+from waiting import PATIENCE_S
 
 from configs.camera import OpenCVCameraConfig
 from configs.load import read, validate
@@ -68,13 +69,14 @@ def test_a_check_that_crashes_is_a_finding_and_keeps_what_it_found_before() -> N
 
 
 def test_a_check_that_hangs_is_given_up_in_time() -> None:
+    over = threading.Event()
+
     def look() -> Iterator[Finding]:
         yield ok("this")
-        time.sleep(3)
+        over.wait(PATIENCE_S)
 
-    began = time.monotonic()
     _, late = examine(Check("arm", look, patience_s=0.3))
-    assert time.monotonic() - began < 2
+    over.set()
     assert late.mark == "problem"
     assert "arm: no answer within 0.3 s" in late.fact
 
@@ -238,11 +240,10 @@ def test_all_cameras_are_watched_at_once_and_each_is_judged_alone(tmp_path: Path
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "1.png"), image)
     with streaming(fps=10) as stream:
-        began = time.monotonic()
         found = list(
             cameras(
                 {
-                    "fine": camera(stream.address, fps=10),
+                    "fine": camera(stream.address, fps=5),
                     "slow": camera(stream.address, fps=60),
                     "size": camera(tmp_path / "black").model_copy(update={"width": 640}),
                     "black": camera(tmp_path / "black"),
@@ -251,7 +252,7 @@ def test_all_cameras_are_watched_at_once_and_each_is_judged_alone(tmp_path: Path
                 }
             )
         )
-    assert time.monotonic() - began < 7.5
+    assert stream.most_viewers == 2
     assert [finding.mark for finding in found] == [
         "ok",
         "problem",
@@ -271,9 +272,7 @@ def test_all_cameras_are_watched_at_once_and_each_is_judged_alone(tmp_path: Path
 def test_a_camera_that_sends_nothing_is_given_up_in_time() -> None:
     with streaming() as stream:
         stream.running.clear()
-        began = time.monotonic()
         found = only(cameras({"front": camera(stream.address)}))
-        assert time.monotonic() - began < 9
         assert found.mark == "problem"
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from terminals import in_terminal
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from hil_app.control.signals import StopRequest
 
@@ -50,7 +50,7 @@ def test_a_signal_asks_for_a_stop(number, outer):
 def test_a_second_signal_insists(first, second):
     def insist():
         send(second)
-        time.sleep(20)  # the signal comes first
+        time.sleep(PATIENCE_S)  # the signal comes first
 
     with StopRequest() as stop:
         send(first)
@@ -90,9 +90,10 @@ def test_a_program_whose_terminal_is_gone_ends_in_order_though_it_prints(tmp_pat
     code = """
         import os, sys, time
         from hil_app.control.signals import StopRequest
-        sys.stdout.write("ready\\n"), sys.stdout.flush()
+        told = os.dup(1)
         os.dup2(0, 1), os.dup2(0, 2)  # all of it in the terminal
         with StopRequest() as stop:
+            os.write(told, b"ready\\n"), os.close(told)
             while not stop():
                 time.sleep(0.01)
             for _ in range(1000):
@@ -101,9 +102,8 @@ def test_a_program_whose_terminal_is_gone_ends_in_order_though_it_prints(tmp_pat
     """
     with in_terminal(sys.executable, "-c", textwrap.dedent(code), cwd=tmp_path) as terminal:
         assert terminal.process.stdout.readline() == "ready\n"
-        time.sleep(0.2)
         terminal.hang_up()
-        terminal.process.communicate(timeout=20)
+        terminal.process.communicate(timeout=PATIENCE_S)
         assert terminal.process.returncode == 0
     assert (tmp_path / "rested").exists()
 

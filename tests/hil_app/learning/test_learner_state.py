@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from sample_learner import KEYS, MODES, FakeTrainer, Gate, assemble, frame
+from waiting import PATIENCE_S
 
 from hil_app.learning import OBS_STATE, OnlineOfflineMixer, RLTrainer, TrainingStats
 from hil_app.learning.buffer.replay import ReplayBuffer
@@ -113,11 +114,9 @@ def test_a_snapshot_is_taken_in_the_order_of_the_frames_and_nobody_waits_for_it(
     algorithm.consecutive_skips = 0
     with run.learner:
         run.learner.offer(frame(1))
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(PATIENCE_S)
         run.learner.offer(frame(2))
-        start = time.monotonic()
         run.learner.snapshot(kept.append)
-        assert time.monotonic() - start < 0.5
         run.learner.offer(frame(3))
         assert kept == []
         gate.opened.set()

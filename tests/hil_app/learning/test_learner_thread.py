@@ -19,7 +19,7 @@ from sample_learner import (
     frame,
     ticks,
 )
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from hil_app.learning import OnlineOfflineMixer, RLTrainer
 from hil_app.learning.buffer.replay import ReplayBuffer
@@ -48,7 +48,7 @@ def test_lockstep_offer_returns_only_when_the_updates_are_done():
     with run.learner:
         offering = threading.Thread(target=run.learner.offer, args=[frame(1)])
         offering.start()
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(PATIENCE_S)
         offering.join(0.25)
         early = not offering.is_alive()
         gate.opened.set()
@@ -100,17 +100,14 @@ def test_background_offers_do_not_wait_for_a_trainer_that_is_stuck():
     run = assemble(FakeTrainer(gate), mode="background")
     with run.learner:
         run.learner.offer(frame(1))
-        assert gate.reached.wait(20)
-        start = time.monotonic()
+        assert gate.reached.wait(PATIENCE_S)
         for tick in range(2, 51):
             run.learner.offer(frame(tick, intervention=tick > 40))
         for tick in range(51, 61):
             run.learner.demonstrate(frame(tick, ends=tick == 60))
-        seconds = time.monotonic() - start
         assert run.trainer.updates == 0
         gate.opened.set()
         until(lambda: len(run.offline) == 20)
-    assert seconds < 1.0
     assert ticks(run.online) == list(range(1, 51))
     assert ticks(run.offline) == list(range(41, 61))
 
@@ -145,7 +142,7 @@ def test_the_arm_can_be_held_until_the_update_under_way_is_done():
     run = assemble(FakeTrainer(gate), mode="background")
     with run.learner:
         run.learner.offer(frame(1))
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(PATIENCE_S)
 
         def hold():
             held.append(run.trainer.updates)
@@ -163,7 +160,7 @@ def test_frames_that_wait_when_the_learner_ends_are_kept():
     run = assemble(FakeTrainer(gate), mode="background")
     with run.learner:
         run.learner.offer(frame(1))
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(PATIENCE_S)
         for tick in range(2, 31):
             run.learner.offer(frame(tick))
         threading.Timer(0.1, gate.opened.set).start()
@@ -181,19 +178,11 @@ def test_the_trainer_is_closed_with_the_thread_however_it_ends(mode):
 
 
 @MODES
-def test_an_error_in_the_trainer_ends_the_next_offer_within_a_second(mode):
+def test_an_error_in_the_trainer_ends_an_offer_soon(mode):
     run = assemble(FakeTrainer(fail), mode=mode)
 
-    def offer_on():
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end:
-            run.learner.offer(frame(1))
-            time.sleep(0.01)
-
-    start = time.monotonic()
     with pytest.raises(LearnerDied) as died, run.learner:
-        offer_on()
-    assert time.monotonic() - start < 1.0
+        until(lambda: run.learner.offer(frame(1)))
     cause = "RuntimeError: mat1 and mat2 cannot be multiplied (16x4 and 5x8)"
     assert str(died.value) == f"the learner died: {cause}"
     assert died.value.__cause__ is TWO_LINES
@@ -232,7 +221,7 @@ def test_a_full_queue_is_an_error_with_its_remedy():
     run = assemble(FakeTrainer(gate), mode="background", queue_size=3)
     with run.learner:
         run.learner.offer(frame(1))
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(PATIENCE_S)
         for tick in (2, 3, 4):
             run.learner.offer(frame(tick))
         with pytest.raises(LearnerDied) as died:
@@ -253,8 +242,6 @@ def test_the_thread_is_gone_soon_after_the_exit(mode, frames):
         for tick in range(frames):
             run.learner.offer(frame(tick))
         assert any(thread.name == "learner" for thread in threading.enumerate())
-        start = time.monotonic()
-    assert time.monotonic() - start < 1.0
     assert not any(thread.name == "learner" for thread in threading.enumerate())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sample_learner import KEYS, MODES, FakeTrainer, Gate, assemble, frame, ticks
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from configs.help import HelpConfig
 from hil_app.control.help_requests import HelpRequests
@@ -171,7 +171,7 @@ def test_background_judges_only_the_newest_of_the_ticks_that_waited():
     run = assemble(FakeTrainer(gate), judge=judge, mode="background")
     with run.learner:
         run.learner.offer(frame(1))
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(PATIENCE_S)
         for tick in range(2, 21):
             run.learner.offer(frame(tick))
         gate.opened.set()
@@ -193,7 +193,7 @@ def test_background_offers_do_not_wait_for_a_judge():
     run = assemble(FakeTrainer(), judge=Noting(gate), mode="background")
     with run.learner:
         run.learner.offer(frame(1))
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(PATIENCE_S)
         for tick in range(2, 12):
             run.learner.offer(frame(tick))
         assert run.learner.judgement is None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from told import written
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from configs.writing import write_whole
 from hil_app.recording import recorder as recording
@@ -88,7 +88,7 @@ class Memory:
         self._refused = refused
 
     def add(self, frame: Frame, stage: str) -> None:
-        assert self.may_write.wait(30)
+        assert self.may_write.wait(PATIENCE_S)
         if frame.tick == self._refused:
             raise OSError(errno.ENOSPC, "No space left on device")
         self.under_way.append(frame)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from told import written
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from configs.load import ConfigError
 from hil_app.learning.checkpoint import CheckpointError, Snapshot
@@ -38,7 +38,7 @@ class Gate:
 
         def slow(written, *rest):
             self.ticks.append(written.state["ticks"])
-            assert self.opened.wait(20)
+            assert self.opened.wait(PATIENCE_S)
             return save(written, *rest)
 
         monkeypatch.setattr(checkpoints, "save", slow)

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from sample_runs import an_episode, tiny
 from told import written
+from waiting import PATIENCE_S
 
 from configs.load import ConfigError
 from hil_app.__main__ import main
@@ -132,15 +134,16 @@ def test_what_is_not_finite_is_null(tmp_path, open_metrics):
 
 
 def test_logging_does_not_wait(tmp_path, open_metrics):
+    goes_on = threading.Event()
+
     def slow():
-        time.sleep(0.3)
+        assert goes_on.wait(PATIENCE_S)
         return {"learner/q_mean": 1.0}
 
     with open_metrics() as metrics:
-        start = time.monotonic()
         for _ in range(3):
             metrics.log(slow, ticks=1, updates=1)
-        assert time.monotonic() - start < 0.2
+        goes_on.set()
     assert len(lines(tmp_path)) == 3  # leaving waits for all of them
 
 

@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,11 +27,12 @@ from sample_cameras import (
     streaming,
     write_film,
 )
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from configs.camera import OpenCVCameraConfig
 from configs.events import Event
 from robots.base import CameraError, NotConnected
+from robots.camera import cameras, capture
 from robots.camera.cameras import Cameras
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
@@ -42,6 +45,10 @@ def camera(source: object, **options: Any) -> OpenCVCameraConfig:
 
 
 def one(source: object, told: Told | None = None, **options: Any) -> Cameras:
+    """A camera; of a stream far fewer pictures are expected than it sends, as machines are busy."""
+    if "://" in str(source):
+        options = {"fps": 5, **options}
+
     def tell(event: Event) -> None:
         if told is not None:
             told.append((event.name, event.facts()))
@@ -49,13 +56,33 @@ def one(source: object, told: Told | None = None, **options: Any) -> Cameras:
     return Cameras({"front": camera(source, **options)}, tell)
 
 
+def stamps(cameras: Cameras) -> list[float]:
+    """When the pictures that are kept were taken [s]."""
+    assert cameras._cameras is not None
+    return [shot.stamp for shot in cameras._cameras["front"]._kept]
+
+
 def newest(cameras: Cameras) -> Any:
-    return cameras.newest(time.monotonic())[0]["front"]
+    return cameras.newest(stamps(cameras)[-1])[0]["front"]
 
 
-def poll(cameras: Cameras, done: Callable[[], object]) -> None:
-    """Call newest() as a loop does until ``done``."""
-    until(lambda: done() or (cameras.newest(time.monotonic()) and False))
+def poll(
+    cameras: Cameras, done: Callable[[], object], now: Callable[[], float] | None = None
+) -> None:
+    """Call newest() as a loop does until ``done``: one that is as fast as the camera, or lives in
+    the time of ``now``."""
+    until(lambda: done() or (cameras.newest(now() if now else stamps(cameras)[-1]) and False))
+
+
+def give_up(cameras: Cameras) -> None:
+    """Live on without a new picture for longer than anybody is patient."""
+    for minutes in (1, 2):
+        cameras.newest(time.monotonic() + 60 * minutes)
+
+
+def failure(cameras: Cameras) -> str:
+    assert cameras._cameras is not None
+    return cameras._cameras["front"]._failure or ""
 
 
 def capture_threads() -> list[str]:
@@ -97,29 +124,39 @@ def played(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def test_what_is_in_files_plays_in_order_at_its_rate_and_again_and_again(played: Path) -> None:
-    with one(played, fps=100) as cameras:
-        start, seen = time.monotonic(), [number_of(newest(cameras))]
-        while time.monotonic() < start + 0.6:
-            if (number := number_of(newest(cameras))) != seen[-1]:
-                seen.append(number)
-            time.sleep(0.002)
-    steps = np.diff(seen) % COUNT
-    assert max(steps) <= 6  # a busy machine may miss a few, none comes twice or backwards
-    assert 45 <= steps.sum() <= 70  # in 0.6 s: three times through
-    assert set(seen) >= {0, COUNT - 1} or len(set(seen)) > COUNT // 2
+def test_what_is_in_files_plays_in_order_at_its_rate_and_again_and_again(
+    played: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(capture, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    with closing(capture.shots("front", camera(played, fps=100), sleep)) as source:
+        shown = [next(source) for _ in range(3 * COUNT)]
+        now += 0.5  # nobody has asked for a while: it goes on from there
+        shown.append(next(source))
+    assert [number_of(shot.picture) for shot in shown] == [*range(COUNT)] * 3 + [0]
+    periods = np.diff([shot.stamp for shot in shown])
+    np.testing.assert_allclose(periods[:-1], 0.01, atol=1e-6)
+    assert periods[-1] == pytest.approx(0.5)
 
 
 def test_the_picture_is_the_one_nearest_to_the_instant_asked_for(film: Path) -> None:
     with one(film, fps=20) as cameras:
         poll(cameras, lambda: number_of(newest(cameras)) >= 4)
-        now = time.monotonic()
-        shown = {back: cameras.newest(now - back) for back in (0.0, 0.05, 0.1)}
-    numbers = [number_of(images["front"]) for images, _ in shown.values()]
-    assert list(np.diff(numbers)) == [-1, -1]
-    for _, ages in shown.values():
-        assert abs(ages["front"]) <= 0.05  # a period: the newest has no later neighbour
-    assert len({round(ages["front"], 6) for _, ages in shown.values()}) == 1
+        assert cameras._cameras is not None
+        cameras._cameras["front"].stop()  # those that it has are kept
+        cameras._cameras["front"].join(time.monotonic() + PATIENCE_S)
+        kept = stamps(cameras)
+        asked = [stamp + late for stamp in kept for late in (-0.01, 0.01)]
+        shown = [cameras.newest(at) for at in asked]
+    numbers = [number_of(images["front"]) for images, _ in shown]
+    assert numbers[::2] == numbers[1::2]
+    assert list(np.diff(numbers[::2]) % COUNT) == [1] * (len(kept) - 1)
+    assert [ages["front"] for _, ages in shown] == pytest.approx([-0.01, 0.01] * len(kept))
 
 
 def test_pictures_are_rgb_contiguous_and_read_only(played: Path) -> None:
@@ -221,13 +258,10 @@ for source in (98, "/dev/video98", "http://127.0.0.1:9/front"):
 
 
 def test_a_stream_shows_what_was_sent_last(server: Streams) -> None:
+    """None waits in a queue: it is at most on its way, at some moment of a busy machine."""
     with one(server.address) as cameras:
-        behind = []
-        for _ in range(40):
-            sent = server.last
-            behind.append((sent - number_of(newest(cameras))) % COUNT)
-            time.sleep(0.01)
-    assert np.median(behind) <= 2
+        poll(cameras, lambda: server.last > 10)
+        until(lambda: (server.last - number_of(newest(cameras))) % COUNT <= 1)
 
 
 def test_a_stream_that_stalls_is_told_at_once_and_so_is_its_return(server: Streams) -> None:
@@ -236,9 +270,7 @@ def test_a_stream_that_stalls_is_told_at_once_and_so_is_its_return(server: Strea
         poll(cameras, lambda: server.last > 3)
         assert told == []
         server.running.clear()
-        stopped = time.monotonic()
-        poll(cameras, lambda: told)
-        assert time.monotonic() - stopped < 1.0
+        poll(cameras, lambda: told, time.monotonic)
         assert cameras.newest(time.monotonic())[1]["front"] > 0.2
         server.running.set()
         poll(cameras, lambda: len(told) > 1)
@@ -249,8 +281,8 @@ def test_a_stream_that_stalls_is_told_at_once_and_so_is_its_return(server: Strea
         "camera_back",
         "front",
     )
-    assert f"camera 'front' ({server.address}) gives no new picture for 0.2 s" in facts["cause"]
-    assert "gives pictures again, after 0." in again["cause"]
+    assert f"camera 'front' ({server.address}) gives no new picture for " in facts["cause"]
+    assert "gives pictures again, after " in again["cause"]
 
 
 def test_a_dead_stream_is_opened_again_once_it_is_back(server: Streams) -> None:
@@ -273,8 +305,8 @@ def test_a_camera_that_stays_dead_ends_the_run_after_its_patience(server: Stream
         server.drop()
         dropped = time.monotonic()
         with pytest.raises(CameraError, match=r"camera 'front' .* check"):
-            poll(cameras, lambda: False)
-        assert 0.6 < time.monotonic() - dropped < 2.0
+            poll(cameras, lambda: False, time.monotonic)
+        assert time.monotonic() - dropped > 0.6
     assert [name for name, _ in told] == ["camera_stale"]
 
 
@@ -282,8 +314,9 @@ def test_a_stream_that_comes_back_in_another_size_says_so(server: Streams) -> No
     with one(server.address, max_age_s=0.2, patience_s=1) as cameras:
         server.size = (96, 128)
         server.drop()
+        poll(cameras, lambda: "128x96" in failure(cameras))
         with pytest.raises(CameraError, match="gives 128x96 pictures, not 64x48"):
-            poll(cameras, lambda: False)
+            give_up(cameras)
 
 
 @pytest.mark.parametrize(
@@ -303,14 +336,15 @@ def test_a_stream_that_changes_its_size_under_way_is_not_squeezed_but_told(
         server.size = size
         poll(cameras, lambda: told)
         assert told[0][0] == "camera_stale"
-        poll(cameras, lambda: said in str(cameras._cameras and cameras._cameras["front"]._error()))
+        poll(cameras, lambda: said in failure(cameras))
         server.size = (HEIGHT, WIDTH)  # somebody turns it back
         poll(cameras, lambda: len(told) > 1)
         assert newest(cameras).shape == (HEIGHT, WIDTH, 3)
     with one(server.address, max_age_s=0.2, patience_s=0.5) as cameras:
         server.size = size
+        poll(cameras, lambda: said in failure(cameras))
         with pytest.raises(CameraError, match=said.partition(":")[0]):
-            poll(cameras, lambda: False)
+            give_up(cameras)
 
 
 def test_a_stream_that_fails_is_told_even_if_it_is_back_at_once(server: Streams) -> None:
@@ -334,8 +368,8 @@ def test_grey_pictures_have_three_channels_and_half_ones_do_not_count(
         image = newest(cameras)
         assert (image.shape, np.ptp(image, axis=2).max()) == ((HEIGHT, WIDTH, 3), 0)
         server.cut = True
-        with pytest.raises(CameraError, match=r"gives no new picture for 0\.\d s"):
-            poll(cameras, lambda: False)
+        with pytest.raises(CameraError, match=r"gives no new picture for \d+\.\d s"):
+            poll(cameras, lambda: False, time.monotonic)
     assert capfd.readouterr() == ("", "")
 
 
@@ -391,7 +425,7 @@ def test_whatever_comes_in_place_of_a_picture_only_is_none(server: Streams, sent
     told: Told = []
     with one(server.address, told, max_age_s=0.3, patience_s=20) as cameras:
         server.instead = content[sent]
-        poll(cameras, lambda: told)
+        poll(cameras, lambda: told, time.monotonic)
         server.instead = None
         poll(cameras, lambda: len(told) > 1)
     assert [name for name, _ in told] == ["camera_stale", "camera_back"]
@@ -402,12 +436,12 @@ def test_a_camera_that_hangs_while_the_arm_moves_is_stale(server: Streams) -> No
     joints = np.zeros(6, np.float32)
 
     def poll_moving(done: Callable[[], object], step: float) -> None:
-        deadline = time.monotonic() + 20
-        while not done():
-            assert time.monotonic() < deadline, "it never came"
+        def look() -> object:
             joints[2] += step
-            cameras.newest(time.monotonic(), joints.copy())
-            time.sleep(0.01)
+            cameras.newest(stamps(cameras)[-1], joints.copy())
+            return done()
+
+        until(look)
 
     with one(server.address, told, max_age_s=5, patience_s=1) as cameras:
         start = time.monotonic()
@@ -449,11 +483,11 @@ def test_black_pictures_are_told_of_once(tmp_path: Path) -> None:
 
 def test_a_gap_is_not_said_to_be_a_low_rate(server: Streams) -> None:
     told: Told = []
-    with one(server.address, told, fps=20, max_age_s=0.5, patience_s=20) as cameras:
+    with one(server.address, told, fps=15, max_age_s=0.5, patience_s=20) as cameras:
         start = time.monotonic()
         poll(cameras, lambda: time.monotonic() > start + 0.5)
         server.running.clear()
-        poll(cameras, lambda: told)
+        poll(cameras, lambda: told, time.monotonic)
         time.sleep(1)
         server.running.set()
         start = time.monotonic()
@@ -483,18 +517,27 @@ def test_a_defect_in_a_capture_thread_reaches_the_loop(
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-@pytest.mark.parametrize("stalled", [False, True])
-def test_the_threads_end_quickly_even_if_a_camera_blocks(server: Streams, stalled: bool) -> None:
+def test_the_threads_end_with_the_block(server: Streams) -> None:
     with one(server.address, max_age_s=5) as cameras:
         newest(cameras)
-        if stalled:
-            server.running.clear()
-            time.sleep(0.1)
-        start = time.monotonic()
-    assert time.monotonic() - start < 0.9
-    assert stalled or not capture_threads()
-    server.running.set()  # what blocked goes on, and finds that all is over
-    deadline = time.monotonic() + 5
-    while capture_threads():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        assert len(capture_threads()) == 1
+    assert not capture_threads()
+
+
+def test_a_camera_that_blocks_keeps_nobody_waiting(
+    server: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    def blocking(*_: object) -> Iterator[capture.Shot]:
+        shot = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        yield capture.Shot(shot, time.monotonic())
+        assert goes_on.wait(PATIENCE_S)
+        yield capture.Shot(shot, time.monotonic())
+
+    monkeypatch.setattr(cameras, "shots", blocking)
+    with one(server.address, max_age_s=5) as blocked:
+        newest(blocked)
+    assert len(capture_threads()) == 1
+    goes_on.set()  # it finds that all is over
+    until(lambda: not capture_threads())

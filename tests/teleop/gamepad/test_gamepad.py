@@ -479,6 +479,25 @@ def test_a_virtual_pad_is_moved_through_its_socket_and_no_other_pad_counts(tmp_p
             assert remote.tell(rumbles=True)["rumbles"] == [[1, 1]]
 
 
+def test_a_virtual_pad_is_held_for_as_many_polls_as_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "pad"
+    with SDLPad(GamepadConfig(virtual=path)) as pad, Remote(path) as remote:
+        before = remote.tell(axis="leftx", value=1.0, polls=3)["polls"]
+        remote.tell(axis="righttrigger", value=1.0, polls=2)
+        remote.tell(button="y", polls=1)
+        states = [now(pad) for _ in range(4)]
+        assert remote.tell(rumbles=True)["polls"] == before + 4
+        remote.tell(button="a", polls=1)
+        remote.tell(plug=False)
+        pad.poll()
+        remote.tell(plug=True)
+        assert now(pad).held == frozenset()
+    assert [state.axes.get("leftx", 0.0) for state in states] == [1.0, 1.0, 1.0, 0.0]
+    assert [state.axes.get("righttrigger", 0.0) for state in states] == [1.0, 1.0, 0.0, 0.0]
+    assert [state.held for state in states] == [{"y"}, set(), set(), set()]
+    assert [state.pressed for state in states] == [("y",), (), (), ()]
+
+
 def test_it_can_be_entered_again_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
