@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format clean
+.PHONY: help demo test test-slow coverage check format clean
 
 help: ## show what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -21,6 +21,10 @@ test-slow: $(READY) ## run the tests that take minutes
 	@echo "==> running the slow tests"
 	@$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)
 
+coverage: $(READY) ## run the tests and print which branches of the code they take
+	@echo "==> running the tests, traced"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --timeout 900 --cov --cov-report term $(ARGS)
+
 check: $(READY) ## lint, format check and types
 	@echo "==> ruff"
 	@$(BIN)/ruff check .
@@ -32,7 +36,7 @@ format: $(READY) ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 clean: ## remove the virtual environment, caches and builds; runs/ stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
