@@ -15,7 +15,7 @@ from robots.base import CameraError
 from robots.camera.cameras import DARK, SLOW, START, UNCOVER, WINDOW
 from robots.camera.capture import shots, video_devices
 
-PATIENCE_S = START + WINDOW + 2.0  # for all of them
+PATIENCE_S = START + WINDOW + 20.0  # for all of them, on a busy computer
 _BRIGHT = 245.0  # mean of a picture above which it counts as white, of 255
 
 

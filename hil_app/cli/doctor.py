@@ -79,10 +79,10 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
     if leader is not None:
         found.append(Check("leader", partial(arm, leader, period), 20.0))
     elif config.manual is not None:
-        found.append(Check("hands", partial(gamepads.hands, config.manual), PATIENCE_S))
+        found.append(Check("hands", partial(gamepads.hands, config.manual), 30.0))
     else:
         found.append(Check("hands", partial(_hands, config)))
-    return [*found, Check("gamepad", gamepads.gamepads, PATIENCE_S)]
+    return [*found, Check("gamepad", gamepads.gamepads, 30.0)]
 
 
 def _draws(config: RunConfig) -> bool:
