@@ -11,6 +11,7 @@ from functools import partial
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from configs.learner import LearnerConfig
 from hil_app.events import LearnerFailed
@@ -28,7 +29,8 @@ from hil_app.support.events import EventLog
 from hil_app.support.worker import Worker
 
 POLL = 0.1  # how often a waiting thread looks up [s]
-COUNTS, STATS = "learner", "stats"  # groups of a snapshot's tensors
+COUNTS = "learner"  # group of a snapshot's tensors
+_STATS = "stats."  # how the names begin there of what the last update reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,8 @@ class Learner:
         self._health.told = bool(counts["told"])  # a number in older checkpoints
         if self._updates:
             self.mailbox.publish(self._updates, algorithm.get_weights())
-        stats = {name: value.item() for name, value in tensors.get(STATS, {}).items()}
-        self.progress = Progress(self._updates, stats=stats)  # older checkpoints have none
+        found = ((k.removeprefix(_STATS), v) for k, v in counts.items() if k.startswith(_STATS))
+        self.progress = Progress(self._updates, stats=dict(found))
         self._count()
 
     def begin_with(self, rows: Iterable[Row], weight: float) -> int:
@@ -236,14 +238,14 @@ class Learner:
 
     def _state(self) -> Tensors:
         algorithm = self._trainer.algorithm
-        counts = {"frames": self._frames, "updates": self._updates, "told": self._health.told}
-        stats = self.progress.stats.items()
+        counts: dict[str, float] = {"frames": self._frames, "updates": self._updates}
+        counts["told"] = self._health.told
+        counts |= {f"{_STATS}{name}": value for name, value in self.progress.stats.items()}
         return {
             POLICY: cpu_copy(own_tensors(algorithm.policy)),
             ALGORITHM: cpu_copy(algorithm.state_dict()),
             TRAINING: algorithm.training_state(),
-            COUNTS: {name: torch.tensor(value) for name, value in counts.items()},
-            STATS: {name: torch.tensor(value, dtype=torch.float64) for name, value in stats},
+            COUNTS: {name: _number(value) for name, value in counts.items()},
             **self._store.state_dict(),
         }
 
@@ -296,6 +298,10 @@ class Learner:
         )
         if self._log is not None and self._updates % self._log_every == 0:
             self._log(self._frames, self.progress)
+
+
+def _number(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
 
 
 def _in_one_line(error: BaseException) -> str:

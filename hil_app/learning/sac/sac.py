@@ -96,7 +96,8 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
 
         A step in which anything is not finite is skipped whole: no optimiser and no target moves,
         it trains no actor, and it counts in `extra["skipped_updates"]` (a total);
-        `last_skip_cause` has its cause. Nothing is read from the device before the end.
+        `last_skip_cause` has its cause. Before the end nothing is read from the device but whether
+        the discrete choices are some.
         """
         if not self.optimizers:
             raise RuntimeError("call make_optimizers_and_scheduler() before update()")

@@ -157,5 +157,6 @@ def test_a_restored_learner_knows_the_last_figures_though_it_learns_no_more(make
     two.learner.restore(kept[0])
     assert "loss_critic" in two.learner.progress.stats
     assert two.learner.progress.stats == one.learner.progress.stats
-    old.learner.restore({name: group for name, group in kept[0].items() if name != "stats"})
+    counts = {k: v for k, v in kept[0]["learner"].items() if not k.startswith("stats.")}
+    old.learner.restore({**kept[0], "learner": counts})
     assert old.learner.progress.stats == {}
