@@ -10,31 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from configs.names import ACTION, DONE, REWARD, TRUNCATED
+from configs.names import ACTION, DONE
 from configs.reading import shown
 from hil_app.recording.checksums import CHECKSUM, is_altered
 from hil_app.recording.clips import Clip, clips
-from hil_app.recording.columns import FLAGS, MEASURED_JOINTS, SENSED, is_known
+from hil_app.recording.columns import FLAGS, SENSED, is_known
 from hil_app.recording.decoding import read_images, read_video
 from hil_app.recording.depth import left_out, with_depth
 from hil_app.recording.episodes import EpisodeInfo as EpisodeInfo  # named with its dataset
 from hil_app.recording.episodes import episode_of, episode_rows
 from hil_app.recording.frames import Frame
+from hil_app.recording.from_columns import NOTHING, Instant, completed, frame_of, readings
 from hil_app.recording.layout import (
-    AFTER_PAUSE,
-    AGE,
-    BY_HAND,
-    BY_HAND_TOO,
     EPISODES,
     FINAL,
-    MEASURED,
-    PENALTY,
-    POLICY_ACTION,
-    SEED,
-    SENT,
-    STAMP,
-    SUCCESS,
-    VERSION_OF_WEIGHTS,
     DatasetError,
     Feature,
     Info,
@@ -45,9 +34,6 @@ from hil_app.recording.tables import REMEDY, Rows, column, read_table, rows_of
 from hil_app.recording.values import check_times, flags
 from processors.base import Features
 from robots.base import U8, Reading
-
-_Instant = tuple[Features, Reading]
-NOTHING = np.empty(0, np.float32)  # where nobody measured
 
 
 class Dataset:
@@ -239,18 +225,17 @@ class Dataset:
         if ACTION not in self.features:
             raise DatasetError(f"{self.root} has no {ACTION} in it: frames need one")
         columns, final = self.columns(episode), self.final(episode)
-        facts = _facts(columns)
-        length = len(columns[ACTION])
+        facts, length = completed(columns), len(columns[ACTION])
         seen = self._seen(episode, columns, final, cameras)
-        now: _Instant = {}, Reading(NOTHING, np.nan)
-        for number, later in enumerate(zip(seen, _readings(facts, final), strict=True)):
+        now: Instant = {}, Reading(NOTHING, np.nan)
+        for number, later in enumerate(zip(seen, readings(columns, final), strict=True)):
             if number:
-                frame = _frame(number - 1, now, later, facts)
+                frame = frame_of(number - 1, now, later, facts)
                 cut = final is None and number == length - 1 and not facts[DONE][-1]
                 yield replace(frame, truncated=True) if cut else frame
             now = later
         if final is None and length and facts[DONE][-1]:
-            yield _frame(length - 1, now, now, facts)
+            yield frame_of(length - 1, now, now, facts)
 
     def _seen(
         self,
@@ -284,72 +269,3 @@ def _told(pictures: Iterator[U8], episode: int, key: str) -> Iterator[U8]:
             number += 1
     except DatasetError as error:
         raise DatasetError(f"episode {episode}, frame {number}, {key}: {error}") from error
-
-
-def _facts(columns: Numbers) -> Numbers:
-    """The columns that frames need, with defaults for those that are missing."""
-    length = len(columns[ACTION])
-    nothing = np.zeros(length, np.float32)
-    no, yes = np.zeros(length, bool), np.ones(length, bool)
-    reward, done = columns.get(REWARD, nothing), columns.get(DONE, no)
-    if TRUNCATED not in columns:  # other tools call the time limit done, too
-        done = done & (reward > 0)
-    ends = np.arange(length) == length - 1
-    return {
-        POLICY_ACTION: columns[ACTION],
-        SENT: np.empty((length, 0), np.float32),
-        MEASURED_JOINTS: np.empty((length, 0), np.float32),
-        REWARD: reward,
-        TRUNCATED: ends & ~done,
-        SUCCESS: done & (reward > 0),
-        PENALTY: nothing,
-        BY_HAND: columns.get(BY_HAND_TOO, yes),
-        VERSION_OF_WEIGHTS: np.zeros(length, np.int64),
-        STAMP: columns.get("timestamp", nothing).astype(np.float64),
-        AFTER_PAUSE: no,
-        **columns,
-        DONE: done,
-    }
-
-
-def _readings(facts: Numbers, final: Numbers | None) -> Iterator[Reading]:
-    """What the robot sensed in an episode, in order, at its end too if that is recorded."""
-    sensed = {key: facts[key] for key in facts if key in SENSED}
-    ages = {key.removeprefix(AGE): facts[key] for key in facts if key.startswith(AGE)}
-    for number, stamp in enumerate(facts[STAMP]):
-        now = {key: values[number] for key, values in sensed.items()}
-        yield _reading(now, stamp, {name: values[number] for name, values in ages.items()})
-    if final is not None:
-        yield _reading({key: final[key] for key in final if key in SENSED}, np.nan, {})
-
-
-def _reading(sensed: Mapping[str, Any], stamp: Any, ages: Mapping[str, Any]) -> Reading:
-    return Reading(
-        **{"joints": NOTHING, **{key.removeprefix(MEASURED): sensed[key] for key in sensed}},
-        stamp=float(stamp),
-        ages={name: float(age) for name, age in ages.items()},
-    )
-
-
-def _frame(number: int, now: _Instant, later: _Instant, facts: Numbers) -> Frame:
-    at = {key: values[number] for key, values in facts.items()}
-    return Frame(
-        tick=number + 1,
-        state=now[0],
-        action=at[ACTION],
-        policy_action=at[POLICY_ACTION],
-        sent=at[SENT],
-        next_state=later[0],
-        reading=now[1],
-        next_reading=later[1],
-        reward=float(at[REWARD]),
-        discrete_penalty=float(at[PENALTY]),
-        success=bool(at[SUCCESS]),
-        terminated=bool(at[DONE]),
-        truncated=bool(at[TRUNCATED]),
-        is_intervention=bool(at[BY_HAND]),
-        rerecord=False,
-        weights_version=int(at[VERSION_OF_WEIGHTS]),
-        after_pause=bool(at[AFTER_PAUSE]),
-        seed=int(at[SEED]) if SEED in at else None,
-    )
