@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from configs.paths import typed
+from hil_app.recording.columns import MEASURED_JOINTS
 from hil_app.recording.disk import disk
 from hil_app.recording.frames import Frame
 from hil_app.recording.index import Ledger
@@ -76,6 +77,11 @@ class DatasetWriter:
     def count(self) -> int:
         """Episodes in the dataset."""
         return self._ledger.info.episodes if self._ledger else 0
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether an earlier version began the dataset: it has no place for what is measured."""
+        return self._ledger is not None and MEASURED_JOINTS not in self._ledger.info.features
 
     def add(self, frame: Frame, stage: str) -> None:
         """Append a frame to the episode under way, or begin one of ``stage``."""

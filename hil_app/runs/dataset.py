@@ -14,7 +14,7 @@ from configs.run import RunConfig
 from configs.task import TASKS, TaskConfig
 from hil_app import build
 from hil_app.build import Body
-from hil_app.events import DatasetRepaired
+from hil_app.events import DatasetGoesOn, DatasetRepaired
 from hil_app.recording.columns import CONFIG, sensed_names, sensed_units
 from hil_app.recording.recorder import Recorder
 from hil_app.recording.repair import told
@@ -64,6 +64,9 @@ def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
     if writer.repaired.anything:
         note = f"{root}: {'; '.join(told(writer.repaired))}"
         events.emit(DatasetRepaired(note=note))
+    if writer.unmeasured:
+        note = f"{root} was begun by an earlier version: what the robot measures is not kept in it"
+        events.emit(DatasetGoesOn(note=note))
     return writer
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sample_datasets import STATE, episode, spec, told, write_dataset
+from sample_runs import tiny
 
 from configs.names import ACTION
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
@@ -27,6 +28,9 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.layout import INFO, JOURNAL, DatasetError
 from hil_app.recording.repair import repair
 from hil_app.recording.writer import DatasetWriter
+from hil_app.runs.dataset import recorder
+from hil_app.runs.folder import EVENTS
+from hil_app.runs.session import Session
 from robots.base import Reading
 
 OLDER = Path(__file__).parents[2] / "older_datasets.zip"  # without a column of SENSED and a seed
@@ -207,6 +211,15 @@ def test_an_older_dataset_is_gone_on_with_as_it_is(older: Path) -> None:
     np.testing.assert_array_equal(values(list(dataset.frames(3))), values(episode(3, 3)))
     shutil.rmtree(root / "set_aside", ignore_errors=True)
     assert not repair(root).anything
+
+
+def test_the_person_is_told_what_an_older_one_goes_on_without(older: Path) -> None:
+    root, out = older / "run/dataset", older / "new"
+    config = tiny(out, processor={"observation": {"joints": "all"}})
+    with Session(config, "record") as session, recorder(config, session.body, root, session.events):
+        pass
+    said = (out / EVENTS).read_text()
+    assert "was begun by an earlier version: what the robot measures is not kept in it" in said
 
 
 def test_actions_of_another_motion_are_not_mixed(tmp_path: Path) -> None:
