@@ -75,7 +75,7 @@ def as_joints(dataset: Dataset, root: Path, each: Each = iter) -> Converted:
             write_table(data_file(root, about.index), data_table(columns, info.features))
             found = _stats(known[about.index], columns, info)
             stats = merged_all(stats, found)
-            rows.append(episode_row(_facts(known[about.index]), final, found))
+            rows.append(episode_row(_facts(known[about.index], about.index), final, found))
         table = pa.concat_tables(rows, promote_options="permissive")
         write_table(episodes_file(root, number * GROUP), table.combine_chunks())
     for path in _videos(dataset):
@@ -131,11 +131,10 @@ def _known(root: Path) -> dict[int, Mapping[str, Any]]:
     return {row["episode_index"]: row for table in tables for row in table.to_pylist()}
 
 
-def _facts(known: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(known: Mapping[str, Any], episode: int) -> dict[str, Any]:
     """What stays true of an episode, and where its numbers are now."""
     kept = {key: value for key, value in known.items() if not key.startswith("stats/")}
-    number = known["episode_index"]
-    here = {"data": place(number), "meta/episodes": episodes_place(number)}
+    here = {"data": place(episode), "meta/episodes": episodes_place(episode)}
     places = {f"{of}/{key}": value for of, found in here.items() for key, value in found.items()}
     return {**kept, **places}
 

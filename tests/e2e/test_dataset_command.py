@@ -297,6 +297,7 @@ def test_nothing_but_a_replay_loads_torch(folder: Path) -> None:
         ["info", "small"],
         ["view", "small", "--episode=1", "--out=one.png"],
         ["crop", "small", "--out=light", "--resize=32,40"],
+        ["convert", "small", "--out=joints", "--as=joints"],
         ["repair", "small"],
         ["push", "small", "--repo=lift"],
     ]
@@ -322,7 +323,7 @@ def test_nothing_but_a_replay_loads_torch(folder: Path) -> None:
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dataset", "--help"]) == 0
     output = capsys.readouterr().out
-    for name in ("info", "view", "replay", "crop", "repair", "push", "pull"):
+    for name in ("info", "view", "replay", "crop", "convert", "repair", "push", "pull"):
         assert f"  {name} " in output
         with pytest.raises(SystemExit) as done:
             main(["dataset", name, "--help"])
