@@ -311,7 +311,10 @@ def test_rewards_that_are_not_finite_end_the_run_with_their_cause(tmp_path, monk
 DEATHS = {
     "learner": (LearnerDied, lambda it: it.learner._put(lambda: 1 / 0)),
     "recorder": (RecorderDied, lambda it: setattr(it._recorder, "_error", OSError("full"))),
-    "checkpoints": (CheckpointError, lambda it: setattr(it._checkpoints, "_error", OSError("?"))),
+    "checkpoints": (
+        CheckpointError,
+        lambda it: setattr(it._checkpoints._worker, "error", OSError("?")),
+    ),
 }
 PLACES = {
     "waiting for the scene": {"reset_time_s": 30.0},
