@@ -85,6 +85,7 @@ ELSEWHERE = {
     "leader.follow_speed": "",
     "leader.patience_s": "",
     "leader.deadman_s": "",
+    "pad.type": "the tag",
     "pad.controls": "tests/teleop/test_manual, as all of the following",
     "pad.take_over": "",
     "pad.speed": "",
