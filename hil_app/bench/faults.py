@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from configs.load import merge, read, validate
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.bench.virtual import virtual_arm
+from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Sink
+from hil_app.control.monitor import Stage
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
@@ -221,8 +224,9 @@ class Trials:
                     stack.enter_context(kept)
                     stack.enter_context(body)
                     sinks: list[Sink] = [partial(kept.add, stage="faults"), seen]
-                    while not trouble.over():
-                        loop.episode(int(self._draw.integers(1000)), sinks)
+                    stage = Stage("faults", inf, "episodes", loop)
+                    for _ in run_episodes(stage, lambda _: int(self._draw.integers(1000)), sinks):
+                        pass
             except Exception as caught:  # whatever it is, it is what is to be reported
                 error = caught
             found = _lengths(Path(folder))

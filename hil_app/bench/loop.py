@@ -14,7 +14,9 @@ from configs.load import merge, validate
 from configs.run import RunConfig
 from hil_app import build
 from hil_app.build import Body
+from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Loop, Sink
+from hil_app.control.monitor import Stage
 from hil_app.control.policy import LearnedPolicy
 from hil_app.control.rate import milliseconds
 from hil_app.control.signals import StopRequest
@@ -87,10 +89,9 @@ class Rig:
     def run(self, ticks: int, *sinks: Sink) -> None:
         """Episode after episode until ``ticks`` ticks are over."""
         self.limit = ticks
-        seed = 0
-        while self.ticks < ticks:
-            self.loop.episode(seed, [*self.sinks, *sinks, self._count])
-            seed += 1
+        stage = Stage("bench", ticks, "ticks", self.loop)
+        for _ in run_episodes(stage, lambda count: count, [*self.sinks, *sinks, self._count]):
+            pass
 
     def _count(self, _: Frame) -> None:
         self.ticks += 1

@@ -22,9 +22,8 @@ from hil_app.learning.learner import Learner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.operator.view import View
 from hil_app.recording.lock import Lock
-from hil_app.runs import report
+from hil_app.runs import evaluation, report
 from hil_app.runs.dataset import spec_of
-from hil_app.runs.evaluation import film, run_episodes
 from hil_app.runs.folder import DATASET, FILM, PLOT, claim, config_of
 from hil_app.runs.metrics import summary_writer
 from hil_app.runs.record import check
@@ -168,10 +167,10 @@ def _judge(session: Session, console: Console, policy: GaussianActorPolicy) -> N
     """Evaluate ``policy`` as configured and film it."""
     if session.stop() or not session.config.eval.episodes:
         return
-    run_episodes(session, policy)
+    evaluation.evaluate(session, policy)
     if session.stop() or not session.config.eval.video:
         return
-    problem = film(session, policy)
+    problem = evaluation.film(session, policy)
     session.events.emit(FilmMade(file=None if problem else FILM, problem=problem))
     if problem:
         console.out(f"no film: {problem}", highlight=False)

@@ -91,7 +91,7 @@ class Loop:
         self.action_pipeline, self.env_pipeline = action_pipeline, env_pipeline
         self.rate = Rate(env.fps, env.paced)
         self.watch = Stopwatch()
-        self._env, self._reset_pose, self._locate, self._stop = env, reset_pose, locate, stop
+        self._env, self._reset_pose, self._locate, self.stop = env, reset_pose, locate, stop
         self._asked = HANDS_OFF  # with the stops that the person has asked for so far
         self._held = reset_pose  # what was last sent between two episodes
         self.phase: Phase = "reset"  # for whoever looks on
@@ -241,7 +241,7 @@ class Loop:
         emergency = sample.emergency_stop or self._asked.emergency_stop
         stop = sample.stop or emergency or self._asked.stop
         self._asked = replace(self._asked, stop=stop, emergency_stop=emergency)
-        if not (stop or self._stop()):
+        if not (stop or self.stop()):
             return sample
         return replace(sample, stop=True, emergency_stop=emergency)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from hil_app import build
+from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import REPLAY
 from hil_app.datasets.recorded_episode import Script, near
@@ -137,9 +138,10 @@ def replay(session: Session, script: Script, what: What) -> None:
     with body, again:
         stage = session.monitor.begin(REPLAY, 1, "episodes", loop)
         seed = build.seed_of(config, *script.scene) if script.seed is None else script.seed
-        episode = loop.episode(seed, [stage.frame, look, again.seen])
-        session.ended(stage, episode)
-    success = episode.success if body.truth is not None else None
+        episode = next(run_episodes(stage, lambda _: seed, [look, again.seen]), None)
+        if episode is not None:
+            session.ended(stage, episode)
+    success = episode.success if episode is not None and body.truth is not None else None
     _tell(session, script, np.array(sent), np.array(measured), success)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
 from hil_app import build
+from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import EVALUATE, Evaluation, Stage
 from hil_app.control.policy import LearnedPolicy, Policy
 from hil_app.events import Evaluated
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.encoding import Film
+from hil_app.recording.frames import Frame
 from hil_app.runs.folder import FILM
 from hil_app.runs.session import Session
 from robots.base import RenderError
@@ -34,7 +37,7 @@ class Evaluator:
     def __init__(self, session: Session, policy: Policy, stop: Callable[[], bool]) -> None:
         config = session.config
         self._session, self._every = session, config.train.eval_every
-        self._episodes, self._stop = config.train.eval_episodes, stop
+        self._episodes = config.train.eval_episodes
         self._loop = build.loop(
             config, session.body, session.hands("never"), policy, stop, evaluating=True
         )
@@ -50,14 +53,10 @@ class Evaluator:
         """Judge the policy after ``updates`` updates; None if the run is to stop first."""
         monitor = self._session.monitor
         with monitor.amid(self._episodes, self._loop) as judged:
-            while len(judged.episodes) < self._episodes:
-                seed = build.seed_of(self._session.config, AMID, len(judged.episodes))
-                episode = self._loop.episode(seed, [judged.frame])
+            for episode in run_episodes(judged, partial(build.seed_of, self._session.config, AMID)):
                 self._session.heed(episode)
-                if self._stop():
-                    return None
-                if not episode.rerecord:
-                    judged.end(episode)
+            if self._loop.stop():
+                return None
         episodes = judged.episodes
         result = Evaluation(
             ticks=stage.ticks,
@@ -72,14 +71,13 @@ class Evaluator:
         return result
 
 
-def run_episodes(session: Session, policy: GaussianActorPolicy) -> None:
+def evaluate(session: Session, policy: GaussianActorPolicy) -> None:
     """Run the config's evaluation episodes; the session's monitor has the result."""
     loop = _loop(session, policy)
     stage = session.monitor.begin(EVALUATE, session.config.eval.episodes, "episodes", loop)
     with session.body:
-        while stage.done < stage.goal and not session.stop():
-            seed = build.seed_of(session.config, EVALUATE, stage.done)
-            session.ended(stage, loop.episode(seed, [stage.frame]))
+        for episode in run_episodes(stage, partial(build.seed_of, session.config, EVALUATE)):
+            session.ended(stage, episode)
 
 
 def film(session: Session, policy: GaussianActorPolicy) -> str | None:
@@ -87,12 +85,15 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
     config, loop, body = session.config, _loop(session, policy), session.body
     if not isinstance(body, SimRobot):
         return "only simulated worlds can be seen from outside"
+    stage = Stage(EVALUATE, min(FILMED, config.eval.episodes), "episodes", loop)
     with body:
         try:
             with Film(session.folder / FILM, config.env.fps, HEIGHT, WIDTH) as reel:
-                for index in range(min(FILMED, config.eval.episodes)):
-                    seed = build.seed_of(config, EVALUATE, index)
-                    loop.episode(seed, [lambda _: reel.add(body.render("overview", HEIGHT, WIDTH))])
+
+                def shoot(_: Frame) -> None:
+                    reel.add(body.render("overview", HEIGHT, WIDTH))
+
+                for _ in run_episodes(stage, partial(build.seed_of, config, EVALUATE), [shoot]):
                     reel.hold()
         except (RenderError, OSError) as error:
             return str(error)

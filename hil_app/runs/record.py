@@ -8,8 +8,8 @@ from functools import partial
 from configs.load import ConfigError
 from configs.run import RunConfig
 from hil_app import build
+from hil_app.control.episodes import run_episodes
 from hil_app.control.instruments import Instruments
-from hil_app.control.loop import Sink
 from hil_app.control.monitor import RECORD, Recording
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.events import DatasetGoesOn
@@ -45,8 +45,11 @@ def record(session: Session, mind: LearnedPolicy | None = None) -> None:
         stack.enter_context(session.body)
         stack.enter_context(hands)
         stage = session.monitor.begin(RECORD, config.dataset.num_episodes, "episodes", loop)
-        sinks: list[Sink] = [stage.frame, partial(kept.add, stage=RECORD)]
-        while stage.done < stage.goal and not session.stop():
+        before = kept.count
+        for episode in run_episodes(
+            stage,
+            lambda count: build.seed_of(config, RECORD, before + count),
+            [partial(kept.add, stage=RECORD)],
+        ):
+            session.ended(stage, episode)
             kept.check()
-            seed = build.seed_of(config, RECORD, kept.count)
-            session.ended(stage, loop.episode(seed, sinks))

@@ -140,13 +140,8 @@ class Session:
         return self.stop.emergency
 
     def ended(self, stage: Stage, episode: Episode) -> None:
-        """Count an episode, unless the person threw it away or the stop cut it short.
-
-        It is told of once it is safe, if it is recorded.
-        """
+        """Heed what the person asked for, and tell of an episode once it is safe, if recorded."""
         self.heed(episode)
-        if not (episode.rerecord or episode.stop):
-            stage.end(episode)
         tell = partial(self.events.emit, EpisodeEnded(stage=stage.name, **asdict(episode)))
         recording = self.monitor.recording
         if recording is None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from hil_app import build
+from hil_app.control.episodes import run_episodes
 from hil_app.control.instruments import Instruments
 from hil_app.control.loop import Sink
 from hil_app.control.monitor import TELEOPERATE, Recording
@@ -38,6 +39,5 @@ def teleoperate(session: Session) -> None:
         stack.enter_context(hands)
         goal = math.inf if wanted.episodes is None else wanted.episodes
         stage = session.monitor.begin(TELEOPERATE, goal, "episodes", loop)
-        while stage.done < stage.goal and not session.stop():
-            seed = build.seed_of(config, TELEOPERATE, len(stage.finished))
-            session.ended(stage, loop.episode(seed, [stage.frame, *sinks]))
+        for episode in run_episodes(stage, partial(build.seed_of, config, TELEOPERATE), sinks):
+            session.ended(stage, episode)

@@ -13,6 +13,7 @@ from torch import Tensor
 from configs.load import ConfigError
 from configs.run import RunConfig
 from hil_app import build
+from hil_app.control.episodes import run_episodes
 from hil_app.control.help_requests import HelpRequests
 from hil_app.control.loop import Episode, Loop, Sink
 from hil_app.control.monitor import DEMONSTRATE, TRAIN, Evaluation, Recording, Stage
@@ -167,15 +168,18 @@ class Training:
     def _episodes(self, stage: Stage, *learn: Sink) -> None:
         """Episode after episode until the stage has reached its goal or the run is to stop."""
         record = partial(self._recorder.add, stage=stage.name)
+        seeds = partial(build.seed_of, self._config, stage.name)
         with stage.loop.teleop:
-            while stage.done < stage.goal and not self._stop():
-                seed = build.seed_of(self._config, stage.name, len(stage.finished))
-                self._seen = []
-                sinks: list[Sink] = [stage.frame, record, self._seen.append, *learn]
-                episode = stage.loop.episode(seed, sinks)
+            for episode in run_episodes(stage, seeds, [record, self._see, *learn]):
                 self._session.ended(stage, episode)
                 if not episode.stop:
                     self._between(stage, episode)
+
+    def _see(self, frame: Frame) -> None:
+        """Keep the frames of the episode under way."""
+        if frame.tick == 1:
+            self._seen = []
+        self._seen.append(frame)
 
     def _between(self, stage: Stage, episode: Episode) -> None:
         """At an episode's end: take a snapshot, judge the policy, have a checkpoint written."""

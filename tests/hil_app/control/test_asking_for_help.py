@@ -265,7 +265,7 @@ def test_a_run_asks_the_person_and_counts_it(tmp_path, monkeypatch):
         def ask(self):
             asked.append(self)
 
-    monkeypatch.setattr("hil_app.build.ScriptedTeleop", Feeling)
+    monkeypatch.setattr("teleop.scripted.ScriptedTeleop", Feeling)
     session, training = train(tmp_path / "run", ask_for_help=ASKING)
     events = read(session.folder / EVENTS)
     wanted = [event for event in events if event["event"] == "help_wanted"]

@@ -19,7 +19,7 @@ from hil_app.control.monitor import EVALUATE, Monitor
 from hil_app.control.policy import NoPolicy
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.operator.view import View
-from hil_app.runs.evaluation import Evaluator, run_episodes
+from hil_app.runs.evaluation import Evaluator, evaluate
 from hil_app.runs.folder import EVENTS
 from hil_app.runs.session import CTRL_C, Session
 from hil_app.runs.training import Training
@@ -87,7 +87,7 @@ def test_a_verdict_from_the_keys_ends_an_episode_of_a_policy_on_its_own(tmp_path
     with a_run(tmp_path, {}) as session:
         start = resets(session)
         session.keys = Pressed({start + 7: "success"})
-        run_episodes(session, an_actor(session))
+        evaluate(session, an_actor(session))
         first, second = session.monitor.stages[-1].episodes
     assert (first.ticks, first.success, first.reward) == (7, True, 1.0)
     assert not second.success
@@ -97,7 +97,7 @@ def test_an_evaluation_episode_can_be_thrown_away_and_comes_again(tmp_path: Path
     with a_run(tmp_path, {}) as session:
         start = resets(session)
         session.keys = Pressed({start + 4: "rerecord"})
-        run_episodes(session, an_actor(session))
+        evaluate(session, an_actor(session))
         stage = session.monitor.stages[-1]
         assert [episode.ticks for episode in stage.episodes] == [30, 30]
     seeds = [event["seed"] for event in told(session, "episode")]

@@ -24,7 +24,7 @@ from hil_app.rewards.classifier import (
     SuccessClassifier,
     save_classifier,
 )
-from hil_app.runs.evaluation import Evaluator, run_episodes
+from hil_app.runs.evaluation import Evaluator, evaluate
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
 from robots.base import Reading
@@ -123,7 +123,7 @@ def test_every_evaluation_is_judged_by_the_world(tmp_path: Path) -> None:
     with Session(made, "train") as session:
         training = Training(session)
         training.run()
-        run_episodes(session, training.algorithm.policy)
+        evaluate(session, training.algorithm.policy)
         stages = {stage.name: stage for stage in session.monitor.stages}
         mind = LearnedPolicy(training.algorithm.policy, deterministic=True)
         amid = Evaluator(session, mind, lambda: False)

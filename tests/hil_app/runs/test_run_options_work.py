@@ -23,7 +23,7 @@ from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.trainer import RLTrainer
 from hil_app.recording.recorder import RecorderDied
 from hil_app.recording.writer import DatasetWriter
-from hil_app.runs.evaluation import run_episodes
+from hil_app.runs.evaluation import evaluate
 from hil_app.runs.record import record
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
@@ -144,7 +144,7 @@ def acted(session: Session, policy: GaussianActorPolicy) -> list[bytes]:
         return actions[-1]
 
     policy.select_action = noted  # type: ignore[method-assign]
-    run_episodes(session, policy)
+    evaluate(session, policy)
     return [action.numpy().tobytes() for action in actions]
 
 
