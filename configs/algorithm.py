@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
+from configs.base import Changeable
 from configs.networks import CriticNetworkConfig
 from configs.policy import GaussianActorConfig
 from configs.reading import read_json
@@ -189,7 +190,7 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     behavior_cloning_weight: float = Field(default=0.0, ge=0)
     """Weight of imitating the person's actions in rows with `is_intervention`; 0 for off."""
 
-    compile: bool = False
+    compile: Changeable[bool] = False
     """Compile the losses before the run starts: a minute the first time, then kept on disk."""
 
     use_torch_compile = Respelled("compile")  # type: ignore[pydantic-field] # it is none

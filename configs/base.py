@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import typing
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from configs.errors import ConfigError as ConfigError
+
+T = TypeVar("T")
+_GOES_ON = "a run that goes on may change it"
+Changeable = Annotated[T, _GOES_ON]
+"""The type of a field, or of a block of them, that a run may change when it is resumed."""
 
 
 def number(value: object) -> object:
@@ -25,6 +31,14 @@ class Config(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    def may_change(self, place: Sequence[str]) -> bool:
+        """Whether a run that goes on may change the field at ``place``, or a block around it."""
+        field = type(self).model_fields.get(place[0]) if place else None
+        if field is None or _GOES_ON in field.metadata:
+            return field is not None
+        inner = getattr(self, place[0])
+        return isinstance(inner, Config) and inner.may_change(place[1:])
 
     @model_validator(mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Changeable, Config
 
 
 class EnvConfig(Config):
@@ -12,16 +12,16 @@ class EnvConfig(Config):
 
     fps: float = Field(10.0, ge=1, le=200)
     """Control rate [Hz]."""
-    paced: bool = True
+    paced: Changeable[bool] = True
     """Keep real time; false lets a simulated world run as fast as it can."""
     control_time_s: float | None = Field(10.0, gt=0, le=86_400)
     """Longest episode [s]; null for no limit."""
     terminate_on_success: bool = True
     """End the episode at success; false goes on until failure, the time limit or the operator."""
-    reset_time_s: float = Field(0.0, ge=0, le=3600)
+    reset_time_s: Changeable[float] = Field(0.0, ge=0, le=3600)
     """Least time from an episode's end to the next start, to set the scene by hand [s]; paced runs
     only."""
-    reset_speed: float = Field(60.0, ge=0.5, le=1000)
+    reset_speed: Changeable[float] = Field(60.0, ge=0.5, le=1000)
     """Speed limit of every joint on the way to the reset pose [deg/s], gripper [%/s]."""
 
     @property

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.base import Config
+from configs.base import Changeable, Config
 from configs.paths import UserPath
 
 MOST_ROWS = 100_000_000  # of a buffer
@@ -34,18 +34,18 @@ class OfflineDatasetConfig(Config):
 class LearnerConfig(Config):
     """How frames become better weights."""
 
-    mode: Literal["background", "lockstep"] = "background"
+    mode: Changeable[Literal["background", "lockstep"]] = "background"
     """background: learn as fast as the machine allows; lockstep: a round of updates every
     train_freq ticks while the loop waits, so that a seed gives the same run (simulated worlds)."""
-    train_freq: int = Field(1, ge=1)
+    train_freq: Changeable[int] = Field(1, ge=1)
     """Lockstep: time between two rounds of updates [ticks]."""
-    gradient_steps: int = Field(1, ge=1)
+    gradient_steps: Changeable[int] = Field(1, ge=1)
     """Lockstep: updates in a round."""
-    device: str = "cpu"
+    device: Changeable[str] = "cpu"
     """Where it computes: cpu, cuda, cuda:1, mps. The policy acts on the cpu."""
-    batch_size: int = Field(256, ge=2, le=100_000)
+    batch_size: Changeable[int] = Field(256, ge=2, le=100_000)
     """Transitions a batch."""
-    online_ratio: float = Field(0.5, ge=0, le=1)
+    online_ratio: Changeable[float] = Field(0.5, ge=0, le=1)
     """Share of a batch that comes from the online buffer; the rest are demonstrations and
     interventions."""
     online_capacity: int = Field(100_000, ge=1, le=MOST_ROWS)
@@ -58,17 +58,17 @@ class LearnerConfig(Config):
     rows in which a person acted or the episodes that succeeded, and to draw rows more often. Where
     a dataset of other tools does not say so, a person acted, there was no penalty, an end with a
     reward is a success, and one without is the time limit."""
-    learning_starts: int = Field(100, ge=1)
+    learning_starts: Changeable[int] = Field(100, ge=1)
     """Online transitions before the first update."""
-    n_steps: int = Field(1, ge=1, le=50)
+    n_steps: Changeable[int] = Field(1, ge=1, le=50)
     """Rewards summed before the bootstrap (n-step return) [ticks]."""
-    random_shift: int | None = Field(None, ge=1, le=1000)
+    random_shift: Changeable[int | None] = Field(None, ge=1, le=1000)
     """How far each picture of a batch is moved, at random, to either side [px]; null for not."""
-    prefetch: int | None = Field(None, ge=1, le=1000)
+    prefetch: Changeable[int | None] = Field(None, ge=1, le=1000)
     """Background: batches that a thread of their own draws ahead; null draws each when needed."""
-    queue_size: int = Field(1024, ge=1, le=1_000_000)
+    queue_size: Changeable[int] = Field(1024, ge=1, le=1_000_000)
     """Frames that may wait for the learner; more end the run safely."""
-    max_skipped_updates: int = Field(10, ge=1)
+    max_skipped_updates: Changeable[int] = Field(10, ge=1)
     """Updates in a row that may be skipped, as not finite, before the run stops."""
 
     @model_validator(mode="after")

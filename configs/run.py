@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
-from configs.base import Config, ConfigError
+from configs.base import Changeable, Config, ConfigError
 from configs.dataset import DatasetConfig
 from configs.env import EnvConfig
 from configs.help import HelpConfig
@@ -26,19 +26,19 @@ class TrainConfig(Config):
 
     demonstrations: int = Field(20, ge=0)
     """Episodes the person demonstrates before learning starts."""
-    ticks: int = Field(4000, ge=1)
+    ticks: Changeable[int] = Field(4000, ge=1)
     """Length of the training [ticks]."""
-    eval_every: int | None = Field(None, ge=1)
+    eval_every: Changeable[int | None] = Field(None, ge=1)
     """How often the policy is judged on its own during the training [ticks]; null for never."""
-    eval_episodes: int = Field(20, ge=1)
+    eval_episodes: Changeable[int] = Field(20, ge=1)
     """Episodes of each such evaluation; always the same scenes."""
-    save_every: int | None = Field(500, ge=1)
+    save_every: Changeable[int | None] = Field(500, ge=1)
     """How often a checkpoint is written [ticks]; null for only at the end."""
-    keep_last: int = Field(2, ge=1)
+    keep_last: Changeable[int] = Field(2, ge=1)
     """Checkpoints to keep, beside the one that did best on its own."""
-    log_every: int = Field(50, ge=1)
+    log_every: Changeable[int] = Field(50, ge=1)
     """How often the learner's figures are written to metrics.jsonl [updates]."""
-    tensorboard: bool = False
+    tensorboard: Changeable[bool] = False
     """Write the figures for TensorBoard too."""
 
 
@@ -79,11 +79,11 @@ class RunConfig(OpenConfig):
     """The learning algorithm."""
     learner: LearnerConfig = LearnerConfig()
     """How frames become better weights."""
-    ask_for_help: HelpConfig | None = None
+    ask_for_help: Changeable[HelpConfig | None] = None
     """When the policy asks the person to take over; null for never."""
     train: TrainConfig = TrainConfig()
     """The stages of a training run."""
-    eval: EvalConfig = EvalConfig()
+    eval: Changeable[EvalConfig] = EvalConfig()
     """How a policy is judged."""
     teleoperate: TeleoperateConfig = TeleoperateConfig()
     """A person moves the arm, without a policy."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Changeable, Config
 from configs.paths import UserText, same_device
 from configs.registry import Registry
 from configs.robot import ServoArmConfig
@@ -70,12 +70,12 @@ class ScriptedTeleopConfig(TeleopConfig):
 
     type: Literal["scripted"] = "scripted"
     """The teleoperator's name."""
-    noise: float = Field(0.1, ge=0, le=1)
+    noise: Changeable[float] = Field(0.1, ge=0, le=1)
     """Standard deviation of the person's stick, as a share of its range."""
-    gives_up_beyond: float | None = Field(0.02, ge=0, le=1)
+    gives_up_beyond: Changeable[float | None] = Field(0.02, ge=0, le=1)
     """How far outside the workspace the object may lie before the person calls the episode a
     failure [m]; null for never."""
-    intervention: InterventionConfig = InterventionConfig()
+    intervention: Changeable[InterventionConfig] = InterventionConfig()
     """When the person takes over, and for how long."""
 
 

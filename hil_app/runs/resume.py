@@ -23,41 +23,6 @@ from hil_app.runs.state import RunState
 from hil_app.support.files import move
 
 LOOP, ACTING = "loop", "acting"  # of a snapshot: the random generator of the acting policy
-CHANGEABLE = (
-    "algorithm.compile",
-    "ask_for_help",
-    "train.ticks",
-    "train.eval_every",
-    "train.eval_episodes",
-    "train.save_every",
-    "train.keep_last",
-    "train.log_every",
-    "train.tensorboard",
-    "eval.",
-    "dataset.num_episodes",
-    "dataset.task",
-    "dataset.max_waiting",
-    "dataset.encoding.crf",
-    "env.paced",
-    "env.reset_time_s",
-    "env.reset_speed",
-    "teleop.noise",
-    "teleop.gives_up_beyond",
-    "teleop.intervention.",
-    "learner.mode",
-    "learner.device",
-    "learner.train_freq",
-    "learner.gradient_steps",
-    "learner.batch_size",
-    "learner.online_ratio",
-    "learner.learning_starts",
-    "learner.n_steps",
-    "learner.random_shift",
-    "learner.prefetch",
-    "learner.queue_size",
-    "learner.max_skipped_updates",
-)
-"""Options that a run may change when it goes on; a dot at the end stands for all of a block."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +59,8 @@ def check_changes(before: RunConfig, now: RunConfig) -> list[str]:
     old, new = dict(_flat(before)), dict(_flat(now))
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     for name in changed:
-        if not name.startswith(CHANGEABLE):
+        place = name.split(".")
+        if not (before.may_change(place) or now.may_change(place)):
             raise ConfigError(
                 f"{name}: a run that goes on keeps its {old.get(name)}, got {new.get(name)}; start "
                 "a new run, or leave it"

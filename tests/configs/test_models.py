@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from configs.base import Config, MutableConfig
+from configs.base import Changeable, Config, MutableConfig
 from configs.classifier import SuccessClassifierConfig
 from configs.env import EnvConfig
 from configs.learner import OfflineDatasetConfig
@@ -170,3 +170,22 @@ def test_what_takes_up_memory_has_an_end() -> None:
         for field in fields:
             place = (field, 0) if field == "hidden_dims" else (field,)
             assert refused(model, place, 10**12), field
+
+
+def test_a_field_says_itself_whether_a_run_that_goes_on_may_change_it() -> None:
+    class Inner(Config):
+        speed: Changeable[float] = 1.0
+        size: int = 3
+
+    class Outer(Config):
+        inner: Inner = Inner()
+        free: Changeable[Inner | None] = None
+
+    outer = Outer(free=Inner())
+    assert outer.may_change(["inner", "speed"])
+    assert outer.may_change(["free", "size"])  # as all of that block
+    assert not outer.may_change(["inner", "size"])
+    assert not outer.may_change(["inner"])
+    assert not outer.may_change(["elsewhere", "size"])
+    with pytest.raises(ValidationError):
+        Inner(speed=True)  # it is a number all the same
