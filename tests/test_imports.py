@@ -10,6 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("configs", "robots", "teleop", "processors", "hil_app")  # each may import those before it
+APPLICATION = (  # the rooms of hil_app: each may import those of the lines before its own
+    {"errors", "events"},
+    {"support"},
+    {"learning", "recording"},
+    {"control"},
+    {"rewards", "datasets"},
+    {"build"},
+    {"runs"},
+    {"operator", "page", "remote", "bench", "checks", "setup"},
+    {"cli"},
+    {"__main__"},
+)
 HEAVY = {"torch", "mujoco", "placo", "cv2", "av", "matplotlib"}
 
 
@@ -38,6 +50,32 @@ def test_a_room_imports_only_itself_and_the_rooms_before_it(room: str) -> None:
     found = {str(path.relative_to(ROOT)): top_imports(path) & later for path in modules(room)}
     assert found, f"no modules in {room}"
     assert not {path: names for path, names in found.items() if names}
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms of hil_app that a module of it imports, other than its own."""
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "hil_app" and not node.level:
+            found |= {alias.name for alias in node.names}
+    names = imported(path.read_text(), package)
+    return found | {name.split(".")[1] for name in names if name.startswith("hil_app.")}
+
+
+def test_a_room_of_the_application_imports_only_those_before_it() -> None:
+    wrong, seen = {}, set()
+    for path in modules("hil_app"):
+        room = path.relative_to(ROOT / "hil_app").with_suffix("").parts[0]
+        if room == "__init__":
+            continue
+        (place,) = (number for number, rooms in enumerate(APPLICATION) if room in rooms)
+        seen.add(room)
+        before = set().union(*APPLICATION[:place])
+        if later := rooms_imported(path) - before - {room}:
+            wrong[str(path.relative_to(ROOT))] = later
+    assert len(seen) > 12
+    assert wrong == {}
 
 
 def test_configs_import_nothing_heavy() -> None:

@@ -57,10 +57,11 @@ def run(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(argv))
     carry_on()
-    from hil_app.datasets.places import check_new, making, root_of
+    from hil_app.datasets.places import check_new, making
     from hil_app.recording.dataset import Dataset
+    from hil_app.runs.folder import dataset_of
 
-    dataset = Dataset(root_of(options.root))
+    dataset = Dataset(dataset_of(options.root))
     check_new(options.out)
     with making(options.out) as draft:
         _crop(dataset, draft, options)

@@ -33,9 +33,9 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     options = parser.parse_args(list(argv))
     from hil_app.datasets.overview import overview
-    from hil_app.datasets.places import root_of
+    from hil_app.runs.folder import dataset_of
 
-    found = overview(root_of(options.root))
+    found = overview(dataset_of(options.root))
     if options.json:
         print(json.dumps(found.content(), indent=2))
     else:

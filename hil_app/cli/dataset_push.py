@@ -30,8 +30,8 @@ def run(argv: Sequence[str]) -> int:
     options = parser.parse_args(list(argv))
     carry_on()
     from hil_app.datasets.hub import push
-    from hil_app.datasets.places import root_of
+    from hil_app.runs.folder import dataset_of
 
-    where = push(root_of(options.root), options.repo, private=not options.public)
+    where = push(dataset_of(options.root), options.repo, private=not options.public)
     print(f"{where} ({'public' if options.public else 'private'})")
     return 0

@@ -27,12 +27,12 @@ def run(argv: Sequence[str]) -> int:
     add_root(parser)
     options = parser.parse_args(list(argv))
     carry_on()
-    from hil_app.datasets.places import root_of
     from hil_app.recording.damage import damage
     from hil_app.recording.dataset import Dataset
     from hil_app.recording.repair import repair, told
+    from hil_app.runs.folder import dataset_of
 
-    root = root_of(options.root)
+    root = dataset_of(options.root)
     print("\n".join(told(repair(root)) or ["nothing to repair"]))
     dataset = Dataset(root)
     problems = list(damage(dataset, lambda found: in_sight(found, "looking at")))

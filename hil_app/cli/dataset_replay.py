@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from configs.load import Base, ConfigError, Parser, load, merge, read
 from hil_app.cli.dataset_options import add_root
-from hil_app.datasets.places import config_beside, root_of
 from hil_app.recording.layout import Info
 from hil_app.recording.spec import motion_of
+from hil_app.runs.folder import config_beside, dataset_of
 
 DESCRIPTION = """\
 Have the arm, or the simulated one, do a recorded episode again, at the recorded rate and within all
@@ -49,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
     from hil_app.datasets.recorded_episode import fitted, read_script
     from hil_app.recording.dataset import Dataset
 
-    script = read_script(Dataset(root_of(options.root)), options.episode)
+    script = read_script(Dataset(dataset_of(options.root)), options.episode)
     config = fitted(config, script)
     from hil_app.cli.run_command import replay  # loads torch: only once all is good
 
@@ -58,7 +58,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _base(options: argparse.Namespace) -> Base:
     """The config that is named, or the run's, or what the dataset says: it knows its motion."""
-    root = root_of(options.root)
+    root = dataset_of(options.root)
     info = Info.read(root)  # that it is a dataset comes first
     motion = motion_of(info)
     named = options.config_path or config_beside(root)

@@ -47,10 +47,11 @@ def run(argv: Sequence[str]) -> int:
         help=f"where the sheets go (default: {FOLDER})",
     )
     options = parser.parse_args(list(argv))
-    from hil_app.datasets.places import check_episode, root_of
+    from hil_app.datasets.places import check_episode
     from hil_app.recording.dataset import Dataset
+    from hil_app.runs.folder import dataset_of
 
-    dataset = Dataset(root_of(options.root))
+    dataset = Dataset(dataset_of(options.root))
     wanted = range(len(dataset.episodes)) if options.episode is None else options.episode
     for episode in wanted:
         check_episode(dataset, episode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -14,12 +15,10 @@ from configs.run import RunConfig
 from hil_app.control.monitor import TRAIN
 from hil_app.control.policy import LearnedPolicy
 from hil_app.datasets.recorded_episode import Script, fitted
-from hil_app.datasets.rehearsal import rehearse
-from hil_app.datasets.replay import What
-from hil_app.datasets.replay import replay as do_again
 from hil_app.events import FilmMade, MovedAside, RunResumed
 from hil_app.learning.learner import Learner
 from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.operator.screen import Screen
 from hil_app.operator.view import View
 from hil_app.recording.lock import Lock
 from hil_app.runs import evaluation, report
@@ -28,6 +27,9 @@ from hil_app.runs.folder import DATASET, FILM, PLOT, claim, config_of
 from hil_app.runs.metrics import summary_writer
 from hil_app.runs.record import check
 from hil_app.runs.record import record as into_a_dataset
+from hil_app.runs.rehearsal import rehearse
+from hil_app.runs.replay import What
+from hil_app.runs.replay import replay as do_again
 from hil_app.runs.resume import Resumed, check_changes, set_aside
 from hil_app.runs.session import Session
 from hil_app.runs.teleoperation import teleoperate as by_hand
@@ -146,7 +148,12 @@ def _conduct(
     console.out(f"run folder: {session.folder}", highlight=False)
     ended, stop = "finished", session.stop
     try:
-        with View(console, session.monitor, session.events, learner, session.hint):
+        with ExitStack() as stack:
+            if session.window is not None:
+                stack.enter_context(Screen(session.window, session.monitor, session.events))
+            stack.enter_context(
+                View(console, session.monitor, session.events, learner, session.hint)
+            )
             work()
     except HilAppError as error:
         ended = f"error: {error}"

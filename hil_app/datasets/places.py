@@ -1,4 +1,4 @@
-"""Where a dataset lies, and what is said of an episode that it has not."""
+"""Where a new dataset may lie, and what is said of an episode that there is not."""
 
 from __future__ import annotations
 
@@ -7,21 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import INFO, DatasetError
-from hil_app.runs.folder import CONFIG, DATASET
+from hil_app.recording.layout import DatasetError
 from hil_app.support.files import claimed, new_folder
-
-
-def root_of(named: Path) -> Path:
-    """The dataset that ``named`` is, or that of the run whose folder it is."""
-    inside = named / DATASET
-    return inside if not (named / INFO).exists() and (inside / INFO).exists() else named
-
-
-def config_beside(root: Path) -> Path | None:
-    """The configuration of the run that the dataset in ``root`` is of; None if it is of none."""
-    saved = root.absolute().parent / CONFIG
-    return saved if root.absolute().name == DATASET and saved.is_file() else None
 
 
 def check_episode(dataset: Dataset, episode: int) -> None:

@@ -12,7 +12,7 @@ from configs.load import ConfigError, dump
 from configs.reading import read_json
 from configs.run import RunConfig
 from configs.writing import write_whole
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.layout import INFO, DatasetError
 from hil_app.recording.lock import Lock
 from hil_app.support.checkpoint_names import NAME, others, whole
 
@@ -134,6 +134,18 @@ def find_checkpoint(named: Path | None, which: str = "last") -> Path:
 def config_of(checkpoint: Path) -> Path:
     """The saved configuration of the run that a checkpoint is of."""
     return checkpoint.parent.parent / CONFIG
+
+
+def dataset_of(named: Path) -> Path:
+    """The dataset that ``named`` is, or that of the run whose folder it is."""
+    inside = named / DATASET
+    return inside if not (named / INFO).exists() and (inside / INFO).exists() else named
+
+
+def config_beside(root: Path) -> Path | None:
+    """The configuration of the run that the dataset in ``root`` is of; None if it is of none."""
+    saved = root.absolute().parent / CONFIG
+    return saved if root.absolute().name == DATASET and saved.is_file() else None
 
 
 def _newest_run() -> Path:

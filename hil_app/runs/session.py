@@ -16,7 +16,6 @@ from hil_app.control.loop import Episode
 from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.signals import StopRequest
 from hil_app.events import EpisodeEnded, RunEnded, RunResumed, RunStarted
-from hil_app.operator.screen import Screen
 from hil_app.runs.folder import EVENTS, new_run, open_folder, save_config
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import carry_on
@@ -72,8 +71,6 @@ class Session:
             stack.enter_context(self.stop)
             if self.keys is not None:
                 stack.enter_context(self.keys)
-            if self.window is not None:
-                stack.enter_context(Screen(self.window, self.monitor, self.events))
             self._open = stack.pop_all()
         if self._resumed is None:
             self.events.emit(RunStarted(robot=self.config.robot.type, seed=self.config.seed))

@@ -191,7 +191,7 @@ def test_a_config_of_gym_hil_becomes_the_simulated_arm() -> None:
     imported = translate(GYM_HIL)
     config = validate(imported.content)
     assert isinstance(config.robot, SO101SimConfig)
-    assert (config.robot.task, list(config.robot.cameras)) == ("pick_lift", ["front", "wrist"])
+    assert (config.robot.task.type, list(config.robot.cameras)) == ("pick_lift", ["front", "wrist"])
     assert (config.env.fps, config.env.control_time_s) == (10, 15)
     assert config.processor.step_size == (0.025, 0.025, 0.025)
     assert config.train.demonstrations == 10

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -17,7 +18,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from hil_app.__main__ import main
 from robots import isolated
 
 _LOADED = ("hil_app.cli.run_command", "hil_app.cli.record")
@@ -77,7 +77,8 @@ def run(options: list[str], screen: str, errors: str) -> None:
     if os.isatty(0):
         with suppress(OSError):  # it is another's
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    sys.exit(main(options))
+    sys.argv = ["hil-app", *options]
+    runpy.run_module("hil_app", run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ import pytest
 from sample_datasets import CAMERAS, episode, spec, write_dataset
 
 from hil_app.datasets.overview import overview
-from hil_app.datasets.places import check_episode, check_new, config_beside, root_of
+from hil_app.datasets.places import check_episode, check_new
 from hil_app.datasets.sparkline import sparkline
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, SUCCESS, DatasetError
 from hil_app.recording.writer import DatasetWriter
+from hil_app.runs.folder import config_beside, dataset_of
 
 
 def declared(root: Path, *without: str) -> None:
@@ -110,9 +111,9 @@ def test_many_values_share_a_bar() -> None:
 
 def test_a_runs_folder_stands_for_its_dataset(tmp_path: Path) -> None:
     write_dataset(tmp_path / "run/dataset")
-    assert root_of(tmp_path / "run") == tmp_path / "run/dataset"
-    assert root_of(tmp_path / "run/dataset") == tmp_path / "run/dataset"
-    assert root_of(tmp_path) == tmp_path
+    assert dataset_of(tmp_path / "run") == tmp_path / "run/dataset"
+    assert dataset_of(tmp_path / "run/dataset") == tmp_path / "run/dataset"
+    assert dataset_of(tmp_path) == tmp_path
     assert config_beside(tmp_path / "run/dataset") is None
     (tmp_path / "run/config.yaml").touch()
     assert config_beside(tmp_path / "run/dataset") == tmp_path / "run/config.yaml"
