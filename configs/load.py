@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDic
 
 from configs import plugins
 from configs.base import ConfigError as ConfigError
-from configs.explain import explain, locate
+from configs.explain import explain, locate, models_in
 from configs.overrides import TypeChange, overridden
 from configs.overrides import merge as merge
 from configs.parser import Parser as Parser
@@ -31,6 +31,10 @@ _OTHER_VERSION = (
 _EPILOG = """\
 The defaults above are those without a preset or file; `hil-app config show` prints what a run would
 use. null turns an optional thing off.
+"""
+_SHORT = """\
+And the options of the configuration, --block.key=value, which --help lists: {blocks}. `hil-app
+config show` prints what a run would use.
 """
 DEFAULT_PRESET = "sim_pick_lift"  # the embedded default: neither arm nor gamepad
 
@@ -70,6 +74,10 @@ def load(
         metavar="PRESET|FILE",
         help=f"a preset ({', '.join(presets())}) or a YAML file (default: {named})",
     )
+    if "-h" in argv:
+        parser.epilog = _SHORT.format(blocks=", ".join(_blocks()))
+        parser.print_help()
+        parser.exit()
     own = {action.dest for action in parser._actions}
     CliSettingsSource(_Settings, root_parser=parser, cli_parse_args=False)  # adds all the others
     options, unknown = parser.parse_known_args(list(argv))
@@ -82,6 +90,12 @@ def load(
         name = base if options.config_path is None else options.config_path
         base = Base(name, read(name))
     return _over(base, texts, saved=saved), options
+
+
+def _blocks() -> list[str]:
+    """The blocks of the configuration."""
+    named = RunConfig.model_fields.items()
+    return [name for name, field in named if models_in(field.annotation)]
 
 
 def _load_plugins() -> None:

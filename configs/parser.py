@@ -31,7 +31,9 @@ class Parser(argparse.ArgumentParser):
             description=description,
             formatter_class=_Formatter,
             allow_abbrev=False,
+            add_help=False,
         )
+        self.add_argument("-h", "--help", action="help", help="say what it does, and how")
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which may be long."""

@@ -121,7 +121,7 @@ def _help(command: Command) -> Iterator[str]:
     """What is below a command, in lines."""
     start = f"hil-app {command.name}".strip()
     yield f"{command.summary[0].upper()}{command.summary[1:]}."
-    yield f"usage: {start} COMMAND [options]   (COMMAND --help explains each)"
+    yield f"usage: {start} COMMAND [options]   (COMMAND -h explains each)"
     yield ""
     listed, group = command.below(), ""
     wide = max(len(one.word) for one in listed)

@@ -53,6 +53,23 @@ def test_the_help_of_a_command_names_it_and_is_no_wider_than_the_terminal(
     assert max(map(len, own)) <= 80
 
 
+@pytest.mark.parametrize("name", ["demo", "train", "eval", "teleoperate", "config show"])
+def test_h_names_the_blocks_of_the_configuration_and_fits_a_terminal(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    command, _ = find(name.split())
+    with pytest.raises(SystemExit) as ended:
+        command.run(["-h", "--env.fps=3"])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    shown = " ".join(lines)
+    assert "which --help lists: robot, teleop, env, processor," in shown
+    assert "--env.fps" not in shown
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
