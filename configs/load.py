@@ -33,8 +33,7 @@ The defaults above are those without a preset or file; `hil-app config show` pri
 use. null turns an optional thing off.
 """
 _SHORT = """\
-And the options of the configuration, --block.key=value, which --help lists: {blocks}. `hil-app
-config show` prints what a run would use.
+And the options of the configuration, --block.key=value, which --help lists: {blocks}.
 """
 DEFAULT_PRESET = "sim_pick_lift"  # the embedded default: neither arm nor gamepad
 

@@ -67,7 +67,7 @@ def test_h_names_the_blocks_of_the_configuration_and_fits_a_terminal(
     assert max(map(len, lines)) <= 80
     shown = " ".join(lines)
     assert "which --help lists: robot, teleop, env, processor," in shown
-    assert "--env.fps" not in shown
+    assert "--env.paced" not in shown
 
 
 @pytest.mark.parametrize(
