@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from waiting import until
 from configs.events import Event, tell_nobody
 from configs.teleop import SO101LeaderConfig
 from robots.base import F32, GRIPPER, JOINTS
-from robots.feetech import calibration
+from robots.feetech import calibration, servos
 from robots.feetech.bus import FeetechBus
 from robots.feetech.handshake import MOTORS
 from teleop.base import NEUTRAL, TeleopError, TeleopSample
@@ -33,6 +34,12 @@ def arm(chain: Running) -> Iterator[Running]:
     yield chain
     chain.arm.hand(None)
     chain.arm.set(missing=(), drop=0.0, latency_ms=0.0)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that waits for an answer for as long as a busy machine keeps it from coming."""
+    monkeypatch.setattr(servos, "FeetechBus", partial(FeetechBus, timeout_s=0.7))
 
 
 class Bench:
@@ -124,6 +131,7 @@ def test_it_goes_where_the_arm_goes_with_little_torque_and_at_a_limited_speed(ar
         assert bus.read("Goal_Velocity", "elbow_flex") == 0
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_poll_is_one_read_and_while_it_follows_one_write(arm: Running) -> None:
     with bench(arm) as it:
         for packets in (2, 1):
@@ -290,6 +298,7 @@ def test_after_a_power_cut_it_is_as_weak_as_before_and_does_what_it_did(
         assert set(bus.sync_read(["Torque_Limit"]).values["Torque_Limit"].values()) == {200}
 
 
+@pytest.mark.usefixtures("patient")
 def test_lost_packets_are_no_lost_leader(arm: Running) -> None:
     with bench(arm, demonstrating=True, patience_s=2) as it:
         it.poll()
