@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from guided import Guided, guided
-from virtual_arms import Running
+from virtual_arms import Running, plug_in, unplug
 
 from configs.load import read, validate
 from configs.robot import SO101Config
@@ -202,9 +202,10 @@ def test_ctrl_c_and_a_vanished_port_leave_the_file_as_it_was(arm: Running, tmp_p
         assert "Stopped: nothing was written." in find.words
     with guided(*options(arm), f"--save={mine}") as find:
         find.until("when it has been everywhere")
-        arm.arm.set(gone_s=2.0)
+        unplug(arm)
         find.until("is gone: plug the arm's USB cable in again")
         find.until("Nothing is lost; it goes on once that is mended.")
+        plug_in(arm)
         find.until("All motors answer again: go on.")
         find.interrupt()
         assert find.end() == 130

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 from guided import guided
 from serial.tools.list_ports import comports
-from virtual_arms import Running, virtual_arm
+from virtual_arms import Running, plug_in, unplug, virtual_arm
 
 from hil_app.cli.find_port import lasting_name
 from robots.base import JOINTS
@@ -74,12 +73,11 @@ def test_an_arm_without_power_is_found_by_unplugging_it(arm: Running) -> None:
         assert "Unplug" not in person.unheard
         person.enter()
         person.until("Unplug the arm's USB cable")
-        arm.arm.set(gone_s=2)
+        unplug(arm)
         person.enter()
         assert person.end() == 0, person.text
     assert f"  --robot.port={arm.port}\n" in person.text
-    while not Path(arm.port).exists():
-        time.sleep(0.05)
+    plug_in(arm)
 
 
 def test_a_chain_that_is_not_whole_says_who_answers(arm: Running) -> None:

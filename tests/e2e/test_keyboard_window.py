@@ -11,6 +11,8 @@ import pytest
 from hand_sessions import stretches, teleoperate
 from recordings import recorded
 
+from hil_app.recording.layout import JOURNAL
+
 KEYBOARD = ("--teleop.type=keyboard", "--teleoperate.record=true")
 CAMERA = '--robot.cameras={"front": {"height": 48, "width": 64}}'
 
@@ -26,7 +28,8 @@ def test_held_keys_move_the_arm_until_the_focus_is_lost_and_closing_ends_the_run
     with teleoperate(tmp_path, *KEYBOARD, CAMERA) as running:
         for key in ("leftshift", "up"):
             running.remote.tell(key=key, down=True)
-        time.sleep(3.0)  # the reset, and then a while
+        running.wait((running.folder / "dataset" / JOURNAL).exists)  # the reset is over
+        time.sleep(0.5)
         running.remote.tell(focus=False)  # somebody typed elsewhere: everything is let go
         time.sleep(0.5)
         picture = tmp_path / "window.png"

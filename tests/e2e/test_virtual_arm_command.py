@@ -259,7 +259,7 @@ def test_the_port_vanishes_and_comes_back_behind_its_link(
 ) -> None:
     device = os.path.realpath(running.port)
     with client(running.port) as bus:
-        arm.set(gone_s=0.5)
+        arm.set(gone_s=600)
         assert not os.path.lexists(running.port)
         assert not Path(device).exists()
         assert VirtualArm.behind(running.port) is None
@@ -268,6 +268,7 @@ def test_the_port_vanishes_and_comes_back_behind_its_link(
         with pytest.raises((OSError, termios.error)):
             bus.ping(1)
         assert arm.report()["motors"]["gripper"]["present"] == 1484  # still connected
+    arm.set(gone_s=0)
     until(lambda: os.path.lexists(running.port))
     with client(running.port) as bus:
         assert bus.ping(1)[1] == sdk.COMM_SUCCESS

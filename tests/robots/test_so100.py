@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from virtual_arms import Running, plug_in, take_to, torques, virtual_arm
+from virtual_arms import Running, plug_in, take_to, torques, unplug, virtual_arm
 from waiting import PATIENCE_S, until
 
 from configs.events import Event, tell_nobody
@@ -590,7 +590,9 @@ def test_a_motor_that_is_silent_for_a_moment_is_borne(servos: Running, told: Tol
 def test_a_port_that_comes_back_in_time_is_taken_up_again(servos: Running, told: Told) -> None:
     with robot(servos, told) as arm:
         run(arm, 6, RESET)
-        servos.arm.set(gone_s=0.5)
+        unplug(servos)
+        run(arm, 3, RESET)
+        plug_in(servos)
         until(lambda: tick(arm, RESET) is not None and "port_back" in names(told))
         go(arm, RESET, near=1)
     assert [name for name in names(told) if name.startswith("port")] == ["port_gone", "port_back"]

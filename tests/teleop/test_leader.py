@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from told import written
-from virtual_arms import Running
+from virtual_arms import Running, plug_in, take_to, unplug
 from waiting import until
 
 from configs.events import Event, tell_nobody
@@ -246,7 +246,9 @@ def test_a_leader_that_stays_lost_ends_the_run_and_lets_go_of_what_it_can(
 def test_a_port_that_is_gone_for_a_moment_is_borne(arm: Running) -> None:
     with bench(arm, patience_s=2) as it:
         it.polls(3)
-        arm.arm.set(gone_s=0.3)
+        unplug(arm)
+        it.polls(2)
+        plug_in(arm)
         it.until(lambda _: "leader_back" in it.names)
         it.follower = POSE - 5
         it.until(lambda _: bool(np.abs(goal(arm) - POSE + 5)[:GRIPPER].max() < 0.1))
@@ -273,13 +275,13 @@ def test_a_port_that_stays_gone_ends_the_run(arm: Running) -> None:
     def work() -> None:
         with it.leader:
             it.polls(2)
-            arm.arm.set(gone_s=0.8)
-            it.polls(50)
+            unplug(arm)
+            it.until(lambda _: False)
 
     with pytest.raises(TeleopError, match=rf"The leader is lost\. {arm.port} is gone"):
         work()
     assert "leader_lost" in it.names
-    until(lambda: Path(arm.port).exists())
+    plug_in(arm)
 
 
 @pytest.mark.parametrize("leading", [True, False])
@@ -354,10 +356,7 @@ def test_its_port_s_speed_its_calibration_s_folder_and_its_gripper_s_way_are_opt
         Bench(arm.port, True, baud_rate=500_000).leader.__enter__()
     with pytest.raises(TeleopError, match=str(tmp_path / "mine.json")):
         Bench(arm.port, True, id="mine", calibration_dir=tmp_path).leader.__enter__()
-    arm.arm.hand({"gripper": 30.0})
-    where = -1
-    while where != (where := arm.arm.report()["motors"]["gripper"]["present"]):
-        time.sleep(0.3)  # until the hand is there
+    take_to(arm, {"gripper": 30.0})
     with bench(arm, demonstrating=True, gripper_opens="down") as it:
         it.until(lambda s: s.joints is not None and abs(float(s.joints[GRIPPER]) - 70) < 0.5)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from virtual_arms import Running
+from virtual_arms import Running, plug_in, unplug
 from waiting import until
 
 from configs.events import tell_nobody
@@ -122,16 +122,17 @@ def test_what_was_not_released_to_its_end_the_deadman_lets_go(
 def test_a_port_that_is_gone_at_the_end_is_looked_for_after_the_end(arm: Running) -> None:
     made = opened(arm)
     made.engage()
-    arm.arm.set(gone_s=9.0)
+    unplug(arm)
     with pytest.raises(ServoFault, match=r"may still have torque.*There is no port"):
         made.release()
-    made.close()  # which does not wait for so long
+    made.close()  # which does not wait for the port
+    plug_in(arm)
     until(lambda: torques(arm) == {0})
 
 
 def test_an_arm_is_held_while_its_program_does_something_long(arm: Running) -> None:
     told: list[str] = []
-    safety = {"let_down_s": 1.5}
+    safety = {"watchdog_s": 2.0, "let_down_s": 3.0}
     made = SO100Robot(
         SO101Config(port=arm.port, safety=safety, rest_pose=None),
         30,
@@ -141,7 +142,7 @@ def test_an_arm_is_held_while_its_program_does_something_long(arm: Running) -> N
         assert torques(arm) == {0}  # it is not entered
     with made:
         with made.held():
-            time.sleep(3.0)
+            time.sleep(4.0)
         made.command(made.read().joints)
         assert torques(arm) == {1}
     assert "watchdog_let_down" not in told

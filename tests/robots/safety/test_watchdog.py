@@ -1,12 +1,14 @@
 import threading
 import time
 
+from waiting import PATIENCE_S
+
 from robots.safety.watchdog import Watchdog
 
 
 def test_a_fed_watchdog_stays_quiet() -> None:
     trips: list[float] = []
-    with Watchdog(1.0, lambda: trips.append(0.0)) as dog:
+    with Watchdog(20.0, lambda: trips.append(0.0)) as dog:
         for _ in range(20):
             time.sleep(0.01)
             dog.feed()
@@ -22,12 +24,12 @@ def test_a_hungry_watchdog_trips_once_and_again_after_the_next_silence() -> None
         tripped.set()
 
     with Watchdog(0.05, trip) as dog:
-        assert tripped.wait(5)
+        assert tripped.wait(PATIENCE_S)
         time.sleep(0.2)
         assert trips == ["watchdog"]
         tripped.clear()
         dog.feed()
-        assert tripped.wait(5)
+        assert tripped.wait(PATIENCE_S)
     assert len(trips) == 2
 
 
