@@ -1,30 +1,37 @@
-"""Action steps: from the policy's or the person's action to joint targets.
+"""Action steps: from the policy's or the person's action to what the robot is sent.
 
-Order: intervention, hand-over, end-effector target, workspace bounds, gripper, inverse kinematics.
-With a wrist: its share of the action after the intervention, its target after the bounds.
+With an arm model an action moves the gripper through space: x, y and z in [-1, 1], with a wrist
+pitch and roll too, and the gripper's command behind them. Order: intervention, hand-over,
+end-effector target, workspace bounds, gripper, inverse kinematics; with a wrist, its share of the
+action after the intervention, and its target after the bounds. Without an arm model an action is
+what the robot is sent. Order: intervention, bounds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from processors.base import Command, Goal, Step
-from processors.wrist import ROLL, Attempt, Wrist
-from robots.base import F32, GRIPPER
-from teleop.base import CLOSE, NEUTRAL, OPEN
+from processors.wrist import Attempt, Wrist
+from robots.arm import Arm
+from robots.base import F32, RobotError
+from teleop.base import CLOSE, OPEN
 
 _QUICK, _CAREFUL = 2, 10  # iterations; a wanted pitch takes one more
 _EXACT = 0.5e-3  # rather than miss the tip by more, a pitch gives way [m]
 
 
 class Solver(Protocol):
-    """What the inverse-kinematics step needs of an arm's kinematics."""
+    """What the steps need of an arm's kinematics."""
+
+    arm: Arm
 
     def tip(self, joints: F32) -> F32:
-        """Gripper frame (3,) [m] of joints (6,) [deg, %]."""
+        """Gripper frame (3,) [m] of joints (n,) [deg, %]."""
 
     def solve(
         self,
@@ -35,21 +42,45 @@ class Solver(Protocol):
         pitch: float | None = ...,
         firm: bool = ...,
     ) -> F32:
-        """Joints (6,) near ``joints`` that bring the tip towards ``target`` (3,) [m].
+        """Joints (n,) near ``joints`` that bring the tip towards ``target`` (3,) [m].
 
         With ``pitch`` [deg] the gripper points there: surely if ``firm``, else as far as it can.
         """
 
 
-def intervention(command: Command) -> Command:
+def intervention(still: Callable[[Goal], F32]) -> Step[Command]:
     """The person's action replaces the policy's while the person intervenes.
 
-    A paused arm stays where it is, whoever has it; so does one whose action is not finite.
+    A paused robot stays where it is, whoever has it; so does one whose action is not finite. The
+    action that does so is ``still(goal)`` of the goal in force.
     """
-    sample = command.sample
-    chosen = sample.action if sample.intervening else command.policy_action
-    chosen = NEUTRAL if sample.paused or not np.isfinite(chosen).all() else chosen
-    return replace(command, action=chosen.copy())  # one's own: NEUTRAL, say, cannot be written to
+
+    def step(command: Command) -> Command:
+        sample = command.sample
+        chosen = sample.action if sample.intervening else command.policy_action
+        if sample.paused or not np.isfinite(chosen).all():
+            chosen = still(command.before)
+        return replace(command, action=chosen.copy())  # one's own: some cannot be written to
+
+    return step
+
+
+def bounds(low: F32, high: F32) -> Step[Command]:
+    """The action itself (n,), from ``low`` to ``high``, is what the robot is sent.
+
+    Raises RobotError for an action of another length, which is made for another robot.
+    """
+
+    def step(command: Command) -> Command:
+        if command.action.shape != low.shape:
+            raise RobotError(
+                f"An action of {len(command.action)} numbers, and the robot takes {len(low)}: "
+                "choose a teleop that is made for it."
+            )
+        action = np.clip(command.action, low, high).astype(np.float32)
+        return replace(command, action=action, goal=replace(command.goal, joints=action))
+
+    return step
 
 
 def hand_over(solver: Solver, step_size: F32, wrist: Wrist | None = None) -> Step[Command]:
@@ -68,7 +99,7 @@ def hand_over(solver: Solver, step_size: F32, wrist: Wrist | None = None) -> Ste
         near = (np.abs(told.tip - tip) <= step_size).all()
         if near and (wrist is None or (np.abs(wrist.way(told, joints)) <= 1.0).all()):
             return command
-        joints[GRIPPER] = told.joints[GRIPPER]
+        joints[solver.arm.gripper] = told.joints[solver.arm.gripper]
         here = Goal(tip, joints)
         return replace(command, before=here, goal=here)
 
@@ -103,18 +134,20 @@ def workspace_bounds(low: F32, high: F32, step_size: F32) -> Step[Command]:
     return step
 
 
-def gripper(closed: float, open: float, max_step: float) -> Step[Command]:
+def gripper(index: int, closed: float, open: float, max_step: float) -> Step[Command]:
     """The gripper's commanded position [%]: 0 closes, 2 opens, 1 keeps what was *commanded*.
+
+    It is the joint with this ``index``.
 
     Holding the command instead of the measured position keeps the squeeze on a held object.
     """
     ends = {CLOSE: closed, OPEN: open}
 
     def step(command: Command) -> Command:
-        held = float(command.before.joints[GRIPPER])
+        held = float(command.before.joints[index])
         end = ends.get(round(float(command.action[-1])), held)
         joints = command.goal.joints.copy()
-        joints[GRIPPER] = held + np.clip(end - held, -max_step, max_step)
+        joints[index] = held + np.clip(end - held, -max_step, max_step)
         return _aim(command, joints=joints)
 
     return step
@@ -131,6 +164,8 @@ def inverse_kinematics(
     again; if that fails too (out of reach, near a singularity) the arm holds the target it had. A
     pitch that cannot be met stays, or gives way to the position.
     """
+    grip, roll = solver.arm.gripper, solver.arm.roll
+    body = np.arange(len(solver.arm.names)) != grip
 
     def accepted(joints: F32, attempt: Attempt, command: Command) -> bool:
         allowed = max_error if attempt.pitch is None or not attempt.firm else min(max_error, _EXACT)
@@ -140,7 +175,7 @@ def inverse_kinematics(
 
     def found(start: F32, attempt: Attempt, command: Command) -> F32 | None:
         quick = _solve(solver, start, attempt, _QUICK if attempt.pitch is None else _QUICK + 1)
-        within = np.abs(quick - start)[:GRIPPER].max() <= max_joint_step
+        within = np.abs(quick - start)[body].max() <= max_joint_step
         if within and accepted(quick, attempt, command):
             return quick
         way = _solve(solver, start, attempt, _CAREFUL) - start
@@ -149,15 +184,15 @@ def inverse_kinematics(
 
     def step(command: Command) -> Command:
         start = command.before.joints.copy()
-        start[ROLL] = command.goal.joints[ROLL]
+        start[roll] = command.goal.joints[roll]
         attempts = (Attempt(command.goal.tip),) if wrist is None else wrist.attempts(command)
         for attempt in attempts:
             joints = found(start, attempt, command)
             if joints is not None:
                 return _with_body(
-                    wrist.aimed(command, attempt, joints) if wrist else command, joints
+                    wrist.aimed(command, attempt, joints) if wrist else command, joints, grip
                 )
-        return _hold(command)
+        return _hold(command, grip)
 
     return step
 
@@ -168,10 +203,10 @@ def _solve(solver: Solver, start: F32, attempt: Attempt, iterations: int) -> F32
     return solver.solve(start, attempt.tip, iterations, pitch=attempt.pitch, firm=attempt.firm)
 
 
-def _hold(command: Command) -> Command:
+def _hold(command: Command, gripper: int) -> Command:
     """The goal that was in force, but for the gripper."""
     joints = command.before.joints.copy()
-    joints[GRIPPER] = command.goal.joints[GRIPPER]
+    joints[gripper] = command.goal.joints[gripper]
     return replace(command, goal=replace(command.before, joints=joints))
 
 
@@ -187,10 +222,10 @@ def _aim(command: Command, tip: F32 | None = None, joints: F32 | None = None) ->
     )
 
 
-def _with_body(command: Command, joints: F32) -> Command:
+def _with_body(command: Command, joints: F32, gripper: int) -> Command:
     """The body joints of ``joints`` with the gripper position that the command already has."""
     target = joints.copy()
-    target[GRIPPER] = command.goal.joints[GRIPPER]
+    target[gripper] = command.goal.joints[gripper]
     return _aim(command, joints=target)
 
 

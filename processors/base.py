@@ -4,7 +4,7 @@ A :class:`Command` is a tick before the robot moves, a :class:`Transition` the s
 it. An action step maps a command to a command, an env step a transition to a transition::
 
     command = action_pipeline(Command(...))
-    sent = robot.command(command.goal.joints)
+    sent = robot.command(command.target)
     transition = env_pipeline(Transition(command, sent, robot.read()))
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -25,10 +25,10 @@ Features = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Where the arm has been told to be."""
+    """Where the robot has been told to be."""
 
-    tip: F32  # (3,) gripper frame, base frame [m]
-    joints: F32  # (6,) [deg], gripper [%]
+    tip: F32  # (3,) gripper frame, base frame [m]; (0,) of a robot without an arm model
+    joints: F32  # (n,) in the units of the robot's spec
     pitch: float | None = None  # of the gripper [deg]; None as the joints have it
 
 
@@ -40,18 +40,23 @@ class Command:
     reading: Reading
     features: Features  # what the policy saw
     sample: TeleopSample
-    policy_action: F32  # (4,), with a wrist (6,)
+    policy_action: F32  # (a,)
     weights_version: int
     action: F32  # what is executed: the policy's, or the person's after the intervention step
     before: Goal  # in force until now
     goal: Goal  # in force from now on; the action steps work on it
-    start: F32  # (3,) gripper frame at the episode's start [m]
+    start: F32  # (3,) gripper frame at the episode's start [m], or (0,)
     by_hand_before: bool = False  # the person acted in the tick before
     after_pause: bool = False  # the episode stood still just before: the world may have changed
 
+    @property
+    def target(self) -> F32:
+        """What the robot is to be sent (n,)."""
+        return self.goal.joints
+
     @classmethod
     def at_reset(cls, reading: Reading, tip: F32) -> Command:
-        """The command that stands for the reset: nothing asked, the arm holds where it is."""
+        """The command that stands for the reset: nothing asked, the robot holds where it is."""
         goal = Goal(tip, reading.joints)
         return cls(
             tick=0,
@@ -72,7 +77,7 @@ class Transition:
     """The same tick after the robot has moved."""
 
     command: Command
-    sent: F32  # (6,) joint target that the robot really got [deg], gripper [%]
+    sent: F32  # (n,) target that the robot really got, in the units of its spec
     reading: Reading
     features: Features = field(default_factory=dict)  # what the policy sees next
     reward: float = 0.0
@@ -85,6 +90,22 @@ class Transition:
     def done(self) -> bool:
         """Whether the episode ends here."""
         return self.terminated or self.truncated
+
+
+class ActionSpace(Protocol):
+    """How an action moves a robot, as far as the loop has to know."""
+
+    def goal(self, joints: F32) -> Goal:
+        """The one of ``joints`` (n,)."""
+
+    def still(self, goal: Goal) -> F32:
+        """The action (a,) that leaves a ``goal`` in force."""
+
+    def taken(self, goal: Goal, sent: F32) -> Goal:
+        """The goal of a robot that was sent ``sent`` (n,) where ``goal`` was asked for.
+
+        So a goal never runs away from a robot that is held back, to pull it along later.
+        """
 
 
 T = TypeVar("T")

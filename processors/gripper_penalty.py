@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from processors.base import Step, Transition
-from robots.base import GRIPPER
 from teleop.base import CLOSE, OPEN
 
 NEARLY_CLOSED, NEARLY_OPEN = 0.1, 0.9  # of the way from the closed to the open position
 
 
-def gripper_penalty(penalty: float, closed: float, open: float) -> Step[Transition]:
+def gripper_penalty(index: int, penalty: float, closed: float, open: float) -> Step[Transition]:
     """Charge ``penalty`` (<= 0) for a command that flips the gripper between its ends.
 
     It fires when an open gripper is told to close or a closed one to open, decided on where the
     gripper was *before* the action. "Stay" and "further the same way" are free. ``closed`` and
-    ``open`` [%] make the polarity explicit. Source: HIL-SERL (Luo et al. 2024).
+    ``open`` [%] make the polarity explicit. The gripper is the joint with this ``index``.
+    Source: HIL-SERL (Luo et al. 2024).
     """
 
     def step(transition: Transition) -> Transition:
         command = transition.command
-        opening = (float(command.reading.joints[GRIPPER]) - closed) / (open - closed)
+        opening = (float(command.reading.joints[index]) - closed) / (open - closed)
         asked = round(float(command.action[-1]))
         flips = (opening >= NEARLY_OPEN and asked == CLOSE) or (
             opening <= NEARLY_CLOSED and asked == OPEN

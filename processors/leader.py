@@ -12,7 +12,7 @@ import numpy as np
 from processors.action import Solver
 from processors.base import Command, Goal, Step
 from processors.wrist import Wrist
-from robots.base import F32, GRIPPER
+from robots.base import F32
 from teleop.base import CLOSE, OPEN, STAY
 
 _WORTH = 0.34  # share of its way by which the gripper must come closer for it to be moved at all
@@ -23,6 +23,7 @@ _SHORTER, _TRIES = 0.95, 8  # to find a step that is short enough
 class Jaw:
     """What the gripper step does: the ends of its way and its longest step [%]."""
 
+    index: int  # of the gripper among the joints
     closed: float
     open: float
     max_step: float
@@ -93,7 +94,7 @@ class JointFollowing:
         if goal is None:
             return command
         joints = goal.joints.copy()
-        joints[GRIPPER] = command.goal.joints[GRIPPER]
+        joints[self.jaw.index] = command.goal.joints[self.jaw.index]
         return replace(command, goal=Goal(goal.tip, joints))
 
     def _goal(self, command: Command) -> Goal | None:
@@ -102,7 +103,7 @@ class JointFollowing:
         if joints is None:
             return None
         way = np.clip(joints - before.joints, -self.max_joint_step, self.max_joint_step)
-        way[GRIPPER] = 0.0
+        way[self.jaw.index] = 0.0
         for _ in range(_TRIES):
             goal = Goal(self.solver.tip(before.joints + way), before.joints + way)
             share = float(np.abs(self._way(before, goal)).max())
@@ -129,12 +130,12 @@ class JointFollowing:
 
 
 def _led(command: Command) -> F32 | None:
-    """The leader's joints (6,) [deg, %], if it leads and they are finite."""
+    """The leader's joints (n,) [deg, %], if it leads and they are finite."""
     joints = command.sample.joints if command.sample.intervening else None
     return None if joints is None or not np.isfinite(joints).all() else joints
 
 
 def _acting(command: Command, way: F32, joints: F32, jaw: Jaw) -> Command:
     """``command`` with the action that moves by ``way``, 1 for a full action."""
-    grip = jaw.command(float(command.before.joints[GRIPPER]), float(joints[GRIPPER]))
+    grip = jaw.command(float(command.before.joints[jaw.index]), float(joints[jaw.index]))
     return replace(command, action=np.append(way, grip).astype(np.float32))

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from processors.base import Step, Transition
 from processors.wrist import Wrist
-from robots.base import F32, GRIPPER, JOINTS, U8, RobotError
+from robots.base import F32, U8, RobotError, RobotSpec
 from robots.camera.opencv import load_opencv
 
-Locate = Callable[[F32], F32]  # joints (6,) [deg, %] -> gripper frame (3,) [m]
+Locate = Callable[[F32], F32]  # joints (n,) [deg, %] -> gripper frame (3,) [m]
 XYZ = ("x", "y", "z")
 ANGLES = ("pitch", "roll")
-FAST = 180.0  # joint velocity that normalises to 1 [deg/s]
+FAST = 180.0  # joint velocity of an arm that normalises to 1 [deg/s]
 STALL = 2700.0  # motor current that normalises to 1, the servo's stall current [mA]
 
 
@@ -46,34 +46,41 @@ class Observe:
         return replace(transition, features=features)
 
 
-def joint_positions(limits: F32) -> Observe:
-    """All six measured joints [deg, %]; ``limits`` (6, 2)."""
-    names = tuple(f"{joint}.pos" for joint in JOINTS)
-    return Observe(OBS_STATE, names, limits[:, 0], limits[:, 1], lambda t: t.reading.joints)
+def joint_positions(spec: RobotSpec) -> Observe:
+    """All that a robot is commanded by, as it is measured (n,)."""
+    low, high = spec.limits.T
+    return Observe(OBS_STATE, _named(spec, "pos"), low, high, lambda t: t.reading.joints)
 
 
-def gripper_position(limits: F32) -> Observe:
+def gripper_position(spec: RobotSpec, limits: F32) -> Observe:
     """The measured gripper alone [%]; ``limits`` (2,) are its ends, in either order."""
     low, high = np.sort(limits)[:, None]
-    return Observe(OBS_STATE, ("gripper.pos",), low, high, lambda t: t.reading.joints[GRIPPER:])
+    at, name = _gripper(spec)
+    return Observe(OBS_STATE, (f"{name}.pos",), low, high, lambda t: t.reading.joints[at])
 
 
-def joint_velocity() -> Observe:
-    """Measured joint velocities [deg/s, %/s]."""
+def joint_velocity(spec: RobotSpec) -> Observe:
+    """Measured velocities (n,), in the spec's units a second.
+
+    Without an arm model, the whole way between its limits in a second normalises to 1.
+    """
 
     def values(transition: Transition) -> F32:
         return _sensed(transition.reading.velocities, "joint velocities")
 
-    return Observe(OBS_STATE, _named("vel"), _filled(-FAST), _filled(FAST), values)
+    names = _named(spec, "vel")
+    most = np.ptp(spec.limits, axis=1) if spec.arm is None else _filled(spec, FAST)
+    return Observe(OBS_STATE, names, -most, most, values)
 
 
-def motor_current() -> Observe:
-    """Measured motor currents [mA]."""
+def motor_current(spec: RobotSpec) -> Observe:
+    """Measured motor currents (n,) [mA]."""
 
     def values(transition: Transition) -> F32:
         return _sensed(transition.reading.currents, "motor currents")
 
-    return Observe(OBS_STATE, _named("current"), _filled(-STALL), _filled(STALL), values)
+    names, most = _named(spec, "current"), _filled(spec, STALL)
+    return Observe(OBS_STATE, names, -most, most, values)
 
 
 def end_effector_pose(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
@@ -116,12 +123,11 @@ def wrist_offset(wrist: Wrist) -> Observe:
     return Observe(OBS_STATE, names, -2 * wrist.step, 2 * wrist.step, values)
 
 
-def gripper_target(limits: F32) -> Observe:
+def gripper_target(spec: RobotSpec, limits: F32) -> Observe:
     """The commanded gripper position [%]; ``limits`` (2,) are its ends, in either order."""
     low, high = np.sort(limits)[:, None]
-    return Observe(
-        OBS_STATE, ("gripper.target",), low, high, lambda t: t.command.goal.joints[GRIPPER:]
-    )
+    at, name = _gripper(spec)
+    return Observe(OBS_STATE, (f"{name}.target",), low, high, lambda t: t.command.goal.joints[at])
 
 
 def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
@@ -208,9 +214,15 @@ def _sensed(values: F32 | None, what: str) -> F32:
     return values
 
 
-def _named(quantity: str) -> tuple[str, ...]:
-    return tuple(f"{joint}.{quantity}" for joint in JOINTS)
+def _gripper(spec: RobotSpec) -> tuple[slice, str]:
+    """Where among a robot's joints its gripper is, and what it is called."""
+    assert spec.gripper is not None
+    return slice(spec.gripper, spec.gripper + 1), spec.names[spec.gripper]
 
 
-def _filled(value: float) -> F32:
-    return np.full(len(JOINTS), value, np.float32)
+def _named(spec: RobotSpec, quantity: str) -> tuple[str, ...]:
+    return tuple(f"{name}.{quantity}" for name in spec.names)
+
+
+def _filled(spec: RobotSpec, value: float) -> F32:
+    return np.full(len(spec.names), value, np.float32)

@@ -13,20 +13,21 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from processors.base import Command, Goal
-from robots.base import F32, JOINTS
+from robots.arm import Arm
+from robots.base import F32
 
 MOTIONS = slice(3, 5)  # of an action (6,)
-ROLL = JOINTS.index("wrist_roll")
 _POSITION_ALONE = 4  # numbers of an action without pitch and roll
 
 
 class Pointing(Protocol):
     """What the wrist needs of an arm's kinematics."""
 
+    arm: Arm
     clockwise: float  # 1 if the wrist's roll joint counts clockwise, else -1
 
     def pitch(self, joints: F32) -> float:
-        """Pitch [deg] of the gripper at ``joints`` (6,) [deg, %]."""
+        """Pitch [deg] of the gripper at ``joints`` (n,) [deg, %]."""
 
 
 class Attempt(NamedTuple):
@@ -48,8 +49,8 @@ class Wrist:
     max_error: float  # by which a solution may miss its pitch [deg]
 
     def at(self, joints: F32) -> F32:
-        """Pitch and roll (2,) [deg] at ``joints`` (6,) [deg, %]."""
-        roll = self.pointing.clockwise * joints[ROLL]
+        """Pitch and roll (2,) [deg] at ``joints`` (n,) [deg, %]."""
+        roll = self.pointing.clockwise * joints[self.pointing.arm.roll]
         return np.array([self.pointing.pitch(joints), roll], np.float32)
 
     def told(self, goal: Goal) -> F32:
@@ -60,7 +61,7 @@ class Wrist:
         return found
 
     def way(self, goal: Goal, joints: F32) -> F32:
-        """From what is in force to ``joints`` (6,) [deg, %], (2,) in full actions."""
+        """From what is in force to ``joints`` (n,) [deg, %], (2,) in full actions."""
         way: F32 = (self.at(joints) - self.told(goal)) / self.step
         return way
 
@@ -85,7 +86,7 @@ class Wrist:
         inside = np.clip(wanted, self.low, self.high)
         pitch, roll = before + np.clip(inside - before, -self.step, self.step)
         joints = command.goal.joints.copy()
-        joints[ROLL] = self.pointing.clockwise * roll
+        joints[self.pointing.arm.roll] = self.pointing.clockwise * roll
         return replace(command, goal=replace(command.goal, joints=joints, pitch=float(pitch)))
 
     def attempts(self, command: Command) -> Iterator[Attempt]:
@@ -102,14 +103,14 @@ class Wrist:
             yield Attempt(tip, held, firm=False)
 
     def accepts(self, joints: F32, attempt: Attempt, before: Goal) -> bool:
-        """Whether ``joints`` (6,) point as the attempt wants, or at least into the range."""
+        """Whether ``joints`` (n,) point as the attempt wants, or at least into the range."""
         if attempt.firm and attempt.pitch is not None:
             return abs(self.pointing.pitch(joints) - attempt.pitch) <= self.max_error
         out, was = self.outside(self.at(joints)), self.outside(self.told(before))
         return bool(abs(out[0]) <= abs(was[0]))
 
     def aimed(self, command: Command, attempt: Attempt, joints: F32) -> Command:
-        """``command`` with the goal of an attempt that ``joints`` (6,) solve."""
+        """``command`` with the goal of an attempt that ``joints`` (n,) solve."""
         pitch = attempt.pitch if attempt.firm else self.pointing.pitch(joints)
         return replace(command, goal=replace(command.goal, tip=attempt.tip, pitch=pitch))
 

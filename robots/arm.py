@@ -32,6 +32,9 @@ class Arm:
     scale: F64  # (6,) URDF radians a motor unit [rad/deg], gripper [rad/%]
     zero: F64  # (6,) URDF angle at motor zero [rad]
     limits: F32  # (6, 2) lowest and highest motor value [deg], gripper [%]
+    names: tuple[str, ...] = JOINTS  # of the joints
+    gripper: int = GRIPPER  # which of them is
+    roll: int = JOINTS.index("wrist_roll")  # which of them turns it about its own way
     tip: str = "gripper_frame_link"  # frame between the fingertips, z along the fingers
 
     def to_urdf(self, joints: F32) -> F64:
@@ -48,8 +51,8 @@ class Arm:
 
     def spec(self, **more: Any) -> RobotSpec:
         """What a robot with this arm is; ``more`` are the fields that the arm does not decide."""
-        units = tuple("%" if index == GRIPPER else "deg" for index in range(len(JOINTS)))
-        return RobotSpec(JOINTS, self.limits, units, gripper=GRIPPER, arm=self, **more)
+        units = tuple("%" if index == self.gripper else "deg" for index in range(len(self.names)))
+        return RobotSpec(self.names, self.limits, units, gripper=self.gripper, arm=self, **more)
 
     def calibrated(self, signs: Sequence[int] | None, offsets: Sequence[float]) -> Arm:
         """This arm on motors that read ``offsets`` (5,) [deg] at the middle of its range.

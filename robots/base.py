@@ -8,8 +8,9 @@ are body joints in degrees about the middle of their range, and the gripper in p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +128,22 @@ class Truth:
 TruthSource = Callable[[], Truth]
 
 
+class Scene(Protocol):
+    """The simulated world around a robot whose driver knows only hardware; entered with it."""
+
+    task: str  # what is to be done in it
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def reset(self, seed: int) -> None:
+        """Put everything where ``seed`` says; the robot is not touched."""
+
+    def truth(self) -> Truth:
+        """What only the world knows; the robot counts its ``tick``."""
+
+
 class Robot(Protocol):
     """Entered, reset, then read and commanded once a tick.
 
@@ -161,3 +178,36 @@ class Robot(Protocol):
 
     def halt(self, cause: str) -> None:
         """Stop at once and stay: commands from now on change nothing, until entered again."""
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A robot that a leader arm can lead: it answers, and stays, while no loop runs too."""
+
+    def joints_now(self) -> F32:
+        """The joints (n,) as they were last read."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Meanwhile it stays where it was told to be, while its program does something long."""
+
+
+Limit = Callable[[F32, F32, F32], F32]  # wanted, measured and last sent joints (n,) -> sent
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A robot that sends less than it is asked for, by rules that are known beforehand."""
+
+    def limiter(self, *, lead: bool) -> Limit:
+        """The rules; without ``lead`` as if a target could be any way from where the joints are."""
+
+
+@runtime_checkable
+class Viewed(Protocol):
+    """A robot whose world can be seen from outside."""
+
+    def render(self, view: str, height: int, width: int) -> U8:
+        """An RGB image (H, W, 3) for people, seen from ``view``: "overview", or a camera's.
+
+        Raises RenderError where none can be drawn.
+        """

@@ -19,10 +19,12 @@ from robots.base import (
     GRIPPER,
     JOINTS,
     BusTimeout,
+    Limit,
     LoopStalled,
     NotConnected,
     Reading,
     RobotError,
+    Scene,
     ServoFault,
     Truth,
     TruthSource,
@@ -49,7 +51,6 @@ from robots.safety.guard import Guard, Limiter, Response, Senses, ramp
 from robots.safety.held import held
 from robots.safety.undisturbed import Undisturbed
 from robots.safety.watchdog import Watchdog
-from robots.virtual.client import VirtualArm
 
 _LAG = 3.0  # how far from its goal a held joint may stay [deg]
 _NEAR = 3.0  # a pose is reached within this [deg, %]
@@ -66,8 +67,8 @@ class SO100Robot:
     Entered, it is checked, configured and made to hold where it stands. Left, it goes to its rest
     pose and is released; after a fault of its own, or an emergency stop, it is let down where it
     is. ``tell`` hears what a person must know, and ``emergency`` says whether that person presses
-    for a stop on the way to rest, when nobody else asks. On a virtual arm it has a ``task`` and a
-    ``truth``.
+    for a stop on the way to rest, when nobody else asks. With a simulated ``scene`` around it, it
+    has a task and a ``truth``.
     """
 
     def __init__(
@@ -76,8 +77,9 @@ class SO100Robot:
         fps: float,
         tell: Tell,
         emergency: Callable[[], bool] = lambda: False,
+        scene: Scene | None = None,
     ) -> None:
-        task = _virtual_task(cfg)
+        task = None if scene is None else scene.task
         self.spec = (
             ARMS[cfg.type]
             .calibrated(cfg.joint_signs, cfg.joint_offsets)
@@ -91,7 +93,7 @@ class SO100Robot:
                 task=task,
             )
         )
-        self.truth: TruthSource | None = None if task is None else self._truth
+        self.truth: TruthSource | None = None if scene is None else self._truth
         self._cfg, self._period, self._tell, self._emergency = cfg, 1.0 / fps, tell, emergency
         safety = cfg.safety
         silence = safety.deadman_s if cfg.disable_torque_on_disconnect else None
@@ -101,7 +103,7 @@ class SO100Robot:
         self._last_resort = Watchdog(
             cfg.safety.let_down_s, self._loop_stays_silent, name="last resort"
         )
-        self._world: VirtualArm | None = None
+        self._scene = scene
         self._open: ExitStack | None = None
         self._halted = self._stalled = False
         self._episode = self._tick = 0
@@ -115,8 +117,8 @@ class SO100Robot:
             self._servos.check_ranges(self._senses.joints)
             self._range = common_range(self.spec.limits, self._servos.units.limits)
             self._poses = asked_poses(self._cfg, self._range)
-            if self.spec.task is not None:
-                self._world = undo.enter_context(_world(self._cfg))
+            if self._scene is not None:
+                undo.enter_context(self._scene)
             undo.enter_context(self._cameras)
             undo.push(self._let_go)
             with Undisturbed():  # there is torque only with a watchdog
@@ -138,9 +140,9 @@ class SO100Robot:
                 stack.__exit__(*error)
 
     def reset(self, seed: int) -> None:
-        """Begin an episode; a virtual arm's world puts its object where ``seed`` says."""
-        if self._world is not None:
-            self._world.reset(seed)
+        """Begin an episode; a scene puts its object where ``seed`` says."""
+        if self._scene is not None:
+            self._scene.reset(seed)
         self._episode, self._tick, self._began = self._episode + 1, 0, time.monotonic()
 
     def read(self) -> Reading:
@@ -187,6 +189,13 @@ class SO100Robot:
             return nullcontext()
         return held(lambda: self.command(self._sent), self._period)
 
+    def limiter(self, *, lead: bool) -> Limit:
+        """How a target comes to be what is sent, while nothing is in trouble."""
+        cfg = self._cfg
+        limits = None if cfg.joint_limits is None else np.array(cfg.joint_limits, np.float32)
+        most = cfg.max_relative_target if lead else None
+        return Limiter(self.spec.limits, cfg.safety, most, self._period, limits)
+
     def joints_now(self) -> F32:
         """The joints (6,) [deg, %] as they were last read."""
         self._check_entered()
@@ -198,10 +207,9 @@ class SO100Robot:
         self._halt(cause)
 
     def _truth(self) -> Truth:
-        """What only the virtual arm's world knows, in the loop's own count."""
-        if self._world is None:
-            raise NotConnected("The virtual arm is asked outside the `with` block: enter it first.")
-        return replace(self._world.truth(), episode=self._episode, tick=self._tick)
+        """What only the scene knows, in the loop's own count."""
+        assert self._scene is not None
+        return replace(self._scene.truth(), episode=self._episode, tick=self._tick)
 
     def _take_hold(self) -> None:
         """Configure the motors and have them hold where they stand."""
@@ -353,25 +361,3 @@ class SO100Robot:
             raise NotConnected(
                 f"The {self._cfg.type} is used outside its `with` block: enter it first."
             )
-
-
-def _virtual_task(cfg: SO100Config | SO101Config) -> str | None:
-    """What a virtual arm on the port is to do; None for a real arm."""
-    world = VirtualArm.behind(cfg.port)
-    if world is None:
-        return None
-    with world:
-        if world.arm != cfg.type:
-            raise ServoFault(
-                f"The virtual arm on {cfg.port} is an {world.arm}, not an {cfg.type}: say "
-                f"--robot.type={world.arm}, or start it with --arm {cfg.type}."
-            )
-        return None if world.task == "none" else world.task
-
-
-def _world(cfg: SO100Config | SO101Config) -> VirtualArm:
-    """The virtual arm on the port, which was there before."""
-    world = VirtualArm.behind(cfg.port)
-    if world is None:
-        raise NotConnected(f"The virtual arm on {cfg.port} is gone: start it again.")
-    return world

@@ -10,10 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from configs.base import ConfigError
 from configs.env import EnvConfig
 from configs.events import Event, Tell
 from configs.teleop import LeaderConfig
-from robots.base import F32, GRIPPER, JOINTS, BusTimeout, NotConnected, Robot, RobotError
+from robots.base import F32, BusTimeout, Follower, NotConnected, Robot, RobotError
 from robots.events import TorqueLeftOn
 from robots.feetech import settings
 from robots.feetech.release import SINKING_S
@@ -42,27 +43,31 @@ def make(
     config: LeaderConfig,
     *,
     robot: Robot,
-    joints: Callable[[], F32],
     env: EnvConfig,
     tell: Tell,
     acts: Acts,
     **_: object,
 ) -> Leader:
-    """The leader of a robot."""
+    """The leader of a robot. Raises ConfigError if that cannot be led."""
+    if not isinstance(robot, Follower) or robot.spec.names != Servos.names:
+        raise ConfigError(
+            f"teleop.type: {config.type} leads an arm with the joints {', '.join(Servos.names)}, "
+            "which this robot is not; choose another, or null for nobody"
+        )
     return Leader(
         config,
-        joints,
+        robot.joints_now,
         1.0 / env.fps,
         tell,
         demonstrating=acts == "always",
-        meanwhile=getattr(robot, "held", nullcontext),
+        meanwhile=robot.held,
     )
 
 
 class Leader:
     """Hands that are an arm of their own.
 
-    While the policy acts, the leader follows the ``follower``, whose newest joints (6,) [deg, %]
+    While the policy acts, the leader follows the ``follower``, whose newest joints (n,) [deg, %]
     that gives, with little torque and at a limited speed. While the person leads, it is limp and
     its joints go into the sample. ``switch`` takes over and hands back. ``demonstrating`` has the
     person lead from the start of every episode. ``period`` is the time between two polls [s].
@@ -84,13 +89,13 @@ class Leader:
         self._cfg, self._follower, self._tell = cfg, follower, tell
         self._meanwhile = meanwhile
         self._servos = Servos(cfg, cfg.patience_s, self._relay, silence_s=cfg.deadman_s)
-        step = np.full(len(JOINTS), cfg.follow_speed * period, np.float32)
-        step[GRIPPER] *= _GRIPPER_SPEED
-        self._step: F32 = step  # (6,) longest way in a tick while it follows
+        step = np.full(len(Servos.names), cfg.follow_speed * period, np.float32)
+        step[Servos.gripper] *= _GRIPPER_SPEED
+        self._step: F32 = step  # (n,) longest way in a tick while it follows
         self._at_start = _Mode.LEADING if demonstrating else _Mode.FOLLOWING
         self._mode = _Mode.FOLLOWING
         self._between = True  # two episodes
-        self._goal: F32 | None = None  # (6,) newest one of the motors; None if they are limp
+        self._goal: F32 | None = None  # (n,) newest one of the motors; None if they are limp
         self.entered = False
 
     def __enter__(self) -> Self:
@@ -154,7 +159,7 @@ class Leader:
         self._mode = mode
 
     def _sense(self) -> F32:
-        """Read the motors, have them do as the mode says; returns the joints (6,) [deg, %]."""
+        """Read the motors, have them do as the mode says; returns the joints (n,) [deg, %]."""
         try:
             self._servos.beat()
             here = self._servos.sense().joints
@@ -171,16 +176,16 @@ class Leader:
             if self._mode is _Mode.FOLLOWING:
                 self._follow(here)
             elif self._goal is not None:
-                self._ensure("Torque_Enable", dict.fromkeys(JOINTS, 0))
+                self._ensure("Torque_Enable", dict.fromkeys(Servos.names, 0))
                 self._goal = None
         return here
 
     def _follow(self, here: F32) -> None:
-        """Move on towards where the arm is; from limp, begin at ``here`` (6,) [deg, %]."""
+        """Move on towards where the arm is; from limp, begin at ``here`` (n,) [deg, %]."""
         if self._goal is None:
             steps = self._servos.units.steps(here)
-            self._ensure("Goal_Position", dict(zip(JOINTS, steps.tolist(), strict=True)))
-            self._ensure("Torque_Enable", dict.fromkeys(JOINTS, 1))
+            self._ensure("Goal_Position", dict(zip(Servos.names, steps.tolist(), strict=True)))
+            self._ensure("Torque_Enable", dict.fromkeys(Servos.names, 1))
             self._goal = self._servos.units.joints(steps)
         near = np.clip(self._goal, here - _LEAD, here + _LEAD)  # else it would snap from a hand
         way = np.clip(self._follower() - near, -self._step, self._step)

@@ -13,7 +13,7 @@ from configs.base import ConfigError
 from configs.events import Tell
 from configs.manual import MOTIONS, STICKS, TRIGGERS, ManualConfig, Motion
 from configs.processor import ProcessorConfig
-from robots.base import F32, GRIPPER
+from robots.base import F32, Robot
 from teleop.base import CLOSE, HANDS_OFF, OPEN, STAY, Acts, TeleopSample
 from teleop.device import Device, DeviceState
 from teleop.events import Paused, TeleopBack, TeleopLost, Unpaused
@@ -30,6 +30,7 @@ _CURVE = 1.5  # exponent of a stick's response
 def make(
     config: ManualConfig,
     *,
+    robot: Robot,
     joints: Callable[[], F32],
     processor: ProcessorConfig,
     device: Device | None,
@@ -37,14 +38,20 @@ def make(
     acts: Acts,
     **_: object,
 ) -> ManualTeleop:
-    """The person at the device. Raises ConfigError if there is none."""
+    """The person at the device. Raises ConfigError if there is none, or no gripper to move."""
     if device is None:
         raise ConfigError(f"teleop.type: {config.type} needs a person at a device")
+    arm = robot.spec.arm
+    if arm is None:
+        raise ConfigError(
+            f"teleop.type: {config.type} moves a gripper through space, and this robot has no arm "
+            "model to do so by; choose a teleop that is made for it, or null for nobody"
+        )
     grip = processor.gripper
     middle = (grip.closed + grip.open) / 2
 
     def is_open() -> bool:
-        return bool((joints()[GRIPPER] > middle) == (grip.open > grip.closed))
+        return bool((joints()[arm.gripper] > middle) == (grip.open > grip.closed))
 
     wrist = processor.wrist is not None
     return ManualTeleop(config, device, tell, is_open, acts=acts, wrist=wrist)

@@ -14,7 +14,7 @@ from sample_ticks import (
 
 from configs.processor import ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
-from hil_app.build import action_steps
+from hil_app.build.actions import action_steps
 from processors.base import Command, Goal, Pipeline
 from robots.arm import ARMS
 from robots.base import F32, JOINTS, Reading

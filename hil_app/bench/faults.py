@@ -21,8 +21,8 @@ import numpy as np
 
 from configs.load import merge, read, validate
 from configs.run import RunConfig
-from hil_app import build
 from hil_app.bench.virtual import virtual_arm
+from hil_app.build.assembly import Assembly
 from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Sink
 from hil_app.control.monitor import Stage
@@ -207,9 +207,8 @@ class Trials:
         events = EventLog()
         told = [] if told is None else told
         events.listeners.append(lambda event: told.append(event.message))
-        body = build.robot(self._config, events.emit)
-        hands = build.teleop(self._config, body, acts="always")
-        loop = build.loop(self._config, body, hands, NoPolicy(), trouble.over)
+        parts = Assembly(self._config, tell=events.emit)
+        loop = parts.loop(parts.teleop("always"), NoPolicy(), trouble.over)
 
         def seen(frame: Frame) -> None:
             if frame.tick == 1:
@@ -220,9 +219,9 @@ class Trials:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 with ExitStack() as stack:
-                    kept = recorder(self._config, body, Path(folder), events)
+                    kept = recorder(parts, Path(folder), events)
                     stack.enter_context(kept)
-                    stack.enter_context(body)
+                    stack.enter_context(parts.robot)
                     sinks: list[Sink] = [partial(kept.add, stage="faults"), seen]
                     stage = Stage("faults", inf, "episodes", loop)
                     for _ in run_episodes(stage, lambda _: int(self._draw.integers(1000)), sinks):

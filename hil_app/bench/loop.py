@@ -12,8 +12,7 @@ from typing import Any
 
 from configs.load import merge, validate
 from configs.run import RunConfig
-from hil_app import build
-from hil_app.build import Body
+from hil_app.build.assembly import Assembly
 from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Loop, Sink
 from hil_app.control.monitor import Stage
@@ -25,6 +24,7 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 from hil_app.runs.dataset import recorder
 from hil_app.support.events import EventLog
+from robots.base import Robot
 
 Result = dict[str, Any]
 SOFTWARE = ("teleop", "action steps", "env steps", "hand-over")  # sections of a tick that are ours
@@ -99,23 +99,23 @@ class Rig:
 
 @contextmanager
 def a_rig(
-    config: RunConfig, learning: bool, body: Body | None = None, root: Path | None = None
+    config: RunConfig, learning: bool, body: Robot | None = None, root: Path | None = None
 ) -> Iterator[Rig]:
     """A rig to run; ``body`` may be another than the config's, and ``root`` keeps the dataset."""
-    events, body = EventLog(), body or build.robot(config)
-    algorithm = build.algorithm(config, build.policy(config, body, "initial weights"))
-    learner = build.learner(config, algorithm, events)
-    acting = build.policy(config, body, "exploration")
+    events, parts = EventLog(), Assembly(config, robot=body)
+    algorithm = parts.algorithm(parts.policy("initial weights"))
+    learner = parts.learner(algorithm, events)
+    acting = parts.policy("exploration")
     mind = LearnedPolicy(acting, learner.mailbox, deterministic=False)
-    hands = build.teleop(config, body, acts="on_take_over")
+    hands = parts.teleop("on_take_over")
     with ExitStack() as stack:
         if root is None:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kept = stack.enter_context(recorder(config, body, root, events))
+        kept = stack.enter_context(recorder(parts, root, events))
         stop = stack.enter_context(StopRequest())
         if learning:
             stack.enter_context(learner)
-        stack.enter_context(body)
+        stack.enter_context(parts.robot)
         sinks: list[Sink] = [partial(kept.add, stage="bench")]
         sinks += [learner.offer] if learning else []
 
@@ -124,7 +124,7 @@ def a_rig(
                 raise KeyboardInterrupt
             return rig.ticks >= rig.limit
 
-        rig = Rig(build.loop(config, body, hands, mind, over), learner, kept, sinks)
+        rig = Rig(parts.loop(hands, mind, over), learner, kept, sinks)
         yield rig
 
 

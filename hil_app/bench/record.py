@@ -95,6 +95,7 @@ class _Filmed(SimRobot):
     def __init__(self, config: RunConfig) -> None:
         assert isinstance(config.robot, SimRobotConfig)
         super().__init__(config.robot.model_copy(update={"cameras": {}}), config.env.fps)
+        self.spec = replace(self.spec, cameras=dict.fromkeys(config.robot.cameras, (HEIGHT, WIDTH)))
         self._shots = {name: _shots(seed) for seed, name in enumerate(config.robot.cameras)}
         self._taken = 0
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from configs.load import validate
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.control.policy import NoPolicy
 from hil_app.control.rate import milliseconds
 from robots.virtual.client import VirtualArm
@@ -104,11 +104,11 @@ class _Presser:
 
 def _move(config: RunConfig, presser: _Presser) -> None:
     """Run the loop until all presses are done."""
-    body, device = build.robot(config), build.device(config)
-    assert device is not None
-    hands = _Watched(build.teleop(config, body, device=device, acts="always"), presser.polls)
-    loop = build.loop(config, body, hands, NoPolicy(), lambda: False)
-    with device, body:
+    parts = Assembly(config)
+    assert parts.device is not None
+    hands = _Watched(parts.teleop("always"), presser.polls)
+    loop = parts.loop(hands, NoPolicy(), lambda: False)
+    with parts.device, parts.robot:
         transition = loop.reset(seed=0)
         with presser:
             while not presser.over:

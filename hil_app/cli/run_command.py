@@ -68,7 +68,7 @@ def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
     if (run / DATASET).is_dir():
         Lock(run / DATASET).release()  # nor if another program has the dataset
     with session:
-        if moved := set_aside(run, resumed, spec_of(config, session.body)):
+        if moved := set_aside(run, resumed, spec_of(session.parts)):
             session.events.emit(
                 MovedAside(
                     episodes=moved.episodes, checkpoints=moved.checkpoints, place=str(moved.place)

@@ -7,7 +7,7 @@ from pathlib import Path
 from configs.load import ConfigError
 from configs.policy import GaussianActorConfig
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.control.policy import LearnedPolicy
 from hil_app.learning.checkpoint import load_policy, load_state
 from hil_app.learning.networks.actor import GaussianActorPolicy
@@ -20,8 +20,9 @@ def policy_of(config: RunConfig, checkpoint: Path) -> GaussianActorPolicy:
     Raises ConfigError if it would see or do something else than it was trained for, and
     CheckpointError if it cannot be read.
     """
-    policy = load_policy(checkpoint, seed=build.seed_of(config, "sampling"))
-    _check_fit(policy.config, build.policy_config(config, build.robot(config)))
+    parts = Assembly(config)
+    policy = load_policy(checkpoint, seed=parts.seed("sampling"))
+    _check_fit(policy.config, parts.policy_config)
     return policy
 
 

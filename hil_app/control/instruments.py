@@ -12,30 +12,34 @@ from rich.text import Text
 from configs.manual import MOTIONS
 from hil_app.control.loop import Loop
 from processors.base import Transition
-from robots.base import F32, JOINTS
+from robots.base import F32, RobotSpec
 from robots.kinematics import Kinematics
 
+_SIGNS = {"deg": "°"}  # of units, in a table
 NEWEST = 60  # ticks that a time of the tick is the median of
 
 
 class Instruments:
     """Joints, gripper frame, motors and the time of each step of a ``loop``, as they are now.
 
-    ``kinematics`` are its own: the view that asks lives in another thread than the loop.
+    Kinematics are its own: the view that asks lives in another thread than the loop.
     """
 
-    def __init__(self, loop: Loop, kinematics: Kinematics) -> None:
-        self._loop, self._kinematics = loop, kinematics
+    def __init__(self, loop: Loop) -> None:
+        self._loop, self._spec = loop, loop.robot.spec
+        self._kinematics = None if self._spec.arm is None else Kinematics(self._spec.arm)
 
     def __call__(self) -> RenderableType:
         """What there is to see; nothing before the first tick."""
         newest = self._loop.newest
         if newest is None:
             return ""
-        tip = self._kinematics.tip(newest.reading.joints)
-        arm = Group(_joints(newest), Text(), _gripper_frame(newest, tip))
+        robot: list[RenderableType] = [_joints(newest, self._spec)]
+        if self._kinematics is not None:
+            tip = self._kinematics.tip(newest.reading.joints)
+            robot += [Text(), _gripper_frame(newest, tip)]
         side_by_side = Table.grid(padding=(0, 4))
-        side_by_side.add_row(arm, _times(self._loop))
+        side_by_side.add_row(Group(*robot), _times(self._loop))
         return Group(Text(), side_by_side)
 
 
@@ -46,20 +50,20 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _joints(newest: Transition) -> Table:
-    reading = newest.reading
+def _joints(newest: Transition, spec: RobotSpec) -> Table:
+    reading, n = newest.reading, len(spec.names)
     table = _table("joint", "is", "is to be", "load", "heat")
-    loads, heat = _each(reading.loads, "{:+.0f} %"), _each(reading.temperatures, "{:.0f} °C")
-    for index, name in enumerate(JOINTS):
-        unit = "%" if name == "gripper" else "°"
+    loads, heat = _each(reading.loads, "{:+.0f} %", n), _each(reading.temperatures, "{:.0f} °C", n)
+    for index, (name, unit) in enumerate(zip(spec.names, spec.units, strict=True)):
+        unit = _SIGNS.get(unit, unit)
         where = (f"{joints[index]:.1f} {unit}" for joints in (reading.joints, newest.sent))
         table.add_row(name, *where, loads[index], heat[index])
     return table
 
 
-def _each(values: F32 | None, form: str) -> list[str]:
-    """A number for each joint; dashes for a body that does not sense it."""
-    return ["–"] * len(JOINTS) if values is None else [form.format(value) for value in values]
+def _each(values: F32 | None, form: str, count: int) -> list[str]:
+    """A number for each joint; dashes for a robot that does not sense it."""
+    return ["–"] * count if values is None else [form.format(value) for value in values]
 
 
 def _gripper_frame(newest: Transition, tip: F32) -> Table:

@@ -9,19 +9,16 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
 
-import numpy as np
-
 from configs.env import EnvConfig
 from hil_app.control.policy import Policy
 from hil_app.control.rate import Rate
 from hil_app.recording.frames import Frame
-from processors.base import Command, Goal, Pipeline, Transition
-from robots.base import F32, GRIPPER, Robot
+from processors.base import ActionSpace, Command, Pipeline, Transition
+from robots.base import F32, Reading, Robot
 from robots.safety.guard import ramp
 from teleop.base import HANDS_OFF, Teleop, TeleopSample
 
 Phase = Literal["reset", "acting", "paused"]
-SAME = 0.5  # a joint target that differs by less is the same one [deg]
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
 
 
@@ -45,6 +42,13 @@ def _pauses(sample: TeleopSample) -> bool:
     """Whether the arm is to stand still; a verdict or a stop goes first."""
     verdict = sample.success or sample.failure or sample.rerecord
     return sample.paused and not (verdict or sample.stop)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a robot sensed last, for whoever looks on."""
+
+    reading: Reading | None = None
 
 
 class Stopwatch:
@@ -83,17 +87,18 @@ class Loop:
         env_pipeline: Pipeline[Transition],
         *,
         env: EnvConfig,
-        reset_pose: F32,  # (6,) [deg], gripper [%]
-        locate: Callable[[F32], F32],  # joints (6,) -> gripper frame (3,) [m]
+        actions: ActionSpace,
         stop: Callable[[], bool],
+        seen: Seen | None = None,
     ) -> None:
         self.robot, self.teleop, self.policy = robot, teleop, policy
         self.action_pipeline, self.env_pipeline = action_pipeline, env_pipeline
         self.rate = Rate(env.fps, env.paced)
         self.watch = Stopwatch()
-        self._env, self._reset_pose, self._locate, self.stop = env, reset_pose, locate, stop
+        self._env, self._actions, self.stop = env, actions, stop
+        self._seen = seen or Seen()
         self._asked = HANDS_OFF  # with the stops that the person has asked for so far
-        self._held = reset_pose  # what was last sent between two episodes
+        self._held: F32  # what was last sent on the way to the reset pose
         self.phase: Phase = "reset"  # for whoever looks on
         self.newest: Transition | None = None  # the same
 
@@ -156,12 +161,12 @@ class Loop:
             )
         )
         self.watch.lap("action steps")
-        sent = self.robot.command(command.goal.joints)
-        command = self._as_sent(command, sent)
+        sent = self.robot.command(command.target)
+        command = replace(command, goal=self._actions.taken(command.goal, sent))
         self.watch.lap("robot.command")
         self.rate.wait()
         self.watch.lap("wait")
-        reading = self.robot.read()
+        reading = self._read()
         self.watch.lap("robot.read")
         transition = self.env_pipeline(Transition(command, sent, reading))
         self.watch.lap("env steps")
@@ -169,17 +174,22 @@ class Loop:
         return transition
 
     def _wanted(self, last: Transition) -> F32:
-        """The action (4,) that the newest policy wants for what was last seen."""
+        """The action (a,) that the newest policy wants for what was last seen."""
         self.policy.refresh()
-        return self.policy.act(last.features)
+        wanted = self.policy.act(last.features)
+        return self._actions.still(last.command.goal) if wanted is None else wanted
+
+    def _read(self) -> Reading:
+        self._seen.reading = reading = self.robot.read()
+        return reading
 
     def _stand_still(self, last: Transition) -> tuple[Transition, TeleopSample]:
         """Hold while the person has the episode paused; returns what is then seen, and asked."""
         self.phase = "paused"
         while self.phase == "paused":
-            self.robot.command(last.command.goal.joints)
+            self.robot.command(last.command.target)
             self.rate.wait()
-            reading = self.robot.read()
+            reading = self._read()
             sample = self._heed(self.teleop.read())
             self.phase = "paused" if _pauses(sample) else "acting"
         command = replace(last.command, reading=reading)
@@ -193,32 +203,33 @@ class Loop:
         """
         self._heed(self.teleop.idle())
         if self.newest is not None:
-            self.robot.command(self.newest.command.goal.joints)
+            self.robot.command(self.newest.command.target)
         self.rate.wait()
 
     def reset(self, seed: int) -> Transition:
-        """Bring the arm to its reset pose at a limited speed, set the scene, look around."""
+        """Bring the robot to its reset pose at a limited speed, set the scene, look around."""
         self.phase = "reset"
         self.rate.start()
         if not self._heed(self.teleop.idle()).stop:  # nothing else that was pressed before counts
             self._go_to_reset_pose()
         self.robot.reset(seed)
-        reading = self.robot.read()
+        reading = self._read()
         self.rate.start()
         self.phase = "acting"
-        command = Command.at_reset(reading, self._locate(reading.joints))
+        command = Command.at_reset(reading, self._actions.goal(reading.joints).tip)
         return self.env_pipeline(Transition(command, reading.joints, reading))
 
     def _go_to_reset_pose(self) -> None:
         """Go there at a limited speed, and wait until the scene may be set."""
         ready = time.monotonic() + self._env.reset_time_s
         step = self._env.reset_speed * self.rate.period
-        self._held = self.robot.read().joints
-        for target in ramp(self._held, self._reset_pose, step):
+        here = self._held = self._read().joints
+        pose = self.robot.spec.reset_pose
+        for target in () if pose is None else ramp(here, pose, step):
             if not self._move(target):
                 return
         while self.rate.paced and time.monotonic() < ready:
-            if not self._move(self._reset_pose):
+            if not self._move(here if pose is None else pose):
                 return
 
     def _move(self, target: F32) -> bool:
@@ -244,13 +255,3 @@ class Loop:
         if not (stop or self.stop()):
             return sample
         return replace(sample, stop=True, emergency_stop=emergency)
-
-    def _as_sent(self, command: Command, sent: F32) -> Command:
-        """``command`` with the goal that the robot took, where it took another.
-
-        So a goal never runs away from an arm that is held back, to pull it along later.
-        """
-        if np.abs(command.goal.joints - sent)[:GRIPPER].max() <= SAME:
-            return command
-        joints = np.append(sent[:GRIPPER], command.goal.joints[GRIPPER]).astype(np.float32)
-        return replace(command, goal=Goal(self._locate(joints), joints))

@@ -12,7 +12,6 @@ from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.normalize import Normalizer
 from processors.base import Features
 from robots.base import F32
-from teleop.base import NEUTRAL
 
 
 class Policy(Protocol):
@@ -23,8 +22,8 @@ class Policy(Protocol):
     def refresh(self) -> None:
         """Take the newest weights, if there are any; never waits."""
 
-    def act(self, features: Features) -> F32:
-        """The action (4,), with a wrist (6,), for what the robot sees."""
+    def act(self, features: Features) -> F32 | None:
+        """The action (a,) for what the robot sees; None leaves it as it is."""
 
 
 class NoPolicy:
@@ -35,9 +34,8 @@ class NoPolicy:
     def refresh(self) -> None:
         """Nothing to refresh."""
 
-    def act(self, features: Features) -> F32:  # noqa: ARG002 - the Policy protocol
-        """No motion, and the gripper stays."""
-        return NEUTRAL
+    def act(self, features: Features) -> None:
+        """No motion."""
 
 
 class LearnedPolicy:

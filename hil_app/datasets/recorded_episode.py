@@ -9,19 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.load import ConfigError
-from configs.manual import MOTIONS
 from configs.names import ACTION
 from configs.processor import ImageConfig
 from configs.run import RunConfig
+from hil_app.build.actions import actions_of
+from hil_app.build.robots import make_robot
 from hil_app.datasets.joints import Joints
 from hil_app.datasets.places import check_episode
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import BY_HAND, SEED
 from hil_app.recording.values import check_values
-from robots.base import F32, GRIPPER
+from robots.base import F32, RobotSpec
+from robots.kinematics import Kinematics
 
 RECORD = "record"  # the stage that counts all episodes there are
-NEAR, NEAR_GRIPPER = 3.0, 5.0  # a start that differs by less is the same one [deg], [%]
+NEAR = 3.0, 5.0  # a start that differs by less is the same one [deg], [%]
+HALF_A_TURN = 180.0  # what counts for as much as the whole range of another unit [deg]
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,12 @@ class Script:
     episode: int
     fps: float
     robot_type: str
-    actions: F32 | None  # (T, 4), with a wrist (T, 6); None if they are the joint targets
-    sent: F32  # (T, n) joint targets [deg], gripper [%]
+    names: tuple[str, ...]  # (n,) of what was sent
+    actions: F32 | None  # (T, a); None if they are the targets
+    sent: F32  # (T, n) targets, in the robot's units
     by_hand: NDArray[np.bool_]  # (T,) a person acted
-    joints: F32 | None  # (T or T + 1, n) measured [deg, %]; None if that is not recorded
-    start: F32 | None  # (n,) where the arm was before the first action, if that is known
+    joints: F32 | None  # (T or T + 1, n) measured; None if that is not recorded
+    start: F32 | None  # (n,) where the robot was before the first action, if that is known
     success: bool | None
     scene: tuple[str, int]  # what a run takes a simulated scene's seed for: stage, and which in it
     seed: int | None = None  # of the scene; earlier versions do not say it
@@ -56,6 +60,7 @@ def read_script(dataset: Dataset, episode: int) -> Script:
         episode=episode,
         fps=dataset.fps,
         robot_type=dataset.robot_type,
+        names=tuple(name.removesuffix(".pos") for name in of.names or ()),
         actions=columns.get(ACTION) if of.targets != ACTION else None,
         sent=sent,
         by_hand=columns.get(BY_HAND, np.zeros(len(sent), bool)),
@@ -84,12 +89,20 @@ def fitted(config: RunConfig, script: Script) -> RunConfig:
             f"env.fps: {config.env.fps:g}, but it was recorded at {script.fps:g} Hz: set "
             f"--env.fps={script.fps:g}"
         )
+    spec = make_robot(config).spec  # never entered
+    if script.names and spec.names != script.names:
+        raise ConfigError(
+            f"robot.type: {config.robot.type} has {', '.join(spec.names)}, but "
+            f"{', '.join(script.names)} were recorded"
+        )
     if script.actions is not None:
-        _check_wrist(config, script.actions)
+        _check_actions(config, spec, script.actions)
     arms = [name.removesuffix("_sim") for name in (config.robot.type, script.robot_type)]
     if arms[0] != arms[1]:
         raise ConfigError(f"robot.type: {config.robot.type}, but {script.robot_type} was recorded")
-    robot: dict[str, Any] = {"reset_pose": tuple(map(float, _reset_pose(config, script)))}
+    pose, robot = _reset_pose(spec, script), dict[str, Any]()
+    if pose is not None:
+        robot["reset_pose"] = tuple(map(float, pose))
     processor: dict[str, Any] = {"success_classifier": None}
     if not config.window:  # nobody looks: no camera needs to be there
         robot["cameras"], processor["images"] = {}, ImageConfig()
@@ -103,9 +116,9 @@ def fitted(config: RunConfig, script: Script) -> RunConfig:
     )
 
 
-def _check_wrist(config: RunConfig, actions: F32) -> None:
-    motions = MOTIONS[:3] if config.processor.wrist is None else MOTIONS
-    recorded, given = actions.shape[1], len(motions) + 1
+def _check_actions(config: RunConfig, spec: RobotSpec, actions: F32) -> None:
+    space = actions_of(config, spec, None if spec.arm is None else Kinematics(spec.arm))
+    recorded, given = actions.shape[1], len(space.names)
     if recorded != given:
         raise ConfigError(
             f"processor.wrist: the recorded actions have {recorded} numbers, but those of this "
@@ -113,15 +126,23 @@ def _check_wrist(config: RunConfig, actions: F32) -> None:
         )
 
 
-def _reset_pose(config: RunConfig, script: Script) -> F32:
-    """The config's own where the arm came to its start from there, else the recorded start."""
-    told = np.array(config.robot.reset_pose, np.float32)
-    if script.start is None:
-        return told
-    return told if near(script.start, told) else script.start
+def _reset_pose(spec: RobotSpec, script: Script) -> F32 | None:
+    """The robot's own where it came to its start from there, else the recorded start."""
+    own = spec.reset_pose
+    if own is None or script.start is None or near(spec, script.start, own):
+        return own
+    return script.start
 
 
-def near(one: F32, other: F32, times: float = 1.0) -> bool:
-    """Whether two poses (6,) [deg, %] are the same for an arm that may sag, or so many times it."""
-    off = np.abs(one - other)
-    return bool(off[:GRIPPER].max() <= times * NEAR and off[GRIPPER] <= times * NEAR_GRIPPER)
+def near(spec: RobotSpec, one: F32, other: F32, times: float = 1.0) -> bool:
+    """Whether two poses (n,) are the same for a robot that may sag, or so many times it."""
+    return bool((np.abs(one - other) <= times * allowance(spec, *NEAR)).all())
+
+
+def allowance(spec: RobotSpec, degrees: float, percent: float) -> F32:
+    """So much (n,) of the robot's units; of others as much of the range as of half a turn."""
+    span = np.ptp(spec.limits, axis=1)
+    known = {"deg": degrees, "%": percent}
+    others = degrees / HALF_A_TURN * span
+    found = [known.get(unit, other) for unit, other in zip(spec.units, others, strict=True)]
+    return np.array(found, np.float32)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from configs.manual import MOTIONS
 from configs.names import ACTION
 from configs.run import RunConfig
 from configs.task import TASKS, TaskConfig
-from hil_app import build
-from hil_app.build import Body
+from hil_app.build.assembly import Assembly
 from hil_app.events import DatasetGoesOn, DatasetRepaired
 from hil_app.recording.columns import CONFIG, sensed_names, sensed_units
 from hil_app.recording.recorder import Recorder
@@ -22,6 +18,7 @@ from hil_app.recording.spec import MOTION
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.runs.folder import DATASET
 from hil_app.support.events import EventLog
+from robots.base import RobotSpec
 
 
 def root_of(config: RunConfig, folder: Path) -> Path:
@@ -29,14 +26,15 @@ def root_of(config: RunConfig, folder: Path) -> Path:
     return config.dataset.root or folder / DATASET
 
 
-def spec_of(config: RunConfig, body: Body) -> DatasetSpec:
+def spec_of(parts: Assembly) -> DatasetSpec:
     """What a run's dataset is to hold."""
+    config, spec = parts.config, parts.robot.spec
     return DatasetSpec(
         fps=config.env.fps,
         robot_type=config.robot.type,
-        task=config.dataset.task or _label(body.spec.task),
-        names={**_names(config, body), **sensed_names(body.spec.names)},
-        info={**sensed_units(body.spec.units), ACTION: {CONFIG: _motion(config, body)}},
+        task=config.dataset.task or _label(spec.task),
+        names={**parts.names, **sensed_names(spec.names)},
+        info={**sensed_units(spec.units), ACTION: {CONFIG: _motion(config, spec)}},
         encoding=config.dataset.encoding,
     )
 
@@ -46,16 +44,16 @@ def _label(task: str | None) -> str:
     return (TaskConfig if task is None or task not in TASKS else TASKS[task].config).label
 
 
-def recorder(config: RunConfig, body: Body, root: Path, events: EventLog) -> Recorder:
+def recorder(parts: Assembly, root: Path, events: EventLog) -> Recorder:
     """What puts frames into the dataset at ``root``, which it goes on with if there is one.
 
     A world that does not keep real time waits for it.
     """
     return Recorder(
-        partial(_open, root, spec_of(config, body), events),
+        partial(_open, root, spec_of(parts), events),
         events,
-        max_waiting=config.dataset.max_waiting,
-        patient=not config.env.paced,
+        max_waiting=parts.config.dataset.max_waiting,
+        patient=not parts.config.env.paced,
     )
 
 
@@ -70,21 +68,9 @@ def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
     return writer
 
 
-def _motion(config: RunConfig, body: Body) -> dict[str, Any]:
+def _motion(config: RunConfig, spec: RobotSpec) -> dict[str, Any]:
     """What of the config :data:`MOTION` names; without an arm model an action is the target."""
     robot = config.robot.model_dump(mode="json", include={*MOTION["robot"]})
     processor = config.processor.model_dump(mode="json", include={*MOTION["processor"]})
     del processor["gripper"]["penalty"]
-    return {"robot": robot, **({} if body.spec.arm is None else {"processor": processor})}
-
-
-def _names(config: RunConfig, body: Body) -> dict[str, Sequence[str]]:
-    """What the numbers of observations and actions are called."""
-    parts = build.observations(config.processor, body, build.kinematics_of(body)).values()
-    ordered = sorted(parts, key=lambda part: part.key)
-    seen = {
-        key: tuple(name for part in same for name in part.names)
-        for key, same in groupby(ordered, key=lambda part: part.key)
-    }
-    moves = MOTIONS[:3] if config.processor.wrist is None else MOTIONS
-    return {**seen, ACTION: (*(f"delta_{name}" for name in moves), "gripper")}
+    return {"robot": robot, **({} if spec.arm is None else {"processor": processor})}

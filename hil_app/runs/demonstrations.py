@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from configs.learner import OfflineDatasetConfig
-from hil_app import build
 from hil_app.control.monitor import Loading
 from hil_app.datasets.to_buffer import Source, check, rows_of, unsaid
 from hil_app.events import (
@@ -21,7 +20,6 @@ from hil_app.events import (
 from hil_app.learning.learner import Learner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
-from hil_app.runs.dataset import spec_of
 from hil_app.runs.session import Session
 
 TELL_EVERY = 10.0  # seconds between two events that say how far it is
@@ -36,9 +34,8 @@ class OfflineData:
     def __init__(self, session: Session, wanted: Sequence[OfflineDatasetConfig]) -> None:
         self._session, self._config = session, session.config
         self._sources = [Source(Dataset(one.root), one.only, one.weight) for one in wanted]
-        policy = build.policy_config(self._config, session.body)
-        names = spec_of(self._config, session.body).names
-        check(self._sources, policy, self._config.env.fps, names)
+        parts = session.parts
+        check(self._sources, parts.policy_config, self._config.env.fps, parts.names)
         self._told = 0.0
 
     def load(self, learner: Learner, policy: GaussianActorPolicy) -> bool:

@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 
-from hil_app import build
 from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import EVALUATE, Evaluation, Stage
@@ -19,8 +18,7 @@ from hil_app.recording.encoding import Film
 from hil_app.recording.frames import Frame
 from hil_app.runs.folder import FILM
 from hil_app.runs.session import Session
-from robots.base import RenderError
-from robots.twin.robot import SimRobot
+from robots.base import RenderError, Viewed
 
 FILMED = 3  # episodes in the film
 HEIGHT, WIDTH = 360, 480
@@ -38,9 +36,7 @@ class Evaluator:
         config = session.config
         self._session, self._every = session, config.train.eval_every
         self._episodes = config.train.eval_episodes
-        self._loop = build.loop(
-            config, session.body, session.hands("never"), policy, stop, evaluating=True
-        )
+        self._loop = session.parts.loop(session.hands("never"), policy, stop, evaluating=True)
 
     def due(self, ticks: int) -> bool:
         """Whether an evaluation is due after so many training ticks."""
@@ -53,7 +49,7 @@ class Evaluator:
         """Judge the policy after ``updates`` updates; None if the run is to stop first."""
         monitor = self._session.monitor
         with monitor.amid(self._episodes, self._loop) as judged:
-            for episode in run_episodes(judged, partial(build.seed_of, self._session.config, AMID)):
+            for episode in run_episodes(judged, partial(self._session.parts.seed, AMID)):
                 self._session.heed(episode)
             if self._loop.stop():
                 return None
@@ -76,14 +72,14 @@ def evaluate(session: Session, policy: GaussianActorPolicy) -> None:
     loop = _loop(session, policy)
     stage = session.monitor.begin(EVALUATE, session.config.eval.episodes, "episodes", loop)
     with session.body:
-        for episode in run_episodes(stage, partial(build.seed_of, session.config, EVALUATE)):
+        for episode in run_episodes(stage, partial(session.parts.seed, EVALUATE)):
             session.ended(stage, episode)
 
 
 def film(session: Session, policy: GaussianActorPolicy) -> str | None:
     """Film the first evaluation episodes; returns why there is no film, if there is none."""
     config, loop, body = session.config, _loop(session, policy), session.body
-    if not isinstance(body, SimRobot):
+    if not isinstance(body, Viewed):
         return "only simulated worlds can be seen from outside"
     stage = Stage(EVALUATE, min(FILMED, config.eval.episodes), "episodes", loop)
     with body:
@@ -93,7 +89,7 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
                 def shoot(_: Frame) -> None:
                     reel.add(body.render("overview", HEIGHT, WIDTH))
 
-                for _ in run_episodes(stage, partial(build.seed_of, config, EVALUATE), [shoot]):
+                for _ in run_episodes(stage, partial(session.parts.seed, EVALUATE), [shoot]):
                     reel.hold()
         except (RenderError, OSError) as error:
             return str(error)
@@ -103,4 +99,4 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
 def _loop(session: Session, policy: GaussianActorPolicy) -> Loop:
     mind = LearnedPolicy(policy, deterministic=session.config.eval.deterministic)
     hands = session.hands("never")
-    return build.loop(session.config, session.body, hands, mind, session.stop, evaluating=True)
+    return session.parts.loop(hands, mind, session.stop, evaluating=True)

@@ -7,7 +7,6 @@ from functools import partial
 
 from configs.load import ConfigError
 from configs.run import RunConfig
-from hil_app import build
 from hil_app.control.episodes import run_episodes
 from hil_app.control.instruments import Instruments
 from hil_app.control.monitor import RECORD, Recording
@@ -34,21 +33,21 @@ def record(session: Session, mind: LearnedPolicy | None = None) -> None:
     config, root = session.config, root_of(session.config, session.folder)
     acts: Acts = "always" if mind is None else "on_take_over"
     hands = session.hands(acts)
-    loop = build.loop(config, session.body, hands, mind or NoPolicy(), session.stop)
+    loop = session.parts.loop(hands, mind or NoPolicy(), session.stop)
     with ExitStack() as stack:
-        kept = stack.enter_context(recorder(config, session.body, root, session.events))
+        kept = stack.enter_context(recorder(session.parts, root, session.events))
         session.monitor.recording = Recording(root, kept, kept.count)
         if kept.count:
             note = f"{root} has {plural(kept.count, 'episode')}; those of this run come after them"
             session.events.emit(DatasetGoesOn(note=note))
-        session.monitor.instruments = Instruments(loop, build.kinematics_of(session.body))
+        session.monitor.instruments = Instruments(loop)
         stack.enter_context(session.body)
         stack.enter_context(hands)
         stage = session.monitor.begin(RECORD, config.dataset.num_episodes, "episodes", loop)
         before = kept.count
         for episode in run_episodes(
             stage,
-            lambda count: build.seed_of(config, RECORD, before + count),
+            lambda count: session.parts.seed(RECORD, before + count),
             [partial(kept.add, stage=RECORD)],
         ):
             session.ended(stage, episode)

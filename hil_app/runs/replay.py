@@ -7,17 +7,15 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.control.episodes import run_episodes
-from hil_app.control.loop import Loop
 from hil_app.control.monitor import REPLAY
 from hil_app.datasets.recorded_episode import Script, near
 from hil_app.events import EpisodeReplayed, SceneChosen
 from hil_app.recording.frames import Frame
 from hil_app.runs.session import Session
-from processors.base import Command, Features, Goal, Pipeline, Step
-from robots.base import F32, GRIPPER, JOINTS, RobotError
-from robots.kinematics import Kinematics
+from processors.base import Command, Features, Step
+from robots.base import F32, RobotError, RobotSpec
 from teleop.base import NEUTRAL, Teleop, TeleopSample
 
 EXACT = 1e-3  # the arm is where the episode began, but for rounding [deg, %]
@@ -84,35 +82,42 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one motion of several joints is from another."""
+    """How far one motion of several joints is from another, in the robot's units."""
 
-    mean: float  # over all frames and body joints [deg]
-    max: float  # [deg]
+    mean: float  # over all frames and joints but the gripper
+    max: float
     joint: str  # whose that is
+    unit: str  # of the joints; empty if they have several
     frame: int  # when
-    gripper_max: float  # [%]
+    gripper_max: float | None  # [%]; None without a gripper
 
     @classmethod
-    def between(cls, one: F32, other: F32) -> Self:
-        """Of (T, 6) joints [deg, %] from as many others."""
-        off = np.abs(one - other)
-        body = off[:, :GRIPPER]
+    def between(cls, spec: RobotSpec, one: F32, other: F32) -> Self:
+        """Of (T, n) joints of a robot from as many others."""
+        off, gripper = np.abs(one - other), spec.gripper
+        places = np.flatnonzero(spec.body)
+        body, units = off[:, places], {spec.units[place] for place in places}
         frame, joint = np.unravel_index(body.argmax(), body.shape)
         return cls(
             mean=round(float(body.mean()), 4),
             max=round(float(body.max()), 4),
-            joint=JOINTS[joint],
+            joint=spec.names[places[joint]],
+            unit=units.pop() if len(units) == 1 else "",
             frame=int(frame),
-            gripper_max=round(float(off[:, GRIPPER].max()), 4),
+            gripper_max=None if gripper is None else round(float(off[:, gripper].max()), 4),
         )
 
     def __str__(self) -> str:
-        if self.max == self.gripper_max == 0:
+        if not self.max and not self.gripper_max:
             return "as recorded"
-        return (
-            f"off by {self.mean:.2f} deg on average, at most {self.max:.2f} ({self.joint}, frame "
-            f"{self.frame}), gripper at most {self.gripper_max:.1f} %"
+        unit = f" {self.unit}" if self.unit else ""
+        said = (
+            f"off by {self.mean:.2f}{unit} on average, at most {self.max:.2f} ({self.joint}, frame "
+            f"{self.frame})"
         )
+        if self.gripper_max is None:
+            return said
+        return f"{said}, gripper at most {self.gripper_max:.1f} %"
 
 
 def replay(session: Session, script: Script, what: What) -> None:
@@ -121,10 +126,10 @@ def replay(session: Session, script: Script, what: What) -> None:
     ``what`` sends the recorded actions through the pipeline, or the recorded joint targets past it.
     The session's config is :func:`~hil_app.datasets.recorded_episode.fitted` to the script.
     """
-    config, body = session.config, session.body
+    parts, body = session.parts, session.body
     again = Replayed(script, session.hands("never"))
-    loop = build.loop(config, body, again, again, session.stop, evaluating=True)
-    _prepare(loop, script, what, build.kinematics_of(body))
+    steps = _steps(parts, script, what)
+    loop = parts.loop(again, again, session.stop, evaluating=True, action_steps=steps)
     if body.truth is not None and script.seed is None:
         note = "as this config's seed has it; another run's object may have lain elsewhere"
         session.events.emit(SceneChosen(note=note))
@@ -137,7 +142,7 @@ def replay(session: Session, script: Script, what: What) -> None:
 
     with body, again:
         stage = session.monitor.begin(REPLAY, 1, "episodes", loop)
-        seed = build.seed_of(config, *script.scene) if script.seed is None else script.seed
+        seed = parts.seed(*script.scene) if script.seed is None else script.seed
         episode = next(run_episodes(stage, lambda _: seed, [look, again.seen]), None)
         if episode is not None:
             session.ended(stage, episode)
@@ -145,8 +150,9 @@ def replay(session: Session, script: Script, what: What) -> None:
     _tell(session, script, np.array(sent), np.array(measured), success)
 
 
-def _prepare(loop: Loop, script: Script, what: What, kinematics: Kinematics) -> None:
-    """Have the action pipeline begin where the recorded one did, or send the recorded targets."""
+def _steps(parts: Assembly, script: Script, what: What) -> dict[str, Step[Command]]:
+    """Action steps that begin where the recorded ones did, or send the recorded targets."""
+    spec, actions = parts.robot.spec, parts.actions
 
     def recorded_start(command: Command) -> Command:
         start, here = script.start, command.reading.joints
@@ -154,25 +160,24 @@ def _prepare(loop: Loop, script: Script, what: What, kinematics: Kinematics) -> 
             return command
         if start is None or np.abs(start - here).max() <= EXACT:
             return command
-        if not near(start, here, SETTLED):
-            far = float(np.abs(start - here)[:GRIPPER].max())
+        if not near(spec, start, here, SETTLED):
+            off = np.abs(start - here)
+            joint = int((off / np.ptp(spec.limits, axis=1)).argmax())
             raise RobotError(
-                f"The arm stands {far:.0f} deg from where the episode began: look what is in its "
-                "way, and try again"
+                f"The robot's {spec.names[joint]} stands {off[joint]:.0f} {spec.units[joint]} from "
+                "where the episode began: look what is in its way, and try again"
             )
-        goal = Goal(kinematics.tip(start), start)
+        goal = actions.goal(start)
         return replace(command, before=goal, goal=goal, start=goal.tip)
 
     def recorded_target(command: Command) -> Command:
         if command.sample.stop:  # on the way to the start, perhaps
             return command
-        joints = script.sent[command.tick - 1]
-        return replace(command, goal=Goal(kinematics.tip(joints), joints))
+        return replace(command, goal=actions.goal(script.sent[command.tick - 1]))
 
-    steps: dict[str, Step[Command]] = {"recorded target": recorded_target}
-    if what == "actions":
-        steps = {"recorded start": recorded_start, **dict(loop.action_pipeline.steps)}
-    loop.action_pipeline = Pipeline("action", steps)
+    if what == "joints":
+        return {"recorded target": recorded_target}
+    return {"recorded start": recorded_start, **actions.steps()}
 
 
 def _tell(session: Session, script: Script, sent: F32, measured: F32, success: bool | None) -> None:
@@ -185,7 +190,7 @@ def _tell(session: Session, script: Script, sent: F32, measured: F32, success: b
         ("joints", None if script.joints is None else script.joints[1 : done + 1], measured),
     ):
         if then is not None and len(then):
-            difference = Difference.between(now[: len(then)], then)
+            difference = Difference.between(session.body.spec, now[: len(then)], then)
             facts[name] = asdict(difference)
             said.append(f"{name} {difference}")
     if success is not None:

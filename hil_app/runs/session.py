@@ -11,7 +11,7 @@ from typing import Self
 import torch
 
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.control.loop import Episode
 from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.signals import StopRequest
@@ -47,10 +47,12 @@ class Session:
         self.events = EventLog(self.folder / EVENTS)
         arm, teleop = config.robot.real_time, config.teleop
         self.stop = StopRequest(arm or (teleop is not None and teleop.has_motors))
-        self.body = build.robot(config, self.events.emit, self._emergency)
+        self.parts = Assembly(
+            config, command=command, tell=self.events.emit, emergency=self._emergency
+        )
+        self.body = self.parts.robot
         self.monitor = Monitor()
-        self.window = build.window(config, command)
-        self.device = build.device(config, self.window)
+        self.window, self.device = self.parts.window, self.parts.device
         person = teleop is not None and teleop.in_person
         self.keys = Keys() if person or arm else None  # a real arm has a person beside it
         self._powered: list[Powered] = []
@@ -102,14 +104,7 @@ class Session:
 
         Raises ConfigError if they cannot work on this body.
         """
-        hands = build.teleop(
-            self.config,
-            self.body,
-            self.events.emit,
-            self.device,
-            acts=acts,
-            along=self._have_leaders_go_along,
-        )
+        hands = self.parts.teleop(acts, along=self._have_leaders_go_along)
         if isinstance(hands, Powered):
             self._powered.append(hands)
         return hands if self.keys is None else Attended(hands, self.keys)

@@ -6,7 +6,6 @@ import math
 from contextlib import ExitStack
 from functools import partial
 
-from hil_app import build
 from hil_app.control.episodes import run_episodes
 from hil_app.control.instruments import Instruments
 from hil_app.control.loop import Sink
@@ -26,18 +25,18 @@ def teleoperate(session: Session) -> None:
     config, wanted = session.config, session.config.teleoperate
     acts: Acts = "always" if config.manual is None else "on_take_over"
     hands = session.hands(acts)
-    loop = build.loop(config, session.body, hands, NoPolicy(), session.stop)
+    loop = session.parts.loop(hands, NoPolicy(), session.stop)
     with ExitStack() as stack:
         sinks: list[Sink] = []
         if wanted.record:
             root = root_of(config, session.folder)
-            kept = stack.enter_context(recorder(config, session.body, root, session.events))
+            kept = stack.enter_context(recorder(session.parts, root, session.events))
             session.monitor.recording = Recording(root, kept, kept.count)
             sinks.append(partial(kept.add, stage=TELEOPERATE))
-        session.monitor.instruments = Instruments(loop, build.kinematics_of(session.body))
+        session.monitor.instruments = Instruments(loop)
         stack.enter_context(session.body)
         stack.enter_context(hands)
         goal = math.inf if wanted.episodes is None else wanted.episodes
         stage = session.monitor.begin(TELEOPERATE, goal, "episodes", loop)
-        for episode in run_episodes(stage, partial(build.seed_of, config, TELEOPERATE), sinks):
+        for episode in run_episodes(stage, partial(session.parts.seed, TELEOPERATE), sinks):
             session.ended(stage, episode)

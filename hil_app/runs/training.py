@@ -12,12 +12,11 @@ from torch import Tensor
 
 from configs.load import ConfigError
 from configs.run import RunConfig
-from hil_app import build
 from hil_app.control.episodes import run_episodes
 from hil_app.control.help_requests import HelpRequests
 from hil_app.control.loop import Episode, Loop, Sink
 from hil_app.control.monitor import DEMONSTRATE, TRAIN, Evaluation, Recording, Stage
-from hil_app.control.policy import LearnedPolicy, NoPolicy, Policy
+from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.events import Compiled, Compiling, NotCompiled, NothingLearned
 from hil_app.learning.algorithm import RLAlgorithm
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
@@ -32,7 +31,7 @@ from hil_app.runs.metrics import Figures, Metrics, of_episode, of_evaluation, of
 from hil_app.runs.resume import ACTING, LOOP, Resumed
 from hil_app.runs.session import Session
 from hil_app.runs.state import RunState
-from teleop.base import Acts, Remembering
+from teleop.base import Remembering
 
 
 class Training:
@@ -50,21 +49,16 @@ class Training:
     def __init__(self, session: Session, resumed: Resumed | None = None) -> None:
         config = session.config
         _check_that_it_learns(config)
-        self._session, self._config = session, config
-        session.hands("on_take_over")  # refused now if they cannot work on this body
-        if config.processor.success_classifier is not None:
-            build.success_classifier(config, session.body)  # the same
+        self._session, self._config, parts = session, config, session.parts
+        demonstrator, operator = session.hands("always"), session.hands("on_take_over")
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
-        actor = build.policy(config, session.body, "initial weights")
-        self.algorithm: RLAlgorithm = build.algorithm(config, actor)
+        self.algorithm: RLAlgorithm = parts.algorithm(parts.policy("initial weights"))
         self._metrics = Metrics(
             session.folder, session.events, tensorboard=config.train.tensorboard
         )
-        self.learner: Learner = build.learner(
-            config, self.algorithm, session.events, self._log_learner
-        )
+        self.learner: Learner = parts.learner(self.algorithm, session.events, self._log_learner)
         self._seen: list[Frame] = []  # of the episode under way
-        self._acting = build.policy(config, session.body, "exploration")
+        self._acting = parts.policy("exploration")
         wanted = config.learner.datasets if self._fresh else []  # a checkpoint has their rows
         self._offline_data = OfflineData(session, wanted)
         if resumed is not None:
@@ -72,7 +66,7 @@ class Training:
             session.monitor.evaluations += resumed.state.evaluations
         self._acting.load_actor_weights(self.algorithm.get_weights())
         self._root = session.folder / DATASET
-        self._recorder = recorder(config, session.body, self._root, session.events)
+        self._recorder = recorder(parts, self._root, session.events)
         self._checkpoints = Checkpoints(
             session.folder / CHECKPOINTS,
             config.train.keep_last,
@@ -80,16 +74,21 @@ class Training:
             before=lambda snapshot: self._recorder.wait(snapshot.state["recorded"]),
         )
         self._asked = self._before.ticks  # for a checkpoint, the last time
-        judged = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=True)
+        mailbox = self.learner.mailbox
+        judged = LearnedPolicy(self._acting, mailbox, deterministic=True)
         self._evaluator = Evaluator(session, judged, self._stop)
+        explores = LearnedPolicy(self._acting, mailbox, deterministic=False)
+        self._loops = (
+            parts.loop(demonstrator, NoPolicy(), self._stop),
+            parts.loop(operator, explores, self._stop),
+        )
 
     def run(self) -> None:
         """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
         self._warm_up()
         if not self._offline_data.load(self.learner, self.algorithm.policy):
             return
-        mind = LearnedPolicy(self._acting, self.learner.mailbox, deterministic=False)
-        loops = self._loop(NoPolicy(), "always"), self._loop(mind, "on_take_over")
+        demonstration, training = self._loops
         with ExitStack() as stack:
             stack.enter_context(self._metrics)
             stack.enter_context(self._checkpoints)
@@ -101,9 +100,9 @@ class Training:
             if self._fresh:
                 self._snapshot()
             if self._config.train.demonstrations:
-                self._demonstrate(loops[0])
+                self._demonstrate(demonstration)
             if not self._session.stop():
-                self._train(loops[1])
+                self._train(training)
 
     def _warm_up(self) -> None:
         """Compile what is to be compiled, while nothing moves yet."""
@@ -154,10 +153,6 @@ class Training:
                 loop.teleop.load_state(self._before.hands or {})
         return stage
 
-    def _loop(self, mind: Policy, acts: Acts) -> Loop:
-        session = self._session
-        return build.loop(self._config, session.body, session.hands(acts), mind, self._stop)
-
     def _stop(self) -> bool:
         """Whether the run is to end; raises what has ended one of its threads."""
         self.learner.check()
@@ -168,7 +163,7 @@ class Training:
     def _episodes(self, stage: Stage, *learn: Sink) -> None:
         """Episode after episode until the stage has reached its goal or the run is to stop."""
         record = partial(self._recorder.add, stage=stage.name)
-        seeds = partial(build.seed_of, self._config, stage.name)
+        seeds = partial(self._session.parts.seed, stage.name)
         with stage.loop.teleop:
             for episode in run_episodes(stage, seeds, [record, self._see, *learn]):
                 self._session.ended(stage, episode)

@@ -11,7 +11,7 @@ import numpy as np
 
 from configs.events import Tell
 from configs.robot import ServoArmConfig
-from robots.base import F32, JOINTS, NotConnected, ServoFault, Uncalibrated
+from robots.base import F32, GRIPPER, JOINTS, NotConnected, ServoFault, Uncalibrated
 from robots.events import CalibrationsDiffer, DriveModeUnused, MotorSilent, PortBack, PortGone
 from robots.feetech import calibration, handshake, whose
 from robots.feetech.bus import Answers, FeetechBus
@@ -63,6 +63,9 @@ class Servos:
     If this program dies while they have torque, or gives no :meth:`beat` for ``silence_s``, its
     deadman lets them down; None for nobody.
     """
+
+    names = JOINTS
+    gripper = GRIPPER  # which of them is
 
     def __init__(
         self, cfg: ServoArmConfig, patience_s: float, tell: Tell, *, silence_s: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Self
 
 import numpy as np
@@ -107,6 +107,10 @@ class SimRobot:
     def joints_now(self) -> F32:
         """The joints (6,) [deg, %]."""
         return self._arm.from_urdf(self._entered().angles)
+
+    def held(self) -> AbstractContextManager[None]:
+        """It stays anyway: its time stands still meanwhile."""
+        return nullcontext()
 
     def halt(self, cause: str) -> None:  # noqa: ARG002 - nobody has to be told of a simulated arm
         """Stay here: commands from now on change nothing."""

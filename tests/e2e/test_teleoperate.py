@@ -14,7 +14,8 @@ from recordings import recorded
 
 from configs.load import read, validate
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.robots import make_robot
+from hil_app.build.seeds import seed_of
 from hil_app.control.monitor import TELEOPERATE
 from robots.base import F32
 from robots.kinematics import Kinematics
@@ -37,8 +38,8 @@ def the_preset() -> RunConfig:
 
 def to_the_cube(config: RunConfig, episode: int) -> F32:
     """The way (3,) [m] from the reset pose to where the fingers stand around the cube."""
-    with build.robot(config) as body:
-        body.reset(build.seed_of(config, TELEOPERATE, episode))
+    with make_robot(config) as body:
+        body.reset(seed_of(config, TELEOPERATE, episode))
         assert body.truth is not None
         cube = body.truth().object
         tip = Kinematics(body.spec.arm).tip(np.array(config.robot.reset_pose, np.float32))

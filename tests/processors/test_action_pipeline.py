@@ -10,7 +10,7 @@ from sample_ticks import CLOSE, OPEN, STAY, action, bounded, command, f32, follo
 
 from configs.processor import InverseKinematicsConfig, ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
-from hil_app.build import action_steps
+from hil_app.build.actions import action_steps
 from processors.base import Command, Pipeline
 from robots.arm import ARMS
 from robots.base import F32, GRIPPER, Reading

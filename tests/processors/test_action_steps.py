@@ -28,7 +28,9 @@ from processors.action import (
     workspace_bounds,
 )
 from processors.base import Command, Goal, Step
+from robots.arm import ARMS
 from robots.base import F32, GRIPPER
+from teleop.base import NEUTRAL
 
 STEP = f32(0.02, 0.01, 0.005)
 LOW, HIGH = f32(0.13, -0.17, 0.01), f32(0.31, 0.17, 0.08)
@@ -39,6 +41,8 @@ points = st.builds(f32, *[st.floats(-0.5, 0.5, width=32)] * 3)
 
 class Straight:
     """A made-up arm: the tip is the first three joints / 100; it solves to ``answer`` if given."""
+
+    arm = ARMS["so101"]
 
     def __init__(self, *answers: F32) -> None:
         self.answers = list(answers)
@@ -68,7 +72,7 @@ def test_the_persons_action_counts_only_while_intervening(
     intervening: bool, executed: float
 ) -> None:
     asked = command(action(x=-0.25), action=action(x=0.5), intervening=intervening)
-    done = intervention(asked)
+    done = intervention(lambda _: NEUTRAL)(asked)
     assert done.action[0] == executed
     assert done.policy_action[0] == -0.25  # what the policy wanted is still known
 
@@ -139,7 +143,7 @@ def test_bounds_let_a_target_inside_pass() -> None:
 
 @pytest.mark.parametrize(("closed", "open"), [(5.0, 60.0), (60.0, 5.0)], ids=["usual", "reversed"])
 def test_the_gripper_closes_stays_and_opens(closed: float, open: float) -> None:
-    step = gripper(closed, open, max_step=100.0)
+    step = gripper(GRIPPER, closed, open, max_step=100.0)
     for asked, reached in ((CLOSE, closed), (STAY, 33.0), (OPEN, open)):
         done = step(command(action(grip=asked), commanded=33.0))
         assert gripper_of(done) == reached
@@ -148,7 +152,7 @@ def test_the_gripper_closes_stays_and_opens(closed: float, open: float) -> None:
 
 def test_stay_holds_the_commanded_position_not_the_measured_one() -> None:
     """Trap 19: a cube keeps the jaws at 30 % though 0 % is commanded; staying must squeeze on."""
-    step = gripper(0.0, 45.0, max_step=100.0)
+    step = gripper(GRIPPER, 0.0, 45.0, max_step=100.0)
     squeezing = step(command(action(grip=CLOSE), commanded=30.0, measured=30.0))
     assert gripper_of(squeezing) == 0.0
     later = command(action(grip=STAY), commanded=gripper_of(squeezing), measured=30.0)
@@ -159,7 +163,7 @@ def test_stay_holds_the_commanded_position_not_the_measured_one() -> None:
 def test_the_gripper_takes_at_most_max_step_a_tick_and_stops_at_its_end(
     closed: float, open: float
 ) -> None:
-    step = gripper(closed, open, max_step=20.0)
+    step = gripper(GRIPPER, closed, open, max_step=20.0)
     moves = [action(grip=OPEN)] * 4 + [action(grip=STAY)] + [action(grip=CLOSE)] * 2
     ways = [
         abs(gripper_of(done) - closed) for done in follow(step, command(commanded=closed), moves)
@@ -180,7 +184,7 @@ def test_a_reachable_target_is_solved_from_the_joints_in_force() -> None:
 
 def test_the_gripper_is_left_as_its_own_step_set_it() -> None:
     asked = at(f32(0.2, 0, 0.05), f32(0.21, 0, 0.05))
-    opened = gripper(0, 45, 100)(replace(asked, action=action(grip=OPEN)))
+    opened = gripper(GRIPPER, 0, 45, 100)(replace(asked, action=action(grip=OPEN)))
     done = inverse_kinematics(Straight(), max_joint_step=35, max_error=0.005)(opened)
     assert gripper_of(done) == 45.0
 
@@ -188,7 +192,7 @@ def test_the_gripper_is_left_as_its_own_step_set_it() -> None:
 def test_a_solution_that_misses_holds_target_and_body_but_moves_the_gripper() -> None:
     wrong = f32(50, 50, 50, 0, 0, 0)
     asked = at(f32(0.2, 0, 0.05), f32(0.21, 0, 0.05))
-    asked = gripper(0, 45, 100)(replace(asked, action=action(grip=CLOSE)))
+    asked = gripper(GRIPPER, 0, 45, 100)(replace(asked, action=action(grip=CLOSE)))
     done = inverse_kinematics(Straight(wrong, wrong), 1000, max_error=0.005)(asked)
     np.testing.assert_array_equal(done.goal.tip, asked.before.tip)
     np.testing.assert_array_equal(done.goal.joints, [20, 0, 5, 4, 5, 0])
@@ -217,7 +221,7 @@ def test_a_second_try_clamped_to_the_joint_step_is_taken_if_it_is_near_enough() 
         intervention,
         end_effector_target(STEP),
         workspace_bounds(LOW, HIGH, STEP),
-        gripper(0, 45, 10),
+        gripper(GRIPPER, 0, 45, 10),
         inverse_kinematics(Straight(), 35, 0.005),
         inverse_kinematics(Straight(f32(9, 9, 9, 9, 9, 9), f32(9, 9, 9, 9, 9, 9)), 35, 0.005),
     ],

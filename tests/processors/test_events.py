@@ -19,7 +19,7 @@ from sample_ticks import (
 from processors.base import Command, Pipeline, Step, Transition
 from processors.events import operator_events, simulated_success, sparse_reward, time_limit
 from processors.gripper_penalty import gripper_penalty
-from robots.base import Reading, Truth
+from robots.base import GRIPPER, Reading, Truth
 
 
 def world(success: bool) -> Any:
@@ -86,7 +86,7 @@ def charged(ends: dict[str, float], opening: float, asked: int) -> float:
     """The penalty when the gripper was ``opening`` of its way open before the action."""
     measured = ends["closed"] + opening * (ends["open"] - ends["closed"])
     before = command(action(grip=asked), measured=measured)
-    return gripper_penalty(-0.5, **ends)(transition(before)).discrete_penalty
+    return gripper_penalty(GRIPPER, -0.5, **ends)(transition(before)).discrete_penalty
 
 
 @pytest.mark.parametrize("ends", [USUAL, REVERSED], ids=["usual", "reversed"])
@@ -112,14 +112,14 @@ def test_the_penalty_fires_on_flips_only(
 
 
 def test_the_thresholds_themselves_count() -> None:
-    step = gripper_penalty(-0.5, closed=0.0, open=100.0)
+    step = gripper_penalty(GRIPPER, -0.5, closed=0.0, open=100.0)
     for measured, asked in ((10.0, OPEN), (90.0, CLOSE)):
         before = command(action(grip=asked), measured=measured)
         assert step(transition(before)).discrete_penalty == -0.5
 
 
 def test_the_penalty_is_decided_before_the_action_not_after() -> None:
-    step = gripper_penalty(-0.5, **USUAL)
+    step = gripper_penalty(GRIPPER, -0.5, **USUAL)
     closing = command(action(grip=CLOSE), measured=50.0)  # it was open and is now closed
     assert step(transition(closing, gripper=10.0)).discrete_penalty == -0.5
     shut = command(action(grip=CLOSE), measured=10.0)  # it was closed already
@@ -127,7 +127,7 @@ def test_the_penalty_is_decided_before_the_action_not_after() -> None:
 
 
 def test_the_penalty_counts_the_executed_action_and_the_measured_position() -> None:
-    step = gripper_penalty(-0.5, **USUAL)
+    step = gripper_penalty(GRIPPER, -0.5, **USUAL)
     by_hand = command(action(grip=STAY), measured=50.0, commanded=30.0)
     assert step(transition(by_hand)).discrete_penalty == 0.0
     # the policy asked to close an open gripper, but the person's "stay" was executed
@@ -140,14 +140,14 @@ def test_the_penalty_counts_the_executed_action_and_the_measured_position() -> N
 def test_the_penalty_is_never_added_to_the_reward() -> None:
     flip = command(action(grip=CLOSE), measured=50.0)
     for reward in (0.0, 1.0):
-        done = gripper_penalty(-0.5, **USUAL)(transition(flip, reward=reward))
+        done = gripper_penalty(GRIPPER, -0.5, **USUAL)(transition(flip, reward=reward))
         assert (done.reward, done.discrete_penalty) == (reward, -0.5)
 
 
 @pytest.mark.parametrize("measured", [10.0, 30.0, 50.0])
 def test_the_reset_is_never_charged(measured: float) -> None:
     reset = Command.at_reset(Reading(joints(measured), stamp=1.0), f32(0.2, 0, 0.05))
-    assert gripper_penalty(-0.5, **USUAL)(transition(reset)).discrete_penalty == 0.0
+    assert gripper_penalty(GRIPPER, -0.5, **USUAL)(transition(reset)).discrete_penalty == 0.0
 
 
 # the time limit
@@ -172,7 +172,7 @@ def test_an_end_on_the_last_tick_is_no_time_limit() -> None:
         operator_events,
         sparse_reward(True),
         sparse_reward(False),
-        gripper_penalty(-0.5, **USUAL),
+        gripper_penalty(GRIPPER, -0.5, **USUAL),
         time_limit(1),
     ],
 )

@@ -25,7 +25,7 @@ from sample_ticks import (
 from configs.processor import ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.teleop import SO100LeaderConfig
-from hil_app.build import action_steps
+from hil_app.build.actions import action_steps
 from processors.base import Command, Pipeline
 from processors.leader import Jaw
 from robots.arm import ARMS
@@ -38,7 +38,7 @@ LOW, HIGH, STEP = (f32(*v) for v in (CONFIG.bounds.min, CONFIG.bounds.max, CONFI
 LIMIT = CONFIG.inverse_kinematics
 RESET = {"so100": f32(*SO100SimConfig().reset_pose), "so101": f32(*SO101SimConfig().reset_pose)}
 KINEMATICS = {name: Kinematics(arm) for name, arm in ARMS.items()}
-JAW = Jaw(0.0, 45.0, 100.0)
+JAW = Jaw(GRIPPER, 0.0, 45.0, 100.0)
 
 each_arm = pytest.mark.parametrize("arm", ARMS)
 each_mode = pytest.mark.parametrize("control", ["end_effector", "joints"])
@@ -227,7 +227,7 @@ def test_the_gripper_closes_and_opens_with_the_leader_s(control: str) -> None:
 def test_a_trembling_hand_does_not_make_the_gripper_chatter(
     at: float, trembling: list[float], max_step: float, held: float
 ) -> None:
-    jaw, went = Jaw(0.0, 45.0, max_step), []
+    jaw, went = Jaw(GRIPPER, 0.0, 45.0, max_step), []
     for tremor in trembling:
         chosen = jaw.command(held, at + tremor)
         end = {CLOSE: 0.0, STAY: held, OPEN: 45.0}[chosen]
@@ -238,7 +238,7 @@ def test_a_trembling_hand_does_not_make_the_gripper_chatter(
 
 
 def test_a_gripper_in_small_steps_follows_the_leader_s_all_the_way() -> None:
-    jaw, held = Jaw(0.0, 45.0, 2.0), 45.0
+    jaw, held = Jaw(GRIPPER, 0.0, 45.0, 2.0), 45.0
     for _ in range(30):
         chosen = jaw.command(held, 20.0)
         held += {CLOSE: -2.0, STAY: 0.0, OPEN: 2.0}[chosen]
@@ -246,5 +246,5 @@ def test_a_gripper_in_small_steps_follows_the_leader_s_all_the_way() -> None:
 
 
 def test_a_gripper_that_counts_the_other_way_closes_all_the_same() -> None:
-    jaw = Jaw(closed=60.0, open=5.0, max_step=100.0)
+    jaw = Jaw(GRIPPER, closed=60.0, open=5.0, max_step=100.0)
     assert [jaw.command(5.0, 58.0), jaw.command(60.0, 58.0)] == [CLOSE, STAY]

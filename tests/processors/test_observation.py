@@ -13,7 +13,8 @@ from configs.names import OBS_ENV_STATE, OBS_STATE
 from configs.processor import ObservationConfig, ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
+from hil_app.build.observations import observations
 from processors import observation
 from processors.base import Transition
 from processors.observation import Observe, images
@@ -24,6 +25,7 @@ from robots.twin.robot import SimRobot
 
 LOW, HIGH, STEP = f32(0.1, -0.2, 0.0), f32(0.3, 0.2, 0.1), f32(0.02, 0.01, 0.005)
 LIMITS = np.stack((np.arange(-60, 0, 10), np.arange(10, 70, 10)), axis=1).astype(np.float32)
+SPEC = replace(ARMS["so101"].spec(), limits=LIMITS)
 JAW = f32(5, 45)
 OBJECT = f32(0.25, 0.05, 0.02)
 
@@ -53,10 +55,10 @@ def sensed() -> Transition:
 @pytest.mark.parametrize(
     ("part", "key", "numbers"),
     [
-        (observation.joint_positions(LIMITS), OBS_STATE, [1, 2, 3, 4, 5, 40]),
-        (observation.gripper_position(JAW), OBS_STATE, [40]),
-        (observation.joint_velocity(), OBS_STATE, [10, 20, 30, 40, 50, 60]),
-        (observation.motor_current(), OBS_STATE, [100, 200, 300, 400, 500, 600]),
+        (observation.joint_positions(SPEC), OBS_STATE, [1, 2, 3, 4, 5, 40]),
+        (observation.gripper_position(SPEC, JAW), OBS_STATE, [40]),
+        (observation.joint_velocity(SPEC), OBS_STATE, [10, 20, 30, 40, 50, 60]),
+        (observation.motor_current(SPEC), OBS_STATE, [100, 200, 300, 400, 500, 600]),
         (
             observation.end_effector_pose(locate, LOW, HIGH, relative=False),
             OBS_STATE,
@@ -69,7 +71,7 @@ def sensed() -> Transition:
             [-0.18, 0.02, -0.03],
         ),
         (observation.target_offset(locate, STEP), OBS_STATE, [0.19, -0.01, 0.02]),
-        (observation.gripper_target(JAW), OBS_STATE, [31]),
+        (observation.gripper_target(SPEC, JAW), OBS_STATE, [31]),
         (
             observation.object_position(locate, LOW, HIGH, relative=False),
             OBS_ENV_STATE,
@@ -93,10 +95,10 @@ def test_each_part_shows_its_numbers(part: Observe, key: str, numbers: list[floa
 @pytest.mark.parametrize(
     ("part", "lowest", "highest"),
     [
-        (observation.joint_positions(LIMITS), LIMITS[:, 0], LIMITS[:, 1]),
-        (observation.gripper_position(JAW), [5], [45]),
-        (observation.joint_velocity(), [-180] * 6, [180] * 6),
-        (observation.motor_current(), [-2700] * 6, [2700] * 6),
+        (observation.joint_positions(SPEC), LIMITS[:, 0], LIMITS[:, 1]),
+        (observation.gripper_position(SPEC, JAW), [5], [45]),
+        (observation.joint_velocity(SPEC), [-180] * 6, [180] * 6),
+        (observation.motor_current(SPEC), [-2700] * 6, [2700] * 6),
         (observation.end_effector_pose(locate, LOW, HIGH, False), LOW, HIGH),
         (
             observation.end_effector_pose(locate, LOW, HIGH, True),
@@ -104,7 +106,7 @@ def test_each_part_shows_its_numbers(part: Observe, key: str, numbers: list[floa
             (HIGH - LOW) / 2,
         ),
         (observation.target_offset(locate, STEP), -2 * STEP, 2 * STEP),
-        (observation.gripper_target(JAW), [5], [45]),
+        (observation.gripper_target(SPEC, JAW), [5], [45]),
         (observation.object_position(locate, LOW, HIGH, False), LOW, HIGH),
         (observation.object_position(locate, LOW, HIGH, True), (LOW - HIGH) / 2, (HIGH - LOW) / 2),
     ],
@@ -115,8 +117,8 @@ def test_the_ends_of_each_range(part: Observe, lowest: Any, highest: Any) -> Non
 
 
 @pytest.mark.parametrize("part", [observation.gripper_position, observation.gripper_target])
-def test_a_reversed_gripper_has_an_ordered_range(part: Callable[[F32], Observe]) -> None:
-    reversed_jaw = part(f32(90, 10))
+def test_a_reversed_gripper_has_an_ordered_range(part: Callable[..., Observe]) -> None:
+    reversed_jaw = part(SPEC, f32(90, 10))
     assert (reversed_jaw.low.tolist(), reversed_jaw.high.tolist()) == ([10.0], [90.0])
 
 
@@ -128,11 +130,11 @@ def test_a_policy_fits_a_reversed_gripper() -> None:
             "processor": {"gripper": gripper, "observation": {"joints": "gripper"}},
         }
     )
-    build.policy_config(config, build.robot(config)).validate_features()
+    Assembly(config).policy_config.validate_features()
 
 
 def test_parts_of_one_key_are_appended_in_order() -> None:
-    first = observation.gripper_position(JAW)(sensed())
+    first = observation.gripper_position(SPEC, JAW)(sensed())
     done = observation.end_effector_pose(locate, LOW, HIGH, relative=False)(first)
     done = observation.object_position(locate, LOW, HIGH, relative=False)(done)
     np.testing.assert_allclose(done.features[OBS_STATE], [40, 0.01, 0.02, 0.03], atol=1e-6)
@@ -143,8 +145,8 @@ def test_parts_of_one_key_are_appended_in_order() -> None:
 @pytest.mark.parametrize(
     ("part", "what"),
     [
-        (observation.joint_velocity(), "joint velocities"),
-        (observation.motor_current(), "motor currents"),
+        (observation.joint_velocity(SPEC), "joint velocities"),
+        (observation.motor_current(SPEC), "motor currents"),
         (observation.object_position(locate, LOW, HIGH, relative=True), "object position"),
     ],
 )
@@ -156,9 +158,9 @@ def test_what_the_robot_does_not_sense_is_a_clear_error(part: Observe, what: str
 @pytest.mark.parametrize(
     "part",
     [
-        observation.joint_positions(LIMITS),
-        observation.gripper_position(JAW),
-        observation.joint_velocity(),
+        observation.joint_positions(SPEC),
+        observation.gripper_position(SPEC, JAW),
+        observation.joint_velocity(SPEC),
         observation.end_effector_pose(locate, LOW, HIGH, relative=True),
         observation.target_offset(locate, STEP),
         observation.object_position(locate, LOW, HIGH, relative=True),
@@ -166,7 +168,7 @@ def test_what_the_robot_does_not_sense_is_a_clear_error(part: Observe, what: str
     ],
 )
 def test_no_observation_step_writes_into_its_input(part: Any) -> None:
-    once = observation.gripper_target(JAW)(sensed())
+    once = observation.gripper_target(SPEC, JAW)(sensed())
     pictures = {"front": picture()}
     assert_leaves_its_input_alone(part, once)
     assert_leaves_its_input_alone(
@@ -209,11 +211,11 @@ def test_shapes_names_and_ranges_fit_the_numbers_for_every_choice(robot: Any) ->
         tip = kinematics.tip(f32(*robot.reset_pose))
         for wanted in choices():
             config = RunConfig(robot=robot, processor=ProcessorConfig(observation=wanted))
-            parts = list(build.observations(config.processor, body, kinematics).values())
+            parts = list(observations(config.processor, body.spec, kinematics).values())
             value = transition(command(tip=tip, start=tip), **_sensed_by(body))
             for part in parts:
                 value = part(value)
-            policy = build.policy_config(config, body)
+            policy = Assembly(config, robot=body).policy_config
             policy.validate_features()
             for key, feature in policy.input_features.items():
                 assert value.features[key].shape == feature.shape
@@ -239,7 +241,7 @@ def test_a_fresh_episode_is_seen_within_about_one(robot: Any) -> None:
     config = RunConfig(robot=robot)
     with SimRobot(robot, fps=10) as body:
         kinematics = Kinematics(body.spec.arm)
-        parts = list(build.observations(config.processor, body, kinematics).values())
+        parts = list(observations(config.processor, body.spec, kinematics).values())
         tip = kinematics.tip(f32(*robot.reset_pose))
         for seed in range(20):
             body.reset(seed)

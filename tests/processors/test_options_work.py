@@ -20,8 +20,9 @@ from sample_ticks import flat
 from configs.env import EnvConfig
 from configs.load import merge, validate
 from configs.processor import ProcessorConfig
+from configs.robot import SimRobotConfig
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from robots.base import F32, Reading
@@ -77,6 +78,10 @@ class Clock:
 class Watched(SimRobot):
     """The twin with a made-up picture instead of a rendered one; it keeps every command."""
 
+    def __init__(self, config: SimRobotConfig, fps: float) -> None:
+        super().__init__(config.model_copy(update={"cameras": {}}), fps)
+        self.spec = replace(self.spec, cameras=dict.fromkeys(config.cameras, (6, 8)))
+
     def read(self) -> Reading:
         picture = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
         return replace(super().read(), images={"front": picture}, stamp=0.0)
@@ -98,11 +103,11 @@ def clocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 def episode(config: RunConfig, clock: Clock) -> Any:
     """All that one demonstrated episode shows, and what of it a policy would see."""
     frames: list[Frame] = []
-    without_cameras = config.robot.model_copy(update={"cameras": {}})
-    with Watched(without_cameras, config.env.fps) as body:
-        hands = build.teleop(config, body, acts="always")
-        build.loop(config, body, hands, NoPolicy(), lambda: False).episode(3, [frames.append])
-        seen = list(build.policy_config(config, body).input_features)
+    with Watched(config.robot, config.env.fps) as body:
+        parts = Assembly(config, robot=body)
+        hands = parts.teleop("always")
+        parts.loop(hands, NoPolicy(), lambda: False).episode(3, [frames.append])
+        seen = list(parts.policy_config.input_features)
     return flat([body.commands, frames, clock.now, seen])
 
 

@@ -32,7 +32,7 @@ from sample_wrist import (
 )
 
 from configs.processor import ProcessorConfig
-from hil_app.build import action_steps
+from hil_app.build.actions import action_steps
 from processors.action import inverse_kinematics
 from processors.base import Command, Goal, Pipeline
 from robots.arm import ARMS

@@ -9,7 +9,7 @@ from sample_wrist import KINEMATICS, ROLL, config, each_arm
 
 from configs.processor import ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
-from hil_app.build import observations
+from hil_app.build.observations import observations
 from processors.base import Goal
 from robots.base import Reading
 from robots.twin.robot import SimRobot
@@ -21,7 +21,7 @@ BODIES = {
 
 
 def parts(arm, settings):
-    return observations(settings, BODIES[arm], KINEMATICS[arm])
+    return observations(settings, BODIES[arm].spec, KINEMATICS[arm])
 
 
 def sensed(goal, joints):

@@ -35,7 +35,7 @@ from sample_wrist import (
 
 from configs.processor import ProcessorConfig, WristConfig
 from configs.teleop import SO100LeaderConfig
-from hil_app.build import action_steps
+from hil_app.build.actions import action_steps
 from processors.base import Command, Goal, Pipeline
 from processors.gripper_penalty import gripper_penalty
 from robots.arm import ARMS
@@ -75,7 +75,7 @@ def test_a_whole_action_passes_as_it_is_and_a_pause_stills_it() -> None:
 
 
 def test_the_gripper_is_the_last_number_for_its_penalty_too() -> None:
-    charged = gripper_penalty(-0.25, closed=0.0, open=45.0)
+    charged = gripper_penalty(GRIPPER, -0.25, closed=0.0, open=45.0)
     for act, cost in ((f32(0, 0, 0, 0, 1, CLOSE), -0.25), (f32(0, 0, 0, 0, 1, OPEN), 0.0)):
         done = charged(transition(command(act, measured=44.0), gripper=44.0))
         assert done.discrete_penalty == cost

@@ -11,7 +11,8 @@ from configs.processor import ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.run import RunConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
+from hil_app.build.robots import make_robot
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from robots.base import F32, Truth
@@ -268,9 +269,10 @@ ROBOTS = {"so100": SO100SimConfig, "so101": SO101SimConfig}
 def test_the_demonstrator_succeeds(robot: str, task: Any) -> None:
     config = RunConfig(robot=ROBOTS[robot](task=task), env=EnvConfig(paced=False))
     frames: list[Frame] = []
-    with build.robot(config) as body:
-        person = build.teleop(config, body, acts="always")
-        loop = build.loop(config, body, person, NoPolicy(), stop=lambda: False)
+    with make_robot(config) as body:
+        parts = Assembly(config, robot=body)
+        person = parts.teleop("always")
+        loop = parts.loop(person, NoPolicy(), stop=lambda: False)
         episodes = [loop.episode(seed, [frames.append]) for seed in range(100)]
     assert sum(episode.success for episode in episodes) >= 98
     assert all(frame.is_intervention for frame in frames)
@@ -284,8 +286,9 @@ def test_the_demonstrator_succeeds_at_any_rate(fps: float, step: float) -> None:
     """The arm follows with a lag of some ticks at a high rate; the person must not outrun it."""
     processor = ProcessorConfig(step_size=(step, step, step))
     config = RunConfig(env=EnvConfig(fps=fps, paced=False), processor=processor)
-    with build.robot(config) as body:
-        person = build.teleop(config, body, acts="always")
-        loop = build.loop(config, body, person, NoPolicy(), stop=lambda: False)
+    with make_robot(config) as body:
+        parts = Assembly(config, robot=body)
+        person = parts.teleop("always")
+        loop = parts.loop(person, NoPolicy(), stop=lambda: False)
         episodes = [loop.episode(seed) for seed in range(30)]
     assert sum(episode.success for episode in episodes) >= 29

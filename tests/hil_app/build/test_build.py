@@ -8,11 +8,12 @@ from sample_runs import tiny
 from configs.load import ConfigError, Parser, load, validate
 from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
 from configs.policy import FeatureType, PolicyFeature
-from hil_app import build
+from hil_app.build.assembly import Assembly
+from hil_app.build.robots import env_of, make_robot
+from hil_app.build.seeds import seed_of
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.control.signals import StopRequest
 from hil_app.support.events import EventLog
-from robots.kinematics import Kinematics
 from teleop.no_teleop import HandsOff
 
 EVERYTHING = {
@@ -33,8 +34,8 @@ OBSERVATIONS = [
 
 
 def steps_of(config):
-    body = build.robot(config)
-    loop = build.loop(config, body, HandsOff(), NoPolicy(), StopRequest())
+    body = make_robot(config)
+    loop = Assembly(config, robot=body).loop(HandsOff(), NoPolicy(), StopRequest())
     return [[name for name, _ in line.steps] for line in (loop.action_pipeline, loop.env_pipeline)]
 
 
@@ -79,8 +80,8 @@ def test_what_is_off_has_no_step():
 
 def test_features_have_the_parts_of_the_observation_in_their_order():
     config = validate({"processor": {"gripper": {"closed": 5, "open": 55}}})
-    body = build.robot(config)
-    made = build.policy_config(config, body)
+    body = make_robot(config)
+    made = Assembly(config, robot=body).policy_config
     assert made.input_features == {
         OBS_ENV_STATE: PolicyFeature(FeatureType.ENV, (3,)),
         OBS_STATE: PolicyFeature(FeatureType.STATE, (6 + 3 + 3 + 1,)),
@@ -103,14 +104,19 @@ def test_features_have_the_parts_of_the_observation_in_their_order():
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 def test_the_features_of_a_tick_fit_the_policy_that_is_built_for_them(observation, tmp_path):
     config = tiny(tmp_path, processor={"observation": observation})
-    body = build.robot(config)
-    made = build.policy_config(config, body)
+    body = make_robot(config)
+    made = Assembly(config, robot=body).policy_config
     made.validate_features()
     with body:
-        features = build.loop(config, body, HandsOff(), NoPolicy(), StopRequest()).reset(3).features
+        features = (
+            Assembly(config, robot=body)
+            .loop(HandsOff(), NoPolicy(), StopRequest())
+            .reset(3)
+            .features
+        )
     shapes = {key: feature.shape for key, feature in made.input_features.items()}
     assert {key: value.shape for key, value in features.items()} == shapes
-    parts = build.observations(config.processor, body, Kinematics(body.spec.arm)).values()
+    parts = Assembly(config, robot=body).observations.values()
     for key, (size,) in shapes.items():
         assert sum(len(part.names) for part in parts if part.key == key) == size
         low, high = (np.array(made.dataset_stats[key][end]) for end in ("min", "max"))
@@ -132,16 +138,21 @@ CAMERAS = {"front": {"width": 96, "height": 64}, "wrist": {"view": "wrist"}}
 )
 def test_a_policy_sees_the_pictures_as_crop_and_resize_leave_them(images, front, wrist, tmp_path):
     config = tiny(tmp_path, robot={"cameras": CAMERAS}, processor={"images": images})
-    body = build.robot(config)
-    made = build.policy_config(config, body)
+    body = make_robot(config)
+    made = Assembly(config, robot=body).policy_config
     made.validate_features()
     assert made.input_features["observation.images.front"].shape == (3, *front)
     assert made.input_features["observation.images.wrist"].shape == (3, *wrist)
     with body:
-        features = build.loop(config, body, HandsOff(), NoPolicy(), StopRequest()).reset(3).features
+        features = (
+            Assembly(config, robot=body)
+            .loop(HandsOff(), NoPolicy(), StopRequest())
+            .reset(3)
+            .features
+        )
     assert features["observation.images.front"].shape == (*front, 3)
     assert features["observation.images.wrist"].shape == (*wrist, 3)
-    policy = build.policy(config, body, "test")
+    policy = Assembly(config, robot=body).policy("test")
     action = LearnedPolicy(policy, deterministic=True).act(features)
     assert action.shape == (4,)
 
@@ -149,7 +160,7 @@ def test_a_policy_sees_the_pictures_as_crop_and_resize_leave_them(images, front,
 def test_pictures_may_be_recorded_without_being_seen(tmp_path):
     blind = {"observation": {"images": False}}
     config = tiny(tmp_path, robot={"cameras": CAMERAS}, processor=blind)
-    made = build.policy_config(config, build.robot(config))
+    made = Assembly(config).policy_config
     assert set(made.input_features) == {OBS_STATE, OBS_ENV_STATE}
 
 
@@ -166,15 +177,15 @@ def test_a_policy_that_would_see_nothing_is_refused():
 def test_a_device_that_is_not_there_is_refused(tmp_path, name):
     config = tiny(tmp_path, learner={"device": name})
     with pytest.raises(ConfigError, match=f"learner.device: cannot compute on '{name}'"):
-        build.algorithm(config, build.policy(config, build.robot(config), "test"))
+        Assembly(config).algorithm(Assembly(config).policy("test"))
 
 
 def test_the_learner_computes_where_it_is_told_to(tmp_path, monkeypatch):
     moved = []
     config = tiny(tmp_path, learner={"device": "cpu"})
-    policy = build.policy(config, build.robot(config), "test")
+    policy = Assembly(config).policy("test")
     monkeypatch.setattr(policy, "to", moved.append)
-    build.algorithm(config, policy)
+    Assembly(config).algorithm(policy)
     assert moved == [torch.device("cpu")]
 
 
@@ -186,9 +197,9 @@ def test_the_buffers_keep_pictures_or_a_frozen_encoder_s_maps(tmp_path, frozen):
         policy={"freeze_vision_encoder": frozen},
         learner={"random_shift": 2},
     )
-    body = build.robot(config)
-    brain = build.algorithm(config, build.policy(config, body, "test"))
-    mixer = build.learner(config, brain, EventLog())._trainer.data_mixer
+    body = make_robot(config)
+    brain = Assembly(config).algorithm(Assembly(config, robot=body).policy("test"))
+    mixer = Assembly(config).learner(brain, EventLog())._trainer.data_mixer
     for buffer in (mixer.online_buffer, mixer.offline_buffer):
         assert ("observation.images.front" in buffer.state_keys) == (not frozen)
         assert ("observation.images.front.map" in buffer.state_keys) == frozen
@@ -197,29 +208,29 @@ def test_the_buffers_keep_pictures_or_a_frozen_encoder_s_maps(tmp_path, frozen):
 
 def test_a_gripper_that_opens_towards_0_has_a_policy_too():
     config = validate({"processor": {"gripper": {"closed": 80, "open": 10}}})
-    stats = build.policy_config(config, build.robot(config)).dataset_stats[OBS_STATE]
+    stats = Assembly(config).policy_config.dataset_stats[OBS_STATE]
     assert (stats["min"][-1], stats["max"][-1]) == (10, 80)
-    build.policy(config, build.robot(config), "test")
+    Assembly(config).policy("test")
 
 
 def test_the_run_s_choices_reach_the_policy():
     config = validate({"policy": {"latent_dim": 7, "hidden_dims": [9, 11], "init_final": 0.5}})
-    made = build.policy_config(config, build.robot(config))
+    made = Assembly(config).policy_config
     assert (made.latent_dim, made.hidden_dims, made.init_final) == (7, [9, 11], 0.5)
 
 
 def test_nobody_is_at_the_controls_where_there_is_no_teleop():
     config = validate({"teleop": None, "train": {"demonstrations": 0}})
-    hands = build.teleop(config, build.robot(config), acts="on_take_over")
+    hands = Assembly(config).teleop("on_take_over")
     assert isinstance(hands, HandsOff)
 
 
 def test_seeds_are_stable_and_all_different():
-    assert build.seed_of(validate({}), "train") == 1028437303
-    assert build.seed_of(validate({"seed": 1}), "evaluate", 1) == 3093313523
+    assert seed_of(validate({}), "train") == 1028437303
+    assert seed_of(validate({"seed": 1}), "evaluate", 1) == 3093313523
     names = ["train", "evaluate", "demonstrate", "operator", "demonstrator", "initial weights"]
     seeds = [
-        build.seed_of(validate({"seed": seed}), name, index)
+        seed_of(validate({"seed": seed}), name, index)
         for seed in range(3)
         for name in names
         for index in range(100)
@@ -230,11 +241,11 @@ def test_seeds_are_stable_and_all_different():
 
 def test_a_policy_s_weights_follow_from_the_seed_and_its_name():
     config, other = validate({}), validate({"seed": 1})
-    body = build.robot(config)
-    weight = build.policy(config, body, "initial weights").actor.head.weight
-    assert weight.equal(build.policy(config, body, "initial weights").actor.head.weight)
-    assert not weight.equal(build.policy(config, body, "exploration").actor.head.weight)
-    assert not weight.equal(build.policy(other, body, "initial weights").actor.head.weight)
+    body = make_robot(config)
+    weight = Assembly(config, robot=body).policy("initial weights").actor.head.weight
+    assert weight.equal(Assembly(config, robot=body).policy("initial weights").actor.head.weight)
+    assert not weight.equal(Assembly(config, robot=body).policy("exploration").actor.head.weight)
+    assert not weight.equal(Assembly(other, robot=body).policy("initial weights").actor.head.weight)
 
 
 @pytest.mark.parametrize(("reset", "most", "used"), [(60, 120, 60), (60, 20, 20), (20, 20, 20)])
@@ -244,5 +255,6 @@ def test_an_arm_goes_to_its_reset_pose_no_faster_than_it_may_move(
     """Else the way would be over before the arm is there."""
     options = [f"--env.reset_speed={reset}", f"--robot.safety.max_speed={most}"]
     config = load(Parser(prog="test"), options, "so101_pick_lift")[0]
-    assert build._env(config).reset_speed == used
-    assert build._env(config).fps == config.env.fps
+    spec = make_robot(config).spec
+    assert env_of(config.env, spec).reset_speed == used
+    assert env_of(config.env, spec).fps == config.env.fps

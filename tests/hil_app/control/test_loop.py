@@ -14,14 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.env import EnvConfig
+from configs.processor import ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.actions import EndEffectorActions
+from hil_app.build.assembly import Assembly
+from hil_app.build.robots import make_robot
 from hil_app.control.loop import Episode, Loop
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from processors.base import Command, Goal, Pipeline, Transition
 from processors.events import operator_events, sparse_reward, time_limit
+from robots.arm import ARMS
 from robots.base import F32, GRIPPER, Reading, RobotError
 from robots.safety.guard import ramp
 from teleop.base import HANDS_OFF, TeleopSample
@@ -51,8 +55,8 @@ class Scene:
     polls: int = 0
     idles: int = 0
     halted: str | None = None
-    task = truth = None
-    limits: F32 = field(default_factory=lambda: np.zeros((6, 2), np.float32))
+    truth = None
+    spec = ARMS["so101"].spec(reset_pose=RESET_POSE)
 
     def __post_init__(self) -> None:
         self.target = self.joints
@@ -130,6 +134,15 @@ class Mind:
         return np.full(4, len(self.scene.seen), np.float32)
 
 
+class Straight:
+    """A made-up arm whose tip is the first three joints / 1000."""
+
+    arm = ARMS["so101"]
+
+    def tip(self, joints: F32) -> F32:
+        return joints[:3] / 1000
+
+
 def go_to_tick(command: Command) -> Command:
     """An action pipeline of its own: the target of tick n is n for every joint."""
     target = np.full(6, command.tick, np.float32)
@@ -169,8 +182,7 @@ def loop_of(
             },
         ),
         env=config,
-        reset_pose=RESET_POSE,
-        locate=lambda joints: joints[:3] / 1000,
+        actions=EndEffectorActions(ProcessorConfig(), Straight()),
         stop=stop,
     )
 
@@ -576,8 +588,8 @@ class Wild(NoPolicy):
 def on_the_twin(robot: str, policy: Any, episodes: int = 2, **env: Any) -> Iterator[Any]:
     """(episode, frames) of each episode, free-running with nobody at the controls."""
     config = RunConfig(robot=ROBOTS[robot], env=EnvConfig(paced=False, **env))
-    with build.robot(config) as body:
-        loop = build.loop(config, body, HandsOff(), policy, stop=lambda: False)
+    with make_robot(config) as body:
+        loop = Assembly(config, robot=body).loop(HandsOff(), policy, stop=lambda: False)
         for seed in range(episodes):
             yield run(loop, seed)
 

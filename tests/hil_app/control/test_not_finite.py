@@ -11,7 +11,8 @@ import pytest
 from configs.env import EnvConfig
 from configs.load import ConfigError
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
+from hil_app.build.robots import make_robot
 from hil_app.control.loop import Episode, Loop
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
@@ -51,8 +52,8 @@ def test_an_action_that_is_not_finite_leaves_the_arm_where_it_is(
     sample = TeleopSample(bad, intervening=True) if hands else HANDS_OFF
     person = SimpleNamespace(read=lambda: sample, idle=lambda: HANDS_OFF)
     policy = NoPolicy() if hands else Mad(place, value)
-    with build.robot(config) as body:
-        episode, frames = run(build.loop(config, body, person, policy, stop=lambda: False))
+    with make_robot(config) as body:
+        episode, frames = run(Assembly(config, robot=body).loop(person, policy, stop=lambda: False))
     assert episode.ticks == 10
     for frame in frames:
         np.testing.assert_array_equal(frame.action, NEUTRAL)
@@ -72,8 +73,8 @@ def test_a_leader_whose_joints_are_not_finite_leaves_the_arm_where_it_is(
     led[1] = value
     sample = TeleopSample(NEUTRAL, intervening=True, joints=led)
     person = SimpleNamespace(read=lambda: sample, idle=lambda: HANDS_OFF)
-    with build.robot(config) as body:
-        _, frames = run(build.loop(config, body, person, NoPolicy(), stop=lambda: False))
+    with make_robot(config) as body:
+        _, frames = run(Assembly(config, robot=body).loop(person, NoPolicy(), stop=lambda: False))
     for frame in frames:
         np.testing.assert_allclose(frame.sent, config.robot.reset_pose, atol=1.0)
 
@@ -82,8 +83,8 @@ def test_a_leader_whose_joints_are_not_finite_leaves_the_arm_where_it_is(
 def test_a_policy_that_raises_sends_nothing_more(error: Exception) -> None:
     config = RunConfig(env=EnvConfig(paced=False, control_time_s=1.0))
     sent: list[F32] = []
-    with build.robot(config) as body:
-        loop = build.loop(config, body, HandsOff(), Mad(0, error), stop=lambda: False)
+    with make_robot(config) as body:
+        loop = Assembly(config, robot=body).loop(HandsOff(), Mad(0, error), stop=lambda: False)
         last = loop.reset(7)
         body.command = sent.append  # type: ignore[method-assign, assignment]
         with pytest.raises(type(error)):
@@ -94,6 +95,6 @@ def test_a_policy_that_raises_sends_nothing_more(error: Exception) -> None:
 def test_a_box_that_the_gripper_cannot_get_into_is_refused() -> None:
     bounds = {"min": (0.6, -0.1, 0.01), "max": (0.9, 0.1, 0.1)}
     config = RunConfig(processor={"bounds": bounds})  # type: ignore[arg-type]
-    body = build.robot(config)
+    body = make_robot(config)
     with pytest.raises(ConfigError, match=r"processor\.bounds: the gripper cannot get into"):
-        build.loop(config, body, HandsOff(), NoPolicy(), stop=lambda: False)
+        Assembly(config, robot=body).loop(HandsOff(), NoPolicy(), stop=lambda: False)

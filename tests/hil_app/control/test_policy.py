@@ -120,10 +120,8 @@ def test_the_policy_sees_its_features_scaled_by_their_ranges():
     np.testing.assert_allclose(action, expected, atol=1e-6)
 
 
-def test_no_policy_keeps_still_and_its_stillness_cannot_be_changed():
+def test_no_policy_leaves_the_robot_as_it_is():
     policy = NoPolicy()
     policy.refresh()
-    assert policy.act(SEEN[0]).tolist() == [0, 0, 0, 1]
+    assert policy.act(SEEN[0]) is None
     assert policy.version == 0
-    with pytest.raises(ValueError, match="read-only"):
-        policy.act(SEEN[0])[0] = 1

@@ -17,7 +17,8 @@ from waiting import until
 
 from configs.load import validate
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
+from hil_app.build.robots import make_robot
 from hil_app.control.instruments import Instruments
 from hil_app.control.monitor import TELEOPERATE, TRAIN, Monitor
 from hil_app.control.policy import NoPolicy
@@ -101,9 +102,10 @@ def test_no_joint_jumps_at_a_take_over_or_a_hand_back(robot: str) -> None:
     turns = [state for _ in range(4) for state in [AT_REST] * 6 + [back] * 6]
     device = Held(AT_REST, *turns, AT_REST)
     settings = config(robot={"type": robot})
-    with build.robot(settings) as body:
-        hands = build.teleop(settings, body, device=device, acts="on_take_over")
-        loop = build.loop(settings, body, hands, Pushy(1.0, 1.0), lambda: False)
+    with make_robot(settings) as body:
+        parts = Assembly(settings, robot=body, device=device)
+        hands = parts.teleop("on_take_over")
+        loop = parts.loop(hands, Pushy(1.0, 1.0), lambda: False)
         seen = [loop.reset(5)]
         device.states = [*turns, AT_REST]
         for _ in range(49):
@@ -122,11 +124,12 @@ def test_no_joint_jumps_at_a_take_over_or_a_hand_back(robot: str) -> None:
 def test_of_a_thousand_taps_of_a_millisecond_none_is_lost(tmp_path: Path) -> None:
     """Each falls between two polls of the loop; each makes its frame, and only that, a success."""
     settings = config(teleop={"type": "gamepad", "virtual": str(tmp_path / "pad")})
-    device = build.device(settings)
+    device = Assembly(settings).device
     assert device is not None
-    with device, Remote(tmp_path / "pad") as pad, build.robot(settings) as body:
-        hands = build.teleop(settings, body, device=device, acts="on_take_over")
-        loop = build.loop(settings, body, hands, NoPolicy(), lambda: False)
+    with device, Remote(tmp_path / "pad") as pad, make_robot(settings) as body:
+        parts = Assembly(settings, robot=body, device=device)
+        hands = parts.teleop("on_take_over")
+        loop = parts.loop(hands, NoPolicy(), lambda: False)
         loop.rate.paced = False
         last, seen = loop.reset(5), []
         for tick in range(2000):
@@ -146,7 +149,8 @@ def test_a_pad_that_is_not_there_keeps_the_session_from_writing_anything(tmp_pat
 
 def session(folder: Path, device: Held) -> Session:
     made = Session(tiny(folder / "run", teleop={"type": "gamepad"}, env={"paced": True}), "train")
-    made.device, made.keys = device, None
+    made.device = made.parts.device = device
+    made.keys = None
     return made
 
 
@@ -183,19 +187,18 @@ def text_of(renderable: Any) -> str:
 @pytest.fixture
 def moved() -> Iterator[Callable[..., Any]]:
     """A stage in its fourth tick, with the hands as they are told to be."""
-    with build.robot(config()) as body:
+    with make_robot(config()) as body:
 
         def make(*states: DeviceState | None) -> Any:
             told: list[tuple[str, dict[str, Any]]] = []
             device = Held(AT_REST, *states)
-            hands = build.teleop(
+            parts = Assembly(
                 config(),
-                body,
-                lambda event: told.append((event.name, event.facts())),
-                device,
-                acts="on_take_over",
+                tell=lambda event: told.append((event.name, event.facts())),
+                robot=body,
+                device=device,
             )
-            loop = build.loop(config(), body, hands, NoPolicy(), lambda: False)
+            loop = parts.loop(parts.teleop("on_take_over"), NoPolicy(), lambda: False)
             loop.rate.paced = False
             stage = Monitor().begin(TELEOPERATE, np.inf, "episodes", loop)
             last = loop.reset(5)
@@ -212,7 +215,7 @@ def test_the_instruments_show_joints_gripper_steps_and_what_is_not_sensed(
     moved: Callable[..., Any],
 ) -> None:
     stage = moved(DeviceState({"leftx": -1.0}, RB))
-    shown = text_of(Instruments(stage.loop, KINEMATICS)())
+    shown = text_of(Instruments(stage.loop)())
     for name in JOINTS:
         assert name in shown
     newest = stage.loop.newest
@@ -235,7 +238,7 @@ def test_the_instruments_show_load_and_heat_of_motors_that_tell(moved: Callable[
         temperatures=np.float32([31, 32, 33, 34, 35, 36]),
     )
     stage.loop.newest = dataclasses.replace(newest, reading=reading)
-    shown = text_of(Instruments(stage.loop, KINEMATICS)())
+    shown = text_of(Instruments(stage.loop)())
     for figure in ("+11 %", "-22 %", "+66 %", "31 °C", "36 °C"):
         assert figure in shown
 

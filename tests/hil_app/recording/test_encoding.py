@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from sample_runs import tiny
 
-from hil_app import build
 from hil_app.recording.encoding import PAUSE, Film
 from hil_app.runs.evaluation import film
 from hil_app.runs.folder import FILM
@@ -105,6 +104,6 @@ def test_an_evaluation_without_a_film_says_why(tmp_path, monkeypatch, error):
     config = tiny(tmp_path / "run")
     with Session(config, "eval") as session:
         monkeypatch.setattr(session.body, "render", fail)
-        policy = build.policy(config, session.body, "test")
+        policy = session.parts.policy("test")
         assert film(session, policy) == str(error)
         assert not (session.folder / FILM).exists()

@@ -21,7 +21,7 @@ import sample_datasets as sample
 from lerobot_env import LeRobot, environment
 
 from configs.load import merge, read, validate
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.control.policy import NoPolicy
 from hil_app.datasets.convert import as_joints
 from hil_app.datasets.places import making
@@ -58,13 +58,14 @@ def record_on_the_twin(root: Path, count: int) -> tuple[list[list[Frame]], int]:
     """Episodes in which a person helps a policy that wants nothing; returns frames and fps."""
     config = validate(merge(read("sim_pick_lift_pixels"), TWIN))
     episodes: list[list[Frame]] = [[] for _ in range(count)]
+    parts = Assembly(config)
     with (
-        build.robot(config) as body,
-        build.teleop(config, body, acts="on_take_over") as hands,
+        parts.robot,
+        parts.teleop("on_take_over") as hands,
         EventLog() as events,
-        recorder(config, body, root, events) as kept,
+        recorder(parts, root, events) as kept,
     ):
-        loop = build.loop(config, body, hands, NoPolicy(), lambda: False)
+        loop = parts.loop(hands, NoPolicy(), lambda: False)
         for seed, frames in enumerate(episodes):
             loop.episode(seed, [frames.append, partial(kept.add, stage="record")])
     return episodes, int(config.env.fps)

@@ -13,7 +13,6 @@ from rich.console import Console
 from sample_runs import a_loop, tiny
 
 from configs.load import validate
-from hil_app import build
 from hil_app.cli.run_command import _conduct
 from hil_app.control.monitor import EVALUATE, Monitor
 from hil_app.control.policy import NoPolicy
@@ -52,7 +51,7 @@ def a_run(folder: Path, at: dict[int, str], **changes: Any) -> Session:
 
 
 def an_actor(session: Session) -> GaussianActorPolicy:
-    return build.policy(session.config, session.body, "initial weights")
+    return session.parts.policy("initial weights")
 
 
 def resets(session: Session) -> int:
@@ -60,7 +59,7 @@ def resets(session: Session) -> int:
     looks = Pressed({})
     bare = Session(session.config, "train")
     bare.keys = looks
-    loop = build.loop(bare.config, bare.body, bare.hands("never"), NoPolicy(), lambda: False)
+    loop = bare.parts.loop(bare.hands("never"), NoPolicy(), lambda: False)
     with bare.body:
         loop.reset(0)
     return looks.looks

@@ -15,7 +15,7 @@ from configs.load import ConfigError
 from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, PolicyFeature
 from configs.run import RunConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.recording.frames import Frame
 from hil_app.rewards.classifier import (
@@ -28,7 +28,6 @@ from hil_app.runs.evaluation import Evaluator, evaluate
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
 from robots.base import Reading
-from robots.kinematics import Kinematics
 from robots.twin.robot import SimRobot
 from teleop.base import TeleopSample
 from teleop.no_teleop import HandsOff
@@ -60,8 +59,8 @@ def frames_of(config: RunConfig, *, evaluating: bool = False) -> list[Frame]:
     """The frames of one episode in which nobody acts, so that the cube stays where it is."""
     frames: list[Frame] = []
     with SimRobot(config.robot, config.env.fps) as body:
-        loop = build.loop(
-            config, body, HandsOff(), NoPolicy(), lambda: False, evaluating=evaluating
+        loop = Assembly(config, robot=body).loop(
+            HandsOff(), NoPolicy(), lambda: False, evaluating=evaluating
         )
         loop.episode(0, [frames.append])
     return frames
@@ -70,7 +69,7 @@ def frames_of(config: RunConfig, *, evaluating: bool = False) -> list[Frame]:
 def test_it_stands_behind_the_pictures_and_before_the_person(tmp_path: Path) -> None:
     made = config(tmp_path, constant(tmp_path / "says", 0.9))
     body = SimRobot(made.robot, made.env.fps)
-    names = list(build.env_steps(made, body, Kinematics(body.spec.arm)))
+    names = list(Assembly(made, robot=body).env_steps())
     assert "simulated success" not in names
     place = names.index("success classifier")
     assert names[place + 1 : place + 3] == ["operator events", "reward"]
@@ -79,7 +78,7 @@ def test_it_stands_behind_the_pictures_and_before_the_person(tmp_path: Path) -> 
 
 def test_without_one_the_simulated_world_judges(tmp_path: Path) -> None:
     body = SimRobot(tiny(tmp_path).robot, 10)
-    names = list(build.env_steps(tiny(tmp_path), body, Kinematics(body.spec.arm)))
+    names = list(Assembly(tiny(tmp_path), robot=body).env_steps())
     assert "simulated success" in names
     assert "success classifier" not in names
 
@@ -162,7 +161,7 @@ def test_the_person_has_the_last_word(
 ) -> None:
     made = config(tmp_path, constant(tmp_path / "says", probability), ticks=3)
     with SimRobot(made.robot, made.env.fps) as body:
-        loop = build.loop(made, body, Person(3, **verdict), NoPolicy(), lambda: False)
+        loop = Assembly(made, robot=body).loop(Person(3, **verdict), NoPolicy(), lambda: False)
         episode = loop.episode(0)
     assert (episode.ticks, episode.reward, episode.success) == outcome
 
@@ -181,14 +180,15 @@ def test_it_sees_pictures_that_the_policy_does_not(tmp_path: Path) -> None:
     )
     body = SimRobot(made.robot, made.env.fps)
     asked: list[Any] = []
-    step = build.success_classifier(made, body)
+    parts = Assembly(made, robot=body)
+    steps = parts.env_steps()
+    step = steps["success classifier"]
     step._judge = lambda features: asked.append(features) or 0.0  # type: ignore[func-returns-value]
     picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
-    steps = build.env_steps(made, body, Kinematics(body.spec.arm))
     seen = steps["images"](a_tick(Reading(np.zeros(6, np.float32), 0.0, images={"front": picture})))
     step(seen)
     assert asked[0][FRONT].shape == (16, 16, 3)
-    assert FRONT not in build.policy_config(made, body).input_features
+    assert FRONT not in parts.policy_config.input_features
 
 
 def a_tick(reading: Reading) -> Any:

@@ -13,8 +13,8 @@ from sample_datasets import write_dataset
 from sample_runs import tiny
 
 from configs.load import ConfigError
-from hil_app import build
 from hil_app.__main__ import main
+from hil_app.build.seeds import seed_of
 from hil_app.datasets.convert import as_joints
 from hil_app.datasets.places import making
 from hil_app.datasets.recorded_episode import fitted, read_script
@@ -60,14 +60,14 @@ def shared_control(folder, processor=SAGGING):
     config = tiny(folder / "run", env={"control_time_s": 6.0}, processor=processor)
     with Session(config, "train") as session:
         hands = session.hands("on_take_over")
-        loop = build.loop(config, session.body, hands, Wanderer(), session.stop)
+        loop = session.parts.loop(hands, Wanderer(), session.stop)
         with (
-            recorder(config, session.body, folder / "run/dataset", session.events) as kept,
+            recorder(session.parts, folder / "run/dataset", session.events) as kept,
             session.body,
             hands,
         ):
             for index in range(EPISODES):
-                seed = build.seed_of(config, "train", index)
+                seed = seed_of(config, "train", index)
                 loop.episode(seed, [partial(kept.add, stage="train")])
     return Dataset(folder / "run/dataset")
 
@@ -367,7 +367,7 @@ def test_an_option_that_says_otherwise_is_refused(alone, tmp_path, capsys):
 def test_a_scene_is_of_the_seed_that_was_recorded(shared):
     for episode in range(EPISODES):
         script = read_script(shared, episode)
-        assert script.seed == build.seed_of(tiny(shared.root / "x"), *script.scene)
+        assert script.seed == seed_of(tiny(shared.root / "x"), *script.scene)
 
 
 def test_joints_are_done_again_from_a_converted_dataset(alone, capsys):

@@ -11,7 +11,7 @@ from sample_runs import tiny
 
 from configs.load import ConfigError
 from configs.task import TaskConfig
-from hil_app import build
+from hil_app.build.assembly import Assembly
 from hil_app.cli import run_command as conduct
 from hil_app.cli.trained import mind_of
 from hil_app.control.monitor import RECORD
@@ -89,7 +89,7 @@ def test_the_dataset_says_what_it_holds(tmp_path):
 
 def test_with_a_wrist_the_action_has_its_motions():
     config = tiny("nowhere", processor={"wrist": {}})
-    names = spec_of(config, build.robot(config)).names["action"]
+    names = spec_of(Assembly(config)).names["action"]
     assert names == ("delta_x", "delta_y", "delta_z", "delta_pitch", "delta_roll", "gripper")
 
 
@@ -112,7 +112,7 @@ def test_with_a_wrist_the_action_has_its_motions():
 )
 def test_the_task_in_words(changes, task):
     config = tiny("nowhere", **changes)
-    assert spec_of(config, build.robot(config)).task == task
+    assert spec_of(Assembly(config)).task == task
 
 
 def test_an_episode_to_record_again_is_thrown_away_and_starts_from_the_same_scene(
@@ -150,7 +150,7 @@ def test_what_a_crash_left_is_brought_back_and_told(tmp_path):
     recording(tmp_path / "first", dataset={"root": str(root), "num_episodes": 1})
     whole = list(Dataset(root).frames(0))
     config = tiny("nowhere", dataset={"root": str(root)})
-    writer = DatasetWriter(root, spec_of(config, build.robot(config)))
+    writer = DatasetWriter(root, spec_of(Assembly(config)))
     for frame in whole[:4]:
         writer.add(frame, "record")
     writer.close()  # as if the process had been killed

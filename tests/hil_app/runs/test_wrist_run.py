@@ -6,8 +6,8 @@ from recordings import recorded
 from sample_runs import tiny
 
 from configs.load import ConfigError
-from hil_app import build
-from hil_app.build import policy_config, robot
+from hil_app.build.assembly import Assembly
+from hil_app.build.robots import make_robot
 from hil_app.cli import eval as judge
 from hil_app.control.policy import NoPolicy
 from hil_app.learning.checkpoint import load_policy
@@ -46,8 +46,8 @@ def test_the_policy_acts_in_five_motions(run, tmp_path):
     policy = load_policy(find_checkpoint(run), seed=0)
     assert policy.config.continuous_dims == 5
     usual, own = tiny(tmp_path / "a"), tiny(tmp_path / "b", processor=WRIST)
-    assert policy.config.dataset_stats == policy_config(own, robot(own)).dataset_stats
-    assert policy_config(usual, robot(usual)).continuous_dims == 3
+    assert policy.config.dataset_stats == Assembly(own).policy_config.dataset_stats
+    assert Assembly(usual).policy_config.continuous_dims == 3
 
 
 def test_its_checkpoint_is_judged_on_its_own(run, tmp_path):
@@ -93,10 +93,11 @@ def test_the_twin_s_fingers_rise_and_turn_about_a_tip_that_stays(tmp_path, arm):
     parts["teleop"] = {"type": "gamepad", "dead_zone": 0.0, "curve": {"pitch": 1, "roll": 1}}
     config = tiny(tmp_path, **parts)
     seen = []
-    with robot(config) as body:
+    with make_robot(config) as body:
         kinematics = Kinematics(body.spec.arm)
-        hands = build.teleop(config, body, device=SecondStick(), acts="always")
-        loop = build.loop(config, body, hands, NoPolicy(), lambda: False)
+        parts = Assembly(config, robot=body, device=SecondStick())
+        hands = parts.teleop("always")
+        loop = parts.loop(hands, NoPolicy(), lambda: False)
         transition = loop.reset(0)
         while not transition.done:
             joints = transition.reading.joints

@@ -1,0 +1,186 @@
+"""What an action is: through space for a robot with an arm model, and as commanded for all others.
+
+The order of the action pipeline is fixed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from configs.base import ConfigError
+from configs.manual import MOTIONS
+from configs.processor import ProcessorConfig
+from configs.run import RunConfig
+from configs.teleop import LeaderConfig
+from processors import action, leader
+from processors.base import ActionSpace, Command, Goal, Step
+from processors.wrist import Wrist
+from robots.base import F32, RobotSpec
+from robots.kinematics import Kinematics
+from teleop.base import NEUTRAL
+
+CAN_GRIP = 3  # close, stay, open
+SAME = 0.5  # a joint target that differs by less is the same one [deg]
+NO_TIP: F32 = np.zeros(0, np.float32)
+NO_TIP.flags.writeable = False
+
+
+class Actions(ActionSpace, Protocol):
+    """An action space as the policy, the dataset and the action pipeline must know it."""
+
+    names: tuple[str, ...]  # of an action's numbers
+    limits: F32 | None  # (c, 2) that a policy's -1 and 1 stand for; None for -1 and 1 themselves
+    choices: int | None  # of the discrete number behind the others; None if there is none
+
+    def steps(self) -> Mapping[str, Step[Command]]:
+        """From the policy's or the person's action to what the robot is sent, in order."""
+
+
+class EndEffectorActions:
+    """An action moves the gripper: each motion in [-1, 1], and the gripper's command behind them.
+
+    A ``leader`` has steps of its own.
+    """
+
+    limits: F32 | None = None
+    choices: int | None = CAN_GRIP
+
+    def __init__(
+        self, config: ProcessorConfig, kinematics: Kinematics, leader: LeaderConfig | None = None
+    ) -> None:
+        self._config, self._kinematics, self._leader = config, kinematics, leader
+        moves = MOTIONS[:3] if config.wrist is None else MOTIONS
+        self.names = (*(f"delta_{name}" for name in moves), "gripper")
+        self._body = np.arange(len(kinematics.arm.names)) != kinematics.arm.gripper
+
+    def steps(self) -> Mapping[str, Step[Command]]:
+        """See :func:`action_steps`."""
+        return action_steps(self._config, self._kinematics, self._leader)
+
+    def goal(self, joints: F32) -> Goal:
+        """The one of ``joints`` (n,) [deg, %]."""
+        return Goal(self._kinematics.tip(joints), joints)
+
+    def still(self, goal: Goal) -> F32:  # noqa: ARG002 - it is the same for all
+        """No motion, and the gripper stays."""
+        return NEUTRAL
+
+    def taken(self, goal: Goal, sent: F32) -> Goal:
+        """The goal goes on from what was sent, where that is another; the gripper's stays."""
+        if np.abs(goal.joints - sent)[self._body].max() <= SAME:
+            return goal
+        return self.goal(np.where(self._body, sent, goal.joints).astype(np.float32))
+
+
+class DirectActions:
+    """An action is what the robot is sent, in its own units and within its limits."""
+
+    choices: int | None = None
+
+    def __init__(self, spec: RobotSpec) -> None:
+        self.names = tuple(f"{name}.pos" for name in spec.names)
+        self.limits: F32 | None = spec.limits
+        self._limits = spec.limits.T  # (2, n)
+
+    def steps(self) -> Mapping[str, Step[Command]]:
+        """Who acts, within the limits."""
+        return {
+            "intervention": action.intervention(self.still),
+            "bounds": action.bounds(*self._limits),
+        }
+
+    def goal(self, joints: F32) -> Goal:
+        """The one of ``joints`` (n,)."""
+        return Goal(NO_TIP, joints)
+
+    def still(self, goal: Goal) -> F32:
+        """What is in force already."""
+        return goal.joints
+
+    def taken(self, goal: Goal, sent: F32) -> Goal:
+        """What was sent."""
+        return replace(goal, joints=sent)
+
+
+def actions_of(config: RunConfig, spec: RobotSpec, kinematics: Kinematics | None) -> Actions:
+    """What an action of a run is.
+
+    Raises ConfigError for settings of the processor that do nothing without an arm model.
+    """
+    if kinematics is not None:
+        leader = None if config.teleop is None else config.teleop.leader
+        return EndEffectorActions(config.processor, kinematics, leader)
+    _check_direct(config)
+    return DirectActions(spec)
+
+
+def _check_direct(config: RunConfig) -> None:
+    """Raise ConfigError for settings that a robot without an arm model has no use for."""
+    given, usual = config.processor, ProcessorConfig()
+    names = ("step_size", "bounds", "gripper", "wrist", "inverse_kinematics")
+    changed = [name for name in names if getattr(given, name) != getattr(usual, name)]
+    if changed:
+        raise ConfigError(
+            f"processor.{changed[0]}: {config.robot.type} has no arm model to move through space "
+            f"by: leave out {', '.join(f'processor.{name}' for name in changed)}"
+        )
+    seen = given.observation
+    off = {"end_effector": "null", "target": "false", "object": "null"}
+    wrong = [f"{name}: {value}" for name, value in off.items() if getattr(seen, name)]
+    if wrong:
+        raise ConfigError(
+            f"processor.observation: {config.robot.type} has no arm model, by which to tell where "
+            f"its gripper is: set {', '.join(wrong)}"
+        )
+
+
+def action_steps(
+    config: ProcessorConfig, kinematics: Kinematics, led: LeaderConfig | None = None
+) -> dict[str, Step[Command]]:
+    """From an action that moves the gripper to joint targets, in order.
+
+    An arm that is ``led`` has steps of its own.
+    """
+    step, grip, ik = _f32(config.step_size), config.gripper, config.inverse_kinematics
+    low, high = _f32(config.bounds.min), _f32(config.bounds.max)
+    index, wrist = kinematics.arm.gripper, wrist_of(config, kinematics)
+    jaw = leader.Jaw(index, grip.closed, grip.open, grip.max_step)
+    joints = leader.JointFollowing(kinematics, step, low, high, ik.max_joint_step, jaw, wrist)
+    first: dict[str, Step[Command]] = {}
+    last: dict[str, Step[Command]] = {}
+    if led is not None and led.control == "end_effector":
+        first["leader"] = leader.leader_tip(kinematics, step, jaw, wrist)
+    elif led is not None:
+        first["leader"], last["leader's joints"] = joints.action, joints.target
+    return {
+        "intervention": action.intervention(lambda _: NEUTRAL),
+        **({"whole action": wrist.whole_action} if wrist else {}),
+        "hand-over": action.hand_over(kinematics, step, wrist),
+        **first,
+        "end-effector target": action.end_effector_target(step),
+        "workspace bounds": action.workspace_bounds(low, high, step),
+        **({"wrist": wrist.target} if wrist else {}),
+        "gripper": action.gripper(index, grip.closed, grip.open, grip.max_step),
+        "inverse kinematics": action.inverse_kinematics(
+            kinematics, ik.max_joint_step, ik.max_error, wrist
+        ),
+        **last,
+    }
+
+
+def wrist_of(config: ProcessorConfig, kinematics: Kinematics) -> Wrist | None:
+    """The wrist, where it is part of the action."""
+    if config.wrist is None:
+        return None
+    turns = np.sort(kinematics.clockwise * kinematics.arm.limits[kinematics.arm.roll])
+    low, high = np.array([config.wrist.pitch, turns], np.float32).T
+    step = _f32((config.wrist.pitch_step, config.wrist.roll_step))
+    return Wrist(kinematics, step, low, high, config.wrist.max_error)
+
+
+def _f32(values: Sequence[float]) -> F32:
+    return np.array(values, np.float32)

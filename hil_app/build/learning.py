@@ -1,0 +1,124 @@
+"""What learns in a run: the policy, the algorithm, and the learner with its buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from configs.base import ConfigError
+from configs.names import ACTION
+from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from configs.run import RunConfig
+from hil_app.build.actions import Actions
+from hil_app.build.observations import KINDS, by_key
+from hil_app.build.seeds import seed_of
+from hil_app.learning.algorithm import RLAlgorithm
+from hil_app.learning.algorithm import make_algorithm as algorithm_of
+from hil_app.learning.buffer.replay import ReplayBuffer
+from hil_app.learning.buffer.values import usable
+from hil_app.learning.learner import Learner, Log
+from hil_app.learning.networks.actor import GaussianActorPolicy
+from hil_app.learning.sac.q_values import judge_of
+from hil_app.learning.store import ExperienceStore
+from hil_app.learning.trainer import RLTrainer
+from hil_app.support.events import EventLog
+from processors.observation import Observe
+
+
+def policy_config(
+    config: RunConfig,
+    parts: Mapping[str, Observe],
+    images: Mapping[str, PolicyFeature],
+    actions: Actions,
+) -> GaussianActorConfig:
+    """The policy's config with the features of these ``parts`` and ``images``, and their ranges."""
+    features: dict[str, PolicyFeature] = {}
+    stats: dict[str, dict[str, list[float]]] = {}
+    for key, found in by_key(parts).items():
+        features[key] = PolicyFeature(KINDS[key], (sum(len(part.names) for part in found),))
+        stats[key] = {
+            "min": np.concatenate([part.low for part in found]).tolist(),
+            "max": np.concatenate([part.high for part in found]).tolist(),
+        }
+    if config.processor.observation.images:
+        features |= images
+    if actions.limits is not None:
+        low, high = actions.limits.T.tolist()
+        stats[ACTION] = {"min": low, "max": high}
+    moves = len(actions.names) - (actions.choices is not None)
+    return GaussianActorConfig(
+        **config.policy.model_dump(),
+        input_features=features,
+        output_features={ACTION: PolicyFeature(FeatureType.ACTION, (moves,))},
+        dataset_stats=stats,
+        num_discrete_actions=actions.choices,
+    )
+
+
+def make_policy(
+    config: RunConfig, features: GaussianActorConfig, seed_name: str
+) -> GaussianActorPolicy:
+    """An untrained policy of these ``features``; ``seed_name`` tells copies apart."""
+    return GaussianActorPolicy(features, seed=seed_of(config, seed_name))
+
+
+def make_algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm:
+    """The learning algorithm, ready to train ``actor``, which it moves to its device."""
+    actor.to(_device(config.learner.device))
+    built = algorithm_of(config.algorithm, actor, seed=seed_of(config, "algorithm"))
+    built.make_optimizers_and_scheduler()
+    return built
+
+
+def make_learner(
+    config: RunConfig, brain: RLAlgorithm, events: EventLog, log: Log | None = None
+) -> Learner:
+    """The learner thread with its buffers; ``log`` gets its figures now and then."""
+    settings = config.learner
+    online = _buffer(config, brain, settings.online_capacity, "online buffer")
+    offline = _buffer(config, brain, settings.offline_capacity, "offline buffer")
+    store = ExperienceStore(
+        online,
+        offline,
+        n_steps=settings.n_steps,
+        discount=config.algorithm.discount,
+        keep=brain.policy.replay_state,
+    )
+    trainer = RLTrainer(
+        algorithm=brain,
+        data_mixer=store.mixer(settings.online_ratio),
+        batch_size=settings.batch_size,
+        async_prefetch=settings.prefetch is not None,
+        queue_size=settings.prefetch or 1,
+    )
+    return Learner(
+        trainer,
+        store,
+        settings,
+        events,
+        log,
+        config.train.log_every,
+        None if config.ask_for_help is None else judge_of(trainer),
+    )
+
+
+def _device(name: str) -> torch.device:
+    """ConfigError unless there is such a device."""
+    try:
+        return usable(name)
+    except ValueError as error:
+        raise ConfigError(f"learner.device: {error}") from error
+
+
+def _buffer(config: RunConfig, brain: RLAlgorithm, capacity: int, name: str) -> ReplayBuffer:
+    shift = config.learner.random_shift
+    return ReplayBuffer(
+        capacity,
+        brain.policy.device,
+        brain.policy.replay_keys,
+        use_drq=shift is not None,
+        image_pad=shift or 0,
+        seed=seed_of(config, name),
+    )

@@ -1,0 +1,161 @@
+"""What the policy sees of a robot, and how a tick is rewarded; both orders are fixed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from configs.base import ConfigError
+from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
+from configs.policy import FeatureType, PolicyFeature
+from configs.processor import ImageConfig, ProcessorConfig
+from configs.run import RunConfig
+from hil_app.build.actions import wrist_of
+from hil_app.rewards.classifier import SuccessClassifier, load_classifier
+from processors import events, gripper_penalty, observation
+from processors.base import Step, Transition
+from processors.classifier import ClassifiedSuccess
+from processors.observation import Observe
+from robots.base import F32, RobotSpec, Sense, TruthSource
+from robots.kinematics import Kinematics
+
+KINDS = {OBS_STATE: FeatureType.STATE, OBS_ENV_STATE: FeatureType.ENV}
+
+
+def observations(
+    config: ProcessorConfig, spec: RobotSpec, kinematics: Kinematics | None
+) -> dict[str, Observe]:
+    """The parts of the observation that the config asks for, in order.
+
+    Raises ConfigError for one that the robot does not sense.
+    """
+    parts = dict(_measured(config, spec))
+    return parts if kinematics is None else parts | dict(_in_space(config, spec, kinematics))
+
+
+def _measured(config: ProcessorConfig, spec: RobotSpec) -> Iterator[tuple[str, Observe]]:
+    wanted = config.observation
+    if wanted.joints == "all":
+        yield "joints", observation.joint_positions(spec)
+    elif wanted.joints == "gripper":
+        if spec.gripper is None:
+            raise ConfigError(
+                "processor.observation.joints: this robot has no gripper: set all, or null"
+            )
+        yield "joints", observation.gripper_position(spec, _gripper(config))
+    if wanted.joint_velocity:
+        _check_sensed(spec, "velocities", "joint_velocity")
+        yield "joint velocity", observation.joint_velocity(spec)
+    if wanted.motor_current:
+        _check_sensed(spec, "currents", "motor_current")
+        yield "motor current", observation.motor_current(spec)
+
+
+def _check_sensed(spec: RobotSpec, sense: Sense, option: str) -> None:
+    if sense not in spec.senses:
+        known = ", ".join(sorted(spec.senses)) or "none"
+        raise ConfigError(
+            f"processor.observation.{option}: this robot does not sense its {sense} (beside its "
+            f"joints it senses: {known}): turn it off"
+        )
+
+
+def _in_space(
+    config: ProcessorConfig, spec: RobotSpec, kinematics: Kinematics
+) -> Iterator[tuple[str, Observe]]:
+    wanted, locate, wrist = config.observation, kinematics.tip, wrist_of(config, kinematics)
+    low, high, step = _f32(config.bounds.min), _f32(config.bounds.max), _f32(config.step_size)
+    if wanted.end_effector:
+        relative = wanted.end_effector == "relative"
+        yield "end effector", observation.end_effector_pose(locate, low, high, relative)
+        if wrist:
+            yield "wrist", observation.wrist_pose(wrist)
+    if wanted.target:
+        yield "target", observation.target_offset(locate, step)
+        if wrist:
+            yield "wrist target", observation.wrist_offset(wrist)
+        yield "gripper target", observation.gripper_target(spec, _gripper(config))
+    if wanted.object:
+        _check_sensed(spec, "environment_state", "object")
+        relative = wanted.object == "relative"
+        yield "object", observation.object_position(locate, low, high, relative)
+
+
+def by_key(parts: Mapping[str, Observe]) -> dict[str, list[Observe]]:
+    """The parts of each feature, in order."""
+    ordered = sorted(parts.values(), key=lambda part: part.key)
+    return {key: list(same) for key, same in groupby(ordered, key=lambda part: part.key)}
+
+
+def image_features(config: ImageConfig, spec: RobotSpec) -> dict[str, PolicyFeature]:
+    """The pictures of all cameras, as they are after crop and resize."""
+    found = {}
+    for name, size in spec.cameras.items():
+        seen = config.crop.get(name, (0, 0, *size))[2:]
+        height, width = config.resize or seen
+        found[f"{OBS_IMAGES}.{name}"] = PolicyFeature(FeatureType.VISUAL, (3, height, width))
+    return found
+
+
+def env_steps(
+    config: RunConfig,
+    spec: RobotSpec,
+    parts: Mapping[str, Observe],
+    truth: TruthSource | None,
+    classified: ClassifiedSuccess | None,
+) -> dict[str, Step[Transition]]:
+    """From what the robot sensed to features, reward and the episode's end, in order.
+
+    ``parts`` are those of the observation. Success is what a simulated world says, or what is
+    ``classified``, and without either what the operator says.
+    """
+    grip, images = config.processor.gripper, config.processor.images
+    steps: dict[str, Step[Transition]] = dict(parts)
+    if spec.cameras:
+        steps["images"] = observation.images(images.crop, images.resize)
+    if truth is not None:
+        steps["simulated success"] = events.simulated_success(truth)
+    if classified is not None:
+        steps["success classifier"] = classified
+    steps["operator events"] = events.operator_events
+    steps["reward"] = events.sparse_reward(config.env.terminate_on_success)
+    if grip.penalty is not None and spec.arm is not None:
+        steps["gripper penalty"] = gripper_penalty.gripper_penalty(
+            spec.arm.gripper, grip.penalty, grip.closed, grip.open
+        )
+    if config.env.time_limit is not None:
+        steps["time limit"] = events.time_limit(config.env.time_limit)
+    return steps
+
+
+def success_classifier(
+    config: RunConfig, shown: Mapping[str, PolicyFeature]
+) -> SuccessClassifier | None:
+    """The trained classifier that the config names, warmed up; it is ``shown`` these features.
+
+    Raises ConfigError if it looks at something else, and ClassifierError if it cannot be read.
+    """
+    wanted = config.processor.success_classifier
+    if wanted is None:
+        return None
+    classifier = load_classifier(wanted.checkpoint)
+    for key, feature in classifier.config.input_features.items():
+        if key not in shown or shown[key].shape != feature.shape:
+            given = ", ".join(f"{name} {each.shape}" for name, each in shown.items())
+            raise ConfigError(
+                f"processor.success_classifier: {wanted.checkpoint} was trained on {key} "
+                f"{feature.shape}; this config gives it {given}"
+            )
+    classifier.warm_up()
+    return classifier
+
+
+def _gripper(config: ProcessorConfig) -> F32:
+    """The ends (2,) of the gripper's way [%]."""
+    return _f32((config.gripper.closed, config.gripper.open))
+
+
+def _f32(values: Sequence[float]) -> F32:
+    return np.array(values, np.float32)
