@@ -27,6 +27,7 @@ from hil_app.runs.replay import Difference, Replayed
 from hil_app.runs.replay import replay as do_again
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
+from robots.arm import ARMS
 from robots.base import RobotError
 from robots.twin.robot import SimRobot
 from teleop.base import NEUTRAL, TeleopSample
@@ -300,7 +301,7 @@ def test_a_stop_ends_it_there(shared, tmp_path, monkeypatch):
 def test_a_difference_says_where_it_is_largest():
     one, other = np.zeros((4, 6), np.float32), np.zeros((4, 6), np.float32)
     other[2, 3], other[1, 5] = 8, 4
-    found = Difference.between(one, other)
+    found = Difference.between(ARMS["so101"].spec(), one, other)
     assert (found.max, found.joint, found.frame) == (8, "wrist_flex", 2)
     assert found.mean == 0.4
     assert "at most 8.00 (wrist_flex, frame 2), gripper at most 4.0 %" in str(found)
