@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from configs.base import ConfigError
 from configs.explain import tag_of
 from configs.reading import Unreadable, parse_yaml, shown
-from configs.registry import kind_of
+from configs.registry import block_of
 from configs.run import RunConfig
 
 Keys = tuple[str, ...]
@@ -157,9 +157,9 @@ def _put(content: Content, place: Keys, value: Any) -> None:
     """Set a value; null takes an entry that a person named away, and empties a block of them."""
     *above, last = place
     block = content
-    for key in above:
-        if not isinstance(block.get(key), dict):
-            block[key] = {}
+    for depth, key in enumerate(above, 1):
+        there = block_of(block.get(key), _types_at(place[:depth]))
+        block[key] = there if isinstance(there, dict) else {}
         block = block[key]
     if value is not None or NoneType in (types := _types_at(place)):
         block[last] = value
@@ -190,7 +190,7 @@ def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any], place: Keys) 
         base, _ = _of_type(base, str(overrides["type"]), place)
     merged = dict(base)
     for key, value in overrides.items():
-        old = merged.get(key)
+        old = block_of(merged.get(key), _types_at((*place, key)))
         if isinstance(old, Mapping) and isinstance(value, Mapping):
             merged[key] = _merged(old, value, (*place, key))
         else:
@@ -201,11 +201,12 @@ def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any], place: Keys) 
 def _of_type(old: Mapping[str, Any], kind: str, place: Keys) -> tuple[Content, TypeChange]:
     """A block turned into one of another type, and what of it is lost that the new type has too."""
     by_tag = {str(tag_of(one)): one for one in _types_at(place) if one is not NoneType}
-    was, now = kind_of(old, by_tag.values()), str(kind_of({"type": kind}, by_tag.values()))
+    was = block_of(dict(old), by_tag.values()).get("type")
+    now = block_of({"type": kind}, by_tag.values())["type"]
     change = TypeChange(place, str(was), kind, ())
     if was is None or was == now:
         return {**old, "type": kind}, change
-    before, after = by_tag.get(str(was)), by_tag.get(now)
+    before, after = by_tag.get(str(was)), by_tag.get(str(now))
     if before is None or after is None:  # which the check of the whole will tell
         return {"type": kind}, change
     kept = {k: v for k, v in old.items() if _owner(before, k) is _owner(after, k) and k != "type"}

@@ -8,6 +8,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from configs.base import Config
 from configs.classifier import SuccessClassifierConfig
+from configs.registry import OpenConfig
+from configs.reward import RewardConfig, SparseRewardConfig
+from configs.step import StepConfig
 
 Xyz = tuple[float, float, float]
 Reach = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
@@ -120,7 +123,7 @@ class ImageConfig(Config):
     """Height and width of every picture after the crop [px]; null leaves the size."""
 
 
-class ProcessorConfig(Config):
+class ProcessorConfig(OpenConfig):
     """What the steps between policy, robot and learner do."""
 
     step_size: tuple[Stride, Stride, Stride] = (0.02, 0.02, 0.02)
@@ -140,6 +143,10 @@ class ProcessorConfig(Config):
     success_classifier: SuccessClassifierConfig | None = None
     """Success as a trained classifier sees it; null leaves it to the simulated world and the
     person."""
+    reward: RewardConfig = SparseRewardConfig()
+    """What a tick is worth."""
+    steps: list[StepConfig] = []
+    """Steps of others, each before or after another step, in order."""
 
     @model_validator(mode="after")
     def _rolls_in_one_step(self) -> Self:

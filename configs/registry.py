@@ -12,7 +12,7 @@ The factory is imported when it is called, so that a config costs nothing but it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -20,7 +20,7 @@ from itertools import dropwhile
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from configs.base import Config, ConfigError
@@ -185,7 +185,9 @@ class OpenConfig(Config):
     too.
     """
 
-    _declared: ClassVar[Mapping[str, Any]] = {}  # annotations of these fields, as they were written
+    model_config = ConfigDict(defer_build=True)  # until the fields are opened
+
+    _declared: ClassVar[Mapping[str, FieldInfo]] = {}  # these fields, as they were written
     _takes: ClassVar[Mapping[str, Registry[Any]]] = {}  # the registry of each
 
     @classmethod
@@ -193,10 +195,10 @@ class OpenConfig(Config):
         super().__pydantic_init_subclass__(**kwargs)
         own = vars(cls).get("__annotations__", {})
         written = {
-            name: field.annotation if name in own else cls._declared.get(name, field.annotation)
+            name: field if name in own else cls._declared.get(name, field)
             for name, field in cls.model_fields.items()
         }
-        found = {name: _registry_of(one) for name, one in written.items()}
+        found = {name: _registry_of(field.annotation) for name, field in written.items()}
         cls._takes = {name: registry for name, registry in found.items() if registry is not None}
         cls._declared = {name: written[name] for name in cls._takes}
         _open.append(cls)
@@ -205,10 +207,10 @@ class OpenConfig(Config):
     @classmethod
     def _reopen(cls) -> None:
         for name, registry in cls._takes.items():
-            field = cls.model_fields[name]
-            annotation = _opened(cls._declared[name], registry, type(field.default))
+            field = cls._declared[name]
+            annotation = _opened(field.annotation, registry, type(field.default))
             made = FieldInfo.from_annotated_attribute(annotation, field.default)
-            made.description = field.description
+            made.description, made.metadata = field.description, [*field.metadata, *made.metadata]
             cls.model_fields[name] = made
         cls.model_rebuild(force=True)
 
@@ -234,12 +236,12 @@ def imported(factory: Factory) -> Callable[..., Any]:
     return found
 
 
-def kind_of(block: Mapping[str, Any], models: Iterable[type]) -> object:
-    """The type of a block that is one of some models, in our spelling; None if it says none."""
+def block_of(content: Any, models: Collection[Any]) -> Any:
+    """The block of one of some models, with its type, in our spelling; else what is there."""
     for registry in Registry.all:
         if any(entry.config in models for entry in registry):
-            block = registry.block(dict(block))
-    return block.get("type")
+            return registry.block(content)
+    return content
 
 
 def _registry_of(annotation: Any) -> Registry[Any] | None:

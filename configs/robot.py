@@ -46,6 +46,7 @@ class RobotConfig(Config):
     """Base of every robot's config; what the rest of a run's config must know of it stands here."""
 
     real_time: ClassVar[bool] = False  # it moves whether or not anybody waits for it
+    apart: ClassVar[bool] = False  # its task is with things that its own joints do not tell of
 
     type: str
     """The robot's name."""
@@ -53,6 +54,16 @@ class RobotConfig(Config):
     """Cameras by name; this robot has none."""
     reset_pose: tuple[float, ...] = ()
     """Where an episode begins, in the robot's units; none is where the robot itself begins."""
+
+    @property
+    def follower(self) -> FollowerConfig | None:
+        """What it is, if it is an SO100 or SO101 on its servo bus."""
+        return None
+
+    @property
+    def twin(self) -> SimRobotConfig | None:
+        """What it is, if it is the simulated twin of one."""
+        return None
 
     @property
     def bus(self) -> str | None:
@@ -80,10 +91,17 @@ class SimCameraConfig(Config):
 class SimRobotConfig(OpenConfig, RobotConfig):
     """What both simulated arms share."""
 
+    apart = True
+
     task: TaskConfig = PickLiftConfig()
     """What the arm is to learn, such as pick_lift (the cube) or reach (the marked point)."""
     cameras: dict[CameraName, SimCameraConfig] = {}
     """Cameras by name; none needs no OpenGL."""
+
+    @property
+    def twin(self) -> SimRobotConfig:
+        """Itself."""
+        return self
 
 
 @ROBOTS.register("robots.twin.robot:SimRobot", spellings=("so101_follower_sim",))
@@ -171,7 +189,8 @@ class ServoArmConfig(Config):
 class FollowerConfig(ServoArmConfig, RobotConfig):
     """What an SO100 and an SO101 share."""
 
-    real_time = True
+    real_time = apart = True
+    leads: ClassVar[Literal[False]] = False
 
     joint_signs: tuple[Sign, Sign, Sign, Sign, Sign] | None = None
     """Which way each body joint turns the arm's model, 1 or -1; null is as calibrated by
@@ -199,6 +218,11 @@ class FollowerConfig(ServoArmConfig, RobotConfig):
     """What keeps the arm, and what is around it, whole."""
     cameras: dict[CameraName, OpenCVCameraConfig] = {}
     """Cameras by name."""
+
+    @property
+    def follower(self) -> FollowerConfig:
+        """Itself."""
+        return self
 
     @property
     def bus(self) -> str:

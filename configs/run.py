@@ -144,6 +144,8 @@ class RunConfig(OpenConfig):
         looks = self.processor.observation
         if looks.object is not None or (looks.images and self.robot.cameras):
             return
+        if not self.robot.apart:
+            return
         remedy = "name cameras under robot.cameras, and leave processor.observation.images true"
         if not self.robot.real_time:
             remedy += ", or set processor.observation.object to relative"

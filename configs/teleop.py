@@ -10,6 +10,7 @@ from configs.base import Changeable, Config
 from configs.paths import UserText, same_device
 from configs.registry import Registry
 from configs.robot import ServoArmConfig
+from configs.step import STEPS, ActionStepConfig, StepConfig
 
 if TYPE_CHECKING:
     from configs.manual import ManualConfig
@@ -30,6 +31,11 @@ class TeleopConfig(Config):
     def manual(self) -> ManualConfig | None:
         """What it is, if it is a device with sticks, buttons or keys."""
         return None
+
+    @property
+    def steps(self) -> tuple[StepConfig, ...]:
+        """Steps that its samples need in the pipelines."""
+        return ()
 
     @property
     def leader(self) -> LeaderConfig | None:
@@ -79,10 +85,35 @@ class ScriptedTeleopConfig(TeleopConfig):
     """When the person takes over, and for how long."""
 
 
+@STEPS.register("processors.leader:make_tip")
+class LeaderTipConfig(ActionStepConfig):
+    """The action that brings the gripper where a leader's is."""
+
+    type: Literal["leader_tip"] = "leader_tip"
+    """What the step does."""
+
+
+@STEPS.register("processors.leader:make_joints")
+class LeaderJointsConfig(ActionStepConfig):
+    """The action that does what following a leader joint by joint will do."""
+
+    type: Literal["leader_joints"] = "leader_joints"
+    """What the step does."""
+
+
+@STEPS.register("processors.leader:make_target")
+class LeaderTargetConfig(ActionStepConfig):
+    """The joints on their way to a leader's."""
+
+    type: Literal["leader_target"] = "leader_target"
+    """What the step does."""
+
+
 class LeaderConfig(ServoArmConfig, TeleopConfig):
     """What an SO100 and an SO101 leader share: the arm in a person's hand."""
 
-    has_motors = by_keys = leads = True
+    has_motors = by_keys = True
+    leads: ClassVar[Literal[True]] = True
 
     port: UserText = "/dev/ttyACM1"
     """Serial port of the leader; `hil-app find-port` finds it."""
@@ -100,6 +131,16 @@ class LeaderConfig(ServoArmConfig, TeleopConfig):
     deadman_s: float = Field(5.0, ge=1, le=60)
     """Time without a poll after which a process of its own lets the leader down [s]: the program
     stands still, and cannot do it itself. It does so at once if the program dies."""
+
+    @property
+    def steps(self) -> tuple[StepConfig, ...]:
+        """Those that make an action of its joints."""
+        if self.control == "end_effector":
+            return (LeaderTipConfig(name="leader", after="hand-over"),)
+        return (
+            LeaderJointsConfig(name="leader", after="hand-over"),
+            LeaderTargetConfig(name="leader's joints", after="inverse kinematics"),
+        )
 
     @property
     def leader(self) -> LeaderConfig:

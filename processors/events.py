@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from configs.env import EnvConfig
+from configs.reward import RewardConfig
 from processors.base import Step, Transition
 from robots.base import TruthSource
 
@@ -31,6 +33,11 @@ def operator_events(transition: Transition) -> Transition:
         terminated=transition.terminated or sample.failure,
         truncated=transition.truncated or sample.rerecord or sample.stop,
     )
+
+
+def sparse(config: RewardConfig, *, env: EnvConfig, **_: object) -> Step[Transition]:  # noqa: ARG001
+    """The sparse reward of a run's config."""
+    return sparse_reward(env.terminate_on_success)
 
 
 def sparse_reward(terminate_on_success: bool) -> Step[Transition]:

@@ -6,13 +6,18 @@ So what is recorded and learned from is what is executed, whoever acts.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from configs.base import ConfigError
+from configs.processor import ProcessorConfig
+from configs.step import StepConfig
 from processors.action import Solver
 from processors.base import Command, Goal, Step
 from processors.wrist import Wrist
 from robots.base import F32
+from robots.kinematics import Kinematics
 from teleop.base import CLOSE, OPEN, STAY
 
 _WORTH = 0.34  # share of its way by which the gripper must come closer for it to be moved at all
@@ -40,6 +45,22 @@ class Jaw:
             if nearer > max(gain, _WORTH * abs(step)):
                 best, gain = command, nearer
         return best
+
+
+def make_tip(config: StepConfig, **context: Any) -> Step[Command]:
+    """The step of a leader whose gripper's position the arm follows."""
+    following = _following(config, **context)
+    return leader_tip(following.solver, following.step_size, following.jaw, following.wrist)
+
+
+def make_joints(config: StepConfig, **context: Any) -> Step[Command]:
+    """The first step of a leader whose joints the arm follows."""
+    return _following(config, **context).action
+
+
+def make_target(config: StepConfig, **context: Any) -> Step[Command]:
+    """The last step of a leader whose joints the arm follows."""
+    return _following(config, **context).target
 
 
 def leader_tip(
@@ -127,6 +148,31 @@ class JointFollowing:
         if self.wrist is None:
             return beyond
         return np.append(beyond, self.wrist.outside(self.wrist.told(goal)))
+
+
+def _following(
+    config: StepConfig,
+    kinematics: Kinematics | None,
+    processor: ProcessorConfig,
+    wrist: Wrist | None,
+    **_: object,
+) -> JointFollowing:
+    """How an arm follows in a run. Raises ConfigError if the robot is no such arm."""
+    if kinematics is None:
+        raise ConfigError(
+            f"{config.type}: a leader moves an arm that has a model, and this robot has none: "
+            "choose another teleop.type"
+        )
+    grip, box = processor.gripper, processor.bounds
+    return JointFollowing(
+        kinematics,
+        np.array(processor.step_size, np.float32),
+        np.array(box.min, np.float32),
+        np.array(box.max, np.float32),
+        processor.inverse_kinematics.max_joint_step,
+        Jaw(kinematics.arm.gripper, grip.closed, grip.open, grip.max_step),
+        wrist,
+    )
 
 
 def _led(command: Command) -> F32 | None:

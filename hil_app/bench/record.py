@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from configs.robot import SimRobotConfig
 from configs.run import RunConfig
 from hil_app.bench.loop import Rig, a_rig, changed
 from hil_app.control.rate import milliseconds
@@ -93,8 +92,8 @@ class _Filmed(SimRobot):
     """A simulated arm whose cameras need no drawing."""
 
     def __init__(self, config: RunConfig) -> None:
-        assert isinstance(config.robot, SimRobotConfig)
-        super().__init__(config.robot.model_copy(update={"cameras": {}}), config.env.fps)
+        assert config.robot.twin is not None
+        super().__init__(config.robot.twin.model_copy(update={"cameras": {}}), config.env.fps)
         self.spec = replace(self.spec, cameras=dict.fromkeys(config.robot.cameras, (HEIGHT, WIDTH)))
         self._shots = {name: _shots(seed) for seed, name in enumerate(config.robot.cameras)}
         self._taken = 0

@@ -15,8 +15,7 @@ from configs.base import ConfigError
 from configs.manual import MOTIONS
 from configs.processor import ProcessorConfig
 from configs.run import RunConfig
-from configs.teleop import LeaderConfig
-from processors import action, leader
+from processors import action
 from processors.base import ActionSpace, Command, Goal, Step
 from processors.wrist import Wrist
 from robots.base import F32, RobotSpec
@@ -41,25 +40,20 @@ class Actions(ActionSpace, Protocol):
 
 
 class EndEffectorActions:
-    """An action moves the gripper: each motion in [-1, 1], and the gripper's command behind them.
-
-    A ``leader`` has steps of its own.
-    """
+    """An action moves the gripper: each motion in [-1, 1], and the gripper's command behind."""
 
     limits: F32 | None = None
     choices: int | None = CAN_GRIP
 
-    def __init__(
-        self, config: ProcessorConfig, kinematics: Kinematics, leader: LeaderConfig | None = None
-    ) -> None:
-        self._config, self._kinematics, self._leader = config, kinematics, leader
+    def __init__(self, config: ProcessorConfig, kinematics: Kinematics) -> None:
+        self._config, self._kinematics = config, kinematics
         moves = MOTIONS[:3] if config.wrist is None else MOTIONS
         self.names = (*(f"delta_{name}" for name in moves), "gripper")
         self._body = np.arange(len(kinematics.arm.names)) != kinematics.arm.gripper
 
     def steps(self) -> Mapping[str, Step[Command]]:
         """See :func:`action_steps`."""
-        return action_steps(self._config, self._kinematics, self._leader)
+        return action_steps(self._config, self._kinematics)
 
     def goal(self, joints: F32) -> Goal:
         """The one of ``joints`` (n,) [deg, %]."""
@@ -112,8 +106,7 @@ def actions_of(config: RunConfig, spec: RobotSpec, kinematics: Kinematics | None
     Raises ConfigError for settings of the processor that do nothing without an arm model.
     """
     if kinematics is not None:
-        leader = None if config.teleop is None else config.teleop.leader
-        return EndEffectorActions(config.processor, kinematics, leader)
+        return EndEffectorActions(config.processor, kinematics)
     _check_direct(config)
     return DirectActions(spec)
 
@@ -138,29 +131,15 @@ def _check_direct(config: RunConfig) -> None:
         )
 
 
-def action_steps(
-    config: ProcessorConfig, kinematics: Kinematics, led: LeaderConfig | None = None
-) -> dict[str, Step[Command]]:
-    """From an action that moves the gripper to joint targets, in order.
-
-    An arm that is ``led`` has steps of its own.
-    """
+def action_steps(config: ProcessorConfig, kinematics: Kinematics) -> dict[str, Step[Command]]:
+    """From an action that moves the gripper to joint targets, in order."""
     step, grip, ik = _f32(config.step_size), config.gripper, config.inverse_kinematics
     low, high = _f32(config.bounds.min), _f32(config.bounds.max)
     index, wrist = kinematics.arm.gripper, wrist_of(config, kinematics)
-    jaw = leader.Jaw(index, grip.closed, grip.open, grip.max_step)
-    joints = leader.JointFollowing(kinematics, step, low, high, ik.max_joint_step, jaw, wrist)
-    first: dict[str, Step[Command]] = {}
-    last: dict[str, Step[Command]] = {}
-    if led is not None and led.control == "end_effector":
-        first["leader"] = leader.leader_tip(kinematics, step, jaw, wrist)
-    elif led is not None:
-        first["leader"], last["leader's joints"] = joints.action, joints.target
     return {
         "intervention": action.intervention(lambda _: NEUTRAL),
         **({"whole action": wrist.whole_action} if wrist else {}),
         "hand-over": action.hand_over(kinematics, step, wrist),
-        **first,
         "end-effector target": action.end_effector_target(step),
         "workspace bounds": action.workspace_bounds(low, high, step),
         **({"wrist": wrist.target} if wrist else {}),
@@ -168,7 +147,6 @@ def action_steps(
         "inverse kinematics": action.inverse_kinematics(
             kinematics, ik.max_joint_step, ik.max_error, wrist
         ),
-        **last,
     }
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
 from configs.events import Tell, tell_nobody
 from configs.names import ACTION
 from configs.policy import GaussianActorConfig, PolicyFeature
+from configs.reward import REWARDS
 from configs.run import RunConfig
 from configs.teleop import TELEOPS
 from hil_app.build import devices, learning
-from hil_app.build.actions import Actions, actions_of
+from hil_app.build.actions import Actions, actions_of, wrist_of
 from hil_app.build.observations import (
     by_key,
     env_steps,
@@ -23,6 +25,7 @@ from hil_app.build.observations import (
 )
 from hil_app.build.robots import env_of, make_robot
 from hil_app.build.seeds import seed_of
+from hil_app.build.steps import with_steps
 from hil_app.build.workspace import check_reachable
 from hil_app.control.loop import Loop, Seen
 from hil_app.control.policy import Policy
@@ -40,6 +43,8 @@ from teleop.base import Acts, Teleop
 from teleop.device import Device
 from teleop.no_teleop import HandsOff
 from teleop.window.client import Window
+
+T = TypeVar("T")
 
 
 class Assembly:
@@ -167,7 +172,7 @@ class Assembly:
         """The control loop around the robot.
 
         Where the policy is to be ``evaluating``, the world says what is a success, if it is a
-        simulated one. ``action_steps`` take the place of the action space's own. Raises ConfigError
+        simulated one. ``action_steps`` take the place of the config's. Raises ConfigError
         if the robot cannot work in the config's box.
         """
         config, spec = self.config, self.robot.spec
@@ -178,13 +183,20 @@ class Assembly:
             self.robot,
             teleop,
             policy,
-            Pipeline("action", action_steps or self.actions.steps()),
+            Pipeline("action", action_steps or self.action_steps()),
             Pipeline("env", self.env_steps(evaluating=evaluating)),
             env=env_of(config.env, spec),
             actions=self.actions,
             stop=stop,
             seen=self._seen,
         )
+
+    def action_steps(self) -> dict[str, Step[Command]]:
+        """From the action to what the robot is sent: the action space's steps, and others'.
+
+        Raises ConfigError for a step that cannot stand where it is to.
+        """
+        return self._with_steps("action", self.actions.steps())
 
     def env_steps(self, *, evaluating: bool = False) -> dict[str, Step[Transition]]:
         """See :func:`hil_app.build.observations.env_steps`.
@@ -199,7 +211,28 @@ class Assembly:
             threshold = wanted.threshold or self.classifier.config.threshold
             classified = ClassifiedSuccess(self.classifier.judge, threshold, wanted.ticks)
             truth = None
-        return env_steps(self.config, self.robot.spec, self.observations, truth, classified)
+        reward = self.config.processor.reward
+        made = REWARDS.factory(reward)(reward, **self._context)
+        steps = env_steps(self.config, self.robot.spec, self.observations, truth, classified, made)
+        return self._with_steps("env", steps)
+
+    def _with_steps(self, pipeline: str, steps: Mapping[str, Step[T]]) -> dict[str, Step[T]]:
+        teleop, others = self.config.teleop, self.config.processor.steps
+        more = [*(() if teleop is None else teleop.steps), *others]
+        return with_steps(steps, more, pipeline, **self._context)
+
+    @cached_property
+    def _context(self) -> dict[str, Any]:
+        """What the factories of steps and rewards are given."""
+        config, kinematics = self.config, self.kinematics
+        return {
+            "spec": self.robot.spec,
+            "kinematics": kinematics,
+            "truth": self.robot.truth,
+            "wrist": None if kinematics is None else wrist_of(config.processor, kinematics),
+            "env": config.env,
+            "processor": config.processor,
+        }
 
     def policy(self, seed_name: str) -> GaussianActorPolicy:
         """An untrained policy that fits the config; ``seed_name`` tells copies apart."""

@@ -105,6 +105,7 @@ def env_steps(
     parts: Mapping[str, Observe],
     truth: TruthSource | None,
     classified: ClassifiedSuccess | None,
+    reward: Step[Transition],
 ) -> dict[str, Step[Transition]]:
     """From what the robot sensed to features, reward and the episode's end, in order.
 
@@ -120,7 +121,7 @@ def env_steps(
     if classified is not None:
         steps["success classifier"] = classified
     steps["operator events"] = events.operator_events
-    steps["reward"] = events.sparse_reward(config.env.terminate_on_success)
+    steps["reward"] = reward
     if grip.penalty is not None and spec.arm is not None:
         steps["gripper penalty"] = gripper_penalty.gripper_penalty(
             spec.arm.gripper, grip.penalty, grip.closed, grip.open

@@ -81,13 +81,13 @@ def arm(cfg: FollowerConfig | LeaderConfig, period: float) -> Findings:
         return
     with closing(bus):
         yield from motors(bus)
-        wanted = of_leader(cfg) if isinstance(cfg, LeaderConfig) else of_follower(cfg)
+        wanted = of_leader(cfg) if cfg.leads else of_follower(cfg)
         kept = {name: values for name, values in wanted.items() if REGISTERS[name].eeprom}
         answers = bus.sync_read([*_REGISTERS, *kept])
         shot = Snapshot(answers.values, answers.errors)
         if not shot.motors:
             return
-        safety = cfg.safety if isinstance(cfg, FollowerConfig) else SafetyConfig()
+        safety = SafetyConfig() if cfg.leads else cfg.safety
         yield from alike(shot)
         yield from supply(shot, safety)
         yield from temperatures(shot, safety)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from configs.load import ConfigError
-from configs.robot import FollowerConfig
 from configs.run import RunConfig
 from hil_app.build.workspace import check_reachable
 from hil_app.checks.finding import Findings, note, of_message, ok
@@ -28,10 +27,13 @@ def workspace(config: RunConfig) -> Findings:
     """The reset pose, and the box of the gripper; raises RobotError."""
     from robots.kinematics import Kinematics  # which takes a while to load
 
-    robot = config.robot
+    robot, follower = config.robot, config.robot.follower
+    if follower is None and robot.twin is None:
+        yield ok(f"{robot.type} has no arm model here, whose workspace could be checked")
+        return
     arm = ARMS[robot.type.removesuffix("_sim")]
-    if isinstance(robot, FollowerConfig):
-        arm = arm.calibrated(robot.joint_signs, robot.joint_offsets)
+    if follower is not None:
+        arm = arm.calibrated(follower.joint_signs, follower.joint_offsets)
     pose = within("robot.reset_pose", robot.reset_pose, arm.limits)
     try:
         check_reachable(Kinematics(arm), arm.limits, pose, config.processor.bounds)

@@ -11,7 +11,6 @@ from typing import Any
 from configs.load import ConfigError, faults
 from configs.parser import Parser
 from configs.paths import option
-from configs.registry import Registry
 from configs.robot import ROBOTS, ServoArmConfig
 from configs.teleop import TELEOPS
 from robots.feetech import calibration
@@ -25,7 +24,6 @@ _HELP = {
 _FIELDS = tuple(_HELP)
 _KINDS = {"robot": "so101|so100", "teleop": "so101_leader|so100_leader"}
 _TITLES = {"robot": "the arm that moves", "teleop": "or a leader arm"}
-_REGISTRIES: dict[str, Registry[Any]] = {"robot": ROBOTS, "teleop": TELEOPS}
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,11 @@ def _validated(block: str, content: Mapping[str, Any]) -> ServoArmConfig:
     wrong = [text for place, text in faults({block: content}) if place[:1] == (block,)]
     if wrong:
         raise ConfigError("; ".join(wrong))
-    cfg = _REGISTRIES[block].validate(content)
-    if not isinstance(cfg, ServoArmConfig):
+    if block == "robot":
+        cfg: ServoArmConfig | None = ROBOTS.validate(content).follower
+    else:
+        cfg = TELEOPS.validate(content).leader
+    if cfg is None:
         raise ConfigError(
             f"{block}.type: {content['type']} has no motors, {_KINDS[block].replace('|', ' and ')} "
             "have"

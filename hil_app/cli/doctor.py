@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.load import DEFAULT_PRESET, Parser
-from configs.robot import FollowerConfig
 from configs.run import RunConfig
 from hil_app.checks import gamepads, machine, software
 from hil_app.checks.arm import arm
@@ -70,9 +69,10 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
         Check("policy", partial(sight, config, whole=whole)),
     ]
     period = 1.0 / config.env.fps
-    if isinstance(config.robot, FollowerConfig):
-        found.append(Check("arm", partial(arm, config.robot, period), 20.0))
-        found.append(Check("cameras", partial(cameras, config.robot.cameras), PATIENCE_S))
+    follower = config.robot.follower
+    if follower is not None:
+        found.append(Check("arm", partial(arm, follower, period), 20.0))
+        found.append(Check("cameras", partial(cameras, follower.cameras), PATIENCE_S))
     else:
         found.append(Check("arm", partial(_no_arm, config)))
     leader = None if config.teleop is None else config.teleop.leader
@@ -87,7 +87,7 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
 
 def _draws(config: RunConfig) -> bool:
     """Whether the run needs pictures of the simulated world."""
-    return not isinstance(config.robot, FollowerConfig) and bool(config.robot.cameras)
+    return config.robot.twin is not None and bool(config.robot.cameras)
 
 
 def _no_arm(config: RunConfig) -> Findings:
@@ -101,14 +101,16 @@ def _hands(config: RunConfig) -> Findings:
     """Who takes over, if that is neither a leader arm nor somebody at a device."""
     if config.teleop is None:
         yield ok("nobody takes over: teleop is null")
-    elif isinstance(config.robot, FollowerConfig) and not _has_world(config.robot.port):
+    elif config.teleop.in_person:
+        yield ok(f"a person takes over with {config.teleop.type}")
+    elif config.robot.bus is not None and not _has_world(config.robot.bus):
         yield note(
             "teleop.type is scripted, a person who knows its way only in simulated worlds",
             "name a gamepad with --teleop.type=gamepad, a leader arm with "
             "--teleop.type=so101_leader, or nobody with --teleop=null --train.demonstrations=0",
         )
     else:
-        yield ok("the scripted person takes over")
+        yield ok(f"{config.teleop.type} takes over, and needs no person")
 
 
 def _has_world(port: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from configs.load import ConfigError, read, validate
 from configs.parser import Parser
 from configs.paths import expanded
-from configs.robot import SimCameraConfig, SimRobotConfig
+from configs.robot import SimCameraConfig
 from hil_app.control.signals import StopRequest
 from robots.arm import ARMS, Arm
 from robots.base import F32
@@ -77,15 +77,15 @@ def _place(options: argparse.Namespace) -> _Place:
         robot = validate(read(options.world)).robot
     except ConfigError as error:
         raise ConfigError(str(error).replace("--config_path", "--world")) from None
-    if not isinstance(robot, SimRobotConfig):
+    if robot.twin is None:
         raise ConfigError(
             f"--world: {options.world} has robot.type {robot.type}, which is not simulated; "
             f"so100_sim and so101_sim are, or take --world=none"
         )
     kind = options.arm or robot.type.removesuffix("_sim")
     size = options.camera_size or {}
-    cameras = {name: camera.model_copy(update=size) for name, camera in robot.cameras.items()}
-    return _Place(ARMS[kind], robot.task.type, cameras)
+    cameras = {name: camera.model_copy(update=size) for name, camera in robot.twin.cameras.items()}
+    return _Place(ARMS[kind], robot.twin.task.type, cameras)
 
 
 def _motors(

@@ -30,7 +30,7 @@ def rehearse(config: RunConfig, script: Script) -> Script:
     """
     parts = Assembly(config)  # whose robot is never entered
     spec, actions = parts.robot.spec, parts.actions
-    pipeline = Pipeline("action", actions.steps())
+    pipeline = Pipeline("action", parts.action_steps())
     limit = _limit(parts.robot, script)
     start = _start(spec, actions, pipeline, limit, script)
     measured = np.vstack([start, script.sent]) if script.joints is None else script.joints

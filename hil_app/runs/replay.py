@@ -177,7 +177,7 @@ def _steps(parts: Assembly, script: Script, what: What) -> dict[str, Step[Comman
 
     if what == "joints":
         return {"recorded target": recorded_target}
-    return {"recorded start": recorded_start, **actions.steps()}
+    return {"recorded start": recorded_start, **parts.action_steps()}
 
 
 def _tell(session: Session, script: Script, sent: F32, measured: F32, success: bool | None) -> None:

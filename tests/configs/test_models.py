@@ -12,6 +12,7 @@ from configs.env import EnvConfig
 from configs.learner import OfflineDatasetConfig
 from configs.processor import ImageConfig
 from configs.run import RunConfig
+from configs.teleop import LeaderJointsConfig, LeaderTargetConfig, LeaderTipConfig
 
 
 def held(annotation: object) -> Iterator[type[BaseModel]]:
@@ -47,7 +48,9 @@ def test_every_field_has_a_description(model: type[BaseModel]) -> None:
     assert bare == []
 
 
+LEADER_STEPS = LeaderTipConfig, LeaderJointsConfig, LeaderTargetConfig
 NAMED = {OfflineDatasetConfig: {"root": "data/lift"}, SuccessClassifierConfig: {"checkpoint": "c"}}
+NAMED |= {model: {"before": "gripper"} for model in LEADER_STEPS}
 """What has to be named, of models that stand in no config by default."""
 
 

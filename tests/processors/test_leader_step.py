@@ -26,6 +26,7 @@ from configs.processor import ProcessorConfig
 from configs.robot import SO100SimConfig, SO101SimConfig
 from configs.teleop import SO100LeaderConfig
 from hil_app.build.actions import action_steps
+from hil_app.build.steps import with_steps
 from processors.base import Command, Pipeline
 from processors.leader import Jaw
 from robots.arm import ARMS
@@ -48,7 +49,10 @@ walks = st.lists(st.tuples(offsets, st.integers(1, 10)), min_size=1, max_size=6)
 
 def pipeline(arm: str, control: str, config: ProcessorConfig = CONFIG) -> Pipeline[Command]:
     leader = SO100LeaderConfig.model_validate({"control": control})
-    return Pipeline("action", action_steps(config, KINEMATICS[arm], leader))
+    solver = KINEMATICS[arm]
+    context = {"kinematics": solver, "processor": config, "wrist": None}
+    steps = with_steps(action_steps(config, solver), leader.steps, "action", **context)
+    return Pipeline("action", steps)
 
 
 def at_reset(arm: str) -> Command:

@@ -35,7 +35,8 @@ from sample_wrist import (
 
 from configs.processor import ProcessorConfig, WristConfig
 from configs.teleop import SO100LeaderConfig
-from hil_app.build.actions import action_steps
+from hil_app.build.actions import action_steps, wrist_of
+from hil_app.build.steps import with_steps
 from processors.base import Command, Goal, Pipeline
 from processors.gripper_penalty import gripper_penalty
 from robots.arm import ARMS
@@ -112,7 +113,11 @@ def led(
 ) -> list[Command]:
     """Ticks of an arm that is where it was told to be, behind a leader that holds still."""
     hands = SO100LeaderConfig.model_validate({"control": control})
-    line = Pipeline("action", action_steps(settings, KINEMATICS[arm], hands))
+    solver = KINEMATICS[arm]
+    wrist = wrist_of(settings, solver)
+    context = {"kinematics": solver, "processor": settings, "wrist": wrist}
+    steps = with_steps(action_steps(settings, solver), hands.steps, "action", **context)
+    line = Pipeline("action", steps)
     done, goal = [], at(arm, RESET[arm]).goal
     for tick in range(1, ticks + 1):
         asked = replace(
