@@ -46,8 +46,8 @@ def run(argv: Sequence[str]) -> int:
     config, options = load(parser, argv, _base, named="the run's, or what the dataset says")
     if not any(argument.partition("=")[0] == PACED for argument in argv):
         config = config.model_copy(update={"env": config.env.model_copy(update={"paced": True})})
-    from hil_app.datasets.recorded_episode import fitted, read_script
     from hil_app.recording.dataset import Dataset
+    from hil_app.runs.recorded_episode import fitted, read_script
 
     script = read_script(Dataset(dataset_of(options.root)), options.episode)
     config = fitted(config, script)

@@ -14,7 +14,6 @@ from configs.load import ConfigError, read, validate
 from configs.run import RunConfig
 from hil_app.control.monitor import TRAIN
 from hil_app.control.policy import LearnedPolicy
-from hil_app.datasets.recorded_episode import Script, fitted
 from hil_app.events import FilmMade, MovedAside, RunResumed
 from hil_app.learning.learner import Learner
 from hil_app.learning.networks.actor import GaussianActorPolicy
@@ -27,6 +26,7 @@ from hil_app.runs.folder import DATASET, FILM, PLOT, claim, config_of
 from hil_app.runs.metrics import summary_writer
 from hil_app.runs.record import check
 from hil_app.runs.record import record as into_a_dataset
+from hil_app.runs.recorded_episode import Script, fitted
 from hil_app.runs.rehearsal import rehearse
 from hil_app.runs.replay import What
 from hil_app.runs.replay import replay as do_again

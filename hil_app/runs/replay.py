@@ -10,9 +10,9 @@ import numpy as np
 from hil_app.build.assembly import Assembly
 from hil_app.control.episodes import run_episodes
 from hil_app.control.monitor import REPLAY
-from hil_app.datasets.recorded_episode import Script, near
 from hil_app.events import EpisodeReplayed, SceneChosen
 from hil_app.recording.frames import Frame
+from hil_app.runs.recorded_episode import Script, near
 from hil_app.runs.session import Session
 from processors.base import Command, Features, Step
 from robots.base import F32, RobotError, RobotSpec
@@ -124,7 +124,7 @@ def replay(session: Session, script: Script, what: What) -> None:
     """Bring the arm to the start of ``script``, do it again, and tell how alike it was.
 
     ``what`` sends the recorded actions through the pipeline, or the recorded joint targets past it.
-    The session's config is :func:`~hil_app.datasets.recorded_episode.fitted` to the script.
+    The session's config is :func:`~hil_app.runs.recorded_episode.fitted` to the script.
     """
     parts, body = session.parts, session.body
     again = Replayed(script, session.hands("never"))

@@ -17,11 +17,11 @@ from hil_app.__main__ import main
 from hil_app.build.seeds import seed_of
 from hil_app.datasets.convert import as_joints
 from hil_app.datasets.places import making
-from hil_app.datasets.recorded_episode import fitted, read_script
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError
 from hil_app.runs.dataset import recorder
 from hil_app.runs.folder import EVENTS
+from hil_app.runs.recorded_episode import fitted, read_script
 from hil_app.runs.rehearsal import rehearse
 from hil_app.runs.replay import Difference, Replayed
 from hil_app.runs.replay import replay as do_again
