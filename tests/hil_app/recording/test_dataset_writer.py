@@ -193,7 +193,7 @@ def test_a_last_frame_that_ends_nothing_is_truncated(tmp_path: Path) -> None:
 def test_more_episodes_than_a_file_tells_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("ledger", "layout", "repair"):
+    for module in ("index", "layout", "repair"):
         monkeypatch.setattr(f"hil_app.recording.{module}.GROUP", 3)
     write_dataset(tmp_path, [episode(n, 2, cameras=()) for n in range(4)])
     write_dataset(tmp_path, [episode(n, 2, cameras=()) for n in range(4, 8)])

@@ -216,7 +216,7 @@ def test_an_older_dataset_is_gone_on_with_as_it_is(older: Path) -> None:
 def test_the_person_is_told_what_an_older_one_goes_on_without(older: Path) -> None:
     root, out = older / "run/dataset", older / "new"
     config = tiny(out, processor={"observation": {"joints": "all"}})
-    with Session(config, "record") as session, recorder(config, session.body, root, session.events):
+    with Session(config, "record") as session, recorder(session.parts, root, session.events):
         pass
     said = (out / EVENTS).read_text()
     assert "was begun by an earlier version: what the robot measures is not kept in it" in said
