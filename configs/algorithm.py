@@ -157,7 +157,7 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     """Critics in the ensemble."""
 
     num_subsample_critics: int | None = Field(default=None, ge=1, le=100)
-    """Critics, drawn anew for each target, over which the minimum is taken; null for all."""
+    """Critics, drawn again for each target, over which the minimum is taken; null for all."""
 
     critic_network_kwargs: CriticNetworkConfig = CriticNetworkConfig()
     """The network of each critic of the ensemble."""
@@ -188,7 +188,7 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     """LayerNorm in the hidden layers of the critics."""
 
     behavior_cloning_weight: float = Field(default=0.0, ge=0)
-    """Weight of imitating the person's actions in rows with `is_intervention`; 0 for off."""
+    """Weight of imitating the operator's actions in rows with `is_intervention`; 0 for off."""
 
     compile: Changeable[bool] = False
     """Compile the losses before the run starts: a minute the first time, then kept on disk."""

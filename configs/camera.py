@@ -21,43 +21,43 @@ def _device(value: object) -> object:
     raise ValueError("the number of a device (0, 1, …), a path or an address is expected")
 
 
-Device = Annotated[int | UserText, BeforeValidator(_device)]
+CameraDevice = Annotated[int | UserText, BeforeValidator(_device)]
 
 
 SMALLEST, LARGEST = 16, 4096
-"""Width or height of a picture [px]."""
+"""Width or height of an image [px]."""
 FASTEST = 240.0
-"""Most pictures a second."""
+"""Most images a second."""
 
 
 class OpenCVCameraConfig(Config):
-    """Anything that OpenCV opens: a camera, a stream, a video file or a folder of pictures."""
+    """Anything that OpenCV opens: a camera, a stream, a video file or a folder of images."""
 
     type: Literal["opencv"] = "opencv"
     """The camera's kind."""
-    index_or_path: Device = 0
+    index_or_path: CameraDevice = 0
     """Number of the device, its path (/dev/video0), the address of a stream, a video file, or a
-    folder of pictures; `hil-app find-cameras` lists the devices."""
+    folder of images; `hil-app find-cameras` lists the devices."""
     width: int = Field(640, ge=SMALLEST, le=LARGEST)
-    """Picture width, before rotation [px]."""
+    """Image width, before rotation [px]."""
     height: int = Field(480, ge=SMALLEST, le=LARGEST)
-    """Picture height, before rotation [px]."""
+    """Image height, before rotation [px]."""
     fps: float = Field(30.0, gt=0, le=FASTEST)
-    """Pictures a second that the camera is asked for; a file is played at this rate."""
+    """Images a second that the camera is asked for; a file is played at this rate."""
     fourcc: str | None = Field(None, pattern=r"^[ -~]{4}$")
     """Pixel format that the camera is asked for, such as MJPG, in four letters; null leaves it."""
     rotation: Literal[0, 90, 180, 270] = 0
-    """Clockwise turn of every picture [deg]."""
+    """Clockwise turn of every image [deg]."""
     channels: Literal["bgr", "rgb"] = "bgr"
     """Order of the colours as the device gives them; OpenCV says bgr, rgb is for devices that have
     red and blue the other way round."""
     max_age_s: float = Field(0.5, gt=0, le=10)
-    """Age from which the newest picture counts as stale, which is told at once [s]."""
+    """Age from which the newest image counts as stale, which is reported at once [s]."""
     patience_s: float = Field(5.0, ge=0, le=600)
     """How long a stale camera may take to come back before the run ends [s]."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of its pictures, after rotation [px]."""
+        """Height and width of its images, after rotation [px]."""
         upright = self.rotation in (0, 180)
         return (self.height, self.width) if upright else (self.width, self.height)

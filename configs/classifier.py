@@ -1,4 +1,4 @@
-"""How success is told from what the robot senses, by a classifier that was trained on it."""
+"""How success is recognised in what the robot senses, by a classifier that was trained on it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from configs.paths import UserPath
 
 
 class SuccessClassifierConfig(Config):
-    """Success as a trained classifier sees it; the person's verdict goes before it.
+    """Success as a trained classifier sees it; the operator's verdict goes before it.
 
     In a simulated world it takes the place of the world's own verdict, so that the policy learns
-    from the classifier alone. Evaluations there are still judged by the world.
+    from the classifier alone. Success in evaluations still comes from the world.
     """
 
     checkpoint: UserPath
@@ -33,12 +33,12 @@ class LearningConfig(Config):
     learning_rate: float = Field(1e-3, gt=0)
     """Of Adam; it falls to 0 along half a cosine."""
     random_shift: float = Field(0.125, ge=0, lt=1)
-    """How far a picture is moved at random, as a share of its side."""
+    """How far an image is moved at random, as a share of its side."""
     brightness: float = Field(0.1, ge=0, lt=1)
     """How much brighter or darker it gets at random, as a share of full brightness."""
     contrast: float = Field(0.1, ge=0, lt=1)
     """How much its contrast is changed at random, as a share."""
     held_out: float = Field(0.2, gt=0, lt=1)
-    """Share of the episodes that the result is judged by."""
+    """Share of the episodes that are held out to evaluate the result."""
     seed: int = Field(0, ge=0)
     """Of the weights, the batches and which episodes are held out."""

@@ -13,7 +13,7 @@ COARSEST = {"h264": 51, "av1": 63}  # the highest crf of each codec
 
 
 class EncodingConfig(Config):
-    """How pictures become video."""
+    """How images become video."""
 
     codec: Literal["h264", "av1"] = "h264"
     """h264 costs the least time; av1 makes smaller files at about three times the work."""
@@ -48,4 +48,4 @@ class DatasetConfig(Config):
     """Frames that may wait for encoder and disk, in memory. A run in real time that comes to more
     ends, with all of them kept; a simulated world that is not paced waits."""
     encoding: EncodingConfig = EncodingConfig()
-    """How pictures become video."""
+    """How images become video."""

@@ -1,4 +1,4 @@
-"""When the policy asks the person to take over."""
+"""When the policy asks the operator to take over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from configs.base import Config
 
 
 class HelpConfig(Config):
-    """When the policy asks the person to take over, by what its critics make of its actions.
+    """When the policy asks the operator to take over, by what its critics make of its actions.
 
     The live view shows both figures as they change: watch them in good and in bad moments, then
     set one threshold between, or both.
@@ -25,6 +25,6 @@ class HelpConfig(Config):
     """For how long in a row it must be so before the policy asks, and must not be so before it no
     longer does [ticks]."""
     again_after: int = Field(50, ge=1)
-    """How long it does not ask again after it has asked, or after the person has acted [ticks]."""
+    """How long it does not ask again after it has asked, or after an intervention [ticks]."""
     after_updates: int = Field(1000, ge=0)
     """Updates before it asks at all: new critics know nothing."""

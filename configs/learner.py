@@ -20,8 +20,8 @@ class OfflineDatasetConfig(Config):
     root: UserPath
     """The dataset's folder; a dataset given as text is this."""
     only: Only = "all"
-    """all: every row; interventions: those in which a person acted; successes: those of episodes
-    that succeeded."""
+    """all: every row; interventions: those in which the operator acted; successes: those of
+    episodes that succeeded."""
     weight: float = Field(1.0, gt=0)
     """How often a row is drawn, relative to one of weight 1, which rows of the run itself have."""
 
@@ -55,15 +55,15 @@ class LearnerConfig(Config):
     datasets: list[OfflineDatasetConfig] = []
     """Recorded datasets to fill the offline buffer from before anything moves: folders, or
     {"root": "runs/pick/dataset", "only": "all|interventions|successes", "weight": 1} to take the
-    rows in which a person acted or the episodes that succeeded, and to draw rows more often. Where
-    a dataset of other tools does not say so, a person acted, there was no penalty, an end with a
-    reward is a success, and one without is the time limit."""
+    rows in which the operator acted or the episodes that succeeded, and to draw rows more often.
+    Where a dataset of other tools does not say so, the operator acted, there was no penalty, an end
+    with a reward is a success, and one without is the time limit."""
     learning_starts: Changeable[int] = Field(100, ge=1)
     """Online transitions before the first update."""
     n_steps: Changeable[int] = Field(1, ge=1, le=50)
     """Rewards summed before the bootstrap (n-step return) [ticks]."""
     random_shift: Changeable[int | None] = Field(None, ge=1, le=1000)
-    """How far each picture of a batch is moved, at random, to either side [px]; null for not."""
+    """How far each image of a batch is moved, at random, to either side [px]; null for not."""
     prefetch: Changeable[int | None] = Field(None, ge=1, le=1000)
     """Background: batches that a thread of their own draws ahead; null draws each when needed."""
     queue_size: Changeable[int] = Field(1024, ge=1, le=1_000_000)

@@ -18,13 +18,13 @@ from configs.load import ConfigError, faults, validate
 from configs.processor import ProcessorConfig
 from configs.reading import Unreadable, read_json, read_yaml, shown
 
-Kind = Literal["taken", "nothing", "changed", "left out"]
+ImportKind = Literal["taken", "nothing", "changed", "left out"]
 
 _NAMES = ("real_robot", "gym_hil")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ImportedKey:
     """What became of one of their values."""
 
     keys: Keys  # where they have it; empty for what is in no file
@@ -38,7 +38,7 @@ class Entry:
         return ".".join(self.keys)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ImportKind:
         """How it was dealt with."""
         if self.ours is None:
             return "left out"
@@ -52,7 +52,7 @@ class Imported:
     """Our configuration, and what became of each of their values."""
 
     content: dict[str, Any]  # nested, as a YAML file holds it; valid
-    entries: tuple[Entry, ...]
+    entries: tuple[ImportedKey, ...]
 
 
 def read_lerobot(path: Path) -> Imported:
@@ -78,10 +78,10 @@ def translate(theirs: object) -> Imported:
     entries = [_entry(keys, value, rules) for keys, value in leaves(content)]
     taken = {entry.ours: entry.value for entry in entries if entry.ours}
     names = {entry.name for entry in entries}
-    added = [Entry((), value, ours, note) for ours, value, note in unsaid(form, names, taken)]
+    added = [ImportedKey((), value, ours, note) for ours, value, note in unsaid(form, names, taken)]
     named = [replace(entry, keys=form.origins.get(entry.keys, entry.keys)) for entry in entries]
     for keys, value, other in form.doubled:
-        named.append(Entry(keys, value, None, f"{'.'.join(other)} says it already"))
+        named.append(ImportedKey(keys, value, None, f"{'.'.join(other)} says it already"))
     return _valid(_settled([*named, *added]))
 
 
@@ -113,21 +113,21 @@ def _other_kind(theirs: object) -> str:
     return ""
 
 
-def _entry(keys: Keys, value: Any, rules: Rules) -> Entry:
+def _entry(keys: Keys, value: Any, rules: Rules) -> ImportedKey:
     """What becomes of one value."""
     rule = rule_at(rules, keys)
     if any(value == one and value.__class__ is one.__class__ for one in rule.as_here):
-        return Entry(keys, value, AS_HERE)
+        return ImportedKey(keys, value, AS_HERE)
     if value is None and rule.null_asks:
-        return Entry(keys, None, None, rule.null_asks)
+        return ImportedKey(keys, None, None, rule.null_asks)
     if rule.ours is None:
         if value is None or value == {}:  # for nothing
-            return Entry(keys, None, AS_HERE)
-        return Entry(keys, value, None, rule.note)
+            return ImportedKey(keys, None, AS_HERE)
+        return ImportedKey(keys, value, None, rule.note)
     try:
-        return Entry(keys, rule.convert(None if value == {} else value), rule.ours, rule.note)
+        return ImportedKey(keys, rule.convert(None if value == {} else value), rule.ours, rule.note)
     except (KeyError, TypeError, ValueError):
-        return Entry(keys, value, None, "not a value that is known here")
+        return ImportedKey(keys, value, None, "not a value that is known here")
 
 
 def _block(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -135,7 +135,7 @@ def _block(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _valid(entries: list[Entry]) -> Imported:
+def _valid(entries: list[ImportedKey]) -> Imported:
     """The config that the entries come to, without those that ours does not allow."""
     refused: dict[int, Keys] = {}
     while wrong := _wrong(entries):
@@ -166,7 +166,7 @@ def _instead(stands: Any, place: Keys) -> str:
     return f"; HERE IT IS {'null' if stands is None else stands}"
 
 
-def _wrong(entries: Sequence[Entry]) -> dict[int, str]:
+def _wrong(entries: Sequence[ImportedKey]) -> dict[int, str]:
     """Which entries cannot stay, and why."""
     content = _assembled(entries)
     cameras = content["robot"].get("cameras", {})
@@ -187,7 +187,7 @@ def _wrong(entries: Sequence[Entry]) -> dict[int, str]:
     return wrong
 
 
-def _behind(where: Keys, entries: Sequence[Entry]) -> list[int]:
+def _behind(where: Keys, entries: Sequence[ImportedKey]) -> list[int]:
     """The entries that a fault at ``where`` comes from."""
     ours = [(index, entry.ours) for index, entry in enumerate(entries) if entry.ours]
     while where:
@@ -199,7 +199,7 @@ def _behind(where: Keys, entries: Sequence[Entry]) -> list[int]:
     return []
 
 
-def _settled(entries: Sequence[Entry]) -> list[Entry]:
+def _settled(entries: Sequence[ImportedKey]) -> list[ImportedKey]:
     """The entries, with the first of two that go to the same place left out if they differ."""
     last = {entry.ours: entry for entry in entries if entry.ours}
     return [
@@ -210,7 +210,7 @@ def _settled(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def _assembled(entries: Sequence[Entry]) -> dict[str, Any]:
+def _assembled(entries: Sequence[ImportedKey]) -> dict[str, Any]:
     """Our nested content."""
     content: dict[str, Any] = {}
     for entry in entries:

@@ -152,8 +152,8 @@ def _cameras(cameras: Mapping[str, Any]) -> Rules:
                 rules[*above, key] = _none(
                     "the camera's own there; here it is asked for our default"
                 )
-        rules[*above, "color_mode"] = _none("pictures are RGB here", "rgb", "RGB")
-        rules[*above, "warmup_s"] = _none("the run starts with the first picture of each camera")
+        rules[*above, "color_mode"] = _none("images are RGB here", "rgb", "RGB")
+        rules[*above, "warmup_s"] = _none("the run starts with the first image of each camera")
         rules[*above, "backend"] = _none("chosen by the system", 0, "ANY")
     return rules
 
@@ -166,7 +166,7 @@ def _swapped(camera: Mapping[str, Any]) -> bool:
 
 
 def _crops(env: Mapping[str, Any]) -> Rules:
-    """Rules for the crops, each by its picture's key."""
+    """Rules for the crops, each by its image's key."""
     images = _block(_block(env, "processor"), "image_preprocessing")
     place = ("env", "processor", "image_preprocessing", "crop_params_dict")
     keys = _block(images, "crop_params_dict")
@@ -203,7 +203,7 @@ def _simulated() -> Rules:
         ("env", "name"): _to("robot.type", panda, lambda _: "so101_sim"),
         ("env", "task"): _to("robot.task", "its cube is to be lifted", lambda _: "pick_lift"),
         ("env", "processor", "control_mode"): _to(
-            "teleop.type", "the scripted person takes over", lambda _: "scripted"
+            "teleop.type", "the scripted operator takes over", lambda _: "scripted"
         ),
         ("env", "processor", "reset", "fixed_reset_joint_positions"): _none("the Panda's joints"),
         ("dataset", "num_episodes_to_record"): _to("train.demonstrations", demonstrated),
@@ -271,7 +271,7 @@ _RULES: dict[str, Rule] = {
         "processor.observation.end_effector",
         convert=lambda wanted: {True: "absolute", False: None}[wanted],
     ),
-    "env.processor.observation.display_cameras": _none("there is no window of pictures", False),
+    "env.processor.observation.display_cameras": _none("there is no window of images", False),
     "env.processor.image_preprocessing.resize_size": _to("processor.images.resize"),
     "env.processor.gripper.use_gripper": _none("the gripper is always there", True),
     "env.processor.gripper.gripper_penalty": _to(
@@ -292,7 +292,7 @@ _RULES: dict[str, Rule] = {
     "env.processor.reset.terminate_on_success": _to("env.terminate_on_success"),
     "env.processor.inverse_kinematics.urdf_path": _none("the arm's model is built in"),
     "env.processor.inverse_kinematics.target_frame_name": _none(
-        "always the point between the jaws", "gripper_frame_link"
+        "always the point between the fingers", "gripper_frame_link"
     ),
     "env.processor.inverse_kinematics.end_effector_bounds.min": _to("processor.bounds.min"),
     "env.processor.inverse_kinematics.end_effector_bounds.max": _to("processor.bounds.max"),
@@ -311,7 +311,7 @@ _RULES: dict[str, Rule] = {
     "dataset.task": _to("dataset.task", "", lambda task: str(task).strip() or None),
     "dataset.num_episodes_to_record": _none("nobody demonstrates"),
     "dataset.num_episodes": _none("nobody demonstrates"),
-    "dataset.video": _none("pictures are kept as video", True),
+    "dataset.video": _none("images are kept as video", True),
     "display_data": _none("--window=true shows the cameras", False),
     "play_sounds": _none("nothing is said aloud", False),
     "teleop_time_s": _none("`hil-app teleoperate` goes on until it is stopped"),

@@ -116,7 +116,7 @@ def _simulation(names: Collection[str], taken: Mapping[Keys, Any]) -> Iterator[U
     if ("robot", "type") not in taken:
         yield _ours("robot.type", "so101_sim", "gym_hil's Panda becomes the simulated SO101")
     for camera in ("front", "wrist"):
-        note = "gym_hil's pictures come from two cameras"
+        note = "gym_hil's images come from two cameras"
         yield _ours(f"robot.cameras.{camera}.view", camera, note)
     if "env.processor.control_mode" not in names:
         yield _ours("teleop.type", "scripted", "")

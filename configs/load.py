@@ -118,11 +118,11 @@ def _over(under: Base, options: Sequence[tuple[str, Sequence[str]]], *, saved: b
         remedy = f": {_OTHER_VERSION}" if saved else ""
         raise ConfigError(f"{shown(name, 300)}: {_joined(wrong)}{remedy}") from None
     for change in changes:
-        print(f"hil-app: {_told(change)}", file=sys.stderr)
+        print(f"hil-app: {_warning(change)}", file=sys.stderr)
     return config
 
 
-def _told(change: TypeChange) -> str:
+def _warning(change: TypeChange) -> str:
     place, lost = ".".join(change.place), ", ".join(change.lost)
     return (
         f"{place}.type changes from {change.before} to {change.after}, which has its own: {lost}; "

@@ -85,7 +85,7 @@ def _digit(binding: object) -> object:
 class ManualConfig(TeleopConfig):
     """What all devices with sticks, buttons or keys share."""
 
-    device: ClassVar[Factory]  # makes what the person has in hand, of this or of the window
+    device: ClassVar[Factory]  # makes the operator's device, of this or of the window
     in_window: ClassVar[bool] = False  # its keys are pressed there
     how: ClassVar[str] = ""  # it is read
     available: ClassVar[tuple[str, ...]] = ()  # the device's controls
@@ -97,15 +97,15 @@ class ManualConfig(TeleopConfig):
     does (x, y, z, pitch, roll, take_over, slow, open, close, toggle_gripper, success, failure,
     rerecord, pause, stop, emergency_stop); null for none."""
     take_over: Literal["hold", "toggle"] = "hold"
-    """Whether the person acts while the take-over control is held, or from one press to the
+    """Whether the operator acts while the take-over control is held, or from one press to the
     next."""
     speed: dict[Motion, Annotated[float, Field(gt=0, le=1)]] = {}
     """Fastest motion as a share of a full action, where it is less than 1, by motion."""
     slow_speed: float = Field(0.3, gt=0, le=1)
     """Speed while the slow control is held, as a share of the usual one."""
     on_loss: Literal["hold", "hand_back"] = "hold"
-    """When the device is lost: the arm holds until it is back and the person takes over or presses
-    pause, or the policy goes on alone."""
+    """When the device is lost: the arm holds until it is back and the operator takes over or
+    presses pause, or the policy goes on alone."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -94,7 +94,7 @@ class NetworksConfig(SpreadConfig):
     """The actor reads the encoder that the critics train; otherwise it trains one of its own."""
 
     vision_encoder_name: Literal["cnn", "resnet10"] = "cnn"
-    """What looks at the pictures: a small network of a few convolutions, or a ResNet-10."""
+    """What looks at the images: a small network of a few convolutions, or a ResNet-10."""
 
     vision_encoder_weights: UserText | None = None
     """Where its weights come from: a safetensors file, or a commit of a repository on the Hugging
@@ -102,7 +102,7 @@ class NetworksConfig(SpreadConfig):
 
     freeze_vision_encoder: bool = False
     """Keep those weights as they are: the replay buffer then stores what the encoder makes of a
-    picture instead of the picture."""
+    image instead of the image."""
 
     image_encoder_hidden_dim: int = Field(default=32, ge=1, le=WIDEST)
     """Channels of the cnn's feature map (a ResNet-10 has 512)."""
@@ -112,8 +112,8 @@ class NetworksConfig(SpreadConfig):
 
     discrete_exploration: float = Field(default=0.0, ge=0, le=1)
     """Share of the discrete choices (the gripper's) that are drawn at random, unless the policy
-    acts deterministically; 0 always takes the best one, and leaves it to the person who takes over
-    to show others. Where nobody does, .05 is enough to try them all."""
+    acts deterministically; 0 always takes the best one, and leaves it to the operator who takes
+    over to show others. Where nobody does, .05 is enough to try them all."""
 
     @field_validator("vision_encoder_name", mode="before")
     @classmethod

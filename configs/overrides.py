@@ -100,7 +100,7 @@ def _rank(name: str) -> tuple[int, bool]:
 
 
 def _place(name: str, content: Content) -> Keys:
-    """The keys that a dotted name means; those that a person chose may have dots themselves."""
+    """The keys that a dotted name means; those that the user chose may have dots themselves."""
     keys = tuple(name.split("."))
     for count in range(1, len(keys)):
         if _is_dict(_types_at(keys[:count])):
@@ -154,7 +154,7 @@ def _read(name: str, text: str, types: Sequence[Any]) -> Any:
 
 
 def _put(content: Content, place: Keys, value: Any) -> None:
-    """Set a value; null takes an entry that a person named away, and empties a block of them."""
+    """Set a value; null takes an entry that the user named away, and empties a block of them."""
     *above, last = place
     block = content
     for depth, key in enumerate(above, 1):

@@ -44,7 +44,7 @@ def _load(point: EntryPoint) -> Plugin:
     try:
         point.load()
     except (Exception, SystemExit) as error:
-        failure = _told(error)
+        failure = _described(error)
         for registry, entries in before:
             registry.restore(entries)
     finally:
@@ -52,6 +52,6 @@ def _load(point: EntryPoint) -> Plugin:
     return Plugin(source, point.module, failure)
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:_LONGEST].rstrip(": ")

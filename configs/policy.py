@@ -129,7 +129,8 @@ class GaussianActorConfig(NetworksConfig, RespelledConfig):
 
     discrete_exploration: float = Field(default=0.05, ge=0, le=1)
     """Share of these choices that are drawn at random, unless the policy acts deterministically:
-    what is never tried is never learned. A run's own default is 0, for there a person takes over.
+    what is never tried is never learned. A run's own default is 0, for there the operator takes
+    over.
     """
 
     @model_validator(mode="before")
@@ -161,7 +162,7 @@ class GaussianActorConfig(NetworksConfig, RespelledConfig):
 
     @property
     def image_keys(self) -> tuple[str, ...]:
-        """The keys that hold pictures."""
+        """The keys that hold images."""
         features = self.input_features.items()
         return tuple(key for key, feature in features if feature.type == FeatureType.VISUAL)
 

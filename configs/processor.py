@@ -14,7 +14,7 @@ from configs.step import StepConfig
 
 Xyz = tuple[float, float, float]
 Reach = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
-Side = Annotated[int, Field(ge=1, le=4096)]  # of a picture [px]
+Side = Annotated[int, Field(ge=1, le=4096)]  # of an image [px]
 Stride = Annotated[float, Field(gt=0, le=0.2)]  # in one tick [m]
 
 
@@ -106,21 +106,21 @@ class ObservationConfig(Config):
     object: Literal["absolute", "relative"] | None = "relative"
     """Simulated worlds only: the object's position in the base frame, or from the gripper."""
     images: bool = True
-    """The pictures of all cameras there are; false only records them."""
+    """The images of all cameras there are; false only records them."""
 
     @property
     def numbers(self) -> bool:
-        """Whether there is anything beside the pictures."""
+        """Whether there is anything beside the images."""
         return any(getattr(self, name) for name in type(self).model_fields if name != "images")
 
 
 class ImageConfig(Config):
-    """What of the pictures the policy sees."""
+    """What of the images the policy sees."""
 
     crop: dict[str, tuple[NonNegativeInt, NonNegativeInt, PositiveInt, PositiveInt]] = {}
     """Region of interest by camera: top, left, height, width [px]."""
     resize: tuple[Side, Side] | None = None
-    """Height and width of every picture after the crop [px]; null leaves the size."""
+    """Height and width of every image after the crop [px]; null leaves the size."""
 
 
 class ProcessorConfig(OpenConfig):
@@ -139,10 +139,10 @@ class ProcessorConfig(OpenConfig):
     observation: ObservationConfig = ObservationConfig()
     """What of the arm's state the policy sees."""
     images: ImageConfig = ImageConfig()
-    """What of the pictures the policy sees."""
+    """What of the images the policy sees."""
     success_classifier: SuccessClassifierConfig | None = None
     """Success as a trained classifier sees it; null leaves it to the simulated world and the
-    person."""
+    operator."""
     reward: RewardConfig = SparseRewardConfig()
     """What a tick is worth."""
     steps: list[StepConfig] = []

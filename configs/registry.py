@@ -27,7 +27,7 @@ from configs.base import Config, ConfigError
 from configs.reading import did_you_mean
 
 C = TypeVar("C", bound=Config)
-Snapshot = tuple[dict[str, Any], dict[str, str]]
+RegistrySnapshot = tuple[dict[str, Any], dict[str, str]]
 Factory = str | Callable[..., Any]  # "package.module:attribute", or the thing itself
 
 
@@ -168,11 +168,11 @@ class Registry(Generic[C]):
         finally:
             self.restore(before)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> RegistrySnapshot:
         """What is registered now."""
         return dict(self._entries), dict(self._spellings)
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: RegistrySnapshot) -> None:
         """Have registered what was then, and no more."""
         self._entries, self._spellings = dict(snapshot[0]), dict(snapshot[1])
         reopen(self)

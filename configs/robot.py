@@ -35,7 +35,7 @@ JointPose = tuple[float, float, float, float, float, float]
 Sign = Literal[-1, 1]
 Volts = Annotated[float, Field(ge=0, le=25.5)]  # what a motor's register can say
 Turned = Annotated[float, Field(ge=-180, le=180)]  # off the middle of a range [deg]
-Span = Annotated[tuple[float, float], AfterValidator(_rising)]  # lowest, highest
+JointSpan = Annotated[tuple[float, float], AfterValidator(_rising)]  # lowest, highest
 BaudRate = Annotated[
     Literal[1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200],
     BeforeValidator(number),
@@ -83,9 +83,9 @@ class SimCameraConfig(Config):
     view: Literal["front", "wrist"] = "front"
     """Where it sits: in front of the table, or on the gripper."""
     width: int = Field(128, ge=16, le=1920)
-    """Picture width [px]."""
+    """Image width [px]."""
     height: int = Field(128, ge=16, le=1080)
-    """Picture height [px]."""
+    """Image height [px]."""
 
 
 class SimRobotConfig(OpenConfig, RobotConfig):
@@ -171,7 +171,7 @@ class SafetyConfig(Config):
 class ServoArmConfig(Config):
     """What every arm on a servo bus has, be it follower or leader."""
 
-    leads: ClassVar[bool] = False  # it is in a person's hand
+    leads: ClassVar[bool] = False  # the operator holds it
 
     port: UserText = "/dev/ttyACM0"
     """Serial port of the arm; `hil-app find-port` finds it."""
@@ -197,7 +197,9 @@ class FollowerConfig(ServoArmConfig, RobotConfig):
     `hil-app calibrate`."""
     joint_offsets: tuple[Turned, Turned, Turned, Turned, Turned] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """What each body joint reads where the arm's model is at the middle of its range [deg]."""
-    joint_limits: tuple[Span, Span, Span, Span, Span, Span] | None = None
+    joint_limits: tuple[JointSpan, JointSpan, JointSpan, JointSpan, JointSpan, JointSpan] | None = (
+        None
+    )
     """Lowest and highest position of each joint in a run, within its calibrated range: body
     joints [deg], gripper [%]; null for all of that range. `hil-app find-limits` measures them."""
     max_relative_target: float | None = Field(30.0, ge=0.1, le=180)

@@ -25,11 +25,11 @@ class TrainConfig(Config):
     """The stages of a training run."""
 
     demonstrations: int = Field(20, ge=0)
-    """Episodes the person demonstrates before learning starts."""
+    """Episodes the operator demonstrates before learning starts."""
     ticks: Changeable[int] = Field(4000, ge=1)
     """Length of the training [ticks]."""
     eval_every: Changeable[int | None] = Field(None, ge=1)
-    """How often the policy is judged on its own during the training [ticks]; null for never."""
+    """How often the policy is evaluated during the training [ticks]; null for never."""
     eval_episodes: Changeable[int] = Field(20, ge=1)
     """Episodes of each such evaluation; always the same scenes."""
     save_every: Changeable[int | None] = Field(500, ge=1)
@@ -43,18 +43,18 @@ class TrainConfig(Config):
 
 
 class EvalConfig(Config):
-    """How a policy is judged: on its own, without interventions."""
+    """How a policy is evaluated: without interventions."""
 
     episodes: int = Field(50, ge=0)
     """Evaluation episodes; 0 for none."""
     deterministic: bool = True
     """Act on the policy's mean and its best choices; false samples, and explores the choices."""
     video: bool = True
-    """Film the first evaluation episodes (simulated worlds)."""
+    """Record a video of the first evaluation episodes (simulated worlds)."""
 
 
 class TeleoperateConfig(Config):
-    """A person moves the arm, without a policy."""
+    """The operator moves the arm, without a policy."""
 
     episodes: int | None = Field(None, ge=1)
     """Episodes after which the command ends; null goes on until it is stopped."""
@@ -80,13 +80,13 @@ class RunConfig(OpenConfig):
     learner: LearnerConfig = LearnerConfig()
     """How frames become better weights."""
     ask_for_help: Changeable[HelpConfig | None] = None
-    """When the policy asks the person to take over; null for never."""
+    """When the policy asks the operator to take over; null for never."""
     train: TrainConfig = TrainConfig()
     """The stages of a training run."""
     eval: Changeable[EvalConfig] = EvalConfig()
-    """How a policy is judged."""
+    """How a policy is evaluated."""
     teleoperate: TeleoperateConfig = TeleoperateConfig()
-    """A person moves the arm, without a policy."""
+    """The operator moves the arm, without a policy."""
     dataset: DatasetConfig = DatasetConfig()
     """Where episodes are kept, and how."""
     window: bool = False
@@ -98,7 +98,7 @@ class RunConfig(OpenConfig):
 
     @property
     def manual(self) -> ManualConfig | None:
-        """The device with sticks, buttons or keys that a person has in hand, if one has."""
+        """The device with sticks, buttons or keys that the operator has in hand, if any."""
         return None if self.teleop is None else self.teleop.manual
 
     @model_validator(mode="after")
@@ -166,8 +166,8 @@ class RunConfig(OpenConfig):
     @model_validator(mode="after")
     def _teleop_fits(self) -> Self:
         if self.teleop is not None:
-            if self.teleop.in_person and not self.env.paced:
-                raise ValueError("env.paced: a person lives in real time: set it to true")
+            if self.teleop.has_operator and not self.env.paced:
+                raise ValueError("env.paced: an operator acts in real time: set it to true")
             self.teleop.check(self)
         return self
 

@@ -47,7 +47,7 @@ class StepConfig(Config):
 
 
 class ActionStepConfig(StepConfig):
-    """A step from the action of the policy or the person to what the robot is sent."""
+    """A step from the action of the policy or the operator to what the robot is sent."""
 
     pipeline = "action"
 

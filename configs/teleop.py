@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class TeleopConfig(Config):
     """Base of every teleoperator's config; what the rest of a run must know of it stands here."""
 
-    in_person: ClassVar[bool] = True  # a person has it in hand: it lives in real time
+    has_operator: ClassVar[bool] = True  # an operator holds it: it needs real time
     has_motors: ClassVar[bool] = False  # which a run must not leave alone
     by_keys: ClassVar[bool] = False  # the terminal's keys take over and hand back
 
@@ -50,12 +50,12 @@ TELEOPS: Registry[TeleopConfig] = Registry("teleoperator", TeleopConfig)
 
 
 class InterventionConfig(Config):
-    """When the scripted person takes over, and for how long."""
+    """When the scripted operator takes over, and for how long."""
 
     free_ticks: int = Field(20, ge=0)
     """Ticks at an episode's start that the policy has to itself."""
     stall_ticks: int = Field(15, ge=1)
-    """Ticks without progress after which the person decides to take over."""
+    """Ticks without progress after which the operator decides to take over."""
     reaction_ticks: int = Field(3, ge=0)
     """Ticks from that decision to the hand on the stick."""
     min_progress: float = Field(0.005, gt=0, le=1)
@@ -63,26 +63,26 @@ class InterventionConfig(Config):
     max_ticks: int = Field(10, ge=1)
     """Longest take-over [ticks]."""
     enough_progress: float = Field(0.03, gt=0, le=1)
-    """Progress after which the person lets go [m]."""
+    """Progress after which the operator lets go [m]."""
     max_share: float = Field(0.5, ge=0, le=1)
-    """Largest share of an episode's longest length that the person takes."""
+    """Largest share of an episode's longest length that the operator takes."""
 
 
 @TELEOPS.register("teleop.scripted:make")
 class ScriptedTeleopConfig(TeleopConfig):
-    """A scripted person for the simulated world: demonstrates, and takes over on a stall."""
+    """A scripted operator for the simulated world: demonstrates, and takes over on a stall."""
 
-    in_person = False
+    has_operator = False
 
     type: Literal["scripted"] = "scripted"
     """The teleoperator's name."""
     noise: Changeable[float] = Field(0.1, ge=0, le=1)
-    """Standard deviation of the person's stick, as a share of its range."""
+    """Standard deviation of the operator's stick, as a share of its range."""
     gives_up_beyond: Changeable[float | None] = Field(0.02, ge=0, le=1)
-    """How far outside the workspace the object may lie before the person calls the episode a
+    """How far outside the workspace the object may lie before the operator calls the episode a
     failure [m]; null for never."""
     intervention: Changeable[InterventionConfig] = InterventionConfig()
-    """When the person takes over, and for how long."""
+    """When the operator takes over, and for how long."""
 
 
 @STEPS.register("processors.leader:make_tip")
@@ -110,7 +110,7 @@ class LeaderTargetConfig(ActionStepConfig):
 
 
 class LeaderConfig(ServoArmConfig, TeleopConfig):
-    """What an SO100 and an SO101 leader share: the arm in a person's hand."""
+    """What an SO100 and an SO101 leader share: the arm in an operator's hand."""
 
     has_motors = by_keys = True
     leads: ClassVar[Literal[True]] = True
@@ -127,7 +127,7 @@ class LeaderConfig(ServoArmConfig, TeleopConfig):
     """Fastest that it then moves [deg/s]; the gripper twice as fast [%/s]."""
     patience_s: float = Field(0.5, gt=0, le=2)
     """How long one of its motors may stay silent before the run ends [s]; until then the arm holds
-    if the person leads."""
+    if the operator leads."""
     deadman_s: float = Field(5.0, ge=1, le=60)
     """Time without a poll after which a process of its own lets the leader down [s]: the program
     stands still, and cannot do it itself. It does so at once if the program dies."""

@@ -1,4 +1,4 @@
-"""Action steps: from the policy's or the person's action to what the robot is sent.
+"""Action steps: from the policy's or the operator's action to what the robot is sent.
 
 With an arm model an action moves the gripper through space: x, y and z in [-1, 1], with a wrist
 pitch and roll too, and the gripper's command behind them. Order: intervention, hand-over,
@@ -49,7 +49,7 @@ class Solver(Protocol):
 
 
 def intervention(still: Callable[[Goal], F32]) -> Step[Command]:
-    """The person's action replaces the policy's while the person intervenes.
+    """The operator's action replaces the policy's while the operator intervenes.
 
     A paused robot stays where it is, whoever has it; so does one whose action is not finite. The
     action that does so is ``still(goal)`` of the goal in force.
@@ -84,22 +84,22 @@ def bounds(low: F32, high: F32) -> Step[Command]:
 
 
 def hand_over(solver: Solver, step_size: F32, wrist: Wrist | None = None) -> Step[Command]:
-    """Where the person takes over or hands back, the target starts from where the arm is.
+    """Where the operator takes over or hands back, the target starts from where the arm is.
 
     A target within ``step_size`` (3,) [m] of the measured gripper, a full action, is left in force:
     that much an arm may sag or lag, and giving it up would let what is held sink. The same goes for
-    a full action of the ``wrist``. What the gripper was told to hold, it holds on.
+    a full action of the ``wrist``. What the gripper was commanded to hold, it holds on.
     """
 
     def step(command: Command) -> Command:
-        if command.sample.intervening == command.by_hand_before:
+        if command.sample.intervening == command.intervening_before:
             return command
-        joints, told = command.reading.joints.copy(), command.before
+        joints, commanded = command.reading.joints.copy(), command.before
         tip = solver.tip(joints)
-        near = (np.abs(told.tip - tip) <= step_size).all()
-        if near and (wrist is None or (np.abs(wrist.way(told, joints)) <= 1.0).all()):
+        near = (np.abs(commanded.tip - tip) <= step_size).all()
+        if near and (wrist is None or (np.abs(wrist.delta(commanded, joints)) <= 1.0).all()):
             return command
-        joints[solver.arm.gripper] = told.joints[solver.arm.gripper]
+        joints[solver.arm.gripper] = commanded.joints[solver.arm.gripper]
         here = Goal(tip, joints)
         return replace(command, before=here, goal=here)
 
@@ -115,7 +115,7 @@ def end_effector_target(step_size: F32) -> Step[Command]:
 
     def step(command: Command) -> Command:
         move = np.clip(command.action[:3], -1.0, 1.0) * step_size
-        return _aim(command, tip=command.before.tip + move)
+        return _with_goal(command, tip=command.before.tip + move)
 
     return step
 
@@ -129,7 +129,7 @@ def workspace_bounds(low: F32, high: F32, step_size: F32) -> Step[Command]:
     def step(command: Command) -> Command:
         before = command.before.tip
         inside = np.clip(command.goal.tip, low, high)
-        return _aim(command, tip=before + np.clip(inside - before, -step_size, step_size))
+        return _with_goal(command, tip=before + np.clip(inside - before, -step_size, step_size))
 
     return step
 
@@ -148,7 +148,7 @@ def gripper(index: int, closed: float, open: float, max_step: float) -> Step[Com
         end = ends.get(round(float(command.action[-1])), held)
         joints = command.goal.joints.copy()
         joints[index] = held + np.clip(end - held, -max_step, max_step)
-        return _aim(command, joints=joints)
+        return _with_goal(command, joints=joints)
 
     return step
 
@@ -178,8 +178,8 @@ def inverse_kinematics(
         within = np.abs(quick - start)[body].max() <= max_joint_step
         if within and accepted(quick, attempt, command):
             return quick
-        way = _solve(solver, start, attempt, _CAREFUL) - start
-        careful = start + np.clip(way, -max_joint_step, max_joint_step)
+        delta = _solve(solver, start, attempt, _CAREFUL) - start
+        careful = start + np.clip(delta, -max_joint_step, max_joint_step)
         return careful if accepted(careful, attempt, command) else None
 
     def step(command: Command) -> Command:
@@ -189,8 +189,8 @@ def inverse_kinematics(
         for attempt in attempts:
             joints = found(start, attempt, command)
             if joints is not None:
-                return _with_body(
-                    wrist.aimed(command, attempt, joints) if wrist else command, joints, grip
+                return _with_arm(
+                    wrist.with_goal(command, attempt, joints) if wrist else command, joints, grip
                 )
         return _hold(command, grip)
 
@@ -210,7 +210,7 @@ def _hold(command: Command, gripper: int) -> Command:
     return replace(command, goal=replace(command.before, joints=joints))
 
 
-def _aim(command: Command, tip: F32 | None = None, joints: F32 | None = None) -> Command:
+def _with_goal(command: Command, tip: F32 | None = None, joints: F32 | None = None) -> Command:
     goal = command.goal
     return replace(
         command,
@@ -222,11 +222,11 @@ def _aim(command: Command, tip: F32 | None = None, joints: F32 | None = None) ->
     )
 
 
-def _with_body(command: Command, joints: F32, gripper: int) -> Command:
+def _with_arm(command: Command, joints: F32, gripper: int) -> Command:
     """The body joints of ``joints`` with the gripper position that the command already has."""
     target = joints.copy()
     target[gripper] = command.goal.joints[gripper]
-    return _aim(command, joints=target)
+    return _with_goal(command, joints=target)
 
 
 def _error(solver: Solver, joints: F32, target: F32) -> float:

@@ -18,9 +18,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from numpy.typing import NDArray
 
 from robots.base import F32, Reading
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
+from teleop.base import NEUTRAL, NO_INPUT, TeleopSample
 
-Features = Mapping[str, NDArray[Any]]
+Observation = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,15 @@ class Command:
 
     tick: int  # 1 is an episode's first; 0 stands for the reset
     reading: Reading
-    features: Features  # what the policy saw
+    observation: Observation  # what the policy saw
     sample: TeleopSample
     policy_action: F32  # (a,)
     weights_version: int
-    action: F32  # what is executed: the policy's, or the person's after the intervention step
+    action: F32  # what is executed: the policy's, or the operator's after the intervention step
     before: Goal  # in force until now
     goal: Goal  # in force from now on; the action steps work on it
     start: F32  # (3,) gripper frame at the episode's start [m], or (0,)
-    by_hand_before: bool = False  # the person acted in the tick before
+    intervening_before: bool = False  # the operator acted in the tick before
     after_pause: bool = False  # the episode stood still just before: the world may have changed
 
     @property
@@ -61,8 +61,8 @@ class Command:
         return cls(
             tick=0,
             reading=reading,
-            features={},
-            sample=HANDS_OFF,
+            observation={},
+            sample=NO_INPUT,
             policy_action=NEUTRAL,
             weights_version=0,
             action=NEUTRAL,
@@ -79,7 +79,7 @@ class Transition:
     command: Command
     sent: F32  # (n,) target that the robot really got, in the units of its spec
     reading: Reading
-    features: Features = field(default_factory=dict)  # what the policy sees next
+    observation: Observation = field(default_factory=dict)  # what the policy sees next
     reward: float = 0.0
     discrete_penalty: float = 0.0  # <= 0, seen by the gripper's critic alone
     success: bool = False

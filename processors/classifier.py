@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from processors.base import Features, Transition
+from processors.base import Observation, Transition
 
-Judge = Callable[[Features], float]  # what the policy sees -> probability of success
+SuccessProbability = Callable[
+    [Observation], float
+]  # what the policy sees -> probability of success
 
 
 class ClassifiedSuccess:
-    """Success once ``judge`` has given at least ``threshold`` for ``ticks`` ticks in a row.
+    """Success once ``success_probability`` has given at least ``threshold`` for ``ticks`` ticks in
+    a row.
 
-    It goes on for as long as they stay positive. The row begins anew with every episode, and after
+    It goes on for as long as they stay positive. The row begins again with every episode, and after
     a pause, in which the world may have changed. The reset is never a success.
     """
 
-    def __init__(self, judge: Judge, threshold: float, ticks: int) -> None:
-        self._judge, self._threshold, self._ticks = judge, threshold, ticks
-        self._tick = 0  # that was judged last
+    def __init__(
+        self, success_probability: SuccessProbability, threshold: float, ticks: int
+    ) -> None:
+        self._probability, self._threshold, self._ticks = success_probability, threshold, ticks
+        self._tick = 0  # that was classified last
         self._row = 0  # positive ticks up to it
 
     def __call__(self, transition: Transition) -> Transition:
@@ -31,6 +36,6 @@ class ClassifiedSuccess:
         self._tick = command.tick
         if command.tick == 0 or looked_again:
             return transition
-        positive = self._judge(transition.features) >= self._threshold
+        positive = self._probability(transition.observation) >= self._threshold
         self._row = self._row + 1 if positive else 0
         return replace(transition, success=True) if self._row >= self._ticks else transition

@@ -22,7 +22,7 @@ def simulated_success(truth: TruthSource) -> Step[Transition]:
 
 
 def operator_events(transition: Transition) -> Transition:
-    """The person's verdict, which always wins: success, failure, re-record, stop.
+    """The operator's verdict, which always wins: success, failure, re-record, stop.
 
     Failure ends the episode with no reward; re-record and stop cut it short.
     """

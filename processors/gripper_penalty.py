@@ -13,8 +13,8 @@ NEARLY_CLOSED, NEARLY_OPEN = 0.1, 0.9  # of the way from the closed to the open 
 def gripper_penalty(index: int, penalty: float, closed: float, open: float) -> Step[Transition]:
     """Charge ``penalty`` (<= 0) for a command that flips the gripper between its ends.
 
-    It fires when an open gripper is told to close or a closed one to open, decided on where the
-    gripper was *before* the action. "Stay" and "further the same way" are free. ``closed`` and
+    It fires when an open gripper is commanded to close or a closed one to open, decided on where
+    the gripper was *before* the action. "Stay" and "further the same way" are free. ``closed`` and
     ``open`` [%] make the polarity explicit. The gripper is the joint with this ``index``.
     Source: HIL-SERL (Luo et al. 2024).
     """

@@ -20,13 +20,13 @@ from robots.base import F32
 from robots.kinematics import Kinematics
 from teleop.base import CLOSE, OPEN, STAY
 
-_WORTH = 0.34  # share of its way by which the gripper must come closer for it to be moved at all
+_WORTH = 0.34  # share of its step by which the gripper must come closer for it to be moved at all
 _SHORTER, _TRIES = 0.95, 8  # to find a step that is short enough
 
 
 @dataclass(frozen=True, slots=True)
-class Jaw:
-    """What the gripper step does: the ends of its way and its longest step [%]."""
+class GripperRule:
+    """What the gripper step does: its ends and its longest step [%]."""
 
     index: int  # of the gripper among the joints
     closed: float
@@ -50,7 +50,7 @@ class Jaw:
 def make_tip(config: StepConfig, **context: Any) -> Step[Command]:
     """The step of a leader whose gripper's position the arm follows."""
     following = _following(config, **context)
-    return leader_tip(following.solver, following.step_size, following.jaw, following.wrist)
+    return leader_tip(following.solver, following.step_size, following.gripper, following.wrist)
 
 
 def make_joints(config: StepConfig, **context: Any) -> Step[Command]:
@@ -64,21 +64,21 @@ def make_target(config: StepConfig, **context: Any) -> Step[Command]:
 
 
 def leader_tip(
-    solver: Solver, step_size: F32, jaw: Jaw, wrist: Wrist | None = None
+    solver: Solver, step_size: F32, gripper: GripperRule, wrist: Wrist | None = None
 ) -> Step[Command]:
     """The action that brings the target in force towards where the leader's gripper is.
 
-    ``step_size`` (3,) [m] is the way of a full action; with a ``wrist`` it points there too.
+    ``step_size`` (3,) [m] is a full action; with a ``wrist`` it points there too.
     """
 
     def step(command: Command) -> Command:
         joints = _led(command)
         if joints is None:
             return command
-        way = (solver.tip(joints) - command.before.tip) / step_size
+        delta = (solver.tip(joints) - command.before.tip) / step_size
         if wrist is not None:
-            way = np.append(way, wrist.way(command.before, joints))
-        return _acting(command, np.clip(way, -1.0, 1.0), joints, jaw)
+            delta = np.append(delta, wrist.delta(command.before, joints))
+        return _acting(command, np.clip(delta, -1.0, 1.0), joints, gripper)
 
     return step
 
@@ -88,16 +88,16 @@ class JointFollowing:
     """How an arm's joints go where a leader's are, at most a full action away in a tick.
 
     ``action`` stands right after the intervention, ``target`` after all other steps. Where the
-    way would leave the box from ``low`` to ``high`` (3,) [m], or the range of the ``wrist``, the
+    move would leave the box from ``low`` to ``high`` (3,) [m], or the range of the ``wrist``, the
     other steps lead the gripper alone, along its wall.
     """
 
     solver: Solver
-    step_size: F32  # (3,) way of a full action [m]
+    step_size: F32  # (3,) a full action [m]
     low: F32
     high: F32
     max_joint_step: float  # [deg]
-    jaw: Jaw
+    gripper: GripperRule
     wrist: Wrist | None = None
 
     def action(self, command: Command) -> Command:
@@ -106,37 +106,41 @@ class JointFollowing:
         if joints is None:
             return command
         if goal is None:
-            return leader_tip(self.solver, self.step_size, self.jaw, self.wrist)(command)
-        return _acting(command, self._way(command.before, goal), joints, self.jaw)
+            return leader_tip(self.solver, self.step_size, self.gripper, self.wrist)(command)
+        return _acting(command, self._delta(command.before, goal), joints, self.gripper)
 
     def target(self, command: Command) -> Command:
-        """The body joints on their way to the leader's."""
+        """The body joints, a step nearer to the leader's."""
         goal = self._goal(command)
         if goal is None:
             return command
         joints = goal.joints.copy()
-        joints[self.jaw.index] = command.goal.joints[self.jaw.index]
+        joints[self.gripper.index] = command.goal.joints[self.gripper.index]
         return replace(command, goal=Goal(goal.tip, joints))
 
     def _goal(self, command: Command) -> Goal | None:
-        """The next goal on the straight way of the joints; None if there is no good one."""
+        """The next goal on the joints' straight line; None if there is no good one."""
         joints, before = _led(command), command.before
         if joints is None:
             return None
-        way = np.clip(joints - before.joints, -self.max_joint_step, self.max_joint_step)
-        way[self.jaw.index] = 0.0
+        delta = np.clip(joints - before.joints, -self.max_joint_step, self.max_joint_step)
+        delta[self.gripper.index] = 0.0
         for _ in range(_TRIES):
-            goal = Goal(self.solver.tip(before.joints + way), before.joints + way)
-            share = float(np.abs(self._way(before, goal)).max())
+            goal = Goal(self.solver.tip(before.joints + delta), before.joints + delta)
+            share = float(np.abs(self._delta(before, goal)).max())
             if share <= 1.0:
                 return goal if self._allowed(before, goal) else None
-            way *= _SHORTER / share
+            delta *= _SHORTER / share
         return None
 
-    def _way(self, before: Goal, after: Goal) -> F32:
+    def _delta(self, before: Goal, after: Goal) -> F32:
         """From one goal to the other (3,), with a wrist (5,), in full actions."""
-        way: F32 = (after.tip - before.tip) / self.step_size
-        return way if self.wrist is None else np.append(way, self.wrist.way(before, after.joints))
+        delta: F32 = (after.tip - before.tip) / self.step_size
+        return (
+            delta
+            if self.wrist is None
+            else np.append(delta, self.wrist.delta(before, after.joints))
+        )
 
     def _allowed(self, before: Goal, after: Goal) -> bool:
         """Whether ``after`` is no further out of the box, and of the wrist's range."""
@@ -147,7 +151,7 @@ class JointFollowing:
         beyond: F32 = goal.tip - np.clip(goal.tip, self.low, self.high)
         if self.wrist is None:
             return beyond
-        return np.append(beyond, self.wrist.outside(self.wrist.told(goal)))
+        return np.append(beyond, self.wrist.outside(self.wrist.commanded(goal)))
 
 
 def _following(
@@ -170,7 +174,7 @@ def _following(
         np.array(box.min, np.float32),
         np.array(box.max, np.float32),
         processor.inverse_kinematics.max_joint_step,
-        Jaw(kinematics.arm.gripper, grip.closed, grip.open, grip.max_step),
+        GripperRule(kinematics.arm.gripper, grip.closed, grip.open, grip.max_step),
         wrist,
     )
 
@@ -181,7 +185,9 @@ def _led(command: Command) -> F32 | None:
     return None if joints is None or not np.isfinite(joints).all() else joints
 
 
-def _acting(command: Command, way: F32, joints: F32, jaw: Jaw) -> Command:
-    """``command`` with the action that moves by ``way``, 1 for a full action."""
-    grip = jaw.command(float(command.before.joints[jaw.index]), float(joints[jaw.index]))
-    return replace(command, action=np.append(way, grip).astype(np.float32))
+def _acting(command: Command, delta: F32, joints: F32, gripper: GripperRule) -> Command:
+    """``command`` with the action that moves by ``delta``, 1 for a full action."""
+    grip = gripper.command(
+        float(command.before.joints[gripper.index]), float(joints[gripper.index])
+    )
+    return replace(command, action=np.append(delta, grip).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Env steps that build the policy's features from what the robot sensed.
+"""Env steps that build the policy's observation from what the robot sensed.
 
 Each :class:`Observe` appends named numbers to one feature and knows their range, so that feature
 shapes, names and normalisation come from the same place as the numbers.
@@ -39,11 +39,11 @@ class Observe:
     def __call__(self, transition: Transition) -> Transition:
         """``transition`` with the numbers appended."""
         values: NDArray[Any] = self.values(transition)
-        features = dict(transition.features)
-        if (before := features.get(self.key)) is not None:
+        observation = dict(transition.observation)
+        if (before := observation.get(self.key)) is not None:
             values = np.concatenate((before, values))
-        features[self.key] = values
-        return replace(transition, features=features)
+        observation[self.key] = values
+        return replace(transition, observation=observation)
 
 
 def joint_positions(spec: RobotSpec) -> Observe:
@@ -118,7 +118,7 @@ def wrist_offset(wrist: Wrist) -> Observe:
     names = tuple(f"target.{angle}" for angle in ANGLES)
 
     def values(transition: Transition) -> F32:
-        return wrist.told(transition.command.goal) - wrist.at(transition.reading.joints)
+        return wrist.commanded(transition.command.goal) - wrist.at(transition.reading.joints)
 
     return Observe(OBS_STATE, names, -2 * wrist.step, 2 * wrist.step, values)
 
@@ -152,18 +152,18 @@ def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Obse
 def images(
     crop: Mapping[str, tuple[int, int, int, int]], resize: tuple[int, int] | None
 ) -> Step[Transition]:
-    """Every camera's picture as a uint8 feature.
+    """Every camera's image as a uint8 feature.
 
     See :func:`framing`.
     """
     framed = framing(crop, resize)
 
     def step(transition: Transition) -> Transition:
-        pictures = {
-            f"{OBS_IMAGES}.{camera}": framed(camera, picture)
-            for camera, picture in transition.reading.images.items()
+        images = {
+            f"{OBS_IMAGES}.{camera}": framed(camera, image)
+            for camera, image in transition.reading.images.items()
         }
-        return replace(transition, features={**transition.features, **pictures})
+        return replace(transition, observation={**transition.observation, **images})
 
     return step
 
@@ -171,38 +171,38 @@ def images(
 def framing(
     crop: Mapping[str, tuple[int, int, int, int]], resize: tuple[int, int] | None
 ) -> Callable[[str, U8], U8]:
-    """From a camera's name and its picture (H, W, 3) to what the policy sees of it.
+    """From a camera's name and its image (H, W, 3) to what the policy sees of it.
 
     It is cropped (top, left, height, width) and then resized to (height, width) by area
-    averaging; no float picture is ever made.
+    averaging; no float image is ever made.
     """
     resized = _keep if resize is None else _resizer(resize)
-    return lambda camera, picture: resized(_cropped(picture, crop.get(camera), camera))
+    return lambda camera, image: resized(_cropped(image, crop.get(camera), camera))
 
 
-def _cropped(picture: U8, region: tuple[int, int, int, int] | None, camera: str) -> U8:
+def _cropped(image: U8, region: tuple[int, int, int, int] | None, camera: str) -> U8:
     if region is None:
-        return picture
+        return image
     top, left, height, width = region
-    cut = picture[top : top + height, left : left + width]
+    cut = image[top : top + height, left : left + width]
     if cut.shape[:2] != (height, width):
         raise RobotError(
             f"processor.images.crop.{camera}: {list(region)} (top, left, height, width) reaches "
-            f"outside the picture of {picture.shape[0]}x{picture.shape[1]} pixels"
+            f"outside the image of {image.shape[0]}x{image.shape[1]} pixels"
         )
     return cut
 
 
-def _keep(picture: U8) -> U8:
-    return picture
+def _keep(image: U8) -> U8:
+    return image
 
 
 def _resizer(size: tuple[int, int]) -> Callable[[U8], U8]:
-    """Bring pictures to ``size`` (height, width) [px]; only runs that resize load OpenCV."""
+    """Bring images to ``size`` (height, width) [px]; only runs that resize load OpenCV."""
     cv2 = load_opencv("processor.images.resize")
 
-    def resized(picture: U8) -> U8:
-        scaled: U8 = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+    def resized(image: U8) -> U8:
+        scaled: U8 = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
         return scaled
 
     return resized

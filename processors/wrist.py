@@ -43,7 +43,7 @@ class Wrist:
     """How far pitch and roll go, all (2,) [deg]."""
 
     pointing: Pointing
-    step: F32  # way of a full action
+    step: F32  # a full action
     low: F32
     high: F32
     max_error: float  # by which a solution may miss its pitch [deg]
@@ -53,17 +53,17 @@ class Wrist:
         roll = self.pointing.clockwise * joints[self.pointing.arm.roll]
         return np.array([self.pointing.pitch(joints), roll], np.float32)
 
-    def told(self, goal: Goal) -> F32:
+    def commanded(self, goal: Goal) -> F32:
         """Pitch and roll (2,) [deg] that are in force with ``goal``."""
         found = self.at(goal.joints)
         if goal.pitch is not None:
             found[0] = goal.pitch
         return found
 
-    def way(self, goal: Goal, joints: F32) -> F32:
+    def delta(self, goal: Goal, joints: F32) -> F32:
         """From what is in force to ``joints`` (n,) [deg, %], (2,) in full actions."""
-        way: F32 = (self.at(joints) - self.told(goal)) / self.step
-        return way
+        delta: F32 = (self.at(joints) - self.commanded(goal)) / self.step
+        return delta
 
     def outside(self, angles: F32) -> F32:
         """How far pitch and roll (2,) [deg] are beyond their range, on either side."""
@@ -81,7 +81,7 @@ class Wrist:
 
         A wrist that starts outside is led back by at most a full action a tick: no jump.
         """
-        before = self.told(command.before)
+        before = self.commanded(command.before)
         wanted = before + command.action[MOTIONS] * self.step
         inside = np.clip(wanted, self.low, self.high)
         pitch, roll = before + np.clip(inside - before, -self.step, self.step)
@@ -95,7 +95,7 @@ class Wrist:
         A pitch that cannot be met stays as it is; where the position cannot be met with that
         either, the pitch gives way.
         """
-        held = float(self.told(command.before)[0])
+        held = float(self.commanded(command.before)[0])
         wanted = held if command.goal.pitch is None else command.goal.pitch
         for tip in (command.goal.tip, command.before.tip):
             for pitch in dict.fromkeys((wanted, held)):
@@ -106,10 +106,10 @@ class Wrist:
         """Whether ``joints`` (n,) point as the attempt wants, or at least into the range."""
         if attempt.firm and attempt.pitch is not None:
             return abs(self.pointing.pitch(joints) - attempt.pitch) <= self.max_error
-        out, was = self.outside(self.at(joints)), self.outside(self.told(before))
+        out, was = self.outside(self.at(joints)), self.outside(self.commanded(before))
         return bool(abs(out[0]) <= abs(was[0]))
 
-    def aimed(self, command: Command, attempt: Attempt, joints: F32) -> Command:
+    def with_goal(self, command: Command, attempt: Attempt, joints: F32) -> Command:
         """``command`` with the goal of an attempt that ``joints`` (n,) solve."""
         pitch = attempt.pitch if attempt.firm else self.pointing.pitch(joints)
         return replace(command, goal=replace(command.goal, tip=attempt.tip, pitch=pitch))

@@ -1,1 +1,1 @@
-"""Bodies: the simulated SO100/SO101, their kinematics and what every body offers the loop."""
+"""Robots: the simulated SO100/SO101, their kinematics and what every robot offers the loop."""

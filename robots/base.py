@@ -88,10 +88,10 @@ class RobotSpec:
             raise ValueError(f"reset_pose must be ({n},): got {self.reset_pose.shape}")
 
     @property
-    def body(self) -> NDArray[np.bool_]:
+    def not_gripper(self) -> NDArray[np.bool_]:
         """Which (n,) of the names are not the gripper."""
-        body: NDArray[np.bool_] = np.arange(len(self.names)) != self.gripper
-        return body
+        others: NDArray[np.bool_] = np.arange(len(self.names)) != self.gripper
+        return others
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Follower(Protocol):
         """The joints (n,) as they were last read."""
 
     def held(self) -> AbstractContextManager[None]:
-        """Meanwhile it stays where it was told to be, while its program does something long."""
+        """Meanwhile it stays where it was commanded to be: its program does something long."""
 
 
 Limit = Callable[[F32, F32, F32], F32]  # wanted, measured and last sent joints (n,) -> sent

@@ -1,4 +1,4 @@
-"""What may go wrong with a body, without anything that takes time to import."""
+"""What may go wrong with a robot, without anything that takes time to import."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from configs.errors import HilAppError
 
 
 class RobotError(HilAppError):
-    """A body cannot do what was asked; the message has the facts and the remedy."""
+    """A robot cannot do what was asked; the message has the facts and the remedy."""
 
 
 class NotConnected(RobotError):
-    """The body was used outside its ``with`` block."""
+    """The robot was used outside its ``with`` block."""
 
 
 class SpeedRefused(NotConnected):
@@ -42,4 +42,4 @@ class CameraError(RobotError):
 
 
 class RenderError(RobotError):
-    """Pictures of the twin were asked for and no off-screen OpenGL is to be had."""
+    """Images of the twin were asked for and no off-screen OpenGL is to be had."""

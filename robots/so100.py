@@ -66,9 +66,9 @@ class SO100Robot:
 
     Entered, it is checked, configured and made to hold where it stands. Left, it goes to its rest
     pose and is released; after a fault of its own, or an emergency stop, it is let down where it
-    is. ``tell`` hears what a person must know, and ``emergency`` says whether that person presses
-    for a stop on the way to rest, when nobody else asks. With a simulated ``scene`` around it, it
-    has a task and a ``truth``.
+    is. ``tell`` hears what the operator must know, and ``emergency`` says whether the operator
+    presses for a stop on the way to rest, when nobody else asks. With a simulated ``scene`` around
+    it, it has a task and a ``truth``.
     """
 
     def __init__(
@@ -181,7 +181,8 @@ class SO100Robot:
             return self._send(target, self._limiter)
 
     def held(self) -> AbstractContextManager[None]:
-        """Meanwhile the arm stays where it was told to be, while its program does something long.
+        """Meanwhile the arm stays where it was commanded to be, while its program does something
+        long.
 
         An arm that is not entered is left alone.
         """
@@ -353,7 +354,8 @@ class SO100Robot:
             raise LoopStalled(
                 f"Nothing has commanded the arm for {self._cfg.safety.let_down_s:g} s, so it was "
                 "let down: see what held this program up (what else the computer does, its disk, "
-                "its network), and start again. robot.safety.let_down_s says how long is borne."
+                "its network), and start again. robot.safety.let_down_s sets how long that may "
+                "last."
             )
 
     def _check_entered(self) -> None:

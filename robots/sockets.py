@@ -95,8 +95,10 @@ def is_ours(connection: socket.socket) -> bool:
     """Whether the other end is a program of this user, or root's, as far as the system tells."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    user: int = struct.unpack("3i", told)[1]
+    credentials = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+    )
+    user: int = struct.unpack("3i", credentials)[1]
     return user in (0, os.getuid())
 
 

@@ -1,1 +1,1 @@
-"""Hands: the scripted operator, and what every teleoperator offers the loop."""
+"""Teleoperators: the scripted operator, and what each of them offers the loop."""

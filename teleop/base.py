@@ -1,4 +1,4 @@
-"""What every pair of hands offers the loop."""
+"""What every teleoperator offers the loop."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class TeleopSample:
     joints: F32 | None = None  # (6,) of a leader arm [deg], gripper [%]; they stand for the action
 
 
-HANDS_OFF = TeleopSample(NEUTRAL)
+NO_INPUT = TeleopSample(NEUTRAL)
 
 
 class Teleop(Protocol):
-    """A pair of hands: entered, then polled once a tick.
+    """A teleoperator: entered, then polled once a tick.
 
     It is made by the factory that its config was registered with::
 
         factory(config, robot=, joints=, env=, processor=, acts=, tell=, device=, seed=)
 
     ``robot`` is what it moves, and ``joints()`` where that is now; ``env`` and ``processor`` are
-    the run's configs of those names; ``tell`` hears what a person must know; ``device`` is what the
-    person has in hand, if the config is of one; ``seed`` is for what is random. A factory takes
-    what it needs and the rest as ``**_``, and refuses by ConfigError.
+    the run's configs of those names; ``tell`` hears what the operator must know; ``device`` is what
+    the operator has in hand, if the config is of one; ``seed`` is for what is random. A factory
+    takes what it needs and the rest as ``**_``, and refuses by ConfigError.
     """
 
     def __enter__(self) -> Self: ...
@@ -59,7 +59,7 @@ class Teleop(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
     def read(self) -> TeleopSample:
-        """What the person does now."""
+        """What the operator does now."""
 
     def idle(self) -> TeleopSample:
         """The same between two episodes, once a control period: only stops count."""
@@ -67,7 +67,7 @@ class Teleop(Protocol):
 
 @runtime_checkable
 class Switched(Protocol):
-    """Hands without a button of their own to take over and to hand back with."""
+    """Teleoperators without a button of their own to take over and to hand back with."""
 
     def switch(self) -> None:
         """Take over if the policy acts, else hand back; from the next poll on."""
@@ -85,15 +85,15 @@ class Powered(Protocol):
 
 @runtime_checkable
 class Attentive(Protocol):
-    """Hands that can be asked to take over."""
+    """Teleoperators that can be asked to take over."""
 
     def ask(self) -> None:
-        """Let the person feel that the policy asks for a take-over."""
+        """Let the operator feel that the policy asks for a take-over."""
 
 
 @runtime_checkable
 class Remembering(Protocol):
-    """Hands that carry something over from one episode to the next, so that a run can resume."""
+    """Teleoperators with a memory across episodes, so that a run can resume."""
 
     def state(self) -> dict[str, Any]:
         """What they remember, as JSON values."""

@@ -16,9 +16,10 @@ class KeyboardWindow:
     """The keys of ``window``, which is opened and closed by whoever made it.
 
     When the window loses the focus, all keys are let go; what was pressed before still counts.
-    When the person closes it, the run is to end: ``stop_key`` counts as pressed at every poll from
-    then on. A window that is stuck is a device that is lost: keys that were down may be up by now.
-    ``poll`` raises TeleopError if the window has died, or is closed and there is no ``stop_key``.
+    When the operator closes it, the run is to end: ``stop_key`` counts as pressed at every poll
+    from then on. A window that is stuck is a device that is lost: keys that were down may be up by
+    now. ``poll`` raises TeleopError if the window has died, or is closed and there is no
+    ``stop_key``.
     """
 
     name = "the keyboard"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Self
 
-from teleop.base import HANDS_OFF, Attentive, Remembering, Switched, Teleop, TeleopSample
+from teleop.base import NO_INPUT, Attentive, Remembering, Switched, Teleop, TeleopSample
 
 BUTTONS = MappingProxyType(
     {
@@ -40,12 +40,12 @@ def hint(*, switched: bool) -> str:
     return f"space EMERGENCY STOP, {take_over}s success, f failure, r again, q quit"
 
 
-class Keys:
+class KeyReader:
     """The keys pressed in the terminal that this program was started from.
 
     ::
 
-        with Keys() as keys:
+        with KeyReader() as keys:
             while True:
                 if "emergency_stop" in keys.pressed():
                     ...
@@ -108,56 +108,56 @@ class Keys:
 
 
 class Attended:
-    """Hands with a person at the keys beside them.
+    """A teleoperator with the terminal's keys beside it.
 
-    An emergency stop counts at once, whatever the hands are at. Between two episodes only stops
-    count. What the hands remember stays theirs.
+    An emergency stop counts at once, whatever the teleoperator does. Between two episodes only
+    stops count. What the teleoperator remembers stays its own.
     """
 
-    def __init__(self, hands: Teleop, keys: Keys) -> None:
-        self._hands, self._keys = hands, keys
+    def __init__(self, teleop: Teleop, keys: KeyReader) -> None:
+        self._teleop, self._keys = teleop, keys
 
     def __enter__(self) -> Self:
-        self._hands.__enter__()
+        self._teleop.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._hands.__exit__(*error)
+        self._teleop.__exit__(*error)
 
     def read(self) -> TeleopSample:
-        """What the hands do now, and what was pressed."""
+        """What the teleoperator does now, and what was pressed."""
         pressed = self._keys.pressed()
         if "emergency_stop" in pressed:
-            return replace(HANDS_OFF, emergency_stop=True)
-        if "switch" in pressed and isinstance(self._hands, Switched):
-            self._hands.switch()
-        return _with(self._hands.read(), pressed - {"switch"})
+            return replace(NO_INPUT, emergency_stop=True)
+        if "switch" in pressed and isinstance(self._teleop, Switched):
+            self._teleop.switch()
+        return _with(self._teleop.read(), pressed - {"switch"})
 
     def idle(self) -> TeleopSample:
         """The same between two episodes: only stops count."""
         pressed = self._keys.pressed()
         if "emergency_stop" in pressed:
-            return replace(HANDS_OFF, emergency_stop=True)
-        return _with(self._hands.idle(), pressed & _STOPS)
+            return replace(NO_INPUT, emergency_stop=True)
+        return _with(self._teleop.idle(), pressed & _STOPS)
 
     def ask(self) -> None:
-        """Have the hands ask for a take-over, if they can."""
-        if isinstance(self._hands, Attentive):
-            self._hands.ask()
+        """Have the teleoperator ask for a take-over, if they can."""
+        if isinstance(self._teleop, Attentive):
+            self._teleop.ask()
 
     def state(self) -> dict[str, Any]:
-        """What the hands remember."""
-        return self._hands.state() if isinstance(self._hands, Remembering) else {}
+        """What the teleoperator remembers."""
+        return self._teleop.state() if isinstance(self._teleop, Remembering) else {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Have the hands go on from what :meth:`state` gave."""
-        if isinstance(self._hands, Remembering):
-            self._hands.load_state(state)
+        """Have the teleoperator go on from what :meth:`state` gave."""
+        if isinstance(self._teleop, Remembering):
+            self._teleop.load_state(state)
 
 
 def _with(sample: TeleopSample, pressed: frozenset[str]) -> TeleopSample:
-    told: dict[str, Any] = dict.fromkeys(pressed, True)
-    return replace(sample, **told) if told else sample
+    events: dict[str, Any] = dict.fromkeys(pressed, True)
+    return replace(sample, **events) if events else sample
 
 
 def _set(terminal: int, modes: list[Any]) -> None:

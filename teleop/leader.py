@@ -1,4 +1,4 @@
-"""An SO100 or SO101 leader: a small arm in the person's hand that the robot follows."""
+"""An SO100 or SO101 leader: a small arm in the operator's hand that the robot follows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from robots.feetech import settings
 from robots.feetech.release import SINKING_S
 from robots.feetech.servos import Servos
 from robots.safety.undisturbed import Undisturbed
-from teleop.base import HANDS_OFF, NEUTRAL, Acts, TeleopError, TeleopSample
+from teleop.base import NEUTRAL, NO_INPUT, Acts, TeleopError, TeleopSample
 from teleop.events import HandedBack, LeaderBack, LeaderLost, LeaderReady, NotSwitched, TakenOver
 
 _LEAD = 20.0  # furthest that its goal may be from where it is [deg], gripper [%]
@@ -30,13 +30,13 @@ _SWITCHED = {
     True: TakenOver(note="the leader is limp: hold it, the arm follows you"),
     False: HandedBack(note="the leader goes where the arm goes"),
 }
-_HOLD = TeleopSample(NEUTRAL, intervening=True)  # the arm stays where it has been told to be
+_HOLD = TeleopSample(NEUTRAL, intervening=True)  # the arm stays where it has been commanded to be
 
 
 class _Mode(Enum):
     FOLLOWING = auto()  # the policy acts, the leader goes along
-    LEADING = auto()  # the person acts, the leader is limp
-    HOLDING = auto()  # it was lost while it led: nobody acts until the person says who
+    LEADING = auto()  # the operator acts, the leader is limp
+    HOLDING = auto()  # it was lost while it led: nobody acts until the operator says who
 
 
 def make(
@@ -65,14 +65,14 @@ def make(
 
 
 class Leader:
-    """Hands that are an arm of their own.
+    """A teleoperator that is an arm of its own.
 
     While the policy acts, the leader follows the ``follower``, whose newest joints (n,) [deg, %]
-    that gives, with little torque and at a limited speed. While the person leads, it is limp and
+    that gives, with little torque and at a limited speed. While the operator leads, it is limp and
     its joints go into the sample. ``switch`` takes over and hands back. ``demonstrating`` has the
-    person lead from the start of every episode. ``period`` is the time between two polls [s].
+    operator lead from the start of every episode. ``period`` is the time between two polls [s].
 
-    A leader that is lost while it leads makes the arm hold, until the person switches. One that
+    A leader that is lost while it leads makes the arm hold, until the operator switches. One that
     stays lost raises TeleopError.
     """
 
@@ -123,18 +123,18 @@ class Leader:
             raise
 
     def read(self) -> TeleopSample:
-        """What the person does with the leader now: one read of its motors."""
+        """What the operator does with the leader now: one read of its motors."""
         self._begin()
         here = self._sense()
         if self._mode is _Mode.LEADING:
             return TeleopSample(NEUTRAL, intervening=True, joints=here)
-        return _HOLD if self._mode is _Mode.HOLDING else HANDS_OFF
+        return _HOLD if self._mode is _Mode.HOLDING else NO_INPUT
 
     def idle(self) -> TeleopSample:
         """Between two episodes the leader goes where the arm goes."""
         self._between, self._mode = True, _Mode.FOLLOWING
         self._sense()
-        return HANDS_OFF
+        return NO_INPUT
 
     def switch(self) -> None:
         """Take over if the policy acts, else hand back; from the next poll on."""
@@ -188,8 +188,8 @@ class Leader:
             self._ensure("Torque_Enable", dict.fromkeys(Servos.names, 1))
             self._goal = self._servos.units.joints(steps)
         near = np.clip(self._goal, here - _LEAD, here + _LEAD)  # else it would snap from a hand
-        way = np.clip(self._follower() - near, -self._step, self._step)
-        self._goal = self._servos.send(near + way)
+        delta = np.clip(self._follower() - near, -self._step, self._step)
+        self._goal = self._servos.send(near + delta)
 
     def _revive(self) -> None:
         """Set motors up again that were silent: they may have been without power."""

@@ -1,4 +1,4 @@
-"""A person at a device with sticks, buttons or keys."""
+"""An operator at a device with sticks, buttons or keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from configs.events import Tell
 from configs.manual import MOTIONS, STICKS, TRIGGERS, ManualConfig, Motion
 from configs.processor import ProcessorConfig
 from robots.base import F32, Robot
-from teleop.base import CLOSE, HANDS_OFF, OPEN, STAY, Acts, TeleopSample
+from teleop.base import CLOSE, NO_INPUT, OPEN, STAY, Acts, TeleopSample
 from teleop.device import Device, DeviceState
 from teleop.events import Paused, TeleopBack, TeleopLost, Unpaused
 
@@ -38,9 +38,9 @@ def make(
     acts: Acts,
     **_: object,
 ) -> ManualTeleop:
-    """The person at the device. Raises ConfigError if there is none, or no gripper to move."""
+    """The operator at the device. Raises ConfigError if there is none, or no gripper to move."""
     if device is None:
-        raise ConfigError(f"teleop.type: {config.type} needs a person at a device")
+        raise ConfigError(f"teleop.type: {config.type} needs an operator at a device")
     arm = robot.spec.arm
     if arm is None:
         raise ConfigError(
@@ -58,16 +58,16 @@ def make(
 
 
 class ManualTeleop:
-    """What the person's ``device`` does, as actions and events.
+    """What the operator's ``device`` does, as actions and events.
 
     The action has a place for each motion of the action space, (3,) or with ``wrist`` (5,), and
-    the gripper's command behind them. The person acts "always" (demonstrating), "on_take_over",
+    the gripper's command behind them. The operator acts "always" (demonstrating), "on_take_over",
     when the control for that says so, or "never" (watching the policy: verdicts, pauses and stops
     count). ``is_open`` says whether the gripper is, for its toggle. The ``device`` is entered and
     left by whoever shares it out.
 
     A device that is lost ends an intervention at once. As configured, the arm then pauses, or the
-    policy goes on alone. A pause, asked for or not, ends when the person presses pause or takes
+    policy goes on alone. A pause, asked for or not, ends when the operator presses pause or takes
     over.
     """
 
@@ -98,13 +98,13 @@ class ManualTeleop:
         """Nothing to close."""
 
     def read(self) -> TeleopSample:
-        """What the person does now: one poll of the device."""
+        """What the operator does now: one poll of the device."""
         state = self._poll()
         if state is None:
             self._let_go()
-            return replace(HANDS_OFF, paused=self._paused)
-        self._heed_pauses(state)
-        self._heed_takeover(state)
+            return replace(NO_INPUT, paused=self._paused)
+        self._apply_pauses(state)
+        self._apply_takeover(state)
         return TeleopSample(
             self._action(state),
             intervening=(self._acts == "always" or self._acting) and not self._paused,
@@ -117,12 +117,12 @@ class ManualTeleop:
         self._let_go()
         state = self._poll()
         if state is None:
-            return replace(HANDS_OFF, paused=self._paused)
-        self._heed_pauses(state)
-        return replace(HANDS_OFF, paused=self._paused, **self._verdicts(state, _STOPS))
+            return replace(NO_INPUT, paused=self._paused)
+        self._apply_pauses(state)
+        return replace(NO_INPUT, paused=self._paused, **self._verdicts(state, _STOPS))
 
     def ask(self) -> None:
-        """Let the person feel that the policy asks for a take-over."""
+        """Let the operator feel that the policy asks for a take-over."""
         self._rumble(*_ASKED)
 
     def _poll(self) -> DeviceState | None:
@@ -143,12 +143,12 @@ class ManualTeleop:
             self._name = self._device.name
         return state
 
-    def _heed_pauses(self, state: DeviceState) -> None:
+    def _apply_pauses(self, state: DeviceState) -> None:
         if self._presses(state, "pause") % 2:
             self._paused = not self._paused
             self._tell(_PAUSED if self._paused else _UNPAUSED)
 
-    def _heed_takeover(self, state: DeviceState) -> None:
+    def _apply_takeover(self, state: DeviceState) -> None:
         presses = self._presses(state, "take_over")
         if self._config.take_over == "toggle":
             acting = self._acting ^ (presses % 2 == 1)
@@ -179,13 +179,13 @@ class ManualTeleop:
 
     def _motion(self, name: Motion, axes: Mapping[str, float], state: DeviceState) -> float:
         """One motion in [-1, 1], at its usual speed."""
-        way = 0.0
+        push = 0.0
         for sign, control in self._layout.get(name, ()):
             down = control in state.held or control in state.pressed
-            way += sign * axes.get(control, float(down))
-        way = min(max(way, -1.0), 1.0)
+            push += sign * axes.get(control, float(down))
+        push = min(max(push, -1.0), 1.0)
         curve = 1.0 if self._pad is None else self._pad.curve.get(name, _CURVE)
-        return math.copysign(abs(way) ** curve, way) * self._config.speed.get(name, 1.0)
+        return math.copysign(abs(push) ** curve, push) * self._config.speed.get(name, 1.0)
 
     def _gripper(self, state: DeviceState) -> int:
         """The gripper's command; what the toggle asked for lasts until something else is asked."""
@@ -221,11 +221,11 @@ def shaped(axes: Mapping[str, float], dead_zone: float) -> dict[str, float]:
     found = {name: min(_beyond(axes.get(name, 0.0), dead_zone), 1.0) for name in TRIGGERS}
     for across, along in STICKS:
         x, y = axes.get(across, 0.0), axes.get(along, 0.0)
-        way = math.hypot(x, y)
-        scale = min(_beyond(way, dead_zone), 1.0) / way if way else 0.0
+        push = math.hypot(x, y)
+        scale = min(_beyond(push, dead_zone), 1.0) / push if push else 0.0
         found |= {across: x * scale, along: y * scale}
     return found
 
 
-def _beyond(way: float, dead_zone: float) -> float:
-    return max(0.0, way - dead_zone) / (1.0 - dead_zone)
+def _beyond(push: float, dead_zone: float) -> float:
+    return max(0.0, push - dead_zone) / (1.0 - dead_zone)

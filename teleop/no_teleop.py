@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
-from teleop.base import HANDS_OFF, TeleopSample
+from teleop.base import NO_INPUT, TeleopSample
 
 
-class HandsOff:
+class NoTeleop:
     """A teleoperator that never does anything: the policy is on its own.
 
     ``along`` is called at every poll: what must not stand still goes along meanwhile.
@@ -26,9 +26,9 @@ class HandsOff:
     def read(self) -> TeleopSample:
         """Nothing asked for."""
         self._along()
-        return HANDS_OFF
+        return NO_INPUT
 
     def idle(self) -> TeleopSample:
         """Nothing asked for."""
         self._along()
-        return HANDS_OFF
+        return NO_INPUT

@@ -1,4 +1,4 @@
-"""How a skilled person would do each simulated task, one action at a time."""
+"""How a skilled operator would do each simulated task, one action at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from teleop.base import CLOSE, OPEN, STAY
 
 Oracle = Callable[[Truth], F32]  # -> action (4,)
 
-# Where the arm is aimed, all [m].
+# Where the scripted operator leads the arm, all [m].
 PAN_AXIS = np.array([0.042, 0.0], np.float32)  # about which both arms turn
 INSIDE = 0.012  # the held cube lies this far outside the gripper frame, along its radius
 HOVER = 0.06  # height above the cube to come from
@@ -52,12 +52,12 @@ class PickLift:
     """
 
     def __init__(self, stick: Stick, closed: float, open: float) -> None:
-        self._stick, self._closed, self._way = stick, closed, open - closed
+        self._stick, self._closed, self._delta = stick, closed, open - closed
         self._last_opening = 1.0
 
     def __call__(self, truth: Truth) -> F32:
         """The next action (4,)."""
-        opening = (truth.gripper - self._closed) / self._way
+        opening = (truth.gripper - self._closed) / self._delta
         last = self._last_opening if truth.tick else opening
         resting = abs(opening - last) * self._stick.fps < SETTLED
         self._last_opening = opening
@@ -79,7 +79,7 @@ class PickLift:
 
 
 def progress(truth: Truth) -> float:
-    """What a watching person calls progress [m]: closer to the object, then higher with it."""
+    """What an onlooker calls progress [m]: closer to the object, then higher with it."""
     return float(truth.object[2] - np.linalg.norm(truth.object - truth.tip))
 
 

@@ -1,4 +1,4 @@
-"""A scripted person for the simulated world: demonstrates, and takes over on a stall."""
+"""A scripted operator for the simulated world: demonstrates, and takes over on a stall."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from configs.registry import imported
 from configs.task import TASKS
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from robots.base import F32, Robot, Truth, TruthSource
-from teleop.base import HANDS_OFF, NEUTRAL, Acts, TeleopSample
+from teleop.base import NEUTRAL, NO_INPUT, Acts, TeleopSample
 from teleop.oracle import Oracle, Stick, progress
 
 ENDLESS = 10**9  # ticks of an episode without a time limit
@@ -30,16 +30,16 @@ def make(
     seed: int,
     **_: object,
 ) -> ScriptedTeleop:
-    """The scripted person beside a robot. Raises ConfigError if that has no simulated world."""
+    """The scripted operator beside a robot. Raises ConfigError if that has no simulated world."""
     if robot.truth is None:
         raise ConfigError(
-            "teleop.type: the scripted person knows its way only in a simulated world, which the "
+            "teleop.type: the scripted operator knows its way only in a simulated world, which the "
             "arm on robot.port has not; choose another, or null for nobody"
         )
     task, grip = TASKS[robot.spec.task or ""], processor.gripper
     if task.config.operator is None:
         raise ConfigError(
-            f"teleop.type: the scripted person does not know how to do the task {task.name}: "
+            f"teleop.type: the scripted operator does not know how to do the task {task.name}: "
             "choose another, or null for nobody"
         )
     oracle = imported(task.config.operator)
@@ -55,7 +55,7 @@ def make(
 
 
 class ScriptedTeleop:
-    """Acts like a person at the pad, from what the simulated world says is true.
+    """Acts like an operator at the pad, from what the simulated world says is true.
 
     With ``demonstrating`` it has the stick all the time; otherwise it watches and takes over for
     a short while whenever the policy makes no progress. It calls an episode a failure when the
@@ -87,7 +87,7 @@ class ScriptedTeleop:
         """Nothing to close."""
 
     def read(self) -> TeleopSample:
-        """What the person does now."""
+        """What the operator does now."""
         truth = self._truth()
         action = self._oracle(truth)
         intervening = self._demonstrating or self._watcher.intervenes(truth)
@@ -96,7 +96,7 @@ class ScriptedTeleop:
 
     def idle(self) -> TeleopSample:
         """Waits for the next episode."""
-        return HANDS_OFF
+        return NO_INPUT
 
     def state(self) -> dict[str, Any]:
         """What it remembers from one episode to the next, as JSON values."""
@@ -121,7 +121,7 @@ class ScriptedTeleop:
 
 
 class Watcher:
-    """Decides, tick by tick, whether a human-like person has the stick."""
+    """Decides, tick by tick, whether a human-like operator has the stick."""
 
     def __init__(self, config: InterventionConfig, max_ticks: int) -> None:
         self._config = config
@@ -129,7 +129,7 @@ class Watcher:
         self._episode = -1
 
     def intervenes(self, truth: Truth) -> bool:
-        """Whether the person acts in this tick; call it once a tick."""
+        """Whether the operator acts in this tick; call it once a tick."""
         if truth.episode != self._episode:
             self._begin(truth)
         made = progress(truth)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from configs.manual import STICKS, ManualConfig, Term
 
-WAYS = MappingProxyType(
+DIRECTIONS = MappingProxyType(
     {
         "x": ("forward", "back"),
         "y": ("left", "right"),
@@ -88,7 +88,7 @@ class Use(NamedTuple):
     """One way to move a control, and what that does."""
 
     control: str
-    way: int  # of a stick: 1 right or down, -1 left or up; 0 for all else
+    direction: int  # of a stick: 1 right or down, -1 left or up; 0 for all else
     does: str
 
 
@@ -103,23 +103,23 @@ def uses(config: ManualConfig, *, wrist: bool) -> tuple[Use, ...]:
     return tuple(sorted(found, key=lambda use: config.available.index(use.control)))
 
 
-def place(control: str, way: int = 0, *, pad: bool) -> str:
+def place(control: str, direction: int = 0, *, pad: bool) -> str:
     """What to move, such as "left stick up"; a keyboard's controls are no ``pad``'s."""
     name = PLACES[control] if pad else control
-    if not way:
+    if not direction:
         return name
-    ways = ("up", "down") if control.endswith("y") else ("left", "right")
-    return f"{name} {ways[way > 0]}"
+    directions = ("up", "down") if control.endswith("y") else ("left", "right")
+    return f"{name} {directions[direction > 0]}"
 
 
 def _uses(config: ManualConfig, deed: str, term: Term) -> Iterator[Use]:
-    if deed not in WAYS:
+    if deed not in DIRECTIONS:
         yield Use(term.control, 0, _deed(config, deed))
         return
-    positive, negative = WAYS[deed]
+    positive, negative = DIRECTIONS[deed]
     if term.control in AXES:
-        for way in (-1, 1):
-            yield Use(term.control, way, positive if term.sign * way > 0 else negative)
+        for direction in (-1, 1):
+            yield Use(term.control, direction, positive if term.sign * direction > 0 else negative)
     else:
         yield Use(term.control, 0, positive if term.sign > 0 else negative)
 
@@ -132,23 +132,23 @@ def _deed(config: ManualConfig, deed: str) -> str:
 
 def by_control(config: ManualConfig, *, wrist: bool) -> Does:
     """What every control that does something does."""
-    return {(use.control, use.way): use.does for use in uses(config, wrist=wrist)}
+    return {(use.control, use.direction): use.does for use in uses(config, wrist=wrist)}
 
 
 def stick_words(does: Does, side: str) -> list[str]:
     """What the "left" or "right" stick does, in a few short lines."""
     lines = []
-    for axis, ways in (("y", "↑ ↓"), ("x", "← →")):
+    for axis, directions in (("y", "↑ ↓"), ("x", "← →")):
         first, second = does.get((f"{side}{axis}", -1)), does.get((f"{side}{axis}", 1))
         if first and second:
-            lines.append(f"{ways}  {first} / {second}")
+            lines.append(f"{directions}  {first} / {second}")
     if (pressed := does.get((f"{side}stick", 0))) is not None:
         lines.append(f"pressed: {pressed}")
     return lines
 
 
 def hint(config: ManualConfig, *, wrist: bool) -> str:
-    """How the person tells the run what to do, in a line."""
+    """How the operator tells the run what to do, in a line."""
     pad, layout = config.sticks is not None, config.layout(wrist=wrist)
     said = []
     for deed, words in _HINTS.items():

@@ -1,4 +1,4 @@
-"""A guided command as a person runs it, in a process of its own, with a pipe or a terminal."""
+"""A guided command as an operator runs it, in a process of its own, with a pipe or a terminal."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def expected(episodes: Episodes, fps: float) -> dict[str, NDArray[Any]]:
         "seed": lambda f: f.seed,
         **{k: lambda f, of=of: of(f.reading) for k, of in SENSED.items() if of(sensed) is not None},
         **{f"age.{name}": lambda f, name=name: f.reading.ages[name] for name in sensed.ages},
-        **{key: lambda f, key=key: f.state[key] for key in frames[0].state},
+        **{key: lambda f, key=key: f.observation[key] for key in frames[0].observation},
     }
     return {
         **{key: stacked(frames, of) for key, of in facts.items()},
@@ -70,20 +70,20 @@ def same(found: NDArray[Any], wanted: NDArray[Any]) -> None:
 
 
 def close(found: NDArray[Any], wanted: NDArray[Any], worst: float, mean: float) -> None:
-    """Pictures (T, 3, H, W) as lerobot has them against (T, H, W, 3)."""
+    """Images (T, 3, H, W) as lerobot has them against (T, H, W, 3)."""
     difference = np.abs(np.moveaxis(found, -3, -1).astype(int) - wanted)
     assert difference.max() <= worst, difference.max()
     assert difference.mean() <= mean, difference.mean()
 
 
-def coarse_colours(pictures: NDArray[Any]) -> NDArray[Any]:
-    """What is left of pictures (T, H, W, 3) if four pixels share a colour, as in any yuv420p."""
-    frames = (VideoFrame.from_ndarray(picture, format="rgb24") for picture in pictures)
+def coarse_colours(images: NDArray[Any]) -> NDArray[Any]:
+    """What is left of images (T, H, W, 3) if four pixels share a colour, as in any yuv420p."""
+    frames = (VideoFrame.from_ndarray(image, format="rgb24") for image in images)
     return np.stack([f.reformat(format="yuv420p").to_ndarray(format="rgb24") for f in frames])
 
 
 def everything_is_as(seen: Seen, episodes: Episodes, fps: int) -> None:
-    """All that lerobot read is what was recorded; pictures but for the codec's error."""
+    """All that lerobot read is what was recorded; images but for the codec's error."""
     wanted = expected(episodes, fps)
     found = seen["all"]
     assert set(found) == {*wanted, "task"}
@@ -105,8 +105,8 @@ def facts_are_as(seen: Seen, episodes: Episodes, fps: int, task: str) -> None:
     assert set(seen["all"]["task"]) == {task}
     assert sorted(facts["cameras"]) == sorted(CAMERAS)
     frame = episodes[0][0]
-    assert sorted(facts["policy_features"]) == sorted([*frame.state, "action"])
-    for key, value in {**frame.state, "action": frame.action}.items():
+    assert sorted(facts["policy_features"]) == sorted([*frame.observation, "action"])
+    for key, value in {**frame.observation, "action": frame.action}.items():
         assert facts["features"][key]["shape"] == list(value.shape)
         assert len(facts["features"][key]["names"]) == value.shape[-1] or key in CAMERAS
 
@@ -186,7 +186,7 @@ def places(episodes: Episodes) -> list[tuple[int, int]]:
 
 
 def steps(episode: int, frames: Sequence[Frame], last_seen: bool) -> Iterator[tuple[int, int, int]]:
-    """Which pictures an episode's transitions go between, as our reader must have them."""
+    """Which images an episode's transitions go between, as our reader must have them."""
     for number, frame in enumerate(frames):
         if last_seen or not frame.done:
             yield episode, number, number + 1
@@ -195,38 +195,41 @@ def steps(episode: int, frames: Sequence[Frame], last_seen: bool) -> Iterator[tu
 
 
 def read_by_us(root: Path) -> list[tuple[int, int, int]]:
-    """Episode, number and number of the next state that all pictures of each frame tell."""
+    """Episode, number and number of the next state that all images of each frame tell."""
     dataset, found = Dataset(root), []
     for episode in dataset.episodes:
         for frame in dataset.frames(episode.index):
-            told = [
-                (sample.told(frame.state[key]), sample.told(frame.next_state[key]))
+            reported = [
+                (
+                    sample.reported(frame.observation[key]),
+                    sample.reported(frame.next_observation[key]),
+                )
                 for key in CAMERAS
             ]
-            places = {(now[1], now[2], then[2]) for now, then in told}
-            assert [now[0] for now, _ in told] == list(range(len(CAMERAS)))
+            places = {(now[1], now[2], then[2]) for now, then in reported}
+            assert [now[0] for now, _ in reported] == list(range(len(CAMERAS)))
             assert len(places) == 1
             found += places
     return found
 
 
-def pictures_told(found: Arrays) -> list[tuple[int, int]]:
-    """Episode and number that each frame's pictures tell, those of all cameras alike."""
-    by_camera = [[sample.told(each) for each in np.moveaxis(found[k], 1, -1)] for k in CAMERAS]
-    for number, told in enumerate(by_camera):
-        assert {camera for camera, _, _ in told} == {number}
-    places = [[place for _, *place in told] for told in by_camera]
+def identified_images(found: Arrays) -> list[tuple[int, int]]:
+    """Episode and number that each frame's images tell, those of all cameras alike."""
+    by_camera = [[sample.reported(each) for each in np.moveaxis(found[k], 1, -1)] for k in CAMERAS]
+    for number, reported in enumerate(by_camera):
+        assert {camera for camera, _, _ in reported} == {number}
+    places = [[place for _, *place in reported] for reported in by_camera]
     assert all(each == places[0] for each in places)
     return [(episode, number) for episode, number in places[0]]
 
 
-def pictures_are_ours(seen: Seen, root: Path) -> None:
+def images_are_ours(seen: Seen, root: Path) -> None:
     """What lerobot decodes is what our reader does, but for rounding: FFmpeg is another."""
     dataset = Dataset(root)
     for key, camera in zip(CAMERAS, sample.CAMERAS, strict=True):
         ours = np.concatenate(
             [
-                np.stack(list(dataset.pictures(episode.index, camera))[: episode.length])
+                np.stack(list(dataset.images(episode.index, camera))[: episode.length])
                 for episode in dataset.episodes
             ]
         )

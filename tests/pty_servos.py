@@ -28,8 +28,8 @@ Alter = Callable[[bytes, Sent], Sent]  # request, answers in order -> what to se
 
 def packet(motor: int, error: int, content: bytes) -> bytes:
     """A status packet."""
-    body = bytes([motor, len(content) + 2, error, *content])
-    return b"\xff\xff" + body + bytes([~sum(body) & 0xFF])
+    robot = bytes([motor, len(content) + 2, error, *content])
+    return b"\xff\xff" + robot + bytes([~sum(robot) & 0xFF])
 
 
 class Servos:

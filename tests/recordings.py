@@ -14,7 +14,7 @@ def recorded(run: Path, root: Path | None = None) -> list[dict[str, NDArray[Any]
 
     Empty if none has been begun.
 
-    An episode of T frames is arrays of length T, its pictures of length T + 1, and ``final.<key>``
+    An episode of T frames is arrays of length T, its images of length T + 1, and ``final.<key>``
     for the numbers of the last observation.
     """
     root = root or run / "dataset"
@@ -27,14 +27,14 @@ def recorded(run: Path, root: Path | None = None) -> list[dict[str, NDArray[Any]
 def _episode(dataset: Dataset, number: int) -> dict[str, NDArray[Any]]:
     final = dataset.final(number)
     assert final is not None
-    pictures = {
-        f"observation.images.{camera}": np.stack(list(dataset.pictures(number, camera)))
+    images = {
+        f"observation.images.{camera}": np.stack(list(dataset.images(number, camera)))
         for camera in dataset.cameras
     }
     return {
         **dataset.columns(number),
         **{f"final.{key}": value for key, value in final.items()},
-        **pictures,
+        **images,
     }
 
 

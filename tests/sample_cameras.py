@@ -1,4 +1,4 @@
-"""Cameras to test with: pictures that say which they are, in files and from a server of streams."""
+"""Cameras to test with: images that say which they are, in files and from a server of streams."""
 
 import threading
 import time
@@ -11,43 +11,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STEP = 10  # brightness from one picture to the next
-COUNT = 20  # pictures that can be told apart
+STEP = 10  # brightness from one image to the next
+COUNT = 20  # images that can be told apart
 RED = (20, 20, 230)  # BGR
 HEIGHT, WIDTH = 48, 64
 
 
-def picture(number: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+def image(number: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
     """BGR (H, W, 3), its top left quarter red, the rest as bright as its number says."""
-    image = np.full((height, width, 3), number % COUNT * STEP + STEP, np.uint8)
-    image[: height // 2, : width // 2] = RED
-    return image
+    pixels = np.full((height, width, 3), number % COUNT * STEP + STEP, np.uint8)
+    pixels[: height // 2, : width // 2] = RED
+    return pixels
 
 
-def number_of(image: NDArray[np.uint8]) -> int:
-    """Which picture this is (H, W, 3), in any order of colours, if it is not turned."""
-    height, width = image.shape[:2]
-    return round(image[height * 5 // 8 :, width * 5 // 8 :].mean() / STEP) - 1
+def number_of(pixels: NDArray[np.uint8]) -> int:
+    """Which image this is (H, W, 3), in any order of colours, if it is not turned."""
+    height, width = pixels.shape[:2]
+    return round(pixels[height * 5 // 8 :, width * 5 // 8 :].mean() / STEP) - 1
 
 
-def red_corner(image: NDArray[np.uint8]) -> str:
-    """Where the RGB picture (H, W, 3) is red."""
-    height, width = image.shape[:2]
+def red_corner(pixels: NDArray[np.uint8]) -> str:
+    """Where the RGB image (H, W, 3) is red."""
+    height, width = pixels.shape[:2]
     corners = {"top left": (1, 1), "top right": (1, 7), "bottom right": (7, 7)}
     corners["bottom left"] = (7, 1)
     for name, (down, right) in corners.items():
-        red, green, blue = image[height * down // 8, width * right // 8].astype(int)
+        red, green, blue = pixels[height * down // 8, width * right // 8].astype(int)
         if red > 150 and max(green, blue) < 90:
             return name
     return "nowhere"
 
 
-def write_film(path: Path, count: int = COUNT, fps: float = 30) -> Path:
+def write_video_file(path: Path, count: int = COUNT, fps: float = 30) -> Path:
     import cv2
 
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (WIDTH, HEIGHT))
     for number in range(count):
-        writer.write(picture(number))
+        writer.write(image(number))
     writer.release()
     return path
 
@@ -60,12 +60,12 @@ class Streams(ThreadingHTTPServer):
     def __init__(self, fps: float = 30) -> None:
         super().__init__(("127.0.0.1", 0), _Viewer)
         self.fps, self.size = fps, (HEIGHT, WIDTH)
-        self.grey = self.cut = False  # pictures without colours; half pictures
-        self.instead: bytes | None = None  # of a picture
-        self.hangs = False  # the same picture again and again
+        self.grey = self.cut = False  # images without colours; half images
+        self.instead: bytes | None = None  # of an image
+        self.hangs = False  # the same image again and again
         self.running, self.refusing, self.epoch = threading.Event(), False, 0
         self.running.set()
-        self.last = -1  # number of the newest picture sent
+        self.last = -1  # number of the newest image sent
         self.viewers = self.most_viewers = 0  # now, and at once so far
 
     @property
@@ -105,7 +105,7 @@ class _Viewer(BaseHTTPRequestHandler):
         epoch, number = self.server.epoch, 0
         while self.server.epoch == epoch:
             if self.server.running.wait(0.01):
-                shown = picture(number, *self.server.size)
+                shown = image(number, *self.server.size)
                 shown = shown[..., 0] if self.server.grey else shown
                 data = cv2.imencode(".jpg", shown)[1].tobytes()
                 data = data[: len(data) // 2] if self.server.cut else data

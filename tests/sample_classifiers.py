@@ -15,14 +15,14 @@ from configs.policy import FeatureType, PolicyFeature
 from hil_app.recording.frames import Frame
 from hil_app.rewards.classifier import ClassifierConfig, SuccessClassifier
 
-SIDE = 32  # of the pictures [px]
+SIDE = 32  # of the images [px]
 FRONT = f"{IMAGES}.front"
-PICTURE = PolicyFeature(FeatureType.VISUAL, (3, SIDE, SIDE))
+IMAGE = PolicyFeature(FeatureType.VISUAL, (3, SIDE, SIDE))
 NUMBERS = PolicyFeature(FeatureType.STATE, (2,))
 
 
-def picture(success: bool, where: int = 0) -> NDArray[Any]:
-    """A grey picture with a red square, high up for success and else at the bottom."""
+def image(success: bool, where: int = 0) -> NDArray[Any]:
+    """A grey image with a red square, high up for success and else at the bottom."""
     shown = np.full((SIDE, SIDE, 3), 120, np.uint8)
     left = 4 + where % 16
     shown[slice(4, 12) if success else slice(20, 28), left : left + 8] = (220, 20, 20)
@@ -30,7 +30,7 @@ def picture(success: bool, where: int = 0) -> NDArray[Any]:
 
 
 def lifting(index: int, length: int = 8, first: int | None = 5) -> list[Frame]:
-    """An episode whose pictures show success from its ``first`` tick on, and frames that say so."""
+    """An episode whose images show success from its ``first`` tick on, and frames that say so."""
     seen = []
     for number, each in enumerate(episode(index, length, cameras=("front",), size=(SIDE, SIDE))):
         good = first is not None and each.tick >= first
@@ -38,8 +38,8 @@ def lifting(index: int, length: int = 8, first: int | None = 5) -> list[Frame]:
         seen.append(
             replace(
                 each,
-                state={**each.state, FRONT: picture(before, index + number)},
-                next_state={**each.next_state, FRONT: picture(good, index + number + 1)},
+                observation={**each.observation, FRONT: image(before, index + number)},
+                next_observation={**each.next_observation, FRONT: image(good, index + number + 1)},
                 success=good,
                 reward=float(good),
                 terminated=False,
@@ -58,7 +58,7 @@ def write_lifts(
 
 def small(*keys: str, **changes: Any) -> SuccessClassifier:
     """An untrained classifier that looks at these keys."""
-    features = {key: NUMBERS if key == STATE else PICTURE for key in keys or (FRONT,)}
+    features = {key: NUMBERS if key == STATE else IMAGE for key in keys or (FRONT,)}
     sizes = {"latent_dim": 8, "image_encoder_hidden_dim": 4}
     ranges = {STATE: {"min": [0.0, 0.0], "max": [10.0, 20.0]}} if STATE in features else {}
     content = {"input_features": features, "dataset_stats": ranges, **sizes, **changes}

@@ -1,4 +1,4 @@
-"""Small datasets of frames whose every value, and every picture, says where it belongs."""
+"""Small datasets of frames whose every value, and every image, says where it belongs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ STATE, ENV_STATE, IMAGES = (
     "observation.images",
 )
 CAMERAS = ("front", "wrist")
-SIZE = (64, 80)  # height and width of the pictures [px]
+SIZE = (64, 80)  # height and width of the images [px]
 FPS = 30
-CODE = 16  # side of a picture's block, of which each tells a bit [px]
+CODE = 16  # side of an image's block, of which each tells a bit [px]
 NAMES = {
     STATE: ("shoulder_pan.pos", "gripper.pos"),
     ENV_STATE: ("object.x", "object.y", "object.z"),
@@ -40,8 +40,8 @@ def spec(**changes: Any) -> DatasetSpec:
     return DatasetSpec(**{**usual, **changes})
 
 
-def picture(camera: int, episode: int, number: int, size: tuple[int, int] = SIZE) -> NDArray[Any]:
-    """A picture (height, width, 3) that says which it is: blocks are the bits of a number."""
+def image(camera: int, episode: int, number: int, size: tuple[int, int] = SIZE) -> NDArray[Any]:
+    """An image (height, width, 3) that says which it is: blocks are the bits of a number."""
     code = (camera << 18) | (episode << 10) | number
     height, width = size[0] // CODE, size[1] // CODE
     bits = np.array([code >> place & 1 for place in range(height * width)])
@@ -50,8 +50,8 @@ def picture(camera: int, episode: int, number: int, size: tuple[int, int] = SIZE
     return np.repeat(grey[:, :, None], 3, 2)
 
 
-def told(seen: NDArray[Any]) -> tuple[int, int, int]:
-    """Camera, episode and number that a picture tells, if it came through a codec too."""
+def identified(seen: NDArray[Any]) -> tuple[int, int, int]:
+    """Camera, episode and number that an image tells, if it came through a codec too."""
     height, width = seen.shape[0] // CODE, seen.shape[1] // CODE
     blocks = seen.reshape(height, CODE, width, CODE, 3).mean(axis=(1, 3, 4)).ravel()
     code = sum(int(level > 125) << place for place, level in enumerate(blocks))
@@ -66,7 +66,7 @@ def observation(
         STATE: np.array([episode + number / 1000, number + 0.1], np.float32),
         ENV_STATE: np.array([episode, number, 0.3], np.float32),
         **{
-            f"{IMAGES}.{name}": picture(place, episode, number, size)
+            f"{IMAGES}.{name}": image(place, episode, number, size)
             for place, name in enumerate(cameras)
         },
     }
@@ -124,11 +124,11 @@ def frame(
     values = np.array([index / 100, number / 1000, -0.5], np.float32)
     facts: dict[str, Any] = {
         "tick": number + 1,
-        "state": state,
+        "observation": state,
         "action": np.append(values, np.float32(number % 3)),
         "policy_action": np.append(-values, np.float32(1)),
         "sent": np.array([index, number, 2, 3, 4, 5], np.float32),
-        "next_state": next_state,
+        "next_observation": next_state,
         "reading": reading(index, number, cameras),
         "next_reading": reading(index, number + 1, cameras),
         "reward": float(ends and success),

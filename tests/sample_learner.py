@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from told import written
+from reported import written
 from waiting import PATIENCE_S
 
 from configs.learner import LearnerConfig
@@ -62,7 +62,9 @@ def fail():
     raise TWO_LINES
 
 
-def assemble(trainer, online=None, offline=None, log=None, log_every=50, judge=None, **config):
+def assemble(
+    trainer, online=None, offline=None, log=None, log_every=50, q_values_of=None, **config
+):
     online = ReplayBuffer(100, state_keys=KEYS) if online is None else online
     offline = ReplayBuffer(100, state_keys=KEYS) if offline is None else offline
     heard, events = [], EventLog()
@@ -70,7 +72,7 @@ def assemble(trainer, online=None, offline=None, log=None, log_every=50, judge=N
     settings = LearnerConfig(**{"mode": "lockstep", "learning_starts": 1, **config})
     keep = trainer.algorithm.policy.replay_state
     store = ExperienceStore(online, offline, n_steps=settings.n_steps, discount=0.5, keep=keep)
-    learner = Learner(trainer, store, settings, events, log, log_every, judge)
+    learner = Learner(trainer, store, settings, events, log, log_every, q_values_of)
     return SimpleNamespace(
         learner=learner, trainer=trainer, online=online, offline=offline, heard=heard
     )
@@ -85,11 +87,11 @@ def frame(tick, *, intervention=False, ends=False, rerecord=False):
     )
     return Frame(
         tick=tick,
-        state=state,
+        observation=state,
         action=action,
         policy_action=action,
         sent=np.zeros(6, np.float32),
-        next_state=after,
+        next_observation=after,
         reading=Reading(np.zeros(6, np.float32), tick / 10),
         next_reading=Reading(np.zeros(6, np.float32), (tick + 1) / 10),
         reward=1.0,

@@ -23,14 +23,16 @@ def tiny(folder, **changes):
     return validate(merge(small, changes))
 
 
-def an_episode(ticks=10, *, success=False, by_hand=0, reward=0.0, rerecord=False, terminated=False):
+def an_episode(
+    ticks=10, *, success=False, intervention_ticks=0, reward=0.0, rerecord=False, terminated=False
+):
     return Episode(
         seed=0,
         ticks=ticks,
         reward=reward,
         success=success,
-        intervention_ticks=by_hand,
-        takeovers=int(by_hand > 0),
+        intervention_ticks=intervention_ticks,
+        takeovers=int(intervention_ticks > 0),
         rerecord=rerecord,
         terminated=terminated,
     )

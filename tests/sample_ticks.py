@@ -40,14 +40,14 @@ def command(
     start: F32 | None = None,
     **sample: Any,
 ) -> Command:
-    """A tick on which nothing has been decided but the action; ``sample`` is the person's part."""
+    """A tick on which nothing has been decided but the action; ``sample`` is the operator's."""
     act = action() if act is None else act
     tip = f32(0.2, 0.01, 0.05) if tip is None else tip
     goal = Goal(tip, joints(commanded))
     return Command(
         tick=tick,
         reading=Reading(joints(measured) + f32(0.1, 0.1, 0.1, 0.1, 0.1, 0), stamp=10.0 + tick),
-        features={"observation.state": f32(tick)},
+        observation={"observation.state": f32(tick)},
         sample=TeleopSample(**{"action": action(), **sample}),
         policy_action=act,
         weights_version=7,

@@ -13,7 +13,7 @@ FACTS = {
     "tick": "58 of 300",
     "time": "1.9 s",
     "success, last 20": "65 %",
-    "person acts": "22 %",
+    "operator acts": "22 %",
     "rate": "30.0 Hz",
     "late, p99": "0.4 ms",
     "weights": "version 412",

@@ -1,4 +1,4 @@
-"""Programs in a terminal of their own, with a person who types."""
+"""Programs in a terminal of their own, with an operator who types."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Terminal:
     """A program and its terminal; what it prints goes to pipes."""
 
     process: subprocess.Popen[str]
-    person: int  # the terminal's far side
+    operator: int  # the terminal's far side
     program: int
 
     def press(self, keys: str) -> None:
         """Type ``keys``."""
-        os.write(self.person, keys.encode())
+        os.write(self.operator, keys.encode())
 
     def hang_up(self) -> None:
         """Close the terminal, as a window or a connection is closed."""
         nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, self.person)
+        os.dup2(nowhere, self.operator)
         os.close(nowhere)
 
     @property
@@ -46,7 +46,7 @@ class Terminal:
 @contextmanager
 def in_terminal(*command: str, cwd: Path | None = None) -> Iterator[Terminal]:
     """A command whose standard input is a terminal that it has to itself."""
-    person, program = pty.openpty()
+    operator, program = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", TAKE, *command],
         stdin=program,
@@ -59,7 +59,7 @@ def in_terminal(*command: str, cwd: Path | None = None) -> Iterator[Terminal]:
     try:
         with process:
             try:
-                yield Terminal(process, person, program)
+                yield Terminal(process, operator, program)
             finally:
                 if process.poll() is None:
                     process.terminate()
@@ -68,5 +68,5 @@ def in_terminal(*command: str, cwd: Path | None = None) -> Iterator[Terminal]:
                     finally:
                         process.kill()
     finally:
-        os.close(person)
+        os.close(operator)
         os.close(program)

@@ -54,7 +54,7 @@ def made() -> Iterator[str]:
                     yield node.func.id
 
 
-def test_every_event_is_told_somewhere() -> None:
+def test_every_event_is_reported_somewhere() -> None:
     assert not {event.__name__ for event in ALL} - set(made())
 
 
@@ -98,6 +98,6 @@ def test_people_are_shown_notices_and_problems_only() -> None:
     ("event", "result"),
     [(hil_app.events.EpisodeEnded, Episode), (hil_app.events.Evaluated, Evaluation)],
 )
-def test_results_are_told_whole(event: type, result: type) -> None:
+def test_results_are_reported_whole(event: type, result: type) -> None:
     ours = set(event.__dataclass_fields__) - {"whose", "stage"}  # type: ignore[attr-defined]
     assert ours == set(result.__dataclass_fields__)  # type: ignore[attr-defined]

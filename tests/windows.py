@@ -21,7 +21,7 @@ class Open:
     """A window that is open, and the far side of its keys."""
 
     window: Window
-    person: Remote
+    operator: Remote
 
     @property
     def process(self) -> int:
@@ -33,5 +33,5 @@ def open_window(keys: KeyHelp | None = KEYS) -> Iterator[Open]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDL_VIDEODRIVER", "dummy")
         path = Path(folder) / "keys"
-        with Window("test", keys, path) as window, Remote(path) as person:
-            yield Open(window, person)
+        with Window("test", keys, path) as window, Remote(path) as operator:
+            yield Open(window, operator)

@@ -1,6 +1,6 @@
 """What kill -9 does to a dataset that is being written.
 
-A child process writes episodes whose numbers and pictures say where they belong, and tells of each
+A child process writes episodes whose numbers and images say where they belong, and tells of each
 frame it has handed over and of each episode it has finished. It is killed at a random moment; then
 the dataset is opened, repaired, opened again and looked through.
 """
@@ -24,11 +24,11 @@ from hil_app.recording.layout import DatasetError
 from hil_app.recording.repair import repair
 from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
-from processors.base import Features
+from processors.base import Observation
 from robots import isolated
 from robots.base import Reading
 
-SIZE = 64, 96  # of the pictures [px]
+SIZE = 64, 96  # of the images [px]
 CAMERAS = ("front", "wrist")
 STATE = "observation.state"
 LIVES = (0.0, 100.0)  # how many frames a child has handed over when it is killed
@@ -56,12 +56,12 @@ class Crashes:
         return not (self.lost or self.half_read or self.wrong)
 
 
-def crashes(root: Path, kills: int, seed: int, told: Callable[[Crashes], None]) -> Crashes:
-    """Kill a writer ``kills`` times; ``told`` hears how it stands after each."""
+def crashes(root: Path, kills: int, seed: int, report: Callable[[Crashes], None]) -> Crashes:
+    """Kill a writer ``kills`` times; ``report`` hears how it stands after each."""
     found, draw = Crashes(), random.Random(seed)
     while found.kills < kills:
         _kill(root, draw.uniform(*LIVES), found)
-        told(found)
+        report(found)
     return found
 
 
@@ -82,7 +82,7 @@ def _kill(root: Path, life: float, found: Crashes) -> None:
     if repair(root).anything:
         found.wrong.append("a second repair changed something")
     dataset = Dataset(root)
-    unknown = len(after.episodes) - before - finished  # finished, but not yet told of
+    unknown = len(after.episodes) - before - finished  # finished, but not yet reported
     if repaired.episode is not None and not repaired.whole and unknown == 0:
         found.cut += 1
         found.frames += handed_over
@@ -114,9 +114,9 @@ def _wrong(dataset: Dataset, episode: int) -> list[str]:
     """What is not as the child wrote it."""
     found = []
     for number, frame in enumerate(dataset.frames(episode)):
-        wanted = _seen(episode, number)
+        wanted = _observation(episode, number)
         for key, value in wanted.items():
-            away = np.abs(frame.state[key].astype(float) - value).max()
+            away = np.abs(frame.observation[key].astype(float) - value).max()
             if away > (0 if key == STATE else CLOSE):
                 found.append(f"episode {episode}, frame {number}: {key} is {away:g} off")
         joints = [int(joint) for joint in frame.reading.joints[:2]]
@@ -129,15 +129,15 @@ def _wrong(dataset: Dataset, episode: int) -> list[str]:
     return found
 
 
-def _seen(episode: int, number: int) -> Features:
+def _observation(episode: int, number: int) -> Observation:
     """An observation that says which it is."""
     state = np.array([episode, number], np.float32)
     level = 40 + (7 * episode + 3 * number) % 170
-    pictures = {
+    images = {
         f"observation.images.{name}": np.full((*SIZE, 3), level + 20 * place, np.uint8)
         for place, name in enumerate(CAMERAS)
     }
-    return {STATE: state, **pictures}
+    return {STATE: state, **images}
 
 
 def _reading(episode: int, number: int) -> Reading:
@@ -150,11 +150,11 @@ def frame(episode: int, number: int, ends: bool) -> Frame:
     action = np.array([number / 1024, 0, 0, 1], np.float32)  # exact, and at most 1
     return Frame(
         tick=number + 1,
-        state=_seen(episode, number),
+        observation=_observation(episode, number),
         action=action,
         policy_action=action,
         sent=np.zeros(6, np.float32),
-        next_state=_seen(episode, number + 1),
+        next_observation=_observation(episode, number + 1),
         reading=_reading(episode, number),
         next_reading=_reading(episode, number + 1),
         reward=float(ends),

@@ -1,4 +1,4 @@
-"""What a learning benchmark came to: a table and a picture."""
+"""What a learning benchmark came to: a table and an image."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _spread(values: Sequence[Any]) -> str:
 
 
 def plot(results: Results, path: Path) -> None:
-    """Success without help and the person's share of the ticks, a colour an arm."""
+    """Success without help and the operator's share of the ticks, a colour an arm."""
     for_matplotlib()
     import matplotlib as mpl
 
@@ -72,7 +72,7 @@ def plot(results: Results, path: Path) -> None:
         _curves(axes[1], edges, colour, name)
     for axis, title in zip(
         axes,
-        ("success on its own", "share of training ticks in which the person acted"),
+        ("success without interventions", "share of training ticks in which the operator acted"),
         strict=True,
     ):
         axis.set_title(title, loc="left", fontsize=10)

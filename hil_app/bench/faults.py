@@ -34,7 +34,7 @@ from hil_app.runs.dataset import recorder
 from hil_app.support.events import EventLog
 from robots.base import JOINTS, RobotError
 from robots.virtual.client import VirtualArm
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 
 Draw = np.random.Generator
 PATIENCE = 1.0  # what the arm of these runs bears [s]
@@ -52,10 +52,10 @@ SOON = {"silent": 2 * PATIENCE + 1.0 + 1.5, "trouble": 0.3 + 2.0 + 1.0 + 1.5, "a
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault: the knobs that make it, drawn anew each time."""
+    """A kind of fault: the fault settings that make it, drawn again each time."""
 
     name: str
-    knobs: Callable[[Draw], Mapping[str, Any]]
+    fault_settings: Callable[[Draw], Mapping[str, Any]]
     cause: str | None = None  # what the message must say; None if it passes and is borne
     ends: str = ""  # how soon it must end the loop: a key of SOON
     one_shot: bool = False  # it passes by itself
@@ -63,7 +63,7 @@ class Fault:
 
 
 @dataclass
-class Outcome:
+class FaultOutcome:
     """What the faults of one kind came to."""
 
     fault: str
@@ -97,8 +97,8 @@ def _at(name: str, *values: Any) -> Callable[[Draw], dict[str, Any]]:
     return lambda draw: {name: {_motor(draw): values[draw.integers(len(values))]}}
 
 
-def _always(**knobs: Any) -> Callable[[Draw], dict[str, Any]]:
-    return lambda draw: knobs  # noqa: ARG005 - nothing is drawn
+def _always(**fault_settings: Any) -> Callable[[Draw], dict[str, Any]]:
+    return lambda draw: fault_settings  # noqa: ARG005 - nothing is drawn
 
 
 PASSING = (
@@ -141,8 +141,8 @@ REFUSED = (
 ALL = {fault.name: fault for fault in (*PASSING, *LASTING, *REFUSED)}
 
 
-def faults(count: int, seed: int, told: Callable[[Outcome], None]) -> list[Outcome]:
-    """About ``count`` faults of all kinds on a virtual arm; ``told`` gets each kind's outcome."""
+def faults(count: int, seed: int, report: Callable[[FaultOutcome], None]) -> list[FaultOutcome]:
+    """About ``count`` faults of all kinds on a virtual arm; ``report`` gets each kind's outcome."""
     lasting = max(1, count // 200)  # each takes a run of its own
     passing = max(1, round((count - lasting * (len(LASTING) + len(REFUSED))) / len(PASSING)))
     outcomes = []
@@ -150,7 +150,7 @@ def faults(count: int, seed: int, told: Callable[[Outcome], None]) -> list[Outco
         trials = Trials(port, np.random.default_rng(seed))
         for fault in ALL.values():
             outcomes.append(trials.run(fault, passing if fault.cause is None else lasting))
-            told(outcomes[-1])
+            report(outcomes[-1])
     return outcomes
 
 
@@ -161,16 +161,16 @@ class Trials:
         self._port, self._draw = port, draw
         self._config = _config(port)
 
-    def run(self, fault: Fault, count: int) -> Outcome:
+    def run(self, fault: Fault, count: int) -> FaultOutcome:
         """``count`` faults of one kind."""
-        outcome = Outcome(fault.name, borne=fault.cause is None)
+        outcome = FaultOutcome(fault.name, borne=fault.cause is None)
         if fault.cause is None:
             self._borne(fault, count, outcome)
         while outcome.faults < count and not outcome.problems:
             self._ended(fault, outcome)
         return outcome
 
-    def _borne(self, fault: Fault, count: int, outcome: Outcome) -> None:
+    def _borne(self, fault: Fault, count: int, outcome: FaultOutcome) -> None:
         """One long run in which the faults come and go."""
         with world_in_order(self._port) as arm:
             trouble = _Trouble(arm, fault, self._draw, count)
@@ -180,33 +180,33 @@ class Trials:
             outcome.faults = trouble.done
             self._check_torque(arm, outcome, None, [])
 
-    def _ended(self, fault: Fault, outcome: Outcome) -> None:
+    def _ended(self, fault: Fault, outcome: FaultOutcome) -> None:
         """A run that one fault ends."""
         with world_in_order(self._port) as arm:
             trouble = _Trouble(arm, fault, self._draw, 1)
             if fault in REFUSED:
                 trouble.strike()
-            told: list[str] = []
-            error = self._loop(arm, trouble, outcome, told)
+            report: list[str] = []
+            error = self._loop(arm, trouble, outcome, report)
             took = time.monotonic() - trouble.since
             outcome.faults += 1
             outcome.slowest_s = round(max(outcome.slowest_s or 0.0, took), 2)
             self._check_message(fault, error, took, outcome)
-            self._check_torque(arm, outcome, error, told)
+            self._check_torque(arm, outcome, error, report)
 
     def _loop(
         self,
         arm: VirtualArm,
         trouble: _Trouble,
-        outcome: Outcome,
-        told: list[str] | None = None,
+        outcome: FaultOutcome,
+        report: list[str] | None = None,
     ) -> BaseException | None:
         """Demonstrations, recorded, until the trouble is over; returns what ended them."""
         before = len(arm.report()["violations"])
         ticks: list[int] = []  # of each episode
         events = EventLog()
-        told = [] if told is None else told
-        events.listeners.append(lambda event: told.append(event.message))
+        report = [] if report is None else report
+        events.listeners.append(lambda event: report.append(event.message))
         parts = Assembly(self._config, tell=events.emit)
         loop = parts.loop(parts.teleop("always"), NoPolicy(), trouble.over)
 
@@ -237,7 +237,7 @@ class Trials:
         return error
 
     def _check_message(
-        self, fault: Fault, error: BaseException | None, took: float, outcome: Outcome
+        self, fault: Fault, error: BaseException | None, took: float, outcome: FaultOutcome
     ) -> None:
         assert fault.cause is not None
         if not isinstance(error, RobotError):
@@ -248,13 +248,13 @@ class Trials:
             outcome.problems.append(f"took {took:.1f} s")
 
     def _check_torque(
-        self, arm: VirtualArm, outcome: Outcome, error: BaseException | None, told: list[str]
+        self, arm: VirtualArm, outcome: FaultOutcome, error: BaseException | None, report: list[str]
     ) -> None:
-        """Torque must be off wherever the bus could reach; where not, the person was told."""
+        """Torque must be off wherever the bus could reach; where not, the operator was told."""
         on = [name for name, m in arm.report()["motors"].items() if m["torque_enable"]]
-        warned = " ".join([*told, str(error)])
+        warned = " ".join([*report, str(error)])
         if left := [name for name in on if name not in warned]:
-            outcome.problems.append(f"torque left on, untold: {', '.join(left)}")
+            outcome.problems.append(f"torque left on, unreported: {', '.join(left)}")
 
 
 def _lengths(root: Path) -> list[int]:
@@ -285,7 +285,7 @@ class _Trouble:
 
     def strike(self) -> None:
         """A fault, now."""
-        self._arm.set(**self._fault.knobs(self._draw))
+        self._arm.set(**self._fault.fault_settings(self._draw))
         self.done += 1
         self.since = time.monotonic()
         lasts = self._draw.uniform(*BEARABLE) if self._fault.cause is None else np.inf
@@ -301,7 +301,7 @@ class _Trouble:
         self._until = None
 
 
-_IN_ORDER = Knobs().model_dump(mode="json", exclude={"gone_s", "power_cycle"})
+_IN_ORDER = FaultSettings().model_dump(mode="json", exclude={"gone_s", "power_cycle"})
 
 
 def world_in_order(port: str) -> VirtualArm:

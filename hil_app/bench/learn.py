@@ -1,6 +1,6 @@
 """How fast and how surely a run learns: several seeds of one or more arms of an experiment.
 
-Each seed is a run of the real command, in a process and a folder of its own, judged amid the
+Each seed is a run of the real command, in a process and a folder of its own, evaluated amid the
 training. A benchmark that was cut short goes on with what its folder has.
 """
 
@@ -37,7 +37,7 @@ class BenchError(HilAppError):
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """What is compared: a preset or file, and options on top."""
 
     name: str
@@ -57,18 +57,18 @@ class Seed:
     held: bool | None  # no evaluation below 18 of 20 from then to twice as long
     final: float  # success rate of the last 100 episodes
     final_ticks: float  # mean length of an episode of these
-    interventions: list[float]  # share of ticks in which the person acted, for each 500 ticks
+    interventions: list[float]  # share of ticks in which the operator acted, for each 500 ticks
 
 
-def arms(presets: Sequence[str], options: Sequence[str], ablations: bool) -> list[Arm]:
-    """An arm for each preset or file; with `ablations` also without some of the person's help."""
+def arms(presets: Sequence[str], options: Sequence[str], ablations: bool) -> list[Variant]:
+    """An arm for each preset or file; with `ablations` also without some of the operator's help."""
     found = []
     for preset in presets:
-        usual = Arm(Path(preset).stem, (f"--config_path={preset}", *options))
+        usual = Variant(Path(preset).stem, (f"--config_path={preset}", *options))
         found.append(usual)
         if ablations:
             for name, option in ABLATIONS.items():
-                found.append(Arm(f"{usual.name}, {name}", (*usual.options, option)))
+                found.append(Variant(f"{usual.name}, {name}", (*usual.options, option)))
     return found
 
 
@@ -81,13 +81,15 @@ ABLATIONS = {
 class Experiment:
     """The runs of all arms and seeds in one folder, `jobs` of them at a time."""
 
-    def __init__(self, folder: Path, arms: Sequence[Arm], seeds: Sequence[int], jobs: int) -> None:
+    def __init__(
+        self, folder: Path, arms: Sequence[Variant], seeds: Sequence[int], jobs: int
+    ) -> None:
         self.folder, self.arms, self.seeds = folder, arms, seeds
         self._jobs = jobs
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
-    def run(self) -> Iterator[tuple[Arm, Seed]]:
+    def run(self) -> Iterator[tuple[Variant, Seed]]:
         """Every run in turn, as it ends; on an error or an interrupt all others are ended too."""
         with ThreadPoolExecutor(self._jobs) as pool:
             work = [(arm, pool.submit(self._one, arm, seed)) for arm, seed in self._pairs()]
@@ -102,20 +104,20 @@ class Experiment:
         """How far each run is, in words."""
         return {(arm.name, seed): _so_far(self.path(arm, seed)) for arm, seed in self._pairs()}
 
-    def path(self, arm: Arm, seed: int) -> Path:
+    def path(self, arm: Variant, seed: int) -> Path:
         """The folder of a run."""
         return self.folder / arm.name.replace(", ", "_").replace(" ", "_") / f"seed_{seed}"
 
-    def _pairs(self) -> list[tuple[Arm, int]]:
+    def _pairs(self) -> list[tuple[Variant, int]]:
         return [(arm, seed) for arm in self.arms for seed in self.seeds]
 
-    def _one(self, arm: Arm, seed: int) -> Seed:
+    def _one(self, arm: Variant, seed: int) -> Seed:
         folder = self.path(arm, seed)
         if not self._stopped and not _finished(folder):
             self._start(arm, seed, folder)
         return read(folder, seed)
 
-    def _start(self, arm: Arm, seed: int, folder: Path) -> None:
+    def _start(self, arm: Variant, seed: int, folder: Path) -> None:
         options = [*arm.options, *protocol(seed), f"--output_dir={folder}"]
         if folder.exists():
             folder.rename(folder.with_name(f"{folder.name}_cut_short_{time.time_ns()}"))
@@ -160,10 +162,13 @@ def read(folder: Path, seed: int) -> Seed:
     if not _finished(folder):
         raise BenchError(f"{folder} has no finished run")
     summary = read_json(folder / SUMMARY)
-    judged = summary["train"]["evaluations"]
-    ticks, success = [e["ticks"] for e in judged], [e["successes"] / e["episodes"] for e in judged]
+    evaluated = summary["train"]["evaluations"]
+    ticks, success = (
+        [e["ticks"] for e in evaluated],
+        [e["successes"] / e["episodes"] for e in evaluated],
+    )
     first = reached(success)
-    at = None if first is None else judged[first]
+    at = None if first is None else evaluated[first]
     return Seed(
         seed=seed,
         ticks=ticks,
@@ -214,11 +219,11 @@ def _events(folder: Path) -> Iterator[dict[str, Any]]:
 def _so_far(folder: Path) -> str:
     if not folder.is_dir():
         return "waiting"
-    ticks, judged = sum(e["ticks"] for e in _training(folder)), ""
+    ticks, evaluated = sum(e["ticks"] for e in _training(folder)), ""
     for event in _events(folder):
         if event["event"] == "evaluation":
-            judged = f", {event['successes']} of {event['episodes']} on its own"
-    return f"{ticks} ticks{judged}{', finished' if _finished(folder) else ''}"
+            evaluated = f", {event['successes']} of {event['episodes']} on its own"
+    return f"{ticks} ticks{evaluated}{', finished' if _finished(folder) else ''}"
 
 
 def _training(folder: Path) -> list[dict[str, Any]]:
@@ -226,11 +231,11 @@ def _training(folder: Path) -> list[dict[str, Any]]:
 
 
 def _interventions(folder: Path) -> list[float]:
-    """Share of ticks in which the person acted, by EVERY ticks, an episode where it ends."""
+    """Share of ticks in which the operator acted, by EVERY ticks, an episode where it ends."""
     episodes = _training(folder)
     ticks = np.array([e["ticks"] for e in episodes])
-    by_hand = np.array([e["intervention_ticks"] for e in episodes])
+    interventions = np.array([e["intervention_ticks"] for e in episodes])
     last = max(0, ticks.sum() // EVERY - 1)  # the rest of a share counts with the one before
     bins = np.minimum((np.cumsum(ticks) - 1) // EVERY, last)
-    shares = (by_hand[bins == i].sum() / ticks[bins == i].sum() for i in np.unique(bins))
+    shares = (interventions[bins == i].sum() / ticks[bins == i].sum() for i in np.unique(bins))
     return [round(float(share), 4) for share in shares]

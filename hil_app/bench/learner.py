@@ -90,7 +90,7 @@ def _state(case: Case, rounds: int, compiled: bool) -> Result:
 
 
 def _images(case: Case, rounds: int) -> Result:
-    """Plain on pictures; ours on pictures, which are encoded once, and on stored features."""
+    """Plain on images; ours on images, which are encoded once, and on stored features."""
     batch = _filled(example_batch(make_policy(case), case.batch_size))
     once, stored = (make_algorithm(case) for _ in range(2))
     maps: Batch = {

@@ -1,4 +1,4 @@
-"""How long a dataset takes to become a replay buffer, beside the decoding of its pictures."""
+"""How long a dataset takes to become a replay buffer, beside the decoding of its images."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import PICTURES, Feature, size_of
+from hil_app.recording.layout import IMAGES, Feature, size_of
 from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
-from processors.base import Features
+from processors.base import Observation
 from robots import isolated
 from robots.base import Reading
 
@@ -35,7 +35,7 @@ TURNS = 2  # decoding, before and after loading: the quicker one counts
 
 
 def write(root: Path, frames: int, side: int) -> None:
-    """Write a dataset of one camera with pictures of ``side`` pixels, in episodes."""
+    """Write a dataset of one camera with images of ``side`` pixels, in episodes."""
     writer = DatasetWriter(root, DatasetSpec(FPS, "bench", "be read"))
     random = np.random.default_rng(0)
     for first in range(0, frames, LENGTH):
@@ -84,7 +84,7 @@ def _peak() -> int:
 
 
 def _decoded(dataset: Dataset) -> float:
-    """Time to decode every picture and do nothing with it [s]: what the format asks at least."""
+    """Time to decode every image and do nothing with it [s]: what the format asks at least."""
     started = time.perf_counter()
     for camera, _ in _cameras(dataset):
         for path in sorted({dataset.video(e.index, camera)[0] for e in dataset.episodes}):
@@ -102,16 +102,16 @@ def _cameras(dataset: Dataset) -> list[tuple[str, str]]:
 
 def _config(dataset: Dataset) -> GaussianActorConfig:
     """A policy that sees all there is in the dataset."""
-    seen = {k: f for k, f in dataset.features.items() if k.startswith("observation.")}
+    observed = {k: f for k, f in dataset.features.items() if k.startswith("observation.")}
     actions = dataset.features[ACTION].shape[0]
     return GaussianActorConfig(
-        input_features={key: _input(key, feature) for key, feature in seen.items()},
+        input_features={key: _input(key, feature) for key, feature in observed.items()},
         output_features={ACTION: PolicyFeature(FeatureType.ACTION, (actions,))},
     )
 
 
 def _input(key: str, feature: Feature) -> PolicyFeature:
-    if feature.dtype in PICTURES:
+    if feature.dtype in IMAGES:
         return PolicyFeature(FeatureType.VISUAL, (3, *size_of(feature)))
     kind = FeatureType.STATE if key == OBS_STATE else FeatureType.ENV
     return PolicyFeature(kind, feature.shape)
@@ -120,17 +120,17 @@ def _input(key: str, feature: Feature) -> PolicyFeature:
 def _episode(length: int, side: int, random: np.random.Generator) -> Iterator[Frame]:
     scene = random.integers(0, 256, (8, 8, 3), np.uint8)
     background = scene.repeat(-(-side // 8), 0).repeat(-(-side // 8), 1)[:side, :side]
-    seen = _observation(background, 0, random)
+    observed = _observation(background, 0, random)
     for number in range(length):
-        state, seen = seen, _observation(background, number + 1, random)
+        state, observed = observed, _observation(background, number + 1, random)
         last = number == length - 1
         yield Frame(
             tick=number + 1,
-            state=state,
+            observation=state,
             action=np.append(random.uniform(-1, 1, 3), 1).astype(np.float32),
             policy_action=np.zeros(4, np.float32),
             sent=np.zeros(6, np.float32),
-            next_state=seen,
+            next_observation=observed,
             reading=_reading(number),
             next_reading=_reading(number + 1),
             reward=float(last),
@@ -150,14 +150,14 @@ def _reading(number: int) -> Reading:
     return Reading(some, number / FPS, some, some, some, some, some[:3])
 
 
-def _observation(background: Any, number: int, random: np.random.Generator) -> Features:
+def _observation(background: Any, number: int, random: np.random.Generator) -> Observation:
     """Numbers, and a block that moves over the background."""
     side = len(background)
-    picture = background.copy()
+    image = background.copy()
     y, x = (round(side * 0.4 * (1 + f(number / 15))) for f in (np.sin, np.cos))
-    picture[y : y + side // 5, x : x + side // 5] = number % 256
+    image[y : y + side // 5, x : x + side // 5] = number % 256
     state = random.normal(size=STATE_DIM).astype(np.float32)
-    return {OBS_STATE: state, f"{OBS_IMAGES}.front": picture}
+    return {OBS_STATE: state, f"{OBS_IMAGES}.front": image}
 
 
 if __name__ == "__main__":

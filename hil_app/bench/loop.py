@@ -99,15 +99,15 @@ class Rig:
 
 @contextmanager
 def a_rig(
-    config: RunConfig, learning: bool, body: Robot | None = None, root: Path | None = None
+    config: RunConfig, learning: bool, robot: Robot | None = None, root: Path | None = None
 ) -> Iterator[Rig]:
-    """A rig to run; ``body`` may be another than the config's, and ``root`` keeps the dataset."""
-    events, parts = EventLog(), Assembly(config, robot=body)
+    """A rig to run; ``robot`` may be another than the config's, and ``root`` keeps the dataset."""
+    events, parts = EventLog(), Assembly(config, robot=robot)
     algorithm = parts.algorithm(parts.policy("initial weights"))
     learner = parts.learner(algorithm, events)
     acting = parts.policy("exploration")
-    mind = LearnedPolicy(acting, learner.mailbox, deterministic=False)
-    hands = parts.teleop("on_take_over")
+    policy = LearnedPolicy(acting, learner.mailbox, deterministic=False)
+    teleop = parts.teleop("on_take_over")
     with ExitStack() as stack:
         if root is None:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -124,7 +124,7 @@ def a_rig(
                 raise KeyboardInterrupt
             return rig.ticks >= rig.limit
 
-        rig = Rig(parts.loop(hands, mind, over), learner, kept, sinks)
+        rig = Rig(parts.loop(teleop, policy, over), learner, kept, sinks)
         yield rig
 
 

@@ -41,8 +41,8 @@ class PlainSAC:
         self.critics = plain_critics(algorithm.critic_ensemble)
         self.target_critics = plain_critics(algorithm.critic_target)
         self.target_encoder = plain_copy(algorithm.target_encoder)
-        lagging = algorithm.discrete_critic_target
-        self.discrete_target = None if lagging is None else plain_copy(lagging)
+        target_network = algorithm.discrete_critic_target
+        self.discrete_target = None if target_network is None else plain_copy(target_network)
         self.log_alpha = nn.Parameter(algorithm.log_alpha.detach().clone())
         self.generator = torch.Generator()
         self.generator.set_state(algorithm.generator.get_state())
@@ -82,7 +82,7 @@ class PlainSAC:
         return features
 
     @torch.no_grad()
-    def encode_lagging(self, observation: Observation) -> Tensor:
+    def encode_target(self, observation: Observation) -> Tensor:
         """The same by the target's encoder."""
         features: Tensor = self.target_encoder(self.policy.perceive(observation))
         return features
@@ -94,14 +94,14 @@ class PlainSAC:
         if self.policy.discrete_critic is not None:
             losses["discrete_critic"] = self._discrete_loss(batch)
         for name, loss in losses.items():
-            self._descend(name, loss)
+            self._optimizer_step(name, loss)
         self._update_targets()
 
     def _critic_loss(self, batch: Batch, noise: Tensor) -> Tensor:
-        seen = batch["next_state"]
+        observation = batch["next_state"]
         with torch.no_grad():
-            action, log_prob = self._sample(seen, self.encode(seen), noise)
-            inputs = torch.cat((self.encode_lagging(seen), action), dim=1)
+            action, log_prob = self._sample(observation, self.encode(observation), noise)
+            inputs = torch.cat((self.encode_target(observation), action), dim=1)
             values = torch.stack([critic(inputs) for critic in self._subset()]).squeeze(2)
             value = values.min(dim=0).values
             if self.config.use_backup_entropy:
@@ -113,12 +113,14 @@ class PlainSAC:
         return torch.stack(losses).sum()
 
     def _discrete_loss(self, batch: Batch) -> Tensor:
-        critic, lagging = self.policy.discrete_critic, self.discrete_target
+        critic, target_network = self.policy.discrete_critic, self.discrete_target
         assert critic is not None
-        assert lagging is not None
+        assert target_network is not None
         with torch.no_grad():
             best = critic(self.encode(batch["next_state"])).argmax(dim=1, keepdim=True)
-            values = lagging(self.encode_lagging(batch["next_state"])).gather(1, best).squeeze(1)
+            values = (
+                target_network(self.encode_target(batch["next_state"])).gather(1, best).squeeze(1)
+            )
             reward = batch["reward"] + batch["complementary_info"].get(DISCRETE_PENALTY, 0)
             target = self.config.reward_scale * reward + self._discount(batch) * values
         q = critic(self.encode(batch["state"]))
@@ -144,11 +146,13 @@ class PlainSAC:
         with torch.no_grad():
             _, log_prob = self._sample(batch["state"], for_temperature, noise)
         surplus = log_prob + self.target_entropy
-        self._descend("actor", loss)
-        self._descend("temperature", (-self.log_alpha.exp() * surplus).mean())
+        self._optimizer_step("actor", loss)
+        self._optimizer_step("temperature", (-self.log_alpha.exp() * surplus).mean())
 
-    def _sample(self, seen: Observation, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        own = self.policy.actor_features(self.policy.perceive(seen), features)
+    def _sample(
+        self, observation: Observation, features: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        own = self.policy.actor_features(self.policy.perceive(observation), features)
         mean, log_std = self.policy.actor(own)
         normal, tanh = Normal(mean, log_std.exp()), TanhTransform(cache_size=1)
         action = tanh(normal.mean + normal.stddev * noise)
@@ -160,7 +164,7 @@ class PlainSAC:
         mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)
         return self.config.behavior_cloning_weight * mean
 
-    def _descend(self, name: str, loss: Tensor) -> None:
+    def _optimizer_step(self, name: str, loss: Tensor) -> None:
         optimizer = self.optimizers[name]
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -176,8 +180,10 @@ class PlainSAC:
         pairs = [(self.target_critics, self.critics), (self.target_encoder, self.policy.encoder)]
         if self.discrete_target is not None and self.policy.discrete_critic is not None:
             pairs.append((self.discrete_target, self.policy.discrete_critic.head))
-        for lagging, leading in pairs:
-            for old, new in zip(lagging.parameters(), leading.parameters(), strict=True):
+        for target_network, online_network in pairs:
+            for old, new in zip(
+                target_network.parameters(), online_network.parameters(), strict=True
+            ):
                 old.data.copy_(new.data * share + old.data * (1 - share))
 
     def _subset(self) -> list[nn.Module]:

@@ -19,7 +19,7 @@ from robots.twin.robot import SimRobot
 
 FPS, WIDTH, HEIGHT = 30, 640, 480
 CAMERAS = ("front", "wrist")
-SHOTS = 45  # pictures of each camera, over and over
+SHOTS = 45  # images of each camera, over and over
 BLOCK = 40  # a shade is so wide [px]
 NOISE = 2.0  # of a camera's sensor, standard deviation
 Result = dict[str, Any]
@@ -36,8 +36,8 @@ def record(config: RunConfig, seconds: float, turns: int) -> Result:
         filming = turn % 2 == 1
         with tempfile.TemporaryDirectory() as folder:
             wanted = _config(config, filming)
-            body = _Filmed(wanted)
-            with a_rig(wanted, True, body, Path(folder)) as rig:
+            robot = _Filmed(wanted)
+            with a_rig(wanted, True, robot, Path(folder)) as rig:
                 rig.run(round(seconds * FPS))
             measured.add("with cameras" if filming else "without", rig, Path(folder))
     return measured.result(seconds * turns)
@@ -106,10 +106,10 @@ class _Filmed(SimRobot):
 
 
 def _shots(seed: int) -> list[U8]:
-    """Pictures (480, 640, 3) of a scene that moves a few pixels each time, there and back."""
+    """Images (480, 640, 3) of a scene that moves a few pixels each time, there and back."""
     random = np.random.default_rng(seed)
     shades = random.integers(30, 220, (HEIGHT // BLOCK, WIDTH // BLOCK, 3))
     scene = shades.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
     there = [abs(number - SHOTS // 2) * 3 for number in range(SHOTS)]
     noisy = (np.roll(scene, far, axis=1) + random.normal(0, NOISE, scene.shape) for far in there)
-    return [np.clip(picture, 0, 255).astype(np.uint8) for picture in noisy]
+    return [np.clip(image, 0, 255).astype(np.uint8) for image in noisy]

@@ -1,4 +1,4 @@
-"""How fast batches are drawn, beside the plain way of keeping pictures."""
+"""How fast batches are drawn, beside the plain way of keeping images."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from hil_app.learning.buffer.replay import ReplayBuffer
 Result = dict[str, Any]
 STATE_DIM, ACTION_DIM = 18, 4
 CAMERAS = (f"{OBS_IMAGES}.front", f"{OBS_IMAGES}.wrist")
-SIZE = 128  # of a picture [px]
+SIZE = 128  # of an image [px]
 PAD = 4  # of the random shift [px]
 SHIFTED, PLAIN = "two cameras, random shift", "the same, plain float32"
 
 
-class PlainPictures:
-    """Pictures as float32 in every row that shows them, moved one by one: the usual way."""
+class PlainImages:
+    """Images as float32 in every row that shows them, moved one by one: the usual way."""
 
     def __init__(self, pad: int) -> None:
         self.pad = pad
         self.rows: list[tuple[Tensor, Tensor]] = []  # state, next state, each (C, H, W) in [0, 1]
 
     def add(self, now: Tensor, then: Tensor) -> None:
-        """Keep a row of uint8 pictures (C, H, W)."""
+        """Keep a row of uint8 images (C, H, W)."""
         self.rows.append((now.float() / 255, then.float() / 255))
 
     def sample(self, index: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,9 +40,9 @@ class PlainPictures:
         now, then = (torch.stack(column) for column in zip(*rows, strict=True))
         return self._moved(now, shifts[0]), self._moved(then, shifts[1])
 
-    def _moved(self, pictures: Tensor, shifts: Tensor) -> Tensor:
-        padded = F.pad(pictures, [self.pad] * 4, mode="replicate")
-        height, width = pictures.shape[-2:]
+    def _moved(self, images: Tensor, shifts: Tensor) -> Tensor:
+        padded = F.pad(images, [self.pad] * 4, mode="replicate")
+        height, width = images.shape[-2:]
         corners = (shifts + self.pad).tolist()
         return torch.stack(
             [
@@ -54,12 +54,12 @@ class PlainPictures:
 
 def replay(batch_size: int, rows: int, rounds: int) -> Result:
     """Median, least and most time of sample(batch_size) [ms], and bytes a transition."""
-    pictures = _pictures(rows + 1)
+    images = _images(rows + 1)
     ours, shifted, numbers = (
         ReplayBuffer(rows, state_keys=keys, **options) for keys, options in _KINDS
     )
-    plain = {key: PlainPictures(PAD) for key in CAMERAS}
-    for now, then in pairwise(pictures):
+    plain = {key: PlainImages(PAD) for key in CAMERAS}
+    for now, then in pairwise(images):
         for buffer in (ours, shifted, numbers):
             buffer.add(now, np.zeros(ACTION_DIM, np.float32), 0.0, then, False, False)
         for key in CAMERAS:
@@ -118,14 +118,14 @@ _KINDS: list[tuple[list[str], dict[str, Any]]] = [
 ]
 
 
-def _pictures(count: int) -> list[dict[str, Tensor]]:
+def _images(count: int) -> list[dict[str, Tensor]]:
     draw = torch.Generator().manual_seed(0)
 
-    def picture() -> Tensor:
-        image = torch.randint(0, 256, (SIZE, SIZE, 3), generator=draw, dtype=torch.uint8)
-        return image.permute(2, 0, 1)
+    def image() -> Tensor:
+        pixels = torch.randint(0, 256, (SIZE, SIZE, 3), generator=draw, dtype=torch.uint8)
+        return pixels.permute(2, 0, 1)
 
     return [
-        {OBS_STATE: torch.zeros(STATE_DIM), **{key: picture() for key in CAMERAS}}
+        {OBS_STATE: torch.zeros(STATE_DIM), **{key: image() for key in CAMERAS}}
         for _ in range(count)
     ]

@@ -18,7 +18,7 @@ from hil_app.support.tables import print_table
 
 PERCENTILES = ("p50", "p99", "max")
 
-Row = Sequence[str]  # a name and its figures; an empty one parts two groups
+TableRow = Sequence[str]  # a name and its figures; an empty one parts two groups
 
 
 def parser(name: str, description: str) -> Parser:
@@ -30,12 +30,12 @@ def parser(name: str, description: str) -> Parser:
 
 def figures(
     values: Mapping[str, float], keys: Sequence[str] = PERCENTILES, form: str = ".3f"
-) -> Row:
+) -> TableRow:
     """The ``values`` of some keys, as a table has them."""
     return [format(values[key], form) for key in keys]
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Row], caption: str = "") -> Table:
+def table(title: str, columns: Sequence[str], rows: Iterable[TableRow], caption: str = "") -> Table:
     """A table of names at the left and figures at the right; the columns may have no names."""
     made = Table(
         title=Text(f"hil-app bench {title}", "bold"),

@@ -26,7 +26,7 @@ LONGEST = 3 / FPS  # from one press to the next it is random up to here [s]
 Result = dict[str, Any]
 
 
-def hands(port: str, presses: int) -> Result:
+def press_latency(port: str, presses: int) -> Result:
     """Times [ms] from presses of a virtual pad to the goals that the virtual arm on ``port`` got.
 
     The presses come at random between two ticks; ``own`` is what passes after the poll that sees
@@ -106,8 +106,8 @@ def _move(config: RunConfig, presser: _Presser) -> None:
     """Run the loop until all presses are done."""
     parts = Assembly(config)
     assert parts.device is not None
-    hands = _Watched(parts.teleop("always"), presser.polls)
-    loop = parts.loop(hands, NoPolicy(), lambda: False)
+    teleop = _Watched(parts.teleop("always"), presser.polls)
+    loop = parts.loop(teleop, NoPolicy(), lambda: False)
     with parts.device, parts.robot:
         transition = loop.reset(seed=0)
         with presser:
@@ -127,10 +127,10 @@ def _config(port: str, socket: Path) -> dict[str, Any]:
 
 
 class _Watched:
-    """Hands whose polls are timed."""
+    """A teleoperator whose polls are timed."""
 
-    def __init__(self, hands: Teleop, polls: list[float]) -> None:
-        self._hands, self._polls = hands, polls
+    def __init__(self, teleop: Teleop, polls: list[float]) -> None:
+        self._teleop, self._polls = teleop, polls
 
     def __enter__(self) -> Self:
         return self
@@ -141,8 +141,8 @@ class _Watched:
     def read(self) -> TeleopSample:
         """One poll."""
         self._polls.append(time.monotonic())
-        return self._hands.read()
+        return self._teleop.read()
 
     def idle(self) -> TeleopSample:
         """One poll between episodes."""
-        return self._hands.idle()
+        return self._teleop.idle()

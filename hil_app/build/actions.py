@@ -36,7 +36,7 @@ class Actions(ActionSpace, Protocol):
     choices: int | None  # of the discrete number behind the others; None if there is none
 
     def steps(self) -> Mapping[str, Step[Command]]:
-        """From the policy's or the person's action to what the robot is sent, in order."""
+        """From the policy's or the operator's action to what the robot is sent, in order."""
 
 
 class EndEffectorActions:

@@ -41,7 +41,7 @@ from robots.base import F32, Robot
 from robots.kinematics import Kinematics
 from teleop.base import Acts, Teleop
 from teleop.device import Device
-from teleop.no_teleop import HandsOff
+from teleop.no_teleop import NoTeleop
 from teleop.window.client import Window
 
 T = TypeVar("T")
@@ -58,9 +58,9 @@ class Assembly:
         with parts.robot, teleop:
             loop.episode(seed=0)
 
-    ``tell`` hears what a person must know of the robot and its teleoperator, and ``emergency`` says
-    whether that person presses for a stop while the robot goes to rest. A ``robot`` or a ``device``
-    that is given takes the place of the config's.
+    ``tell`` hears what the operator must know of the robot and its teleoperator, and ``emergency``
+    says whether the operator presses for a stop while the robot goes to rest. A ``robot`` or a
+    ``device`` that is given takes the place of the config's.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Assembly:
 
     @cached_property
     def window(self) -> Window | None:
-        """The operator's window, if the config asks for it or the person's keys need it."""
+        """The operator's window, if the config asks for it or the operator's keys need it."""
         title = f"hil-app {self._command}: {self.config.robot.type}"
         manual = self.config.manual
         if manual is not None and manual.in_window:
@@ -90,7 +90,7 @@ class Assembly:
 
     @cached_property
     def device(self) -> Device | None:
-        """What the person has in hand, if that is sticks, buttons or the keys of the window."""
+        """The operator's device, if that is sticks, buttons or the keys of the window."""
         manual = self.config.manual
         if self._device is not None or manual is None:
             return self._device
@@ -145,7 +145,7 @@ class Assembly:
         """
         config = self.config
         if config.teleop is None or (self.device is None and acts == "never"):
-            return HandsOff(along)
+            return NoTeleop(along)
         make = TELEOPS.factory(config.teleop)
         made: Teleop = make(
             config.teleop,
@@ -209,7 +209,9 @@ class Assembly:
         else:
             assert self.classifier is not None
             threshold = wanted.threshold or self.classifier.config.threshold
-            classified = ClassifiedSuccess(self.classifier.judge, threshold, wanted.ticks)
+            classified = ClassifiedSuccess(
+                self.classifier.success_probability, threshold, wanted.ticks
+            )
             truth = None
         reward = self.config.processor.reward
         made = REWARDS.factory(reward)(reward, **self._context)

@@ -1,4 +1,4 @@
-"""What the person has in hand; loads no torch, for commands that learn nothing."""
+"""The operator's device; loads no torch, for commands that learn nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def window_with_keys(config: ManualConfig, title: str, *, wrist: bool) -> Window
 
 
 def device(config: ManualConfig, window: Window | None, stop_key: str | None = None) -> Device:
-    """What the person has in hand; only its own library is loaded.
+    """The operator's device; only its own library is loaded.
 
     A keyboard's keys are pressed in the ``window``; closing that presses ``stop_key``.
     """

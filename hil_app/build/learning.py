@@ -20,7 +20,7 @@ from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.values import usable
 from hil_app.learning.learner import Learner, Log
 from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.learning.sac.q_values import judge_of
+from hil_app.learning.sac.q_values import q_values_of
 from hil_app.learning.store import ExperienceStore
 from hil_app.learning.trainer import RLTrainer
 from hil_app.support.events import EventLog
@@ -73,21 +73,21 @@ def make_algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm
 
 
 def make_learner(
-    config: RunConfig, brain: RLAlgorithm, events: EventLog, log: Log | None = None
+    config: RunConfig, algorithm: RLAlgorithm, events: EventLog, log: Log | None = None
 ) -> Learner:
     """The learner thread with its buffers; ``log`` gets its figures now and then."""
     settings = config.learner
-    online = _buffer(config, brain, settings.online_capacity, "online buffer")
-    offline = _buffer(config, brain, settings.offline_capacity, "offline buffer")
+    online = _buffer(config, algorithm, settings.online_capacity, "online buffer")
+    offline = _buffer(config, algorithm, settings.offline_capacity, "offline buffer")
     store = ExperienceStore(
         online,
         offline,
         n_steps=settings.n_steps,
         discount=config.algorithm.discount,
-        keep=brain.policy.replay_state,
+        keep=algorithm.policy.replay_state,
     )
     trainer = RLTrainer(
-        algorithm=brain,
+        algorithm=algorithm,
         data_mixer=store.mixer(settings.online_ratio),
         batch_size=settings.batch_size,
         async_prefetch=settings.prefetch is not None,
@@ -100,7 +100,7 @@ def make_learner(
         events,
         log,
         config.train.log_every,
-        None if config.ask_for_help is None else judge_of(trainer),
+        None if config.ask_for_help is None else q_values_of(trainer),
     )
 
 
@@ -112,12 +112,12 @@ def _device(name: str) -> torch.device:
         raise ConfigError(f"learner.device: {error}") from error
 
 
-def _buffer(config: RunConfig, brain: RLAlgorithm, capacity: int, name: str) -> ReplayBuffer:
+def _buffer(config: RunConfig, algorithm: RLAlgorithm, capacity: int, name: str) -> ReplayBuffer:
     shift = config.learner.random_shift
     return ReplayBuffer(
         capacity,
-        brain.policy.device,
-        brain.policy.replay_keys,
+        algorithm.policy.device,
+        algorithm.policy.replay_keys,
         use_drq=shift is not None,
         image_pad=shift or 0,
         seed=seed_of(config, name),

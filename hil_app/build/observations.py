@@ -90,7 +90,7 @@ def by_key(parts: Mapping[str, Observe]) -> dict[str, list[Observe]]:
 
 
 def image_features(config: ImageConfig, spec: RobotSpec) -> dict[str, PolicyFeature]:
-    """The pictures of all cameras, as they are after crop and resize."""
+    """The images of all cameras, as they are after crop and resize."""
     found = {}
     for name, size in spec.cameras.items():
         seen = config.crop.get(name, (0, 0, *size))[2:]

@@ -15,9 +15,9 @@ from robots.virtual.scene import VirtualScene
 def make_robot(
     config: RunConfig, tell: Tell = tell_nobody, emergency: Callable[[], bool] = lambda: False
 ) -> Robot:
-    """The robot; ``tell`` hears what a person must know of it.
+    """The robot; ``tell`` hears what the operator must know of it.
 
-    ``emergency`` says whether that person presses for a stop while it goes to rest.
+    ``emergency`` says whether the operator presses for a stop while it goes to rest.
     """
     make = ROBOTS.factory(config.robot)
     made: Robot = make(

@@ -57,7 +57,7 @@ _REMEDIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class ArmSnapshot:
     """What the motors that answer say: a register's values by motor."""
 
     values: Mapping[str, Values]
@@ -84,7 +84,7 @@ def arm(cfg: FollowerConfig | LeaderConfig, period: float) -> Findings:
         wanted = of_leader(cfg) if cfg.leads else of_follower(cfg)
         kept = {name: values for name, values in wanted.items() if REGISTERS[name].eeprom}
         answers = bus.sync_read([*_REGISTERS, *kept])
-        shot = Snapshot(answers.values, answers.errors)
+        shot = ArmSnapshot(answers.values, answers.errors)
         if not shot.motors:
             return
         safety = SafetyConfig() if cfg.leads else cfg.safety
@@ -147,7 +147,7 @@ def motors(bus: FeetechBus) -> Findings:
         yield ok(f"all six motors answer on {bus.port}")
 
 
-def alike(shot: Snapshot) -> Findings:
+def alike(shot: ArmSnapshot) -> Findings:
     """Models and firmware."""
     models = shot.values["Model_Number"]
     wrong = {name: model for name, model in models.items() if model != MODEL}
@@ -167,7 +167,7 @@ def alike(shot: Snapshot) -> Findings:
         yield ok(f"STS3215, firmware {versions[shot.motors[0]]}")
 
 
-def supply(shot: Snapshot, safety: SafetyConfig) -> Findings:
+def supply(shot: ArmSnapshot, safety: SafetyConfig) -> Findings:
     """The voltage at every motor."""
     volts = {name: value / 10 for name, value in shot.values["Present_Voltage"].items()}
     low, high = safety.voltage
@@ -193,14 +193,14 @@ def supply(shot: Snapshot, safety: SafetyConfig) -> Findings:
         yield ok(f"supply {shown}")
 
 
-def _unfit(shot: Snapshot) -> Iterator[tuple[str, str]]:
+def _unfit(shot: ArmSnapshot) -> Iterator[tuple[str, str]]:
     """Motors that get another voltage than they take, and what they do."""
     for name in shot.motors:
         if fault := supply_fault(*(shot.values[register][name] for register in SUPPLY)):
             yield name, fault
 
 
-def temperatures(shot: Snapshot, safety: SafetyConfig) -> Findings:
+def temperatures(shot: ArmSnapshot, safety: SafetyConfig) -> Findings:
     """How hot the motors are."""
     found = shot.values["Present_Temperature"]
     hot = {
@@ -218,14 +218,14 @@ def temperatures(shot: Snapshot, safety: SafetyConfig) -> Findings:
         yield ok(f"hottest is {warm}, {found[warm]} deg C")
 
 
-def faults(shot: Snapshot) -> Findings:
+def faults(shot: ArmSnapshot) -> Findings:
     """What the motors themselves complain of."""
     for name in shot.motors:
         for fault in error_names(shot.errors[name] | shot.values["Status"][name]):
             yield problem(f"{name} reports {fault}", _REMEDIES[fault])
 
 
-def settings(shot: Snapshot, wanted: Mapping[str, Values]) -> Findings:
+def settings(shot: ArmSnapshot, wanted: Mapping[str, Values]) -> Findings:
     """What an earlier program has left in the motors: neither as they come nor as a run has it."""
     odd = [
         f"{register} {value} at {name}"
@@ -241,7 +241,7 @@ def settings(shot: Snapshot, wanted: Mapping[str, Values]) -> Findings:
         yield note(volts, "see that the supply is the one that every motor was made for")
 
 
-def torque(shot: Snapshot) -> Findings:
+def torque(shot: ArmSnapshot) -> Findings:
     """Motors that hold, though nobody uses them."""
     on = [name for name, value in shot.values["Torque_Enable"].items() if value]
     if on:
@@ -263,7 +263,7 @@ def round_trips(bus: FeetechBus, names: list[str], period: float) -> Findings:
     lost = (bus.glitches - before) / (len(times) * len(names))
     p50, p99 = np.percentile(times, [50, 99])
     fact = f"a read of all motors takes {1000 * p50:.1f} ms (p99 {1000 * p99:.1f} ms)"
-    yield judged(fact, p50, p99, bus.port, period)
+    yield response_times(fact, p50, p99, bus.port, period)
     if lost > 0:
         mark = problem if lost > _LOSSY else note
         yield mark(
@@ -272,7 +272,7 @@ def round_trips(bus: FeetechBus, names: list[str], period: float) -> Findings:
         )
 
 
-def judged(fact: str, p50: float, p99: float, port: str, period: float) -> Finding:
+def response_times(fact: str, p50: float, p99: float, port: str, period: float) -> Finding:
     """What round trips of ``p50`` and ``p99`` [s] mean for a tick of ``period`` [s]."""
     latency = latency_timer(port)
     if p50 < _SLOW and p99 < period / 2:

@@ -16,7 +16,7 @@ from robots.camera.cameras import DARK, SLOW, START, UNCOVER, WINDOW
 from robots.camera.capture import shots, video_devices
 
 PATIENCE_S = START + WINDOW + 20.0  # for all of them, on a busy computer
-_BRIGHT = 245.0  # mean of a picture above which it counts as white, of 255
+_BRIGHT = 245.0  # mean of an image above which it counts as white, of 255
 
 
 @dataclass
@@ -24,7 +24,7 @@ class _Seen:
     """What a camera has given so far."""
 
     stamps: list[float] = field(default_factory=list)  # [s]
-    brightness: float = 0.0  # of the last picture, 0 to 255
+    brightness: float = 0.0  # of the last image, 0 to 255
     failure: BaseException | None = None
 
 
@@ -46,22 +46,22 @@ def cameras(configs: Mapping[str, OpenCVCameraConfig]) -> Findings:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     for name, config in configs.items():
-        yield _judge(name, config, seen[name])
+        yield _finding(name, config, seen[name])
 
 
 def _watch(name: str, config: OpenCVCameraConfig, seen: _Seen) -> None:
     try:
-        with closing(shots(name, config)) as pictures:
-            for shot in pictures:
+        with closing(shots(name, config)) as images:
+            for shot in images:
                 seen.stamps.append(shot.stamp)
                 if shot.stamp - seen.stamps[0] >= WINDOW:
-                    seen.brightness = float(shot.picture.mean())
+                    seen.brightness = float(shot.image.mean())
                     return
     except BaseException as error:  # a finding, in the thread of the check
         seen.failure = error
 
 
-def _judge(name: str, config: OpenCVCameraConfig, seen: _Seen) -> Finding:
+def _finding(name: str, config: OpenCVCameraConfig, seen: _Seen) -> Finding:
     where = f"{name} ({config.index_or_path})"
     if isinstance(seen.failure, CameraError):
         return of_error(seen.failure, about=f"{where} ")
@@ -69,11 +69,11 @@ def _judge(name: str, config: OpenCVCameraConfig, seen: _Seen) -> Finding:
         raise seen.failure
     if len(seen.stamps) < 2:
         return problem(
-            f"{where} gives no picture within {START:g} s",
+            f"{where} gives no image within {START:g} s",
             "see whether another program uses it, and plug it in again",
         )
     rate = (len(seen.stamps) - 1) / (seen.stamps[-1] - seen.stamps[0])
-    fact = f"{where} gives {config.width}x{config.height} at {rate:.1f} pictures/s"
+    fact = f"{where} gives {config.width}x{config.height} at {rate:.1f} images/s"
     if rate < SLOW * config.fps:
         return problem(
             f"{fact}, not {config.fps:g}",

@@ -47,10 +47,10 @@ def _of(answer: dict[str, Any], answers: list[dict[str, Any]]) -> Iterator[Findi
             yield note(f"{name}: teleop.type gamepad_hid may not use it", rule)
 
 
-def hands(config: ManualConfig) -> Findings:
-    """Whether a person can take over with the device that ``config`` names."""
+def teleop(config: ManualConfig) -> Findings:
+    """Whether an operator can take over with the device that ``config`` names."""
     if config.in_window:
-        yield ok("a person takes over with the keys, while the window has the focus")
+        yield ok("the operator takes over with the keys, while the window has the focus")
         return
     if getattr(config, "virtual", None) is not None:
         yield ok("a virtual gamepad takes over")
@@ -60,6 +60,6 @@ def hands(config: ManualConfig) -> Findings:
         if "error" in answer:
             yield of_message(answer["error"])
         else:
-            yield ok(f"a person takes over with {answer['name']}")
+            yield ok(f"the operator takes over with {answer['name']}")
     if outcome.crash:
         yield problem(f"the gamepad cannot be used: {outcome.crash}", _REPAIR)

@@ -49,12 +49,12 @@ def load() -> Findings:
 
 
 def memory(config: RunConfig) -> Findings:
-    """Whether there is memory for the program and for the pictures that it learns from."""
+    """Whether there is memory for the program and for the images that it learns from."""
     lines = (_line(MEMORY) or "").splitlines()
     found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
     if not found:
         return
-    free, needed = found[0] / GB, _pictures(config)
+    free, needed = found[0] / GB, _images(config)
     fact = f"{free:.1f} GB of memory free"
     if free < _LITTLE_MEMORY:
         yield problem(fact, "end other programs: torch alone needs about 1 GB")
@@ -62,14 +62,14 @@ def memory(config: RunConfig) -> Findings:
         yield note(fact, "end other programs")
     elif needed > free - _LITTLE_MEMORY:
         yield note(
-            f"{fact}, and the pictures of a whole training may need {needed:.1f} GB",
+            f"{fact}, and the images of a whole training may need {needed:.1f} GB",
             "make them smaller with processor.images.resize, or set learner.online_capacity lower",
         )
     else:
         yield ok(fact)
 
 
-def _pictures(config: RunConfig) -> float:
+def _images(config: RunConfig) -> float:
     """What the replay buffer keeps of a training [GB]."""
     if not config.processor.observation.images:
         return 0.0
@@ -108,7 +108,7 @@ def cache() -> Findings:
     """Whether what takes long to make is kept for the next run."""
     if (found := caches.problem()) is not None:
         yield note(
-            f"{found}: what is compiled and the list of fonts are made anew in each run",
+            f"{found}: what is compiled and the list of fonts are made again in each run",
             "set XDG_CACHE_HOME to a folder that can be written",
         )
 

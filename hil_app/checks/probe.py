@@ -21,14 +21,14 @@ from robots import isolated
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProbeOutcome:
     """What a probe answered before it ended."""
 
     answers: list[dict[str, Any]]
     crash: str | None  # how it ended, if not well
 
 
-def probe(*words: str, patience_s: float = 60.0) -> Outcome:
+def probe(*words: str, patience_s: float = 60.0) -> ProbeOutcome:
     """Run a probe."""
     command, environment = isolated.command(__name__, *words), isolated.environment()
     try:
@@ -36,9 +36,9 @@ def probe(*words: str, patience_s: float = 60.0) -> Outcome:
             command, capture_output=True, text=True, timeout=patience_s, env=environment
         )
     except subprocess.TimeoutExpired:
-        return Outcome([], f"no end within {patience_s:g} s")
+        return ProbeOutcome([], f"no end within {patience_s:g} s")
     answers = [parse_json(line) for line in ended.stdout.splitlines() if line.startswith("{")]
-    return Outcome(answers, _how_it_ended(ended.returncode, ended.stderr))
+    return ProbeOutcome(answers, _how_it_ended(ended.returncode, ended.stderr))
 
 
 def _how_it_ended(status: int, stderr: str) -> str | None:
@@ -80,24 +80,24 @@ def _draw() -> Iterator[dict[str, Any]]:
     import time
 
     from robots.arm import ARMS
-    from robots.twin.renderer import Painter
+    from robots.twin.renderer import Renderer
     from robots.twin.world import World
 
     arm = ARMS["so101"]
     world = World(arm, "reach", period=0.1)
     world.reset(arm.zero, seed=0)
-    painter = Painter(world.model, 64, 64, fine=False)
-    painter.paint(world.data, "front")
+    renderer = Renderer(world.model, 64, 64, fine=False)
+    renderer.paint(world.data, "front")
     began = time.perf_counter()
-    picture = painter.paint(world.data, "front")
+    image = renderer.paint(world.data, "front")
     took = 1000 * (time.perf_counter() - began)  # [ms]
-    yield {"ms": took, "contrast": float(picture.std()), "renderer": _renderer()}
-    painter.close()
+    yield {"ms": took, "contrast": float(image.std()), "renderer": _renderer()}
+    renderer.close()
 
 
 def _renderer() -> str:
     """Who draws, as OpenGL says."""
-    gl = import_module("OpenGL.GL")  # after the painter has chosen its platform
+    gl = import_module("OpenGL.GL")  # after the renderer has chosen its platform
     return str(gl.glGetString(gl.GL_RENDERER).decode())
 
 

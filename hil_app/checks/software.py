@@ -28,7 +28,7 @@ PACKAGES = {
     "hid": "hidapi",
 }
 _OLDEST = (3, 11)
-_SLOW = 50.0  # a small picture should not take longer [ms]
+_SLOW = 50.0  # a small image should not take longer [ms]
 _DRAWING = "on Debian/Ubuntu: sudo apt install libegl1 libgl1-mesa-dri; or set MUJOCO_GL to osmesa"
 
 
@@ -76,9 +76,9 @@ def torch(device: str) -> Findings:
 
 
 def drawing(needed: bool) -> Findings:
-    """Whether the simulated world can be drawn; only simulated cameras and films need it."""
+    """Whether the simulated world can be drawn; only simulated cameras and videos need it."""
     mark = problem if needed else note
-    why = "" if needed else "only simulated cameras and films need it; "
+    why = "" if needed else "only simulated cameras and videos need it; "
     outcome = probe("draw")
     if not outcome.answers:
         yield mark(f"off-screen OpenGL does not work: {outcome.crash}", why + _DRAWING)
@@ -88,7 +88,7 @@ def drawing(needed: bool) -> Findings:
     if outcome.crash:
         yield mark(f"off-screen OpenGL crashes when it ends: {outcome.crash}", why + _DRAWING)
     elif answer["contrast"] < 1:
-        yield mark(f"{fact}, but the picture is empty", why + _DRAWING)
+        yield mark(f"{fact}, but the image is empty", why + _DRAWING)
     elif answer["ms"] > _SLOW:
         yield note(f"{fact}, which is slow", "install the driver of the computer's GPU")
     else:

@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit status, 1 if the person disagrees."""
+    """Run the command; returns its exit status, 1 if the operator disagrees."""
     parser = Parser("hil-app calibrate", DESCRIPTION, "--robot.port=PORT --robot.id=NAME [options]")
     add_arm_options(parser)
     parser.add_argument("--yes", action="store_true", help="write the result without asking")
@@ -97,7 +97,7 @@ def _persist(guide: Guide, bus: FeetechBus, attempt: Callable[[], T]) -> T:
 
 
 def _agreed(guide: Guide, bus: FeetechBus, arm: ChosenArm, yes: bool) -> Calibration | None:
-    """The calibration to write, if the person agrees."""
+    """The calibration to write, if the operator agrees."""
     try:
         found = _measured(guide, bus, arm.kind)
         return found if yes or guide.agrees(_question(arm.path)) else None
@@ -109,7 +109,7 @@ def _agreed(guide: Guide, bus: FeetechBus, arm: ChosenArm, yes: bool) -> Calibra
 
 
 def _measured(guide: Guide, bus: FeetechBus, kind: str) -> Calibration:
-    """What the person's movements show."""
+    """What the operator's movements show."""
     guide.say(f"Calibrating the {kind} on {bus.port}.")
     _persist(guide, bus, lambda: make_limp(guide, bus))
     guide.say("The motors are limp: move the arm with your hands.")
@@ -133,7 +133,7 @@ def _measured(guide: Guide, bus: FeetechBus, kind: str) -> Calibration:
 
 
 def _gripper_falls(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> bool:
-    """Whether the gripper's steps fall as it opens, by where the person closes it."""
+    """Whether the gripper's steps fall as it opens, by where the operator closes it."""
     while True:
         _follow(guide, "Hold it closed, and press Enter.", travel, shafts, usual)
         if (falls := travel.gripper_falls()) is not None:
@@ -144,16 +144,16 @@ def _gripper_falls(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[
 def _follow(
     guide: Guide, prompt: str, travel: Travel, shafts: Shafts, usual: Mapping[str, int]
 ) -> None:
-    """Follow the joints until the person presses Enter and every motor answers."""
+    """Follow the joints until the operator presses Enter and every motor answers."""
 
     def look() -> Table:
         was = shafts.trouble
         travel.see(shafts.now(), time.monotonic())
         if shafts.trouble and not was:
-            guide.problem(f"{shafts.trouble} Nothing is lost; it goes on once that is mended.")
+            guide.problem(f"{shafts.trouble} Nothing is lost; it goes on once that is fixed.")
         elif was and not shafts.trouble:
             guide.say("All motors answer again: go on.")
-        return _picture(travel, usual)
+        return _image(travel, usual)
 
     while True:
         guide.watch(prompt, look)
@@ -166,7 +166,7 @@ def _follow(
 
 
 def _record(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> None:
-    """Follow the joints until the person is done and they have moved far enough."""
+    """Follow the joints until the operator is done and they have moved far enough."""
     prompt, doubted = "Press Enter when all are done.", False
     while True:
         _follow(guide, prompt, travel, shafts, usual)
@@ -181,7 +181,7 @@ def _record(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, in
             guide.problem(problem)
 
 
-def _picture(travel: Travel, usual: Mapping[str, int]) -> Table:
+def _image(travel: Travel, usual: Mapping[str, int]) -> Table:
     """The ranges so far; degrees from where it began."""
     table = Table(title="Degrees, from where it began", title_justify="left")
     table.add_column("joint")
@@ -230,7 +230,7 @@ def _usual(kind: str) -> dict[str, int]:
 
 
 def _amiss(travel: Travel, usual: Mapping[str, int]) -> list[str]:
-    """What must be done again, and begins anew."""
+    """What must be done again, and begins again."""
     found = []
     for name in JOINTS:
         if name == ENDLESS:
@@ -297,7 +297,7 @@ def _save(found: Calibration, path: Path) -> Path | None:
 
 
 def _check_writable(path: Path | None) -> None:
-    """Raise ConfigError, before a person begins, if the file could not be written."""
+    """Raise ConfigError, before the operator begins, if the file could not be written."""
     if path is None:
         return
     try:

@@ -11,7 +11,7 @@ from configs.reading import did_you_mean, shown
 
 
 @dataclass(frozen=True)
-class Command:
+class CliCommand:
     """``hil-app NAME``: its ``module`` of hil_app has ``run(argv)``, which returns an exit status.
 
     ``dataset info`` is below ``dataset``, which needs no module: it lists what is below it, and
@@ -29,7 +29,7 @@ class Command:
         """What is typed for it, after what it is below."""
         return self.name.rpartition(" ")[2]
 
-    def below(self) -> list[Command]:
+    def below(self) -> list[CliCommand]:
         """The commands with one more word."""
         return [one for one in COMMANDS if one.name.rpartition(" ")[0] == self.name]
 
@@ -42,69 +42,83 @@ class Command:
         return status
 
 
-PROGRAM = Command(
+PROGRAM = CliCommand(
     "", "teach a robot arm by taking over when it errs", closing="Start with `hil-app demo`."
 )
 COMMANDS = (
-    Command("demo", "the whole loop on the simulated arm", "cli.demo", "run"),
-    Command("train", "demonstrate, learn with interventions, evaluate", "cli.train", "run"),
-    Command("eval", "evaluate a trained policy on its own", "cli.eval", "run"),
-    Command("teleoperate", "move an arm by hand, and see how it does", "cli.teleoperate", "run"),
-    Command("record", "record episodes into a dataset", "cli.record", "run"),
-    Command(
+    CliCommand("demo", "the whole loop on the simulated arm", "cli.demo", "run"),
+    CliCommand("train", "demonstrate, learn with interventions, evaluate", "cli.train", "run"),
+    CliCommand("eval", "evaluate a trained policy without interventions", "cli.eval", "run"),
+    CliCommand("teleoperate", "move an arm by hand, and see how it does", "cli.teleoperate", "run"),
+    CliCommand("record", "record episodes into a dataset", "cli.record", "run"),
+    CliCommand(
         "dataset",
         "look at, replay, crop, repair, share a dataset",
         group="data",
         closing="To merge, split or edit datasets, use lerobot's own tools: the format is theirs.",
     ),
-    Command("dataset info", "episodes, successes, interventions, cameras", "cli.dataset_info"),
-    Command("dataset view", "images of episodes, with all that happened", "cli.dataset_view"),
-    Command("dataset replay", "have an arm do an episode again", "cli.dataset_replay"),
-    Command("dataset crop", "a copy whose images show a part", "cli.dataset_crop"),
-    Command("dataset convert", "a copy for policies that act by joints", "cli.dataset_convert"),
-    Command("dataset repair", "bring back what a crash left of an episode", "cli.dataset_repair"),
-    Command("dataset push", "upload it to the Hugging Face hub", "cli.dataset_push"),
-    Command("dataset pull", "download one from the Hugging Face hub", "cli.dataset_pull"),
-    Command(
+    CliCommand("dataset info", "episodes, successes, interventions, cameras", "cli.dataset_info"),
+    CliCommand("dataset view", "images of episodes, with all that happened", "cli.dataset_view"),
+    CliCommand("dataset replay", "have an arm do an episode again", "cli.dataset_replay"),
+    CliCommand("dataset crop", "a copy whose images show a part", "cli.dataset_crop"),
+    CliCommand("dataset convert", "a copy for policies that act by joints", "cli.dataset_convert"),
+    CliCommand(
+        "dataset repair", "bring back what a crash left of an episode", "cli.dataset_repair"
+    ),
+    CliCommand("dataset push", "upload it to the Hugging Face hub", "cli.dataset_push"),
+    CliCommand("dataset pull", "download one from the Hugging Face hub", "cli.dataset_pull"),
+    CliCommand(
         "train-classifier",
         "learn from episodes what success looks like",
         "cli.train_classifier",
         "data",
     ),
-    Command("find-port", "find the serial port of an arm", "cli.find_port", "arm"),
-    Command("setup-motors", "give new motors their IDs, one at a time", "cli.setup_motors", "arm"),
-    Command("calibrate", "learn where an arm's joints are", "cli.calibrate", "arm"),
-    Command("find-limits", "learn which space an arm may use", "cli.find_limits", "arm"),
-    Command("find-cameras", "list the cameras, and say how to use them", "cli.find_cameras", "arm"),
-    Command("virtual-arm", "an arm that is not there, on a port that is", "cli.virtual_arm", "arm"),
-    Command("virtual-arm set", "make things go wrong with it while it runs", "cli.virtual_arm_set"),
-    Command("gamepad", "try a gamepad or keyboard, teach an unknown one", group="tools"),
-    Command("gamepad test", "show live what every control does; nothing moves", "cli.gamepad_live"),
-    Command("gamepad setup", "teach a joystick that is not known", "cli.gamepad_setup"),
-    Command("gamepad layout", "print or draw what every control does", "cli.gamepad_layout"),
-    Command("config", "show a run's configuration, import one of lerobot", group="tools"),
-    Command("config show", "print what preset, file and options come to", "cli.config_show"),
-    Command("config import", "make our YAML of a config of lerobot", "cli.config_import"),
-    Command("plugins", "list what a config can name, and who brought it", "cli.plugins", "tools"),
-    Command("doctor", "check computer, arm and cameras for a run", "cli.doctor", "tools"),
-    Command("bench", "measure speed, and what faults lead to", group="tools"),
-    Command("bench step", "the time of a tick's parts", "bench.commands.step"),
-    Command("bench loop", "how late the ticks of a 30 Hz loop are", "bench.commands.loop"),
-    Command("bench learner", "an update, plain and fast", "bench.commands.learner"),
-    Command("bench replay", "batches from a replay buffer", "bench.commands.replay"),
-    Command("bench swap", "new weights to the policy that acts", "bench.commands.swap"),
-    Command("bench bus", "our servo bus beside the bare SDK", "bench.commands.bus"),
-    Command("bench teleop", "how soon the arm does what the pad says", "bench.commands.teleop"),
-    Command("bench record", "what recording two cameras costs", "bench.commands.record"),
-    Command("bench load", "a dataset into a replay buffer", "bench.commands.load"),
-    Command("bench learn", "how soon and how surely a preset learns", "bench.commands.learn"),
-    Command("bench faults", "what happens when the arm fails", "bench.commands.faults"),
-    Command("bench crashes", "what kill -9 does to a dataset", "bench.commands.crashes"),
-    Command("bench torture", "hostile inputs and surroundings", "bench.commands.torture"),
+    CliCommand("find-port", "find the serial port of an arm", "cli.find_port", "arm"),
+    CliCommand(
+        "setup-motors", "give new motors their IDs, one at a time", "cli.setup_motors", "arm"
+    ),
+    CliCommand("calibrate", "learn where an arm's joints are", "cli.calibrate", "arm"),
+    CliCommand("find-limits", "learn which space an arm may use", "cli.find_limits", "arm"),
+    CliCommand(
+        "find-cameras", "list the cameras, and say how to use them", "cli.find_cameras", "arm"
+    ),
+    CliCommand(
+        "virtual-arm", "an arm that is not there, on a port that is", "cli.virtual_arm", "arm"
+    ),
+    CliCommand(
+        "virtual-arm set", "make things go wrong with it while it runs", "cli.virtual_arm_set"
+    ),
+    CliCommand("gamepad", "try a gamepad or keyboard, teach an unknown one", group="tools"),
+    CliCommand(
+        "gamepad test", "show live what every control does; nothing moves", "cli.gamepad_live"
+    ),
+    CliCommand("gamepad setup", "teach a joystick that is not known", "cli.gamepad_setup"),
+    CliCommand("gamepad layout", "print or draw what every control does", "cli.gamepad_layout"),
+    CliCommand("config", "show a run's configuration, import one of lerobot", group="tools"),
+    CliCommand("config show", "print what preset, file and options come to", "cli.config_show"),
+    CliCommand("config import", "make our YAML of a config of lerobot", "cli.config_import"),
+    CliCommand(
+        "plugins", "list what a config can name, and who brought it", "cli.plugins", "tools"
+    ),
+    CliCommand("doctor", "check computer, arm and cameras for a run", "cli.doctor", "tools"),
+    CliCommand("bench", "measure speed, and what faults lead to", group="tools"),
+    CliCommand("bench step", "the time of a tick's parts", "bench.commands.step"),
+    CliCommand("bench loop", "how late the ticks of a 30 Hz loop are", "bench.commands.loop"),
+    CliCommand("bench learner", "an update, plain and fast", "bench.commands.learner"),
+    CliCommand("bench replay", "batches from a replay buffer", "bench.commands.replay"),
+    CliCommand("bench swap", "new weights to the policy that acts", "bench.commands.swap"),
+    CliCommand("bench bus", "our servo bus beside the bare SDK", "bench.commands.bus"),
+    CliCommand("bench teleop", "how soon the arm does what the pad says", "bench.commands.teleop"),
+    CliCommand("bench record", "what recording two cameras costs", "bench.commands.record"),
+    CliCommand("bench load", "a dataset into a replay buffer", "bench.commands.load"),
+    CliCommand("bench learn", "how soon and how surely a preset learns", "bench.commands.learn"),
+    CliCommand("bench faults", "what happens when the arm fails", "bench.commands.faults"),
+    CliCommand("bench crashes", "what kill -9 does to a dataset", "bench.commands.crashes"),
+    CliCommand("bench torture", "hostile inputs and surroundings", "bench.commands.torture"),
 )
 
 
-def find(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
+def find(argv: Sequence[str]) -> tuple[CliCommand, Sequence[str]]:
     """The command that ``argv`` begins with, and the rest; raises ConfigError if there is none."""
     found = PROGRAM
     while argv and (inner := [one for one in found.below() if one.word == argv[0]]):
@@ -117,7 +131,7 @@ def find(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
     return found, argv
 
 
-def _help(command: Command) -> Iterator[str]:
+def _help(command: CliCommand) -> Iterator[str]:
     """What is below a command, in lines."""
     start = f"hil-app {command.name}".strip()
     yield f"{command.summary[0].upper()}{command.summary[1:]}."

@@ -21,7 +21,7 @@ Write a copy of a dataset for other policies. Ours act by moving the gripper (de
 most imitation learning acts by joints. --as joints makes an ordinary dataset of that kind:
 
   observation.state     the measured joints: shoulder_pan.pos, … [deg], gripper.pos [%]
-  observation.images.*  the images as they are: the videos are copied, not encoded anew
+  observation.images.*  the images as they are: the videos are copied, not encoded again
   action                the joint targets that were sent, whoever acted
 
 Names and units are those of lerobot's SO arms. All episodes are kept, failures too, with what is

@@ -1,4 +1,4 @@
-"""``hil-app dataset crop``: a copy whose pictures show a part of what the cameras saw."""
+"""``hil-app dataset crop``: a copy whose images show a part of what the cameras saw."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hil_app.recording.dataset import Dataset
 
 DESCRIPTION = """\
-Write a copy of a dataset whose pictures show a part of what the cameras saw, resized if wanted, and
+Write a copy of a dataset whose images show a part of what the cameras saw, resized if wanted, and
 print the config lines that have a run see the same. Numbers stay as they are. Without --roi and
 --resize, choose the part of each camera with the mouse.
 
@@ -53,7 +53,7 @@ def run(argv: Sequence[str]) -> int:
         "--resize",
         type=_size,
         metavar="HEIGHT,WIDTH",
-        help="size of every picture after that [px]",
+        help="size of every image after that [px]",
     )
     options = parser.parse_args(list(argv))
     carry_on()
@@ -79,13 +79,13 @@ def _crop(dataset: Dataset, draft: Path, options: argparse.Namespace) -> None:
 
 
 def _chosen(dataset: Dataset, cameras: Sequence[str]) -> dict[str, Region]:
-    """What a person chooses on the first pictures of the dataset."""
+    """What an operator chooses on the first images of the dataset."""
     from hil_app.datasets.places import check_episode
     from hil_app.datasets.region import choose
 
     if cameras:
         check_episode(dataset, 0)
-    return {name: choose(name, next(dataset.pictures(0, name))) for name in cameras}
+    return {name: choose(name, next(dataset.images(0, name))) for name in cameras}
 
 
 def _tell(made: Cropped, out: Path, regions: dict[str, Region], resize: Size | None) -> None:

@@ -13,7 +13,7 @@ from hil_app.datasets.sparkline import sparkline
 from hil_app.support.words import plural
 
 if TYPE_CHECKING:
-    from hil_app.datasets.overview import Overview, UnderWay
+    from hil_app.datasets.overview import Overview, UnfinishedEpisode
 
 DESCRIPTION = """\
 Say what there is in a dataset: episodes, lengths, successes, interventions, cameras, and what each
@@ -63,8 +63,8 @@ def _facts(found: Overview) -> Iterator[tuple[str, str]]:
     yield "frames", f"{found.frames} at {found.fps:g} Hz, {_time(found.frames / found.fps)}"
     for fault in found.faults:
         yield "cannot be read", fault
-    if found.under_way is not None:
-        yield "under way", _under_way(found.under_way)
+    if found.open_episode is not None:
+        yield "under way", _open_episode(found.open_episode)
     if found.recovered:
         which = ", ".join(map(str, found.recovered))
         yield "recovered", f"{plural(len(found.recovered), 'episode')} after a crash: {which}"
@@ -98,10 +98,13 @@ def _lines(found: Overview) -> Iterator[tuple[str, str]]:
         known = [success for success in found.successes if success is not None]
         said = f"{sum(known)} of {len(known)} ({found.success_rate:.0%})"
         yield "success", f"{said}\n{sparkline([float(s or 0) for s in found.successes], 1.0)}"
-    if found.by_hand is None or found.intervention_share is None:
+    if found.interventions is None or found.intervention_share is None:
         yield "interventions", "not recorded"
     else:
-        shares = [hand / max(1, n) for hand, n in zip(found.by_hand, lengths, strict=True)]
+        shares = [
+            intervened / max(1, n)
+            for intervened, n in zip(found.interventions, lengths, strict=True)
+        ]
         said = f"{found.intervention_share:.1%} of the frames"
         yield "interventions", f"{said}\n{sparkline(shares, 1.0)}"
 
@@ -111,7 +114,7 @@ def _counted(stages: Mapping[str, int]) -> str:
     return f" ({said})" if said else ""
 
 
-def _under_way(found: UnderWay) -> str:
+def _open_episode(found: UnfinishedEpisode) -> str:
     said = f"an episode with {plural(found.frames, 'frame')} so far"
     if found.seconds < 5:
         return f"{said}, being recorded now"

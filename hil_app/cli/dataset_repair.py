@@ -29,11 +29,11 @@ def run(argv: Sequence[str]) -> int:
     carry_on()
     from hil_app.recording.damage import damage
     from hil_app.recording.dataset import Dataset
-    from hil_app.recording.repair import repair, told
+    from hil_app.recording.repair import repair, report_of
     from hil_app.runs.folder import dataset_of
 
     root = dataset_of(options.root)
-    print("\n".join(told(repair(root)) or ["nothing to repair"]))
+    print("\n".join(report_of(repair(root)) or ["nothing to repair"]))
     dataset = Dataset(root)
     problems = list(damage(dataset, lambda found: in_sight(found, "looking at")))
     for problem in problems:

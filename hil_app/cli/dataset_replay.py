@@ -47,13 +47,13 @@ def run(argv: Sequence[str]) -> int:
     if not any(argument.partition("=")[0] == PACED for argument in argv):
         config = config.model_copy(update={"env": config.env.model_copy(update={"paced": True})})
     from hil_app.recording.dataset import Dataset
-    from hil_app.runs.recorded_episode import fitted, read_script
+    from hil_app.runs.recorded_episode import fitted, read_recorded
 
-    script = read_script(Dataset(dataset_of(options.root)), options.episode)
-    config = fitted(config, script)
+    recorded = read_recorded(Dataset(dataset_of(options.root)), options.episode)
+    config = fitted(config, recorded)
     from hil_app.cli.run_command import replay  # loads torch: only once all is good
 
-    return replay(config, script, options.what)
+    return replay(config, recorded, options.what)
 
 
 def _base(options: argparse.Namespace) -> Base:

@@ -1,4 +1,4 @@
-"""``hil-app dataset view``: episodes as pictures and timelines."""
+"""``hil-app dataset view``: episodes as images and timelines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from hil_app.recording.dataset import Dataset
 
 DESCRIPTION = """\
-Draw a sheet for each episode: pictures of every camera, evenly spaced, and below them a timeline of
-actions, gripper commands, penalties and rewards, with what a person did shaded, pauses, and how it
-ended. An episode that cannot be read is named and left out.
+Draw a figure for each episode: images of every camera, evenly spaced, and below them a timeline of
+actions, gripper commands, penalties and rewards, with what an operator did shaded, pauses, and how
+it ended. An episode that cannot be read is named and left out.
 
   hil-app dataset view data/lift --episode 3
-  hil-app dataset view runs/2026-01-31_12-00-00_train --out sheets
+  hil-app dataset view runs/2026-01-31_12-00-00_train --out figures
 """
-FOLDER = "sheets"
+FOLDER = "figures"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
         type=expanded,
         default=Path(FOLDER),
         metavar="FOLDER|FILE.png",
-        help=f"where the sheets go (default: {FOLDER})",
+        help=f"where the figures go (default: {FOLDER})",
     )
     options = parser.parse_args(list(argv))
     from hil_app.datasets.places import check_episode
@@ -63,19 +63,19 @@ def run(argv: Sequence[str]) -> int:
     if dataset.left_out:
         print(dataset.left_out)
     where = options.out if len(paths) != 1 else next(iter(paths.values()))
-    print(f"{plural(len(paths) - len(faults), 'sheet')}: {where}")
+    print(f"{plural(len(paths) - len(faults), 'figure')}: {where}")
     return 1 if faults else 0
 
 
 def _draw(dataset: Dataset, paths: dict[int, Path]) -> list[DatasetError]:
-    """Draw the sheets; returns why some could not be. DatasetError if that is so of all."""
-    from hil_app.datasets.figure import draw_sheet
+    """Draw the figures; returns why some could not be. DatasetError if that is so of all."""
+    from hil_app.datasets.figure import draw_figure
 
     faults = []
     for episode, path in in_sight(list(paths.items()), "drawing"):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            draw_sheet(dataset, episode, path)
+            draw_figure(dataset, episode, path)
         except DatasetError as error:
             faults.append(error)
             if len(faults) == len(paths):
@@ -86,7 +86,7 @@ def _draw(dataset: Dataset, paths: dict[int, Path]) -> list[DatasetError]:
 
 
 def _paths(out: Path, episodes: Sequence[int]) -> dict[int, Path]:
-    """Where the sheet of each episode goes."""
+    """Where the figure of each episode goes."""
     if out.suffix.lower() != ".png":
         return {episode: out / f"episode_{episode:06d}.png" for episode in episodes}
     if len(episodes) != 1:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from configs.load import DEFAULT_PRESET, Parser, load
 
 DESCRIPTION = f"""\
-Watch the whole loop without an arm: a scripted person shows a simulated SO101 how to pick up a
-cube, the policy learns while the person takes over whenever it stalls, and then it is on its own.
+Watch the whole loop without an arm: a scripted operator shows a simulated SO101 how to pick up a
+cube, the policy learns while the operator takes over whenever it stalls, and then it acts alone.
 This is `hil-app train --config_path {DEFAULT_PRESET}`, so every option of train works here too,
 for example `hil-app demo --seed=1` or `hil-app demo --robot.type=so100_sim`.
 """

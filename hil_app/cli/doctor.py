@@ -79,14 +79,14 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
     if leader is not None:
         found.append(Check("leader", partial(arm, leader, period), 20.0))
     elif config.manual is not None:
-        found.append(Check("hands", partial(gamepads.hands, config.manual), 30.0))
+        found.append(Check("teleop", partial(gamepads.teleop, config.manual), 30.0))
     else:
-        found.append(Check("hands", partial(_hands, config)))
+        found.append(Check("teleop", partial(_teleop, config)))
     return [*found, Check("gamepad", gamepads.gamepads, 30.0)]
 
 
 def _draws(config: RunConfig) -> bool:
-    """Whether the run needs pictures of the simulated world."""
+    """Whether the run needs images of the simulated world."""
     return config.robot.twin is not None and bool(config.robot.cameras)
 
 
@@ -97,20 +97,20 @@ def _no_arm(config: RunConfig) -> Findings:
     )
 
 
-def _hands(config: RunConfig) -> Findings:
+def _teleop(config: RunConfig) -> Findings:
     """Who takes over, if that is neither a leader arm nor somebody at a device."""
     if config.teleop is None:
         yield ok("nobody takes over: teleop is null")
-    elif config.teleop.in_person:
-        yield ok(f"a person takes over with {config.teleop.type}")
+    elif config.teleop.has_operator:
+        yield ok(f"the operator takes over with {config.teleop.type}")
     elif config.robot.bus is not None and not _has_world(config.robot.bus):
         yield note(
-            "teleop.type is scripted, a person who knows its way only in simulated worlds",
+            "teleop.type is scripted, an operator who knows its way only in simulated worlds",
             "name a gamepad with --teleop.type=gamepad, a leader arm with "
             "--teleop.type=so101_leader, or nobody with --teleop=null --train.demonstrations=0",
         )
     else:
-        yield ok(f"{config.teleop.type} takes over, and needs no person")
+        yield ok(f"{config.teleop.type} takes over, and needs no operator")
 
 
 def _has_world(port: str) -> bool:

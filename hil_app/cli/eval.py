@@ -1,4 +1,4 @@
-"""``hil-app eval``: judge a trained policy on its own."""
+"""``hil-app eval``: evaluate a trained policy without interventions."""
 
 from __future__ import annotations
 

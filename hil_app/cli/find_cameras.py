@@ -15,19 +15,19 @@ from configs.writing import write_whole
 from robots.base import CameraError
 
 if TYPE_CHECKING:
-    from robots.camera.finding import Found
+    from robots.camera.finding import FoundCamera
 
 DESCRIPTION = """\
-List the cameras of this computer, save a picture of each, and print the options that name it to a
+List the cameras of this computer, save an image of each, and print the options that name it to a
 run. --also looks at what cannot be listed: the address of a stream, a video file, a folder of
-pictures.
+images.
 """
 _LONGEST_NAME = 50  # characters: an address ends in what sets it apart
 NAMES = ("front", "wrist")  # suggested for the first cameras
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit status: 1 if no camera gives a picture."""
+    """Run the command; returns its exit status: 1 if no camera gives an image."""
     parser = Parser("hil-app find-cameras", DESCRIPTION)
     parser.add_argument(
         "--also",
@@ -42,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
         type=expanded,
         default=Path("cameras"),
         metavar="FOLDER",
-        help="where the pictures go (default: cameras)",
+        help="where the images go (default: cameras)",
     )
     options = parser.parse_args(list(argv))
     from robots.camera.finding import cameras
@@ -50,10 +50,10 @@ def run(argv: Sequence[str]) -> int:
     found = list(cameras(options.also))
     if not found:
         raise CameraError(_none_found())
-    pictures = _save(found, options.save)
-    _show(found, pictures)
+    images = _save(found, options.save)
+    _show(found, images)
     _suggest([one for one in found if one.view is not None])
-    return 0 if pictures else 1
+    return 0 if images else 1
 
 
 def _none_found() -> str:
@@ -66,8 +66,8 @@ def _none_found() -> str:
     return f"no camera found: {remedy}; --also looks at a stream or file"
 
 
-def _save(found: Sequence[Found], folder: Path) -> dict[int | str, Path]:
-    """Save the picture of each camera that gives one; CameraError if it cannot be written."""
+def _save(found: Sequence[FoundCamera], folder: Path) -> dict[int | str, Path]:
+    """Save the image of each camera that gives one; CameraError if it cannot be written."""
     from robots.camera.opencv import load_opencv
 
     saved: dict[int | str, Path] = {}
@@ -79,7 +79,7 @@ def _save(found: Sequence[Found], folder: Path) -> dict[int | str, Path]:
             path = path.with_stem(f"{path.stem}-{len(saved) + 1}")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            png = load_opencv("find-cameras").imencode(".png", one.view.picture)[1]
+            png = load_opencv("find-cameras").imencode(".png", one.view.image)[1]
             write_whole(path, png.tobytes())
         except OSError as error:
             raise CameraError(f"--save: cannot write {path}: {error.strerror}") from error
@@ -88,13 +88,13 @@ def _save(found: Sequence[Found], folder: Path) -> dict[int | str, Path]:
 
 
 def _name(source: int | str) -> str:
-    """A file's name for the picture of ``source``."""
+    """A file's name for the image of ``source``."""
     if isinstance(source, int):
         return f"video{source}"
     return re.sub(r"[^\w.-]+", "_", source).strip("_.")[-_LONGEST_NAME:] or "camera"
 
 
-def _show(found: Sequence[Found], pictures: dict[int | str, Path]) -> None:
+def _show(found: Sequence[FoundCamera], images: dict[int | str, Path]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -107,22 +107,22 @@ def _show(found: Sequence[Found], pictures: dict[int | str, Path]) -> None:
         if one.view is None:
             table.add_row(str(one.source), escape(one.name), "", "", "", escape(one.problem))
             continue
-        height, width = one.view.picture.shape[:2]
+        height, width = one.view.image.shape[:2]
         fps = "" if one.view.fps is None else f"{one.view.fps:.0f}"
-        facts = (f"{width}x{height}", fps, one.view.fourcc or "", str(pictures[one.source]))
+        facts = (f"{width}x{height}", fps, one.view.fourcc or "", str(images[one.source]))
         table.add_row(escape(str(one.source)), escape(one.name), *map(escape, facts))
     print_table(table)
 
 
-def _suggest(found: Sequence[Found]) -> None:
+def _suggest(found: Sequence[FoundCamera]) -> None:
     """Print the options that name the cameras to a run, on a line each."""
     if not found:
         return
-    print("To use them (rename them as you like; their order is that of the policy's pictures):")
+    print("To use them (rename them as you like; their order is that of the policy's images):")
     for index, one in enumerate(found):
         assert one.view is not None
         name = NAMES[index] if index < len(NAMES) else f"camera{index + 1}"
-        height, width = one.view.picture.shape[:2]
+        height, width = one.view.image.shape[:2]
         facts = {"index_or_path": one.source, "width": width, "height": height}
         if one.view.fps is not None:
             facts["fps"] = round(min(max(one.view.fps, 1.0), FASTEST))

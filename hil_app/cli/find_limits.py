@@ -141,7 +141,7 @@ def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
 def _measured(
     guide: Guide, cfg: FollowerConfig, config: RunConfig, options: argparse.Namespace
 ) -> Limits | None:
-    """What the person's movements show; None if that is no box."""
+    """What the operator's movements show; None if that is no box."""
     limp = partial(_limp, guide, cfg, config)
     arm = guide.reach(limp) if options.seconds is None else limp()
     try:
@@ -176,7 +176,9 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
     def tell(event: Event) -> None:
         if isinstance(event, CalibrationRestored):
             guide.say(f"The motors hold their calibration again, {event.note}.")
-        elif isinstance(event, Notice) and not isinstance(event, PortBack):  # which the person sees
+        elif isinstance(event, Notice) and not isinstance(
+            event, PortBack
+        ):  # which the operator sees
             guide.problem(f"{event.note[:1].upper()}{event.note[1:]}.")
 
     servos = Servos(cfg, cfg.safety.patience_s, tell)
@@ -201,7 +203,7 @@ def _visited(guide: Guide, arm: _Arm, options: argparse.Namespace) -> Visited | 
 
     def look() -> Table:
         visited.see(*arm.look())
-        return _picture(visited)
+        return _image(visited)
 
     while True:
         _follow(guide, prompt, look, options.seconds)
@@ -217,13 +219,13 @@ def _visited(guide: Guide, arm: _Arm, options: argparse.Namespace) -> Visited | 
 
 
 def _reset_pose(guide: Guide, arm: _Arm, box: BoundsConfig, seconds: float | None) -> F32:
-    """Where the person puts the arm (6,) [deg, %], which is inside of ``box`` if it has to be."""
+    """Where the operator puts the arm (6,) [deg, %], which is inside of ``box`` if it has to be."""
     guide.say("2. Put the arm where episodes are to begin, inside of that space.")
     now = Visited.at(*arm.look())
 
     def look() -> Table:
         now.see(*arm.look())
-        return _picture(now, extremes=False)
+        return _image(now, extremes=False)
 
     prompt = "Hold it there, and press Enter."
     _follow(guide, prompt, look, seconds)
@@ -234,7 +236,7 @@ def _reset_pose(guide: Guide, arm: _Arm, box: BoundsConfig, seconds: float | Non
 
 
 def _follow(guide: Guide, prompt: str, look: Callable[[], Table], seconds: float | None) -> None:
-    """Show what there is to see until the person presses Enter, or for some ``seconds``.
+    """Show what there is to see until the operator presses Enter, or for some ``seconds``.
 
     A port that goes, or a motor that falls silent, is waited for.
     """
@@ -246,7 +248,7 @@ def _follow(guide: Guide, prompt: str, look: Callable[[], Table], seconds: float
             seen = look()
         except (BusTimeout, NotConnected) as error:
             if trouble is None:
-                guide.problem(f"{error} Nothing is lost; it goes on once that is mended.")
+                guide.problem(f"{error} Nothing is lost; it goes on once that is fixed.")
             trouble = str(error)
             return trouble
         if trouble is not None:
@@ -266,7 +268,7 @@ def _follow(guide: Guide, prompt: str, look: Callable[[], Table], seconds: float
             time.sleep(_PAUSE)
 
 
-def _picture(visited: Visited, extremes: bool = True) -> Table:
+def _image(visited: Visited, extremes: bool = True) -> Table:
     """Gripper and joints now, and how far they have been."""
     table = Table("", "lowest", "now", "highest", "") if extremes else Table("", "now", "")
     for column in table.columns[1:-1]:
@@ -308,7 +310,7 @@ def _doubts(
     if box.min[2] < 0:
         found.append(
             f"The box begins {-100 * box.min[2]:.1f} cm below the foot of the arm: if the arm "
-            "stands on the table that it works on, calibrate it anew, or raise the lowest z."
+            "stands on the table that it works on, calibrate it again, or raise the lowest z."
         )
     if far := outside(arm.kinematics.tip(pose), box):
         remedy = "" if measured else ", or measure another one with --reset-pose"

@@ -80,7 +80,7 @@ def _find(guide: Guide, ports: Ports) -> str:
     if len(problems) == len(seen):
         raise NotConnected(" ".join(dict.fromkeys(problems)))
     if arms:
-        guide.say(f"There are {len(arms)} arms: the one that you unplug is told from the others.")
+        guide.say(f"There are {len(arms)} arms: unplug one, to tell it from the others.")
     else:
         guide.say("No arm answers; is its power on? Its port can be found all the same:")
     return _vanished(guide, ports)
@@ -144,7 +144,7 @@ def _table(there: Mapping[str, str], seen: Mapping[str, _Seen]) -> Table:
 
 
 def _vanished(guide: Guide, ports: Ports) -> str:
-    """The port that vanishes when the person unplugs the arm."""
+    """The port that vanishes when the operator unplugs the arm."""
     while True:
         before = ports()
         guide.ask("Unplug the arm's USB cable, leave the others, and press Enter.")

@@ -28,20 +28,20 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser("hil-app gamepad layout", DESCRIPTION)
     parser.add_argument("--svg", type=expanded, metavar="FILE", help="draw the pad there, as SVG")
     config, options = load(parser, argv, PRESET)
-    hands, wrist = manual(config), config.processor.wrist is not None
+    teleop, wrist = manual(config), config.processor.wrist is not None
     if options.svg is not None:
-        _draw(hands, wrist, options.svg)
+        _draw(teleop, wrist, options.svg)
         return 0
     from hil_app.cli.gamepad_view import layout_table
     from hil_app.support.tables import print_table
 
-    does = by_control(hands, wrist=wrist)
-    print_table(layout_table(does, pad=hands.sticks is not None))
+    does = by_control(teleop, wrist=wrist)
+    print_table(layout_table(does, pad=teleop.sticks is not None))
     return 0
 
 
 def manual(config: RunConfig) -> ManualConfig:
-    """The config's gamepad or keyboard; ConfigError if the person has something else in hand."""
+    """The config's gamepad or keyboard; ConfigError if the operator uses another device."""
     if config.manual is not None:
         return config.manual
     kind = "null" if config.teleop is None else config.teleop.type
@@ -51,15 +51,15 @@ def manual(config: RunConfig) -> ManualConfig:
     )
 
 
-def _draw(hands: ManualConfig, wrist: bool, path: Path) -> None:
+def _draw(teleop: ManualConfig, wrist: bool, path: Path) -> None:
     from hil_app.setup.pad_drawing import drawing
 
-    if hands.sticks is None:
+    if teleop.sticks is None:
         raise ConfigError(
             "--svg: only a gamepad can be drawn; without it a keyboard's keys are listed"
         )
     try:
-        write_whole(path, drawing(hands.sticks, wrist=wrist).encode())
+        write_whole(path, drawing(teleop.sticks, wrist=wrist).encode())
     except OSError as error:
         raise ConfigError(f"--svg: cannot write {path}: {error.strerror}") from None
     print(f"Drawn: {path}")

@@ -17,13 +17,13 @@ from configs.load import ConfigError, Parser, load
 from configs.manual import MOTIONS, ManualConfig
 from hil_app.build import devices
 from hil_app.cli.gamepad_layout import PRESET, manual
-from hil_app.cli.gamepad_view import picture, summary
+from hil_app.cli.gamepad_view import image, summary
 from hil_app.cli.gamepad_watch import Watch
 from hil_app.control.signals import StopRequest
 from hil_app.support.tables import print_table
 from teleop.base import TeleopError
 from teleop.device import Device
-from teleop.keys import Keys
+from teleop.keys import KeyReader
 
 if TYPE_CHECKING:
     from teleop.window.client import Window
@@ -51,16 +51,16 @@ def run(argv: Sequence[str]) -> int:
     config, options = load(parser, argv, PRESET)
     if options.seconds is not None and not 0 < options.seconds < inf:
         raise ConfigError("--seconds is above 0 and finite")
-    hands, wrist = manual(config), config.processor.wrist is not None
+    teleop, wrist = manual(config), config.processor.wrist is not None
     end = _now() + (options.seconds or float("inf"))
     console = Console(highlight=False)
     with StopRequest() as stop, ExitStack() as stack:
-        device, window = _device(hands, wrist, stack)
+        device, window = _device(teleop, wrist, stack)
         stack.enter_context(device)
-        how = f"{hands.how}: nothing moves. q or Ctrl-C ends this."
+        how = f"{teleop.how}: nothing moves. q or Ctrl-C ends this."
         print(f"Watching {device.name}, {how}", flush=True)
-        watch = Watch(hands, device, wrist=wrist)
-        with Keys() as keys, _screen(console) as show:
+        watch = Watch(teleop, device, wrist=wrist)
+        with KeyReader() as keys, _screen(console) as show:
             shows = [show] if window is None else [show, _in_window(window)]
             for news in _news(watch, window):
                 for each in shows:
@@ -91,7 +91,7 @@ def _news(watch: Watch, window: Window | None) -> Iterator[list[str]]:
 
 @contextmanager
 def _screen(console: Console) -> Iterator[Show]:
-    """How to show what happens: a picture in a terminal, else lines."""
+    """How to show what happens: an image in a terminal, else lines."""
     if not (console.is_terminal and sys.stdin.isatty()):
         yield _print
         return
@@ -102,7 +102,7 @@ def _screen(console: Console) -> Iterator[Show]:
         def draw(watch: Watch, newest: Sequence[str], now: float) -> None:
             news.extend(newest)
             if next(turns) % _DRAW_EVERY == 0:
-                live.update(picture(watch, news, now, console.width), refresh=True)
+                live.update(image(watch, news, now, console.width), refresh=True)
 
         yield draw
 
@@ -130,10 +130,10 @@ def _in_window(window: Window) -> Show:
     return show
 
 
-def _device(hands: ManualConfig, wrist: bool, stack: ExitStack) -> tuple[Device, Window | None]:
+def _device(teleop: ManualConfig, wrist: bool, stack: ExitStack) -> tuple[Device, Window | None]:
     """The device, and the window that has its keys, opened on the ``stack``."""
     window = None
-    if hands.in_window:
-        opened = devices.window_with_keys(hands, "hil-app gamepad test", wrist=wrist)
+    if teleop.in_window:
+        opened = devices.window_with_keys(teleop, "hil-app gamepad test", wrist=wrist)
         window = stack.enter_context(opened)
-    return devices.device(hands, window), window
+    return devices.device(teleop, window), window

@@ -14,7 +14,7 @@ from configs.parser import Parser
 from configs.paths import expanded
 from configs.reading import shown
 from hil_app.cli.guide import Guide, InputEnded
-from hil_app.setup.binding_capture import Gesture, clash
+from hil_app.setup.binding_capture import BindingCapture, clash
 from teleop.base import TeleopError
 from teleop.words import AXES, PLACES, uses
 from teleop.words import place as place_of
@@ -71,7 +71,7 @@ def run(argv: Sequence[str]) -> int:
         if pad.known and not options.again:
             guide.say(f"{pad.name} is known already: nothing is to be done. See what it does with")
             guide.line("  hil-app gamepad test")
-            guide.say("or assign its buttons anew with --again.")
+            guide.say("or assign its buttons again with --again.")
             return 0
         try:
             return _taught(guide, pad)
@@ -98,11 +98,11 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 def _plug_virtual(socket: Path, stack: ExitStack) -> None:
     """Wait until a virtual pad is plugged in through the ``socket``."""
     from teleop.virtual.pad import VirtualPad
-    from teleop.virtual.remote import Listener
+    from teleop.virtual.remote import PadListener
 
     pad = VirtualPad()
     stack.callback(pad.unplug)
-    stack.enter_context(Listener(socket, pad.handle))
+    stack.enter_context(PadListener(socket, pad.handle))
     end = monotonic() + _PATIENCE_S
     while pad.index is None:
         if monotonic() > end:
@@ -202,15 +202,15 @@ class _Lesson:
         return self._found
 
     def _source(self, control: str) -> str:
-        """Where ``control`` is; "" if the person skips it, "b" to go back."""
+        """Where ``control`` is; "" if the operator skips it, "b" to go back."""
         while True:
-            gesture = Gesture(control, self._rest)
-            while not any(gesture.ended(state, monotonic()) for state in self._states()):
+            capture = BindingCapture(control, self._rest)
+            while not any(capture.ended(state, monotonic()) for state in self._states()):
                 answer = self._guide.typed(_LOOK_EVERY)
                 if answer is not None and answer.lower() in ("", _BACK):
                     return answer.lower()
             self._rest = self._look()
-            if (source := gesture.source) is None:
+            if (source := capture.source) is None:
                 self._guide.problem("That is a button; a stick is asked for.")
                 continue
             taken = [name for name, other in self._found.items() if clash(source, other)]

@@ -1,4 +1,4 @@
-"""Pictures, in a terminal, of what a device with sticks, buttons or keys does."""
+"""Images, in a terminal, of what a device with sticks, buttons or keys does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.text import Text
 from configs.manual import MOTIONS, TRIGGERS
 from hil_app.cli.gamepad_watch import VERDICTS, Watch
 from teleop.base import CLOSE, OPEN
-from teleop.words import AXES, DEEDS, PLACES, WAYS, Does, place, stick_words
+from teleop.words import AXES, DEEDS, DIRECTIONS, PLACES, Does, place, stick_words
 
 _LIT_S = 0.4  # how long what was there for an instant stays lit
 _ROOMY = 28  # a stick's field that is wider has room for words [characters]
@@ -36,7 +36,7 @@ _SHORT = {  # names that are too long for a column
 WIDTH = 100  # at most [characters]
 
 
-def picture(watch: Watch, news: Iterable[str], now: float, width: int = WIDTH) -> RenderableType:
+def image(watch: Watch, news: Iterable[str], now: float, width: int = WIDTH) -> RenderableType:
     """The device at ``now`` [s], what a run would make of it, and the newest ``news``.
 
     It is ``width`` characters wide, from 80 on, and up to 24 high.
@@ -61,8 +61,8 @@ def picture(watch: Watch, news: Iterable[str], now: float, width: int = WIDTH) -
 def layout_table(does: Does, *, pad: bool) -> Table:
     """What each control does."""
     table = Table("control", "does")
-    for (control, way), words in does.items():
-        table.add_row(place(control, way, pad=pad), words)
+    for (control, direction), words in does.items():
+        table.add_row(place(control, direction, pad=pad), words)
     return table
 
 
@@ -120,10 +120,10 @@ def _stick(watch: Watch, side: str, width: int) -> RenderableType:
     if width > _ROOMY:
         numbers = [f"{numbers[0]} raw", f"{numbers[1]} used"]
     words = [*stick_words(watch.does, side), "", ""][:2]
-    told = Text("\n").join([*map(Text, numbers), *(Text(line, "cyan") for line in words)])
-    told.no_wrap, told.overflow = True, "ellipsis"
+    caption = Text("\n").join([*map(Text, numbers), *(Text(line, "cyan") for line in words)])
+    caption.no_wrap, caption.overflow = True, "ellipsis"
     return Panel(
-        Group(Align.center(text), told), title=f"{side} stick", width=width, border_style="dim"
+        Group(Align.center(text), caption), title=f"{side} stick", width=width, border_style="dim"
     )
 
 
@@ -141,7 +141,7 @@ def _run(watch: Watch, now: float) -> RenderableType:
             table.add_row(PLACES[trigger], _bar(used), f"{raw:.2f}", f"→ {used:.2f}")
     action = watch.sample.action
     for name, value in zip(MOTIONS, action[:-1], strict=False):
-        positive, negative = WAYS[name]
+        positive, negative = DIRECTIONS[name]
         words = positive if value > 0 else negative if value < 0 else ""
         table.add_row(name, _swing(float(value)), f"{value:+.2f}", Text(words, "cyan"))
     grip = int(action[-1])
@@ -171,7 +171,7 @@ def _who(watch: Watch) -> Text:
     if watch.sample.paused:
         return Text(" PAUSED ", "bold black on yellow")
     if watch.sample.intervening:
-        return Text(" THE PERSON ACTS ", "bold black on green")
+        return Text(" THE OPERATOR ACTS ", "bold black on green")
     return Text("the policy acts", "dim")
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from configs.events import Event
 from configs.manual import ManualConfig
-from teleop.base import HANDS_OFF, OPEN, STAY, TeleopSample
+from teleop.base import NO_INPUT, OPEN, STAY, TeleopSample
 from teleop.device import Device, DeviceState
 from teleop.manual import ManualTeleop, shaped
 from teleop.words import AXES, by_control, place
@@ -33,7 +33,7 @@ class Watch:
         self.pad = config.sticks
         self.does = by_control(config, wrist=wrist)
         self.state: DeviceState | None = DeviceState()  # None while the device is lost
-        self.sample: TeleopSample = HANDS_OFF
+        self.sample: TeleopSample = NO_INPUT
         self.presses: Counter[str] = Counter()  # by control
         self.events: Counter[str] = Counter()  # by what a run would hear
         self.seen: dict[str, float] = {}  # when each control and event was last there [s]
@@ -42,22 +42,22 @@ class Watch:
         self._pushed: set[tuple[str, int]] = set()
         self._opened = False  # a gripper that would do as it is told
         self._news: list[str] = []
-        self._hands = ManualTeleop(
+        self._teleop = ManualTeleop(
             config, _Seen(device, self), self._tell, self._is_open, acts="on_take_over", wrist=wrist
         )
 
     def look(self, now: float) -> list[str]:
         """Poll the device, at ``now`` [s]; returns what has happened, a line each."""
         self._news = []
-        before, self.sample = self.sample, self._hands.read()
+        before, self.sample = self.sample, self._teleop.read()
         self.name = self._device.name
         state = self.state or DeviceState()
         for control in state.pressed:
             self.presses[control] += 1
             self._note(control, 0, f" ({self.presses[control]})")
         self.seen |= dict.fromkeys({*state.pressed, *state.held}, now)
-        self._heed_sticks(state)
-        self._heed(before, now)
+        self._apply_sticks(state)
+        self._apply(before, now)
         return self._news
 
     @property
@@ -67,24 +67,24 @@ class Watch:
             return {}
         return shaped(self.state.axes, self.pad.dead_zone)
 
-    def _heed_sticks(self, state: DeviceState) -> None:
+    def _apply_sticks(self, state: DeviceState) -> None:
         for axis in sorted(AXES) if self.pad is not None else ():
-            for way in (-1, 1):
-                push = state.axes.get(axis, 0.0) * way
-                if push >= _PUSHED and (axis, way) not in self._pushed:
-                    self._pushed.add((axis, way))
-                    self._note(axis, way)
+            for direction in (-1, 1):
+                push = state.axes.get(axis, 0.0) * direction
+                if push >= _PUSHED and (axis, direction) not in self._pushed:
+                    self._pushed.add((axis, direction))
+                    self._note(axis, direction)
                 elif push < _BACK:
-                    self._pushed.discard((axis, way))
+                    self._pushed.discard((axis, direction))
 
-    def _heed(self, before: TeleopSample, now: float) -> None:
-        """What a run would hear of the person."""
+    def _apply(self, before: TeleopSample, now: float) -> None:
+        """What a run would hear of the operator."""
         sample = self.sample
         for event in VERDICTS:
             if getattr(sample, event):
                 self._count(event, now)
         if sample.intervening != before.intervening:
-            self._news.append("the person acts" if sample.intervening else "the policy acts")
+            self._news.append("the operator acts" if sample.intervening else "the policy acts")
             if sample.intervening:
                 self._count("take_over", now)
         grip = int(sample.action[-1])
@@ -97,13 +97,13 @@ class Watch:
         self.events[event] += 1
         self.seen[f"event {event}"] = now
 
-    def _note(self, control: str, way: int, more: str = "") -> None:
-        does = self.does.get((control, way), "nothing")
-        where = place(control, way, pad=self.pad is not None)
+    def _note(self, control: str, direction: int, more: str = "") -> None:
+        does = self.does.get((control, direction), "nothing")
+        where = place(control, direction, pad=self.pad is not None)
         self._news.append(f"{where}: {does}{more}")
 
     def _tell(self, event: Event) -> None:
-        """Hear what a run would tell the person."""
+        """Hear what a run would tell the operator."""
         self.events[event.name] += 1
         self._news.append(event.message or event.name)
 

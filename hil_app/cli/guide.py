@@ -1,4 +1,4 @@
-"""What guided commands share: prompts, answers, and pictures that change while a person acts."""
+"""What guided commands share: prompts, answers, and images that change while the operator acts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from rich.live import Live
 from hil_app.control.signals import StopRequest
 from robots.base import NotConnected, RobotError, SpeedRefused
 
-_LOOK_EVERY = 0.02  # seconds between two looks while a person moves something
-_DRAW_EVERY = 0.1  # seconds between two pictures
+_LOOK_EVERY = 0.02  # seconds between two looks while an operator moves something
+_DRAW_EVERY = 0.1  # seconds between two images
 _YES, _NO = ("y", "yes"), ("n", "no")
 
 
@@ -32,9 +32,9 @@ class InputEnded(RobotError):
 
 
 class Guide:
-    """Talks with a person: sentences out, lines in.
+    """Talks with an operator: sentences out, lines in.
 
-    Input that is no terminal is read line by line, and pictures are not drawn then.
+    Input that is no terminal is read line by line, and images are not drawn then.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Guide:
         return sys.stdin.fileno()
 
     def say(self, *things: RenderableType) -> None:
-        """Print sentences or pictures, each on lines of its own."""
+        """Print sentences or images, each on lines of its own."""
         for thing in things:
             if isinstance(thing, str):
                 self.console.print(thing, markup=False)
@@ -54,7 +54,7 @@ class Guide:
                 self.console.print(thing)
 
     def line(self, text: str) -> None:
-        """Print what a person may copy: never broken into lines."""
+        """Print what an operator may copy: never broken into lines."""
         self.console.out(text, highlight=False)
 
     def problem(self, text: str) -> None:
@@ -62,7 +62,7 @@ class Guide:
         self.console.print(f"! {text}", style="bold yellow", markup=False)
 
     def ask(self, question: str) -> str:
-        """What the person answers, "" for Enter alone; raises InputEnded."""
+        """What the operator answers, "" for Enter alone; raises InputEnded."""
         self._forget_typed()
         end = " " if self.console.is_terminal else "\n"  # where Enter shows, it ends the line
         self.console.print(f"> {question}", style="bold", markup=False, end=end)
@@ -71,20 +71,20 @@ class Guide:
         return answer
 
     def agrees(self, question: str) -> bool:
-        """Whether the person says yes, or presses Enter alone; anything but a no is asked again."""
+        """Whether the operator says yes or just presses Enter; anything but no is asked again."""
         while (answer := self.ask(f"{question} [Y/n]").lower()) not in ("", *_YES, *_NO):
             self.problem(f"Type y or n, not {answer!r}.")
         return answer not in _NO
 
     def reach(self, attempt: Callable[[], T]) -> T:
-        """What the first look at an arm gives, for which a person at a terminal can plug it in.
+        """What the first look at an arm gives, for which an operator at a terminal can plug it in.
 
         Where none is, a port that is not there is the NotConnected that ``attempt`` raises.
         """
         return self.persist(attempt, NotConnected) if sys.stdin.isatty() else attempt()
 
     def persist(self, attempt: Callable[[], T], mendable: type[RobotError] = RobotError) -> T:
-        """What ``attempt`` gives, once it can: whenever it fails, the person mends that first.
+        """What ``attempt`` gives, once it can: whenever it fails, the operator fixes that first.
 
         Raises InputEnded where nobody is there to, and what is not ``mendable``.
         """
@@ -95,7 +95,7 @@ class Guide:
                 raise
             except mendable as error:
                 self.problem(str(error))
-                self.ask("Mend that, and press Enter to try again.")
+                self.ask("Fix that, and press Enter to try again.")
 
     def prompt(self, text: str) -> None:
         """Ask for what is to be done; the answer is not a line, or comes with :meth:`typed`."""
@@ -110,15 +110,15 @@ class Guide:
         return self._line(patience_s)
 
     def watch(self, prompt: str, look: Callable[[], RenderableType]) -> None:
-        """Call ``look`` again and again, showing what it gives, until the person presses Enter."""
+        """Call ``look`` again and again, showing what it gives, until Enter is pressed."""
         self.prompt(prompt)
         drawn = -_DRAW_EVERY
         with _ending_in_order(), self._no_echo(), self._live() as live:
             while self._line(_LOOK_EVERY) is None:
-                picture, now = look(), time.monotonic()
+                image, now = look(), time.monotonic()
                 if now - drawn >= _DRAW_EVERY:
                     drawn = now
-                    live.update(picture, refresh=True)
+                    live.update(image, refresh=True)
 
     def _live(self) -> Live:
         return Live(console=self.console, auto_refresh=False, transient=True)
@@ -130,7 +130,7 @@ class Guide:
                 return None
             chunk = os.read(self._input, 4096)
             if not chunk:
-                raise InputEnded("The input has ended, so this has, too: run it in a terminal.")
+                raise InputEnded("The input has ended: run this in a terminal.")
             self._typed += chunk
         line, _, self._typed = self._typed.partition(b"\n")
         return line.decode(errors="replace").strip()
@@ -143,7 +143,7 @@ class Guide:
 
     @contextmanager
     def _no_echo(self) -> Iterator[None]:
-        """Meanwhile what is typed does not show: it would tear a picture that changes."""
+        """Meanwhile what is typed does not show: it would tear an image that changes."""
         if not os.isatty(self._input):
             yield
             return

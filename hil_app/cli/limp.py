@@ -1,4 +1,4 @@
-"""An arm that goes limp, for a person who moves it."""
+"""An arm that goes limp, for an operator who moves it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PATIENCE_S = 1.0
 
 
 def make_limp(guide: Guide, bus: FeetechBus) -> None:
-    """Take torque off all motors; if they had any, once the person says that the arm is held.
+    """Take torque off all motors; if they had any, once the operator says that the arm is held.
 
     Raises BusTimeout or NotConnected before that, and ServoFault that names the motors that may
     still have torque, though all were told.

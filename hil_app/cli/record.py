@@ -12,14 +12,14 @@ from hil_app.runs.folder import WHICH, config_of, find_checkpoint
 
 PRESET = "sim_pick_lift_pixels"
 DESCRIPTION = f"""\
-Record episodes into a dataset, by gamepad, keyboard, leader arm or scripted person on any robot,
+Record episodes into a dataset, by gamepad, keyboard, leader arm or scripted operator on any robot,
 until there are --dataset.num_episodes more. Success, failure and "record again" are controls of the
-person's device; an episode that is recorded again is thrown away. A dataset that --dataset.root
+operator's device; an episode that is recorded again is thrown away. A dataset that --dataset.root
 already holds is gone on with, never overwritten. Without options it is the preset
-{PRESET}: the scripted person lifts the cube on the simulated arm, as fast as
+{PRESET}: the scripted operator lifts the cube on the simulated arm, as fast as
 the machine allows.
 
-With --checkpoint the policy acts and the person takes over when it errs; without, the person
+With --checkpoint the policy acts and the operator takes over when it errs; without, the operator
 always acts. The format is that of LeRobot, version 3.0.
 
   hil-app record --dataset.root=data/lift --dataset.num_episodes=50
@@ -44,11 +44,11 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--which", choices=WHICH, help="of the run's checkpoints (default: last)")
     config, options = load(parser, argv, _base, named=f"{PRESET}, or that of the checkpoint's run")
     from hil_app.cli.run_command import record  # loads torch: only once the options are good
-    from hil_app.cli.trained import mind_of
+    from hil_app.cli.trained import learned_policy
 
     if options.checkpoint is None:
         return record(config)
-    return record(config, mind_of(config, _checkpoint(options)))
+    return record(config, learned_policy(config, _checkpoint(options)))
 
 
 def _base(options: argparse.Namespace) -> str:

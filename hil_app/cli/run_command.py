@@ -22,17 +22,17 @@ from hil_app.operator.view import View
 from hil_app.recording.lock import Lock
 from hil_app.runs import evaluation, report
 from hil_app.runs.dataset import spec_of
-from hil_app.runs.folder import DATASET, FILM, PLOT, claim, config_of
+from hil_app.runs.folder import DATASET, PLOT, VIDEO, claim, config_of
 from hil_app.runs.metrics import summary_writer
 from hil_app.runs.record import check
 from hil_app.runs.record import record as into_a_dataset
-from hil_app.runs.recorded_episode import Script, fitted
+from hil_app.runs.recorded_episode import RecordedEpisode, fitted
 from hil_app.runs.rehearsal import rehearse
 from hil_app.runs.replay import What
 from hil_app.runs.replay import replay as do_again
-from hil_app.runs.resume import Resumed, check_changes, set_aside
+from hil_app.runs.resume import Resumed, check_changes, set_aside_after
 from hil_app.runs.session import Session
-from hil_app.runs.teleoperation import teleoperate as by_hand
+from hil_app.runs.teleoperation import teleoperate as teleoperate_session
 from hil_app.runs.training import Training
 
 _ENDED_BY: dict[int, str] = {
@@ -62,13 +62,13 @@ def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
     config.check_sight()
     _check(config)
     resumed = Resumed.read(checkpoint)
-    told = RunResumed(checkpoint=checkpoint.name, ticks=resumed.state.ticks, changed=changed)
-    session = Session(config, "train", told)
+    resumption = RunResumed(checkpoint=checkpoint.name, ticks=resumed.state.ticks, changed=changed)
+    session = Session(config, "train", resumption)
     training = Training(session, resumed)  # nothing has changed yet if the checkpoint is no use
     if (run / DATASET).is_dir():
         Lock(run / DATASET).release()  # nor if another program has the dataset
     with session:
-        if moved := set_aside(run, resumed, spec_of(session.parts)):
+        if moved := set_aside_after(run, resumed, spec_of(session.parts)):
             session.events.emit(
                 MovedAside(
                     episodes=moved.episodes, checkpoints=moved.checkpoints, place=str(moved.place)
@@ -93,9 +93,9 @@ def _train(session: Session, training: Training) -> int:
 
     def work() -> None:
         training.run()
-        _judge(session, console, training.algorithm.policy)
+        _evaluate(session, console, training.algorithm.policy)
 
-    return _conduct(session, console, work, training.learner)
+    return _run(session, console, work, training.learner)
 
 
 def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:
@@ -103,41 +103,41 @@ def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:
     config.check_sight()
     console = Console()
     with Session(config, "eval") as session:
-        return _conduct(session, console, lambda: _judge(session, console, policy))
+        return _run(session, console, lambda: _evaluate(session, console, policy))
 
 
 def teleoperate(config: RunConfig) -> int:
-    """A person moves the arm; returns the exit status."""
+    """The operator moves the arm; returns the exit status."""
     console = Console()
     with Session(config, "teleoperate") as session:
-        return _conduct(session, console, lambda: by_hand(session))
+        return _run(session, console, lambda: teleoperate_session(session))
 
 
-def record(config: RunConfig, mind: LearnedPolicy | None = None) -> int:
-    """Episodes into a dataset, by a person or a policy's ``mind``; returns the exit status."""
-    if mind is not None:
+def record(config: RunConfig, policy: LearnedPolicy | None = None) -> int:
+    """Episodes into a dataset, by the operator or a ``policy``; returns the exit status."""
+    if policy is not None:
         config.check_sight()
-    check(config, mind)
+    check(config, policy)
     console = Console()
     with Session(config, "record") as session:
-        return _conduct(session, console, lambda: into_a_dataset(session, mind))
+        return _run(session, console, lambda: into_a_dataset(session, policy))
 
 
-def replay(config: RunConfig, script: Script, what: What) -> int:
+def replay(config: RunConfig, recorded: RecordedEpisode, what: What) -> int:
     """A recorded episode again, by its actions or by what was sent; returns the exit status."""
-    if what == "actions" and script.actions is None:
+    if what == "actions" and recorded.actions is None:
         raise ConfigError(
             "--what: the actions of this dataset are the joint targets: --what joints sends them"
         )
     if what == "actions":
-        script = rehearse(config, script)
-        config = fitted(config, script)  # whose start is known now
+        recorded = rehearse(config, recorded)
+        config = fitted(config, recorded)  # whose start is known now
     console = Console()
     with Session(config, "replay") as session:
-        return _conduct(session, console, lambda: do_again(session, script, what))
+        return _run(session, console, lambda: do_again(session, recorded, what))
 
 
-def _conduct(
+def _run(
     session: Session, console: Console, work: Callable[[], None], learner: Learner | None = None
 ) -> int:
     """Do the ``work`` of a run with its live view; however it ends, save and show what it came to.
@@ -164,23 +164,23 @@ def _conduct(
     finally:
         if stop.signal is not None:
             ended = _ENDED_BY.get(stop.signal) or signal.Signals(stop.signal).name
-        elif stop.by_person and ended == "finished":
-            ended = "emergency stop" if stop.emergency else "stopped by the person"
+        elif stop.by_operator and ended == "finished":
+            ended = "emergency stop" if stop.emergency else "stopped by the operator"
         _conclude(session, console, ended, learner)
     return int(stop.emergency) if stop.signal is None else 128 + stop.signal
 
 
-def _judge(session: Session, console: Console, policy: GaussianActorPolicy) -> None:
-    """Evaluate ``policy`` as configured and film it."""
+def _evaluate(session: Session, console: Console, policy: GaussianActorPolicy) -> None:
+    """Evaluate ``policy`` as configured and record a video of it."""
     if session.stop() or not session.config.eval.episodes:
         return
     evaluation.evaluate(session, policy)
     if session.stop() or not session.config.eval.video:
         return
-    problem = evaluation.film(session, policy)
-    session.events.emit(FilmMade(file=None if problem else FILM, problem=problem))
+    problem = evaluation.record_video(session, policy)
+    session.events.emit(FilmMade(file=None if problem else VIDEO, problem=problem))
     if problem:
-        console.out(f"no film: {problem}", highlight=False)
+        console.out(f"no video: {problem}", highlight=False)
 
 
 def _conclude(session: Session, console: Console, ended: str, learner: Learner | None) -> None:

@@ -35,7 +35,7 @@ def lines(found: Limits) -> str:
 
 
 def check_savable(path: Path, places: Sequence[tuple[str, ...]]) -> None:
-    """Raise ConfigError, before a person begins, if results for ``places`` could not be saved."""
+    """Raise ConfigError at once if results for ``places`` could not be saved."""
     target = real(path)
     try:
         if not target.parent.is_dir():
@@ -84,7 +84,7 @@ def save(guide: Guide, config: RunConfig, found: Limits, path: Path) -> None:
 
 
 def _new_text(config: RunConfig) -> str:
-    """All that the person's preset and options say, as YAML."""
+    """All that the user's preset and options say, as YAML."""
     content = config.model_dump(mode="json", exclude_unset=True)
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None)
     return f"# The box was measured with `hil-app find-limits`.\n{text}"

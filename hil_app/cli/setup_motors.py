@@ -79,7 +79,7 @@ def _all(guide: Guide, port: str) -> None:
         if amiss is None:
             break
         guide.problem(amiss)
-        question = "Mend that, and press Enter."
+        question = "Fix that, and press Enter."
     guide.say("All six motors answer. Next, once the arm is assembled:")
     named = option("robot.port", port)
     guide.line(f"  hil-app calibrate --robot.type=so101 {named} --robot.id=my_arm")

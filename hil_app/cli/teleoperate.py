@@ -8,7 +8,7 @@ from configs.load import Parser, load
 
 PRESET = "sim_teleoperate"
 DESCRIPTION = f"""\
-Move an arm with a gamepad, the keyboard, a leader arm or a scripted person, and see how it does:
+Move an arm with a gamepad, the keyboard, a leader arm or a scripted operator, and see how it does:
 rate, lateness, the time of each step, joints, gripper, and the motors' load and temperature.
 Without options it is the preset {PRESET}: a simulated SO101 and a gamepad. The arm
 moves while the take-over control is held (RB of a gamepad), as in a training.

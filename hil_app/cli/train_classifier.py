@@ -23,7 +23,7 @@ from hil_app.support.outputs import carry_on
 if TYPE_CHECKING:  # loads torch: only once the options are good
     from hil_app.rewards.classifier import ClassifierConfig
 
-FIGURES = 1_000_000  # of report and sheet, at most about [B]
+FIGURES = 1_000_000  # of report and figure, at most about [B]
 IN_A_ROW = SuccessClassifierConfig.model_fields["ticks"].default
 DESCRIPTION = """\
 Learn from recorded episodes what success looks like, for tasks whose success nothing else can tell:
@@ -32,8 +32,8 @@ Learn from recorded episodes what success looks like, for tasks whose success no
   hil-app train --processor.success_classifier.checkpoint=classifiers/lift ...
 
 What followed an action is a success if its frame says so (next.success). Half of every batch are
-successes, however rare they are. Whole episodes are held out to judge the result by; the threshold
-comes from the others, a third at a time judged by what was learned from the rest.
+successes, however rare they are. Whole episodes are held out to evaluate the result; the threshold
+comes from the others, a third at a time, classified by what was learned from the rest.
 
 Record episodes with --env.terminate_on_success=false, so that they go on after success, and show
 what is not yet success as well: above all a gripper that comes up empty. A policy that learns from
@@ -62,7 +62,7 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     from hil_app.recording.dataset import Dataset
     from hil_app.rewards.classifier import bytes_of
     from hil_app.rewards.examples import inputs_of, read_examples
-    from hil_app.rewards.report import Report, table
+    from hil_app.rewards.report import ClassifierReport, table
     from hil_app.rewards.training import split, train, trainings
 
     carry_on()
@@ -87,7 +87,7 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
             how,
             lambda loss: step(1, f"loss {loss:.4f}"),
         )
-    report = Report.of(classifier, examples, parts, options.ticks)
+    report = ClassifierReport.of(classifier, examples, parts, options.ticks)
     place = _saved(folder, lambda place: report.save(place, classifier, examples, how))
     console.print(table(report))
     names = ", ".join(sorted(path.name for path in place.iterdir()))
@@ -143,7 +143,7 @@ def _parser() -> Parser:
         help="datasets' folders",
     )
     parser.add_argument(
-        "--cameras", nargs="*", metavar="NAME", help="whose pictures it looks at (default: all)"
+        "--cameras", nargs="*", metavar="NAME", help="whose images it looks at (default: all)"
     )
     parser.add_argument(
         "--state",
@@ -155,26 +155,26 @@ def _parser() -> Parser:
     parser.add_argument(
         "--success_lasts",
         action="store_true",
-        help="what follows a success in its episode is one, too: for a person who says it once",
+        help="what follows a success in its episode is one, too: for an operator who says it once",
     )
     parser.add_argument(
         "--ticks",
         type=int,
         default=IN_A_ROW,
-        help="positive ticks in a row that make a success, when whole episodes are judged "
+        help="positive ticks in a row that make a success, when whole episodes are classified "
         f"(default: {IN_A_ROW})",
     )
     parser.add_argument(
         "--vision_encoder_name",
         choices=["cnn", "resnet10"],
         default="cnn",
-        help="what looks at the pictures (default: cnn)",
+        help="what looks at the images (default: cnn)",
     )
     parser.add_argument(
         "--vision_encoder_weights",
         type=expanded_text,
         metavar="FILE|REPO@COMMIT",
-        help="its weights, which are then kept as they are (default: learned anew)",
+        help="its weights, which are then kept as they are (default: learned from scratch)",
     )
     parser.add_argument(
         "--output_dir", type=expanded, help="a new folder (default: runs/<time>_train_classifier)"

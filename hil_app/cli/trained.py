@@ -26,12 +26,12 @@ def policy_of(config: RunConfig, checkpoint: Path) -> GaussianActorPolicy:
     return policy
 
 
-def mind_of(config: RunConfig, checkpoint: Path) -> LearnedPolicy:
+def learned_policy(config: RunConfig, checkpoint: Path) -> LearnedPolicy:
     """The same, ready for the loop: every frame will have the version of its weights."""
     deterministic = config.eval.deterministic
-    mind = LearnedPolicy(policy_of(config, checkpoint), deterministic=deterministic)
-    mind.version = RunState.parse(load_state(checkpoint)).updates
-    return mind
+    policy = LearnedPolicy(policy_of(config, checkpoint), deterministic=deterministic)
+    policy.version = RunState.parse(load_state(checkpoint)).updates
+    return policy
 
 
 def _check_fit(trained: GaussianActorConfig, given: GaussianActorConfig) -> None:

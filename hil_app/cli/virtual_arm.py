@@ -22,8 +22,8 @@ DESCRIPTION = """\
 An SO100 or SO101 that is not there, on a serial port that is: six servos which speak the wire
 protocol, moved by the simulated world, for --robot.port of every command. Ctrl-C ends it.
 
-hil-app virtual-arm set PORT [knob=value ...] makes things go wrong while it runs, for example
-drop=0.1 or errors='{gripper: 32}'; without a knob it shows how they all stand.
+hil-app virtual-arm set PORT [name=value ...] makes things go wrong while it runs, for example
+drop=0.1 or errors='{gripper: 32}'; without one it shows all settings.
 """
 _WORLD, _CAMERA_PORT, _CAMERA_FPS = "sim_pick_lift_pixels", 8700, 15.0
 
@@ -181,7 +181,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         "--camera-size",
         type=_size,
         metavar="WxH",
-        help="of every picture, such as 640x480 [px] (default: as the world says)",
+        help="of every image, such as 640x480 [px] (default: as the world says)",
     )
     add("--camera-fps", type=float, default=_CAMERA_FPS, help=f"(default: {_CAMERA_FPS:g})")
     options = parser.parse_args(list(argv))

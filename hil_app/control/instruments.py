@@ -1,4 +1,4 @@
-"""What a person who moves an arm by hand wants to see of it, live."""
+"""What an operator who moves an arm by hand wants to see of it, live."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _each(values: F32 | None, form: str, count: int) -> list[str]:
 
 
 def _gripper_frame(newest: Transition, tip: F32) -> Table:
-    """Where the gripper is, where it is to be, and what the person does to it."""
+    """Where the gripper is, where it is to be, and what the operator does to it."""
     command = newest.command
     *moves, _ = command.action.tolist()
     table = _table("gripper, mm", *MOTIONS[: len(moves)])

@@ -16,7 +16,7 @@ from hil_app.recording.frames import Frame
 from processors.base import ActionSpace, Command, Pipeline, Transition
 from robots.base import F32, Reading, Robot
 from robots.safety.guard import ramp
-from teleop.base import HANDS_OFF, Teleop, TeleopSample
+from teleop.base import NO_INPUT, Teleop, TeleopSample
 
 Phase = Literal["reset", "acting", "paused"]
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
@@ -32,7 +32,7 @@ class Episode:
     success: bool  # in any of its ticks
     intervention_ticks: int
     takeovers: int
-    rerecord: bool  # the person asked to throw it away
+    rerecord: bool  # the operator asked to throw it away
     stop: bool = False  # the run is to end: this episode is cut short
     emergency_stop: bool = False  # and the arm was halted
     terminated: bool = False  # the task was over; false if time was
@@ -97,7 +97,7 @@ class Loop:
         self.watch = Stopwatch()
         self._env, self._actions, self.stop = env, actions, stop
         self._seen = seen or Seen()
-        self._asked = HANDS_OFF  # with the stops that the person has asked for so far
+        self._asked = NO_INPUT  # with the stops that the operator has asked for so far
         self._held: F32  # what was last sent on the way to the reset pose
         self.phase: Phase = "reset"  # for whoever looks on
         self.newest: Transition | None = None  # the same
@@ -105,7 +105,7 @@ class Loop:
     def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
         """Reset, then tick until the episode is done; every sink gets every frame."""
         transition = self.reset(seed)
-        reward, by_hand, takeovers, held, success = 0.0, 0, 0, False, False
+        reward, intervention_ticks, takeovers, held, success = 0.0, 0, 0, False, False
         while not transition.done:
             transition = self.tick(transition)
             frame = Frame.of(transition, seed)
@@ -114,7 +114,7 @@ class Loop:
             self.watch.lap("hand-over")
             reward += frame.reward
             success |= frame.success
-            by_hand += frame.is_intervention
+            intervention_ticks += frame.is_intervention
             takeovers += frame.is_intervention and not held
             held = frame.is_intervention
         command = transition.command
@@ -123,7 +123,7 @@ class Loop:
             ticks=command.tick,
             reward=reward,
             success=success,
-            intervention_ticks=by_hand,
+            intervention_ticks=intervention_ticks,
             takeovers=takeovers,
             rerecord=command.sample.rerecord,
             stop=command.sample.stop,
@@ -134,29 +134,29 @@ class Loop:
     def tick(self, last: Transition) -> Transition:
         """One control period, from what was last seen to what is seen at its end."""
         self.watch.start()
-        wanted = self._wanted(last)
+        policy_action = self._policy_action(last)
         self.watch.lap("policy")
-        sample = self._heed(self.teleop.read())
+        sample = self._apply_stops(self.teleop.read())
         self.watch.lap("teleop")
         pause = _pauses(sample)
         if pause:
             last, sample = self._stand_still(last)
-            wanted = self._wanted(last)
+            policy_action = self._policy_action(last)
             self.watch.start()
         goal = last.command.goal
         command = self.action_pipeline(
             Command(
                 tick=last.command.tick + 1,
                 reading=last.reading,
-                features=last.features,
+                observation=last.observation,
                 sample=sample,
-                policy_action=wanted,
+                policy_action=policy_action,
                 weights_version=self.policy.version,
-                action=wanted,
+                action=policy_action,
                 before=goal,
                 goal=goal,
                 start=last.command.start,
-                by_hand_before=last.command.sample.intervening,
+                intervening_before=last.command.sample.intervening,
                 after_pause=pause,
             )
         )
@@ -173,35 +173,35 @@ class Loop:
         self.newest = transition
         return transition
 
-    def _wanted(self, last: Transition) -> F32:
+    def _policy_action(self, last: Transition) -> F32:
         """The action (a,) that the newest policy wants for what was last seen."""
         self.policy.refresh()
-        wanted = self.policy.act(last.features)
-        return self._actions.still(last.command.goal) if wanted is None else wanted
+        policy_action = self.policy.act(last.observation)
+        return self._actions.still(last.command.goal) if policy_action is None else policy_action
 
     def _read(self) -> Reading:
         self._seen.reading = reading = self.robot.read()
         return reading
 
     def _stand_still(self, last: Transition) -> tuple[Transition, TeleopSample]:
-        """Hold while the person has the episode paused; returns what is then seen, and asked."""
+        """Hold while the operator has the episode paused; returns what is then seen, and asked."""
         self.phase = "paused"
         while self.phase == "paused":
             self.robot.command(last.command.target)
             self.rate.wait()
             reading = self._read()
-            sample = self._heed(self.teleop.read())
+            sample = self._apply_stops(self.teleop.read())
             self.phase = "paused" if _pauses(sample) else "acting"
         command = replace(last.command, reading=reading)
-        seen = self.env_pipeline(Transition(command, last.sent, reading))
-        return replace(last, reading=reading, features=seen.features), sample
+        observed = self.env_pipeline(Transition(command, last.sent, reading))
+        return replace(last, reading=reading, observation=observed.observation), sample
 
     def hold(self) -> None:
         """A control period between two episodes, in which the arm stays where the last one ended.
 
-        Stops are heeded, and the next episode has them.
+        Stops count, and the next episode has them.
         """
-        self._heed(self.teleop.idle())
+        self._apply_stops(self.teleop.idle())
         if self.newest is not None:
             self.robot.command(self.newest.command.target)
         self.rate.wait()
@@ -210,7 +210,9 @@ class Loop:
         """Bring the robot to its reset pose at a limited speed, set the scene, look around."""
         self.phase = "reset"
         self.rate.start()
-        if not self._heed(self.teleop.idle()).stop:  # nothing else that was pressed before counts
+        if not self._apply_stops(
+            self.teleop.idle()
+        ).stop:  # nothing else that was pressed before counts
             self._go_to_reset_pose()
         self.robot.reset(seed)
         reading = self._read()
@@ -234,7 +236,7 @@ class Loop:
 
     def _move(self, target: F32) -> bool:
         """One control period of the reset; False if the run is to stop."""
-        while _pauses(sample := self._heed(self.teleop.idle())):
+        while _pauses(sample := self._apply_stops(self.teleop.idle())):
             self.phase = "paused"
             self.robot.command(self._held)
             self.rate.wait()
@@ -245,7 +247,7 @@ class Loop:
         self.rate.wait()
         return True
 
-    def _heed(self, sample: TeleopSample) -> TeleopSample:
+    def _apply_stops(self, sample: TeleopSample) -> TeleopSample:
         """``sample``, with a stop if one was ever asked for; an emergency acts at once."""
         if sample.emergency_stop and not self._asked.emergency_stop:
             self.robot.halt("emergency stop")

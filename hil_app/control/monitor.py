@@ -110,7 +110,7 @@ class Stage:
         self.finished: list[Finished] = []
         self.version = 0  # of the weights in use
         self.episode_ticks = 0  # of the episode under way
-        self.ages: deque[float] = deque(maxlen=SAMPLES)  # of each tick's oldest picture [s]
+        self.ages: deque[float] = deque(maxlen=SAMPLES)  # of each tick's oldest image [s]
         self._timer = Timer()
         self._ends: deque[float] = deque(maxlen=_LATELY)  # of the newest ticks, monotonic [s]
 
@@ -235,10 +235,10 @@ def success_rate(episodes: Sequence[Episode]) -> float:
 
 
 def intervention_fraction(episodes: Iterable[Episode]) -> float:
-    """Share of ticks in which the person acted; 0 of none."""
+    """Share of ticks in which the operator acted; 0 of none."""
     counts = [(episode.intervention_ticks, episode.ticks) for episode in episodes]
     ticks = sum(all_ticks for _, all_ticks in counts)
-    return sum(by_hand for by_hand, _ in counts) / ticks if ticks else 0.0
+    return sum(intervention_ticks for intervention_ticks, _ in counts) / ticks if ticks else 0.0
 
 
 def by_share(finished: Sequence[Finished], parts: int) -> list[list[Episode]]:

@@ -10,7 +10,7 @@ from hil_app.learning.health import LearnerDied
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.normalize import Normalizer
-from processors.base import Features
+from processors.base import Observation
 from robots.base import F32
 
 
@@ -22,19 +22,19 @@ class Policy(Protocol):
     def refresh(self) -> None:
         """Take the newest weights, if there are any; never waits."""
 
-    def act(self, features: Features) -> F32 | None:
+    def act(self, observation: Observation) -> F32 | None:
         """The action (a,) for what the robot sees; None leaves it as it is."""
 
 
 class NoPolicy:
-    """Keeps still: a person demonstrates or teleoperates."""
+    """Keeps still: the operator demonstrates or teleoperates."""
 
     version = 0
 
     def refresh(self) -> None:
         """Nothing to refresh."""
 
-    def act(self, features: Features) -> None:
+    def act(self, observation: Observation) -> None:
         """No motion."""
 
 
@@ -63,8 +63,8 @@ class LearnedPolicy:
         self.version = parcel.version
 
     @torch.inference_mode()
-    def act(self, features: Features) -> F32:
-        """The policy's action for the features it was made for."""
-        seen = self._normalizer.observation(self._policy.observation(features))
-        action = self._policy.select_action(seen, deterministic=self._deterministic)
+    def act(self, observation: Observation) -> F32:
+        """The policy's action for this observation."""
+        scaled = self._normalizer.observation(self._policy.observation(observation))
+        action = self._policy.select_action(scaled, deterministic=self._deterministic)
         return self._normalizer.unnormalize_action(action).numpy()

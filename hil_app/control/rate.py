@@ -24,7 +24,7 @@ class Rate:
             late = rate.wait()
 
     A tick that overruns is caught up by the next ones; after an overrun of more than
-    ``catch_up`` periods the schedule starts anew, so that no burst of ticks follows a long stall.
+    ``catch_up`` periods the schedule starts again, so that no burst of ticks follows a long stall.
     """
 
     def __init__(self, fps: float, paced: bool = True, catch_up: int = 3) -> None:

@@ -15,8 +15,8 @@ class StopRequest:
     everything in order. SIGHUP, which may come twice, never does; what is printed from then on
     goes nowhere, since the terminal is gone. It stays ignored under nohup. With an ``arm`` Ctrl-Z
     (SIGTSTP) asks as well: a program that is stopped would leave the arm alone; nor does its
-    terminal stop it in the background. The person at the controls may ask too: ``by_person``, and
-    that in an ``emergency``.
+    terminal stop it in the background. The operator at the controls may ask too: ``by_operator``,
+    and that in an ``emergency``.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,13 +26,13 @@ class StopRequest:
         self._handled = (*self.HANDLED, signal.SIGTSTP) if arm else self.HANDLED
         self._ignored = self._OF_TERMINALS if arm else ()
         self.signal: int | None = None
-        self.by_person = self.emergency = False
+        self.by_operator = self.emergency = False
         self._before: dict[int, Any] = {}
         self._screens: list[int] = []  # file descriptors of output that a terminal shows
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
-        return self.by_person or self.signal is not None
+        return self.by_operator or self.signal is not None
 
     def __enter__(self) -> Self:
         self._screens = [output for output in (1, 2) if os.isatty(output)]

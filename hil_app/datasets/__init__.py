@@ -1,1 +1,1 @@
-"""What a person does with datasets: look at them, replay, crop and share them."""
+"""What users do with datasets: look at them, replay, crop and share them."""

@@ -1,4 +1,4 @@
-"""A copy of a dataset whose pictures show a part of what the cameras saw."""
+"""A copy of a dataset whose images show a part of what the cameras saw."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from configs.names import OBS_IMAGES
 from configs.paths import typed
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import INDEX, PICTURES, DatasetError, size_of
-from hil_app.recording.rows import is_picture
+from hil_app.recording.layout import IMAGES, INDEX, DatasetError, size_of
+from hil_app.recording.rows import is_image
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
-from processors.base import Features
+from processors.base import Observation
 from processors.observation import framing
 from robots.base import U8
 
@@ -34,7 +34,7 @@ class Cropped:
     frames: int
     left_out: int  # last frames with nothing recorded after them
     lost: tuple[str, ...]  # columns that frames have no place for
-    sizes: Mapping[str, Size]  # of the new pictures, by camera
+    sizes: Mapping[str, Size]  # of the new images, by camera
 
 
 def crop(
@@ -46,7 +46,7 @@ def crop(
 ) -> Cropped:
     """Write a copy of ``dataset`` to the new folder ``root``, cropped and then resized.
 
-    Numbers stay as they are; pictures are encoded anew, with statistics of their own. ``each``
+    Numbers stay as they are; images are encoded again, with statistics of their own. ``each``
     may show how far it is. DatasetError if a region or size does not fit, or the disk refuses.
     """
     sizes = check(dataset, regions, resize)
@@ -65,7 +65,7 @@ def crop(
 
 
 def check(dataset: Dataset, regions: Mapping[str, Region], resize: Size | None) -> dict[str, Size]:
-    """Height and width of the new pictures, by camera; DatasetError if they cannot be made."""
+    """Height and width of the new images, by camera; DatasetError if they cannot be made."""
     for camera in regions:
         if camera not in dataset.cameras:
             there = ", ".join(dataset.cameras) or "none"
@@ -78,14 +78,14 @@ def check(dataset: Dataset, regions: Mapping[str, Region], resize: Size | None) 
             if top + tall > height or left + wide > width:
                 raise DatasetError(
                     f"--roi {typed(camera)}={top},{left},{tall},{wide} (top, left, height, width) "
-                    f"reaches outside the picture, {height} high and {width} wide"
+                    f"reaches outside the image, {height} high and {width} wide"
                 )
             height, width = tall, wide
         sizes[camera] = resize or (height, width)
     for camera, (height, width) in sizes.items():
         if height % 2 or width % 2:
             raise DatasetError(
-                f"pictures of {camera} would be {height} high and {width} wide, but video needs "
+                f"images of {camera} would be {height} high and {width} wide, but video needs "
                 f"even sides: take {height - height % 2} and {width - width % 2}"
             )
     return sizes
@@ -93,29 +93,29 @@ def check(dataset: Dataset, regions: Mapping[str, Region], resize: Size | None) 
 
 def _spec(dataset: Dataset, task: str = "") -> DatasetSpec:
     features = dataset.features
-    names = {k: f.names for k, f in features.items() if f.names and f.dtype not in PICTURES}
+    names = {k: f.names for k, f in features.items() if f.names and f.dtype not in IMAGES}
     codecs = {(f.info or {}).get("video.codec") for f in features.values() if f.dtype == "video"}
     codec: Any = "av1" if codecs == {"av1"} else "h264"
     encoding = EncodingConfig(codec=codec)
     kept = {key: value for key, value in names.items() if key not in INDEX}
-    info = {key: f.info for key, f in features.items() if f.info and f.dtype not in PICTURES}
+    info = {key: f.info for key, f in features.items() if f.info and f.dtype not in IMAGES}
     return DatasetSpec(dataset.fps, dataset.robot_type, task, kept, info, encoding)
 
 
 def _frames(dataset: Dataset, episode: int, framed: Callable[[str, U8], U8]) -> Iterator[Frame]:
-    """An episode's frames with new pictures, each made once."""
-    state: Features | None = None
+    """An episode's frames with new images, each made once."""
+    state: Observation | None = None
     for frame in dataset.frames(episode):
         if state is None:
-            state = _seen(frame.state, framed)
-        following = _seen(frame.next_state, framed)
-        yield replace(frame, state=state, next_state=following)
+            state = _cropped(frame.observation, framed)
+        following = _cropped(frame.next_observation, framed)
+        yield replace(frame, observation=state, next_observation=following)
         state = following
 
 
-def _seen(features: Features, framed: Callable[[str, U8], U8]) -> Features:
+def _cropped(features: Observation, framed: Callable[[str, U8], U8]) -> Observation:
     prefix = f"{OBS_IMAGES}."
     return {
-        key: framed(key.removeprefix(prefix), value) if is_picture(key, value) else value
+        key: framed(key.removeprefix(prefix), value) if is_image(key, value) else value
         for key, value in features.items()
     }

@@ -1,4 +1,4 @@
-"""An episode on a sheet: pictures, and below them what happened on a timeline."""
+"""An episode in a figure: images, and below them what happened on a timeline."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hil_app.recording.dataset import Dataset
 from hil_app.support.caches import for_matplotlib
 from robots.base import U8
 
-SHOWN = 8  # pictures of a camera
-WIDTH = 13.0  # of the sheet [inches]
+SHOWN = 8  # images of a camera
+WIDTH = 13.0  # of the figure [inches]
 PANEL, MARGIN = 1.35, 0.75  # heights of a panel of the timeline and of what is above it [inches]
-BY_HAND = "tab:orange"
+INTERVENTION_COLOR = "tab:orange"
 ENDS = {"success": "tab:green", "failure": "tab:red"}
 LINES = ("tab:blue", "tab:green", "tab:purple", "tab:red", "tab:brown", "tab:olive", "tab:cyan")
 
 
-def draw_sheet(dataset: Dataset, episode: int, path: Path) -> None:
+def draw_figure(dataset: Dataset, episode: int, path: Path) -> None:
     """Draw an episode into a PNG. DatasetError if it cannot be read, OSError if not written."""
     for_matplotlib()
     import matplotlib as mpl
@@ -31,19 +31,19 @@ def draw_sheet(dataset: Dataset, episode: int, path: Path) -> None:
     found = track(dataset, episode)
     lacking = [camera for camera in dataset.cameras if episode in dataset.lacks(camera)]
     cameras = [camera for camera in dataset.cameras if camera not in lacking]
-    rows = {camera: _pictures(dataset, episode, camera) for camera in cameras}
+    rows = {camera: _images(dataset, episode, camera) for camera in cameras}
     panels = [_draw_motions]
     panels += [_draw_gripper] if found.gripper is not None else []
     panels += [_draw_reward] if found.reward is not None else []
-    heights = [_height(pictures) for pictures in rows.values()] + [PANEL] * len(panels)
+    heights = [_height(images) for images in rows.values()] + [PANEL] * len(panels)
     figure = plt.figure(figsize=(WIDTH, sum(heights) + MARGIN), layout="constrained")
-    title = ", ".join([found.title, *(f"no pictures of {camera}" for camera in lacking)])
+    title = ", ".join([found.title, *(f"no images of {camera}" for camera in lacking)])
     figure.suptitle(title, x=0.01, ha="left", fontsize=13)
     *above, below = figure.subfigures(
         len(rows) + 1, 1, height_ratios=[*heights[: len(rows)], PANEL * len(panels)], squeeze=False
     )[:, 0]
-    for part, (camera, pictures) in zip(above, rows.items(), strict=True):
-        _draw_pictures(part, camera, pictures, found)
+    for part, (camera, images) in zip(above, rows.items(), strict=True):
+        _draw_images(part, camera, images, found)
     axes = below.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, draw in zip(axes, panels, strict=True):
         draw(axis, found)
@@ -53,31 +53,34 @@ def draw_sheet(dataset: Dataset, episode: int, path: Path) -> None:
     plt.close(figure)
 
 
-def _pictures(dataset: Dataset, episode: int, camera: str) -> dict[int, U8]:
-    """Evenly spaced pictures of an episode by frame, the first and the last among them."""
+def _images(dataset: Dataset, episode: int, camera: str) -> dict[int, U8]:
+    """Evenly spaced images of an episode by frame, the first and the last among them."""
     count = dataset.episodes[episode].length + (dataset.final(episode) is not None)
     wanted = set(np.linspace(0, count - 1, min(SHOWN, count)).round().astype(int).tolist())
-    numbered = enumerate(dataset.pictures(episode, camera))
-    return {number: picture for number, picture in numbered if number in wanted}
+    numbered = enumerate(dataset.images(episode, camera))
+    return {number: image for number, image in numbered if number in wanted}
 
 
-def _height(pictures: dict[int, U8]) -> float:
-    """Of a row of pictures [inches]."""
-    height, width = next(iter(pictures.values())).shape[:2]
-    return float((WIDTH - 0.6) / max(len(pictures), 4) * height / width + 0.3)
+def _height(images: dict[int, U8]) -> float:
+    """Of a row of images [inches]."""
+    height, width = next(iter(images.values())).shape[:2]
+    return float((WIDTH - 0.6) / max(len(images), 4) * height / width + 0.3)
 
 
-def _draw_pictures(part: Any, camera: str, pictures: dict[int, U8], found: Track) -> None:
+def _draw_images(part: Any, camera: str, images: dict[int, U8], found: Track) -> None:
     part.supylabel(camera, fontsize=11)
-    axes = part.subplots(1, len(pictures), squeeze=False)[0]
-    for axis, (number, picture) in zip(axes, pictures.items(), strict=True):
-        axis.imshow(picture, interpolation="antialiased")
+    axes = part.subplots(1, len(images), squeeze=False)[0]
+    for axis, (number, image) in zip(axes, images.items(), strict=True):
+        axis.imshow(image, interpolation="antialiased")
         axis.set(xticks=[], yticks=[])
         which = "the end" if number == found.length else f"frame {number}"
         axis.set_title(f"{which}, {number / found.fps:.2f} s", fontsize=9, pad=3)
-        by_hand = any(first <= number < last for first, last in found.by_hand)
+        interventions = any(first <= number < last for first, last in found.interventions)
         for side in axis.spines.values():
-            side.set(color=BY_HAND if by_hand else "0.7", linewidth=2.5 if by_hand else 0.8)
+            side.set(
+                color=INTERVENTION_COLOR if interventions else "0.7",
+                linewidth=2.5 if interventions else 0.8,
+            )
 
 
 def _draw_motions(axis: Any, found: Track) -> None:
@@ -117,8 +120,8 @@ def _name(axis: Any, name: str) -> None:
 
 def _draw_marks(axis: Any, found: Track) -> None:
     """Who acted, where it stood still, and how it ended."""
-    for first, last in found.by_hand:
-        axis.axvspan(first, last, color=BY_HAND, alpha=0.18, linewidth=0, zorder=0)
+    for first, last in found.interventions:
+        axis.axvspan(first, last, color=INTERVENTION_COLOR, alpha=0.18, linewidth=0, zorder=0)
     for frame in found.pauses:
         axis.axvline(frame, color="tab:blue", linestyle=":", linewidth=1.5)
     for frame in found.successes:
@@ -126,22 +129,22 @@ def _draw_marks(axis: Any, found: Track) -> None:
     axis.axvline(found.length, color=ENDS.get(found.end, "0.4"), linewidth=2.5)
 
 
-def _draw_time(axes: Any, found: Track, pictures: dict[int, U8]) -> None:
-    """The axis of time, with the pictures' places, and what the marks mean."""
+def _draw_time(axes: Any, found: Track, images: dict[int, U8]) -> None:
+    """The axis of time, with the images' places, and what the marks mean."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     top, bottom = axes[0], axes[-1]
     bottom.set_xlim(0, found.length * 1.005)
     bottom.set_xlabel("frame")
-    for number in pictures:
+    for number in images:
         top.annotate(
             "▾", (number, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom",
             fontsize=9, color="0.4", annotation_clip=False,
         )  # fmt: skip
     marks: list[Any] = [Line2D([], [], color=ENDS.get(found.end, "0.4"), lw=2.5, label=found.end)]
-    if found.by_hand:
-        marks.insert(0, Patch(color=BY_HAND, alpha=0.3, label="a person acts"))
+    if found.interventions:
+        marks.insert(0, Patch(color=INTERVENTION_COLOR, alpha=0.3, label="the operator acts"))
     if found.pauses:
         marks.append(Line2D([], [], color="tab:blue", linestyle=":", label="paused before"))
     bottom.legend(

@@ -35,17 +35,17 @@ def buffer_to_dataset(
     An episode ends where a row does, or where the next row begins elsewhere (rows were skipped, or
     a pause is not in the buffer): there it counts as truncated. Kept are observations, actions,
     rewards, ends, penalties and who acted. Not kept, because no buffer has it: what the policy
-    wanted while a person acted (it is what was done), joint targets and what the robot sensed,
+    wanted while the operator acted (it is what was done), joint targets and what the robot sensed,
     times other than the ticks', the version of the weights; success is an end with a reward.
     Returns how many episodes were written.
 
     Raises DatasetError if rows are of several ticks, whose discount is not `discount`, that of one
-    (with one of 1 they cannot be told apart), if they hold feature maps in the place of pictures,
+    (with one of 1 they cannot be told apart), if they hold feature maps in the place of images,
     or as `DatasetWriter` does.
     """
     if maps := [key for key in buffer.state_keys if key.endswith(MAP_SUFFIX)]:
         raise DatasetError(
-            f"the buffer has {maps[0]}, what a frozen vision encoder made of pictures that are "
+            f"the buffer has {maps[0]}, what a frozen vision encoder made of images that are "
             "gone: take the dataset that the run recorded"
         )
     with closing(DatasetWriter(root, spec)) as writer:
@@ -78,11 +78,11 @@ def _frames(buffer: ReplayBuffer, discount: float) -> Iterator[Frame]:
             action = batch["action"][row].cpu().numpy()
             yield Frame(
                 tick=0,
-                state=_seen(batch["state"], row),
+                observation=_observation(batch["state"], row),
                 action=action,
                 policy_action=action,
                 sent=NOTHING,
-                next_state=_seen(batch["next_state"], row),
+                next_observation=_observation(batch["next_state"], row),
                 reading=Reading(NOTHING, 0.0),
                 next_reading=Reading(NOTHING, 0.0),
                 reward=float(batch["reward"][row]),
@@ -96,8 +96,8 @@ def _frames(buffer: ReplayBuffer, discount: float) -> Iterator[Frame]:
             )
 
 
-def _seen(states: dict[str, Tensor], row: int) -> dict[str, NDArray[Any]]:
-    """An observation as the loop has it: pictures (H, W, C)."""
+def _observation(states: dict[str, Tensor], row: int) -> dict[str, NDArray[Any]]:
+    """An observation as the loop has it: images (H, W, C)."""
     found = {key: values[row].cpu() for key, values in states.items()}
     return {
         key: (value.permute(1, 2, 0) if value.ndim == 3 else value).contiguous().numpy()
@@ -122,5 +122,5 @@ def _episodes(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:
 
 def _same(frame: Frame, following: Frame) -> bool:
     """Whether one frame begins with what was seen at the other's end."""
-    later = following.state
-    return all(np.array_equal(seen, later[key]) for key, seen in frame.next_state.items())
+    later = following.observation
+    return all(np.array_equal(value, later[key]) for key, value in frame.next_observation.items())

@@ -48,7 +48,7 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
     dataset = Dataset(root)
     check_no_links_out(root)
     hub = _client()
-    with _told(repo):
+    with _hub_errors(repo):
         api = hub.HfApi()
         api.create_repo(repo, repo_type=KIND, private=private, exist_ok=True)
         open_to_all = getattr(api.repo_info(repo, repo_type=KIND), "private", None) is False
@@ -57,7 +57,7 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
             f"{repo} is public: everybody would see the images. Say --public if they may, or make "
             "it private on the hub"
         )
-    with _told(repo):
+    with _hub_errors(repo):
         api.upload_folder(
             repo_id=repo,
             repo_type=KIND,
@@ -85,7 +85,7 @@ def pull(repo: str, root: Path) -> Dataset:
     _check_name(repo)
     hub = _client()
     with making(root) as draft:
-        with _told(repo):
+        with _hub_errors(repo):
             hub.snapshot_download(repo, repo_type=KIND, revision=VERSION, local_dir=str(draft))
         _check_readable(draft, repo)
     return Dataset(root)
@@ -117,7 +117,7 @@ def _client() -> Any:
 
 
 @contextmanager
-def _told(repo: str) -> Iterator[None]:
+def _hub_errors(repo: str) -> Iterator[None]:
     """Whatever goes wrong on the way, in a line; the client raises errors of many kinds."""
     try:
         yield

@@ -20,10 +20,10 @@ from hil_app.recording.damage import damaged_videos
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.journal import BARE_ROW, ROW, Records
 from hil_app.recording.layout import (
-    BY_HAND,
-    BY_HAND_TOO,
     INDEX,
     INFO,
+    INTERVENTION,
+    INTERVENTION_TOO,
     JOURNAL,
     RECOVERY,
     DatasetError,
@@ -32,12 +32,12 @@ from hil_app.recording.layout import (
 )
 
 Column = NDArray[Any]
-TOLD = 10  # episodes that cannot be read
+LISTED = 10  # episodes that cannot be read
 LENGTHS: dict[str, Callable[[list[int]], float]] = {"min": min, "median": median, "max": max}
 
 
 @dataclass(frozen=True)
-class UnderWay:
+class UnfinishedEpisode:
     """An episode that is not in the dataset yet."""
 
     frames: int
@@ -54,16 +54,18 @@ class Overview:
     fps: float
     frames: int
     lengths: list[int]  # [frames]
-    by_hand: list[int] | None  # frames in which a person acted; None if that is not recorded
+    interventions: (
+        list[int] | None
+    )  # frames in which the operator acted; None if that is not recorded
     successes: list[bool | None]  # None where it is not known
     stages: dict[str, int]  # episodes by what they were recorded in
     tasks: dict[str, int]  # episodes by task
     features: dict[str, str]
     columns: dict[Group, dict[str, str]]  # of numbers, by what they belong to, with their units
-    cameras: dict[str, str]  # size and codec of the pictures, by name
+    cameras: dict[str, str]  # size and codec of the images, by name
     recovered: list[int]  # episodes brought back after a crash
     faults: list[str]  # what of it cannot be read
-    under_way: UnderWay | None
+    open_episode: UnfinishedEpisode | None
     bytes: int  # on the disk
 
     @property
@@ -74,8 +76,8 @@ class Overview:
 
     @property
     def intervention_share(self) -> float | None:
-        """Share of the frames in which a person acted; None if that is not recorded."""
-        return None if self.by_hand is None else sum(self.by_hand) / max(1, self.frames)
+        """Share of the frames in which the operator acted; None if that is not recorded."""
+        return None if self.interventions is None else sum(self.interventions) / max(1, self.frames)
 
     def content(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -98,10 +100,10 @@ class Overview:
             "columns": self.columns,
             "recovered": self.recovered,
             "faults": self.faults,
-            "under_way": None if self.under_way is None else vars(self.under_way),
+            "under_way": None if self.open_episode is None else vars(self.open_episode),
             "bytes": self.bytes,
             "lengths": lengths,
-            "interventions": self.by_hand,
+            "interventions": self.interventions,
             "successes": self.successes,
         }
 
@@ -109,19 +111,21 @@ class Overview:
 def overview(root: Path) -> Overview:
     """Look at all numbers of the dataset in ``root``, and at what its videos hold; DatasetError.
 
-    No picture is decoded.
+    No image is decoded.
     """
     dataset = Dataset(root)
     episodes = dataset.episodes
     columns, faults = _columns(dataset)
-    hand = next((columns[key] for key in (BY_HAND, BY_HAND_TOO) if key in columns), None)
+    intervened = next(
+        (columns[key] for key in (INTERVENTION, INTERVENTION_TOO) if key in columns), None
+    )
     return Overview(
         root=root,
         robot=dataset.robot_type,
         fps=dataset.fps,
         frames=len(dataset),
         lengths=[episode.length for episode in episodes],
-        by_hand=None if hand is None else [int(part.sum()) for part in hand],
+        interventions=None if intervened is None else [int(part.sum()) for part in intervened],
         successes=[_success(episode, columns) for episode in episodes],
         stages=dict(Counter(episode.stage for episode in episodes if episode.stage)),
         tasks=dict(Counter(task for episode in episodes for task in episode.tasks)),
@@ -133,14 +137,14 @@ def overview(root: Path) -> Overview:
         cameras=_cameras(dataset),
         faults=[*_declared_wrong(dataset), *faults, *_few(damaged_videos(dataset))],
         recovered=[episode.index for episode in episodes if episode.recovered],
-        under_way=_under_way(root),
+        open_episode=_open_episode(root),
         bytes=_size(root),
     )
 
 
 def _groups(features: Mapping[str, Feature]) -> dict[Group, dict[str, str]]:
     """The columns of numbers, but for those that follow from a frame's place."""
-    numbers = [key for key, f in features.items() if not f.is_picture and key not in INDEX]
+    numbers = [key for key, f in features.items() if not f.is_image and key not in INDEX]
     return {
         group: {key: _said(features[key]) for key in keys}
         for group, keys in grouped(numbers).items()
@@ -158,7 +162,9 @@ def _said(feature: Feature) -> str:
 
 def _columns(dataset: Dataset) -> tuple[dict[str, list[Column]], list[str]]:
     """The columns of interest that there are, by episode, and what cannot be read."""
-    keys = [key for key in (BY_HAND, BY_HAND_TOO, REWARD, DONE) if key in dataset.features]
+    keys = [
+        key for key in (INTERVENTION, INTERVENTION_TOO, REWARD, DONE) if key in dataset.features
+    ]
     found: dict[str, list[Column]] = {key: [] for key in keys}
     faults: list[str] = []
     for episode in dataset.episodes:
@@ -175,8 +181,8 @@ def _columns(dataset: Dataset) -> tuple[dict[str, list[Column]], list[str]]:
 def _few(faults: Iterable[str]) -> list[str]:
     """The first faults, and how many there are beside them."""
     different = [*dict.fromkeys(faults)]
-    more = len(different) - TOLD
-    return [*different[:TOLD], *([f"and {more} more"] if more > 0 else [])]
+    more = len(different) - LISTED
+    return [*different[:LISTED], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _declared_wrong(dataset: Dataset) -> Iterator[str]:
@@ -188,7 +194,7 @@ def _declared_wrong(dataset: Dataset) -> Iterator[str]:
             "total_frames right"
         )
     for key, feature in dataset.features.items():
-        kept = feature.is_number or feature.is_picture or feature.dtype == "string"
+        kept = feature.is_number or feature.is_image or feature.dtype == "string"
         if not kept and key.startswith(("observation.", "action", "next.")):
             yield f"{key} is of the kind {shown(feature.dtype, 40)}, which is no number"
 
@@ -202,7 +208,7 @@ def _success(episode: EpisodeInfo, columns: dict[str, list[Column]]) -> bool | N
 
 
 def _cameras(dataset: Dataset) -> dict[str, str]:
-    """Size and codec of each camera's pictures, and which episodes have none."""
+    """Size and codec of each camera's images, and which episodes have none."""
     found = {}
     for name, key in dataset.info.cameras.items():
         feature = dataset.features[key]
@@ -218,7 +224,7 @@ def _cameras(dataset: Dataset) -> dict[str, str]:
     return found
 
 
-def _under_way(root: Path) -> UnderWay | None:
+def _open_episode(root: Path) -> UnfinishedEpisode | None:
     path = root / JOURNAL
     try:
         facts = path.stat()
@@ -226,11 +232,11 @@ def _under_way(root: Path) -> UnderWay | None:
             frames = sum(kind in (ROW, BARE_ROW) for kind, _, _ in records)
     except OSError:  # there is none, or it has come to its end in the meantime
         return None
-    return UnderWay(frames, facts.st_size, max(0.0, time.time() - facts.st_mtime))
+    return UnfinishedEpisode(frames, facts.st_size, max(0.0, time.time() - facts.st_mtime))
 
 
 def _size(root: Path) -> int:
-    """Bytes of all files but the episode under way's."""
+    """Bytes of all files but the open episode's."""
     paths = (path for path in root.rglob("*") if root / RECOVERY not in path.parents)
     return sum(_bytes(path) for path in paths)
 

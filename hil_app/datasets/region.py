@@ -1,4 +1,4 @@
-"""Choosing a part of a picture with the mouse."""
+"""Choosing a part of an image with the mouse."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from hil_app.datasets.crop import Region
 from hil_app.recording.layout import DatasetError
 from robots.base import U8
 
-LARGE, HUGE = 480, 900  # small pictures are shown at least so high, large ones at most [px]
-LINE = 36  # height of the text below the picture [px]
+LARGE, HUGE = 480, 900  # small images are shown at least so high, large ones at most [px]
+LINE = 36  # height of the text below the image [px]
 HINT = "drag a box, Enter takes it, Esc cancels"
 BACK, INK, BOX = (25, 25, 25), (230, 230, 230), (255, 150, 30)
 PERIOD_MS = 20
 Point = tuple[int, int]  # x, y in the window [px]
 
 
-def choose(camera: str, picture: U8) -> Region:
-    """The part of a ``picture`` (H, W, 3) that a person draws a box around, its sides even.
+def choose(camera: str, image: U8) -> Region:
+    """The part of an ``image`` (H, W, 3) that an operator draws a box around, its sides even.
 
     DatasetError if there is no screen, or nothing was drawn.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     remedy = (
-        f"name the part by --roi {typed(camera)}=TOP,LEFT,HEIGHT,WIDTH, of pictures {height} high "
+        f"name the part by --roi {typed(camera)}=TOP,LEFT,HEIGHT,WIDTH, of images {height} high "
         f"and {width} wide"
     )
     if not has_screen():
@@ -37,7 +37,7 @@ def choose(camera: str, picture: U8) -> Region:
         pygame.display.init()
         pygame.font.init()
         shrunk = -(-height // HUGE)
-        drawn = _Chooser(pygame, camera, picture[::shrunk, ::shrunk]).run()
+        drawn = _Chooser(pygame, camera, image[::shrunk, ::shrunk]).run()
     except pygame.error as error:
         raise DatasetError(f"no window opens ({error}): {remedy}") from None
     finally:
@@ -56,7 +56,7 @@ def has_screen() -> bool:
 
 
 def fitted(one: Point, other: Point, scale: int, size: tuple[int, ...]) -> Region | None:
-    """The region of a picture of ``size`` (H, W) between two points of it ``scale`` times as large.
+    """The region of an image of ``size`` (H, W) between two points of it ``scale`` times as large.
 
     Its sides are even; None if nothing is left of it.
     """
@@ -71,23 +71,23 @@ def fitted(one: Point, other: Point, scale: int, size: tuple[int, ...]) -> Regio
 
 
 class _Chooser:
-    """The window, until the person takes a box or cancels."""
+    """The window, until the operator takes a box or cancels."""
 
-    def __init__(self, pygame: Any, camera: str, picture: U8) -> None:
-        self._pg, self._camera, self._size = pygame, camera, picture.shape[:2]
+    def __init__(self, pygame: Any, camera: str, image: U8) -> None:
+        self._pg, self._camera, self._size = pygame, camera, image.shape[:2]
         height, width = self._size
         self._scale = max(1, -(-LARGE // height))
         shown = width * self._scale, height * self._scale
         self._screen = pygame.display.set_mode((max(shown[0], 480), shown[1] + LINE))
         pygame.display.set_caption(f"hil-app dataset crop: {camera}")
-        small = pygame.image.frombuffer(picture.tobytes(), (width, height), "RGB")
-        self._picture = pygame.transform.scale(small, shown)
+        small = pygame.image.frombuffer(image.tobytes(), (width, height), "RGB")
+        self._image = pygame.transform.scale(small, shown)
         self._font = pygame.font.Font(None, 22)
         self._corners: tuple[Point, Point] | None = None
         self._held = False
 
     def run(self) -> Region | None:
-        """What was drawn when Enter was pressed; None if the person wants nothing."""
+        """What was drawn when Enter was pressed; None if the operator wants nothing."""
         pg = self._pg
         while True:
             self._draw()
@@ -118,20 +118,20 @@ class _Chooser:
         return fitted(*self._corners, self._scale, self._size)
 
     def _draw(self) -> None:
-        """The picture, darker outside of the box, and what can be done."""
+        """The image, darker outside of the box, and what can be done."""
         pg, region = self._pg, self._region
         self._screen.fill(BACK)
-        self._screen.blit(self._picture, (0, 0))
+        self._screen.blit(self._image, (0, 0))
         said = HINT
         if region is not None:
             top, left, height, width = (side * self._scale for side in region)
             inside = pg.Rect(left, top, width, height)
-            shade = pg.Surface(self._picture.get_size(), pg.SRCALPHA)
+            shade = pg.Surface(self._image.get_size(), pg.SRCALPHA)
             shade.fill((0, 0, 0, 150))
             shade.fill((0, 0, 0, 0), inside)
             self._screen.blit(shade, (0, 0))
             pg.draw.rect(self._screen, BOX, inside, 2)
             said = "top {}, left {}, height {}, width {}".format(*region) + f"; {HINT}"
         text = self._font.render(f"{self._camera}: {said}", True, INK)
-        self._screen.blit(text, (10, self._picture.get_height() + 10))
+        self._screen.blit(text, (10, self._image.get_height() + 10))
         pg.display.flip()

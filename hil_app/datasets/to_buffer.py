@@ -19,8 +19,8 @@ from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
-    BY_HAND,
-    BY_HAND_TOO,
+    INTERVENTION,
+    INTERVENTION_TOO,
     PENALTY,
     SUCCESS,
     DatasetError,
@@ -75,14 +75,14 @@ def rows_of(
     discount: float = 1.0,
     read: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Row]:
-    """The rows that ``policy`` can learn from, in order, each picture decoded once.
+    """The rows that ``policy`` can learn from, in order, each image decoded once.
 
     A transition whose next state is not in the dataset is left out: the last one before a pause,
     and the last one of an episode that goes on where the dataset ends, if what was seen then was
-    not recorded. Of interventions, a row is one if the person acted in its first tick. Datasets of
-    other tools may say less: then a person acted, there was no penalty, an end with a reward is a
-    success, and one without is the time limit. The numbers of an episode are checked before its
-    first row: they are finite, and actions are some that the policy can do.
+    not recorded. Of interventions, a row is one if the operator acted in its first tick. Datasets
+    of other tools may say less: then the operator acted, there was no penalty, an end with a reward
+    is a success, and one without is the time limit. The numbers of an episode are checked before
+    its first row: they are finite, and actions are some that the policy can do.
 
     ``read`` hears how many frames have been read since it last did. Raises DatasetError if the
     dataset is damaged, or none of its rows is wanted.
@@ -108,8 +108,8 @@ def rows_of(
 
 def learned_of(config: GaussianActorConfig) -> list[str]:
     """The columns of numbers that a policy learns from."""
-    seen = [key for key in config.input_features if key not in config.image_keys]
-    return [*seen, ACTION, REWARD, PENALTY]
+    numbers = [key for key in config.input_features if key not in config.image_keys]
+    return [*numbers, ACTION, REWARD, PENALTY]
 
 
 def actions_of(config: GaussianActorConfig) -> Actions:
@@ -125,11 +125,11 @@ def actions_of(config: GaussianActorConfig) -> Actions:
 def unsaid(source: Source) -> str | None:
     """What is assumed of a dataset that does not say who acted, in a line; None if it does."""
     dataset = source.dataset
-    if BY_HAND in dataset.features or BY_HAND_TOO in dataset.features:
+    if INTERVENTION in dataset.features or INTERVENTION_TOO in dataset.features:
         return None
     return (
-        f"{dataset.root} has no {BY_HAND}: all of its {len(dataset)} frames count as a person's, "
-        "to be imitated"
+        f"{dataset.root} has no {INTERVENTION}: all of its {len(dataset)} frames count as an "
+        "operator's, to be imitated"
     )
 
 
@@ -153,7 +153,7 @@ def _wanted(source: Source, episode: int) -> bool:
         none = np.zeros(1)
         reward, done = columns.get(REWARD, none), columns.get(DONE, none)
         return bool(np.any(columns.get(SUCCESS, (reward > 0) & (done > 0))))
-    return bool(np.any(columns.get(BY_HAND, columns.get(BY_HAND_TOO, True))))
+    return bool(np.any(columns.get(INTERVENTION, columns.get(INTERVENTION_TOO, True))))
 
 
 def check(
@@ -166,17 +166,17 @@ def check(
 
     Names are compared where both sides have them, and the rate if it is given.
     """
-    told = []
+    problems = []
     for source in sources:
         dataset = source.dataset
         differences = [*_differences(dataset, config, names or {})]
         if fps is not None and dataset.fps != fps:
             differences.append(f"it has {dataset.fps:g} frames a second, this config {fps:g}")
         if differences:
-            told.append(f"{dataset.root}: {'; '.join(differences)}")
-    if told:
+            problems.append(f"{dataset.root}: {'; '.join(differences)}")
+    if problems:
         raise DatasetError(
-            f"{'; '.join(told)}: learn from it with the config that it was recorded with"
+            f"{'; '.join(problems)}: learn from it with the config that it was recorded with"
         )
 
 
@@ -189,7 +189,7 @@ def _differences(dataset: Dataset, config: GaussianActorConfig, names: Names) ->
             known = [name for name in dataset.features if name.startswith("observation.")]
             yield f"it has no {key}, only {', '.join(known) or 'actions'}"
             continue
-        fits = found.is_picture if wanted.type == FeatureType.VISUAL else found.is_number
+        fits = found.is_image if wanted.type == FeatureType.VISUAL else found.is_number
         if not fits or found.is_depth:
             kind = "depth" if found.is_depth else shown(found.dtype, 40)
             yield f"{key} is {kind} in the dataset, which is of no use here"
@@ -211,7 +211,7 @@ def _missing(dataset: Dataset) -> Iterator[str]:
 
 def _size(feature: Feature) -> str:
     """What one sample is, in words."""
-    if feature.is_picture:
+    if feature.is_image:
         height, width = size_of(feature)
         return f"{width}x{height}"
     return _numbers(feature.shape)

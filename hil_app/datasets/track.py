@@ -14,15 +14,15 @@ from configs.names import ACTION, DONE, REWARD, TRUNCATED
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import (
     AFTER_PAUSE,
-    BY_HAND,
-    BY_HAND_TOO,
+    INTERVENTION,
+    INTERVENTION_TOO,
     PENALTY,
     SUCCESS,
     DatasetError,
 )
 
 Column = NDArray[Any]
-Span = tuple[int, int]  # first frame, and the one after the last
+FrameSpan = tuple[int, int]  # first frame, and the one after the last
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Track:
     gripper: Column | None  # (T,) commands: 0 closes, 1 stays, 2 opens
     reward: Column | None  # (T,)
     penalties: Sequence[int]  # frames
-    by_hand: Sequence[Span]  # in which a person acted
+    interventions: Sequence[FrameSpan]  # in which the operator acted
     pauses: Sequence[int]  # frames before which the episode stood still
     successes: Sequence[int]  # frames
     end: str  # how it ended
@@ -62,14 +62,14 @@ def track(dataset: Dataset, episode: int) -> Track:
         gripper=actions[:, -1] if discrete else None,
         reward=columns.get(REWARD),
         penalties=_frames(columns.get(PENALTY, nothing) != 0),
-        by_hand=spans(columns.get(BY_HAND, columns.get(BY_HAND_TOO, nothing))),
+        interventions=spans(columns.get(INTERVENTION, columns.get(INTERVENTION_TOO, nothing))),
         pauses=_frames(columns.get(AFTER_PAUSE, nothing)),
         successes=_frames(columns.get(SUCCESS, nothing)),
         end=_end(columns),
     )
 
 
-def spans(marked: Column) -> list[Span]:
+def spans(marked: Column) -> list[FrameSpan]:
     """The stretches of frames that are marked."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], marked.astype(bool), [False]))))
     return [(int(first), int(last)) for first, last in list(pairwise(edges))[::2]]

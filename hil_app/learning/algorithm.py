@@ -108,14 +108,14 @@ class RLAlgorithm(ABC):
         `compile_problem` says why, and updates go on without it.
         """
 
-    def judge(self, state: dict[str, Tensor], action: Tensor, *, target: bool = False) -> Tensor:
+    def q_values(self, state: dict[str, Tensor], action: Tensor, *, target: bool = False) -> Tensor:
         """What each of its critics makes of actions (B, c [+ 1]) in states: values (critics, B).
 
         With `target` it is their target networks that are asked. States and actions are normalised.
         Nothing is drawn, learned or changed. NotImplementedError if the algorithm has no critics of
         such actions.
         """
-        raise NotImplementedError(f"{self.name} has no critics that could judge an action")
+        raise NotImplementedError(f"{self.name} has no critics that could evaluate an action")
 
     def configure_data_iterator(
         self,

@@ -1,4 +1,4 @@
-"""What is taken for granted where data or a config does not say it, told once."""
+"""What is taken for granted where data or a config does not say it, reported once."""
 
 from __future__ import annotations
 

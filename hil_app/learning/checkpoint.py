@@ -3,7 +3,7 @@
 ``policy/`` and ``algorithm/`` are what their ``save_pretrained`` writes; every other group of
 tensors is a file, ``state.json`` says how far the run is, and ``manifest.json`` lists the files
 with their checksums.
-Pictures lie in blocks, a file each, and a block that has not changed is linked, not written again.
+Images lie in blocks, a file each, and a block that has not changed is linked, not written again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from configs.algorithm import CONFIG_FILE
 from configs.errors import HilAppError
 from configs.reading import content_of, read_json, shown, text_of
 from hil_app.learning import manifest
-from hil_app.learning.manifest import MANIFEST, Entry, Manifest
+from hil_app.learning.manifest import MANIFEST, FileEntry, Manifest
 from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy
 from hil_app.learning.networks.weights import check_finite
 from hil_app.support.checkpoint_names import others
@@ -156,7 +156,7 @@ def _write(snapshot: Snapshot, draft: Path, last: Saved) -> Saved:
         (draft / name / CONFIG_FILE).write_text(text, encoding="utf-8")
     (draft / STATE).write_text(json.dumps(snapshot.state, indent=2, default=asdict) + "\n")
     blocks: dict[Path, Tensor] = {}
-    known: dict[str, Entry] = {}  # of what is linked
+    known: dict[str, FileEntry] = {}  # of what is linked
     for group, tensors in snapshot.tensors.items():
         own = {_block_path(group, k): t for k, t in tensors.items() if k.startswith(BLOCK)}
         rest = {k: t.contiguous() for k, t in tensors.items() if not k.startswith(BLOCK)}

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Features = Mapping[str, NDArray[Any]]  # key -> (n,), or an image (H, W, C) of uint8
+Observation = Mapping[str, NDArray[Any]]  # key -> (n,), or an image (H, W, C) of uint8
 
 
 class Experience(Protocol):
@@ -18,7 +18,7 @@ class Experience(Protocol):
     """
 
     @property
-    def state(self) -> Features:
+    def observation(self) -> Observation:
         """What the policy saw."""
 
     @property
@@ -27,10 +27,10 @@ class Experience(Protocol):
 
     @property
     def policy_action(self) -> NDArray[np.float32]:
-        """What the policy wanted, which differs where a person acted."""
+        """What the policy wanted, which differs where the operator acted."""
 
     @property
-    def next_state(self) -> Features:
+    def next_observation(self) -> Observation:
         """What it saw a tick later."""
 
     @property
@@ -55,11 +55,11 @@ class Experience(Protocol):
 
     @property
     def is_intervention(self) -> bool:
-        """Whether a person acted."""
+        """Whether the operator acted."""
 
     @property
     def rerecord(self) -> bool:
-        """Whether the person asked to throw the episode away."""
+        """Whether the operator asked to throw the episode away."""
 
     @property
     def after_pause(self) -> bool:

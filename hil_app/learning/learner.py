@@ -22,7 +22,7 @@ from hil_app.learning.experience import Experience
 from hil_app.learning.health import Health, LearnerDied
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.networks.weights import check_finite, copy_into, cpu_copy
-from hil_app.learning.sac.q_values import Judge, Judgement
+from hil_app.learning.sac.q_values import QValues, QValuesOf
 from hil_app.learning.store import ExperienceStore
 from hil_app.learning.trainer import RLTrainer
 from hil_app.support.events import EventLog
@@ -64,9 +64,9 @@ class Learner:
             loop.episode(seed, [learner.offer])   # the policy reads learner.mailbox
 
     In lockstep mode ``offer`` returns when the tick's updates are done; in background mode it
-    never waits. ``log`` is called, in the thread, after every ``log_every`` updates. ``judge`` gets
-    the newest frame offered, and ``judgement`` is what it made of it. Raises :class:`LearnerDied`
-    if the thread has ended or cannot keep up.
+    never waits. ``log`` is called, in the thread, after every ``log_every`` updates.
+    ``q_values_of`` gets the newest frame offered, and ``q_values`` is what came of it. Raises
+    :class:`LearnerDied` if the thread has ended or cannot keep up.
     """
 
     def __init__(
@@ -77,15 +77,15 @@ class Learner:
         events: EventLog,
         log: Log | None = None,
         log_every: int = 50,
-        judge: Judge | None = None,
+        q_values_of: QValuesOf | None = None,
     ) -> None:
         self.mailbox = Mailbox()
         self.progress = Progress()
-        self.judgement: Judgement | None = None  # replaced as a whole, like progress
+        self.q_values: QValues | None = None  # replaced as a whole, like progress
         self._trainer, self._store = trainer, store
         self._config, self._events = config, events
         self._log, self._log_every = log, log_every
-        self._judge = judge
+        self._q_values_of = q_values_of
         self._unjudged: Experience | None = None
         self._lockstep = config.mode == "lockstep"
         self._worker: Worker[_Job] | None = None
@@ -210,7 +210,7 @@ class Learner:
         for job in jobs:
             job.task()
             if job is jobs[-1]:  # else a newer frame may follow
-                self._judge_newest()
+                self._evaluate_newest()
             job.done.set()
         if self._is_free():
             self._update()
@@ -261,11 +261,11 @@ class Learner:
                 self._update()
         self._unjudged = frame
 
-    def _judge_newest(self) -> None:
-        """Judge the newest frame, unless nobody wants to know or it has been."""
+    def _evaluate_newest(self) -> None:
+        """Evaluate the newest frame, unless nobody wants to know or it has been."""
         frame, self._unjudged = self._unjudged, None
-        if self._judge is not None and frame is not None:
-            self.judgement = self._judge(frame, self._updates)
+        if self._q_values_of is not None and frame is not None:
+            self.q_values = self._q_values_of(frame, self._updates)
 
     def _demonstrate(self, frame: Experience) -> None:
         self._store.demonstrate(frame)

@@ -19,14 +19,14 @@ MANIFEST = "manifest.json"
 _CHUNK = 1 << 20  # bytes read at once
 
 
-class Entry(TypedDict, total=False):
+class FileEntry(TypedDict, total=False):
     """What is known of a file; a manifest of an older version has no checksum."""
 
     bytes: int
     crc32: int
 
 
-Manifest = Mapping[str, Entry]
+Manifest = Mapping[str, FileEntry]
 
 
 def files_in(folder: Path) -> list[str]:
@@ -62,7 +62,7 @@ def check(folder: Path, names: Iterable[str], manifest: Manifest) -> None:
             raise ValueError(f"{name} is not as it was written: its checksum differs")
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> FileEntry:
     checksum = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -70,7 +70,7 @@ def _entry(path: Path) -> Entry:
         return {"bytes": file.tell(), "crc32": checksum}
 
 
-def _known(name: str, entry: object) -> Entry:
+def _known(name: str, entry: object) -> FileEntry:
     if isinstance(entry, int):
         return {"bytes": entry}
     if isinstance(entry, dict) and set(entry) == {"bytes", "crc32"}:

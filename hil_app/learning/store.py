@@ -9,7 +9,7 @@ from torch import Tensor
 from hil_app.learning.buffer.mixer import OnlineOfflineMixer
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns, Row
-from hil_app.learning.experience import Experience, Features
+from hil_app.learning.experience import Experience, Observation
 
 ONLINE, OFFLINE = "online", "offline"  # groups of a snapshot's tensors
 
@@ -34,11 +34,11 @@ class ExperienceStore:
         *,
         n_steps: int = 1,
         discount: float = 1.0,
-        keep: Callable[[Features], Features] = lambda seen: seen,
+        keep: Callable[[Observation], Observation] = lambda seen: seen,
     ) -> None:
         self.online, self.offline = online, offline
         self._own, self._demonstrated = (NStepReturns(n_steps, discount, keep) for _ in range(2))
-        self._under_way: list[Row] = []  # of the demonstration that has not ended
+        self._open_episode: list[Row] = []  # of the demonstration that has not ended
 
     def add(self, frame: Experience) -> None:
         """Keep a frame of the policy's own episodes."""
@@ -48,13 +48,13 @@ class ExperienceStore:
                 self.offline.add(**row.transition())
 
     def demonstrate(self, frame: Experience) -> None:
-        """Keep a frame of a demonstration, unless the person asks to do that again."""
-        self._under_way += self._demonstrated.push(frame)
+        """Keep a frame of a demonstration, unless the operator asks to do that again."""
+        self._open_episode += self._demonstrated.push(frame)
         if not frame.done:
             return
         if not frame.rerecord:
-            self.fill(self._under_way)
-        self._under_way = []
+            self.fill(self._open_episode)
+        self._open_episode = []
 
     def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:
         """Put rows, each of this weight, into the offline buffer; returns how many there were."""

@@ -81,7 +81,7 @@ class RLTrainer:
             self.reset_data_iterator()
 
     def close(self) -> None:
-        """End what draws, if it can be closed; a later step starts anew."""
+        """End what draws, if it can be closed; a later step starts again."""
         close = getattr(self._source, "close", None)
         self._source = None
         if close is not None:

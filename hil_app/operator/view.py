@@ -37,16 +37,16 @@ from hil_app.support.outputs import Output
 from hil_app.support.words import plural
 from hil_app.support.worker import Worker
 
-REFRESH = 4.0  # pictures of the view a second
+REFRESH = 4.0  # images of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
 MOST = 1000  # lines that wait to be printed
 LEAVING = 2.0  # how long they are waited for at the end [s]
-NEWEST = 300  # ticks whose lateness and pictures' age are shown
+NEWEST = 300  # ticks whose lateness and images' age are shown
 TITLES = {
-    DEMONSTRATE: "The person demonstrates",
-    TRAIN: "The policy acts and learns; the person takes over when it errs",
+    DEMONSTRATE: "The operator demonstrates",
+    TRAIN: "The policy acts and learns; the operator takes over when it errs",
     EVALUATE: "The policy on its own",
-    TELEOPERATE: "The person moves the arm",
+    TELEOPERATE: "The operator moves the arm",
     RECORD: "Episodes go into the dataset",
     REPLAY: "The arm does a recorded episode again",
 }
@@ -64,7 +64,7 @@ class View:
     """Shows a run while entered: live in a terminal, now and then a line elsewhere.
 
     It only looks at what others count, and prints from threads of its own, so the loop never waits
-    for it. ``hint`` says what a person can do meanwhile.
+    for it. ``hint`` says what an operator can do meanwhile.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class View:
         )
         self._last_line = time.monotonic()
         self._over = threading.Event()
-        self._painter = threading.Thread(target=self._paint, name="view", daemon=True)
+        self._renderer = threading.Thread(target=self._paint, name="view", daemon=True)
         self._lines: Worker[str]
 
     def __enter__(self) -> Self:
         self._lines = Worker("view", self._print, most=MOST)
         self._events.listeners.append(self._hear)
         if self._console.is_terminal:
-            self._painter.start()
+            self._renderer.start()
         elif self._hint:
             self._lines.put(self._hint)
         return self
@@ -98,7 +98,7 @@ class View:
         self._events.listeners.remove(self._hear)
         self._over.set()
         if self._console.is_terminal:
-            self._painter.join(LEAVING)
+            self._renderer.join(LEAVING)
         for stage in self._monitor.stages:
             self._lines.put(_line(stage))
         self._lines.close(LEAVING)
@@ -146,7 +146,7 @@ class View:
         if event.message:
             yield f"{'! ' * isinstance(event, Problem)}{event.name}: {event.message}"
         if isinstance(event, Evaluated):
-            yield _judgement(event)
+            yield _q_values(event)
         if self._console.is_terminal:
             return
         if isinstance(event, DatasetsSoFar):
@@ -166,13 +166,13 @@ class View:
         grid = Table.grid(expand=True, padding=(0, 2))
         for _ in range(4):
             grid.add_column(ratio=1)
-        cells = [*_episode_cells(stage), *self._learner_cells(stage), *self._judged_cells()]
+        cells = [*_episode_cells(stage), *self._learner_cells(stage), *self._evaluation_cells()]
         cells += [*_loop_cells(stage), *self._recording_cells()]
         for left, right in zip(cells[::2], [*cells[1::2], ("", "")], strict=False):
             grid.add_row(f"[dim]{left[0]}[/dim]", left[1], f"[dim]{right[0]}[/dim]", right[1])
         return grid
 
-    def _judged_cells(self) -> list[tuple[str, str]]:
+    def _evaluation_cells(self) -> list[tuple[str, str]]:
         evaluations = self._monitor.evaluations
         if not evaluations:
             return []
@@ -208,15 +208,15 @@ class View:
         """What the critics make of the newest tick, where the policy may ask for help."""
         if self._monitor.help is None:
             return []
-        newest = self._monitor.help.judgement
+        newest = self._monitor.help.q_values
         value, disagreement = (newest.value, newest.disagreement) if newest else (None, None)
         return [("critics' value", _number(value)), ("they disagree by", _number(disagreement))]
 
 
 def _loading(loading: Loading) -> RenderableType:
-    told = Text(f"{loading.frames} of {loading.total} frames", justify="center")
+    caption = Text(f"{loading.frames} of {loading.total} frames", justify="center")
     bar = _share(loading.frames, loading.total)
-    return Panel(Group(bar, told), title="[bold]Recorded datasets are read[/bold]")
+    return Panel(Group(bar, caption), title="[bold]Recorded datasets are read[/bold]")
 
 
 def _bar(stage: Stage) -> list[RenderableType]:
@@ -245,7 +245,7 @@ def _episode_cells(stage: Stage) -> list[tuple[str, str]]:
 def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
     late = stage.loop.rate.statistics(NEWEST)
     old = milliseconds(list(stage.ages.copy())[-NEWEST:])
-    cells = [("oldest picture, p99", f"{old['p99']:.0f} ms")] if old else []
+    cells = [("oldest image, p99", f"{old['p99']:.0f} ms")] if old else []
     if late:
         figures = "{p50:.2f} / {p99:.2f} / {max:.2f} ms".format(**late)
         cells.append(("lateness p50 / p99 / max", figures))
@@ -254,7 +254,7 @@ def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
     return cells
 
 
-def _judgement(event: Evaluated) -> str:
+def _q_values(event: Evaluated) -> str:
     return (
         f"on its own after {event.ticks} ticks: {event.successes} of {event.episodes} succeed, "
         f"{event.mean_ticks:.1f} ticks long"

@@ -22,7 +22,7 @@ def checksum_of(path: Path) -> str:
 def is_altered(path: Path, recorded: object) -> bool:
     """Whether a file has the size that was recorded, but not the content.
 
-    One of another size, cut off or joined by another tool, is judged by what it holds.
+    One of another size, cut off or joined by another tool, is recognised by what it holds.
     """
     try:
         size = os.stat(path).st_size

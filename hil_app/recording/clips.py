@@ -1,4 +1,4 @@
-"""Where the pictures of episodes are in the videos of a dataset."""
+"""Where the images of episodes are in the videos of a dataset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hil_app.recording.episodes import instant, whole
+from hil_app.recording.episodes import instant, whole_number
 from hil_app.recording.inside import DatasetError
 from hil_app.recording.layout import EPISODES, FILE, MOST_FILES
 
@@ -29,7 +29,7 @@ class Clip:
 def clips(root: Path, rows: Sequence[Mapping[str, Any]], key: str, fps: float) -> list[Clip | None]:
     """A camera's clip of each episode; None where its place is empty.
 
-    DatasetError if two of them overlap: one would have the other's pictures.
+    DatasetError if two of them overlap: one would have the other's images.
     """
     found = [clip_of(root, row, key, fps) for row in rows]
     there = [clip for clip in found if clip is not None]
@@ -40,7 +40,7 @@ def clips(root: Path, rows: Sequence[Mapping[str, Any]], key: str, fps: float) -
             first, second = sorted((one.episode, two.episode))
             raise DatasetError(
                 f"{root / EPISODES}: the videos of {key} of episodes {first} and {second} overlap, "
-                "so that one has the other's pictures: restore a copy"
+                "so that one has the other's images: restore a copy"
             )
     return found
 
@@ -53,7 +53,7 @@ def clip_of(root: Path, row: Mapping[str, Any], key: str, fps: float) -> Clip | 
     values = [row[name] for name in names]
     if any(value is None or value != value for value in values):
         return None
-    (chunk, file), start = (whole(v, MOST_FILES) for v in values[:2]), instant(values[2])
+    (chunk, file), start = (whole_number(v, MOST_FILES) for v in values[:2]), instant(values[2])
     episode, length = row["episode_index"], row["length"]
     if chunk is None or file is None or start is None:
         raise DatasetError(

@@ -15,10 +15,10 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
     AFTER_PAUSE,
     AGE,
-    BY_HAND,
-    BY_HAND_TOO,
     FINAL,
     INDEX,
+    INTERVENTION,
+    INTERVENTION_TOO,
     MEASURED,
     PENALTY,
     POLICY_ACTION,
@@ -34,7 +34,7 @@ Group = Literal["observation", "action", "outcome", "measured", "episode", "othe
 
 
 @dataclass(frozen=True)
-class Column:
+class DatasetColumn:
     """One number a frame if it has a ``dtype``, else a row of numbers."""
 
     key: str
@@ -65,26 +65,26 @@ SENSED: dict[str, Callable[[Reading], F32 | None]] = {
 """What a robot senses, beside images: it may sense less than all."""
 
 
-def _measured(key: str, of: Callable[[Reading], F32 | None]) -> Column:
-    return Column(key, "measured", lambda frame: of(frame.reading))
+def _measured(key: str, of: Callable[[Reading], F32 | None]) -> DatasetColumn:
+    return DatasetColumn(key, "measured", lambda frame: of(frame.reading))
 
 
 COLUMNS = (
-    Column(ACTION, "action", lambda frame: frame.action),
-    Column(POLICY_ACTION, "action", lambda frame: frame.policy_action),
-    Column(SENT, "action", lambda frame: frame.sent),
-    Column(BY_HAND, "action", lambda frame: frame.is_intervention, "bool"),
-    Column(BY_HAND_TOO, "action", lambda frame: frame.is_intervention, "bool"),
-    Column(VERSION_OF_WEIGHTS, "action", lambda frame: frame.weights_version, "int64"),
-    Column(REWARD, "outcome", lambda frame: frame.reward, "float32"),
-    Column(DONE, "outcome", lambda frame: frame.terminated, "bool"),
-    Column(TRUNCATED, "outcome", lambda frame: frame.truncated, "bool"),
-    Column(SUCCESS, "outcome", lambda frame: frame.success, "bool"),
-    Column(PENALTY, "outcome", lambda frame: frame.discrete_penalty, "float32"),
-    Column(STAMP, "measured", lambda frame: frame.reading.stamp, "float64"),
+    DatasetColumn(ACTION, "action", lambda frame: frame.action),
+    DatasetColumn(POLICY_ACTION, "action", lambda frame: frame.policy_action),
+    DatasetColumn(SENT, "action", lambda frame: frame.sent),
+    DatasetColumn(INTERVENTION, "action", lambda frame: frame.is_intervention, "bool"),
+    DatasetColumn(INTERVENTION_TOO, "action", lambda frame: frame.is_intervention, "bool"),
+    DatasetColumn(VERSION_OF_WEIGHTS, "action", lambda frame: frame.weights_version, "int64"),
+    DatasetColumn(REWARD, "outcome", lambda frame: frame.reward, "float32"),
+    DatasetColumn(DONE, "outcome", lambda frame: frame.terminated, "bool"),
+    DatasetColumn(TRUNCATED, "outcome", lambda frame: frame.truncated, "bool"),
+    DatasetColumn(SUCCESS, "outcome", lambda frame: frame.success, "bool"),
+    DatasetColumn(PENALTY, "outcome", lambda frame: frame.discrete_penalty, "float32"),
+    DatasetColumn(STAMP, "measured", lambda frame: frame.reading.stamp, "float64"),
     *(_measured(key, of) for key, of in SENSED.items()),
-    Column(AFTER_PAUSE, "episode", lambda frame: frame.after_pause, "bool"),
-    Column(SEED, "episode", lambda frame: frame.seed, "int64"),
+    DatasetColumn(AFTER_PAUSE, "episode", lambda frame: frame.after_pause, "bool"),
+    DatasetColumn(SEED, "episode", lambda frame: frame.seed, "int64"),
 )
 _BY_KEY = {column.key: column for column in COLUMNS}
 FLAGS = {column.key for column in COLUMNS if column.dtype == "bool"}

@@ -12,7 +12,7 @@ from hil_app.recording.layout import DatasetError, size_of
 def damage(
     dataset: Dataset, each: Callable[[Sequence[EpisodeInfo]], Iterator[EpisodeInfo]] = iter
 ) -> Iterator[str]:
-    """A line for each episode that cannot be read; every picture is decoded.
+    """A line for each episode that cannot be read; every image is decoded.
 
     ``each`` may show how far it is.
     """
@@ -20,7 +20,7 @@ def damage(
         try:
             dataset.columns(episode.index)
             for camera in dataset.cameras:
-                for _ in dataset.pictures(episode.index, camera):
+                for _ in dataset.images(episode.index, camera):
                     pass
         except DatasetError as error:
             place = f"episode {episode.index}"
@@ -28,9 +28,9 @@ def damage(
 
 
 def damaged_videos(dataset: Dataset) -> Iterator[str]:
-    """A line for each video that lacks a picture or is no video, without decoding.
+    """A line for each video that lacks an image or is no video, without decoding.
 
-    An episode that a camera did not film is none.
+    An episode that a camera did not record is none.
     """
     for name, key in dataset.info.cameras.items():
         feature = dataset.features[key]

@@ -1,4 +1,4 @@
-"""Reading a dataset: episode by episode, each picture decoded once, nothing held that is past."""
+"""Reading a dataset: episode by episode, each image decoded once, nothing held that is past."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from hil_app.recording.layout import (
 from hil_app.recording.rows import Numbers
 from hil_app.recording.tables import REMEDY, Rows, column, read_table, rows_of
 from hil_app.recording.values import check_times, flags
-from processors.base import Features
+from processors.base import Observation
 from robots.base import U8, Reading
 
 
@@ -156,8 +156,8 @@ class Dataset:
             ) from None
         return found
 
-    def pictures(self, episode: int, camera: str) -> Iterator[U8]:
-        """An episode's pictures (height, width, 3) in order, each decoded once.
+    def images(self, episode: int, camera: str) -> Iterator[U8]:
+        """An episode's images (height, width, 3) in order, each decoded once.
 
         There are T, or T + 1 where what was seen last is recorded too. Grey ones and those with
         transparency become RGB. DatasetError, with episode and frame, if one is missing, is not of
@@ -172,10 +172,10 @@ class Dataset:
             key = self.info.cameras[camera]
             self.check_video(episode, camera)
             found = read_video(path, start, count, self.fps, size_of(self.features[key]))
-        return _told(found, episode, key)
+        return _located(found, episode, key)
 
     def video(self, episode: int, camera: str) -> tuple[Path, float, int]:
-        """Where an episode's pictures are: the file, their begin [s] and how many there are."""
+        """Where an episode's images are: the file, their begin [s] and how many there are."""
         key = self.info.cameras.get(camera)
         if key is None or self.info.video_path is None or self.features[key].dtype != "video":
             depth = f", and depth of {', '.join(self.info.depth)}" if self.info.depth else ""
@@ -186,7 +186,7 @@ class Dataset:
         found = self._clips(key)[episode]
         if found is None:
             raise DatasetError(
-                f"{self.root}: episode {episode} has no pictures of {camera}, whose place in "
+                f"{self.root}: episode {episode} has no images of {camera}, whose place in "
                 f"{EPISODES} is empty: do without this camera, or without the episode"
             )
         path = self.info.video_file(self.root, key, found.chunk, found.file)
@@ -214,11 +214,11 @@ class Dataset:
         return self._known_clips[key]
 
     def frames(self, episode: int, cameras: Collection[str] | None = None) -> Iterator[Frame]:
-        """An episode's frames, as the loop made them, with all pictures or those of ``cameras``.
+        """An episode's frames, as the loop made them, with all images or those of ``cameras``.
 
         A frame's ``next_state`` is the very object that is the next frame's ``state``. What a
-        dataset of other tools lacks: the policy wanted what was done; a person acted; the episode
-        succeeded if it ended with a reward; an end without one, or that is not marked, is
+        dataset of other tools lacks: the policy wanted what was done; the operator acted; the
+        episode succeeded if it ended with a reward; an end without one, or that is not marked, is
         truncated, and then the last row, whose next state is not known, is left out. The frame
         before an ``after_pause`` has the state after the pause for its next.
         """
@@ -226,9 +226,9 @@ class Dataset:
             raise DatasetError(f"{self.root} has no {ACTION} in it: frames need one")
         columns, final = self.columns(episode), self.final(episode)
         facts, length = completed(columns), len(columns[ACTION])
-        seen = self._seen(episode, columns, final, cameras)
+        observation = self._observations(episode, columns, final, cameras)
         now: Instant = {}, Reading(NOTHING, np.nan)
-        for number, later in enumerate(zip(seen, readings(columns, final), strict=True)):
+        for number, later in enumerate(zip(observation, readings(columns, final), strict=True)):
             if number:
                 frame = frame_of(number - 1, now, later, facts)
                 cut = final is None and number == length - 1 and not facts[DONE][-1]
@@ -237,18 +237,18 @@ class Dataset:
         if final is None and length and facts[DONE][-1]:
             yield frame_of(length - 1, now, now, facts)
 
-    def _seen(
+    def _observations(
         self,
         episode: int,
         columns: Numbers,
         final: Numbers | None,
         wanted: Collection[str] | None,
-    ) -> Iterator[Features]:
+    ) -> Iterator[Observation]:
         """All observations of an episode, in order, the last one too if it is recorded."""
         keys = [key for key in columns if key.startswith("observation.")]
         length = len(columns[ACTION]) + (final is not None)
         cameras = {
-            key: self.pictures(episode, name)
+            key: self.images(episode, name)
             for name, key in self.info.cameras.items()
             if wanted is None or name in wanted
         }
@@ -256,16 +256,16 @@ class Dataset:
         for number in range(length):
             amid = number < len(columns[ACTION])
             numbers = {k: columns[k][number] for k in keys} if amid else last
-            pictures = {key: next(camera) for key, camera in cameras.items()}
-            yield {**numbers, **pictures}
+            images = {key: next(camera) for key, camera in cameras.items()}
+            yield {**numbers, **images}
 
 
-def _told(pictures: Iterator[U8], episode: int, key: str) -> Iterator[U8]:
-    """The pictures; whatever is wrong with one is told with its place."""
+def _located(images: Iterator[U8], episode: int, key: str) -> Iterator[U8]:
+    """The images; whatever is wrong with one is reported with its place."""
     number = 0
     try:
-        for picture in pictures:
-            yield picture
+        for image in images:
+            yield image
             number += 1
     except DatasetError as error:
         raise DatasetError(f"episode {episode}, frame {number}, {key}: {error}") from error

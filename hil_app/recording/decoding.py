@@ -1,4 +1,4 @@
-"""Pictures of datasets, from videos and from images in a table: each the one of its time."""
+"""Images of datasets, from videos and from images in a table: each the one of its time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from hil_app.recording.tables import Rows
 from robots.base import U8
 
 Size = tuple[int, int]  # height, width [px]
-MOST_PIXELS = 1 << 25  # of a picture; 8K has as many
+MOST_PIXELS = 1 << 25  # of an image; 8K has as many
 LONGEST_IMAGE = 1 << 26  # bytes of an image's own file
-EXACT = 0.1  # share of a frame's time: no other picture is nearer
+EXACT = 0.1  # share of a frame's time: no other image is nearer
 _MP4 = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _JPEG_SCAN, _JPEG_ENDS = b"\xff\xda", b"\xff\xd9"
@@ -46,10 +46,10 @@ def open_video(path: Path) -> Any:
 def read_video(
     path: Path, start: float, count: int, fps: float, size: Size | None = None
 ) -> Iterator[U8]:
-    """The ``count`` pictures (height, width, 3) from ``start`` [s] on, each decoded once.
+    """The ``count`` images (height, width, 3) from ``start`` [s] on, each decoded once.
 
     Each is the one of its time, within half a frame. DatasetError if the file is missing, damaged
-    or too short, a picture is missing or has another ``size``, or shows depth.
+    or too short, an image is missing or has another ``size``, or shows depth.
     """
     found, to_rgb = 0, VideoReformatter()
     try:
@@ -61,20 +61,20 @@ def read_video(
                 found += 1
     except (av.FFmpegError, IndexError, OSError, ValueError) as error:
         what = shown(error)
-        raise DatasetError(f"{path} is damaged after {found} pictures ({what})") from error
+        raise DatasetError(f"{path} is damaged after {found} images ({what})") from error
     if found < count:
-        raise DatasetError(f"{path} is cut short: {found} pictures of {count}")
+        raise DatasetError(f"{path} is cut short: {found} images of {count}")
 
 
 @dataclass(frozen=True)
 class _Packed:
-    """A picture that is not decoded."""
+    """An image that is not decoded."""
 
     time: float  # [s]
 
 
 def check_video(path: Path, start: float, count: int, fps: float, size: Size) -> None:
-    """DatasetError if :func:`read_video` would not find its pictures; none is decoded."""
+    """DatasetError if :func:`read_video` would not find its images; none is decoded."""
     try:
         with open_video(path) as file:
             stream = file.streams.video[0]
@@ -88,7 +88,7 @@ def check_video(path: Path, start: float, count: int, fps: float, size: Size) ->
     except (av.FFmpegError, AttributeError, IndexError, OSError, ValueError) as error:
         raise DatasetError(f"{path} is damaged ({shown(error)}): restore a copy") from error
     if number < count:
-        raise DatasetError(f"{path} is cut short: {number} pictures of {count}: restore a copy")
+        raise DatasetError(f"{path} is cut short: {number} images of {count}: restore a copy")
     if found != size:
         raise _other_size(path, found, size)
 
@@ -97,7 +97,7 @@ def _frames(path: Path, first: float) -> Generator[Any, None, None]:
     """The frames of a video from before the time ``first`` [s] on."""
     with open_video(path) as file:
         stream = file.streams.video[0]
-        stream.thread_type = "NONE"  # threads cost small pictures more than they bring
+        stream.thread_type = "NONE"  # threads cost small images more than they bring
         if first > 0 and stream.time_base:
             file.seek(int(first / stream.time_base), stream=stream)
         yield from file.decode(stream)
@@ -110,14 +110,14 @@ def _timed(
     number, held, near = 0, None, 0.5
     for frame in frames:
         if frame.time is None:
-            raise ValueError("a picture has no time")
+            raise ValueError("an image has no time")
         while number < count:
             off = abs(late := (frame.time - start) * fps - number)  # frames
             if late < -near:
                 break
             if held is None and late > near:
                 raise DatasetError(
-                    f"{path} has no picture within half a frame of {start + number / fps:.3f} s, "
+                    f"{path} has no image within half a frame of {start + number / fps:.3f} s, "
                     f"the next is at {frame.time:.3f} s"
                 )
             if held is None or off <= held[1]:
@@ -135,7 +135,7 @@ def _timed(
 
 
 def read_images(rows: Rows, key: str, root: Path, size: Size | None = None) -> Iterator[U8]:
-    """The pictures (height, width, 3) that other tools put in a column, or in files beside it.
+    """The images (height, width, 3) that other tools put in a column, or in files beside it.
 
     DatasetError if one of them is none, has another ``size``, or shows depth.
     """
@@ -170,7 +170,7 @@ class _NoImageError(ValueError):
 
 
 def _decoded(content: bytes) -> av.VideoFrame:
-    """The one picture of an image's bytes; ValueError or FFmpegError if there is none."""
+    """The one image of an image's bytes; ValueError or FFmpegError if there is none."""
     codec = next((name for mark, name in _IMAGES.items() if content.startswith(mark)), None)
     if codec is None:
         raise _NoImageError("is neither PNG nor JPEG")
@@ -199,30 +199,30 @@ def _decoder(codec: str) -> VideoCodecContext:
     context = av.CodecContext.create(codec, "r")
     assert isinstance(context, VideoCodecContext)
     context.options = {"max_pixels": str(MOST_PIXELS), "err_detect": "explode"}
-    context.thread_count = 1  # a picture comes out as it goes in
+    context.thread_count = 1  # an image comes out as it goes in
     return context
 
 
 def _check(frame: av.VideoFrame, size: Size | None, path: Path) -> None:
     if is_deep(frame.format.name):
         raise DatasetError(
-            f"{path} has pictures of {frame.format.name}, which are depth: nothing looks at them, "
+            f"{path} has images of {frame.format.name}, which are depth: nothing looks at them, "
             "leave the camera out"
         )
     if size is not None and (frame.height, frame.width) != size:
         raise _other_size(path, (frame.height, frame.width), size)
     if frame.is_corrupt:  # the codec has made up what it could not read
-        raise DatasetError(f"{path} is damaged: a picture is not whole. Restore a copy")
+        raise DatasetError(f"{path} is damaged: an image is not whole. Restore a copy")
 
 
 def _other_size(path: Path, found: Size, size: Size) -> DatasetError:
     return DatasetError(
-        f"{path} has a picture of {found[1]}x{found[0]}, but info.json says {size[1]}x{size[0]}: "
+        f"{path} has an image of {found[1]}x{found[0]}, but info.json says {size[1]}x{size[0]}: "
         "record it again, or set the size right if all are like this"
     )
 
 
 def rgb(frame: av.VideoFrame, to_rgb: VideoReformatter) -> U8:
-    """The picture; one ``to_rgb`` for many, as a new one takes longer than decoding."""
-    picture: U8 = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()  # type: ignore[assignment]
-    return picture
+    """The image; one ``to_rgb`` for many, as a new one takes longer than decoding."""
+    image: U8 = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()  # type: ignore[assignment]
+    return image

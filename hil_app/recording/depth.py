@@ -19,17 +19,17 @@ from hil_app.recording.inside import DatasetError
 from hil_app.recording.layout import Info
 from hil_app.recording.tables import first_value
 
-LOOKED_AT = 30  # pictures among which one shows something
+LOOKED_AT = 30  # images among which one shows something
 ROUNDING = 2  # of 255 levels, from one kind of pixels to another
 GREY = "gray16le"  # what FFmpeg calls pixels that have more than 8 bits and no colour
 UNREADABLE = (DatasetError, av.FFmpegError, OSError, ValueError, IndexError)
 
 
 def with_depth(root: Path, info: Info, rows: Sequence[Mapping[str, Any]]) -> Info:
-    """``info`` with every camera declared as depth whose first picture is.
+    """``info`` with every camera declared as depth whose first image is.
 
     ``rows`` are what is known of the episodes. A camera that cannot be read stays as it is: that is
-    told when somebody wants its pictures.
+    reported when somebody wants its images.
     """
     features = dict(info.features)
     for key in info.cameras.values():
@@ -67,11 +67,11 @@ def _is_fine(pixels: str) -> bool:
 
 
 def _is_grey(frames: Iterable[av.VideoFrame]) -> bool:
-    """Whether the first picture that shows anything has no colour: some codecs know no grey."""
+    """Whether the first image that shows anything has no colour: some codecs know no grey."""
     for frame in frames:
-        picture = frame.to_ndarray(format="rgb24").astype(np.int16)
-        if np.ptp(picture) > ROUNDING:
-            return bool(np.ptp(picture, axis=2).max() <= ROUNDING)
+        image = frame.to_ndarray(format="rgb24").astype(np.int16)
+        if np.ptp(image) > ROUNDING:
+            return bool(np.ptp(image, axis=2).max() <= ROUNDING)
     return False
 
 

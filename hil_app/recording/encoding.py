@@ -1,4 +1,4 @@
-"""Pictures to an H.264 film."""
+"""Images to an H.264 video."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from av.video.stream import VideoStream
 from configs.writing import new_file
 from robots.base import U8
 
-PAUSE = 0.6  # how long the last picture of an episode stays [s]
+PAUSE = 0.6  # how long the last image of an episode stays [s]
 
 
-class Film:
-    """An mp4 of RGB pictures (height, width, 3) at ``fps``; both sides must be even.
+class VideoWriter:
+    """An mp4 of RGB images (height, width, 3) at ``fps``; both sides must be even.
 
     The file is there once the block ends without an error; OSError if the disk refuses.
     """
@@ -52,13 +52,13 @@ class Film:
             raise
         self._whole.__exit__(kind, error, trace)
 
-    def add(self, picture: U8) -> None:
-        """Append one picture."""
-        self._last = picture
-        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+    def add(self, image: U8) -> None:
+        """Append one image."""
+        self._last = image
+        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
 
     def hold(self) -> None:
-        """Let the last picture stay for a moment."""
+        """Let the last image stay for a moment."""
         if self._last is not None:
             for _ in range(round(PAUSE * self._fps)):
                 self.add(self._last)

@@ -33,7 +33,7 @@ class EpisodeInfo:
 def episode_rows(root: Path, info: Info) -> list[dict[str, Any]]:
     """What is known of the episodes that count, in order, without their statistics.
 
-    DatasetError if that is damaged, or one is missing or told of twice.
+    DatasetError if that is damaged, or one is missing or listed twice.
     """
     found: dict[int, dict[str, Any]] = {}
     for path in episode_files(root):
@@ -59,7 +59,7 @@ def _checked(row: dict[str, Any], path: Path) -> dict[str, Any]:
     """A row whose numbers are whole ones, and none of them absurd."""
     limits = {"episode_index": MOST_FILES, "length": LONGEST}
     for key in ("episode_index", "length", *(f"data/{name}" for name in FILE)):
-        value = whole(row[key], limits.get(key, MOST_FILES))
+        value = whole_number(row[key], limits.get(key, MOST_FILES))
         if value is None:
             of = f" of episode {row['episode_index']}" if key != "episode_index" else ""
             raise DatasetError(f"{path}: {key}{of} is {shown(row[key], 40)}: restore a copy")
@@ -67,7 +67,7 @@ def _checked(row: dict[str, Any], path: Path) -> dict[str, Any]:
     return row
 
 
-def whole(value: Any, most: int) -> int | None:
+def whole_number(value: Any, most: int) -> int | None:
     """A whole number from 0 to ``most``, if it is one; pandas makes 3.0 of it beside a null."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -10,7 +10,7 @@ from typing import Any, Self
 from configs.reading import shown
 from hil_app.recording.inside import DatasetError
 
-PICTURES = ("video", "image")  # the kinds of columns that are pictures
+IMAGES = ("video", "image")  # the kinds of columns that are images
 NUMBERS = {
     "bool",
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
@@ -23,7 +23,7 @@ _DEPTH = ("gray9", "gray10", "gray12", "gray14", "gray16", "grayf", "p016", "ya1
 
 @dataclass(frozen=True)
 class Feature:
-    """What a column holds: [1] is one number a frame, "video" a picture (height, width, 3)."""
+    """What a column holds: [1] is one number a frame, "video" an image (height, width, 3)."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -48,16 +48,16 @@ class Feature:
         if info is not None and not isinstance(info, Mapping):
             raise DatasetError(f'the feature "{key}" has the info {shown(info, 40)}')
         shape = _shape(key, content["shape"])
-        if dtype in PICTURES and len(shape) not in (2, 3):
-            raise DatasetError(f'the pictures of "{key}" have the shape {list(shape)}')
+        if dtype in IMAGES and len(shape) not in (2, 3):
+            raise DatasetError(f'the images of "{key}" have the shape {list(shape)}')
         names = _flat(content.get("names"))
-        fits = dtype in PICTURES or names is None or len(names) == shape[0]
+        fits = dtype in IMAGES or names is None or len(names) == shape[0]
         return cls(dtype, shape, names if fits else None, info)
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         """Whether it is a camera's."""
-        return self.dtype in PICTURES
+        return self.dtype in IMAGES
 
     @property
     def is_number(self) -> bool:
@@ -71,7 +71,7 @@ class Feature:
 
     @property
     def is_depth(self) -> bool:
-        """Whether its pictures are declared to be distances, which no RGB picture can show."""
+        """Whether its images are declared to be distances, which no RGB image can show."""
         info = self.info or {}
         marks = (info.get("video.is_depth_map"), info.get("is_depth_map"))
         formats = (info.get("video.pix_fmt"), info.get("pix_fmt"))
@@ -90,7 +90,7 @@ def is_deep(pixels: str) -> bool:
 
 
 def size_of(feature: Feature) -> tuple[int, int]:
-    """Height and width of a camera's pictures [px], wherever their channels stand."""
+    """Height and width of a camera's images [px], wherever their channels stand."""
     shape = feature.shape
     if len(shape) == 2:
         return shape[0], shape[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from processors.base import Features, Transition
+from processors.base import Observation, Transition
 from robots.base import F32, Reading
 
 
@@ -17,11 +17,11 @@ class Frame:
     """
 
     tick: int  # 1 is an episode's first
-    state: Features  # what the policy saw
+    observation: Observation  # what the policy saw
     action: F32  # (4,), with a wrist (6,), executed
     policy_action: F32  # what the policy wanted
     sent: F32  # (n,) joint target that the robot really got [deg], gripper [%]; (0,) if unknown
-    next_state: Features
+    next_observation: Observation
     reading: Reading  # what the robot sensed, with ``state``; its joints are (0,) if unknown
     next_reading: Reading  # the same of ``next_state``
     reward: float
@@ -30,7 +30,7 @@ class Frame:
     terminated: bool
     truncated: bool
     is_intervention: bool
-    rerecord: bool  # the person asked to throw the episode away
+    rerecord: bool  # the operator asked to throw the episode away
     weights_version: int
     after_pause: bool = False  # the episode stood still just before: the world may have changed
     seed: int | None = None  # that the episode's scene was made from
@@ -41,11 +41,11 @@ class Frame:
         command = transition.command
         return cls(
             tick=command.tick,
-            state=command.features,
+            observation=command.observation,
             action=command.action,
             policy_action=command.policy_action,
             sent=transition.sent,
-            next_state=transition.features,
+            next_observation=transition.observation,
             reading=command.reading.without_images(),
             next_reading=transition.reading.without_images(),
             reward=transition.reward,

@@ -14,8 +14,8 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
     AFTER_PAUSE,
     AGE,
-    BY_HAND,
-    BY_HAND_TOO,
+    INTERVENTION,
+    INTERVENTION_TOO,
     MEASURED,
     PENALTY,
     POLICY_ACTION,
@@ -26,10 +26,10 @@ from hil_app.recording.layout import (
     VERSION_OF_WEIGHTS,
 )
 from hil_app.recording.rows import Numbers
-from processors.base import Features
+from processors.base import Observation
 from robots.base import Reading
 
-Instant = tuple[Features, Reading]  # what was seen, and all that was sensed
+Instant = tuple[Observation, Reading]  # what was seen, and all that was sensed
 NOTHING = np.empty(0, np.float32)  # where nobody measured
 
 
@@ -50,7 +50,7 @@ def completed(columns: Numbers) -> Numbers:
         TRUNCATED: ends & ~done,
         SUCCESS: done & (reward > 0),
         PENALTY: nothing,
-        BY_HAND: columns.get(BY_HAND_TOO, yes),
+        INTERVENTION: columns.get(INTERVENTION_TOO, yes),
         VERSION_OF_WEIGHTS: np.zeros(length, np.int64),
         AFTER_PAUSE: no,
     }
@@ -92,11 +92,11 @@ def frame_of(number: int, now: Instant, later: Instant, facts: Numbers) -> Frame
     at = {key: values[number] for key, values in facts.items()}
     return Frame(
         tick=number + 1,
-        state=now[0],
+        observation=now[0],
         action=at[ACTION],
         policy_action=at[POLICY_ACTION],
         sent=at[SENT],
-        next_state=later[0],
+        next_observation=later[0],
         reading=now[1],
         next_reading=later[1],
         reward=float(at[REWARD]),
@@ -104,7 +104,7 @@ def frame_of(number: int, now: Instant, later: Instant, facts: Numbers) -> Frame
         success=bool(at[SUCCESS]),
         terminated=bool(at[DONE]),
         truncated=bool(at[TRUNCATED]),
-        is_intervention=bool(at[BY_HAND]),
+        is_intervention=bool(at[INTERVENTION]),
         rerecord=False,
         weights_version=int(at[VERSION_OF_WEIGHTS]),
         after_pause=bool(at[AFTER_PAUSE]),

@@ -41,20 +41,20 @@ from hil_app.recording.video import write_video
 
 
 @dataclass(frozen=True)
-class Whole:
+class EpisodeData:
     """An episode of T frames that is to be kept."""
 
     columns: Numbers  # of length T; and what was seen last, as ``final/<key>`` of length 1
-    packets: Mapping[str, Iterable[tuple[int, bool, bytes]]]  # by key: T + 1 encoded pictures
-    pictures: Mapping[str, Stats]
+    packets: Mapping[str, Iterable[tuple[int, bool, bytes]]]  # by key: T + 1 encoded images
+    images: Mapping[str, Stats]
     stage: str
     task: str
     recovered: bool
     codec: str
-    leads: Mapping[str, int] = field(default_factory=dict)  # more pictures at a video's begin
+    leads: Mapping[str, int] = field(default_factory=dict)  # more images at a video's begin
 
 
-class Ledger:
+class DatasetIndex:
     """The totals of a dataset, and all that changes with an episode more."""
 
     def __init__(self, root: Path, info: Info) -> None:
@@ -109,7 +109,7 @@ class Ledger:
                 stats = merged_all(stats, stats_of(row))
         return stats
 
-    def keep(self, episode: Whole) -> None:
+    def keep(self, episode: EpisodeData) -> None:
         """Write an episode; it counts when this returns. OSError if the disk refuses."""
         index = self.info.episodes
         columns, facts = self._columns(episode), facts_of(self.info, episode)
@@ -120,7 +120,7 @@ class Ledger:
             facts[f"videos/{key}/{CHECKSUM}"] = checksum_of(path)
         write_table(data_file(self.root, index), data_table(columns, self.info.features))
         stats = {
-            key: episode.pictures[key] if key in episode.pictures else of_column(columns[key])
+            key: episode.images[key] if key in episode.images else of_column(columns[key])
             for key in self.info.features
         }
         final = {key: values for key, values in columns.items() if key.startswith(FINAL)}
@@ -139,7 +139,7 @@ class Ledger:
         self.info.write(self.root)
         self._group = group
 
-    def _columns(self, episode: Whole) -> Numbers:
+    def _columns(self, episode: EpisodeData) -> Numbers:
         """All columns: the episode's and those that follow from its place in the dataset."""
         columns = dict(episode.columns)
         length = len(columns[DONE])
@@ -157,7 +157,7 @@ class Ledger:
         }
 
 
-def facts_of(info: Info, episode: Whole) -> dict[str, Any]:
+def facts_of(info: Info, episode: EpisodeData) -> dict[str, Any]:
     """What is known of the episode that comes after those that ``info`` counts."""
     columns, where = episode.columns, place(info.episodes)
     length = len(columns[DONE])

@@ -1,4 +1,4 @@
-"""The episode under way: a file that only ever grows, and is good wherever it was not damaged.
+"""The open episode: a file that only ever grows, and is good wherever it was not damaged.
 
 A record is its length, a checksum, its kind and its content. What follows the last whole record was
 being written when the power went. What lies between two whole ones is damage: reading goes on
@@ -25,15 +25,15 @@ import numpy as np
 from configs.writing import sync
 from hil_app.support.files import make_folder, remove_file
 
-Kind = Literal[b"H", b"N", b"P", b"E", b"R"]
-HEADER: Kind = b"H"  # JSON: which episode, of what
-ROW: Kind = b"N"  # a frame's number in its episode, and its numbers
-PACKET: Kind = b"P"  # a picture, encoded
-END: Kind = b"E"  # JSON: the episode is whole
-BARE_ROW: Kind = b"R"  # a row as earlier versions wrote it: of the frame after the one before
+RecordKind = Literal[b"H", b"N", b"P", b"E", b"R"]
+HEADER: RecordKind = b"H"  # JSON: which episode, of what
+ROW: RecordKind = b"N"  # a frame's number in its episode, and its numbers
+PACKET: RecordKind = b"P"  # an image, encoded
+END: RecordKind = b"E"  # JSON: the episode is whole
+BARE_ROW: RecordKind = b"R"  # a row as earlier versions wrote it: of the frame after the one before
 FRAME = struct.Struct("<II")  # length, checksum; kind and content follow
 NUMBER = struct.Struct("<q")  # before a row
-ENCODED = struct.Struct("<BBq")  # camera, whether a key picture, number of the picture
+ENCODED = struct.Struct("<BBq")  # camera, whether a key image, number of the image
 
 _KIB, _MIB = 1 << 10, 1 << 20
 LONGEST: dict[bytes, int] = {  # of what each kind may be [B]
@@ -51,12 +51,12 @@ _SPARE = 256 * _MIB  # what may be looked at in vain, beside a few times the fil
 
 
 @dataclass(frozen=True, slots=True)
-class Packet:
-    """A picture as its encoder gave it."""
+class VideoPacket:
+    """An image as its encoder gave it."""
 
     camera: int
     key: bool  # needs no other to be decoded
-    number: int  # of the picture in its episode
+    number: int  # of the image in its episode
     content: bytes
 
     def pack(self) -> bytes:
@@ -64,7 +64,7 @@ class Packet:
         return ENCODED.pack(self.camera, self.key, self.number) + self.content
 
     @classmethod
-    def unpack(cls, content: bytes) -> Packet:
+    def unpack(cls, content: bytes) -> VideoPacket:
         """Of a record's content; struct.error if it is too short."""
         camera, key, number = ENCODED.unpack_from(content)
         return cls(camera, bool(key), number, content[ENCODED.size :])
@@ -90,7 +90,7 @@ class Journal:
             self.close()
             raise
 
-    def add(self, kind: Kind, content: bytes) -> None:
+    def add(self, kind: RecordKind, content: bytes) -> None:
         """Append a record."""
         body = kind + content
         rest = memoryview(FRAME.pack(len(body), zlib.crc32(body)) + body)
@@ -114,7 +114,7 @@ class Journal:
                 remove_file(self.path)
 
 
-class Record(NamedTuple):
+class JournalRecord(NamedTuple):
     """A whole record."""
 
     kind: bytes
@@ -166,7 +166,7 @@ class Records:
         """The ``count`` bytes from ``place`` on, or those up to the file's end."""
         return os.pread(self._number, count, place)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[JournalRecord]:
         place = 0
         while place < self.size:
             record = self._at(place) or self._behind(place)
@@ -177,7 +177,7 @@ class Records:
             yield record
             place = record.end
 
-    def _at(self, place: int) -> Record | None:
+    def _at(self, place: int) -> JournalRecord | None:
         """The record that begins there, if it is whole."""
         start = self.read(place, _START)
         if not _may_be(start, self.size - place):
@@ -186,11 +186,11 @@ class Records:
         length, checksum = FRAME.unpack_from(start)
         body = self.read(place + FRAME.size, length)
         if len(body) == length and zlib.crc32(body) == checksum:
-            return Record(body[:1], body[1:], place)
+            return JournalRecord(body[:1], body[1:], place)
         self._spare -= length
         return None
 
-    def _behind(self, place: int) -> Record | None:
+    def _behind(self, place: int) -> JournalRecord | None:
         """The first whole record behind a place."""
         place, size = self._filled(place + 1), _TRIED
         while place < self.size and self._spare > 0:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from configs.names import COMPLEMENTARY_INFO, DISCRETE_PENALTY, IS_INTERVENTION, OBS_IMAGES
 from configs.reading import Unreadable, read_json, shown
 from configs.writing import write_whole
-from hil_app.recording.features import PICTURES as PICTURES
+from hil_app.recording.features import IMAGES as IMAGES
 from hil_app.recording.features import Feature as Feature
 from hil_app.recording.features import size_of as size_of
 from hil_app.recording.inside import DatasetError as DatasetError
@@ -28,9 +28,9 @@ INFO = Path("meta/info.json")
 STATS = Path("meta/stats.json")
 TASKS = Path("meta/tasks.parquet")
 EPISODES = Path("meta/episodes")
-RECOVERY = Path("recovery")  # the episode under way, and nothing else
+RECOVERY = Path("recovery")  # the open episode, and nothing else
 JOURNAL = RECOVERY / "episode.journal"
-SET_ASIDE = Path("set_aside")  # what no episode needs; a person may remove it
+SET_ASIDE = Path("set_aside")  # what no episode needs; you may remove it
 CHUNK = 1000  # files a folder
 # Episodes of which a file of meta/episodes tells. lerobot takes 50 ms to open each file, and cannot
 # edit what it has merged from datasets that have several.
@@ -49,8 +49,8 @@ SEED = "seed"
 # what a policy sees or does, and keep what begins with "complementary_info." in their buffers.
 MEASURED = "measured."
 PENALTY = f"{COMPLEMENTARY_INFO}.{DISCRETE_PENALTY}"
-BY_HAND = f"{COMPLEMENTARY_INFO}.{IS_INTERVENTION}"
-BY_HAND_TOO = "intervention"  # another reader's name for it
+INTERVENTION = f"{COMPLEMENTARY_INFO}.{IS_INTERVENTION}"
+INTERVENTION_TOO = "intervention"  # another reader's name for it
 INDEX = {  # the columns that every dataset has
     "timestamp": "float32",
     "frame_index": "int64",
@@ -81,14 +81,14 @@ class Info:
         return {
             key.removeprefix(f"{OBS_IMAGES}."): key
             for key, feature in self.features.items()
-            if feature.is_picture and not feature.is_depth
+            if feature.is_image and not feature.is_depth
         }
 
     @property
     def depth(self) -> tuple[str, ...]:
-        """The columns of pictures that are distances; they are left out."""
+        """The columns of images that are distances; they are left out."""
         found = self.features.items()
-        return tuple(key for key, feature in found if feature.is_picture and feature.is_depth)
+        return tuple(key for key, feature in found if feature.is_image and feature.is_depth)
 
     def data_file(self, root: Path, chunk: int, file: int) -> Path:
         """A file of numbers; DatasetError if it is not in the dataset's folder."""
@@ -96,7 +96,7 @@ class Info:
         return check_inside(root, root / place)
 
     def video_file(self, root: Path, key: str, chunk: int, file: int) -> Path:
-        """A file of a camera's pictures; DatasetError if it is not in the dataset's folder."""
+        """A file of a camera's images; DatasetError if it is not in the dataset's folder."""
         place = filled(self.video_path or "", video_key=key, chunk_index=chunk, file_index=file)
         return check_inside(root, root / place)
 
@@ -241,7 +241,7 @@ def data_file(root: Path, episode: int) -> Path:
 
 
 def video_file(root: Path, key: str, episode: int) -> Path:
-    """A camera's pictures of an episode."""
+    """A camera's images of an episode."""
     return root / VIDEO_PATH.format(video_key=key, **place(episode))
 
 

@@ -26,11 +26,9 @@ from hil_app.recording.frames import Frame
 from hil_app.support.events import EventLog
 
 POLL = 0.01  # how often a waiting thread looks up [s]
-BEHIND, CAUGHT_UP = 0.5, 0.1  # shares of the frames that may wait: told, and over again
+BEHIND, CAUGHT_UP = 0.5, 0.1  # shares of the frames that may wait: reported, and over again
 LONG = 1.0  # an end that takes longer is announced [s]
-REMEDY = (
-    "smaller pictures (processor.images.resize), fewer cameras, or --dataset.encoding.codec=h264"
-)
+REMEDY = "smaller images (processor.images.resize), fewer cameras, or --dataset.encoding.codec=h264"
 
 
 _Item = tuple[float, Frame, str]  # when it was handed over, a frame, its stage
@@ -48,13 +46,13 @@ class EpisodeWriter(Protocol):
         """Whole episodes there."""
 
     def add(self, frame: Frame, stage: str) -> None:
-        """Take the next frame of the episode under way."""
+        """Take the next frame of the open episode."""
 
     def finish(self) -> None:
-        """End the episode under way; returns when it is safe."""
+        """End the open episode; returns when it is safe."""
 
     def discard(self) -> None:
-        """Throw the episode under way away."""
+        """Throw the open episode away."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -68,7 +66,7 @@ class Recorder:
         with Recorder(partial(DatasetWriter, root, spec), events) as recorder:
             loop.episode(seed, [partial(recorder.add, stage="record")])
 
-    An episode that the person asked to re-record is thrown away; one that an error cuts short is
+    An episode that the operator asked to re-record is thrown away; one that an error cuts short is
     kept, its last frame marked as truncated. No frame is ever dropped: up to ``max_waiting`` may
     wait for encoder and disk, which :attr:`waiting` and :attr:`behind` tell. With more, a
     ``patient`` recorder has the loop wait; any other has the run end, and still keeps them all.
@@ -92,11 +90,11 @@ class Recorder:
         self._newest: tuple[Frame, str] | None = None  # held back: it may turn out to be the last
         self._queue: queue.Queue[_Item | Callable[[], None] | None] = queue.Queue()
         self._later: list[Callable[[], None]] = []  # when the episode has its last frame
-        self._under_way = 0  # frames of the episode that is being written
-        self._in_hand: float | None = None  # when the frame being written was handed over
-        self._told = False  # that it is behind
+        self._open_frames = 0  # frames of the episode that is being written
+        self._in_progress: float | None = None  # when the frame being written was handed over
+        self._reported = False  # that it is behind
         self._error: BaseException | None = None
-        self._given_up = False  # what waits: the person has had enough
+        self._given_up = False  # what waits: the operator has had enough
         # a disk that never answers must not keep the program from ending
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -124,7 +122,7 @@ class Recorder:
             self.check()
 
     def _finish(self) -> bool:
-        """Wait until all is written; returns whether that took long, which the person is told."""
+        """Wait until all is written; returns whether that took long, which the operator is told."""
         self._thread.join(LONG)
         if not self._thread.is_alive():
             return False
@@ -150,7 +148,7 @@ class Recorder:
     @property
     def behind(self) -> float:
         """How long the oldest frame that is not written yet has waited [s]."""
-        since = self._in_hand
+        since = self._in_progress
         return 0.0 if since is None else time.monotonic() - since
 
     def add(self, frame: Frame, stage: str) -> None:
@@ -237,45 +235,45 @@ class Recorder:
                     self._deal(*item)
             except BaseException as error:
                 self._die(error)
-        self._in_hand = None
+        self._in_progress = None
         self._close()
 
     def _deal(self, since: float, frame: Frame, stage: str) -> None:
-        self._in_hand = since
+        self._in_progress = since
         self._write(frame, stage)
         self.furthest_behind = max(self.furthest_behind, self.behind)
         self._tell()
         if not self.waiting:
-            self._in_hand = None
+            self._in_progress = None
 
     def _write(self, frame: Frame, stage: str) -> None:
         self._writer.add(frame, stage)
-        self._under_way += 1
+        self._open_frames += 1
         if frame.rerecord:
             self._writer.discard()
-            self._thrown += self._under_way
+            self._thrown += self._open_frames
         elif frame.done:
             self._writer.finish()
             self.safe += 1
-            self._frames += self._under_way
+            self._frames += self._open_frames
         if frame.done:
-            self._under_way = 0
+            self._open_frames = 0
 
     def _tell(self) -> None:
-        """Have the person know when it falls behind, and when that is over."""
+        """Have the operator know when it falls behind, and when that is over."""
         waiting, most = self.waiting, self._max_waiting
         if self._patient:
             return
-        if not self._told and waiting > BEHIND * most:
-            self._told = True
+        if not self._reported and waiting > BEHIND * most:
+            self._reported = True
             self._emit(
                 RecorderBehind(
                     cause=f"{waiting} of at most {most} frames wait for encoder and disk, "
                     f"{self.behind:.1f} s of them; what helps is {REMEDY}",
                 )
             )
-        elif self._told and waiting < CAUGHT_UP * most:
-            self._told = False
+        elif self._reported and waiting < CAUGHT_UP * most:
+            self._reported = False
             self._emit(RecorderCaughtUp(note="no frame is lost"))
 
     def _emit(self, event: Event) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import av
 
 from configs.reading import parse_json
-from hil_app.recording.index import Ledger, Whole
+from hil_app.recording.index import DatasetIndex, EpisodeData
 from hil_app.recording.journal import (
     BARE_ROW,
     ENCODED,
@@ -21,7 +21,7 @@ from hil_app.recording.journal import (
     NUMBER,
     PACKET,
     ROW,
-    Record,
+    JournalRecord,
     Records,
 )
 from hil_app.recording.layout import AFTER_PAUSE, FINAL, DatasetError, Info, size_of
@@ -42,7 +42,7 @@ class Head(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Where the journal has an encoded picture."""
+    """Where the journal has an encoded image."""
 
     key: bool
     place: int
@@ -50,7 +50,7 @@ class Stored(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Frames of an episode that follow each other, with all their pictures."""
+    """Frames of an episode that follow each other, with all their images."""
 
     first: int
     length: int
@@ -62,7 +62,7 @@ class Part(NamedTuple):
 
 
 @dataclass
-class Content:
+class JournalContent:
     """What a journal holds."""
 
     path: Path
@@ -75,7 +75,7 @@ class Content:
     def parts(self, info: Info) -> list[Part]:
         """The frames that can be used, in order: several parts where there is damage amid them.
 
-        A frame is whole with its numbers and the picture behind it, which shows what came of it.
+        A frame is whole with its numbers and the image behind it, which shows what came of it.
         """
         shown = [_decodable(packets) for packets in self.packets]
         found: list[Part] = []
@@ -91,7 +91,7 @@ class Content:
         return sorted(longest[:MOST_PARTS])
 
     def _before_pause(self, info: Info, part: Part) -> Part:
-        """Without last frames whose following picture was made after a pause."""
+        """Without last frames whose following image was made after a pause."""
         while part.length and part.end in self.rows:
             if not numbers_of(self, info, Part(part.end, 1))[AFTER_PAUSE][0]:
                 break
@@ -106,8 +106,8 @@ class Content:
         """Whether ``parts`` are the whole episode, which had been finished."""
         return self.damaged == 0 and parts == [Part(0, self.frames or 0)]
 
-    def pictures(self, camera: int, first: int, end: int) -> Iterator[tuple[int, bool, bytes]]:
-        """Encoded pictures from number ``first`` on, counted from 0; OSError if one is gone."""
+    def images(self, camera: int, first: int, end: int) -> Iterator[tuple[int, bool, bytes]]:
+        """Encoded images from number ``first`` on, counted from 0; OSError if one is gone."""
         with Records(self.path) as file:
             for number in range(first, end):
                 key, place, size = self.packets[camera][number]
@@ -115,7 +115,7 @@ class Content:
 
 
 def _decodable(packets: Mapping[int, Stored]) -> set[int]:
-    """The pictures for which there is all that decoding needs."""
+    """The images for which there is all that decoding needs."""
     found: set[int] = set()
     for number in sorted(packets):
         if packets[number].key or number - 1 in found:
@@ -123,10 +123,10 @@ def _decodable(packets: Mapping[int, Stored]) -> set[int]:
     return found
 
 
-def read_journal(path: Path, info: Info) -> Content:
+def read_journal(path: Path, info: Info) -> JournalContent:
     """All that is whole in the journal of an episode of such a dataset; OSError if it has none."""
     cameras = list(info.cameras.values())
-    content = Content(path, None, packets=[{} for _ in cameras])
+    content = JournalContent(path, None, packets=[{} for _ in cameras])
     size = Packer(info.features).size
     with Records(path) as records:
         for record in records:
@@ -140,7 +140,7 @@ def read_journal(path: Path, info: Info) -> Content:
     return content
 
 
-def _note(content: Content, record: Record, size: int, torn: bool) -> bool:
+def _note(content: JournalContent, record: JournalRecord, size: int, torn: bool) -> bool:
     """Take a record in; returns whether it is one that such a journal may have."""
     kind, body = record.kind, record.content
     if kind == PACKET and len(body) > ENCODED.size:
@@ -163,7 +163,7 @@ def _note(content: Content, record: Record, size: int, torn: bool) -> bool:
     return False
 
 
-def _head(record: Record, cameras: list[str]) -> Head | None:
+def _head(record: JournalRecord, cameras: list[str]) -> Head | None:
     """What a journal says first, if it is of a dataset with these cameras."""
     with suppress(ValueError, RecursionError):
         said = parse_json(record.content)
@@ -186,77 +186,79 @@ def _frames(body: bytes) -> int | None:
 
 
 def settle(
-    ledger: Ledger,
-    content: Content,
+    dataset_index: DatasetIndex,
+    content: JournalContent,
     head: Head,
     part: Part,
-    pictures: Mapping[str, Stats] | None = None,
+    images: Mapping[str, Stats] | None = None,
 ) -> int:
     """Keep a part of a journal as an episode; returns its frames, 0 if it cannot be used after all.
 
-    ``pictures`` are the cameras' statistics, if they are known. OSError if the disk refuses.
+    ``images`` are the cameras' statistics, if they are known. OSError if the disk refuses.
     """
-    info, length = ledger.info, part.length
+    info, length = dataset_index.info, part.length
     columns = numbers_of(content, info, part)
-    films = {key: Film(content, camera, part) for camera, key in enumerate(info.cameras.values())}
+    videos = {
+        key: JournalVideo(content, camera, part) for camera, key in enumerate(info.cameras.values())
+    }
     try:
-        if pictures is None:
-            pictures = {
-                key: _levels(film, length, head.codec, size_of(info.features[key]))
-                for key, film in films.items()
+        if images is None:
+            images = {
+                key: _levels(video, length, head.codec, size_of(info.features[key]))
+                for key, video in videos.items()
             }
     except (av.FFmpegError, DatasetError):
         return 0
     final = {key: values[length - 1] for key, values in columns.items() if key.startswith(FINAL)}
     columns = {key: values for key, values in columns.items() if key not in final}
-    ledger.keep(
-        Whole(
+    dataset_index.keep(
+        EpisodeData(
             {**columns, **final},
-            {key: film.packets(length) for key, film in films.items()},
-            pictures,
+            {key: video.packets(length) for key, video in videos.items()},
+            images,
             head.stage,
             head.task,
             content.frames != part.end or part.first > 0,
             head.codec,
-            {key: film.lead for key, film in films.items()},
+            {key: video.lead for key, video in videos.items()},
         )
     )
     return length
 
 
-class Film:
+class JournalVideo:
     """What a camera saw in a part of a journal."""
 
-    def __init__(self, content: Content, camera: int, part: Part) -> None:
+    def __init__(self, content: JournalContent, camera: int, part: Part) -> None:
         self._content, self._camera, self._part = content, camera, part
         stored = content.packets[camera]
-        self.lead = 0  # pictures before the part's first, which decoding has to begin with
+        self.lead = 0  # images before the part's first, which decoding has to begin with
         while not stored[part.first - self.lead].key:
             self.lead += 1
 
     def packets(self, length: int) -> Iterator[tuple[int, bool, bytes]]:
-        """The encoded pictures of ``length`` frames and what came of the last, numbered from 0."""
+        """The encoded images of ``length`` frames and what came of the last, numbered from 0."""
         first = self._part.first - self.lead
-        return self._content.pictures(self._camera, first, self._part.first + length + 1)
+        return self._content.images(self._camera, first, self._part.first + length + 1)
 
 
-def _levels(film: Film, length: int, codec: str, size: tuple[int, int]) -> Stats:
-    """The statistics of the pictures of ``length`` frames.
+def _levels(video: JournalVideo, length: int, codec: str, size: tuple[int, int]) -> Stats:
+    """The statistics of the images of ``length`` frames.
 
     DatasetError or an FFmpegError if they are none, or not of this ``size``.
     """
     levels, count = Levels(), 0
-    for count, picture in enumerate(decoded(film.packets(length), codec), 1):
-        if picture.shape[:2] != size:
-            raise DatasetError("other pictures than the dataset's")
-        if film.lead < count <= film.lead + length:
-            levels.add(picture)
-    if count != film.lead + length + 1:
-        raise DatasetError("pictures that cannot be decoded")
+    for count, image in enumerate(decoded(video.packets(length), codec), 1):
+        if image.shape[:2] != size:
+            raise DatasetError("other images than the dataset's")
+        if video.lead < count <= video.lead + length:
+            levels.add(image)
+    if count != video.lead + length + 1:
+        raise DatasetError("images that cannot be decoded")
     return levels.stats()
 
 
-def numbers_of(content: Content, info: Info, part: Part) -> Numbers:
+def numbers_of(content: JournalContent, info: Info, part: Part) -> Numbers:
     """The numbers of a part's frames, by column."""
     rows = (content.rows[number] for number in range(part.first, part.end))
     return Packer(info.features).unpack(rows)

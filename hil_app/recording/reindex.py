@@ -16,13 +16,13 @@ import pyarrow as pa
 from configs.names import DONE, TRUNCATED
 from hil_app.recording.columns import has_final
 from hil_app.recording.decoding import read_video
-from hil_app.recording.index import Whole, facts_of
+from hil_app.recording.index import EpisodeData, facts_of
 from hil_app.recording.layout import (
     CHUNK,
     DATA_PATH,
     FINAL,
     GROUP,
-    PICTURES,
+    IMAGES,
     TASKS,
     VIDEO_PATH,
     DatasetError,
@@ -32,9 +32,9 @@ from hil_app.recording.layout import (
     place,
     video_file,
 )
-from hil_app.recording.recovery import Content, numbers_of
+from hil_app.recording.recovery import JournalContent, numbers_of
 from hil_app.recording.rows import Numbers
-from hil_app.recording.set_aside import Aside
+from hil_app.recording.set_aside import SetAsideFiles
 from hil_app.recording.stats import Levels, Stats, of_column
 from hil_app.recording.tables import (
     TASK_INDEX,
@@ -46,9 +46,9 @@ from hil_app.recording.tables import (
     write_table,
     write_tasks,
 )
-from hil_app.recording.video import pictures_in
+from hil_app.recording.video import images_in
 
-Row = Mapping[str, Any]
+IndexRow = Mapping[str, Any]
 STAGE = "record"  # of an episode, if nothing tells
 
 
@@ -63,11 +63,13 @@ class Reindex:
     """Has every episode of ours count whose files are whole, in order.
 
     An episode that ``journal`` has, too, is left to it if the index knows nothing of it. Only the
-    index is written; what it was goes ``aside``.
+    index is written; what it was goes ``set_aside``.
     """
 
-    def __init__(self, root: Path, info: Info, aside: Aside, journal: Content | None) -> None:
-        self._root, self._was, self._aside, self._journal = root, info, aside, journal
+    def __init__(
+        self, root: Path, info: Info, set_aside: SetAsideFiles, journal: JournalContent | None
+    ) -> None:
+        self._root, self._was, self._set_aside, self._journal = root, info, set_aside, journal
         self._rows = _known(root)
         self._tasks = _tasks(root, self._rows)
         self._made: dict[int, Any] = {}  # rows that were lost, as tables, by episode
@@ -88,7 +90,7 @@ class Reindex:
         self._write_groups()
         if self._tasks != _tasks(self._root, {}):
             if (self._root / TASKS).exists():
-                self._aside.copy(self._root / TASKS, "it was damaged, or lacked a task")
+                self._set_aside.copy(self._root / TASKS, "it was damaged, or lacked a task")
             write_tasks(self._root, self._tasks)
         if self.info != self._was:
             self.info.write(self._root)
@@ -130,16 +132,16 @@ class Reindex:
         task, length = int(numbers[TASK_INDEX][0]), len(numbers[DONE])
         while not 0 <= task < len(self._tasks):
             self._tasks.append(f"a task whose name is lost ({len(self._tasks)})")
-        pictures: dict[str, Stats] = {}
+        images: dict[str, Stats] = {}
         for key, lead in leads.items():
             path, levels = video_file(self._root, key, info.episodes), Levels()
-            for picture in read_video(path, lead / info.fps, length, info.fps):
-                levels.add(picture)
-            pictures[key] = levels.stats()
+            for image in read_video(path, lead / info.fps, length, info.fps):
+                levels.add(image)
+            images[key] = levels.stats()
         stage = str(before.get("stage") or STAGE)
-        about = (pictures, stage, self._tasks[task], True)
-        facts = facts_of(info, Whole(numbers, {}, *about, codec="", leads=leads))
-        stats = {k: pictures[k] if k in pictures else of_column(numbers[k]) for k in info.features}
+        about = (images, stage, self._tasks[task], True)
+        facts = facts_of(info, EpisodeData(numbers, {}, *about, codec="", leads=leads))
+        stats = {k: images[k] if k in images else of_column(numbers[k]) for k in info.features}
         return episode_row(facts, _unknown(info), stats)
 
     def _write_groups(self) -> None:
@@ -157,13 +159,13 @@ class Reindex:
                 made = self._made.get(number)
                 parts.append(old.slice(places[number], 1) if made is None else made)
             if path.exists():
-                self._aside.copy(path, "it was damaged, or did not fit the episodes' files")
+                self._set_aside.copy(path, "it was damaged, or did not fit the episodes' files")
             table = pa.concat_tables(parts, promote_options="permissive")
             write_table(path, table.combine_chunks())
 
 
 def _whole(root: Path, info: Info) -> tuple[Numbers | None, dict[str, int]]:
-    """The numbers of the episode that comes next, and how many pictures come before its first.
+    """The numbers of the episode that comes next, and how many images come before its first.
 
     None if one of its files is missing, damaged, or of another episode.
     """
@@ -173,7 +175,7 @@ def _whole(root: Path, info: Info) -> tuple[Numbers | None, dict[str, int]]:
         numbers = columns_of(read_table(path), info, path)
         length = len(numbers[DONE])
         for key in info.cameras.values():
-            leads[key] = pictures_in(video_file(root, key, number)) - length - 1
+            leads[key] = images_in(video_file(root, key, number)) - length - 1
     except (DatasetError, KeyError):
         return None, {}
     places = np.arange(length)
@@ -196,9 +198,9 @@ def is_same(numbers: Numbers, others: Numbers) -> bool:
     )
 
 
-def _known(root: Path) -> dict[int, Row]:
+def _known(root: Path) -> dict[int, IndexRow]:
     """What the index knows of episodes, where it can be read, without their statistics."""
-    found: dict[int, Row] = {}
+    found: dict[int, IndexRow] = {}
     for path in episode_files(root):
         with suppress(DatasetError):
             for row in read_table(path, without="stats/").to_pylist():
@@ -207,23 +209,23 @@ def _known(root: Path) -> dict[int, Row]:
     return found
 
 
-def _ours(row: Row) -> bool:
+def _ours(row: IndexRow) -> bool:
     where = place(row["episode_index"])
     return "stage" in row and all(row.get(f"data/{key}") == where[key] for key in where)
 
 
-def _span(row: Row | None) -> tuple[Any, Any]:
+def _span(row: IndexRow | None) -> tuple[Any, Any]:
     """An episode's first frame in the dataset, and the one after its last."""
     row = row or {}
     return row.get("dataset_from_index"), row.get("dataset_to_index")
 
 
-def _length(row: Row | None) -> int:
+def _length(row: IndexRow | None) -> int:
     length = None if row is None else row.get("length")
     return length if type(length) is int else 0
 
 
-def _tasks(root: Path, rows: Mapping[int, Row]) -> list[str]:
+def _tasks(root: Path, rows: Mapping[int, IndexRow]) -> list[str]:
     """The tasks of the dataset, those too of which only ``rows`` tell."""
     try:
         tasks = read_tasks(root)
@@ -238,7 +240,7 @@ def _unknown(info: Info) -> dict[str, Any]:
     return {
         f"{FINAL}{key}": pa.nulls(1, pa.list_(pa.from_numpy_dtype(np.dtype(feature.dtype))))
         for key, feature in info.features.items()
-        if has_final(key) and feature.dtype not in PICTURES
+        if has_final(key) and feature.dtype not in IMAGES
     }
 
 

@@ -15,7 +15,7 @@ from configs.names import DONE
 from configs.reading import shown
 from configs.writing import DRAFT, is_draft
 from hil_app.recording.disk import disk
-from hil_app.recording.index import Ledger, last_row
+from hil_app.recording.index import DatasetIndex, last_row
 from hil_app.recording.layout import (
     CHUNK,
     EPISODES,
@@ -29,10 +29,10 @@ from hil_app.recording.layout import (
     data_file,
 )
 from hil_app.recording.lock import Lock
-from hil_app.recording.recovery import Content, Head, Part, numbers_of, read_journal, settle
+from hil_app.recording.recovery import Head, JournalContent, Part, numbers_of, read_journal, settle
 from hil_app.recording.reindex import STAGE, Reindex, is_ours, is_same
 from hil_app.recording.rows import Numbers
-from hil_app.recording.set_aside import NOTE, Aside
+from hil_app.recording.set_aside import NOTE, SetAsideFiles
 from hil_app.recording.tables import columns_of, read_table
 from hil_app.support.files import remove_file
 from hil_app.support.words import plural
@@ -51,16 +51,16 @@ class Repaired:
     whole: bool = False  # it had been finished: nothing of it is missing
     damaged: int = 0  # bytes of its journal that cannot be read
     found: int = 0  # whole episodes that the index did not know, or knew wrongly
-    aside: tuple[str, ...] = ()  # files that no episode needs, relative to the dataset
+    set_aside: tuple[str, ...] = ()  # files that no episode needs, relative to the dataset
     place: Path | None = None  # where they are now
 
     @property
     def anything(self) -> bool:
         """Whether the dataset was changed."""
-        return self.episode is not None or bool(self.found) or bool(self.aside)
+        return self.episode is not None or bool(self.found) or bool(self.set_aside)
 
 
-def told(found: Repaired) -> list[str]:
+def report_of(found: Repaired) -> list[str]:
     """What was repaired, in lines; none if nothing was."""
     said = []
     if found.found:
@@ -75,8 +75,8 @@ def told(found: Repaired) -> list[str]:
         said.append(f"brought back episode {found.episode} with {frames}: {how}")
     if found.damaged:
         said.append(f"{found.damaged} bytes of the episode's journal cannot be read")
-    if found.aside:
-        files = plural(len(found.aside), "file")
+    if found.set_aside:
+        files = plural(len(found.set_aside), "file")
         said.append(f"{files} set aside in {found.place}: its {NOTE} says why; remove it at will")
     return said
 
@@ -92,34 +92,38 @@ def repair(root: Path) -> Repaired:
         return mend(root, info)[1] if is_ours(root, info) else Repaired()
 
 
-def mend(root: Path, info: Info) -> tuple[Ledger, Repaired]:
+def mend(root: Path, info: Info) -> tuple[DatasetIndex, Repaired]:
     """The same for who has the dataset locked, which must be one of ours."""
     check_links(root)
     _check_kinds(root, info)
-    aside = Aside(root)
-    journal = _journal(root, info, aside)
-    index = Reindex(root, info, aside, journal)
+    set_aside = SetAsideFiles(root)
+    journal = _journal(root, info, set_aside)
+    index = Reindex(root, info, set_aside, journal)
     index.run()
     for path in _left_over(root, index.info):
-        aside.take(path, "no episode that counts needs it")
-    ledger = Ledger(root, index.info)
-    ledger.write_stats()
-    back = Repaired() if journal is None else _settled(ledger, info.episodes, journal, aside)
+        set_aside.take(path, "no episode that counts needs it")
+    dataset_index = DatasetIndex(root, index.info)
+    dataset_index.write_stats()
+    back = (
+        Repaired()
+        if journal is None
+        else _settled(dataset_index, info.episodes, journal, set_aside)
+    )
     for path in _drafts(root):
         remove_file(path)
     with suppress(OSError):  # other files may be in it
         (root / RECOVERY).rmdir()
-    aside.forget_copies()
-    names = tuple(map(str, aside.moved))
-    place = aside.place if names else None
-    found = index.found - back.parts + ledger.info.episodes - index.info.episodes
-    return ledger, replace(back, found=found, aside=names, place=place)
+    set_aside.forget_copies()
+    names = tuple(map(str, set_aside.moved))
+    place = set_aside.place if names else None
+    found = index.found - back.parts + dataset_index.info.episodes - index.info.episodes
+    return dataset_index, replace(back, found=found, set_aside=names, place=place)
 
 
 def _check_kinds(root: Path, info: Info) -> None:
     """DatasetError if a column is of a kind that is never recorded: ``info.json`` is damaged."""
     for key, feature in info.features.items():
-        if not feature.is_number and not feature.is_picture:
+        if not feature.is_number and not feature.is_image:
             raise DatasetError(
                 f"{root / INFO} says that {key} is of the kind {shown(feature.dtype, 40)}, which "
                 "is never recorded: nothing was changed. Restore it from a copy"
@@ -140,63 +144,70 @@ def check_links(root: Path) -> None:
             parts += path.iterdir()
 
 
-def _journal(root: Path, info: Info, aside: Aside) -> Content | None:
+def _journal(root: Path, info: Info, set_aside: SetAsideFiles) -> JournalContent | None:
     """What the journal holds, if there is one; what is no file is set aside."""
     if not os.path.lexists(root / JOURNAL):
         return None
     if not (root / JOURNAL).is_file():
-        aside.take(root / JOURNAL, "it is no file")
+        set_aside.take(root / JOURNAL, "it is no file")
         return None
     return read_journal(root / JOURNAL, info)
 
 
-def _settled(ledger: Ledger, counted: int, journal: Content, aside: Aside) -> Repaired:
+def _settled(
+    dataset_index: DatasetIndex, counted: int, journal: JournalContent, set_aside: SetAsideFiles
+) -> Repaired:
     """Bring a journal's frames into the dataset, and remove it if nothing of it is missing.
 
     There were ``counted`` episodes before any repair.
     """
-    parts, new, frames, used = journal.parts(ledger.info), [], 0, True
-    head = journal.head or _guessed(ledger)
+    parts, new, frames, used = journal.parts(dataset_index.info), [], 0, True
+    head = journal.head or _guessed(dataset_index)
     for number, part in enumerate(parts):
-        episode, length = _there(ledger, journal, head.episode + number, part), part.length
+        episode, length = _there(dataset_index, journal, head.episode + number, part), part.length
         if episode is None:
-            episode, length = ledger.info.episodes, settle(ledger, journal, head, part)
+            episode, length = (
+                dataset_index.info.episodes,
+                settle(dataset_index, journal, head, part),
+            )
         used &= length > 0
         if episode >= counted and length:
             new.append(episode)
             frames += length
     if journal.damaged or not used or not journal.goes_on(parts):
         lost = f"{journal.damaged} of {journal.path.stat().st_size} bytes cannot be read"
-        aside.take(journal.path, f"it is damaged: {lost}; the dataset has what is whole of it")
+        set_aside.take(journal.path, f"it is damaged: {lost}; the dataset has what is whole of it")
     else:
         remove_file(journal.path)
     whole = journal.complete(parts)
     return Repaired(min(new, default=None), frames, len(new), whole, journal.damaged)
 
 
-def _there(ledger: Ledger, journal: Content, episode: int, part: Part) -> int | None:
+def _there(
+    dataset_index: DatasetIndex, journal: JournalContent, episode: int, part: Part
+) -> int | None:
     """Which episode a part of a journal is already: that one, or one of the last; None if none."""
-    wanted, count = numbers_of(journal, ledger.info, part), ledger.info.episodes
+    wanted, count = numbers_of(journal, dataset_index.info, part), dataset_index.info.episodes
     near: set[int] = {episode, *range(count - RECENT, count)} & {*range(count)}
     for number in sorted(near):
-        numbers = _numbers(ledger, number)
+        numbers = _numbers(dataset_index, number)
         if numbers is not None and len(numbers[DONE]) == part.length and is_same(numbers, wanted):
             return number
     return None
 
 
-def _numbers(ledger: Ledger, episode: int) -> Numbers | None:
+def _numbers(dataset_index: DatasetIndex, episode: int) -> Numbers | None:
     """An episode's numbers, if they can be read."""
-    path = data_file(ledger.root, episode)
+    path = data_file(dataset_index.root, episode)
     with suppress(DatasetError):
-        return columns_of(read_table(path), ledger.info, path)
+        return columns_of(read_table(path), dataset_index.info, path)
     return None
 
 
-def _guessed(ledger: Ledger) -> Head:
+def _guessed(dataset_index: DatasetIndex) -> Head:
     """What a journal's head may have said, if that is damaged: what was last recorded."""
-    info = ledger.info
-    row = last_row(ledger.root, info.episodes) if info.episodes else {}
+    info = dataset_index.info
+    row = last_row(dataset_index.root, info.episodes) if info.episodes else {}
     stage, tasks = row.get("stage") or STAGE, row.get("tasks") or ["a task whose name is lost"]
     codecs = [(info.features[key].info or {}).get("video.codec") for key in info.cameras.values()]
     return Head(info.episodes, stage, tasks[0], str(codecs[0]) if codecs else "h264")

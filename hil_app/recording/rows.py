@@ -14,35 +14,35 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.layout import (
     AGE,
     FINAL,
+    IMAGES,
     INDEX,
-    PICTURES,
     POLICY_ACTION,
     DatasetError,
     Feature,
 )
-from processors.base import Features
+from processors.base import Observation
 
 Numbers = dict[str, NDArray[Any]]
 
 
-def is_picture(key: str, value: Any) -> bool:
-    """Whether an observation's part is a picture; other tools may call one as they like."""
+def is_image(key: str, value: Any) -> bool:
+    """Whether an observation's part is an image; other tools may call one as they like."""
     return key.startswith(f"{OBS_IMAGES}.") or np.ndim(value) == 3
 
 
-def split(seen: Features) -> tuple[Numbers, Numbers]:
-    """An observation's numbers and its pictures."""
-    pictures = {key: value for key, value in seen.items() if is_picture(key, value)}
-    return {key: value for key, value in seen.items() if key not in pictures}, pictures
+def split(observation: Observation) -> tuple[Numbers, Numbers]:
+    """An observation's numbers and its images."""
+    images = {key: value for key, value in observation.items() if is_image(key, value)}
+    return {key: value for key, value in observation.items() if key not in images}, images
 
 
 def row(frame: Frame) -> Numbers:
     """A frame's numbers by column, all that are known but those that follow from its place."""
     values = {column.key: (column.of(frame), column.dtype) for column in COLUMNS}
     sensed = {f"{FINAL}{key}": of(frame.next_reading) for key, of in SENSED.items()}
-    ages, final = frame.reading.ages, split(frame.next_state)[0]
+    ages, final = frame.reading.ages, split(frame.next_observation)[0]
     return {
-        **split(frame.state)[0],
+        **split(frame.observation)[0],
         **{key: np.asarray(value, dtype) for key, (value, dtype) in values.items() if _is(value)},
         **{f"{AGE}{name}": np.asarray(age, np.float64) for name, age in ages.items()},
         **{f"{FINAL}{key}": value for key, value in final.items()},
@@ -67,8 +67,8 @@ def features_of(
     """
     numbers = {k: v for k, v in row(frame).items() if not k.startswith(FINAL)}
     found: dict[str, Feature] = {}
-    for key, value in {**frame.state, **numbers}.items():
-        if is_picture(key, value):
+    for key, value in {**frame.observation, **numbers}.items():
+        if is_image(key, value):
             found[key] = _video(value, video)
         else:
             shape = value.shape or (1,)
@@ -88,10 +88,10 @@ def _names(
     return None if names is None else tuple(names)
 
 
-def _video(picture: NDArray[Any], video: Mapping[str, Any]) -> Feature:
-    height, width = picture.shape[:2]
+def _video(image: NDArray[Any], video: Mapping[str, Any]) -> Feature:
+    height, width = image.shape[:2]
     info = {"video.height": height, "video.width": width, **video}
-    return Feature("video", picture.shape, ("height", "width", "channels"), info)
+    return Feature("video", image.shape, ("height", "width", "channels"), info)
 
 
 class Packer:
@@ -101,7 +101,7 @@ class Packer:
         kept = {
             key: feature
             for key, feature in features.items()
-            if feature.dtype not in PICTURES and key not in INDEX
+            if feature.dtype not in IMAGES and key not in INDEX
         }
         final = {f"{FINAL}{key}": feature for key, feature in kept.items() if has_final(key)}
         self._fields = {

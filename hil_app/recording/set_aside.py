@@ -8,17 +8,17 @@ from itertools import count as numbers
 from pathlib import Path
 
 from configs.writing import sync
-from hil_app.recording.index import Ledger
+from hil_app.recording.index import DatasetIndex
 from hil_app.recording.layout import INFO, SET_ASIDE, data_file, episodes_file, video_file
 from hil_app.support.files import make_folder, move, remove_file
 
 NOTE = "note.txt"
 
 
-class Aside:
+class SetAsideFiles:
     """A folder in a dataset for files that no episode needs, each under the path it had.
 
-    It is made with the first of them; :data:`NOTE` says of each why it is there. Only a person
+    It is made with the first of them; :data:`NOTE` says of each why it is there. Only the user
     removes it. OSError if the disk refuses.
     """
 
@@ -82,13 +82,13 @@ def copied(path: Path, there: Path) -> None:
     sync(there.parent)
 
 
-def set_aside(ledger: Ledger, count: int, place: Path) -> int:
+def set_aside(dataset_index: DatasetIndex, count: int, place: Path) -> int:
     """Move all but the first ``count`` episodes to ``place``; returns how many those are.
 
     They are copied first and removed last, so that no crash can lose one. OSError if the disk
     refuses.
     """
-    root, info = ledger.root, ledger.info
+    root, info = dataset_index.root, dataset_index.info
     rest = range(count, info.episodes)
     groups = {episodes_file(root, episode) for episode in rest}
     files = [
@@ -101,9 +101,9 @@ def set_aside(ledger: Ledger, count: int, place: Path) -> int:
     ]
     for path in [root / INFO, *sorted(groups), *files]:
         copied(path, place / path.relative_to(root))
-    ledger.truncate(count)
+    dataset_index.truncate(count)
     shared = {episodes_file(root, count - 1)} if count else set()
     for path in [*files, *sorted(groups - shared)]:
         remove_file(path)
-    ledger.trim()
+    dataset_index.trim()
     return info.episodes - count

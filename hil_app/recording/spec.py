@@ -12,7 +12,7 @@ from configs.dataset import EncodingConfig
 from configs.names import ACTION
 from configs.reading import shown
 from hil_app.recording.columns import CONFIG, may_lack
-from hil_app.recording.layout import PICTURES, DatasetError, Feature, Info
+from hil_app.recording.layout import IMAGES, DatasetError, Feature, Info
 from hil_app.recording.reindex import is_ours
 
 
@@ -49,7 +49,7 @@ def _differences(info: Info, spec: DatasetSpec) -> Iterator[str]:
     codecs = {
         feature.info.get("video.codec")
         for feature in info.features.values()
-        if feature.dtype in PICTURES and feature.info is not None
+        if feature.dtype in IMAGES and feature.info is not None
     }
     if codecs - {spec.encoding.codec}:
         yield f"its videos are {codecs.pop()}, not {spec.encoding.codec}"

@@ -1,4 +1,4 @@
-"""Statistics of columns and pictures, for whoever normalises by them."""
+"""Statistics of columns and images, for whoever normalises by them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robots.base import U8
 
 Stats = dict[str, NDArray[Any]]  # min, max, mean, std, count [1] and quantiles of one feature
 QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
-LOOKED_AT = 100  # pixels of a picture's side that are counted, at most about twice as many
+LOOKED_AT = 100  # pixels of an image's side that are counted, at most about twice as many
 LEVELS = 256
 
 
@@ -41,19 +41,19 @@ def of_column(values: NDArray[Any]) -> Stats:
 
 
 class Levels:
-    """How often each channel has each level, in pictures (height, width, 3) seen so far."""
+    """How often each channel has each level, in images (height, width, 3) seen so far."""
 
     def __init__(self) -> None:
         self._counts = np.zeros((3, LEVELS), np.int64)
-        self._pictures = 0
+        self._images = 0
 
-    def add(self, picture: U8) -> None:
-        """Count a picture; of a large one, a grid of its pixels."""
-        rows, columns = (max(1, side // LOOKED_AT) for side in picture.shape[:2])
+    def add(self, image: U8) -> None:
+        """Count an image; of a large one, a grid of its pixels."""
+        rows, columns = (max(1, side // LOOKED_AT) for side in image.shape[:2])
         for channel in range(3):
-            seen = picture[::rows, ::columns, channel].ravel()
+            seen = image[::rows, ::columns, channel].ravel()
             self._counts[channel] += np.bincount(seen, minlength=LEVELS)
-        self._pictures += 1
+        self._images += 1
 
     def stats(self) -> Stats:
         """Statistics (3, 1, 1) of levels from 0 to 1."""
@@ -73,7 +73,7 @@ class Levels:
             },
         }
         shaped = {name: values.reshape(3, 1, 1) for name, values in found.items()}
-        return {**shaped, "count": np.array([self._pictures])}
+        return {**shaped, "count": np.array([self._images])}
 
 
 def merged(first: Stats, second: Stats) -> Stats:

@@ -18,7 +18,7 @@ from configs.reading import shown
 from configs.writing import write_whole
 from hil_app.recording.columns import is_vector
 from hil_app.recording.inside import check_inside, check_regular
-from hil_app.recording.layout import EPISODES, PICTURES, TASKS, DatasetError, Feature, Info
+from hil_app.recording.layout import EPISODES, IMAGES, TASKS, DatasetError, Feature, Info
 from hil_app.recording.pages import claimed
 from hil_app.recording.rows import Numbers
 from hil_app.recording.stats import Stats
@@ -29,9 +29,9 @@ TASK_INDEX = "task_index"
 REMEDY = "delete the episode with lerobot-edit-dataset, or record it again"
 DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
 MOST_VALUES = 1 << 27  # numbers in a file
-MOST_BYTES = 1 << 30  # of pictures and texts in a file
+MOST_BYTES = 1 << 30  # of images and texts in a file
 MOST_OF_PAGE = 1 << 27  # bytes, unpacked: other tools make pages of 1 MB, or of one image
-MOST_ROWS = 4096  # of pictures and texts that are read at once
+MOST_ROWS = 4096  # of images and texts that are read at once
 
 
 def write_table(path: Path, table: Any) -> None:
@@ -140,7 +140,7 @@ def data_table(columns: Numbers, features: Mapping[str, Feature]) -> Any:
     """Columns (T, n) and (T,) as the format has them: lists, and for [1] single numbers."""
     arrays = {}
     for key, feature in features.items():
-        if feature.dtype in PICTURES:
+        if feature.dtype in IMAGES:
             continue
         values, kind = columns[key], pa.from_numpy_dtype(np.dtype(feature.dtype))
         flat = pa.array(values.reshape(-1), kind)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROUNDING, CHOICE_ROUNDING = 1e-4, 1e-3  # of a motion from -1 to 1; of a choice
 ON_TIME = 0.1  # share of a frame that a timestamp may be off
-Fault = tuple[int, str, str]  # frame, column, what is wrong
+ValueFault = tuple[int, str, str]  # frame, column, what is wrong
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def check_values(
     """
     columns, final = dataset.columns(episode), dataset.final(episode) or {}
     length = dataset.episodes[episode].length
-    faults: list[Fault] = []
+    faults: list[ValueFault] = []
     for key in keys:
         if key in columns:
             faults += _not_finite(dataset, key, columns[key], 0)
@@ -82,13 +82,15 @@ def check_values(
         )
 
 
-def _not_finite(dataset: Dataset, key: str, values: NDArray[Any], first: int) -> Iterator[Fault]:
+def _not_finite(
+    dataset: Dataset, key: str, values: NDArray[Any], first: int
+) -> Iterator[ValueFault]:
     for place in np.argwhere(~np.isfinite(values))[:1]:
         value = values[tuple(place)]
         yield first + int(place[0]), _named(dataset, key, place[1:]), f"is {value:g}"
 
 
-def _no_actions(dataset: Dataset, values: NDArray[Any], actions: Actions) -> Iterator[Fault]:
+def _no_actions(dataset: Dataset, values: NDArray[Any], actions: Actions) -> Iterator[ValueFault]:
     count = len(actions.low)
     moves, slack = values[:, :count], ROUNDING * (actions.high - actions.low) / 2
     outside = (moves < actions.low - slack) | (moves > actions.high + slack)

@@ -1,4 +1,4 @@
-"""Pictures to video, one picture at a time, and back before they are in a file."""
+"""Images to video, one image at a time, and back before they are in a file."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class _Codec:
     options: dict[str, str]
 
 
-# One picture in, one out: nothing is held back that a crash would take. SVT-AV1's presets from 9 on
-# are faster, but leave out what changes in a picture all at once.
+# One image in, one out: nothing is held back that a crash would take. SVT-AV1's presets from 9 on
+# are faster, but leave out what changes in an image all at once.
 CODECS = {
     "h264": _Codec("libx264", "h264", {"preset": "superfast", "tune": "zerolatency"}),
     "av1": _Codec(
@@ -54,12 +54,12 @@ def described(config: EncodingConfig, fps: float) -> dict[str, Any]:
 
 
 def rate_of(fps: float) -> Fraction:
-    """Pictures a second as containers count them."""
+    """Images a second as containers count them."""
     return Fraction(fps).limit_denominator(1001)
 
 
-class Encoder:
-    """Encodes one camera's pictures (height, width, 3) of an episode, in order."""
+class VideoEncoder:
+    """Encodes one camera's images (height, width, 3) of an episode, in order."""
 
     def __init__(
         self, camera: str, size: tuple[int, int], fps: float, config: EncodingConfig
@@ -67,7 +67,7 @@ class Encoder:
         height, width = size
         if height % 2 or width % 2:
             raise DatasetError(
-                f"pictures of {camera} are {width}x{height}, but video needs even sides: change "
+                f"images of {camera} are {width}x{height}, but video needs even sides: change "
                 "processor.images.crop or processor.images.resize"
             )
         codec = CODECS[config.codec]
@@ -88,13 +88,13 @@ class Encoder:
             raise self._died(error) from error
         self._context = context
 
-    def add(self, picture: U8) -> list[tuple[int, bool, bytes]]:
-        """Encode the next picture; returns what is ready: number, whether a key picture, content.
+    def add(self, image: U8) -> list[tuple[int, bool, bytes]]:
+        """Encode the next image; returns what is ready: number, whether a key image, content.
 
         DatasetError if the encoder dies.
         """
         try:
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = self._count
             self._count += 1
             return self._ready(self._context.encode(frame))
@@ -123,7 +123,7 @@ def write_video(
     fps: float,
     codec: str,
 ) -> None:
-    """Make an mp4 of encoded pictures, whole or not at all; OSError if the disk refuses."""
+    """Make an mp4 of encoded images, whole or not at all; OSError if the disk refuses."""
     make_folder(path.parent)
     with new_file(path) as sink, av.open(sink, "w", format="mp4") as file:
         _mux(file, packets, size, fps, codec)
@@ -148,8 +148,8 @@ def _mux(
         file.mux(packet)
 
 
-def pictures_in(path: Path) -> int:
-    """How many pictures a video has, none of them decoded; DatasetError if it is none."""
+def images_in(path: Path) -> int:
+    """How many images a video has, none of them decoded; DatasetError if it is none."""
     try:
         with open_video(path) as file:
             return sum(packet.size > 0 for packet in file.demux(video=0))
@@ -158,7 +158,7 @@ def pictures_in(path: Path) -> int:
 
 
 def decoded(packets: Iterable[tuple[int, bool, bytes]], codec: str) -> Iterator[U8]:
-    """The pictures (height, width, 3) of encoded ones."""
+    """The images (height, width, 3) of encoded ones."""
     context = av.CodecContext.create(CODECS[codec].decoder, "r")
     assert isinstance(context, VideoCodecContext)
     to_rgb = VideoReformatter()

@@ -1,4 +1,4 @@
-"""Writing a dataset: the episode under way in a journal, finished ones for good."""
+"""Writing a dataset: the open episode in a journal, finished ones for good."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from configs.paths import typed
 from hil_app.recording.columns import MEASURED_JOINTS
 from hil_app.recording.disk import disk
 from hil_app.recording.frames import Frame
-from hil_app.recording.index import Ledger
+from hil_app.recording.index import DatasetIndex
 from hil_app.recording.layout import (
+    IMAGES,
     INFO,
     JOURNAL,
-    PICTURES,
     RECOVERY,
     VIDEO_PATH,
     DatasetError,
     Info,
 )
 from hil_app.recording.lock import Lock
-from hil_app.recording.open_episode import Episode, encoders_of
+from hil_app.recording.open_episode import OpenEpisode, encoders_of
 from hil_app.recording.recovery import read_journal, settle
 from hil_app.recording.repair import Repaired, check_links, mend
 from hil_app.recording.rows import features_of
@@ -47,8 +47,8 @@ class DatasetWriter:
 
     def __init__(self, root: Path, spec: DatasetSpec) -> None:
         self.root, self._spec = root, spec
-        self._episode: Episode | None = None
-        self._ledger: Ledger | None = None
+        self._episode: OpenEpisode | None = None
+        self._index: DatasetIndex | None = None
         self._died: DatasetError | None = None
         self.repaired = Repaired()
         with disk(root):
@@ -67,7 +67,7 @@ class DatasetWriter:
         if (root / INFO).exists():
             info = Info.read(root)
             check_fit(root, info, self._spec)
-            self._ledger, self.repaired = mend(root, info)
+            self._index, self.repaired = mend(root, info)
         elif strangers := [path.name for path in root.iterdir() if path.name != INFO.parts[0]]:
             raise DatasetError(
                 f"{root} is no dataset, but has {min(strangers)} in it: name a new folder"
@@ -76,41 +76,41 @@ class DatasetWriter:
     @property
     def count(self) -> int:
         """Episodes in the dataset."""
-        return self._ledger.info.episodes if self._ledger else 0
+        return self._index.info.episodes if self._index else 0
 
     @property
     def unmeasured(self) -> bool:
         """Whether an earlier version began the dataset: it has no place for what is measured."""
-        return self._ledger is not None and MEASURED_JOINTS not in self._ledger.info.features
+        return self._index is not None and MEASURED_JOINTS not in self._index.info.features
 
     def add(self, frame: Frame, stage: str) -> None:
-        """Append a frame to the episode under way, or begin one of ``stage``."""
+        """Append a frame to the open episode, or begin one of ``stage``."""
         with self._alive():
             if self._episode is None:
                 self._episode = self._begin(frame, stage)
             self._episode.add(frame)
 
     def finish(self) -> None:
-        """End the episode under way; it is safe, and counts, when this returns.
+        """End the open episode; it is safe, and counts, when this returns.
 
         A last frame that does not end the episode is marked as truncated.
         """
         with self._alive():
-            assert self._episode is not None, "no episode is under way"
-            assert self._ledger is not None
-            pictures = self._episode.end()
-            content = read_journal(self.root / JOURNAL, self._ledger.info)
-            parts = content.parts(self._ledger.info)
+            assert self._episode is not None, "no episode is open"
+            assert self._index is not None
+            images = self._episode.end()
+            content = read_journal(self.root / JOURNAL, self._index.info)
+            parts = content.parts(self._index.info)
             if content.head is None or not content.complete(parts):
                 raise DatasetError(
                     f"{content.path} does not hold what was written to it: is the disk sound? "
                     f"`hil-app dataset repair {typed(self.root)}` brings back what does"
                 )
-            settle(self._ledger, content, content.head, parts[0], pictures)
+            settle(self._index, content, content.head, parts[0], images)
             self._forget()
 
     def discard(self) -> None:
-        """Throw the episode under way away, if there is one."""
+        """Throw the open episode away, if there is one."""
         with self._alive():
             if self._episode is not None:
                 self._forget()
@@ -121,13 +121,13 @@ class DatasetWriter:
         They keep their paths there, in the same file system or another.
         """
         with self._alive():
-            assert self._episode is None, "an episode is under way"
-            if self._ledger is None or count >= self.count:
+            assert self._episode is None, "an episode is open"
+            if self._index is None or count >= self.count:
                 return 0
-            return set_aside(self._ledger, count, place)
+            return set_aside(self._index, count, place)
 
     def close(self) -> None:
-        """Let others write; what there is of an episode under way can be repaired."""
+        """Let others write; what there is of an open episode can be repaired."""
         if self._episode is not None:
             self._episode.close()
         self._lock.release()
@@ -144,20 +144,20 @@ class DatasetWriter:
             self._died = error
             raise
 
-    def _begin(self, frame: Frame, stage: str) -> Episode:
+    def _begin(self, frame: Frame, stage: str) -> OpenEpisode:
         spec = self._spec
         features = features_of(frame, spec.names, spec.info, described(spec.encoding, spec.fps))
-        if self._ledger is None:
-            filmed = any(feature.dtype in PICTURES for feature in features.values())
+        if self._index is None:
+            filmed = any(feature.dtype in IMAGES for feature in features.values())
             path = VIDEO_PATH if filmed else None
             info = Info(spec.fps, spec.robot_type, features, video_path=path)
         else:
-            info = self._ledger.info
+            info = self._index.info
             check_features(self.root, info.features, features)
         encoders = encoders_of(info, spec.encoding)
-        if self._ledger is None:
+        if self._index is None:
             info.write(self.root)
-            self._ledger = Ledger(self.root, info)
+            self._index = DatasetIndex(self.root, info)
         header = {
             "episode": self.count,
             "stage": stage,
@@ -165,7 +165,7 @@ class DatasetWriter:
             "codec": spec.encoding.codec,
             "cameras": list(info.cameras.values()),
         }
-        return Episode(self.root / JOURNAL, info, header, encoders)
+        return OpenEpisode(self.root / JOURNAL, info, header, encoders)
 
     def _forget(self) -> None:
         """The episode is no longer under way."""

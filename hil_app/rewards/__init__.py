@@ -1,1 +1,1 @@
-"""What tells success from a picture where no simulated world can say it."""
+"""What tells success from an image where no simulated world can say it."""

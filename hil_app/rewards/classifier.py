@@ -1,7 +1,7 @@
 """The success classifier: what the policy sees -> the probability that the task is done.
 
 Training and running share all that happens to an observation: :func:`tensors` lays it out, and the
-network itself scales pictures and numbers, so that no caller can feed it differently.
+network itself scales images and numbers, so that no caller can feed it differently.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from hil_app.learning.networks.encoders import Encoder, Perception
 from hil_app.learning.networks.mlp import MLP, Dense
 from hil_app.learning.networks.normalize import Normalizer
 from hil_app.learning.networks.weights import check_finite
-from processors.base import Features
+from processors.base import Observation
 
 _FILES = (CONFIG_FILE, MODEL_FILE)
 
@@ -53,7 +53,7 @@ class ClassifierConfig(Config):
     dataset_stats: dict[str, dict[str, list[float]]] = {}  # noqa: RUF012 - pydantic copies it
     """Per feature of numbers {"min": [...], "max": [...]}, mapped to [-1, 1]."""
     vision_encoder_name: Literal["cnn", "resnet10"] = "cnn"
-    """What looks at the pictures."""
+    """What looks at the images."""
     vision_encoder_weights: str | None = None
     """Where its weights came from; null drew them at random."""
     freeze_vision_encoder: bool = False
@@ -70,29 +70,29 @@ class ClassifierConfig(Config):
         return GaussianActorConfig(**self.model_dump(exclude={"threshold"}))
 
 
-def tensors(features: Features, inputs: Mapping[str, PolicyFeature]) -> dict[str, Tensor]:
-    """The ``inputs`` among one observation's features: pictures (H, W, C) become (C, H, W).
+def tensors(features: Observation, inputs: Mapping[str, PolicyFeature]) -> dict[str, Tensor]:
+    """The ``inputs`` among one observation's features: images (H, W, C) become (C, H, W).
 
     Raises ClassifierError if one is not there, or has another shape or kind than it must.
     """
     return {key: _tensor(features, key, feature) for key, feature in inputs.items()}
 
 
-def _tensor(features: Features, key: str, wanted: PolicyFeature) -> Tensor:
+def _tensor(features: Observation, key: str, wanted: PolicyFeature) -> Tensor:
     if key not in features:
         known = ", ".join(sorted(features)) or "nothing"
         raise ClassifierError(f"the success classifier looks at {key}; there is {known}")
     values: NDArray[Any] = features[key]
-    picture = wanted.type == FeatureType.VISUAL
-    shape = (*values.shape[2:], *values.shape[:2]) if picture else values.shape
-    kind = np.dtype(np.uint8 if picture else np.float32)
+    image = wanted.type == FeatureType.VISUAL
+    shape = (*values.shape[2:], *values.shape[:2]) if image else values.shape
+    kind = np.dtype(np.uint8 if image else np.float32)
     if shape != wanted.shape or values.dtype != kind:
         raise ClassifierError(
             f"{key}: the success classifier looks at {kind} {wanted.shape}, this is {values.dtype} "
             f"{shape}"
         )
     tensor = torch.from_numpy(np.require(values, requirements="W"))  # copies what is read-only
-    return tensor.permute(2, 0, 1) if picture else tensor
+    return tensor.permute(2, 0, 1) if image else tensor
 
 
 class SuccessClassifier(nn.Module):
@@ -115,19 +115,19 @@ class SuccessClassifier(nn.Module):
 
     def forward(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Logits (B,) of a batch, or () of one observation."""
-        seen = self.perceive(self._normalizer.observation(observation))
-        logits: Tensor = self.head(self.encoder(seen)).squeeze(-1)
+        perceived = self.perceive(self._normalizer.observation(observation))
+        logits: Tensor = self.head(self.encoder(perceived)).squeeze(-1)
         return logits
 
     @torch.inference_mode()
-    def judge(self, features: Features) -> float:
+    def success_probability(self, features: Observation) -> float:
         """The probability of success in what the policy sees."""
         return float(self(tensors(features, self.config.input_features)).sigmoid())
 
     def warm_up(self) -> None:
-        """Judge nothing at all, so that the first tick takes no longer than the others."""
+        """Classify zeros, so that the first tick takes no longer than the others."""
         for _ in range(3):
-            self.judge(
+            self.success_probability(
                 {key: _blank(feature) for key, feature in self.config.input_features.items()}
             )
 
@@ -159,7 +159,7 @@ def bytes_of(config: ClassifierConfig) -> int:
 
 
 def load_classifier(folder: Path) -> SuccessClassifier:
-    """The classifier that :func:`save_classifier` wrote, ready to judge.
+    """The classifier that :func:`save_classifier` wrote, ready for use.
 
     Raises ClassifierError if it is not there, or is damaged.
     """
@@ -182,6 +182,6 @@ def load_classifier(folder: Path) -> SuccessClassifier:
         cause = shown(error, 300)
         raise ClassifierError(
             f"the success classifier {folder} is damaged or of another kind ({cause}): train it "
-            "anew with `hil-app train-classifier`"
+            "again with `hil-app train-classifier`"
         ) from error
     return classifier.eval()

@@ -18,7 +18,7 @@ from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import SUCCESS, size_of
 from hil_app.recording.values import check_values
 from hil_app.rewards.classifier import ClassifierError, tensors
-from processors.base import Features
+from processors.base import Observation
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -49,7 +49,7 @@ class Examples:
 def inputs_of(
     datasets: Sequence[Dataset], cameras: Sequence[str] | None, states: Sequence[str]
 ) -> dict[str, PolicyFeature]:
-    """The features to look at: these cameras' pictures (None for all there are), and numbers.
+    """The features to look at: these cameras' images (None for all there are), and numbers.
 
     Raises ClassifierError if a dataset lacks one, or has another shape of it.
     """
@@ -77,7 +77,7 @@ def _feature(dataset: Dataset, key: str) -> PolicyFeature:
         known = ", ".join(k for k in dataset.features if k.startswith("observation."))
         raise ClassifierError(f"{dataset.root} has no {key}; it has {known}")
     column = dataset.features[key]
-    if column.is_picture and not column.is_depth:
+    if column.is_image and not column.is_depth:
         return PolicyFeature(FeatureType.VISUAL, (3, *size_of(column)))
     if not column.is_number:
         kind = "depth" if column.is_depth else shown(column.dtype, 40)
@@ -94,7 +94,7 @@ def read_examples(
 ) -> Examples:
     """Every observation that followed an action, with what was said of it.
 
-    With ``success_lasts`` an episode that has once succeeded stays so, for a person who says it
+    With ``success_lasts`` an episode that has once succeeded stays so, for an operator who says it
     once. ``read`` hears how many frames have been read since it last did. Raises ClassifierError
     if nothing, or everything, is a success.
     """
@@ -117,8 +117,8 @@ def read_examples(
     count = 0
     for dataset in datasets:
         for number in range(len(dataset.episodes)):
-            for index, label, seen in _labelled(dataset, number, features, success_lasts):
-                for key, tensor in tensors(seen, features).items():
+            for index, label, observation in _labelled(dataset, number, features, success_lasts):
+                for key, tensor in tensors(observation, features).items():
                     inputs[key][count] = tensor
                 success[count], episode[count], tick[count] = label, len(names), index
                 count += 1
@@ -132,7 +132,7 @@ def read_examples(
 
 def _labelled(
     dataset: Dataset, number: int, features: Collection[str], success_lasts: bool
-) -> Iterator[tuple[int, bool, Features]]:
+) -> Iterator[tuple[int, bool, Observation]]:
     """What followed each action of an episode: its tick, its label, and what was seen.
 
     What came right before a pause is left out: the dataset does not hold it.
@@ -144,7 +144,7 @@ def _labelled(
         assert frame is not None
         succeeded = frame.success or (success_lasts and succeeded)
         if following is None or not following.after_pause:
-            yield frame.tick, succeeded, frame.next_state
+            yield frame.tick, succeeded, frame.next_observation
 
 
 def _name(datasets: Sequence[Dataset], dataset: Dataset, number: int) -> str:

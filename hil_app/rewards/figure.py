@@ -1,4 +1,4 @@
-"""A picture of what a classifier gets right and wrong."""
+"""An image of what a classifier gets right and wrong."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def draw(
     _spread(right, probability, success, threshold)
     _strips(parts[1].subplots(), examples, rows, probability, verdicts[:strips])
     if shown:
-        _pictures(parts[2], examples, rows, probability, threshold, worst, shown)
+        _images(parts[2], examples, rows, probability, threshold, worst, shown)
     figure.suptitle(
         f"{counts.total} held-out frames of {plural(len(verdicts), 'episode')}: "
         f"accuracy {counts.accuracy:.1%}, precision {counts.precision:.1%}, "
@@ -139,13 +139,13 @@ def _strips(
 ) -> None:
     """A line an episode: its probability over the ticks, where success began and was said."""
     longest = max(verdict.ticks for verdict in verdicts)
-    picture = np.full((len(verdicts), longest), np.nan)
+    image = np.full((len(verdicts), longest), np.nan)
     for line, verdict in enumerate(verdicts):
         own = examples.episode[rows] == list(examples.names).index(verdict.name)
-        picture[line, examples.tick[rows][own] - 1] = probability[own]
+        image[line, examples.tick[rows][own] - 1] = probability[own]
     extent = (0.5, longest + 0.5, len(verdicts) - 0.5, -0.5)
     shown = axis.imshow(
-        picture, cmap="BuGn", vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest"
+        image, cmap="BuGn", vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest"
     )
     for line, verdict in enumerate(verdicts):
         if verdict.success is not None:
@@ -160,15 +160,15 @@ def _strips(
     axis.figure.colorbar(shown, ax=axis, label="probability", pad=0.01)
     right = sum(verdict.agrees for verdict in verdicts)
     axis.set_title(
-        f"{right} of {plural(len(verdicts), 'episode')} judged rightly: bar, success begins; dot, "
-        "a run would say so (red: wrongly)",
+        f"{right} of {plural(len(verdicts), 'episode')} classified rightly: bar, success begins; "
+        "dot, a run would say so (red: wrongly)",
         loc="left",
         fontsize=10,
     )
     axis.spines[:].set_visible(False)
 
 
-def _pictures(
+def _images(
     figure: Any,
     examples: Examples,
     rows: Ints,
@@ -184,7 +184,7 @@ def _pictures(
         axis.set_axis_off()
     for place, index in enumerate(worst):
         for key, axis in zip(keys, axes[:, place], strict=True):
-            axis.imshow(_picture(examples, key, int(rows[index])))
+            axis.imshow(_image(examples, key, int(rows[index])))
         said = "success" if examples.success[rows[index]] else "not yet"
         name = examples.names[int(examples.episode[rows[index]])]
         where = f"episode {name}, tick {examples.tick[rows[index]]}"
@@ -215,6 +215,6 @@ def _shown(examples: Examples) -> list[str]:
     return [key for key, feature in examples.features.items() if feature.type == FeatureType.VISUAL]
 
 
-def _picture(examples: Examples, key: str, row: int) -> NDArray[np.uint8]:
-    picture: NDArray[np.uint8] = examples.inputs[key][row].permute(1, 2, 0).numpy()
-    return picture
+def _image(examples: Examples, key: str, row: int) -> NDArray[np.uint8]:
+    image: NDArray[np.uint8] = examples.inputs[key][row].permute(1, 2, 0).numpy()
+    return image

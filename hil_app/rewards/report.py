@@ -1,4 +1,4 @@
-"""What a training came to: figures, a table, a sheet, and the classifier itself in a folder."""
+"""What a training came to: numbers, a table, a figure, and the classifier itself in a folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from configs.classifier import LearningConfig
 from configs.writing import new_file
-from hil_app.rewards import figure as sheet
+from hil_app.rewards import figure as figure
 from hil_app.rewards.classifier import SuccessClassifier, save_classifier
 from hil_app.rewards.examples import Examples, Ints
 from hil_app.rewards.scores import F64, Counts, Verdict, verdicts
@@ -20,11 +20,11 @@ from hil_app.rewards.training import Split, probabilities
 from hil_app.support.files import new_folder
 from hil_app.support.words import plural
 
-REPORT, SHEET = "report.json", "confusion.png"
+REPORT, FIGURE = "report.json", "confusion.png"
 
 
 @dataclass(frozen=True)
-class Report:
+class ClassifierReport:
     """How a classifier does on the episodes that were held out."""
 
     parts: Split
@@ -40,9 +40,9 @@ class Report:
     @classmethod
     def of(
         cls, classifier: SuccessClassifier, examples: Examples, parts: Split, in_a_row: int
-    ) -> Report:
-        """Judge the held-out episodes."""
-        threshold, rows = classifier.config.threshold, examples.of(parts.judge)
+    ) -> ClassifierReport:
+        """Evaluate on the held-out episodes."""
+        threshold, rows = classifier.config.threshold, examples.of(parts.test)
         probability = probabilities(classifier, examples, rows)
         return cls(
             parts,
@@ -75,21 +75,21 @@ class Report:
     def save(
         self, folder: Path, classifier: SuccessClassifier, examples: Examples, how: LearningConfig
     ) -> None:
-        """Write classifier and figures into the new ``folder``, whole or not at all; then a sheet.
+        """Write classifier and numbers into the new ``folder``, whole or not at all; then a figure.
 
-        OSError if the disk refuses; without the sheet the rest is there.
+        OSError if the disk refuses; without the figure the rest is there.
         """
         figures = json.dumps(self._figures(examples, how), indent=2) + "\n"
         with new_folder(folder) as draft:
             save_classifier(classifier, draft)
             (draft / REPORT).write_text(figures)
-        with new_file(folder / SHEET) as file:
-            sheet.draw(file, examples, self.rows, self.probability, self.threshold, self.verdicts)
+        with new_file(folder / FIGURE) as file:
+            figure.draw(file, examples, self.rows, self.probability, self.threshold, self.verdicts)
 
     def _figures(self, examples: Examples, how: LearningConfig) -> dict[str, object]:
         names = {
             part: [examples.names[number] for number in numbers]
-            for part, numbers in asdict(self.parts).items()
+            for part, numbers in {"learn": self.parts.learn, "judge": self.parts.test}.items()
         }
         counts = self.counts
         return {
@@ -107,7 +107,7 @@ class Report:
         }
 
 
-def table(report: Report) -> Table:
+def table(report: ClassifierReport) -> Table:
     """The report for a terminal."""
     shown = Table(title="On held-out episodes", show_header=False, title_style="bold", min_width=60)
     counts, parts = report.counts, report.parts
@@ -118,13 +118,13 @@ def table(report: Report) -> Table:
     delay = "" if report.delay is None else f", {report.delay:.1f} ticks after it began"
     for name, value in {
         "learned from": f"{plural(len(parts.learn), 'episode')}, {report.learned} frames",
-        "held out": f"{plural(len(parts.judge), 'episode')}, {counts.total} frames",
+        "held out": f"{plural(len(parts.test), 'episode')}, {counts.total} frames",
         "successes": f"{report.share:.1%} of all frames; half of every batch",
         "threshold": f"{report.threshold:.3f}, from episodes that were left out in turn",
         "accuracy": f"{counts.accuracy:.1%} (always the same guess: {report.guess:.1%})",
         "precision, recall": f"{counts.precision:.1%}, {counts.recall:.1%}",
         "frames wrong": f"{counts.false_positive} false, {counts.false_negative} missed successes",
-        f"episodes, {report.in_a_row} ticks in a row": f"{right}/{len(parts.judge)} rightly{delay}",
+        f"episodes, {report.in_a_row} ticks in a row": f"{right}/{len(parts.test)} rightly{delay}",
         "said too early, or of a failure": plural(early, "episode"),
     }.items():
         shown.add_row(name, value)

@@ -36,7 +36,7 @@ class Counts:
 
     @property
     def accuracy(self) -> float:
-        """Share of the frames that are judged rightly."""
+        """Share of the frames that are classified rightly."""
         return _share(self.true_positive + self.true_negative, self.total)
 
     @property

@@ -1,6 +1,6 @@
 """Teaching a success classifier.
 
-Whole episodes are held out to judge the result by. A batch is half successes and half others,
+Whole episodes are held out to evaluate the result. A batch is half successes and half others,
 however rare successes are.
 """
 
@@ -27,10 +27,10 @@ LOOKED_AT = 256  # frames at a time, when nothing is learned
 
 @dataclass(frozen=True)
 class Split:
-    """Which episodes to learn from, and which to judge the result by."""
+    """Which episodes to learn from, and which to evaluate the result with."""
 
     learn: Sequence[int]
-    judge: Sequence[int]
+    test: Sequence[int]
 
 
 def split(successful: Bools, held_out: float, seed: int) -> Split:
@@ -41,17 +41,17 @@ def split(successful: Bools, held_out: float, seed: int) -> Split:
     if successful.sum() < 3:
         raise ClassifierError(
             f"success in {successful.sum()} of {len(successful)} episodes: at least 3 must have "
-            "it, two to learn from in turn and one to judge the result by"
+            "it, two to learn from in turn and one to evaluate the result with"
         )
     learn: list[int] = []
-    judge: list[int] = []
+    test: list[int] = []
     random = np.random.default_rng(seed)
     for same, least in ((successful, 1), (~successful, 0)):
         order = random.permutation(np.flatnonzero(same)).tolist()
         count = min(max(round(held_out * len(order)), least), len(order) - 2 * least)
-        judge += order[:count]
+        test += order[:count]
         learn += order[count:]
-    return Split(sorted(learn), sorted(judge))
+    return Split(sorted(learn), sorted(test))
 
 
 def folds(episodes: Sequence[int], successful: Bools, seed: int) -> list[list[int]]:
@@ -72,16 +72,16 @@ def train(
 ) -> SuccessClassifier:
     """A classifier of all the episodes to learn from, with its threshold chosen by them, too.
 
-    The threshold is that of frames which whoever judged them has not learned from: every fold of
-    the episodes is judged by a classifier of the others. ``tell`` hears the loss after each of
-    ``trainings`` times ``how.steps`` steps. Raises VisionError if the vision encoder's weights are
-    not to be had.
+    The threshold is that of frames by classifiers that have not learned from them: every fold of
+    the episodes is classified by what was learned from the others. ``tell`` hears the loss after
+    each of ``trainings`` times ``how.steps`` steps. Raises VisionError if the vision encoder's
+    weights are not to be had.
     """
     found = np.zeros(len(examples.success))
     for fold in folds(parts.learn, examples.successful(), how.seed):
         others = [episode for episode in parts.learn if episode not in fold]
-        judge, rows = learn(config, examples, others, how, tell), examples.of(fold)
-        found[rows] = probabilities(judge, examples, rows)
+        classifier, rows = learn(config, examples, others, how, tell), examples.of(fold)
+        found[rows] = probabilities(classifier, examples, rows)
     rows = examples.of(parts.learn)
     threshold = choose_threshold(found[rows], examples.success[rows])
     chosen = config.model_copy(update={"threshold": threshold})
@@ -115,9 +115,9 @@ def learn(
     classifier.train()
     for _ in range(how.steps):
         batch = balanced(examples.success, rows, how.batch_size, draw)
-        seen = augmented({k: x[batch] for k, x in examples.inputs.items()}, examples, how, draw)
-        wanted = torch.from_numpy(examples.success[batch.numpy()]).float()
-        loss = F.binary_cross_entropy_with_logits(classifier(seen), wanted)
+        inputs = augmented({k: x[batch] for k, x in examples.inputs.items()}, examples, how, draw)
+        labels = torch.from_numpy(examples.success[batch.numpy()]).float()
+        loss = F.binary_cross_entropy_with_logits(classifier(inputs), labels)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch has no types for it
         optimizer.step()
@@ -151,9 +151,9 @@ def balanced(success: Bools, rows: Ints, size: int, generator: torch.Generator) 
 def augmented(
     batch: dict[str, Tensor], examples: Examples, how: LearningConfig, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """The batch with its pictures moved, lit and contrasted at random; numbers stay.
+    """The batch with its images moved, lit and contrasted at random; numbers stay.
 
-    Pictures (B, C, H, W) of uint8 become floats in [0, 1], which the classifier takes, too.
+    Images (B, C, H, W) of uint8 become floats in [0, 1], which the classifier takes, too.
     """
     return {
         key: _lit(shifted(x, how.random_shift, generator), how, generator)
@@ -163,26 +163,26 @@ def augmented(
     }
 
 
-def shifted(pictures: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def shifted(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Each of (B, C, H, W) moved by up to a ``share`` of its sides, as floats [0, 255].
 
     What that uncovers repeats the edge.
     """
-    height, width = pictures.shape[-2:]
+    height, width = images.shape[-2:]
     down, right = round(share * height), round(share * width)
-    wide = F.pad(pictures.float(), (right, right, down, down), mode="replicate")
+    wide = F.pad(images.float(), (right, right, down, down), mode="replicate")
     ys, xs = (
-        torch.randint(2 * most + 1, (len(pictures),), generator=generator).tolist()
+        torch.randint(2 * most + 1, (len(images),), generator=generator).tolist()
         for most in (down, right)
     )
     cut = [w[:, y : y + height, x : x + width] for w, y, x in zip(wide, ys, xs, strict=True)]
     return torch.stack(cut)
 
 
-def _lit(pictures: Tensor, how: LearningConfig, generator: torch.Generator) -> Tensor:
-    """Pictures (B, C, H, W) in [0, 255] -> floats in [0, 1], lit and contrasted at random."""
-    light, contrast = torch.rand(2, len(pictures), 1, 1, 1, generator=generator) * 2 - 1
-    scaled = pictures / 255
+def _lit(images: Tensor, how: LearningConfig, generator: torch.Generator) -> Tensor:
+    """Images (B, C, H, W) in [0, 255] -> floats in [0, 1], lit and contrasted at random."""
+    light, contrast = torch.rand(2, len(images), 1, 1, 1, generator=generator) * 2 - 1
+    scaled = images / 255
     middle = scaled.mean((1, 2, 3), keepdim=True)
     changed = (scaled - middle) * (1 + how.contrast * contrast) + middle + how.brightness * light
     return torch.clamp(changed, 0, 1)

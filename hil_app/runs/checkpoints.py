@@ -14,7 +14,7 @@ from configs.writing import write_whole
 from hil_app.events import CheckpointNotSaved, CheckpointSaved, CheckpointsDied
 from hil_app.learning.checkpoint import CheckpointError, Saved, Snapshot, save
 from hil_app.runs.folder import BEST, best_of
-from hil_app.support.checkpoint_names import whole
+from hil_app.support.checkpoint_names import checkpoints_in
 from hil_app.support.events import EventLog
 from hil_app.support.files import remove_folder
 from hil_app.support.worker import Worker
@@ -128,14 +128,14 @@ class Checkpoints:
 
     def _unused(self, name: str) -> Path:
         """A folder for a checkpoint; one of the same tick is never written over."""
-        taken = {path.name for path in whole(self._folder)}
+        taken = {path.name for path in checkpoints_in(self._folder)}
         again = (f"{name}_{number}" for number in range(2, len(taken) + 2))
         return self._folder / next(n for n in (name, *again) if n not in taken)
 
     def _prune(self) -> None:
         """Remove all but the last ones and the best."""
         best = best_of(self._folder)
-        for folder in whole(self._folder)[: -self._keep_last]:
+        for folder in checkpoints_in(self._folder)[: -self._keep_last]:
             if folder != best:
                 remove_folder(folder)
 

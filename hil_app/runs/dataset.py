@@ -13,7 +13,7 @@ from hil_app.build.assembly import Assembly
 from hil_app.events import DatasetGoesOn, DatasetRepaired
 from hil_app.recording.columns import CONFIG, sensed_names, sensed_units
 from hil_app.recording.recorder import Recorder
-from hil_app.recording.repair import told
+from hil_app.recording.repair import report_of
 from hil_app.recording.spec import MOTION
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.runs.folder import DATASET
@@ -60,7 +60,7 @@ def recorder(parts: Assembly, root: Path, events: EventLog) -> Recorder:
 def _open(root: Path, spec: DatasetSpec, events: EventLog) -> DatasetWriter:
     writer = DatasetWriter(root, spec)
     if writer.repaired.anything:
-        note = f"{root}: {'; '.join(told(writer.repaired))}"
+        note = f"{root}: {'; '.join(report_of(writer.repaired))}"
         events.emit(DatasetRepaired(note=note))
     if writer.unmeasured:
         note = f"{root} was begun by an earlier version: what the robot measures is not kept in it"

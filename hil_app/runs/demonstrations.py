@@ -36,7 +36,7 @@ class OfflineData:
         self._sources = [Source(Dataset(one.root), one.only, one.weight) for one in wanted]
         parts = session.parts
         check(self._sources, parts.policy_config, self._config.env.fps, parts.names)
-        self._told = 0.0
+        self._reported = 0.0
 
     def load(self, learner: Learner, policy: GaussianActorPolicy) -> bool:
         """Fill the offline buffer; False if the run is to stop meanwhile. Raises DatasetError."""
@@ -44,7 +44,7 @@ class OfflineData:
             return True
         events, started = self._session.events, time.monotonic()
         loading = Loading(sum(len(source.dataset) for source in self._sources))
-        self._session.monitor.loading, self._told = loading, started
+        self._session.monitor.loading, self._reported = loading, started
         roots = ", ".join(str(source.dataset.root) for source in self._sources)
         events.emit(LoadingDatasets(note=f"{loading.total} frames of {roots}"))
         for line in filter(None, map(unsaid, self._sources)):
@@ -69,8 +69,8 @@ class OfflineData:
 
         def read(frames: int) -> None:
             loading.frames += frames
-            if time.monotonic() - self._told > TELL_EVERY:
-                self._told = time.monotonic()
+            if time.monotonic() - self._reported > TELL_EVERY:
+                self._reported = time.monotonic()
                 done = DatasetsSoFar(frames=loading.frames, of=loading.total)
                 self._session.events.emit(done)
 

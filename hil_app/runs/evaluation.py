@@ -1,4 +1,4 @@
-"""The policy on its own: fixed seeds; a person may judge and stop, but does not act."""
+"""The policy without interventions: fixed seeds; the operator may label and stop, not act."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hil_app.control.monitor import EVALUATE, Evaluation, Stage
 from hil_app.control.policy import LearnedPolicy, Policy
 from hil_app.events import Evaluated
 from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.recording.encoding import Film
+from hil_app.recording.encoding import VideoWriter
 from hil_app.recording.frames import Frame
-from hil_app.runs.folder import FILM
+from hil_app.runs.folder import VIDEO
 from hil_app.runs.session import Session
 from robots.base import RenderError, Viewed
 
-FILMED = 3  # episodes in the film
+FILMED = 3  # episodes in the video
 HEIGHT, WIDTH = 360, 480
 AMID = "evaluate amid the training"  # its scenes are not those of the final evaluation
 
 
 class Evaluator:
-    """Judges the policy now and then during a training run, on its body and on the same scenes.
+    """Evaluates the policy now and then during a training run, on its robot and on the same scenes.
 
     The training must stand at an episode's end meanwhile, and its learner at rest. Nothing is
     recorded or learned from, and the training goes on as if nothing had been.
@@ -36,7 +36,7 @@ class Evaluator:
         config = session.config
         self._session, self._every = session, config.train.eval_every
         self._episodes = config.train.eval_episodes
-        self._loop = session.parts.loop(session.hands("never"), policy, stop, evaluating=True)
+        self._loop = session.parts.loop(session.teleop("never"), policy, stop, evaluating=True)
 
     def due(self, ticks: int) -> bool:
         """Whether an evaluation is due after so many training ticks."""
@@ -46,14 +46,14 @@ class Evaluator:
         return ticks // self._every > (done[-1].ticks // self._every if done else 0)
 
     def run(self, stage: Stage, updates: int) -> Evaluation | None:
-        """Judge the policy after ``updates`` updates; None if the run is to stop first."""
+        """Evaluate the policy after ``updates`` updates; None if the run is to stop first."""
         monitor = self._session.monitor
-        with monitor.amid(self._episodes, self._loop) as judged:
-            for episode in run_episodes(judged, partial(self._session.parts.seed, AMID)):
-                self._session.heed(episode)
+        with monitor.amid(self._episodes, self._loop) as evaluated:
+            for episode in run_episodes(evaluated, partial(self._session.parts.seed, AMID)):
+                self._session.apply_stops(episode)
             if self._loop.stop():
                 return None
-        episodes = judged.episodes
+        episodes = evaluated.episodes
         result = Evaluation(
             ticks=stage.ticks,
             successes=sum(episode.success for episode in episodes),
@@ -71,23 +71,23 @@ def evaluate(session: Session, policy: GaussianActorPolicy) -> None:
     """Run the config's evaluation episodes; the session's monitor has the result."""
     loop = _loop(session, policy)
     stage = session.monitor.begin(EVALUATE, session.config.eval.episodes, "episodes", loop)
-    with session.body:
+    with session.robot:
         for episode in run_episodes(stage, partial(session.parts.seed, EVALUATE)):
             session.ended(stage, episode)
 
 
-def film(session: Session, policy: GaussianActorPolicy) -> str | None:
-    """Film the first evaluation episodes; returns why there is no film, if there is none."""
-    config, loop, body = session.config, _loop(session, policy), session.body
-    if not isinstance(body, Viewed):
+def record_video(session: Session, policy: GaussianActorPolicy) -> str | None:
+    """Record a video of the first evaluation episodes; returns why there is none, if so."""
+    config, loop, robot = session.config, _loop(session, policy), session.robot
+    if not isinstance(robot, Viewed):
         return "only simulated worlds can be seen from outside"
     stage = Stage(EVALUATE, min(FILMED, config.eval.episodes), "episodes", loop)
-    with body:
+    with robot:
         try:
-            with Film(session.folder / FILM, config.env.fps, HEIGHT, WIDTH) as reel:
+            with VideoWriter(session.folder / VIDEO, config.env.fps, HEIGHT, WIDTH) as reel:
 
                 def shoot(_: Frame) -> None:
-                    reel.add(body.render("overview", HEIGHT, WIDTH))
+                    reel.add(robot.render("overview", HEIGHT, WIDTH))
 
                 for _ in run_episodes(stage, partial(session.parts.seed, EVALUATE), [shoot]):
                     reel.hold()
@@ -97,6 +97,6 @@ def film(session: Session, policy: GaussianActorPolicy) -> str | None:
 
 
 def _loop(session: Session, policy: GaussianActorPolicy) -> Loop:
-    mind = LearnedPolicy(policy, deterministic=session.config.eval.deterministic)
-    hands = session.hands("never")
-    return session.parts.loop(hands, mind, session.stop, evaluating=True)
+    acting = LearnedPolicy(policy, deterministic=session.config.eval.deterministic)
+    teleop = session.teleop("never")
+    return session.parts.loop(teleop, acting, session.stop, evaluating=True)

@@ -14,7 +14,7 @@ from configs.run import RunConfig
 from configs.writing import write_whole
 from hil_app.recording.layout import INFO, DatasetError
 from hil_app.recording.lock import Lock
-from hil_app.support.checkpoint_names import NAME, others, whole
+from hil_app.support.checkpoint_names import NAME, checkpoints_in, others
 
 RUNS = Path("runs")  # where runs go that name no output_dir
 CONFIG = "config.yaml"  # the merged configuration
@@ -28,7 +28,7 @@ SUMMARY = "summary.json"  # the figures
 PLOT = "learning.png"  # success, interventions and return over the training
 BEST = "best.json"  # which of the checkpoints did best on its own
 BENCH = "bench.json"  # what a benchmark measured
-FILM = "evaluation.mp4"  # the first evaluation episodes
+VIDEO = "evaluation.mp4"  # the first evaluation episodes
 
 WHICH = ("last", "best")  # of a run's checkpoints
 
@@ -81,11 +81,11 @@ def _refusals(folder: Path) -> Iterator[None]:
 
 def checkpoints_of(run: Path) -> list[Path]:
     """The checkpoints of a run, the oldest first."""
-    return whole(run / CHECKPOINTS)
+    return checkpoints_in(run / CHECKPOINTS)
 
 
 def best_of(folder: Path) -> Path | None:
-    """The checkpoint in ``folder`` that did best on its own; None if none was judged.
+    """The checkpoint in ``folder`` with the best evaluation; None if none was evaluated.
 
     Raises ConfigError if what says so cannot be read.
     """

@@ -154,9 +154,9 @@ def of_evaluation(evaluation: Evaluation) -> Figures:
 
 
 def _observations(frames: Sequence[Frame]) -> Figures:
-    """Statistics of each number that the policy saw; pictures are left out."""
-    keys = [key for key, value in frames[0].state.items() if value.ndim == 1]
-    seen = {key: np.stack([frame.state[key] for frame in frames]) for key in keys}
+    """Statistics of each number that the policy saw; images are left out."""
+    keys = [key for key, value in frames[0].observation.items() if value.ndim == 1]
+    observed = {key: np.stack([frame.observation[key] for frame in frames]) for key in keys}
     kinds: dict[str, Callable[..., Any]] = {
         "mean": np.mean,
         "std": np.std,
@@ -165,7 +165,7 @@ def _observations(frames: Sequence[Frame]) -> Figures:
     }
     return {
         f"observation/{key}/{kind}": np.round(statistic(values, axis=0).astype(float), 6).tolist()
-        for key, values in seen.items()
+        for key, values in observed.items()
         for kind, statistic in kinds.items()
     }
 

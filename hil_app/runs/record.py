@@ -1,4 +1,4 @@
-"""Episodes go into a dataset: a person shows the task, or corrects a policy at it."""
+"""Episodes go into a dataset: the operator shows the task, or corrects a policy at it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from hil_app.support.words import plural
 from teleop.base import Acts
 
 
-def check(config: RunConfig, mind: LearnedPolicy | None) -> None:
+def check(config: RunConfig, policy: LearnedPolicy | None) -> None:
     """Refuse to record nobody; raises ConfigError."""
-    if config.teleop is None and mind is None:
+    if config.teleop is None and policy is None:
         raise ConfigError("teleop: nobody is there to show the task: set one, or a --checkpoint")
 
 
-def record(session: Session, mind: LearnedPolicy | None = None) -> None:
-    """Episode after episode, until there are dataset.num_episodes more or the person has enough.
+def record(session: Session, policy: LearnedPolicy | None = None) -> None:
+    """Episode after episode, until there are dataset.num_episodes more or the operator has enough.
 
-    With a ``mind`` the policy acts, and the person takes over; without one the person always
+    With a ``policy`` it acts, and the operator takes over; without one the operator always
     acts. What is to be recorded again starts from the same scene.
     """
     config, root = session.config, root_of(session.config, session.folder)
-    acts: Acts = "always" if mind is None else "on_take_over"
-    hands = session.hands(acts)
-    loop = session.parts.loop(hands, mind or NoPolicy(), session.stop)
+    acts: Acts = "always" if policy is None else "on_take_over"
+    teleop = session.teleop(acts)
+    loop = session.parts.loop(teleop, policy or NoPolicy(), session.stop)
     with ExitStack() as stack:
         kept = stack.enter_context(recorder(session.parts, root, session.events))
         session.monitor.recording = Recording(root, kept, kept.count)
@@ -41,8 +41,8 @@ def record(session: Session, mind: LearnedPolicy | None = None) -> None:
             note = f"{root} has {plural(kept.count, 'episode')}; those of this run come after them"
             session.events.emit(DatasetGoesOn(note=note))
         session.monitor.instruments = Instruments(loop)
-        stack.enter_context(session.body)
-        stack.enter_context(hands)
+        stack.enter_context(session.robot)
+        stack.enter_context(teleop)
         stage = session.monitor.begin(RECORD, config.dataset.num_episodes, "episodes", loop)
         before = kept.count
         for episode in run_episodes(

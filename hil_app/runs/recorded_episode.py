@@ -17,7 +17,7 @@ from hil_app.build.robots import make_robot
 from hil_app.datasets.joints import Joints
 from hil_app.datasets.places import check_episode
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import BY_HAND, SEED
+from hil_app.recording.layout import INTERVENTION, SEED
 from hil_app.recording.values import check_values
 from robots.base import F32, RobotSpec
 from robots.kinematics import Kinematics
@@ -28,7 +28,7 @@ HALF_A_TURN = 180.0  # what counts for as much as the whole range of another uni
 
 
 @dataclass(frozen=True)
-class Script:
+class RecordedEpisode:
     """What was done and sent in an episode of T frames, and where the arm was."""
 
     episode: int
@@ -37,7 +37,7 @@ class Script:
     names: tuple[str, ...]  # (n,) of what was sent
     actions: F32 | None  # (T, a); None if they are the targets
     sent: F32  # (T, n) targets, in the robot's units
-    by_hand: NDArray[np.bool_]  # (T,) a person acted
+    is_intervention: NDArray[np.bool_]  # (T,) the operator acted
     joints: F32 | None  # (T or T + 1, n) measured; None if that is not recorded
     start: F32 | None  # (n,) where the robot was before the first action, if that is known
     success: bool | None
@@ -48,7 +48,7 @@ class Script:
         return len(self.sent)
 
 
-def read_script(dataset: Dataset, episode: int) -> Script:
+def read_recorded(dataset: Dataset, episode: int) -> RecordedEpisode:
     """The episode to do again; DatasetError if there is none, or too little is known of it."""
     check_episode(dataset, episode)
     of = Joints.of(dataset)
@@ -56,14 +56,14 @@ def read_script(dataset: Dataset, episode: int) -> Script:
     check_values(dataset, episode, keys)
     columns, joints = dataset.columns(episode), of.at(dataset, episode)
     sent = of.sent(dataset, episode)
-    return Script(
+    return RecordedEpisode(
         episode=episode,
         fps=dataset.fps,
         robot_type=dataset.robot_type,
         names=tuple(name.removesuffix(".pos") for name in of.names or ()),
         actions=columns.get(ACTION) if of.targets != ACTION else None,
         sent=sent,
-        by_hand=columns.get(BY_HAND, np.zeros(len(sent), bool)),
+        is_intervention=columns.get(INTERVENTION, np.zeros(len(sent), bool)),
         joints=joints,
         start=None if joints is None else joints[0],
         success=dataset.episodes[episode].success,
@@ -79,34 +79,36 @@ def _scene(dataset: Dataset, episode: int) -> tuple[str, int]:
     return stage, episode if stage == RECORD else stages.count(stage) - 1
 
 
-def fitted(config: RunConfig, script: Script) -> RunConfig:
-    """``config`` for doing ``script`` again: its start and its length, and nothing that is idle.
+def fitted(config: RunConfig, recorded: RecordedEpisode) -> RunConfig:
+    """``config`` for doing ``recorded`` again: its start and its length, and nothing that is idle.
 
     Raises ConfigError if the clock, the actions or the arm are others than the recorded ones.
     """
-    if config.env.fps != script.fps:
+    if config.env.fps != recorded.fps:
         raise ConfigError(
-            f"env.fps: {config.env.fps:g}, but it was recorded at {script.fps:g} Hz: set "
-            f"--env.fps={script.fps:g}"
+            f"env.fps: {config.env.fps:g}, but it was recorded at {recorded.fps:g} Hz: set "
+            f"--env.fps={recorded.fps:g}"
         )
     spec = make_robot(config).spec  # never entered
-    if script.names and spec.names != script.names:
+    if recorded.names and spec.names != recorded.names:
         raise ConfigError(
             f"robot.type: {config.robot.type} has {', '.join(spec.names)}, but "
-            f"{', '.join(script.names)} were recorded"
+            f"{', '.join(recorded.names)} were recorded"
         )
-    if script.actions is not None:
-        _check_actions(config, spec, script.actions)
-    arms = [name.removesuffix("_sim") for name in (config.robot.type, script.robot_type)]
+    if recorded.actions is not None:
+        _check_actions(config, spec, recorded.actions)
+    arms = [name.removesuffix("_sim") for name in (config.robot.type, recorded.robot_type)]
     if arms[0] != arms[1]:
-        raise ConfigError(f"robot.type: {config.robot.type}, but {script.robot_type} was recorded")
-    pose, robot = _reset_pose(spec, script), dict[str, Any]()
+        raise ConfigError(
+            f"robot.type: {config.robot.type}, but {recorded.robot_type} was recorded"
+        )
+    pose, robot = _reset_pose(spec, recorded), dict[str, Any]()
     if pose is not None:
         robot["reset_pose"] = tuple(map(float, pose))
     processor: dict[str, Any] = {"success_classifier": None}
     if not config.window:  # nobody looks: no camera needs to be there
         robot["cameras"], processor["images"] = {}, ImageConfig()
-    length = {"control_time_s": len(script) / script.fps, "terminate_on_success": False}
+    length = {"control_time_s": len(recorded) / recorded.fps, "terminate_on_success": False}
     return config.model_copy(
         update={
             "robot": config.robot.model_copy(update=robot),
@@ -118,20 +120,20 @@ def fitted(config: RunConfig, script: Script) -> RunConfig:
 
 def _check_actions(config: RunConfig, spec: RobotSpec, actions: F32) -> None:
     space = actions_of(config, spec, None if spec.arm is None else Kinematics(spec.arm))
-    recorded, given = actions.shape[1], len(space.names)
-    if recorded != given:
+    numbers, given = actions.shape[1], len(space.names)
+    if numbers != given:
         raise ConfigError(
-            f"processor.wrist: the recorded actions have {recorded} numbers, but those of this "
-            f"config {given}: set it {'as it was' if recorded > given else 'to null'}"
+            f"processor.wrist: the recorded actions have {numbers} numbers, but those of this "
+            f"config {given}: set it {'as it was' if numbers > given else 'to null'}"
         )
 
 
-def _reset_pose(spec: RobotSpec, script: Script) -> F32 | None:
+def _reset_pose(spec: RobotSpec, recorded: RecordedEpisode) -> F32 | None:
     """The robot's own where it came to its start from there, else the recorded start."""
     own = spec.reset_pose
-    if own is None or script.start is None or near(spec, script.start, own):
+    if own is None or recorded.start is None or near(spec, recorded.start, own):
         return own
-    return script.start
+    return recorded.start
 
 
 def near(spec: RobotSpec, one: F32, other: F32, times: float = 1.0) -> bool:

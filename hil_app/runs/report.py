@@ -1,4 +1,4 @@
-"""What a run came to: summary.json, a table and a picture."""
+"""What a run came to: summary.json, a table and an image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from hil_app.support.words import plural
 QUARTERS = 4
 SHOWN = 8  # evaluations in the table
 ACTING = (TRAIN, EVALUATE, TELEOPERATE, RECORD, REPLAY)  # the first one's lateness is shown
-TIMES = {"lateness_ms": "loop lateness", "picture_age_ms": "oldest picture"}
+TIMES = {"lateness_ms": "loop lateness", "picture_age_ms": "oldest image"}
 Summary = dict[str, Any]
 
 
@@ -49,14 +49,14 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
     stages = {stage.name: stage for stage in monitor.stages}
     summary: Summary = {"ended": ended}
     if EVALUATE in stages:
-        summary["eval"] = _judged(stages[EVALUATE].episodes)
+        summary["eval"] = _evaluation_rows(stages[EVALUATE].episodes)
     if DEMONSTRATE in stages:
-        summary["demonstrations"] = _judged(stages[DEMONSTRATE].episodes)
+        summary["demonstrations"] = _evaluation_rows(stages[DEMONSTRATE].episodes)
     if TRAIN in stages:
         summary["train"] = _trained(stages[TRAIN], progress, monitor.evaluations)
     if TELEOPERATE in stages:
         stage = stages[TELEOPERATE]
-        summary["teleoperate"] = _judged(stage.episodes) | {"ticks": stage.ticks}
+        summary["teleoperate"] = _evaluation_rows(stage.episodes) | {"ticks": stage.ticks}
     if RECORD in stages:
         summary["record"] = _recorded(stages[RECORD])
     if monitor.recording is not None:
@@ -95,8 +95,8 @@ def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path
     ends = range(1, len(finished) + 1)
     windows = [[f.episode for f in finished[max(0, end - RECENT) : end]] for end in ends]
     curves = {
-        "success rate, with the person's help": [success_rate(w) for w in windows],
-        "share of ticks in which the person acted": [intervention_fraction(w) for w in windows],
+        "success rate, with the operator's help": [success_rate(w) for w in windows],
+        "share of ticks in which the operator acted": [intervention_fraction(w) for w in windows],
         "return": [float(np.mean([e.reward for e in w])) for w in windows],
     }
     figure, axes = plt.subplots(3, 1, figsize=(8, 7), sharex=True, layout="constrained")
@@ -110,9 +110,9 @@ def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     if evaluations:
-        judged = [(e.ticks, e.success_rate) for e in evaluations]
+        evaluated = [(e.ticks, e.success_rate) for e in evaluations]
         label = "success rate of the policy on its own"
-        axes[0].plot(*zip(*judged, strict=True), color="tab:purple", marker="o", label=label)
+        axes[0].plot(*zip(*evaluated, strict=True), color="tab:purple", marker="o", label=label)
         axes[0].set_ylim(top=1.08)
         axes[0].legend(loc="lower right", fontsize=9, frameon=False)
     axes[0].yaxis.set_major_formatter("{x:.0%}")
@@ -123,7 +123,7 @@ def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path
     plt.close(figure)
 
 
-def _judged(episodes: list[Episode]) -> Summary:
+def _evaluation_rows(episodes: list[Episode]) -> Summary:
     return {
         "success_rate": round(success_rate(episodes), 4),
         "episodes": len(episodes),
@@ -134,7 +134,7 @@ def _judged(episodes: list[Episode]) -> Summary:
 def _trained(stage: Stage, progress: Progress | None, evaluations: Sequence[Evaluation]) -> Summary:
     shares = by_share(stage.finished, QUARTERS)
     return {
-        **_judged(stage.episodes),
+        **_evaluation_rows(stage.episodes),
         "ticks": stage.ticks,
         "intervention_fraction": round(intervention_fraction(stage.episodes), 4),
         "intervention_fraction_by_quarter": [round(intervention_fraction(s), 4) for s in shares],
@@ -148,7 +148,7 @@ def _trained(stage: Stage, progress: Progress | None, evaluations: Sequence[Eval
 
 def _recorded(stage: Stage) -> Summary:
     return {
-        **_judged(stage.episodes),
+        **_evaluation_rows(stage.episodes),
         "ticks": stage.ticks,
         "intervention_fraction": round(intervention_fraction(stage.episodes), 4),
     }
@@ -168,10 +168,10 @@ def _kept(recording: Recording) -> Summary:
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
     rows = [("ended", summary["ended"])]
-    if judged := summary.get("eval"):
+    if evaluated := summary.get("eval"):
         rows += [
-            ("evaluation without interventions", _successes(judged)),
-            ("mean episode", _length(judged)),
+            ("evaluation without interventions", _successes(evaluated)),
+            ("mean episode", _length(evaluated)),
         ]
     if shown := summary.get("demonstrations"):
         rows.append(("demonstrations", f"{_successes(shown)}, mean {_length(shown)}"))
@@ -190,8 +190,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     if moved := summary.get("teleoperate"):
         rows.append(("by hand", f"{moved['ticks']} ticks, {_successes(moved)} successful"))
     if shown := summary.get("record"):
-        by_hand = f"{shown['intervention_fraction']:.0%} by hand"
-        rows.append(("recorded", f"{_successes(shown)}, {shown['ticks']} ticks, {by_hand}"))
+        is_intervention = f"{shown['intervention_fraction']:.0%} by hand"
+        rows.append(("recorded", f"{_successes(shown)}, {shown['ticks']} ticks, {is_intervention}"))
     if kept := summary.get("dataset"):
         frames, seconds = kept["backlog_max_frames"], kept["backlog_max_s"]
         missing = kept["missing_frames"]
@@ -207,9 +207,9 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     return [*rows, ("time", times)]
 
 
-def _successes(judged: Summary) -> str:
-    count = round(judged["success_rate"] * judged["episodes"])
-    return f"{count}/{judged['episodes']} ({judged['success_rate']:.1%})"
+def _successes(evaluated: Summary) -> str:
+    count = round(evaluated["success_rate"] * evaluated["episodes"])
+    return f"{count}/{evaluated['episodes']} ({evaluated['success_rate']:.1%})"
 
 
 def _evaluations(evaluations: Sequence[Summary]) -> str:
@@ -218,5 +218,5 @@ def _evaluations(evaluations: Sequence[Summary]) -> str:
     return " → ".join(shown if len(shown) <= SHOWN else [*shown[: SHOWN - 1], "…", shown[-1]])
 
 
-def _length(judged: Summary) -> str:
-    return "–" if judged["mean_ticks"] is None else f"{judged['mean_ticks']:.1f} ticks"
+def _length(evaluated: Summary) -> str:
+    return "–" if evaluated["mean_ticks"] is None else f"{evaluated['mean_ticks']:.1f} ticks"

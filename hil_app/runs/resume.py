@@ -77,7 +77,7 @@ class SetAside:
     place: Path
 
 
-def set_aside(run: Path, resumed: Resumed, spec: DatasetSpec) -> SetAside | None:
+def set_aside_after(run: Path, resumed: Resumed, spec: DatasetSpec) -> SetAside | None:
     """Move what the run came to after the checkpoint out of the way; None if it is nothing.
 
     What a crash left of an episode is brought back first. Raises DatasetError.

@@ -1,4 +1,4 @@
-"""A run's folder, events, stop signal and body: what every command opens before its loop."""
+"""A run's folder, events, stop signal and robot: what every command opens before its loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hil_app.support.outputs import carry_on
 from teleop import keys, words
 from teleop.base import Acts, Powered, Teleop
 from teleop.events import TeleopReady
-from teleop.keys import Attended, Keys
+from teleop.keys import Attended, KeyReader
 
 CTRL_C = "Ctrl-C ends the run safely"
 SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another wants it [s]
@@ -35,7 +35,7 @@ def calm_threads() -> None:
 
 
 class Session:
-    """Entered around a whole command; each stage enters ``body`` last, so it is made safe first.
+    """Entered around a whole command; each stage enters ``robot`` last, so it is made safe first.
 
     With ``resumed``, what is to tell of a run that goes on, whoever enters has claimed its
     folder; a new one is the session's alone.
@@ -50,20 +50,20 @@ class Session:
         self.parts = Assembly(
             config, command=command, tell=self.events.emit, emergency=self._emergency
         )
-        self.body = self.parts.robot
+        self.robot = self.parts.robot
         self.monitor = Monitor()
         self.window, self.device = self.parts.window, self.parts.device
-        person = teleop is not None and teleop.in_person
-        self.keys = Keys() if person or arm else None  # a real arm has a person beside it
+        operator = teleop is not None and teleop.has_operator
+        self.keys = KeyReader() if operator or arm else None  # a real arm has an operator beside it
         self._powered: list[Powered] = []
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         carry_on()
         with ExitStack() as stack:
-            for hands in (self.window, self.device):  # nothing is written if they are not there
-                if hands is not None:
-                    stack.enter_context(hands)
+            for teleop in (self.window, self.device):  # nothing is written if they are not there
+                if teleop is not None:
+                    stack.enter_context(teleop)
             if self._resumed is None:
                 stack.enter_context(open_folder(self.folder, self.config))
             else:
@@ -91,7 +91,7 @@ class Session:
 
     @property
     def hint(self) -> str:
-        """How a person tells the run what to do, in a line."""
+        """How an operator tells the run what to do, in a line."""
         teleop, manual = self.config.teleop, self.config.manual
         if manual is not None:
             return words.hint(manual, wrist=self.config.processor.wrist is not None)
@@ -99,15 +99,16 @@ class Session:
             return CTRL_C
         return keys.hint(switched=teleop is not None and teleop.by_keys)
 
-    def hands(self, acts: Acts) -> Teleop:
-        """Who acts, and when, with the person at the terminal's keys beside, where there are keys.
+    def teleop(self, acts: Acts) -> Teleop:
+        """Who acts, and when, with the operator at the terminal's keys beside, where there are
+        keys.
 
-        Raises ConfigError if they cannot work on this body.
+        Raises ConfigError if they cannot work on this robot.
         """
-        hands = self.parts.teleop(acts, along=self._have_leaders_go_along)
-        if isinstance(hands, Powered):
-            self._powered.append(hands)
-        return hands if self.keys is None else Attended(hands, self.keys)
+        teleop = self.parts.teleop(acts, along=self._have_leaders_go_along)
+        if isinstance(teleop, Powered):
+            self._powered.append(teleop)
+        return teleop if self.keys is None else Attended(teleop, self.keys)
 
     def _have_leaders_go_along(self) -> None:
         """A leader that nobody polls would be taken for one whose program stands still."""
@@ -115,25 +116,25 @@ class Session:
             if leader.entered:
                 leader.idle()
 
-    def heed(self, episode: Episode) -> None:
-        """Stop the run if the person asked for it in ``episode``."""
-        self.stop.by_person |= episode.stop and self.stop.signal is None
+    def apply_stops(self, episode: Episode) -> None:
+        """Stop the run if the operator asked for it in ``episode``."""
+        self.stop.by_operator |= episode.stop and self.stop.signal is None
         self.stop.emergency |= episode.emergency_stop
 
     @cached_property
     def _bystander(self) -> Teleop:
-        """The person, while no loop looks."""
-        return self.hands("never")
+        """The operator, while no loop looks."""
+        return self.teleop("never")
 
     def _emergency(self) -> bool:
-        """Whether the person presses for an emergency stop while no loop looks."""
+        """Whether the operator presses for an emergency stop while no loop looks."""
         if self._bystander.idle().emergency_stop:
-            self.stop.by_person = self.stop.emergency = True
+            self.stop.by_operator = self.stop.emergency = True
         return self.stop.emergency
 
     def ended(self, stage: Stage, episode: Episode) -> None:
-        """Heed what the person asked for, and tell of an episode once it is safe, if recorded."""
-        self.heed(episode)
+        """Heed what the operator asked for, and tell of an episode once it is safe, if recorded."""
+        self.apply_stops(episode)
         tell = partial(self.events.emit, EpisodeEnded(stage=stage.name, **asdict(episode)))
         recording = self.monitor.recording
         if recording is None:

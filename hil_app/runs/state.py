@@ -20,14 +20,15 @@ class RunState:
     recorded: int = 0  # episodes on disk
     stages: list[StageState] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
-    hands: dict[str, Any] | None = None  # what the person of the last stage remembers
+    teleop: dict[str, Any] | None = None  # what the teleoperator of the last stage remembers
 
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> RunState:
         """What ``state.json`` held; raises ValueError if it is not that."""
         if "ticks" not in content:
             raise ValueError("it does not say how many ticks the run has")
-        return _STATE.validate_python(content)
+        # it was called "hands" once
+        return _STATE.validate_python({"teleop": content.get("hands"), **content})
 
     def stage(self, name: str) -> StageState | None:
         """The stage of that name, if the run had come to it."""

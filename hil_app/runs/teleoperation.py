@@ -1,4 +1,4 @@
-"""A person moves the arm, without a policy."""
+"""The operator moves the arm, without a policy."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from teleop.base import Acts
 
 
 def teleoperate(session: Session) -> None:
-    """Episode after episode, until the person has enough.
+    """Episode after episode, until the operator has enough.
 
     With sticks, buttons or keys the arm moves only while the take-over control says so, as in a
-    training; a leader or a scripted person always has it.
+    training; a leader or a scripted operator always has it.
     """
     config, wanted = session.config, session.config.teleoperate
     acts: Acts = "always" if config.manual is None else "on_take_over"
-    hands = session.hands(acts)
-    loop = session.parts.loop(hands, NoPolicy(), session.stop)
+    teleop = session.teleop(acts)
+    loop = session.parts.loop(teleop, NoPolicy(), session.stop)
     with ExitStack() as stack:
         sinks: list[Sink] = []
         if wanted.record:
@@ -34,8 +34,8 @@ def teleoperate(session: Session) -> None:
             session.monitor.recording = Recording(root, kept, kept.count)
             sinks.append(partial(kept.add, stage=TELEOPERATE))
         session.monitor.instruments = Instruments(loop)
-        stack.enter_context(session.body)
-        stack.enter_context(hands)
+        stack.enter_context(session.robot)
+        stack.enter_context(teleop)
         goal = math.inf if wanted.episodes is None else wanted.episodes
         stage = session.monitor.begin(TELEOPERATE, goal, "episodes", loop)
         for episode in run_episodes(stage, partial(session.parts.seed, TELEOPERATE), sinks):

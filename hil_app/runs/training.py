@@ -1,4 +1,4 @@
-"""The training run: demonstrate, then learn with a person who takes over when the policy errs."""
+"""The training run: demonstrate, then learn while the operator takes over when it errs."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Training:
         config = session.config
         _check_that_it_learns(config)
         self._session, self._config, parts = session, config, session.parts
-        demonstrator, operator = session.hands("always"), session.hands("on_take_over")
+        demonstrator, operator = session.teleop("always"), session.teleop("on_take_over")
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
         self.algorithm: RLAlgorithm = parts.algorithm(parts.policy("initial weights"))
         self._metrics = Metrics(
             session.folder, session.events, tensorboard=config.train.tensorboard
         )
         self.learner: Learner = parts.learner(self.algorithm, session.events, self._log_learner)
-        self._seen: list[Frame] = []  # of the episode under way
+        self._episode_frames: list[Frame] = []  # of the episode under way
         self._acting = parts.policy("exploration")
         wanted = config.learner.datasets if self._fresh else []  # a checkpoint has their rows
         self._offline_data = OfflineData(session, wanted)
@@ -75,8 +75,8 @@ class Training:
         )
         self._asked = self._before.ticks  # for a checkpoint, the last time
         mailbox = self.learner.mailbox
-        judged = LearnedPolicy(self._acting, mailbox, deterministic=True)
-        self._evaluator = Evaluator(session, judged, self._stop)
+        evaluated = LearnedPolicy(self._acting, mailbox, deterministic=True)
+        self._evaluator = Evaluator(session, evaluated, self._stop)
         explores = LearnedPolicy(self._acting, mailbox, deterministic=False)
         self._loops = (
             parts.loop(demonstrator, NoPolicy(), self._stop),
@@ -96,7 +96,7 @@ class Training:
             stack.enter_context(self._recorder)
             recording = Recording(self._root, self._recorder, self._before.recorded)
             self._session.monitor.recording = recording
-            stack.enter_context(self._session.body)
+            stack.enter_context(self._session.robot)
             if self._fresh:
                 self._snapshot()
             if self._config.train.demonstrations:
@@ -140,7 +140,7 @@ class Training:
         wanted, events = self._config.ask_for_help, self._session.events
         if wanted is None:
             return []
-        requests = HelpRequests(wanted, lambda: self.learner.judgement, loop.teleop, events.emit)
+        requests = HelpRequests(wanted, lambda: self.learner.q_values, loop.teleop, events.emit)
         self._session.monitor.help = requests
         return [requests]
 
@@ -150,7 +150,7 @@ class Training:
         if before := self._before.stage(name):
             stage.restore(before)
             if before is self._before.stages[-1] and isinstance(loop.teleop, Remembering):
-                loop.teleop.load_state(self._before.hands or {})
+                loop.teleop.load_state(self._before.teleop or {})
         return stage
 
     def _stop(self) -> bool:
@@ -173,20 +173,20 @@ class Training:
     def _see(self, frame: Frame) -> None:
         """Keep the frames of the episode under way."""
         if frame.tick == 1:
-            self._seen = []
-        self._seen.append(frame)
+            self._episode_frames = []
+        self._episode_frames.append(frame)
 
     def _between(self, stage: Stage, episode: Episode) -> None:
-        """At an episode's end: take a snapshot, judge the policy, have a checkpoint written."""
+        """At an episode's end: take a snapshot, evaluate the policy, have a checkpoint written."""
         training, monitor = stage.name == TRAIN, self._session.monitor
         if training and not episode.rerecord:
             asked = None if monitor.help is None else monitor.help.requests
-            self._log(stage, partial(of_episode, self._seen, stage.recent, asked))
+            self._log(stage, partial(of_episode, self._episode_frames, stage.recent, asked))
         if training and stage.done >= stage.goal:
-            self._rest(stage)  # so that the last checkpoint has the policy that is judged last
-        judge = training and self._evaluator.due(stage.ticks)
-        self._snapshot(stage, write=not judge)
-        if judge:
+            self._rest(stage)  # so that the last checkpoint has the policy that is evaluated last
+        evaluate = training and self._evaluator.due(stage.ticks)
+        self._snapshot(stage, write=not evaluate)
+        if evaluate:
             self._evaluate(stage)
 
     def _rest(self, stage: Stage) -> None:
@@ -195,7 +195,7 @@ class Training:
         self.learner.rest(loop.hold if loop.rate.paced else None)
 
     def _evaluate(self, stage: Stage) -> None:
-        """Judge the policy while the learner rests."""
+        """Evaluate the policy while the learner rests."""
         done = self._session.monitor.evaluations
         best = max((evaluation.success_rate for evaluation in done), default=0.0)
         self._rest(stage)
@@ -218,14 +218,14 @@ class Training:
         self, stage: Stage | None = None, *, write: bool = True, best: Evaluation | None = None
     ) -> None:
         """Copy the run as it stands between two episodes; on disk too if it is time for that."""
-        hands = stage.loop.teleop if stage else None
+        teleop = stage.loop.teleop if stage else None
         monitor = self._session.monitor
         state = RunState(
             ticks=sum(stage.ticks for stage in monitor.stages if stage.name == TRAIN),
             recorded=self._recorder.count,
             stages=[stage.state() for stage in monitor.stages],
             evaluations=list(monitor.evaluations),
-            hands=hands.state() if isinstance(hands, Remembering) else None,
+            teleop=teleop.state() if isinstance(teleop, Remembering) else None,
         )
         random = {ACTING: self._acting.generator.get_state()}
         every = self._config.train.save_every

@@ -1,4 +1,4 @@
-"""What moved while a person pressed, pulled or pushed one control of an unknown joystick."""
+"""What moved while the operator pressed, pulled or pushed one control of an unknown joystick."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAUSE_S = 0.5  # so long a finger may pause on its way
 _HATS = {(0, 1): 1, (1, 0): 2, (0, -1): 4, (-1, 0): 8}  # as SDL counts up, right, down, left
 
 
-class Gesture:
+class BindingCapture:
     """One movement of ``control``, from where all rests until all rests again.
 
     ``source`` is then where the control is, as SDL writes it: a button (b3), a direction of a hat
@@ -45,8 +45,8 @@ class Gesture:
         pushed = [place for place in pushed if state.hats[place] != self._rest.hats[place]]
         for place in pushed:
             right, up = state.hats[place]
-            if (way_of_hat := _HATS.get((round(right), round(up)))) is not None:
-                self._hats.append(f"h{place}.{way_of_hat}")
+            if (direction_of_hat := _HATS.get((round(right), round(up)))) is not None:
+                self._hats.append(f"h{place}.{direction_of_hat}")
         waits = [path.wait_s for path in self._paths]
         moved = bool(self._axes or self._buttons or self._hats)
         going_on = any(moving) or held or pushed
@@ -65,8 +65,10 @@ class Gesture:
     @property
     def _axes(self) -> dict[int, float]:
         """The furthest way from rest of each axis that moved, as a share."""
-        ways = {axis: path.furthest for axis, path in enumerate(self._paths)}
-        return {axis: way for axis, way in ways.items() if abs(way) > _MOVED}
+        directions = {axis: path.furthest for axis, path in enumerate(self._paths)}
+        return {
+            axis: direction for axis, direction in directions.items() if abs(direction) > _MOVED
+        }
 
     def _sources(self) -> Iterator[str]:
         """Where it may be, the likeliest first."""
@@ -150,11 +152,11 @@ class _Path:
             turns.append(value)
 
 
-def _pulled(axis: int, way: float, rest: float) -> str:
+def _pulled(axis: int, direction: float, rest: float) -> str:
     """An axis that is pressed like a button: all of its way, or the half that it takes."""
     if abs(rest) > _MOVED:
-        return f"a{axis}" if way > 0 else f"a{axis}~"
-    return f"+a{axis}" if way > 0 else f"-a{axis}"
+        return f"a{axis}" if direction > 0 else f"a{axis}~"
+    return f"+a{axis}" if direction > 0 else f"-a{axis}"
 
 
 def clash(one: str, other: str) -> bool:

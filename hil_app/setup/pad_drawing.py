@@ -118,8 +118,8 @@ def _letter(x: float, y: float, name: str, size: int = 15) -> str:
 
 def _wire(points: str, x: float, y: float) -> Iterator[str]:
     """A line from words to a control, at whose end is a dot."""
-    way = f"{points} {x:g},{y:g}"
-    yield f'<polyline points="{way}" fill="none" stroke="{_LINE}" stroke-width="1.5"/>'
+    direction = f"{points} {x:g},{y:g}"
+    yield f'<polyline points="{direction}" fill="none" stroke="{_LINE}" stroke-width="1.5"/>'
     yield f'<circle cx="{x:g}" cy="{y:g}" r="4" fill="{_INK}" stroke="#fff" stroke-width="1.5"/>'
 
 
@@ -158,9 +158,9 @@ def _sticks(does: Does) -> Iterator[str]:
     yield from _label(True, 400, "Right stick", stick_words(does, "right"))
     yield from _wire("735,396 590,396", 554, 370)
     used = [
-        f"{arrow}  {does[f'dp{way}', 0]}"
-        for way, arrow in _ARROWS.items()
-        if (f"dp{way}", 0) in does
+        f"{arrow}  {does[f'dp{direction}', 0]}"
+        for direction, arrow in _ARROWS.items()
+        if (f"dp{direction}", 0) in does
     ]
     yield from _label(False, 400, "D-pad", used)
     yield from _wire("225,396 370,396", 412, 354)

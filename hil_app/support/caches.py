@@ -1,7 +1,7 @@
 """Folders for what other packages keep between runs: compiled code, lists of fonts, downloads.
 
 A home that is not there or cannot be written, as a service or a container may have, costs no more
-than time: such things are then made anew in a folder that goes with the program.
+than time: such things are then made again in a folder that goes with the program.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def problem() -> str | None:
 
 
 def _kept(name: str) -> Path | None:
-    """A folder of ours in the user's cache; None, told once, if there is no such thing."""
-    if _told_problem() is not None:
+    """A folder of ours in the user's cache; None, reported once, if there is no such thing."""
+    if _reported_problem() is not None:
         return None
     folder = cache_home() / "hil-app" / name
     return folder if _made(str(folder)) else None  # a file in its place, perhaps
@@ -83,11 +83,11 @@ def _made(folder: str | None) -> bool:
 
 
 @cache
-def _told_problem() -> str | None:
+def _reported_problem() -> str | None:
     found = problem()
     if found is not None:
         print(
-            f"hil-app: {found}: what is compiled and the list of fonts are made anew each time; "
+            f"hil-app: {found}: what is compiled and the list of fonts are made again each time; "
             "XDG_CACHE_HOME names another folder",
             file=sys.stderr,
         )

@@ -38,7 +38,7 @@ class EventLog:
         self._file: io.FileIO | None = None
         self._lines: Worker[str] | None = None
         self._order = threading.Lock()  # the file's order is that of the times in it
-        self._deaf: set[int] = set()  # listeners that were told of
+        self._deaf: set[int] = set()  # listeners that were reported
         self.listeners: list[Listener] = []
         self.missing = 0  # events that the file lacks, once it is closed
 

@@ -50,7 +50,7 @@ def claimed(folder: Path) -> Iterator[None]:
     """Hold ``folder``, which must be new or empty, while something is made that is to go there.
 
     It is made if need be, and removed again if it stays empty. Drafts of it that an earlier one has
-    left are named to the person. FileExistsError if it is a file, has
+    left are named to the operator. FileExistsError if it is a file, has
     something in it, or another process holds it; OSError if it cannot be made.
     """
     there = folder.is_dir()
@@ -77,7 +77,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def _tell_left_over(folder: Path) -> None:
-    """Name what a killed command has left of ``folder``: a person may remove it."""
+    """Name what a killed command has left of ``folder``: you may remove it."""
     for path in sorted(folder.absolute().parent.iterdir()):
         if is_draft(path) and path.name.startswith(f"{folder.name}.") and path.is_dir():
             cause = "is left of a command that was cut short: remove it at will"

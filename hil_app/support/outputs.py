@@ -39,7 +39,7 @@ class Output(io.TextIOBase):
         self.encoding, self._number = encoding, number
         self._problem: OSError | None = None  # why nobody gets the text any more
         self._ended = self._slept_through = False
-        self._lost = 0  # pieces of text, told so far
+        self._lost = 0  # pieces of text, reported so far
         self._backlog: Worker[str] | None = None  # once nobody is to wait
 
     @property

@@ -54,7 +54,7 @@ class Worker(Generic[T]):
         self._eager, self._tidy = eager, tidy
         self._changed = threading.Condition()
         self._waiting: list[T] = []
-        self._in_hand = 0
+        self._in_progress = 0
         self.over = False  # takes nothing more
         self._thread = threading.Thread(target=self._run, name=name, daemon=daemon)
         self._thread.start()
@@ -62,7 +62,7 @@ class Worker(Generic[T]):
     @property
     def waiting(self) -> int:
         """How much is not dealt with yet."""
-        return len(self._waiting) + self._in_hand
+        return len(self._waiting) + self._in_progress
 
     def put(self, thing: T, *, even_beyond: bool = False) -> bool:
         """Have ``thing`` dealt with soon, ``even_beyond`` the most that may wait.
@@ -81,7 +81,7 @@ class Worker(Generic[T]):
     def drain(self, seconds: float) -> bool:
         """Wait until all is dealt with, or no more than that; returns whether it is.
 
-        The time begins anew whenever some of it is done.
+        The time begins again whenever some of it is done.
         """
         with self._changed:
             waiting, end = self.waiting, time.monotonic() + seconds
@@ -115,7 +115,7 @@ class Worker(Generic[T]):
             while (batch := self._next()) is not None:
                 self._deal(batch)
                 with self._changed:
-                    self._in_hand = 0
+                    self._in_progress = 0
                     self._changed.notify_all()
         except BaseException as error:  # whatever it is, nobody else may suffer from it
             self._give_up(error)
@@ -130,14 +130,14 @@ class Worker(Generic[T]):
             if self.over and not self._waiting:
                 return None
             batch, self._waiting = self._waiting, []
-            self._in_hand = len(batch)
+            self._in_progress = len(batch)
             return batch
 
     def _give_up(self, error: BaseException) -> None:
         with self._changed:
             self.error = error
             self.lost += self.waiting
-            self._waiting, self._in_hand, self.over = [], 0, True
+            self._waiting, self._in_progress, self.over = [], 0, True
             self._changed.notify_all()
         with suppress(BaseException):
             self._failed(error)

@@ -1,4 +1,4 @@
-"""All cameras of an arm: a capture thread each, of which the loop takes the newest pictures."""
+"""All cameras of an arm: a capture thread each, of which the loop takes the newest images."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from robots.camera.opencv import load_opencv
 from robots.camera.stillness import Stillness
 from robots.events import CameraBack, CameraDark, CameraSlow, CameraStale
 
-START = 5.0  # longest wait for the first picture [s]
+START = 5.0  # longest wait for the first image [s]
 END = 0.5  # longest wait for the threads to end; one that blocks in its device is left behind [s]
-KEPT = 4  # pictures kept of each camera, to find the one nearest to an instant
+KEPT = 4  # images kept of each camera, to find the one nearest to an instant
 RETRY, LONGEST_RETRY = 0.1, 1.0  # waits before a dead camera is opened again; they double [s]
-WINDOW = 2.0  # time over which the rate of pictures is measured [s]
+WINDOW = 2.0  # time over which the rate of images is measured [s]
 SLOW = 0.8  # share of the configured rate below which a camera counts as slow
-DARK = 10.0  # mean of a picture below which it counts as black, of 255
+DARK = 10.0  # mean of an image below which it counts as black, of 255
 UNCOVER = "take its cap off, and switch on the light"
-_SAME = "gives the very same picture again and again though the arm moves: see whether it hangs"
+_SAME = "gives the very same image again and again though the arm moves: see whether it hangs"
 
 
 class Cameras:
@@ -56,7 +56,7 @@ class Cameras:
         try:
             deadline = time.monotonic() + START
             for camera in self._cameras.values():
-                camera.wait_for_picture(deadline)
+                camera.wait_for_image(deadline)
         except BaseException:
             self.__exit__()
             raise
@@ -73,12 +73,12 @@ class Cameras:
     def newest(
         self, at: float, joints: F32 | None = None
     ) -> tuple[dict[str, U8], dict[str, float]]:
-        """Of each camera the picture (H, W, 3) RGB taken nearest to ``at``, and its age then [s].
+        """Of each camera the image (H, W, 3) RGB taken nearest to ``at``, and its age then [s].
 
-        ``at`` is a recent time.monotonic(); an age is below 0 if the picture came after it. Never
-        blocks. A camera that fails, or has no new picture for its ``max_age_s``, is told of, and
+        ``at`` is a recent time.monotonic(); an age is below 0 if the image came after it. Never
+        blocks. A camera that fails, or has no new image for its ``max_age_s``, is reported, and
         its last one goes on being returned; CameraError once there was none for ``patience_s``. So
-        is one that gives the same picture while the arm's ``joints`` (6,) [deg, %] move.
+        is one that gives the same image while the arm's ``joints`` (6,) [deg, %] move.
         """
         if self._cameras is None:
             raise NotConnected("The cameras are used outside their `with` block: enter it first.")
@@ -86,37 +86,37 @@ class Cameras:
         for name, camera in self._cameras.items():
             camera.check(at, joints, self._tell)
             shot = camera.nearest(at)
-            images[name], ages[name] = shot.picture, at - shot.stamp
+            images[name], ages[name] = shot.image, at - shot.stamp
         return images, ages
 
 
 class _Camera:
-    """One camera and the thread that keeps its newest pictures."""
+    """One camera and the thread that keeps its newest images."""
 
     def __init__(self, name: str, config: OpenCVCameraConfig) -> None:
         self._name, self._config = name, config
         self._kept: tuple[Shot, ...] = ()  # oldest first; replaced as a whole, so no lock is needed
-        self._failure: str | None = None  # why there are no pictures just now
+        self._failure: str | None = None  # why there are no images just now
         self._died: BaseException | None = None  # what no new try will mend
-        self._rate: float | None = None  # of the last window [pictures/s]
-        self._brightness = 255.0  # of a picture in it
-        self._changed = 0.0  # the stamp of the first of the pictures that are like the newest
+        self._rate: float | None = None  # of the last window [images/s]
+        self._brightness = 255.0  # of an image in it
+        self._changed = 0.0  # the stamp of the first of the images that are like the newest
         self._stillness = None if is_played(config.index_or_path) else Stillness(config.fps)
         self._stale_since: float | None = None
-        self._last_good: float | None = None  # the stamp before what was told to be stale
-        self._slow = self._dark = False  # told already
+        self._last_good: float | None = None  # the stamp before what was reported as stale
+        self._slow = self._dark = False  # reported already
         self._stop, self._first = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
         self._thread.start()
 
-    def wait_for_picture(self, deadline: float) -> None:
-        """Return once there is a picture; CameraError if it fails, or has none at ``deadline``."""
+    def wait_for_image(self, deadline: float) -> None:
+        """Return once there is an image; CameraError if it fails, or has none at ``deadline``."""
         self._first.wait(max(0.0, deadline - time.monotonic()))
         if not self._kept:
-            raise self._error(f"gives no picture within {START:g} s; is it in use, or far away?")
+            raise self._error(f"gives no image within {START:g} s; is it in use, or far away?")
 
     def nearest(self, at: float) -> Shot:
-        """Of the pictures kept the one taken nearest to ``at``."""
+        """Of the images kept the one taken nearest to ``at``."""
         return min(self._kept, key=lambda shot: abs(shot.stamp - at))
 
     def check(self, at: float, joints: F32 | None, tell: Tell) -> None:
@@ -125,13 +125,13 @@ class _Camera:
         if self._died is not None:
             raise self._error()
         same = self._hangs(at, joints)
-        stale = _SAME if same else f"gives no new picture for {age:.1f} s"
+        stale = _SAME if same else f"gives no new image for {age:.1f} s"
         fresh, failed = age <= self._config.max_age_s and not same, self._failure is not None
         if fresh and not failed:
             self._check_back(tell)
             self._check_rate(tell)
             self._check_light(tell)
-        elif self._last_good is None:  # one that fails is told at once, even if it soon is back
+        elif self._last_good is None:  # one that fails is reported at once, even if it soon is back
             self._last_good = self._kept[-1].stamp
             tell(CameraStale(camera=self._name, cause=str(self._error(stale))))
         if fresh:
@@ -150,7 +150,7 @@ class _Camera:
         self._thread.join(max(0.0, deadline - time.monotonic()))
 
     def _hangs(self, at: float, joints: F32 | None) -> bool:
-        """Whether the picture stays the same though the arm moves."""
+        """Whether the image stays the same though the arm moves."""
         if joints is None or self._stillness is None:
             return False
         return self._stillness.lasts_too_long(self._changed, joints, at)
@@ -158,7 +158,7 @@ class _Camera:
     def _check_back(self, tell: Tell) -> None:
         if self._last_good is not None:
             seconds, self._last_good = self._kept[-1].stamp - self._last_good, None
-            cause = f"{self._where} gives pictures again, after {seconds:.1f} s without"
+            cause = f"{self._where} gives images again, after {seconds:.1f} s without"
             tell(CameraBack(camera=self._name, cause=cause))
 
     def _check_rate(self, tell: Tell) -> None:
@@ -166,7 +166,7 @@ class _Camera:
         if rate is not None and rate < SLOW * wanted and not self._slow:
             self._slow = True
             cause = (
-                f"{self._where} gives {rate:.1f} pictures/s, not {wanted:g}: more light, "
+                f"{self._where} gives {rate:.1f} images/s, not {wanted:g}: more light, "
                 f"fourcc=MJPG, a smaller size or a USB port of its own may help; or set "
                 f"{option(f'robot.cameras.{self._name}.fps', round(rate))}"
             )
@@ -177,7 +177,7 @@ class _Camera:
             self._dark = False
         if self._brightness < DARK and not self._dark:
             self._dark = True
-            cause = f"{self._where} gives black pictures: {UNCOVER}"
+            cause = f"{self._where} gives black images: {UNCOVER}"
             tell(CameraDark(camera=self._name, cause=cause))
 
     @property
@@ -191,12 +191,12 @@ class _Camera:
         return error
 
     def _run(self) -> None:
-        """The thread: take pictures, and open the camera again whenever it fails."""
+        """The thread: take images, and open the camera again whenever it fails."""
         wait = RETRY
         while not self._stop.is_set():
             before = self._kept
             try:
-                self._take_pictures()
+                self._take_images()
             except CameraError as error:
                 self._failure = str(error)
             except BaseException as error:  # a defect: no new try mends it, so newest() raises it
@@ -207,8 +207,8 @@ class _Camera:
             wait = RETRY if self._kept is not before else min(2 * wait, LONGEST_RETRY)
             self._stop.wait(wait)
 
-    def _take_pictures(self) -> None:
-        """Keep the newest pictures until the end is asked for; CameraError if the camera fails."""
+    def _take_images(self) -> None:
+        """Keep the newest images until the end is asked for; CameraError if the camera fails."""
         window: list[float] = []  # stamps, without a gap [s]
         with closing(shots(self._name, self._config, self._stop.wait)) as source:
             for shot in source:
@@ -220,11 +220,11 @@ class _Camera:
                 window.append(shot.stamp)
                 if (lasted := window[-1] - window[0]) >= WINDOW:
                     self._rate = (len(window) - 1) / lasted
-                    self._brightness = float(shot.picture.mean())
+                    self._brightness = float(shot.image.mean())
                     window = [shot.stamp]
 
     def _keep(self, shot: Shot) -> None:
-        if not self._kept or not np.array_equal(shot.picture, self._kept[-1].picture):
+        if not self._kept or not np.array_equal(shot.image, self._kept[-1].image):
             self._changed = shot.stamp
         self._kept = (*self._kept[1 - KEPT :], shot)
         self._failure = None
@@ -232,7 +232,7 @@ class _Camera:
 
 
 def _check_apart(configs: Mapping[str, OpenCVCameraConfig]) -> None:
-    """Raise CameraError if one device has two names: it gives pictures to one only."""
+    """Raise CameraError if one device has two names: it gives images to one only."""
     names: dict[str, str] = {}
     for name, config in configs.items():
         device = device_of(config.index_or_path)

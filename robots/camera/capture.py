@@ -1,4 +1,4 @@
-"""From a camera's config to its pictures: devices, streams, video files and folders of pictures."""
+"""From a camera's config to its images: devices, streams, video files and folders of images."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from robots.base import U8, CameraError
 from robots.camera.opencv import load_opencv
 
 SYSTEM = Path("/sys/class/video4linux")
-PICTURES = (".png", ".jpg", ".jpeg")
+IMAGES = (".png", ".jpg", ".jpeg")
 _JPEG_BEGINS, _JPEG_ENDS = b"\xff\xd8", b"\xff\xd9"
 _PADDING = 64  # bytes that may stand behind a JPEG's end
 TIMEOUT = 2000  # a stream that does not open, or sends nothing, for so long is given up [ms]
 
 Sleep = Callable[[float], object]  # returns after so many seconds, or sooner if all is to end
-Raw = Any  # a picture as the device gives it: (H, W, 3) uint8
+Raw = Any  # an image as the device gives it: (H, W, 3) uint8
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture, and when it was taken."""
+    """An image, and when it was taken."""
 
-    picture: U8  # (H, W, 3) RGB, read-only
+    image: U8  # (H, W, 3) RGB, read-only
     stamp: float  # time.monotonic() [s]
 
 
 def shots(
     name: str, config: OpenCVCameraConfig, sleep: Sleep = time.sleep
 ) -> Generator[Shot, None, None]:
-    """Every picture of the camera ``name`` as it comes; close the generator to release the camera.
+    """Every image of the camera ``name`` as it comes; close the generator to release the camera.
 
     Files and folders are played at ``config.fps``, again and again. Raises CameraError where the
-    camera cannot be opened, gives no more pictures, or gives others than the config says; the
+    camera cannot be opened, gives no more images, or gives others than the config says; the
     message goes on from the camera's name.
     """
     source = _Source(load_opencv("a camera"), name, config)
@@ -51,12 +51,12 @@ def shots(
     if path.is_dir():
         raw = _paced(source.folder(path), config.fps, sleep)
     elif is_played(config.index_or_path):
-        raw = _paced(source.film(path), config.fps, sleep)
+        raw = _paced(source.video(path), config.fps, sleep)
     else:
         raw = source.live()
     with closing(raw):
-        for picture, stamp in raw:
-            yield Shot(source.finished(picture), stamp)
+        for image, stamp in raw:
+            yield Shot(source.finished(image), stamp)
 
 
 def is_address(source: int | str) -> bool:
@@ -65,7 +65,7 @@ def is_address(source: int | str) -> bool:
 
 
 def is_played(source: int | str) -> bool:
-    """Whether ``source`` is a video file or a folder of pictures."""
+    """Whether ``source`` is a video file or a folder of images."""
     path = Path(str(source))
     return path.is_file() or path.is_dir()
 
@@ -92,29 +92,29 @@ def pixel_format(cv2: Any, capture: Any) -> str | None:
     return code.to_bytes(4, "little").decode("latin-1") if code > 0 else None
 
 
-def picture_files(folder: Path) -> list[Path]:
-    """The pictures of a folder in the order of their names."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder in the order of their names."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
 
 
-def read_picture(cv2: Any, file: Path) -> Raw | None:
-    """The picture in a file, (H, W, 3) BGR, of more than 8 bits if the file is; None if damaged."""
+def read_image(cv2: Any, file: Path) -> Raw | None:
+    """The image in a file, (H, W, 3) BGR, of more than 8 bits if the file is; None if damaged."""
     try:
         return cv2.imread(str(file), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    except cv2.error:  # it says that it is larger than any picture may be
+    except cv2.error:  # it says that it is larger than any image may be
         return None
 
 
-def check_colours(picture: Raw) -> None:
-    """Raise CameraError if a picture is one of depths."""
-    if picture.dtype != np.uint8:
-        raise CameraError(f"gives numbers of type {picture.dtype}, such as depths, no colours")
+def check_colours(image: Raw) -> None:
+    """Raise CameraError if an image is one of depths."""
+    if image.dtype != np.uint8:
+        raise CameraError(f"gives numbers of type {image.dtype}, such as depths, no colours")
 
 
 def video_devices() -> dict[str, str]:
     """Name of each camera that Linux has, by its path; further devices of one camera are no more.
 
-    Most cameras have a second device, which gives no pictures.
+    Most cameras have a second device, which gives no images.
     """
     names = {}
     for folder in sorted(SYSTEM.glob("video*"), key=lambda one: (len(one.name), one.name)):
@@ -134,9 +134,9 @@ def device_of(source: int | str) -> str | None:
 
 
 class Live:
-    """The pictures of an open capture of a device or stream, each of the size that it has.
+    """The images of an open capture of a device or stream, each of the size that it has.
 
-    OpenCV squeezes the pictures of a stream that changes its size into the size it began with, so
+    OpenCV squeezes the images of a stream that changes its size into the size it began with, so
     JPEGs are taken as they come, and decoded here.
     """
 
@@ -146,25 +146,25 @@ class Live:
         self._jpeg = jpeg and bool(capture.set(cv2.CAP_PROP_FORMAT, -1))
 
     def __iter__(self) -> Iterator[tuple[Raw, float]]:
-        """Each whole picture and when it arrived [s], until there are no more."""
+        """Each whole image and when it arrived [s], until there are no more."""
         while self._capture.grab():
             stamp = time.monotonic()
-            picture = self._picture()
-            if picture is not None:
-                yield picture, stamp
+            image = self._image()
+            if image is not None:
+                yield image, stamp
 
-    def _picture(self) -> Raw | None:
-        """The picture that was grabbed; None if it is none, whatever else it is."""
+    def _image(self) -> Raw | None:
+        """The image that was grabbed; None if it is none, whatever else it is."""
         try:
-            picture = self._capture.retrieve()[1]
-            if picture is None or not self._jpeg:
-                return picture
-            return self._decoded(picture.tobytes())
+            image = self._capture.retrieve()[1]
+            if image is None or not self._jpeg:
+                return image
+            return self._decoded(image.tobytes())
         except self._cv2.error:
             return None
 
     def _decoded(self, jpeg: bytes) -> Raw | None:
-        """The picture, as it was sent, unless it is cut short."""
+        """The image, as it was sent, unless it is cut short."""
         if not jpeg.startswith(_JPEG_BEGINS) or _JPEG_ENDS not in jpeg[-_PADDING:]:
             return None
         content = np.frombuffer(jpeg, np.uint8)
@@ -174,24 +174,24 @@ class Live:
 
 @dataclass(frozen=True)
 class _Source:
-    """One camera's pictures, checked against its config."""
+    """One camera's images, checked against its config."""
 
     cv2: Any
     name: str
     config: OpenCVCameraConfig
 
     def live(self) -> Generator[tuple[Raw, float], None, None]:
-        """Pictures of a device or stream, and when each arrived [s]."""
+        """Images of a device or stream, and when each arrived [s]."""
         source = self.config.index_or_path
         with released(open_capture(self.cv2, source)) as capture:
             if not is_address(source):
                 self._ask(capture)
             self._check_format(pixel_format(self.cv2, capture))
             yield from Live(self.cv2, capture, source)
-        raise CameraError(f"gives no pictures: {_why_silent(source)}")
+        raise CameraError(f"gives no images: {_why_silent(source)}")
 
-    def film(self, path: Path) -> Generator[Raw, None, None]:
-        """The pictures of a video file, again and again."""
+    def video(self, path: Path) -> Generator[Raw, None, None]:
+        """The images of a video file, again and again."""
         while True:
             played = 0
             with released(open_capture(self.cv2, str(path))) as capture:
@@ -200,46 +200,46 @@ class _Source:
                     played += 1
                     yield read[1]
             if not played:
-                raise CameraError("holds no picture: is it a whole video file?")
+                raise CameraError("holds no image: is it a whole video file?")
 
     def folder(self, path: Path) -> Generator[Raw, None, None]:
-        """The pictures of a folder, again and again."""
+        """The images of a folder, again and again."""
         try:
-            files = picture_files(path)
+            files = image_files(path)
         except OSError as error:
             raise CameraError(f"cannot be read: {error.strerror}") from None
         if not files:
-            raise CameraError(f"is a folder without pictures ({', '.join(PICTURES)})")
-        self._check_format("pictures in files")
+            raise CameraError(f"is a folder without images ({', '.join(IMAGES)})")
+        self._check_format("images in files")
         while True:
             for file in files:
-                picture = read_picture(self.cv2, file)
-                if picture is None:
-                    raise CameraError(f"holds {file.name}, which is not a whole picture")
-                yield picture
+                image = read_image(self.cv2, file)
+                if image is None:
+                    raise CameraError(f"holds {file.name}, which is not a whole image")
+                yield image
 
-    def finished(self, picture: Raw) -> U8:
-        """The picture as RGB (H, W, 3), turned; CameraError if its size is another."""
-        self._check_size(*picture.shape[1::-1])
-        picture = self._coloured(picture)
+    def finished(self, image: Raw) -> U8:
+        """The image as RGB (H, W, 3), turned; CameraError if its size is another."""
+        self._check_size(*image.shape[1::-1])
+        image = self._coloured(image)
         if self.config.channels == "bgr":
-            picture = self.cv2.cvtColor(picture, self.cv2.COLOR_BGR2RGB)
+            image = self.cv2.cvtColor(image, self.cv2.COLOR_BGR2RGB)
         if self.config.rotation:
             turns = ("ROTATE_90_CLOCKWISE", "ROTATE_180", "ROTATE_90_COUNTERCLOCKWISE")
             turn = turns[self.config.rotation // 90 - 1]
-            picture = self.cv2.rotate(picture, getattr(self.cv2, turn))
-        picture.setflags(write=False)
-        rgb: U8 = picture
+            image = self.cv2.rotate(image, getattr(self.cv2, turn))
+        image.setflags(write=False)
+        rgb: U8 = image
         return rgb
 
-    def _coloured(self, picture: Raw) -> Raw:
-        """The picture with three channels, those of grey ones all alike; CameraError for depth."""
-        check_colours(picture)
-        if picture.ndim == 2 or picture.shape[2] == 1:
-            return self.cv2.cvtColor(picture, self.cv2.COLOR_GRAY2BGR)
-        if picture.shape[2] == 4:
-            return self.cv2.cvtColor(picture, self.cv2.COLOR_BGRA2BGR)
-        return picture
+    def _coloured(self, image: Raw) -> Raw:
+        """The image with three channels, those of grey ones all alike; CameraError for depth."""
+        check_colours(image)
+        if image.ndim == 2 or image.shape[2] == 1:
+            return self.cv2.cvtColor(image, self.cv2.COLOR_GRAY2BGR)
+        if image.shape[2] == 4:
+            return self.cv2.cvtColor(image, self.cv2.COLOR_BGRA2BGR)
+        return image
 
     def _ask(self, capture: Any) -> None:
         """Ask a device for what the config says."""
@@ -248,14 +248,14 @@ class _Source:
         capture.set(self.cv2.CAP_PROP_FRAME_WIDTH, self.config.width)
         capture.set(self.cv2.CAP_PROP_FRAME_HEIGHT, self.config.height)
         capture.set(self.cv2.CAP_PROP_FPS, self.config.fps)
-        capture.set(self.cv2.CAP_PROP_BUFFERSIZE, 1)  # no old pictures wait in the driver
+        capture.set(self.cv2.CAP_PROP_BUFFERSIZE, 1)  # no old images wait in the driver
 
     def _check_size(self, width: int, height: int) -> None:
         wanted = (self.config.width, self.config.height)
         if (width, height) != wanted:
             turned = "turn it back, or " if (height, width) == wanted else ""
             raise CameraError(
-                f"gives {width}x{height} pictures, not {wanted[0]}x{wanted[1]}: {turned}set "
+                f"gives {width}x{height} images, not {wanted[0]}x{wanted[1]}: {turned}set "
                 f"{self._option('width')}={width} and {self._option('height')}={height}"
             )
 
@@ -269,18 +269,18 @@ class _Source:
 
 
 def _paced(
-    pictures: Generator[Raw, None, None], fps: float, sleep: Sleep
+    images: Generator[Raw, None, None], fps: float, sleep: Sleep
 ) -> Generator[tuple[Raw, float], None, None]:
-    """The pictures at ``fps``, each with the time at which it was due [s]."""
+    """The images at ``fps``, each with the time at which it was due [s]."""
     due = time.monotonic()
-    with closing(pictures):
-        for picture in pictures:
+    with closing(images):
+        for image in images:
             late = time.monotonic() - due
             if late < 0:
                 sleep(-late)
             elif late > 1 / fps:  # after a pause: go on from here, do not hurry
                 due += late
-            yield picture, due
+            yield image, due
             due += 1 / fps
 
 
@@ -314,7 +314,7 @@ def _why_closed(source: int | str) -> str:
 
 
 def _why_silent(source: int | str) -> str:
-    """What may keep an open device or stream from giving pictures."""
+    """What may keep an open device or stream from giving images."""
     if is_address(source):
         return "check that its server runs"
     return (

@@ -15,10 +15,10 @@ from robots.base import U8, CameraError
 from robots.camera.capture import (
     Live,
     check_colours,
+    image_files,
     open_capture,
-    picture_files,
     pixel_format,
-    read_picture,
+    read_image,
     released,
     video_devices,
 )
@@ -29,25 +29,25 @@ LOOK = 1.0  # how long a camera is watched, to measure its rate [s]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class CameraView:
     """What a camera gives."""
 
-    picture: U8  # (H, W, 3) BGR
-    fps: float | None  # [pictures/s]; None for a folder, which has none of its own
+    image: U8  # (H, W, 3) BGR
+    fps: float | None  # [images/s]; None for a folder, which has none of its own
     fourcc: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCamera:
     """A camera, or what one could be."""
 
     source: int | str  # as index_or_path takes it
     name: str
-    view: View | None
+    view: CameraView | None
     problem: str  # why there is no view
 
 
-def cameras(also: Sequence[str] = ()) -> Iterator[Found]:
+def cameras(also: Sequence[str] = ()) -> Iterator[FoundCamera]:
     """Look at every camera of this computer, and at what ``also`` has: anything that a config may.
 
     Raises RobotError if OpenCV does not load.
@@ -71,59 +71,59 @@ def _as_in_configs(source: str) -> int | str:
     return int(found) if isinstance(found := number(source), int) else source
 
 
-def _look_at(cv2: Any, source: int | str, name: str) -> Found:
+def _look_at(cv2: Any, source: int | str, name: str) -> FoundCamera:
     try:
-        return Found(source, name, _view(cv2, source), "")
+        return FoundCamera(source, name, _view(cv2, source), "")
     except (CameraError, OSError, cv2.error) as error:
-        return Found(source, name, None, " ".join(str(error).split()))
+        return FoundCamera(source, name, None, " ".join(str(error).split()))
 
 
-def _view(cv2: Any, source: int | str) -> View:
-    """What ``source`` gives; CameraError if it gives no picture."""
+def _view(cv2: Any, source: int | str) -> CameraView:
+    """What ``source`` gives; CameraError if it gives no image."""
     path = Path(str(source))
     if path.is_dir():
-        files = picture_files(path)
-        picture = read_picture(cv2, files[0]) if files else None
-        return View(_seen(picture), None, None)
+        files = image_files(path)
+        image = read_image(cv2, files[0]) if files else None
+        return CameraView(_seen(image), None, None)
     with released(open_capture(cv2, source)) as capture:
         fourcc = pixel_format(cv2, capture)
         if path.is_file():
-            return View(_seen(capture.read()[1]), capture.get(cv2.CAP_PROP_FPS), fourcc)
-        picture, fps = _watched(Live(cv2, capture, source))
-        return View(_seen(picture), fps, fourcc)
+            return CameraView(_seen(capture.read()[1]), capture.get(cv2.CAP_PROP_FPS), fourcc)
+        image, fps = _watched(Live(cv2, capture, source))
+        return CameraView(_seen(image), fps, fourcc)
 
 
 def _watched(live: Live) -> tuple[Any, float | None]:
-    """The last picture of ``LOOK`` seconds, when the light is measured, and the rate it had.
+    """The last image of ``LOOK`` seconds, when the light is measured, and the rate it had.
 
     Raises CameraError if its size changes meanwhile.
     """
     began = time.monotonic()
-    picture, stamps = None, [began]
+    image, stamps = None, [began]
     for newest, stamp in live:
-        if picture is not None and newest.shape != picture.shape:
-            raise CameraError(f"changes its size from {_size(picture)} to {_size(newest)}")
-        picture = newest
+        if image is not None and newest.shape != image.shape:
+            raise CameraError(f"changes its size from {_size(image)} to {_size(newest)}")
+        image = newest
         stamps.append(stamp)
         if stamp - began >= LOOK:
             break
     late = stamps[len(stamps) // 2 :]  # cameras start slowly
     if len(late) < 2:
-        return picture, None
-    return picture, (len(late) - 1) / (late[-1] - late[0])
+        return image, None
+    return image, (len(late) - 1) / (late[-1] - late[0])
 
 
-def _size(picture: Any) -> str:
-    height, width = picture.shape[:2]
+def _size(image: Any) -> str:
+    height, width = image.shape[:2]
     return f"{width}x{height}"
 
 
-def _seen(picture: Any) -> U8:
-    if picture is None:
-        raise CameraError("gives no picture")
-    check_colours(picture)
-    if not all(SMALLEST <= pixels <= LARGEST for pixels in picture.shape[:2]):
+def _seen(image: Any) -> U8:
+    if image is None:
+        raise CameraError("gives no image")
+    check_colours(image)
+    if not all(SMALLEST <= pixels <= LARGEST for pixels in image.shape[:2]):
         limits = f"{SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
-        raise CameraError(f"gives {_size(picture)} pictures; those of {limits} can be used")
-    seen: U8 = picture
+        raise CameraError(f"gives {_size(image)} images; those of {limits} can be used")
+    seen: U8 = image
     return seen

@@ -8,7 +8,7 @@ from typing import Any
 from configs.camera import LARGEST
 from robots.base import RobotError
 
-# Read by OpenCV when it loads or first opens a device; what a person has set there stays.
+# Read by OpenCV when it loads or first opens a device; what the user has set there stays.
 _ENVIRONMENT = {
     "OPENCV_LOG_LEVEL": "OFF",  # our errors say what is wrong
     "OPENCV_FFMPEG_LOGLEVEL": "-8",

@@ -1,4 +1,4 @@
-"""Whether a camera hangs: it gives its last picture again and again, as if all were well."""
+"""Whether a camera hangs: it gives its last image again and again, as if all were well."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import numpy as np
 
 from robots.base import F32, GRIPPER
 
-_FAR = 10.0  # the furthest that a joint may go without a picture to show it [deg]
-_LONG_S, _PERIODS = 1.0, 4.0  # pictures may come so late, whichever is longer
+_FAR = 10.0  # the furthest that a joint may go without an image to show it [deg]
+_LONG_S, _PERIODS = 1.0, 4.0  # images may come so late, whichever is longer
 
 
 class Stillness:
     """Tells a camera that hangs from a scene in which nothing happens: the arm moves.
 
-    A camera's own noise makes each picture another, but those of a simulated one may stay the same.
-    ``fps`` is the rate of its pictures.
+    A camera's own noise makes each image another, but those of a simulated one may stay the same.
+    ``fps`` is the rate of its images.
     """
 
     def __init__(self, fps: float) -> None:
         self._patience_s = max(_LONG_S, _PERIODS / fps)
         self._changed: float | None = None
-        self._joints: F32  # (6,) [deg, %], as they were when the picture changed
+        self._joints: F32  # (6,) [deg, %], as they were when the image changed
         self._left: float | None = None  # when the arm was far from there first [s]
 
     def lasts_too_long(self, changed: float, joints: F32, at: float) -> bool:
-        """Whether the picture of ``changed`` [s] still comes ``at`` [s], long after the arm left.
+        """Whether the image of ``changed`` [s] still comes ``at`` [s], long after the arm left.
 
         ``joints`` (6,) [deg, %] are where the arm is.
         """

@@ -21,7 +21,7 @@ from configs.writing import write_whole
 from robots.base import F32, GRIPPER, JOINTS, RobotError, Uncalibrated
 from robots.feetech.registers import REGISTERS, TOP
 
-Numbers = NDArray[np.float64] | NDArray[np.int64]
+JointNumbers = NDArray[np.float64] | NDArray[np.int64]
 DEGREES = 360.0 / TOP  # a step, as lerobot counts [deg]
 _MARKED, _UNFINISHED = "Max_Position_Limit", 0  # while a calibration is being written
 _LEAST_RANGE = 100  # steps; a joint that moved less has not been calibrated
@@ -69,18 +69,18 @@ class Units:
         self.high = np.array([motor.range_max for motor in motors], np.float64)
         self._zero = (self.low + self.high) / 2
         self._unit = np.full(len(JOINTS), DEGREES)  # of a step
-        jaw = self.high[GRIPPER] - self.low[GRIPPER]
+        span = self.high[GRIPPER] - self.low[GRIPPER]
         down = opens == "down" or bool(motors[GRIPPER].drive_mode)
         self._zero[GRIPPER] = self.high[GRIPPER] if down else self.low[GRIPPER]
-        self._unit[GRIPPER] = (-100.0 if down else 100.0) / jaw
+        self._unit[GRIPPER] = (-100.0 if down else 100.0) / span
         ends = np.stack([self.joints(self.low), self.joints(self.high)], axis=1)
         self.limits: F32 = np.sort(ends, axis=1)  # (6, 2) calibrated range [deg], gripper [%]
 
-    def joints(self, steps: Numbers) -> F32:
+    def joints(self, steps: JointNumbers) -> F32:
         """Joint positions (6,) of motor positions (6,) [step]."""
         return np.asarray((steps - self._zero) * self._unit, np.float32)
 
-    def speeds(self, steps: Numbers) -> F32:
+    def speeds(self, steps: JointNumbers) -> F32:
         """Joint speeds (6,) [deg/s, %/s] of motor speeds (6,) [step/s]."""
         return np.asarray(steps * self._unit, np.float32)
 
@@ -187,7 +187,7 @@ def _damaged(path: Path, why: str) -> Uncalibrated:
 
 
 def save(calibration: Calibration, path: Path) -> None:
-    """Write ``calibration`` as lerobot does, where a link of the person's leads; raises OSError."""
+    """Write ``calibration`` as lerobot does, where a link of the user's leads; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: asdict(motor) for name, motor in calibration.items()}
     write_whole(real(path), json.dumps(content, indent=4).encode())

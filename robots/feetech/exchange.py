@@ -99,7 +99,7 @@ class Exchange:
         return found
 
     def forget(self) -> None:
-        """Begin anew, on a port that was just opened."""
+        """Begin again, on a port that was just opened."""
         self._latest = Replies((), 0)
         self._late, self._silent = {}, set()
 

@@ -154,9 +154,9 @@ def calibrate(
     """The arm's calibration: the ``saved`` one, which the motors are made to hold, or theirs.
 
     Motors cannot hold which way they count: one of the ``known`` files says it, if it is otherwise
-    the same as what they hold. Where none does, the person is told, unless it is ``gripper_known``.
-    Motors that hold what one of the ``others`` has, the files of other arms, keep it.
-    Raises Uncalibrated, with nothing written, if there is none, or it cannot be used.
+    the same as what they hold. Where none does, the operator is told, unless it is
+    ``gripper_known``. Motors that hold what one of the ``others`` has, the files of other arms,
+    keep it. Raises Uncalibrated, with nothing written, if there is none, or it cannot be used.
     """
     held = calibration.of_motors(bus, MOTORS)
     if saved is None:
@@ -171,8 +171,8 @@ def calibrate(
         _check_fit(bus, wanted, held, saved, others)
         with unlocked_all(bus, list(changes)):
             calibration.write_to(bus, {name: wanted[name] for name in changes})
-        told = "; ".join(f"{name}: {change}" for name, change in changes.items())
-        tell(CalibrationRestored(note=f"from {saved}: {told}"))
+        summary = "; ".join(f"{name}: {change}" for name, change in changes.items())
+        tell(CalibrationRestored(note=f"from {saved}: {summary}"))
     return wanted
 
 

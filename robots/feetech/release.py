@@ -11,7 +11,7 @@ from robots.errors import NotConnected, OtherArm, RobotError, ServoFault
 from robots.feetech.bus import FeetechBus
 
 SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
-Registers = Mapping[str, Mapping[str, int]]  # values by register and motor
+RegisterValues = Mapping[str, Mapping[str, int]]  # values by register and motor
 _TRIES = 3  # at least
 _PAUSE = 0.05  # before a port that is gone is looked for again [s]
 _SHARES = 20  # steps in which an arm gets weaker
@@ -74,7 +74,7 @@ def weaken(bus: FeetechBus, seconds: float, alive: Callable[[], None] = _nobody)
     return limits
 
 
-def give_back(bus: FeetechBus, found: Registers) -> None:
+def give_back(bus: FeetechBus, found: RegisterValues) -> None:
     """Leave limp motors with the speed and strength that they were found with, as far as it goes.
 
     They are safe, that is what counts: the first motor that does not answer ends it.
@@ -92,8 +92,8 @@ def check_same(bus: FeetechBus, offsets: Mapping[str, int]) -> None:
 
     They are those of the motors' zeros, which tell arms apart. What does not answer says nothing.
     """
-    told = bus.sync_read(["Homing_Offset"]).values["Homing_Offset"]
-    if any(offset != offsets[name] for name, offset in told.items()):
+    held = bus.sync_read(["Homing_Offset"]).values["Homing_Offset"]
+    if any(offset != offsets[name] for name, offset in held.items()):
         bus.close()
         raise OtherArm(
             f"{bus.port} is another arm's since it came back, so nothing is sent there: plug the "

@@ -68,7 +68,7 @@ def of_follower(cfg: FollowerConfig) -> Settings:
 
 
 def of_leader(cfg: LeaderConfig) -> Settings:
-    """Those of an arm that a person holds."""
+    """Those of an arm that an operator holds."""
     speed = _LEEWAY * cfg.follow_speed / DEGREES  # [step/s]
     own = {"Goal_Velocity": round(speed), "Torque_Limit": round(10 * cfg.follow_torque)}
     return _settings(own, {"Goal_Velocity": round(_GRIPPER_SPEED * speed)})

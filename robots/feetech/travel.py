@@ -1,4 +1,4 @@
-"""An arm's calibration, measured while a person moves it and then written into its motors.
+"""An arm's calibration, measured while an operator moves it and then written into its motors.
 
 While it is measured nothing is changed in the motors: where a shaft is within its turn follows from
 the position that its motor shows and the homing offset that it holds, and turns are counted here.
@@ -85,7 +85,7 @@ class Travel:
     def __init__(self, shafts: Mapping[str, int], now: float) -> None:
         self.middle = dict(shafts)
         self.now, self.low, self.high = dict(shafts), dict(shafts), dict(shafts)
-        self.lost: set[str] = set()  # joints that could not be followed, and began anew
+        self.lost: set[str] = set()  # joints that could not be followed, and began again
         self._seen = dict.fromkeys(shafts, now)  # [s]
 
     def see(self, shafts: Mapping[str, int], now: float) -> None:

@@ -197,7 +197,7 @@ def _why_closed(port: str, problem: Exception) -> str:
         )
     if code in (errno.EACCES, errno.EPERM):
         return (
-            f"No permission to use {port}: run `sudo usermod -aG dialout $USER` and log in anew, "
+            f"No permission to use {port}: run `sudo usermod -aG dialout $USER` and log in again, "
             f"or, until it is unplugged, `sudo chmod a+rw {typed(port)}`."
         )
     if code in (errno.EAGAIN, errno.EBUSY):

@@ -21,7 +21,7 @@ from configs.robot import ServoArmConfig
 from robots import isolated
 from robots.base import RobotError, ServoFault
 from robots.events import DeadmanBack, DeadmanLost
-from robots.feetech.release import Registers
+from robots.feetech.release import RegisterValues
 
 _START_S = 10.0  # that the process may take to be ready
 _HUNG_S = 2.0  # without an answer, after which it counts as hung
@@ -53,7 +53,7 @@ class Deadman:
         }
         self._port_name, self._silence_s, self._tell = cfg.port, silence_s, tell
         self._process: _Process | None = None
-        self._found: Registers | None = None  # what is to be given back; None without torque
+        self._found: RegisterValues | None = None  # what is to be given back; None without torque
         self._offsets: Mapping[str, int] = {}
         self._port: int | None = None
         self._beaten = 0.0  # when the program last said that all is well
@@ -77,7 +77,7 @@ class Deadman:
         if self._process is None and self._silence_s is not None:
             self._process = self._another()
 
-    def hold(self, port: int, found: Registers, offsets: Mapping[str, int]) -> None:
+    def hold(self, port: int, found: RegisterValues, offsets: Mapping[str, int]) -> None:
         """Torque comes on, on this open ``port``; ``found`` are the registers to give back.
 
         By the ``offsets`` of its motors' zeros it is known, should the port have another arm later.
@@ -101,7 +101,7 @@ class Deadman:
         self._hand_over(self._process)
 
     def port(self, port: int | None) -> None:
-        """The port was opened anew, or is gone."""
+        """The port was opened again, or is gone."""
         self._port = port
         if self._process is not None and self._found is not None:
             self._process.say("gone" if port is None else "port", port)

@@ -1,6 +1,6 @@
 """The process behind :class:`robots.safety.deadman.Deadman`, which starts it; nobody does by hand.
 
-It imports little, so that it is there at once, and heeds no signal but SIGKILL and SIGSTOP: what
+It imports little, so that it is there at once, and handles no signal but SIGKILL and SIGSTOP: what
 ends or stops the program must not end or stop it. That the program has died it sees by the
 program itself, since what that has forked may have the socket, too. Its standard input is a socket
 to the program, in lines:
@@ -35,7 +35,7 @@ from typing import Any
 
 from robots.errors import NotConnected
 from robots.feetech.bus import FeetechBus
-from robots.feetech.release import SINKING_S, Registers, check_same, give_back, release, weaken
+from robots.feetech.release import SINKING_S, RegisterValues, check_same, give_back, release, weaken
 
 HEEDED = ("KILL", "STOP", "CHLD", "SEGV", "BUS", "FPE", "ILL", "ABRT")  # the last are its own
 _PATIENCE_S = 10.0  # how long motors or a port that do not answer are tried
@@ -55,7 +55,7 @@ class Program:
         self._received = b""
         self.heard = time.monotonic()  # when it last was
         self.holds = False  # torque is on
-        self.found: Registers = {}
+        self.found: RegisterValues = {}
         self.offsets: Mapping[str, int] = {}  # of the motors' zeros, which tell arms apart
         self.port: int | None = None  # open file descriptor
         self.end = ""  # "done", "failed", or "gone": the socket has closed
@@ -138,22 +138,22 @@ def _let_down(program: Program, setup: dict[str, Any]) -> None:
     tried = program.end == "failed" and program.port is not None
     patience = _AGAIN_S if tried else _PATIENCE_S
     bus = FeetechBus(setup["port"], setup["motors"], setup["baud_rate"])
-    told: set[str] = set()
+    reported: set[str] = set()
     while True:
         outcome = line = "released"
         try:
-            _release(bus, program, 0.0 if told else SINKING_S, patience)
+            _release(bus, program, 0.0 if reported else SINKING_S, patience)
         except Exception as fault:  # whatever it is: there is nobody else to do it
             outcome, line = "failed", f"{where} could not be let down: {fault}"
         else:
             line = f"{where} is let down"
         program.say(outcome)
-        if told.isdisjoint({outcome, "released"}) and (outcome, program.end) != (
+        if reported.isdisjoint({outcome, "released"}) and (outcome, program.end) != (
             "failed",
             "failed",
         ):
             _print(f"{_WHY[program.end]}: {line}")
-        told.add(outcome)
+        reported.add(outcome)
         if program.end:
             return
         program.hear(_LOOK_S)
@@ -177,7 +177,7 @@ def _release(bus: FeetechBus, program: Program, sinking_s: float, patience_s: fl
 
 
 def _print(line: str) -> None:
-    """Tell the person, if there is a terminal that still takes it."""
+    """Tell the operator, if there is a terminal that still takes it."""
     signal.signal(signal.SIGALRM, _too_late)
     signal.setitimer(signal.ITIMER_REAL, _WRITING_S)
     with suppress(OSError):
@@ -190,8 +190,8 @@ def _too_late(number: int, frame: object) -> None:  # noqa: ARG001 - as signal c
 
 
 def _main() -> None:
-    heeded = {getattr(signal, f"SIG{name}") for name in HEEDED}
-    for number in signal.valid_signals() - heeded:
+    handled = {getattr(signal, f"SIG{name}") for name in HEEDED}
+    for number in signal.valid_signals() - handled:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the timer's signal must come
     for output in (1, 2):

@@ -41,7 +41,7 @@ class Senses:
 class Limiter:
     """Keeps a command within the arm's ``limits`` (6, 2) [deg, %], its speed and its lead.
 
-    ``wanted`` (6, 2) are limits that a person has set: an arm outside of them may come back in its
+    ``bounds`` (6, 2) are limits that the user has set: an arm outside of them may come back in its
     own time, but goes no further out.
     """
 
@@ -51,10 +51,10 @@ class Limiter:
         safety: SafetyConfig,
         max_lead: float | None,
         period: float,
-        wanted: F32 | None = None,
+        bounds: F32 | None = None,
     ) -> None:
         self._low, self._high = limits.T
-        self._wanted = limits if wanted is None else wanted
+        self._bounds = limits if bounds is None else bounds
         step = np.full(len(JOINTS), safety.max_speed * period, np.float32)
         step[GRIPPER] *= _GRIPPER_SPEED
         self._step: F32 = step  # (6,) longest way in a tick
@@ -63,7 +63,7 @@ class Limiter:
     def __call__(self, target: F32, measured: F32, last: F32) -> F32:
         """``target`` (6,) as it may be sent, given the measured joints and the ``last`` sent."""
         sent = np.clip(target, measured - self._lead, measured + self._lead)
-        low, high = self._wanted.T
+        low, high = self._bounds.T
         sent = np.clip(sent, np.minimum(low, last), np.maximum(high, last))
         sent = np.clip(sent, self._low, self._high)
         return np.clip(sent, last - self._step, last + self._step).astype(np.float32)
@@ -85,40 +85,40 @@ class Guard:
 
     def __init__(self, safety: SafetyConfig) -> None:
         self._safety = safety
-        self._way: deque[tuple[float, F32]] = deque()  # stamps and joints of the last moments
+        self._path: deque[tuple[float, F32]] = deque()  # stamps and joints of the last moments
         self._signs: dict[tuple[str, str], float] = {}  # since when, by motor and kind
-        self._body, self._hand = _Trouble(safety), _Trouble(safety)
+        self._arm, self._gripper = _Trouble(safety), _Trouble(safety)
 
     @property
     def response(self) -> Response:
         """The gravest response under way."""
-        return max(self._body.response, self._hand.response)
+        return max(self._arm.response, self._gripper.response)
 
     @property
     def cause(self) -> str:
         """Which motors are in trouble, and why."""
-        return "; ".join([*self._body.facts, *self._hand.facts])
+        return "; ".join([*self._arm.facts, *self._gripper.facts])
 
     def watch(self, senses: Senses, sent: F32) -> Response:
         """Look at the motors in a tick in which ``sent`` (6,) was their target."""
-        body: list[str] = []
-        hand: list[str] = []
+        arm: list[str] = []
+        gripper: list[str] = []
         for motor, fact in self._sustained(senses, sent):
-            (hand if motor == "gripper" else body).append(f"{motor} {fact}")
-        if self._body.response is Response.NONE:
+            (gripper if motor == "gripper" else arm).append(f"{motor} {fact}")
+        if self._arm.response is Response.NONE:
             self._remember(senses)
-        self._body.update(senses.stamp, body, senses.joints, self._came_from())
+        self._arm.update(senses.stamp, arm, senses.joints, self._came_from())
         opened = senses.joints.copy()
         opened[GRIPPER] += _OPENED
-        self._hand.update(senses.stamp, hand, senses.joints, opened)
+        self._gripper.update(senses.stamp, gripper, senses.joints, opened)
         return self.response
 
     def shape(self, target: F32) -> F32:
         """``target`` (6,) as the guard allows it."""
         shaped = target.copy()
-        if (goal := self._body.goal) is not None:
+        if (goal := self._arm.goal) is not None:
             shaped[:GRIPPER] = goal[:GRIPPER]
-        if (goal := self._hand.goal) is not None:
+        if (goal := self._gripper.goal) is not None:
             shaped[GRIPPER] = goal[GRIPPER]
         return shaped
 
@@ -155,12 +155,12 @@ class Guard:
                 yield motor, "stall", f"is stalled {behind[index]:.0f} deg from its target", False
 
     def _remember(self, senses: Senses) -> None:
-        self._way.append((senses.stamp, senses.joints))
-        while self._way[0][0] < senses.stamp - _MEMORY_S:
-            self._way.popleft()
+        self._path.append((senses.stamp, senses.joints))
+        while self._path[0][0] < senses.stamp - _MEMORY_S:
+            self._path.popleft()
 
     def _came_from(self) -> F32:
-        return self._way[0][1]
+        return self._path[0][1]
 
 
 class _Trouble:
@@ -208,7 +208,7 @@ class _Trouble:
 
 def ramp(start: F32, end: F32, max_step: float) -> Iterator[F32]:
     """Joint targets (6,) from ``start`` to ``end``, no joint moving over ``max_step`` a tick."""
-    way = end - start
-    ticks = int(np.ceil(np.abs(way).max() / max_step))
+    delta = end - start
+    ticks = int(np.ceil(np.abs(delta).max() / max_step))
     for tick in range(1, ticks + 1):
-        yield (start + way * (tick / ticks)).astype(np.float32)
+        yield (start + delta * (tick / ticks)).astype(np.float32)

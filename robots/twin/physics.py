@@ -1,7 +1,7 @@
 """MuJoCo, loaded without OpenGL: ``from robots.twin.physics import mujoco``.
 
 By itself it loads what MUJOCO_GL names, and does not load at all where that is not to be had,
-though only pictures need it. ``robots.twin.renderer`` loads it for them.
+though only images need it. ``robots.twin.renderer`` loads it for them.
 """
 
 from __future__ import annotations

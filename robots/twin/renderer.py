@@ -1,4 +1,4 @@
-"""Pictures of the twin. OpenGL is loaded when the first one is asked for, not before."""
+"""Images of the twin. OpenGL is loaded when the first one is asked for, not before."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _BACKENDS = {name: name for name in ("egl", "osmesa", "glfw", "cgl")} | {
 }
 
 
-class Painter:
+class Renderer:
     """Draws one model at one size, off screen.
 
-    A ``fine`` painter draws shadows and smooth edges for people; a plain one is made for speed.
+    A ``fine`` renderer draws shadows and smooth edges for people; a plain one is made for speed.
     """
 
     def __init__(self, model: mujoco.MjModel, height: int, width: int, fine: bool) -> None:
@@ -47,9 +47,9 @@ class Painter:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
     def paint(self, data: mujoco.MjData, view: str) -> U8:
-        """An RGB picture (H, W, 3) from the camera ``view``."""
+        """An RGB image (H, W, 3) from the camera ``view``."""
         height, width, _ = self._shape
-        picture = np.empty(self._shape, np.uint8)
+        image = np.empty(self._shape, np.uint8)
         self._camera.fixedcamid = self._model.camera(view).id
         self._surface.make_current()
         mujoco.mjv_updateScene(
@@ -63,8 +63,8 @@ class Painter:
         )
         area = mujoco.MjrRect(0, 0, width, height)
         mujoco.mjr_render(area, self._scene, self._context)
-        mujoco.mjr_readPixels(picture, None, area, self._context)
-        return np.ascontiguousarray(picture[::-1])  # OpenGL begins at the bottom
+        mujoco.mjr_readPixels(image, None, area, self._context)
+        return np.ascontiguousarray(image[::-1])  # OpenGL begins at the bottom
 
     def close(self) -> None:
         """Give the OpenGL context back."""

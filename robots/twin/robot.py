@@ -21,7 +21,7 @@ from robots.base import (
     TruthSource,
 )
 from robots.poses import within
-from robots.twin.renderer import Painter
+from robots.twin.renderer import Renderer
 from robots.twin.world import World
 
 # An estimate from the STS3215's sheet at 12 V: 2.7 A at its stall torque of 3.35 N m.
@@ -49,7 +49,7 @@ class SimRobot:
         self.truth: TruthSource | None = self._truth
         self._cfg, self._fps = cfg, fps
         self._world: World | None = None
-        self._painters: dict[tuple[int, int, bool], Painter] = {}
+        self._renderers: dict[tuple[int, int, bool], Renderer] = {}
         self._episode = self._tick = 0
         self._halted: F32 | None = None  # where
 
@@ -60,7 +60,7 @@ class SimRobot:
             self._world.reset(self._arm.zero, seed=0)  # at mid-range until the first ramp
             self._halted = None
             for camera in self._cfg.cameras.values():  # fail now, not in the loop
-                self._painter(camera.height, camera.width, fine=False)
+                self._renderer(camera.height, camera.width, fine=False)
             undo.pop_all()
         return self
 
@@ -74,7 +74,7 @@ class SimRobot:
         self._episode, self._tick = self._episode + 1, 0
 
     def read(self) -> Reading:
-        """Sense now: joints, speeds, currents (estimated from the torque), object and pictures."""
+        """Sense now: joints, speeds, currents (estimated from the torque), object and images."""
         world = self._entered()
         return Reading(
             joints=self._arm.from_urdf(world.angles),
@@ -83,7 +83,7 @@ class SimRobot:
             currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
             environment_state=world.object.astype(np.float32),
             images={
-                name: self._painter(camera.height, camera.width, fine=False).paint(
+                name: self._renderer(camera.height, camera.width, fine=False).paint(
                     world.data, camera.view
                 )
                 for name, camera in self._cfg.cameras.items()
@@ -129,25 +129,25 @@ class SimRobot:
         )
 
     def render(self, view: str, height: int, width: int) -> U8:
-        """A fine RGB picture (H, W, 3) for people; ``view`` is front, wrist or overview.
+        """A fine RGB image (H, W, 3) for people; ``view`` is front, wrist or overview.
 
         Raises RenderError where no off-screen OpenGL is to be had.
         """
         world = self._entered()
-        return self._painter(height, width, fine=True).paint(world.data, view)
+        return self._renderer(height, width, fine=True).paint(world.data, view)
 
     def _close(self) -> None:
         self._world = None
         with ExitStack() as stack:
-            for painter in self._painters.values():
-                stack.callback(painter.close)
-        self._painters = {}
+            for renderer in self._renderers.values():
+                stack.callback(renderer.close)
+        self._renderers = {}
 
-    def _painter(self, height: int, width: int, fine: bool) -> Painter:
+    def _renderer(self, height: int, width: int, fine: bool) -> Renderer:
         key = (height, width, fine)
-        if key not in self._painters:
-            self._painters[key] = Painter(self._entered().model, *key)
-        return self._painters[key]
+        if key not in self._renderers:
+            self._renderers[key] = Renderer(self._entered().model, *key)
+        return self._renderers[key]
 
     def _entered(self) -> World:
         if self._world is None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from robots.base import JOINTS
 from robots.feetech.registers import BAUD_RATES, BROADCAST
 from robots.virtual import packets
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.packets import Packet, status
 from robots.virtual.servo import AMBIENT, Servo
 from robots.virtual.table import SIZE, Table
-from robots.virtual.violation_log import Witness
+from robots.virtual.violation_log import ViolationLog
 
 
 class Chain:
@@ -26,8 +26,8 @@ class Chain:
             name: Servo(name, Table(eeproms[name], self._soil), position)
             for name, position in zip(JOINTS, positions, strict=True)
         }
-        self.witness = Witness(self.servos)
-        self._knobs = Knobs()
+        self.violations = ViolationLog(self.servos)
+        self._fault_settings = FaultSettings()
         self._instructions: Mapping[int, Callable[[Servo, bytes], bytes | None]] = {
             packets.PING: self._ping,
             packets.READ: self._read,
@@ -37,19 +37,21 @@ class Chain:
             packets.RESET: self._reset,
         }
 
-    def turn(self, knobs: Knobs) -> None:
-        """Go by ``knobs`` from now on."""
+    def turn(self, fault_settings: FaultSettings) -> None:
+        """Go by ``fault_settings`` from now on."""
         for name, servo in self.servos.items():
-            replugged = (name in knobs.connected) != (name in self._knobs.connected)
-            if replugged or knobs.power_cycle:
+            replugged = (name in fault_settings.connected) != (
+                name in self._fault_settings.connected
+            )
+            if replugged or fault_settings.power_cycle:
                 servo.boot()
-            servo.injected = knobs.errors.get(name, 0)
-            servo.voltage = knobs.voltage
-            if name in self._knobs.temperature and name not in knobs.temperature:
+            servo.injected = fault_settings.errors.get(name, 0)
+            servo.voltage = fault_settings.voltage
+            if name in self._fault_settings.temperature and name not in fault_settings.temperature:
                 servo.temperature = AMBIENT
-            servo.disguise(knobs.model.get(name), knobs.firmware.get(name))
-        self._knobs = knobs
-        self.witness.max_jump = knobs.max_jump
+            servo.disguise(fault_settings.model.get(name), fault_settings.firmware.get(name))
+        self._fault_settings = fault_settings
+        self.violations.max_jump = fault_settings.max_jump
 
     def eeproms(self) -> dict[str, dict[str, int]]:
         """What outlives a power cycle, by motor."""
@@ -57,7 +59,7 @@ class Chain:
 
     def handle(self, packet: Packet, speed: int) -> list[bytes]:
         """The answers to ``packet``, sent at ``speed`` [bit/s], in the order they come."""
-        self.witness.packets += 1
+        self.violations.packets += 1
         audience = list(self._audience(speed))
         if packet.instruction == packets.SYNC_READ:
             return list(self._sync_read(packet, audience))
@@ -68,9 +70,11 @@ class Chain:
 
     def _audience(self, speed: int) -> Iterator[Servo]:
         """Those that hear what is sent at ``speed`` [bit/s], by ID."""
-        knobs = self._knobs
+        fault_settings = self._fault_settings
         for servo in sorted(self.servos.values(), key=lambda servo: servo.table["ID"]):
-            reachable = servo.name in knobs.connected and servo.name not in knobs.missing
+            reachable = (
+                servo.name in fault_settings.connected and servo.name not in fault_settings.missing
+            )
             code = servo.table["Baud_Rate"]
             if reachable and code < len(BAUD_RATES) and BAUD_RATES[code] == speed:
                 yield servo
@@ -91,7 +95,7 @@ class Chain:
         return self._status(servo, number, content)
 
     def _status(self, servo: Servo, number: int, content: bytes) -> list[bytes]:
-        times = 2 if servo.name in self._knobs.duplicate else 1
+        times = 2 if servo.name in self._fault_settings.duplicate else 1
         return [status(number, servo.errors, content)] * times
 
     def _sync_read(self, packet: Packet, audience: list[Servo]) -> Iterator[bytes]:
@@ -144,9 +148,9 @@ class Chain:
         """Every write comes through here."""
         if not content or address + len(content) > SIZE:
             return None
-        before = self.witness.look(servo)
+        before = self.violations.look(servo)
         servo.write(address, content)
-        self.witness.judge(servo, before, range(address, address + len(content)))
+        self.violations.check(servo, before, range(address, address + len(content)))
         return b""
 
     def _soil(self) -> None:

@@ -97,20 +97,20 @@ class VirtualArm:
         self._ask("reset", seed=seed)
 
     def hand(self, joints: Mapping[str, float] | None) -> None:
-        """A person's hand takes ``joints`` to these values, body [deg], gripper [%], whatever the
-        motors do, at a person's speed; None lets go."""
+        """An operator's hand takes ``joints`` to these values, body [deg], gripper [%], whatever
+        the motors do, at an operator's speed; None lets go."""
         self._ask("hand", joints=None if joints is None else dict(joints))
 
-    def set(self, **knobs: Any) -> None:
-        """Turn knobs: the fields of ``robots.virtual.fault_settings.Knobs``."""
-        self._ask("set", knobs=knobs)
+    def set(self, **fault_settings: Any) -> None:
+        """Change fault settings: the fields of ``robots.virtual.fault_settings.FaultSettings``."""
+        self._ask("set", fault_settings=fault_settings)
 
-    def knobs(self) -> dict[str, Any]:
-        """How the knobs stand."""
-        return self._ask("knobs")
+    def fault_settings(self) -> dict[str, Any]:
+        """The fault settings now."""
+        return self._ask("fault_settings")
 
     def report(self) -> dict[str, Any]:
-        """What the motors have seen; see ``robots.virtual.violation_log``."""
+        """What was written to the motors; see ``robots.virtual.violation_log``."""
         return self._ask("report")
 
     def close(self) -> None:

@@ -17,13 +17,13 @@ from robots.virtual.client import socket_path
 
 _MOST = 32  # connections; more are turned away
 
-Answers = Mapping[str, Callable[[dict[str, Any]], dict[str, Any] | None]]
+Handlers = Mapping[str, Callable[[dict[str, Any]], dict[str, Any] | None]]
 
 
 class Control:
     """Answers JSON lines from the connections that a selector serves."""
 
-    def __init__(self, selector: selectors.BaseSelector, answers: Answers) -> None:
+    def __init__(self, selector: selectors.BaseSelector, answers: Handlers) -> None:
         self._selector, self._answers = selector, answers
         self._pending: dict[socket.socket, bytes] = {}
         self._path = _own_path()

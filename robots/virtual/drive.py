@@ -15,7 +15,7 @@ class Drive:
         self.setpoint, self.speed = position, 0.0  # [step], [step/s]
 
     def hold(self, position: float) -> None:
-        """Begin anew, at rest, at ``position``."""
+        """Begin again, at rest, at ``position``."""
         self.setpoint, self.speed = position, 0.0
 
     def towards(self, goal: float, top: float, acceleration: float, period: float) -> None:

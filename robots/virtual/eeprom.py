@@ -11,10 +11,10 @@ from configs.writing import write_whole
 from robots.base import JOINTS, RobotError
 from robots.feetech.registers import REGISTERS
 
-Contents = Mapping[str, Mapping[str, int]]  # of the registers, by motor
+EepromContents = Mapping[str, Mapping[str, int]]  # of the registers, by motor
 
 
-def load(path: Path) -> Contents:
+def load(path: Path) -> EepromContents:
     """What ``path`` holds; raises RobotError if that is not what ``save`` has written."""
     try:
         content: dict[str, dict[str, int]] = read_json(path)
@@ -23,12 +23,12 @@ def load(path: Path) -> Contents:
                 REGISTERS[register].encode(value)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RobotError(
-            f"{path} is not the EEPROM of a virtual arm ({shown(error)}): remove it to start anew."
+            f"{path} is not the EEPROM of a virtual arm ({shown(error)}): remove it to start again."
         ) from None
     return content
 
 
-def save(path: Path, contents: Contents) -> None:
+def save(path: Path, contents: EepromContents) -> None:
     """Replace ``path`` in one go; raises RobotError if that cannot be."""
     text = json.dumps({name: dict(held) for name, held in contents.items()}, indent=4)
     try:

@@ -22,13 +22,13 @@ def _listed(names: object) -> object:
 
 
 Motor = Annotated[str, AfterValidator(_known)]
-Motors = Annotated[tuple[Motor, ...], BeforeValidator(_listed)]  # one may stand alone
+MotorNames = Annotated[tuple[Motor, ...], BeforeValidator(_listed)]  # one may stand alone
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Byte = Annotated[int, Field(ge=0, le=255)]
 
 
-class Knobs(Config):
+class FaultSettings(Config):
     """What a virtual arm does wrong; the defaults are an arm in order."""
 
     drop: Share = 0.0
@@ -60,11 +60,11 @@ class Knobs(Config):
     errors: dict[Motor, Byte] = Field(default_factory=dict)
     """Error bits in the answers of motors: 1 voltage, 2 angle sensor, 4 overheat, 8 over-current,
     32 overload."""
-    missing: Motors = ()
+    missing: MotorNames = ()
     """Motors that neither hear nor answer; they have power, and go on as they were told."""
-    duplicate: Motors = ()
+    duplicate: MotorNames = ()
     """Motors whose ID answers twice."""
-    connected: Motors = JOINTS
+    connected: MotorNames = JOINTS
     """Motors that are plugged in; the others have no power."""
     model: dict[Motor, Annotated[int, Field(ge=0, le=0xFFFF)]] = Field(default_factory=dict)
     """Model numbers that differ."""
@@ -76,7 +76,7 @@ class Knobs(Config):
     """Temperatures at which motors stay, whatever they do [deg C]."""
     load: dict[Motor, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     """Loads that motors feel, whatever they do [% of stall torque]."""
-    stuck: Motors = ()
+    stuck: MotorNames = ()
     """Motors whose joint is blocked."""
     max_jump: int = Field(683, ge=0)
     """Distance from goal to present position, torque on, from which it is a violation [step]."""
@@ -85,10 +85,10 @@ class Knobs(Config):
     gone_s: float = Field(0.0, ge=0, le=3600)
     """The port vanishes for so long, once; 0 brings it back [s]."""
 
-    def with_changes(self, changes: Mapping[str, Any]) -> Knobs:
-        """These knobs with ``changes``; raises RobotError with what is allowed."""
+    def with_changes(self, changes: Mapping[str, Any]) -> FaultSettings:
+        """These settings with ``changes``; raises RobotError with what is allowed."""
         try:
-            return Knobs.model_validate(self.model_dump() | dict(changes))
+            return FaultSettings.model_validate(self.model_dump() | dict(changes))
         except ValidationError as error:
             raise RobotError("; ".join(_explain(fault) for fault in error.errors())) from None
 
@@ -96,6 +96,6 @@ class Knobs(Config):
 def _explain(fault: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in fault["loc"] if part != "[key]")
     if fault["type"] == "extra_forbidden":
-        return f"{name}: no such knob; knobs: {', '.join(Knobs.model_fields)}"
+        return f"{name}: no such setting; settings: {', '.join(FaultSettings.model_fields)}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{name}: {message}, got {fault['input']!r}"

@@ -12,7 +12,7 @@ from robots.arm import F64, Arm
 from robots.base import F32, JOINTS, Truth
 from robots.virtual.mount import Mount
 
-HAND_SPEED = 90.0  # of a person who moves the arm by hand [deg/s], gripper [%/s]
+HAND_SPEED = 90.0  # of an operator who moves the arm by hand [deg/s], gripper [%/s]
 _STIFFNESS = 1 / 20  # share of stall torque that a blocked motor uses a step away from its goal
 
 
@@ -36,7 +36,7 @@ class Motors(Protocol):
         """Joints ``stuck`` (6,) do not move from now on."""
 
     def hand(self, joints: Mapping[str, float] | None) -> None:
-        """A person's hand takes ``joints`` [deg, %] there; None lets go."""
+        """An operator's hand takes ``joints`` [deg, %] there; None lets go."""
 
     def reset(self, seed: int) -> None:
         """Put the object where ``seed`` says."""
@@ -46,7 +46,7 @@ class Motors(Protocol):
 
 
 class Hand:
-    """A person's hand: the joints that it holds, on their way at a person's speed."""
+    """An operator's hand: the joints that it holds, on their way at an operator's speed."""
 
     def __init__(self, arm: Arm) -> None:
         self._limits = arm.limits.T.astype(np.float64)  # (2, 6) [deg, %]
@@ -98,7 +98,7 @@ class FreeMotors:
         self._stuck = stuck
 
     def hand(self, joints: Mapping[str, float] | None) -> None:
-        """A person's hand takes ``joints`` [deg, %] there; None lets go."""
+        """An operator's hand takes ``joints`` [deg, %] there; None lets go."""
         self._hand.take(joints, self._mount.joints(self.positions))
 
     def reset(self, seed: int) -> None:  # noqa: ARG002 - there is nothing to put anywhere

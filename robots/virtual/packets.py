@@ -31,7 +31,7 @@ def checksum(body: bytes) -> int:
     return ~sum(body) & 0xFF
 
 
-class Reader:
+class PacketReader:
     """Finds the packets in a stream of bytes, whatever else is in it."""
 
     def __init__(self) -> None:

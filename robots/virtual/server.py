@@ -14,10 +14,10 @@ import numpy as np
 from robots.base import JOINTS, RobotError
 from robots.virtual.chain import Chain
 from robots.virtual.control import Control
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.faults import Faults
 from robots.virtual.motors import Motors
-from robots.virtual.packets import Reader
+from robots.virtual.packets import PacketReader
 from robots.virtual.port import Port
 
 PERIOD = 0.01  # of the physics [s]
@@ -42,8 +42,8 @@ class Server:
     ) -> None:
         self._chain, self._motors, self._port, self._save = chain, motors, port, save
         self._clock = clock
-        self._faults, self._knobs = Faults(), Knobs()
-        self._reader, self._heard = Reader(), 0.0
+        self._faults, self._fault_settings = Faults(), FaultSettings()
+        self._reader, self._heard = PacketReader(), 0.0
         self._answers: list[tuple[float, int, bytes]] = []  # (due, order, bytes), a heap
         self._order = count()
         self._back: float | None = None  # when the port comes back
@@ -54,8 +54,10 @@ class Server:
                 "truth": lambda _: self._truth(),
                 "reset": lambda ask: motors.reset(int(ask["seed"])),
                 "hand": lambda ask: self._hand(ask["joints"]),
-                "set": lambda ask: self.turn(ask["knobs"]),
-                "knobs": lambda _: self._knobs.model_dump(mode="json") | self._faults.left(),
+                "set": lambda ask: self.turn(ask["fault_settings"]),
+                "fault_settings": lambda _: (
+                    self._fault_settings.model_dump(mode="json") | self._faults.left()
+                ),
                 "report": lambda _: self._report(),
             },
         )
@@ -85,17 +87,19 @@ class Server:
         self._clock.close()
 
     def turn(self, changes: dict[str, Any]) -> None:
-        """Turn knobs; raises RobotError with what is allowed."""
-        knobs = self._knobs.with_changes(changes)
-        self._chain.turn(knobs)
-        self._faults.turn(knobs, set(changes))
-        self._motors.block(np.array([name in knobs.stuck for name in JOINTS]))
-        if knobs.gone_s:
+        """Change fault settings; raises RobotError with what is allowed."""
+        fault_settings = self._fault_settings.with_changes(changes)
+        self._chain.turn(fault_settings)
+        self._faults.turn(fault_settings, set(changes))
+        self._motors.block(np.array([name in fault_settings.stuck for name in JOINTS]))
+        if fault_settings.gone_s:
             self._detach()
-            self._back = self._clock.now() + knobs.gone_s
+            self._back = self._clock.now() + fault_settings.gone_s
         elif self._back is not None and "gone_s" in changes:
             self._back = self._clock.now()
-        self._knobs = knobs.model_copy(update={"gone_s": 0.0, "power_cycle": False})
+        self._fault_settings = fault_settings.model_copy(
+            update={"gone_s": 0.0, "power_cycle": False}
+        )
 
     def _wait(self, due: float) -> None:
         """Serve what comes until ``due``, or until something was done."""
@@ -116,7 +120,7 @@ class Server:
         self._execute(*self._reader.feed(self._port.read()))
 
     def _execute(self, packets: list[Any], damaged: int) -> None:
-        self._chain.witness.damaged += damaged
+        self._chain.violations.damaged += damaged
         for packet in packets:
             at_once = b""
             for answer in self._chain.handle(packet, self._port.speed):
@@ -141,9 +145,9 @@ class Server:
             strict=True,
         )
         for servo, (position, velocity, effort) in zip(servos, felt, strict=True):
-            load = self._knobs.load.get(servo.name)
+            load = self._fault_settings.load.get(servo.name)
             servo.feel(position, velocity, effort if load is None else load / 100, PERIOD)
-            servo.temperature = self._knobs.temperature.get(servo.name, servo.temperature)
+            servo.temperature = self._fault_settings.temperature.get(servo.name, servo.temperature)
         if self._chain.dirty:
             self._chain.dirty = False
             self._save()
@@ -161,7 +165,7 @@ class Server:
             self._clock.unregister(self._port.master)
             self._port.close()
             self._answers.clear()
-            self._reader = Reader()
+            self._reader = PacketReader()
 
     def _hand(self, joints: dict[str, float] | None) -> None:
         if unknown := set(joints or ()) - set(JOINTS):
@@ -171,7 +175,7 @@ class Server:
         self._motors.hand(joints)
 
     def _report(self) -> dict[str, Any]:
-        return self._chain.witness.report() | {"faults": dict(self._faults.done)}
+        return self._chain.violations.report() | {"faults": dict(self._faults.done)}
 
     def _truth(self) -> dict[str, Any]:
         truth = self._motors.truth()

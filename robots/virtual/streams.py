@@ -18,16 +18,16 @@ from configs.robot import SimCameraConfig
 from robots.arm import F64
 from robots.base import RenderError
 from robots.twin.physics import mujoco
-from robots.twin.renderer import Painter
+from robots.twin.renderer import Renderer
 from robots.virtual.world_motors import draw_from
 
 _HOST = "127.0.0.1"
 _BOUNDARY = "picture"
-_JPEG = (  # pictures are small: spare the colours
+_JPEG = (  # images are small: spare the colours
     *(cv2.IMWRITE_JPEG_QUALITY, 95),
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 )
-_PATIENCE_S = 10.0  # for the first picture, and with who asks or takes one slowly
+_PATIENCE_S = 10.0  # for the first image, and with who asks or takes one slowly
 _MOST = 32  # that watch; more are turned away
 
 Scene = Callable[[], tuple[F64, F64]]
@@ -79,7 +79,7 @@ class _Studio(threading.Thread):
         self.failure: str | None = None
         self._model, self._scene, self._period = copy.copy(model), scene, 1.0 / fps
         self._watchers: Counter[str] = Counter()
-        self._pictures: dict[str, tuple[int, bytes]] = {}  # number and JPEG, by camera
+        self._images: dict[str, tuple[int, bytes]] = {}  # number and JPEG, by camera
         self._changed = threading.Condition()
         self._ending = False
 
@@ -114,7 +114,7 @@ class _Studio(threading.Thread):
                 self._watchers[camera] -= 1
 
     def newer(self, camera: str, than: int) -> tuple[int, bytes] | None:
-        """The first picture of ``camera`` after number ``than``; None when there will be none."""
+        """The first image of ``camera`` after number ``than``; None when there will be none."""
 
         def there() -> bool:
             return self._ending or self.failure is not None or self.number(camera) > than
@@ -122,25 +122,25 @@ class _Studio(threading.Thread):
         with self._changed:
             if not self._changed.wait_for(there, _PATIENCE_S) or self._ending or self.failure:
                 return None
-            return self._pictures[camera]
+            return self._images[camera]
 
     def number(self, camera: str) -> int:
-        """Of the newest picture of ``camera``; 0 before the first."""
-        return self._pictures[camera][0] if camera in self._pictures else 0
+        """Of the newest image of ``camera``; 0 before the first."""
+        return self._images[camera][0] if camera in self._images else 0
 
     def _draw_all(self, stack: ExitStack) -> None:
         data = mujoco.MjData(self._model)
-        painters: dict[tuple[int, int], Painter] = {}
+        renderers: dict[tuple[int, int], Renderer] = {}
         due = time.monotonic()
         while watched := self._await_watchers():
             draw_from(self._model, data, self._scene())
             for name in watched:
                 camera = self.cameras[name]
                 size = camera.height, camera.width
-                if size not in painters:
-                    painters[size] = Painter(self._model, *size, fine=False)
-                    stack.callback(painters[size].close)
-                self._publish(name, painters[size].paint(data, camera.view))
+                if size not in renderers:
+                    renderers[size] = Renderer(self._model, *size, fine=False)
+                    stack.callback(renderers[size].close)
+                self._publish(name, renderers[size].paint(data, camera.view))
             due = max(due + self._period, time.monotonic())
             time.sleep(max(0.0, due - time.monotonic()))
 
@@ -150,10 +150,10 @@ class _Studio(threading.Thread):
             self._changed.wait_for(lambda: self._ending or self._watchers.total())
             return [] if self._ending else [name for name in self.cameras if self._watchers[name]]
 
-    def _publish(self, name: str, picture: Any) -> None:
-        _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], _JPEG)
+    def _publish(self, name: str, image: Any) -> None:
+        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], _JPEG)
         with self._changed:
-            self._pictures[name] = (self.number(name) + 1, jpeg.tobytes())
+            self._images[name] = (self.number(name) + 1, jpeg.tobytes())
             self._changed.notify_all()
 
 
@@ -188,19 +188,19 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in studio.cameras:
             return self._refuse(404, f"Cameras: {', '.join('/' + one for one in studio.cameras)}")
         with studio.watch(name):
-            picture = studio.newer(name, than=studio.number(name))
-            if picture is None:
-                return self._refuse(503, studio.failure or "No picture in time.")
-            self._stream(name, picture)
+            image = studio.newer(name, than=studio.number(name))
+            if image is None:
+                return self._refuse(503, studio.failure or "No image in time.")
+            self._stream(name, image)
         return None
 
-    def _stream(self, name: str, picture: tuple[int, bytes] | None) -> None:
+    def _stream(self, name: str, image: tuple[int, bytes] | None) -> None:
         self.send_response(200)
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        while picture is not None:
-            number, jpeg = picture
+        while image is not None:
+            number, jpeg = image
             head = (
                 f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             )
@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
             except OSError:  # nobody watches any more
                 return
-            picture = self.server.studio.newer(name, number)
+            image = self.server.studio.newer(name, number)
 
     def _refuse(self, code: int, message: str) -> None:
         content = (message + "\n").encode()

@@ -1,4 +1,4 @@
-"""What the motors have seen, and what should never have been sent to them."""
+"""What was written to the motors, and what should never have been."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from robots.feetech.registers import REGISTERS
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.servo import POSITION, Servo
 from robots.virtual.table import EEPROM_END
 
@@ -25,13 +25,13 @@ class Glance(NamedTuple):
     goal: int
 
 
-class Witness:
+class ViolationLog:
     """Watches every write; ``report`` is what ``VirtualArm.report`` gives."""
 
     def __init__(self, servos: Mapping[str, Servo]) -> None:
         self._servos = servos
         self.packets = self.damaged = 0
-        self.max_jump = Knobs().max_jump  # [step]
+        self.max_jump = FaultSettings().max_jump  # [step]
         self._violations: list[str] = []
         self._last_goal: float | None = None  # monotonic [s]
         self._moved: float | None = None  # when a goal last moved on, monotonic [s]
@@ -41,11 +41,11 @@ class Witness:
         """Remember ``servo`` before a write."""
         return Glance(servo.torque, servo.table["Goal_Position"])
 
-    def judge(self, servo: Servo, before: Glance, written: range) -> None:
+    def check(self, servo: Servo, before: Glance, written: range) -> None:
         """Note what is wrong with the write that touched the addresses ``written``."""
         position_mode = servo.table["Operating_Mode"] == POSITION
         if _GOAL in written and position_mode:
-            self._judge_goal(servo, before)
+            self._check_goal(servo, before)
         gap = abs(servo.table["Goal_Position"] - servo.present)
         if servo.torque and not before.torque and position_mode and gap > _START_GAP:
             self._note(f"{servo.name}: torque came on {gap} steps away from the goal")
@@ -77,7 +77,7 @@ class Witness:
             "largest_goal_step": self._largest_step,
         }
 
-    def _judge_goal(self, servo: Servo, before: Glance) -> None:
+    def _check_goal(self, servo: Servo, before: Glance) -> None:
         self._last_goal = time.monotonic()
         goal, table = servo.table["Goal_Position"], servo.table
         if abs(goal - before.goal) > _SAME:

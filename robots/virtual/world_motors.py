@@ -15,7 +15,7 @@ from robots.virtual.motors import Hand
 from robots.virtual.mount import Mount
 
 STALL = 3.35  # torque of an STS3215 at 12 V, by its sheet [N m]
-_HAND = 6.0  # what a person exerts on a joint [N m]
+_HAND = 6.0  # what an operator exerts on a joint [N m]
 
 
 class WorldMotors:
@@ -51,7 +51,7 @@ class WorldMotors:
         self.world.block(stuck)
 
     def hand(self, joints: Mapping[str, float] | None) -> None:
-        """A person's hand takes ``joints`` [deg, %] there; None lets go."""
+        """An operator's hand takes ``joints`` [deg, %] there; None lets go."""
         self._hand.take(joints, self._mount.joints(self.positions))
 
     def reset(self, seed: int) -> None:

@@ -31,7 +31,7 @@ _FAILURES = (OSError, ValueError)  # what hidapi raises: ValueError for a device
 _RULES = "/etc/udev/rules.d/70-gamepad.rules"
 
 
-class Found(NamedTuple):
+class HidPad(NamedTuple):
     """A pad that is connected; ``layout`` is None if its reports are unknown."""
 
     vendor: int
@@ -80,7 +80,7 @@ class HIDPad:
 
     def __init__(self, config: GamepadHIDConfig) -> None:
         self._config = config
-        self._pad: Found | None = None
+        self._pad: HidPad | None = None
         self._latch = Latch()
         self._lock = threading.Lock()  # over the latch and what follows
         self._there = self._missed = False  # the pad; a loss that no poll has told yet
@@ -152,7 +152,7 @@ class HIDPad:
             self._pad, self._there, self._wish = pad, True, None
         return device
 
-    def _start(self, device: Any, pads: Sequence[Found]) -> Found:
+    def _start(self, device: Any, pads: Sequence[HidPad]) -> HidPad:
         """Open the first of ``pads`` that opens; raises the TeleopError of the first if none."""
         problems = []
         for pad in pads:
@@ -199,7 +199,7 @@ class HIDPad:
 class _Motor:
     """A pad's motors, which are told to start and, later, to stop."""
 
-    def __init__(self, device: Any, pad: Found) -> None:
+    def __init__(self, device: Any, pad: HidPad) -> None:
         rumble = pad.layout.rumble if pad.layout is not None else None
         able = rumble is not None and (pad.wired or not rumble.wired)
         self._device, self._rumble = device, rumble if able else None
@@ -244,9 +244,9 @@ def load() -> Any:
     )
 
 
-def connected(library: Any) -> list[Found]:
+def connected(library: Any) -> list[HidPad]:
     """What is connected and looks like a pad, known ones first, each once."""
-    found: dict[bytes, Found] = {}
+    found: dict[bytes, HidPad] = {}
     for info in library.enumerate():
         usage = (info.get("usage_page", 0), info.get("usage", 0))
         ids = (info["vendor_id"], info["product_id"])
@@ -255,11 +255,11 @@ def connected(library: Any) -> list[Found]:
         if is_pad or (layout is not None and usage == _UNTOLD):
             name = shown(info.get("product_string") or (layout.name if layout else "a gamepad"))
             wired = info.get("interface_number", -1) >= 0
-            found.setdefault(info["path"], Found(*ids, name, info["path"], wired, layout))
+            found.setdefault(info["path"], HidPad(*ids, name, info["path"], wired, layout))
     return sorted(found.values(), key=lambda pad: pad.layout is None)
 
 
-def usable(pads: Sequence[Found], wanted: str | None) -> list[Found]:
+def usable(pads: Sequence[HidPad], wanted: str | None) -> list[HidPad]:
     """The known pads that are ``wanted``, by their ids or a part of a name; None is any.
 
     Those that this user may use come first; TeleopError if there is none at all.
@@ -277,7 +277,7 @@ def usable(pads: Sequence[Found], wanted: str | None) -> list[Found]:
     return sorted(known, key=lambda pad: not pad.permitted)
 
 
-def _closed(pad: Found, error: Exception) -> TeleopError:
+def _closed(pad: HidPad, error: Exception) -> TeleopError:
     """Why a pad does not open, and what to do."""
     if pad.permitted:
         return TeleopError(
@@ -288,7 +288,7 @@ def _closed(pad: Found, error: Exception) -> TeleopError:
     return TeleopError(f"No permission to use {pad.name} on {where}: {pad.rule}")
 
 
-def _named(pads: Sequence[Found], wanted: str) -> list[Found]:
+def _named(pads: Sequence[HidPad], wanted: str) -> list[HidPad]:
     """The pads that are ``wanted``, at least one."""
     found = [pad for pad in pads if pad.is_called(wanted)]
     if not found:
@@ -300,7 +300,7 @@ def _named(pads: Sequence[Found], wanted: str) -> list[Found]:
     return found
 
 
-def _unknown(pad: Found) -> str:
+def _unknown(pad: HidPad) -> str:
     """What to do about a pad whose reports are unknown."""
     path = os.fsdecode(pad.path)
     look = f"; `sudo hexdump -v {typed(path)}` shows its bytes" if path.startswith("/dev/") else ""

@@ -45,7 +45,7 @@ class Axis(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Report:
+class HidReport:
     """One kind of report: where each control is in it."""
 
     axes: tuple[Axis, ...]
@@ -84,8 +84,8 @@ class Report:
                     found[name] = found.get(name, False) or bool(report[byte] >> bit & 1)
         if self.hat is not None:
             byte, up = self.hat
-            way = (report[byte] & 0x0F) - up
-            found |= {name: way in ways for name, ways in _HAT}
+            direction = (report[byte] & 0x0F) - up
+            found |= {name: direction in directions for name, directions in _HAT}
         return found
 
 
@@ -110,7 +110,7 @@ class Layout:
     """A pad: its name, and what it sends; the first kind of report that fits counts."""
 
     name: str
-    reports: tuple[Report, ...]
+    reports: tuple[HidReport, ...]
     rumble: Rumble | None = None
 
 
@@ -142,7 +142,7 @@ _SHOULDERS = "leftshoulder rightshoulder lefttrigger righttrigger back start lef
 
 def _logitech(name: str, at: int, number: int | None) -> Layout:
     buttons = {at + 4: "- - - - x a b y", at + 5: _SHOULDERS}
-    report = Report(_sticks(at), buttons, hat=(at + 4, 0), id=number, shortest=at + 6)
+    report = HidReport(_sticks(at), buttons, hat=(at + 4, 0), id=number, shortest=at + 6)
     return Layout(name, (report,))
 
 
@@ -161,12 +161,12 @@ def _sony(
     longest: int = _LONGEST,
     last: str = _LAST,
     marked: tuple[int, int] | None = None,
-) -> Report:
+) -> HidReport:
     """A report with its sticks, triggers and buttons beginning ``at`` these bytes."""
     sticks, triggers, buttons = at
     names = {buttons: _FACES, buttons + 1: _MIDDLE, buttons + 2: last}
     axes = _sticks(sticks) + _triggers(triggers)
-    return Report(axes, names, (buttons, 0), number, shortest, longest, marked)
+    return HidReport(axes, names, (buttons, 0), number, shortest, longest, marked)
 
 
 _DUALSHOCK_4 = Layout(
@@ -204,7 +204,7 @@ def _stick_12(byte: int, names: tuple[str, str]) -> tuple[Axis, Axis]:
 _SWITCH_PRO = Layout(
     "Switch Pro Controller",
     (
-        Report(
+        HidReport(
             _stick_12(6, STICKS[0]) + _stick_12(9, STICKS[1]),
             {
                 3: "x y a b - - rightshoulder righttrigger",
@@ -214,7 +214,7 @@ _SWITCH_PRO = Layout(
             id=0x30,
             shortest=12,
         ),
-        Report(
+        HidReport(
             _sticks(4, bits=16),
             {
                 1: "a b x y leftshoulder rightshoulder lefttrigger righttrigger",
@@ -232,12 +232,12 @@ _XBOX_AXES = _sticks(1, bits=16) + _triggers(9, bits=10)
 _XBOX_RUMBLE = Rumble(bytes([0x03, 0x03, 0, 0, 0, 0, 0xFF, 0, 0]), (4, 5), 100, wired=False)
 _XBOX_FIRST = "a b - x y - leftshoulder rightshoulder"
 _XBOX_SECOND = "- - back start guide leftstick rightstick"
-_GUIDE = Report((), {1: "guide"}, id=0x02, shortest=2)  # in old firmware, apart
+_GUIDE = HidReport((), {1: "guide"}, id=0x02, shortest=2)  # in old firmware, apart
 
 
-def _xbox(name: str, buttons: Mapping[int, str], *more: Report) -> Layout:
+def _xbox(name: str, buttons: Mapping[int, str], *more: HidReport) -> Layout:
     length = max(buttons) + 1
-    report = Report(_XBOX_AXES, buttons, hat=(13, 1), id=0x01, shortest=length)
+    report = HidReport(_XBOX_AXES, buttons, hat=(13, 1), id=0x01, shortest=length)
     return Layout(name, (report, *more), _XBOX_RUMBLE)
 
 

@@ -11,7 +11,7 @@ from configs.reading import shown
 from teleop.base import TeleopError
 from teleop.device import PULLED, DeviceState, Latch
 from teleop.gamepad.plugged import (
-    Found,
+    PluggedDevice,
     connected,
     ids_of,
     is_called,
@@ -19,10 +19,10 @@ from teleop.gamepad.plugged import (
     permission,
     unreadable,
 )
-from teleop.gamepad.reader import Reader
+from teleop.gamepad.reader import DeviceReader
 from teleop.gamepad.sdl import SDL_ERRORS, SDL_LOCK, controller, events, gamepads, pygame
 from teleop.virtual.pad import VirtualPad
-from teleop.virtual.remote import Listener
+from teleop.virtual.remote import PadListener
 
 _AXES = (*STICKS[0], *STICKS[1], *TRIGGERS)  # in SDL's order, as BUTTONS are
 _FULL = 32767
@@ -56,7 +56,7 @@ class SDLPad:
         self._latch = Latch()
         self._stack = ExitStack()
         self._virtual: VirtualPad | None = None
-        self._reader: Reader | None = None
+        self._reader: DeviceReader | None = None
         self._controller: controller.Controller | None = None
         self._instance = -1
         self._name = ""
@@ -78,9 +78,9 @@ class SDLPad:
             stack.callback(self._drop)
             self._begin()
             if self._config.virtual is not None and self._virtual is not None:
-                stack.enter_context(Listener(self._config.virtual, self._virtual.handle))
+                stack.enter_context(PadListener(self._config.virtual, self._virtual.handle))
             if sys.platform == "linux":
-                self._reader = stack.enter_context(Reader(self._read))
+                self._reader = stack.enter_context(DeviceReader(self._read))
             self._stack = stack.pop_all()
         return self
 
@@ -137,11 +137,11 @@ class SDLPad:
             if self._echoes(event):
                 waiting = [before for before in waiting if before.type == _LET_GO]
             for before in waiting:
-                self._heed(before)
+                self._apply(before)
             waiting.clear()
-            self._heed(event)
+            self._apply(event)
         for event in waiting:
-            self._heed(event)
+            self._apply(event)
 
     def _echoes(self, event: pygame.event.Event) -> bool:
         """Whether one of our raw axes only says where it began."""
@@ -152,7 +152,7 @@ class SDLPad:
         self._untold.pop(event.axis, None)
         return False
 
-    def _heed(self, event: pygame.event.Event) -> None:
+    def _apply(self, event: pygame.event.Event) -> None:
         """Take one event in, if it is of our pad."""
         kind = event.type
         if kind in _PLUGGING:  # SDL forgets that one has come if another goes
@@ -209,13 +209,13 @@ class SDLPad:
                 self._let_go(before)
             return
 
-    def _fits(self, pad: Found) -> bool:
+    def _fits(self, pad: PluggedDevice) -> bool:
         """Whether it is a pad to use."""
         if self._virtual is not None:
             return pad.place == self._virtual.index
         return pad.known and pad.is_called(self._config.pad)
 
-    def _open(self, pad: Found, found: list[Found]) -> None:
+    def _open(self, pad: PluggedDevice, found: list[PluggedDevice]) -> None:
         """Use ``pad``, and hear the others of ``found``."""
         opened = controller.Controller(pad.place)
         controller.update()  # the driver says where its axes are
@@ -269,7 +269,7 @@ class SDLPad:
         opened.quit()
 
 
-def _nothing_for(wanted: str | None, found: list[Found]) -> str:
+def _nothing_for(wanted: str | None, found: list[PluggedDevice]) -> str:
     """Why there is no pad to use, and what to do: what may not be read comes first."""
     barred = unreadable()
     for name, node in barred:

@@ -24,7 +24,7 @@ _JOYSTICK_BUTTONS = range(
 )  # BTN_JOYSTICK and BTN_GAMEPAD, of linux/input-event-codes.h
 
 
-class Found(NamedTuple):
+class PluggedDevice(NamedTuple):
     """A pad or joystick that is plugged in."""
 
     place: int  # SDL's index, until one is plugged in or unplugged
@@ -56,7 +56,7 @@ class Found(NamedTuple):
         return f"{self.axes} axes and {self.buttons} buttons"
 
 
-def connected() -> list[Found]:
+def connected() -> list[PluggedDevice]:
     """The pads and joysticks that are plugged in, in SDL's order; SDL must be started."""
     return [_look_at(place) for place in range(controller.get_count())]
 
@@ -96,7 +96,7 @@ def ids_of(node: Path, listing: Path = Path("/sys/class/input")) -> str:
         return ""
 
 
-def none_of_these(found: Sequence[Found]) -> str:
+def none_of_these(found: Sequence[PluggedDevice]) -> str:
     """The joysticks that are no gamepads, in brackets; "" if there are none."""
     names = ", ".join(f"{pad.name} with {pad.sizes}" for pad in found)
     return f" ({names}: no gamepad)" if names else ""
@@ -110,7 +110,7 @@ def permission(name: str, node: Path) -> str:
     )
 
 
-def _look_at(place: int) -> Found:
+def _look_at(place: int) -> PluggedDevice:
     """What is plugged in at SDL's index ``place``."""
     known = bool(controller.is_controller(place))
     name = controller.name_forindex(place) if known else ""
@@ -120,7 +120,7 @@ def _look_at(place: int) -> Found:
         model, instance, ids = stick.get_name(), stick.get_instance_id(), _ids(stick.get_guid())
         sizes = (stick.get_numaxes(), stick.get_numbuttons(), stick.get_numhats())
     name = shown(name or model or "a pad without a name")
-    return Found(place, name, known, shown(model), instance, ids, *sizes)
+    return PluggedDevice(place, name, known, shown(model), instance, ids, *sizes)
 
 
 def _ids(guid: str) -> str:

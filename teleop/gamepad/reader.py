@@ -11,7 +11,7 @@ from teleop.base import TeleopError
 _READ_S = 0.01  # from one look to the next
 
 
-class Reader:
+class DeviceReader:
     """Calls ``read`` again and again in a thread while entered."""
 
     def __init__(self, read: Callable[[], None]) -> None:

@@ -1,1 +1,1 @@
-"""Hands that stand in for real ones, for tests and demos; chosen only by name."""
+"""Devices that stand in for real ones, for tests and demos; chosen only by name."""

@@ -33,14 +33,14 @@ from robots.sockets import (
 )
 from teleop.base import TeleopError
 
-__all__ = ["Listener", "Message", "Remote"]
+__all__ = ["Message", "PadListener", "Remote"]
 
 _PATIENCE_S = 10.0
 _AGAIN_S = 0.02  # until another look for who connects
 _LONGEST_REFUSAL = 500  # characters
 
 
-class Listener:
+class PadListener:
     """Has ``handle`` do what the messages on the socket ``path`` say, one after the other.
 
     It is called in a thread of this object; what it returns or raises goes back to the sender. One

@@ -24,10 +24,10 @@ import pygame
 
 from configs.manual import KEYS
 from teleop.base import TeleopError
-from teleop.virtual.remote import Listener, Message
+from teleop.virtual.remote import Message, PadListener
 from teleop.window import codes
 from teleop.window.client import PERIOD_S, SILENCE_S
-from teleop.window.drawing import View, draw
+from teleop.window.drawing import WindowView, draw
 from teleop.window.shown import Shown, unpack
 
 _SIZE = (960, 720)  # of the window when it opens [px]
@@ -53,7 +53,7 @@ class App:
         self._due, self._stale = 0.0, True  # when to draw next [s], and whether
         self._over = False
         self._broken: BaseException | None = None
-        self._closed = threading.Event()  # by the person
+        self._closed = threading.Event()  # by the operator
         self._news, self._settled, self._save = (pygame.event.custom_type() for _ in range(3))
 
     def run(self) -> None:
@@ -63,7 +63,7 @@ class App:
                 _open(self._title, takes_keys=self._keys is not None)
                 stack.callback(pygame.display.quit)
                 if self._virtual is not None:
-                    stack.enter_context(Listener(Path(self._virtual), self._act))
+                    stack.enter_context(PadListener(Path(self._virtual), self._act))
             except TeleopError as error:
                 self._tell(error=str(error))
                 return
@@ -99,12 +99,12 @@ class App:
         due = self._due - time.monotonic() if self._stale else _BEAT_S
         first = pygame.event.wait(round(1000 * min(max(due, 0.001), _BEAT_S)))
         for event in (first, *pygame.event.get()):
-            self._heed(event)
+            self._apply(event)
         self._live()
         if self._stale and time.monotonic() >= self._due:
             self._draw()
 
-    def _heed(self, event: pygame.event.Event) -> None:
+    def _apply(self, event: pygame.event.Event) -> None:
         if event.type == pygame.KEYDOWN:
             self._press(event.key, event.scancode)
         elif event.type == pygame.KEYUP:
@@ -140,7 +140,7 @@ class App:
     def _draw(self) -> None:
         shown = self._newest
         focused = self._keys is None or pygame.key.get_focused()
-        view = View(self._keys or {}, frozenset(self._down.values()), focused)
+        view = WindowView(self._keys or {}, frozenset(self._down.values()), focused)
         draw(pygame.display.get_surface(), shown, view)
         pygame.display.flip()
         self._due, self._stale = time.monotonic() + PERIOD_S, False

@@ -8,7 +8,7 @@
             for change in window.changes():
                 ...
 
-The window is a process of its own: neither a slow display nor a picture holds up who calls this.
+The window is a process of its own: neither a slow display nor an image holds up who calls this.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Window:
             "keys": keys,
             "virtual": None if virtual is None else str(virtual.absolute()),
         }
-        self.closed = False  # by the person
+        self.closed = False  # by the operator
         self._newest: Shown | None = None
         self._failure: BaseException | None = None  # to send it
         self._leaving = threading.Event()
@@ -105,7 +105,7 @@ class Window:
     def changes(self) -> list[KeyChange]:
         """What the keys did since the last call; never waits.
 
-        When the person has closed the window, ``closed`` is true from now on. Raises TeleopError
+        When the operator has closed the window, ``closed`` is true from now on. Raises TeleopError
         if the window has died, or can be shown nothing any more.
         """
         if self.closed:

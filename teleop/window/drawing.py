@@ -22,7 +22,7 @@ _CLICK = "Click here: keys count only while this window has the focus"
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class WindowView:
     """What the window knows by itself."""
 
     keys: KeyHelp = field(default_factory=dict)
@@ -38,14 +38,14 @@ class _Band:
     paint: Callable[[pygame.Surface], None]
 
 
-def render(shown: Shown, view: View, size: tuple[int, int]) -> pygame.Surface:
-    """A picture of the window; needs no screen, only ``pygame.font.init()``."""
+def render(shown: Shown, view: WindowView, size: tuple[int, int]) -> pygame.Surface:
+    """An image of the window; needs no screen, only ``pygame.font.init()``."""
     surface = pygame.Surface(size)
     draw(surface, shown, view)
     return surface
 
 
-def draw(surface: pygame.Surface, shown: Shown, view: View) -> None:
+def draw(surface: pygame.Surface, shown: Shown, view: WindowView) -> None:
     """Draw the window on ``surface``, whatever its size."""
     surface.fill(BACK)
     unit = unit_of(surface.get_size())
@@ -66,7 +66,7 @@ def unit_of(size: tuple[int, int]) -> float:
     return min(max(scale, _UNITS[0]), _UNITS[1])
 
 
-def _bands(shown: Shown, view: View, width: int, unit: float) -> dict[str, _Band]:
+def _bands(shown: Shown, view: WindowView, width: int, unit: float) -> dict[str, _Band]:
     """The parts of the window from top to bottom."""
     colour = MOODS[shown.mood]
     bands = {"head": _Band(round(64 * unit), partial(_head, shown=shown, unit=unit))}
@@ -149,11 +149,11 @@ def _middle(area: pygame.Surface, shown: Shown, unit: float) -> None:
     for number, (name, image) in enumerate(images):
         row, column = divmod(number, columns)
         place = pygame.Rect((column * tile[0], row * tile[1]), tile)
-        _picture(area.subsurface(place), name, image, unit)
+        _image(area.subsurface(place), name, image, unit)
 
 
 def _best_columns(shapes: list[tuple[int, ...]], size: tuple[int, int]) -> int:
-    """How many pictures side by side make them largest."""
+    """How many images side by side make them largest."""
 
     def scale(columns: int) -> float:
         rows = math.ceil(len(shapes) / columns)
@@ -163,8 +163,8 @@ def _best_columns(shapes: list[tuple[int, ...]], size: tuple[int, int]) -> int:
     return max(range(1, len(shapes) + 1), key=scale)
 
 
-def _picture(area: pygame.Surface, name: str, image: U8, unit: float) -> None:
-    """A camera's picture (H, W, 3), as large as it fits, and its name."""
+def _image(area: pygame.Surface, name: str, image: U8, unit: float) -> None:
+    """A camera's image (H, W, 3), as large as it fits, and its name."""
     width, height = area.get_size()
     margin = round(5 * unit)
     tall, wide = image.shape[:2]
@@ -172,10 +172,10 @@ def _picture(area: pygame.Surface, name: str, image: U8, unit: float) -> None:
     size = (round(wide * scale), round(tall * scale))
     if min(size) < 1:
         return
-    picture = pygame.image.frombuffer(image.data, (wide, tall), "RGB")
+    surface = pygame.image.frombuffer(image.data, (wide, tall), "RGB")
     place = pygame.Rect((0, 0), size)
     place.center = (width // 2, height // 2)
-    area.blit(pygame.transform.smoothscale(picture, size), place)
+    area.blit(pygame.transform.smoothscale(surface, size), place)
     label = text(name, round(14 * unit), BRIGHT, max(0, place.width - round(28 * unit)))
     tag = label.get_rect().inflate(round(16 * unit), round(10 * unit))
     tag.bottomleft = (place.left + margin, place.bottom - margin)

@@ -1,4 +1,4 @@
-"""What the operator's window shows, and how it gets there: a line of JSON, then the pictures."""
+"""What the operator's window shows, and how it gets there: a line of JSON, then the images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Mood = Literal["you", "policy", "paused", "alarm"]
 KeyHelp = Mapping[str, tuple[str, ...]]
 """The keys (names of ``configs.manual.KEYS``) by what they do."""
 
-_ACROSS = 960  # pixels that all pictures together have at most, side by side
-_LEAST = 320  # longest side of a picture that stays as it is, however many there are
+_ACROSS = 960  # pixels that all images together have at most, side by side
+_LEAST = 320  # longest side of an image that stays as it is, however many there are
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """All that the window shows at one instant. The pictures must not change any more."""
+    """All that the window shows at one instant. The images must not change any more."""
 
     state: str  # one word, in big letters
     mood: Mood  # its colour
@@ -35,19 +35,19 @@ class Shown:
 
 
 def pack(shown: Shown) -> list[bytes | memoryview]:
-    """What goes over the wire, one part after the other; large pictures are scaled down."""
+    """What goes over the wire, one part after the other; large images are scaled down."""
     longest = max(_LEAST, _ACROSS // max(1, len(shown.images)))
-    pictures = {name: shrunk(image, longest) for name, image in shown.images.items()}
+    images = {name: shrunk(image, longest) for name, image in shown.images.items()}
     head = {
         "state": shown.state,
         "mood": shown.mood,
-        "images": {name: image.shape[:2] for name, image in pictures.items()},
+        "images": {name: image.shape[:2] for name, image in images.items()},
         "title": shown.title,
         "facts": dict(shown.facts),
         "message": shown.message,
         "help_wanted": shown.help_wanted,
     }
-    return [json.dumps(head).encode() + b"\n", *(image.data for image in pictures.values())]
+    return [json.dumps(head).encode() + b"\n", *(image.data for image in images.values())]
 
 
 def unpack(stream: BinaryIO) -> Shown | None:
@@ -66,7 +66,7 @@ def unpack(stream: BinaryIO) -> Shown | None:
 
 
 def shrunk(image: U8, longest: int) -> U8:
-    """The picture (H, W, 3) with neither side over ``longest`` pixels, contiguous in memory."""
+    """The image (H, W, 3) with neither side over ``longest`` pixels, contiguous in memory."""
     height, width = image.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:

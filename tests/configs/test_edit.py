@@ -16,7 +16,7 @@ from configs.load import ConfigError, dump, presets, read, validate
 MIN, MAX, POSE = ("processor", "bounds", "min"), ("processor", "bounds", "max"), ("robot", "pose")
 CHANGES: dict[tuple[str, ...], Any] = {MIN: [0.1, -0.2, 0.0], MAX: [0.3, 0.2, 0.1]}
 
-BY_HAND = """\
+INTERVENTION = """\
 # My arm, on the left table.
 robot:
   type: so101  # the black one
@@ -36,9 +36,9 @@ env:
 
 
 def test_a_value_changes_and_every_comment_and_all_else_stays() -> None:
-    expected = BY_HAND.replace("[0.13, -0.17, 0.01]", "[0.1, -0.2, 0.0]")
+    expected = INTERVENTION.replace("[0.13, -0.17, 0.01]", "[0.1, -0.2, 0.0]")
     expected = expected.replace("[0.31, 0.17, 0.08]", "[0.3, 0.2, 0.1]")
-    assert edited(BY_HAND, CHANGES) == expected
+    assert edited(INTERVENTION, CHANGES) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_text_that_is_no_config_is_refused(text: str) -> None:
         edited(text, CHANGES)
 
 
-def test_a_value_is_told_and_what_is_not_there_is_none() -> None:
-    assert value_at(BY_HAND, ("env", "fps")) == 20
-    assert value_at(BY_HAND, ("env", "fps", "more")) is None
+def test_a_value_is_reported_and_what_is_not_there_is_none() -> None:
+    assert value_at(INTERVENTION, ("env", "fps")) == 20
+    assert value_at(INTERVENTION, ("env", "fps", "more")) is None
     assert value_at("", MIN) is None

@@ -175,7 +175,7 @@ def test_a_box_and_steps_of_our_own_are_never_put_in_silently() -> None:
         (("wrapper", "fixed_reset_joint_positions"), "robot.reset_pose", "NO RESET POSE"),
     ],
 )
-def test_the_part_of_a_place_that_is_missing_is_told_by_itself(
+def test_the_part_of_a_place_that_is_missing_is_known_by_itself(
     place: tuple[str, ...], name: str, said: str
 ) -> None:
     imported = translate(without(FLAT, *place))
@@ -199,13 +199,13 @@ def test_a_box_that_cannot_be_is_left_out_with_the_one_that_stands_instead() -> 
     assert (step.kind, "; HERE IT IS [0.02" in step.note) == ("left out", True)
 
 
-def test_a_pose_of_unknown_units_is_told_loudly() -> None:
+def test_a_pose_of_unknown_units_is_reported_loudly() -> None:
     theirs = without(FLAT, "robot", "use_degrees")
     pose = "wrapper.fixed_reset_joint_positions"
     assert line(translate(theirs), pose).kind == "taken"  # of an end effector's arm: degrees
     theirs["robot"]["type"] = "so101_follower"
-    told = line(translate(theirs), pose)
-    assert (told.kind, "THE FILE HAS NO use_degrees" in told.note) == ("changed", True)
+    reported = line(translate(theirs), pose)
+    assert (reported.kind, "THE FILE HAS NO use_degrees" in reported.note) == ("changed", True)
     theirs["robot"]["use_degrees"] = True
     assert line(translate(theirs), pose).kind == "taken"
 
@@ -386,8 +386,8 @@ def test_the_device_of_a_camera_is_never_lost(key: str) -> None:
     theirs["robot"]["cameras"] = {"front": {**camera, "serial_number": 3}}
     imported = translate(theirs)
     place = ("robot", "cameras", "front", "index_or_path")
-    (told,) = [one.note for one in imported.entries if one.ours == place]
-    assert told.startswith("THE FILE DOES NOT SAY WHICH CAMERA")
+    (reported,) = [one.note for one in imported.entries if one.ours == place]
+    assert reported.startswith("THE FILE DOES NOT SAY WHICH CAMERA")
 
 
 def test_a_task_beside_a_dataset_without_one_is_its_label() -> None:

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.lerobot import Entry, Imported, leaves, read_lerobot, translate
+from configs.lerobot import Imported, ImportedKey, leaves, read_lerobot, translate
 from configs.load import ConfigError, validate
 from configs.manual import GamepadConfig, KeyboardConfig
 from configs.robot import SO100Config, SO101Config, SO101SimConfig
@@ -137,7 +137,7 @@ def changed(theirs: dict[str, Any], keys: str, value: Any) -> dict[str, Any]:
     return theirs
 
 
-def entry(imported: Imported, name: str) -> Entry:
+def entry(imported: Imported, name: str) -> ImportedKey:
     (found,) = (one for one in imported.entries if one.name == name)
     return found
 
@@ -212,7 +212,7 @@ def test_a_leader_arm_takes_over_and_demonstrates() -> None:
     assert entry(imported, "env.processor.control_mode").kind == "taken"
 
 
-def test_what_a_file_leaves_out_gets_their_value_and_is_told() -> None:
+def test_what_a_file_leaves_out_gets_their_value_and_is_reported() -> None:
     bare = {"env": {"robot": {"type": "so101_follower"}}}
     imported = translate(bare)
     config = validate(imported.content)

@@ -215,7 +215,7 @@ def test_a_block_of_settings_is_replaced_whole_too() -> None:
     assert config.processor.step_size == (0.007, 0.007, 0.007)
 
 
-def test_an_entry_with_a_dot_in_its_name_is_told_from_a_field() -> None:
+def test_an_entry_with_a_dot_in_its_name_is_reported_from_a_field() -> None:
     crop = "--processor.images.crop.wrist.right=[1, 2, 30, 40]"
     config = loaded(*REAL, "--robot.cameras.wrist.right.fps=5", crop, "--robot.cameras.wrist.fps=6")
     assert list(config.robot.cameras) == ["front", "wrist", "wrist.right"]

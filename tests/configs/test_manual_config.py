@@ -165,15 +165,15 @@ def test_the_wrists_controls_count_where_there_is_a_wrist_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("controls", "told"),
+    ("controls", "reported"),
     [
         ({"success": "b"}, "teleop.controls: b would do success and emergency_stop: give one of"),
         ({"x": "-lefty+dpup", "z": "dpup"}, "teleop.controls: dpup would do x and z: give one of"),
         ({"open": "lefttrigger"}, "teleop.controls: lefttrigger would do close and open: give one"),
     ],
 )
-def test_a_control_that_would_do_two_things_is_told(controls: Any, told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
+def test_a_control_that_would_do_two_things_is_reported(controls: Any, reported: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reported)}"):
         GamepadConfig(controls=controls).check_controls(wrist=False)
 
 
@@ -183,7 +183,7 @@ def test_to_give_up_the_other_one_ends_the_conflict() -> None:
 
 
 @each_device
-def test_an_unknown_control_is_told_with_those_there_are(device: type[ManualConfig]) -> None:
+def test_an_unknown_control_is_reported_with_those_there_are(device: type[ManualConfig]) -> None:
     for binding in ("banana", "-banana"):
         with pytest.raises(ValidationError) as caught:
             device(controls={"success": binding})
@@ -250,7 +250,7 @@ def test_a_key_that_is_a_digit_is_a_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["controls.success=banana"], "controls.success: no control 'banana'; controls: leftx, "),
         (["controls.x=dpup--"], "controls.x: 'dpup--' is not a sum of controls such as '-lefty'"),
@@ -268,8 +268,10 @@ def test_a_key_that_is_a_digit_is_a_key(tmp_path: Path) -> None:
         (["deadzone=0.1"], "teleop.deadzone: unknown key (did you mean dead_zone?)"),
     ],
 )
-def test_a_wrong_option_is_told_in_a_line(options: list[str], told: str) -> None:
-    assert told in refusal("--teleop.type=gamepad", *(f"--teleop.{option}" for option in options))
+def test_a_wrong_option_is_reported_in_a_line(options: list[str], reported: str) -> None:
+    assert reported in refusal(
+        "--teleop.type=gamepad", *(f"--teleop.{option}" for option in options)
+    )
 
 
 def test_a_keyboard_has_no_sticks() -> None:
@@ -277,16 +279,18 @@ def test_a_keyboard_has_no_sticks() -> None:
         "--teleop.type=keyboard", "--teleop.controls.x=-lefty"
     )
     for option in ("dead_zone=0.2", "rumble=1", "pad=Xbox"):
-        told = refusal("--teleop.type=keyboard", f"--teleop.{option}")
-        assert f"teleop.{option.partition('=')[0]}: unknown key; available: type, " in told
+        reported = refusal("--teleop.type=keyboard", f"--teleop.{option}")
+        assert f"teleop.{option.partition('=')[0]}: unknown key; available: type, " in reported
 
 
 @pytest.mark.parametrize("name", ["gamepad", "gamepad_hid", "keyboard"])
-def test_a_person_lives_in_real_time_even_with_a_simulated_arm(name: str) -> None:
-    person = {"type": name}
-    with pytest.raises(ConfigError, match=r"env\.paced: a person lives in real time: set it to tr"):
-        validate({"teleop": person, "env": {"paced": False}})
-    validate({"teleop": person, "env": {"paced": True}})
+def test_an_operator_lives_in_real_time_even_with_a_simulated_arm(name: str) -> None:
+    operator = {"type": name}
+    with pytest.raises(
+        ConfigError, match=r"env\.paced: an operator lives in real time: set it to tr"
+    ):
+        validate({"teleop": operator, "env": {"paced": False}})
+    validate({"teleop": operator, "env": {"paced": True}})
 
 
 def test_a_layout_is_checked_for_the_action_space_that_it_is_used_in() -> None:

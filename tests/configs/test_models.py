@@ -90,7 +90,7 @@ def test_the_time_limit_in_ticks(seconds: float | None, fps: float, ticks: int |
 
 
 @pytest.mark.parametrize("region", [(-1, 0, 5, 5), (0, -1, 5, 5), (0, 0, 0, 5), (0, 0, 5, 0)])
-def test_a_crop_lies_inside_its_picture(region: tuple[int, int, int, int]) -> None:
+def test_a_crop_lies_inside_its_image(region: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValidationError, match="crop"):
         ImageConfig(crop={"front": region})
 
@@ -150,15 +150,17 @@ def test_no_number_may_be_true_or_false(model: type[BaseModel], place: typing.An
 
 
 @each_model
-def test_faults_are_told_by_names_that_a_person_knows(model: type[BaseModel]) -> None:
+def test_faults_are_known_by_names_that_an_operator_knows(model: type[BaseModel]) -> None:
     for field in model.model_fields:
         for value in (None, True, -1, 1.5, 10**30, "", "x", [], [[]], {}, {"": 0}, {"a": None}):
             try:
                 model.model_validate({field: value})
             except ValidationError as error:
                 for fault in error.errors():
-                    told = [str(part) for part in fault["loc"]] + [fault["msg"]]
-                    assert not any("function-" in text or " at 0x" in text for text in told), told
+                    reported = [str(part) for part in fault["loc"]] + [fault["msg"]]
+                    assert not any("function-" in text or " at 0x" in text for text in reported), (
+                        reported
+                    )
 
 
 def test_what_takes_up_memory_has_an_end() -> None:

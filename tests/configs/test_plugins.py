@@ -75,16 +75,16 @@ def test_a_plug_in_s_names_work_and_say_who_brought_them(site: Path) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_plug_in_that_fails_registers_nothing_and_is_told(
+def test_a_plug_in_that_fails_registers_nothing_and_is_reported(
     site: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, told = BROKEN[name]
+    code, reported = BROKEN[name]
     package(site, name, code)
     package(site, "first", FIRST)
     load(Parser("hil-app test"), [], "sim_pick_lift")
     line = capsys.readouterr().err
     assert line.startswith(f"hil-app: plug-in {name} 0.3 ({name}) is left out: ")
-    assert told in line
+    assert reported in line
     assert line.count("\n") == 1
     assert validate({"robot": {"type": "first"}}).robot.type == "first"
     with pytest.raises(ConfigError, match=r"robot\.type: got 'second', allowed: first, so100, "):

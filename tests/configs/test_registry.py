@@ -101,7 +101,7 @@ def test_a_config_class_needs_a_name_and_the_right_base() -> None:
     assert [entry.name for entry in ROBOTS] == ["so101_sim", "so100_sim", "so101", "so100"]
 
 
-def test_an_unknown_name_is_told_the_names_there_are() -> None:
+def test_an_unknown_name_is_reported_the_names_there_are() -> None:
     with pytest.raises(RegistryError) as refused:
         ROBOTS["so102"]
     assert str(refused.value) == (
@@ -112,20 +112,20 @@ def test_an_unknown_name_is_told_the_names_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factory", "told"),
+    ("factory", "reported"),
     [
         ("nowhere_at_all:Toy", "nowhere_at_all:Toy is registered, and not there: No module"),
         ("configs.base:Toy", "configs.base:Toy is registered, and not there: module"),
         (None, "the robot 'toy' has a config, and nothing that makes it; available: so100, "),
     ],
 )
-def test_a_factory_that_is_not_there_is_told(
-    robots: Registry[RobotConfig], factory: str, told: str
+def test_a_factory_that_is_not_there_is_reported(
+    robots: Registry[RobotConfig], factory: str, reported: str
 ) -> None:
     made = toy(factory)
     with pytest.raises(RegistryError) as refused:
         robots.factory(made())
-    assert str(refused.value).startswith(told)
+    assert str(refused.value).startswith(reported)
 
 
 def test_a_factory_may_be_the_thing_itself(robots: Registry[RobotConfig]) -> None:

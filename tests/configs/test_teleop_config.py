@@ -44,7 +44,7 @@ def test_the_help_has_every_teleoperator_and_the_default(
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "reported"),
     [
         ("--teleop.type=banana", "teleop.type: got 'banana', allowed: gamepad, gamepad_hid, "),
         ("--teleop.contorl=joints", "teleop.contorl: unknown key (did you mean control?)"),
@@ -52,13 +52,13 @@ def test_the_help_has_every_teleoperator_and_the_default(
         ("--teleop.noise=0.1", "teleop.noise: unknown key; available: type, port, "),
     ],
 )
-def test_a_wrong_option_is_told_in_a_line(option: str, told: str) -> None:
+def test_a_wrong_option_is_reported_in_a_line(option: str, reported: str) -> None:
     with pytest.raises(ConfigError) as refused:
         loaded("--teleop.type=so101_leader", option)
-    assert str(refused.value).startswith(told)
+    assert str(refused.value).startswith(reported)
 
 
-def test_a_block_without_a_type_is_told_the_types_there_are() -> None:
+def test_a_block_without_a_type_is_reported_the_types_there_are() -> None:
     with pytest.raises(ConfigError, match=r"^teleop\.type: missing, allowed: gamepad, gamepad_hid"):
         validate({"teleop": {"noise": 0.1}})
 
@@ -72,7 +72,7 @@ def test_a_leader_has_a_port_of_its_own() -> None:
 
 def test_a_leader_lives_in_real_time_even_with_a_simulated_arm() -> None:
     leader = {"type": "so101_leader"}
-    with pytest.raises(ConfigError, match=r"env\.paced: a person lives in real time"):
+    with pytest.raises(ConfigError, match=r"env\.paced: an operator lives in real time"):
         validate({"teleop": leader, "env": {"paced": False}})
     validate({"teleop": leader, "env": {"paced": True}})
 

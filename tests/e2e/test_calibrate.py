@@ -1,4 +1,4 @@
-"""`hil-app calibrate` as a user runs it, on a virtual arm that the test moves like a person."""
+"""`hil-app calibrate` as a user runs it, on a virtual arm that the test moves like an operator."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def arm(chain: Running) -> Running:
     return chain
 
 
-def place(servos: Running, joints: Mapping[str, float], person: Guided | None = None) -> None:
-    """A person takes ``joints`` there."""
+def place(servos: Running, joints: Mapping[str, float], operator: Guided | None = None) -> None:
+    """An operator takes ``joints`` there."""
     servos.arm.hand(joints)
     seen: list[list[int]] = []
     while len(seen) < STILL or any(look != seen[-1] for look in seen[-STILL:]):
         seen.append(positions(servos))
-        if person is not None:
-            person.listen(0.1)  # or it cannot go on talking
+        if operator is not None:
+            operator.listen(0.1)  # or it cannot go on talking
         else:
             time.sleep(0.1)
 
@@ -98,31 +98,31 @@ def test_motors_out_of_the_box_are_calibrated_and_read_what_is_true(tmp_path: Pa
             bus.write("Phase", "elbow_flex", 12 | 16)
             bus.write("Lock", "elbow_flex", 1)
         place(servos, ZERO | {"shoulder_lift": HIGH["shoulder_lift"], "wrist_flex": -90.0})
-        with guided(*options(servos, path.parent)) as person:
-            person.until("in the middle of its range")
-            person.until("press Enter.")
-            person.enter()
-            person.until("when all are done.")
-            place(servos, only(LOW), person)
-            place(servos, only(HIGH), person)
-            person.enter()
-            close_gripper(person, servos, LOW["gripper"])
-            person.until("4. The result")
-            person.until(f"Write this into the motors and {path}? [Y/n]")
+        with guided(*options(servos, path.parent)) as operator:
+            operator.until("in the middle of its range")
+            operator.until("press Enter.")
+            operator.enter()
+            operator.until("when all are done.")
+            place(servos, only(LOW), operator)
+            place(servos, only(HIGH), operator)
+            operator.enter()
+            close_gripper(operator, servos, LOW["gripper"])
+            operator.until("4. The result")
+            operator.until(f"Write this into the motors and {path}? [Y/n]")
             assert not path.parent.exists()
-            person.enter()
-            assert person.end() == 0, person.text
-        words = person.text.split("Options that use it:")[1].split()
+            operator.enter()
+            assert operator.end() == 0, operator.text
+        words = operator.text.split("Options that use it:")[1].split()
         check_result(servos, path)
         check_truth(servos, words)
         assert servos.arm.report()["violations"] == []
 
 
-def close_gripper(person: Guided, servos: Running, closed: float) -> None:
+def close_gripper(operator: Guided, servos: Running, closed: float) -> None:
     """The third step."""
-    person.until("Hold it closed, and press Enter.")
-    place(servos, {"gripper": closed}, person)
-    person.enter()
+    operator.until("Hold it closed, and press Enter.")
+    place(servos, {"gripper": closed}, operator)
+    operator.enter()
 
 
 @pytest.mark.parametrize(
@@ -138,19 +138,19 @@ def test_a_gripper_that_is_mounted_the_other_way_reads_the_same_with_its_file_an
     """The virtual gripper's steps grow as it opens, so the test holds it open for closed."""
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
     words = ["--robot.type=so101", f"--robot.port={arm.port}", *["--robot.id=mine"] * named]
-    with guided("calibrate", *words) as person:
-        person.until("press Enter.")
-        person.enter()
-        person.until("when all are done.")
-        place(arm, only(LOW), person)
-        place(arm, only(HIGH), person)
-        person.enter()
-        close_gripper(person, arm, HIGH["gripper"])
-        person.until("[Y/n]")
-        person.enter()
-        assert person.end() == 0, person.text
-    told = person.text.split("Options that use it:")[1]
-    assert ("gripper_opens=down" in told) is not named
+    with guided("calibrate", *words) as operator:
+        operator.until("press Enter.")
+        operator.enter()
+        operator.until("when all are done.")
+        place(arm, only(LOW), operator)
+        place(arm, only(HIGH), operator)
+        operator.enter()
+        close_gripper(operator, arm, HIGH["gripper"])
+        operator.until("[Y/n]")
+        operator.enter()
+        assert operator.end() == 0, operator.text
+    reported = operator.text.split("Options that use it:")[1]
+    assert ("gripper_opens=down" in reported) is not named
     assert (tmp_path / "robots/so_follower/mine.json").exists() is named
     place(arm, ZERO | {"gripper": 80.0})
     arm.arm.hand(None)
@@ -200,34 +200,36 @@ def test_joints_that_moved_too_little_are_asked_for_again_and_no_means_no(
     before = held(arm)
     with FeetechBus(arm.port, MOTORS) as bus:
         bus.write("Torque_Enable", "gripper", 1)
-    with guided(*options(arm, tmp_path)) as person:
-        person.until("Hold the arm, it will go limp")
-        person.enter()
-        person.until("Hold the arm there, and press Enter.")
+    with guided(*options(arm, tmp_path)) as operator:
+        operator.until("Hold the arm, it will go limp")
+        operator.enter()
+        operator.until("Hold the arm there, and press Enter.")
         assert arm.arm.report()["motors"]["gripper"]["torque_enable"] == 0
-        person.enter()
-        person.until("when all are done.")
-        place(arm, only(HIGH) | {"gripper": 55.0}, person)
-        person.enter()
-        assert "shoulder_pan" not in person.until("gripper has moved only 6 degrees.")
-        person.until("Move these, too, and press Enter.")
-        place(arm, only(LOW) | {"shoulder_pan": 0.0}, person)
-        person.enter()
-        assert "elbow" not in person.until("shoulder_pan has moved 110 degrees, usually it is 220.")
-        person.until("or press Enter if they have been there.")
-        person.enter()
-        person.until("Hold it closed")
-        place(arm, only(LOW) | {"gripper": 27.0}, person)
-        person.enter()  # half open
-        person.until("It is at neither end of its range: close it all the way.")
-        close_gripper(person, arm, 0.0)
-        person.until("[Y/n]")
-        person.enter("ok")
-        person.until("Type y or n, not 'ok'.")
-        person.until("[Y/n]")
-        person.enter("  NO ")
-        assert person.end() == 1
-        assert person.text.rstrip().endswith("Nothing was written.")
+        operator.enter()
+        operator.until("when all are done.")
+        place(arm, only(HIGH) | {"gripper": 55.0}, operator)
+        operator.enter()
+        assert "shoulder_pan" not in operator.until("gripper has moved only 6 degrees.")
+        operator.until("Move these, too, and press Enter.")
+        place(arm, only(LOW) | {"shoulder_pan": 0.0}, operator)
+        operator.enter()
+        assert "elbow" not in operator.until(
+            "shoulder_pan has moved 110 degrees, usually it is 220."
+        )
+        operator.until("or press Enter if they have been there.")
+        operator.enter()
+        operator.until("Hold it closed")
+        place(arm, only(LOW) | {"gripper": 27.0}, operator)
+        operator.enter()  # half open
+        operator.until("It is at neither end of its range: close it all the way.")
+        close_gripper(operator, arm, 0.0)
+        operator.until("[Y/n]")
+        operator.enter("ok")
+        operator.until("Type y or n, not 'ok'.")
+        operator.until("[Y/n]")
+        operator.enter("  NO ")
+        assert operator.end() == 1
+        assert operator.text.rstrip().endswith("Nothing was written.")
     assert held(arm) == before
     assert list(tmp_path.iterdir()) == []
 
@@ -239,20 +241,20 @@ def test_a_leader_is_calibrated_with_yes_and_its_older_file_is_kept(
     with FeetechBus(arm.port, MOTORS) as bus:
         calibration.save(calibration.of_motors(bus, MOTORS), tmp_path / "mine.json")
     old = (tmp_path / "mine.json").read_bytes()
-    with guided(*options(arm, tmp_path, "so101_leader"), "--yes") as person:
-        person.until("press Enter.")
-        place(arm, LOW, person)
-        person.enter()
-        person.until("when all are done.")
+    with guided(*options(arm, tmp_path, "so101_leader"), "--yes") as operator:
+        operator.until("press Enter.")
+        place(arm, LOW, operator)
+        operator.enter()
+        operator.until("when all are done.")
         arm.arm.set(drop=0.2, corrupt=0.1)  # a bad cable, while it lasts
-        place(arm, only(HIGH), person)
+        place(arm, only(HIGH), operator)
         arm.arm.set(drop=0, corrupt=0)
-        person.enter()
-        close_gripper(person, arm, LOW["gripper"])
-        assert person.end() == 0, person.text
-    assert "[Y/n]" not in person.text
-    assert "--teleop.type=so101_leader" in person.text.split("Options that use it:")[1]
-    assert f"The old calibration is {tmp_path}/mine.json.bak" in person.text
+        operator.enter()
+        close_gripper(operator, arm, LOW["gripper"])
+        assert operator.end() == 0, operator.text
+    assert "[Y/n]" not in operator.text
+    assert "--teleop.type=so101_leader" in operator.text.split("Options that use it:")[1]
+    assert f"The old calibration is {tmp_path}/mine.json.bak" in operator.text
     assert (tmp_path / "mine.json.bak").read_bytes() == old
     after = held(arm)
     found = calibration.load(tmp_path / "mine.json")
@@ -262,13 +264,13 @@ def test_a_leader_is_calibrated_with_yes_and_its_older_file_is_kept(
             assert abs(after[register][name] - before[register][name]) <= 1
 
 
-def started(person: Guided, arm: Running) -> None:
-    """The person is in the middle of the second step."""
-    person.until("press Enter.")
-    person.enter()
-    person.until("when all are done.")
+def started(operator: Guided, arm: Running) -> None:
+    """The operator is in the middle of the second step."""
+    operator.until("press Enter.")
+    operator.enter()
+    operator.until("when all are done.")
     arm.arm.hand(only(HIGH))
-    person.listen(0.5)
+    operator.listen(0.5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -277,35 +279,35 @@ def test_ctrl_c_and_kill_leave_motors_file_and_terminal_as_they_were(
 ) -> None:
     before = held(arm)
     (tmp_path / "mine.json").write_text("old")
-    with guided(*options(arm, tmp_path), terminal=True) as person:
-        started(person, arm)
-        person.until("move it")  # the live table
-        person.until("move it")
-        assert not echoes(person)
-        person.process.send_signal(number)
-        assert person.end() == 128 + number
-        assert echoes(person)
-        assert person.raw.count(b"\x1b[?25h") == person.raw.count(
+    with guided(*options(arm, tmp_path), terminal=True) as operator:
+        started(operator, arm)
+        operator.until("move it")  # the live table
+        operator.until("move it")
+        assert not echoes(operator)
+        operator.process.send_signal(number)
+        assert operator.end() == 128 + number
+        assert echoes(operator)
+        assert operator.raw.count(b"\x1b[?25h") == operator.raw.count(
             b"\x1b[?25l"
         )  # the cursor is back
-    assert ("Stopped: nothing was written." in person.text) is (number == signal.SIGINT)
+    assert ("Stopped: nothing was written." in operator.text) is (number == signal.SIGINT)
     assert held(arm) == before
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-def echoes(person: Guided) -> bool:
+def echoes(operator: Guided) -> bool:
     """Whether the terminal shows what is typed."""
-    return bool(termios.tcgetattr(person.writes)[3] & termios.ECHO)
+    return bool(termios.tcgetattr(operator.writes)[3] & termios.ECHO)
 
 
 def test_the_end_of_input_is_one_line_and_changes_nothing(arm: Running, tmp_path: Path) -> None:
     before = held(arm)
-    with guided(*options(arm, tmp_path)) as person:
-        started(person, arm)
-        person.hang_up()
-        assert person.end() == 1
-    last = person.text[person.text.rindex("hil-app:") :]
-    assert "The input has ended, so this has, too: run it in a terminal. Nothing was" in last
+    with guided(*options(arm, tmp_path)) as operator:
+        started(operator, arm)
+        operator.hang_up()
+        assert operator.end() == 1
+    last = operator.text[operator.text.rindex("hil-app:") :]
+    assert "The input has ended: run this in a terminal. Nothing was" in last
     assert last.count("\n") == 1
     assert held(arm) == before
     assert list(tmp_path.iterdir()) == []
@@ -314,41 +316,41 @@ def test_the_end_of_input_is_one_line_and_changes_nothing(arm: Running, tmp_path
 def test_a_port_or_a_motor_that_goes_for_a_moment_loses_nothing_at_any_step(
     arm: Running, tmp_path: Path
 ) -> None:
-    with guided(*options(arm, tmp_path)) as person:
-        person.until("Hold the arm there, and press Enter.")
+    with guided(*options(arm, tmp_path)) as operator:
+        operator.until("Hold the arm there, and press Enter.")
         unplug(arm)
-        person.enter()
-        person.until("Mend that, and press Enter to try again.")
+        operator.enter()
+        operator.until("Fix that, and press Enter to try again.")
         plug_in(arm)
-        person.enter()
-        person.until("when all are done.")
-        place(arm, only(LOW), person)
-        place(arm, only(HIGH), person)
+        operator.enter()
+        operator.until("when all are done.")
+        place(arm, only(LOW), operator)
+        place(arm, only(HIGH), operator)
         arm.arm.set(missing=["elbow_flex"])
-        person.until("elbow_flex (ID 3) has stopped to answer")
-        person.until("Nothing is lost; it goes on once that is mended.")
+        operator.until("elbow_flex (ID 3) has stopped to answer")
+        operator.until("Nothing is lost; it goes on once that is fixed.")
         arm.arm.set(missing=[])
-        person.until("All motors answer again: go on.")
+        operator.until("All motors answer again: go on.")
         unplug(arm)
-        person.until("Nothing is lost")
+        operator.until("Nothing is lost")
         plug_in(arm)
-        person.until("All motors answer again: go on.")
-        place(arm, only(LOW), person)
-        place(arm, only(HIGH), person)
-        person.enter()
-        close_gripper(person, arm, LOW["gripper"])
-        person.until("[Y/n]")
+        operator.until("All motors answer again: go on.")
+        place(arm, only(LOW), operator)
+        place(arm, only(HIGH), operator)
+        operator.enter()
+        close_gripper(operator, arm, LOW["gripper"])
+        operator.until("[Y/n]")
         unplug(arm)
-        person.enter()
-        person.until("Mend that, and press Enter to try again.")
+        operator.enter()
+        operator.until("Fix that, and press Enter to try again.")
         plug_in(arm)
-        person.enter()
-        assert person.end() == 0, person.text
+        operator.enter()
+        assert operator.end() == 0, operator.text
     with FeetechBus(arm.port, MOTORS) as bus:
         assert calibration.of_motors(bus, MOTORS) == calibration.load(tmp_path / "mine.json")
 
 
-def test_what_cannot_be_saved_is_refused_before_a_person_moves(tmp_path: Path) -> None:
+def test_what_cannot_be_saved_is_refused_before_an_operator_moves(tmp_path: Path) -> None:
     (tmp_path / "mine.json").mkdir()
     arguments = ["--robot.type=so101", f"--robot.calibration_dir={tmp_path}"]
     with pytest.raises(ConfigError, match=r"mine.json cannot be written"):
@@ -358,13 +360,13 @@ def test_what_cannot_be_saved_is_refused_before_a_person_moves(tmp_path: Path) -
             calibrate.run([*arguments, f"--robot.id={name}"])
 
 
-def test_motors_that_are_not_set_up_are_told_what_to_do(arm: Running, tmp_path: Path) -> None:
+def test_motors_that_are_not_set_up_are_reported_what_to_do(arm: Running, tmp_path: Path) -> None:
     arm.arm.set(missing=["gripper", "wrist_roll"])
-    with guided(*options(arm, tmp_path)) as person:
-        assert person.end() == 1
-    assert "No answer of wrist_roll (ID 5), gripper (ID 6); the other 4 motors" in person.words
-    assert "`hil-app setup-motors`" in person.words
-    assert person.text.count("\n") == 1
+    with guided(*options(arm, tmp_path)) as operator:
+        assert operator.end() == 1
+    assert "No answer of wrist_roll (ID 5), gripper (ID 6); the other 4 motors" in operator.words
+    assert "`hil-app setup-motors`" in operator.words
+    assert operator.text.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -385,7 +387,9 @@ def test_options_that_name_no_arm_are_one_line(arguments: list[str], message: st
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_a_person_moves(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused_before_an_operator_moves(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "file").write_text("")
     arguments = ["--robot.type=so101", "--robot.id=mine"]
     with pytest.raises(ConfigError, match=r"mine\.json cannot be written: name another folder"):
@@ -409,10 +413,10 @@ def test_a_leaders_calibration_is_where_lerobot_keeps_it(monkeypatch: pytest.Mon
 
 
 def test_help_teaches_and_loads_no_torch() -> None:
-    with guided("calibrate", "--help") as person:
-        assert person.end() == 0
-    assert "Put every joint in the middle of its range." in person.text
-    assert "--teleop.type so101_leader|so100_leader" in person.words
+    with guided("calibrate", "--help") as operator:
+        assert operator.end() == 0
+    assert "Put every joint in the middle of its range." in operator.text
+    assert "--teleop.type so101_leader|so100_leader" in operator.words
     script = "import sys, hil_app.cli.calibrate, hil_app.cli.setup_motors, hil_app.cli.find_port\n"
     done = subprocess.run(
         [sys.executable, "-c", script + "print('torch' in sys.modules)"],

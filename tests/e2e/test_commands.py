@@ -259,28 +259,28 @@ def test_a_background_learner_trains_a_paced_loop(tmp_path: Path) -> None:
     assert summary["loop"]["lateness_ms"]["p50"] >= 0
 
 
-def test_camera_pictures_are_recorded_cropped_and_resized(tmp_path: Path) -> None:
+def test_camera_images_are_recorded_cropped_and_resized(tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
     options = (*SMALL, "--train.ticks=10", "--train.demonstrations=1", "--eval.episodes=0")
     camera = ("--robot.cameras.eye.view=wrist", "--robot.cameras.eye.width=96")
-    images = ("--processor.images.resize=[48,40]", "--processor.images.crop.eye=[10,4,96,80]")
-    done = hil_app("train", *options, *camera, *images, "--output_dir=out", cwd=tmp_path)
+    framing = ("--processor.images.resize=[48,40]", "--processor.images.crop.eye=[10,4,96,80]")
+    done = hil_app("train", *options, *camera, *framing, "--output_dir=out", cwd=tmp_path)
     if "Cannot draw the twin" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
     episode = recorded(tmp_path / "out")[0]
-    pictures = episode["observation.images.eye"]
-    assert pictures.shape == (len(episode["action"]) + 1, 48, 40, 3)
-    assert pictures.dtype == "uint8"
-    assert pictures.std() > 5  # not blank
+    images = episode["observation.images.eye"]
+    assert images.shape == (len(episode["action"]) + 1, 48, 40, 3)
+    assert images.dtype == "uint8"
+    assert images.std() > 5  # not blank
 
 
-def test_a_machine_without_opengl_runs_all_but_the_film(tmp_path: Path) -> None:
+def test_a_machine_without_opengl_runs_all_but_the_video(tmp_path: Path) -> None:
     options = (*SMALL, "--eval.video=true", "--train.ticks=30", "--output_dir=out")
     options += ("--eval.episodes=1", "--env.control_time_s=2")
     done = hil_app("demo", *options, cwd=tmp_path, __EGL_VENDOR_LIBRARY_FILENAMES="/nowhere")
     assert done.returncode == 0, done.stderr
-    assert "no film: Cannot draw the twin" in done.stdout
+    assert "no video: Cannot draw the twin" in done.stdout
     assert "libegl1" in done.stdout
     assert not (tmp_path / "out" / "evaluation.mp4").exists()
 

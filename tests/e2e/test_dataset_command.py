@@ -1,4 +1,4 @@
-"""``hil-app dataset`` as a person uses it."""
+"""``hil-app dataset`` as an operator uses it."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def test_info_gives_figures_to_programs(folder: Path) -> None:
 
 
 def test_view_draws_a_sheet_for_each_episode(folder: Path) -> None:
-    assert dataset(folder, "view", "small") == "3 sheets: sheets\n"
-    names = sorted(path.name for path in (folder / "sheets").iterdir())
+    assert dataset(folder, "view", "small") == "3 figures: figures\n"
+    names = sorted(path.name for path in (folder / "figures").iterdir())
     assert names == [f"episode_00000{number}.png" for number in range(3)]
 
 
@@ -140,11 +140,11 @@ def test_view_leaves_out_an_episode_that_cannot_be_read_and_draws_the_others(
 ) -> None:
     root = copied(folder, tmp_path)
     (root / "videos/observation.images.wrist/chunk-000/file-001.mp4").write_bytes(b"nothing")
-    assert main(["dataset", "view", str(root), "--out", str(tmp_path / "sheets")]) == 1
+    assert main(["dataset", "view", str(root), "--out", str(tmp_path / "figures")]) == 1
     said = capsys.readouterr()
     assert said.err.startswith("left out: episode 1, frame 0, observation.images.wrist: ")
-    assert "2 sheets: " in said.out
-    drawn = sorted(path.name for path in (tmp_path / "sheets").iterdir())
+    assert "2 figures: " in said.out
+    drawn = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert drawn == ["episode_000000.png", "episode_000002.png"]
     alone = ["dataset", "view", str(root), "--episode", "1", "--out", str(tmp_path / "none")]
     assert main(alone) == 1
@@ -156,7 +156,7 @@ def test_crop_writes_a_copy_and_the_lines_of_the_config(folder: Path) -> None:
     )
     copy = Dataset(folder / "new")
     assert [about.length for about in copy.episodes] == [6, 9, 4]
-    assert next(copy.pictures(0, "wrist")).shape == (32, 40, 3)
+    assert next(copy.images(0, "wrist")).shape == (32, 40, 3)
     lines = output[output.index("processor:") :].rstrip("\n")
     (folder / "crop.yaml").write_text(lines)
     cameras = [f"--robot.cameras.wrist.{name}" for name in ("view=wrist", "width=80", "height=64")]
@@ -210,8 +210,8 @@ def test_replay_does_it_again_on_the_twin(lifted: Path) -> None:
     said = f"replayed: {length} of {length} frames; targets as recorded; joints as recorded; a succ"
     assert said in output
     lines = (lifted / "again/events.jsonl").read_text().splitlines()
-    (told,) = [e for line in lines if (e := json.loads(line))["event"] == "replayed"]
-    assert (told["targets"]["max"], told["success"]) == (0, True)
+    (reported,) = [e for line in lines if (e := json.loads(line))["event"] == "replayed"]
+    assert (reported["targets"]["max"], reported["success"]) == (0, True)
     taken = json.loads((lifted / "again/summary.json").read_text())
     assert taken["loop"]["lateness_ms"]["p50"] is not None, "at the recorded rate"
     assert taken["seconds"]["replay"] >= length / 10
@@ -253,9 +253,9 @@ def test_a_replay_on_the_hardware_path(tmp_path: Path) -> None:
             options = ("--episode=0", f"--what={what}", f"--output_dir={what}")
             dataset(tmp_path, "replay", "recorded", *options)
             lines = (tmp_path / what / "events.jsonl").read_text().splitlines()
-            (told,) = [e for line in lines if (e := json.loads(line))["event"] == "replayed"]
-            assert told["frames"] == told["of"]
-            assert told["targets"]["mean"] < 3  # a busy machine makes the arm lag, and be held
+            (reported,) = [e for line in lines if (e := json.loads(line))["event"] == "replayed"]
+            assert reported["frames"] == reported["of"]
+            assert reported["targets"]["mean"] < 3  # a busy machine makes the arm lag, and be held
         assert running.arm.report()["violations"] == []
 
 
@@ -301,13 +301,13 @@ def test_nothing_but_a_replay_loads_torch(folder: Path) -> None:
         ["repair", "small"],
         ["push", "small", "--repo=lift"],
     ]
-    script = (
+    recorded = (
         "import sys; from hil_app.__main__ import main\n"
         f"for command in {commands}: main(['dataset', *command])\n"
         "print(sorted({'torch', 'mujoco', 'placo'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", recorded],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
@@ -316,7 +316,7 @@ def test_nothing_but_a_replay_loads_torch(folder: Path) -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
-    assert "1 sheet: one.png" in done.stdout
+    assert "1 figure: one.png" in done.stdout
     assert image.imread(folder / "one.png").shape[1] == 1300
 
 

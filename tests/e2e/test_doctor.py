@@ -11,12 +11,12 @@ from pathlib import Path
 
 import cv2
 import pytest
-from sample_cameras import HEIGHT, WIDTH, picture
+from sample_cameras import HEIGHT, WIDTH, image
 from virtual_arms import Running
 
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 
-TOPICS = ["software", "computer", "serial ports", "arm", "cameras", "hands", "gamepad"]
+TOPICS = ["software", "computer", "serial ports", "arm", "cameras", "teleop", "gamepad"]
 # Even for root, whom nothing is forbidden otherwise, files have their permissions after this: it
 # drops CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH before it becomes the command.
 AS_OTHERS = """
@@ -29,17 +29,17 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.fixture
 def arm(chain: Running) -> Running:
-    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(**FaultSettings().model_dump(mode="json"))
     chain.arm.set(power_cycle=True)
     return chain
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     """A camera that is a folder."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    cv2.imwrite(str(folder / "1.png"), picture(5))
+    cv2.imwrite(str(folder / "1.png"), image(5))
     return folder
 
 
@@ -61,21 +61,21 @@ def named(arm: Running) -> list[str]:
     return ["--robot.type=so101", f"--robot.port={arm.port}"]
 
 
-def test_a_computer_arm_and_camera_in_order_are_ready(arm: Running, pictures: Path) -> None:
+def test_a_computer_arm_and_camera_in_order_are_ready(arm: Running, images: Path) -> None:
     before = arm.arm.report()
     nobody = ["--teleop=null", "--train.demonstrations=0"]
-    done = doctor(*named(arm), *nobody, *camera("front", pictures), cwd=pictures.parent)
+    done = doctor(*named(arm), *nobody, *camera("front", images), cwd=images.parent)
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout
     assert [line for line in lines if line in TOPICS] == TOPICS
     assert lines[-1].startswith("Ready.")
     assert not any("✗" in line for line in lines)
     assert any(line.startswith("✓ all six motors answer") for line in lines)
-    assert any(line.startswith(f"✓ front ({pictures}) gives 64x48") for line in lines)
+    assert any(line.startswith(f"✓ front ({images}) gives 64x48") for line in lines)
     after = arm.arm.report()
     assert after["motors"] == before["motors"]
     assert after["violations"] == before["violations"]
-    assert list(pictures.parent.iterdir()) == [pictures]  # no trace
+    assert list(images.parent.iterdir()) == [images]  # no trace
 
 
 def test_each_problem_is_a_line_with_its_remedy_under_it(arm: Running) -> None:
@@ -84,16 +84,16 @@ def test_each_problem_is_a_line_with_its_remedy_under_it(arm: Running) -> None:
     lines = done.stdout.splitlines()
     assert done.returncode == 1
     wrong = [index for index, line in enumerate(lines) if line.startswith("✗ ")]
-    told = [lines[index] for index in wrong]
+    reported = [lines[index] for index in wrong]
     for words in (
         "wrist_flex (ID 4) does not answer",
         "the supply is below 4.5 V: 4.0 V",
         "too hot, from 60 deg C: 75 deg C at gripper",
         "front (/dev/video99) does not open",
     ):
-        assert sum(words in line for line in told) == 1
+        assert sum(words in line for line in reported) == 1
     assert all(lines[index + 1].startswith("  → ") for index in wrong)
-    assert lines[-1].startswith(f"{len(told)} problems (✗).")
+    assert lines[-1].startswith(f"{len(reported)} problems (✗).")
 
 
 def test_json_says_the_same_for_programs_and_without_an_arm_the_computer_is_looked_at() -> None:
@@ -126,13 +126,13 @@ def test_a_gamepad_that_a_run_names_and_that_is_not_there_is_a_problem(kind: str
     assert done.returncode == 1
     found = json.loads(done.stdout)["findings"]
     (wrong,) = [one for one in found if one["mark"] == "problem"]
-    assert wrong["topic"] == "hands"
+    assert wrong["topic"] == "teleop"
     assert "o gamepad" in wrong["fact"]
     assert wrong["remedy"]
     assert [one for one in found if one["topic"] == "gamepad"]
 
 
-def test_a_port_that_may_not_be_used_is_told_with_the_group_to_join(arm: Running) -> None:
+def test_a_port_that_may_not_be_used_is_reported_with_the_group_to_join(arm: Running) -> None:
     device = os.path.realpath(arm.port)
     mode = os.stat(device).st_mode
     os.chmod(device, 0)

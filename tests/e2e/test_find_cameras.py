@@ -1,4 +1,4 @@
-"""`hil-app find-cameras` as a user runs it, on a video file, a folder of pictures and a stream."""
+"""`hil-app find-cameras` as a user runs it, on a video file, a folder of images and a stream."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_cameras import HEIGHT, WIDTH, number_of, picture, red_corner, streaming, write_film
+from sample_cameras import HEIGHT, WIDTH, image, number_of, red_corner, streaming, write_video_file
 
 from configs.load import Parser, load
 from configs.robot import FollowerConfig
@@ -28,10 +28,10 @@ def find_cameras(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_each_camera_is_listed_with_a_picture_and_the_options_to_use_it(tmp_path: Path) -> None:
-    write_film(tmp_path / "film.avi", fps=25)
+def test_each_camera_is_listed_with_an_image_and_the_options_to_use_it(tmp_path: Path) -> None:
+    write_video_file(tmp_path / "film.avi", fps=25)
     (tmp_path / "folder").mkdir()
-    cv2.imwrite(str(tmp_path / "folder/7.png"), picture(7))
+    cv2.imwrite(str(tmp_path / "folder/7.png"), image(7))
     with streaming(fps=30) as server:
         sources = ("film.avi", server.address, "folder")
         also = [f"--also={source}" for source in sources]
@@ -62,7 +62,7 @@ def test_a_camera_that_gives_nothing_is_listed_with_its_reason(tmp_path: Path) -
     words = " ".join(done.stdout.replace("│", " ").split())
     assert done.returncode == 1
     assert "does not open" in words
-    assert "no picture" in words
+    assert "no image" in words
     assert "--robot.cameras" not in done.stdout
     assert not (tmp_path / "cameras").exists()
 
@@ -86,7 +86,7 @@ def test_a_stream_that_changes_its_size_is_listed_with_both(tmp_path: Path) -> N
     assert "--robot.cameras" not in done.stdout
 
 
-def test_pictures_of_long_and_of_like_addresses_have_names_of_their_own(tmp_path: Path) -> None:
+def test_images_of_long_and_of_like_addresses_have_names_of_their_own(tmp_path: Path) -> None:
     with streaming(fps=30) as server:
         sources = [f"{server.address}?a={'x' * 300}", f"{server.address}?a", f"{server.address}!a"]
         done = find_cameras(*[f"--also={source}" for source in sources], cwd=tmp_path)
@@ -106,7 +106,7 @@ def test_no_camera_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
-    write_film(tmp_path / "film.avi")
+    write_video_file(tmp_path / "film.avi")
     (tmp_path / "file").write_text("")
     done = find_cameras("--also=film.avi", "--save=file", cwd=tmp_path)
     assert done.returncode == 1
@@ -119,15 +119,15 @@ def test_help_says_what_can_be_looked_at(tmp_path: Path) -> None:
 
 
 def test_what_no_run_could_use_is_not_offered(tmp_path: Path) -> None:
-    pictures = {"small": np.zeros((8, 8, 3), np.uint8), "depth": np.zeros((48, 64), np.uint16)}
-    for name, content in pictures.items():
+    images = {"small": np.zeros((8, 8, 3), np.uint8), "depth": np.zeros((48, 64), np.uint16)}
+    for name, content in images.items():
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "1.png"), content)
-    write_film(tmp_path / "fast.avi", fps=1000)
+    write_video_file(tmp_path / "fast.avi", fps=1000)
     done = find_cameras(*(f"--also={it}" for it in ("small", "depth", "fast.avi")), cwd=tmp_path)
     assert done.returncode == 0
     words = " ".join(done.stdout.replace("│", " ").split())
-    assert "gives 8x8 pictures; those of 16x16 to 4096x4096 can be used" in words
+    assert "gives 8x8 images; those of 16x16 to 4096x4096 can be used" in words
     assert "such as depths, no colours" in words
     offered = [line.split() for line in done.stdout.splitlines() if "--robot.cameras" in line]
     assert [options[0].partition("=")[2] for options in offered] == ["fast.avi"]

@@ -1,4 +1,4 @@
-"""``hil-app find-limits`` as a person uses it, on a virtual arm that a hand moves."""
+"""``hil-app find-limits`` as an operator uses it, on a virtual arm that a hand moves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from robots.feetech import calibration
 from robots.feetech.bus import FeetechBus
 from robots.feetech.handshake import MOTORS
 from robots.kinematics import Kinematics
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.motors import HAND_SPEED
 
 KINEMATICS = Kinematics(ARMS["so101"])
@@ -41,7 +41,7 @@ processor:
 @pytest.fixture
 def arm(chain: Running) -> Running:
     """A virtual arm in order, its gripper where episodes begin, in a hand."""
-    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(**FaultSettings().model_dump(mode="json"))
     chain.arm.set(power_cycle=True)
     hold(chain, START)
     return chain
@@ -100,7 +100,7 @@ def test_the_box_and_the_reset_pose_that_a_hand_shows_go_into_a_file_whose_rest_
         find.until("when it has been everywhere")
         way = carry(arm, find, PLACES)
         for row in ("x", "y", "z", *JOINTS):
-            assert f"│ {row} " in find.text  # the live picture
+            assert f"│ {row} " in find.text  # the live image
         find.enter()
         find.until("Hold it there")
         hold(arm, joints_at((0.2, 0.0, 0.2)))  # above the box
@@ -168,7 +168,7 @@ def test_who_has_hardly_moved_it_is_asked_to_and_told_what_cannot_work(arm: Runn
         assert "With --save FILE it is written into a file." in find.words
 
 
-def test_an_arm_that_holds_is_let_go_only_once_a_person_has_it(
+def test_an_arm_that_holds_is_let_go_only_once_an_operator_has_it(
     arm: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That it may be another arm is told, too."""
@@ -187,8 +187,8 @@ def test_an_arm_that_holds_is_let_go_only_once_a_person_has_it(
         find.until("limp")
         assert torques(arm) == [0] * 6
         assert find.end() == 1
-        told = f"The motors hold the calibration {leaders}, of another arm"
-        assert "".join(told.split()) in "".join(find.words.split())  # a long path breaks off
+        reported = f"The motors hold the calibration {leaders}, of another arm"
+        assert "".join(reported.split()) in "".join(find.words.split())  # a long path breaks off
         assert "That is no box to work in: nothing was written." in find.words
 
 
@@ -204,7 +204,7 @@ def test_ctrl_c_and_a_vanished_port_leave_the_file_as_it_was(arm: Running, tmp_p
         find.until("when it has been everywhere")
         unplug(arm)
         find.until("is gone: plug the arm's USB cable in again")
-        find.until("Nothing is lost; it goes on once that is mended.")
+        find.until("Nothing is lost; it goes on once that is fixed.")
         plug_in(arm)
         find.until("All motors answer again: go on.")
         find.interrupt()
@@ -228,7 +228,7 @@ def test_ctrl_c_and_a_vanished_port_leave_the_file_as_it_was(arm: Running, tmp_p
         (["--robot.type=so101", "--robot.port=/dev/nowhere"], "There is no port /dev/nowhere"),
     ],
 )
-def test_what_cannot_work_is_said_before_a_person_begins(
+def test_what_cannot_work_is_said_before_an_operator_begins(
     extra: list[str], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "list.yaml").write_text("- 1\n")

@@ -12,7 +12,7 @@ from virtual_arms import Running, plug_in, unplug, virtual_arm
 from hil_app.cli.find_port import lasting_name
 from robots.base import JOINTS
 from robots.feetech.bus import FeetechBus
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 
 pytestmark = pytest.mark.skipif(
     any(item.vid is not None for item in comports()), reason="a USB serial port may be an arm's"
@@ -21,94 +21,94 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def arm(chain: Running) -> Running:
-    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(**FaultSettings().model_dump(mode="json"))
     return chain
 
 
 def test_an_arm_that_answers_is_found_with_the_option_that_names_it(arm: Running) -> None:
     arm.arm.set(voltage=7.4)
-    with guided("find-port", f"--also={Path(arm.port).parent}/*") as person:
-        assert person.end() == 0, person.text
-    assert "an SO arm: six motors, calibrated, 7.4 V" in person.words
-    assert f"  --robot.port={arm.port}\n  --teleop.port={arm.port}\n" in person.text
+    with guided("find-port", f"--also={Path(arm.port).parent}/*") as operator:
+        assert operator.end() == 0, operator.text
+    assert "an SO arm: six motors, calibrated, 7.4 V" in operator.words
+    assert f"  --robot.port={arm.port}\n  --teleop.port={arm.port}\n" in operator.text
 
 
 def test_an_arm_with_many_names_is_one_arm(arm: Running, tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(arm.port)
     (tmp_path / "b").symlink_to(tmp_path / "a")
     also = [f"--also={path}" for path in (tmp_path / "*", arm.port, Path(arm.port).resolve())]
-    with guided("find-port", *also) as person:
-        assert person.end() == 0, person.text
-    assert person.text.count("six motors") == 1
-    assert f"  --robot.port={tmp_path}/a\n" in person.text
+    with guided("find-port", *also) as operator:
+        assert operator.end() == 0, operator.text
+    assert operator.text.count("six motors") == 1
+    assert f"  --robot.port={tmp_path}/a\n" in operator.text
 
 
-def test_two_arms_are_told_apart_by_unplugging_one(arm: Running) -> None:
+def test_two_arms_are_distinguished_by_unplugging_one(arm: Running) -> None:
     with virtual_arm("--arm=so100") as other:
         with FeetechBus(other.port, {}) as bus:
             bus.write("Min_Position_Limit", 2, 0)
             bus.write("Max_Position_Limit", 2, 4095)
-        with guided("find-port", f"--also={arm.port}", f"--also={other.port}") as person:
-            person.until("There are 2 arms")
-            person.until("Unplug the arm's USB cable")
-            assert "six motors, not calibrated, 12.0 V" in person.words
+        with guided("find-port", f"--also={arm.port}", f"--also={other.port}") as operator:
+            operator.until("There are 2 arms")
+            operator.until("Unplug the arm's USB cable")
+            assert "six motors, not calibrated, 12.0 V" in operator.words
             other.arm.set(gone_s=30)
-            person.enter()
-            assert person.end() == 0, person.text
-        assert f"  --robot.port={other.port}\n" in person.text
+            operator.enter()
+            assert operator.end() == 0, operator.text
+        assert f"  --robot.port={other.port}\n" in operator.text
 
 
 def test_an_arm_without_power_is_found_by_unplugging_it(arm: Running) -> None:
     arm.arm.set(missing=list(JOINTS))
-    with guided("find-port", f"--also={arm.port}", terminal=True) as person:
-        person.until("no motor answers")
-        person.until("No arm answers; is its power on?")
-        person.until("Unplug the arm's USB cable, leave the others, and press Enter.")
-        person.enter()  # the wrong one
-        person.listen(0.2)
-        person.enter()  # impatient: this answers nothing that was not asked yet
-        person.until("No port vanished")
-        person.until("Plug it in again, and press Enter.")
-        person.listen(0.3)
-        assert "Unplug" not in person.unheard
-        person.enter()
-        person.until("Unplug the arm's USB cable")
+    with guided("find-port", f"--also={arm.port}", terminal=True) as operator:
+        operator.until("no motor answers")
+        operator.until("No arm answers; is its power on?")
+        operator.until("Unplug the arm's USB cable, leave the others, and press Enter.")
+        operator.enter()  # the wrong one
+        operator.listen(0.2)
+        operator.enter()  # impatient: this answers nothing that was not asked yet
+        operator.until("No port vanished")
+        operator.until("Plug it in again, and press Enter.")
+        operator.listen(0.3)
+        assert "Unplug" not in operator.unheard
+        operator.enter()
+        operator.until("Unplug the arm's USB cable")
         unplug(arm)
-        person.enter()
-        assert person.end() == 0, person.text
-    assert f"  --robot.port={arm.port}\n" in person.text
+        operator.enter()
+        assert operator.end() == 0, operator.text
+    assert f"  --robot.port={arm.port}\n" in operator.text
     plug_in(arm)
 
 
 def test_a_chain_that_is_not_whole_says_who_answers(arm: Running) -> None:
     arm.arm.set(missing=["elbow_flex", "gripper"])
-    with guided("find-port", f"--also={arm.port}") as person:
-        person.until("press Enter.")
-        person.hang_up()
-        assert person.end() == 1
-    assert "motors with the IDs 1, 2, 4, 5, 12.0 V; an SO arm has 1 to 6" in person.words
-    assert person.text.splitlines()[-1].startswith("hil-app: The input has ended")
+    with guided("find-port", f"--also={arm.port}") as operator:
+        operator.until("press Enter.")
+        operator.hang_up()
+        assert operator.end() == 1
+    assert "motors with the IDs 1, 2, 4, 5, 12.0 V; an SO arm has 1 to 6" in operator.words
+    assert operator.text.splitlines()[-1].startswith("hil-app: The input has ended")
 
 
 def test_motors_out_of_the_box_are_sent_to_setup_motors() -> None:
-    with virtual_arm("--factory") as new, guided("find-port", f"--also={new.port}") as person:
-        person.until("press Enter.")
-        assert "several motors have ID 1: hil-app setup-motors" in person.words
+    with virtual_arm("--factory") as new, guided("find-port", f"--also={new.port}") as operator:
+        operator.until("press Enter.")
+        assert "several motors have ID 1: hil-app setup-motors" in operator.words
 
 
 def test_a_port_in_use_is_one_clear_line(arm: Running) -> None:
-    with FeetechBus(arm.port, {}), guided("find-port", f"--also={arm.port}") as person:
-        assert person.end() == 1
-    last = person.text.splitlines()[-1]
+    with FeetechBus(arm.port, {}), guided("find-port", f"--also={arm.port}") as operator:
+        assert operator.end() == 1
+    last = operator.text.splitlines()[-1]
     assert last == f"hil-app: {arm.port} is in use: another program has it open; end that program."
 
 
 def test_no_port_is_one_clear_line() -> None:
-    with guided("find-port") as person:
-        assert person.end() == 1
-    assert person.text.startswith("hil-app: No USB serial port found: plug the arm's board in")
-    assert "a cable that has data lines" in person.text
-    assert person.text.count("\n") == 1
+    with guided("find-port") as operator:
+        assert operator.end() == 1
+    assert operator.text.startswith("hil-app: No USB serial port found: plug the arm's board in")
+    assert "a cable that has data lines" in operator.text
+    assert operator.text.count("\n") == 1
 
 
 def test_a_lasting_name_leads_to_the_same_device(tmp_path: Path) -> None:
@@ -123,6 +123,6 @@ def test_a_lasting_name_leads_to_the_same_device(tmp_path: Path) -> None:
 
 
 def test_help_says_how_to_find_a_virtual_arm() -> None:
-    with guided("find-port", "--help") as person:
-        assert person.end() == 0
-    assert "such as the link of a virtual arm: '/tmp/arm*'" in person.words
+    with guided("find-port", "--help") as operator:
+        assert operator.end() == 0
+    assert "such as the link of a virtual arm: '/tmp/arm*'" in operator.words

@@ -10,7 +10,7 @@ from guided import guided
 from serial.tools.list_ports import comports
 from virtual_arms import Running
 
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 
 COMMANDS = {
     "setup-motors": (("--port={port}",), "All six motors answer"),
@@ -22,7 +22,7 @@ COMMANDS = {
 
 @pytest.fixture
 def arm(chain: Running) -> Running:
-    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(**FaultSettings().model_dump(mode="json"))
     return chain
 
 
@@ -35,14 +35,14 @@ def test_a_port_that_comes_late_is_waited_for_and_one_that_never_comes_ends_noth
     port = tmp_path / "arm"
     arguments, then = COMMANDS[command]
     named = [each.format(port=port) for each in arguments]
-    with guided(command, *named, terminal=True) as person:
+    with guided(command, *named, terminal=True) as operator:
         for again in (True, False):
-            person.until("No USB serial port found" if command == "find-port" else "no port")
-            person.until("Mend that, and press Enter to try again.")
-            assert person.process.poll() is None
+            operator.until("No USB serial port found" if command == "find-port" else "no port")
+            operator.until("Fix that, and press Enter to try again.")
+            assert operator.process.poll() is None
             if again:
-                person.enter()
+                operator.enter()
         os.symlink(arm.port, port)
-        person.enter()
-        person.until(then.format(port=port))
-    assert "Traceback" not in person.text
+        operator.enter()
+        operator.until(then.format(port=port))
+    assert "Traceback" not in operator.text

@@ -1,4 +1,4 @@
-"""``hil-app gamepad`` as a person runs it, with a pad that is moved through a socket."""
+"""``hil-app gamepad`` as an operator runs it, with a pad that is moved through a socket."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from attended_sessions import remote
 from guided import Guided, guided
-from hand_sessions import remote
 
 from teleop.virtual.remote import Remote
 
@@ -60,7 +60,7 @@ def test_buttons_sticks_and_triggers_are_shown_by_name_with_what_they_do(tmp_pat
         pad.tell(axis="righttrigger", value=0.8)
         running.until("RT: open gripper (1)")
         pad.tell(button="rightshoulder", down=True)
-        running.until("the person acts")
+        running.until("the operator acts")
         pad.tell(button="rightshoulder", down=False)
         running.until("the policy acts")
         pad.tell(tap="back", seconds=0.001)
@@ -84,10 +84,10 @@ def test_a_thousand_taps_of_a_millisecond_are_all_counted(tmp_path: Path) -> Non
     assert presses(running) == {"X": 500, "Y": 500}
 
 
-def test_a_pad_that_is_unplugged_and_comes_back_is_told_and_works_again(tmp_path: Path) -> None:
+def test_a_pad_that_is_unplugged_and_comes_back_is_reported_and_works_again(tmp_path: Path) -> None:
     with watching(tmp_path) as (running, pad):
         pad.tell(button="rightshoulder", down=True)
-        running.until("the person acts")
+        running.until("the operator acts")
         pad.tell(plug=False)
         running.until("Virtual Gamepad is gone: the arm holds")
         running.until("the policy acts")
@@ -113,12 +113,12 @@ def test_options_change_what_controls_do_and_the_wrist_has_motions_of_its_own(
         running.until("Y: nothing (1)")
 
 
-def test_in_a_terminal_a_picture_lives_until_q(tmp_path: Path) -> None:
+def test_in_a_terminal_an_image_lives_until_q(tmp_path: Path) -> None:
     with watching(tmp_path, terminal=True) as (running, pad):
         running.until("left stick")
         pad.tell(axis="leftx", value=0.5)
         pad.tell(button="rightshoulder", down=True)
-        running.until("THE PERSON ACTS")
+        running.until("THE OPERATOR ACTS")
         running.until("+0.50")
         pad.tell(plug=False)
         running.until("is gone: plug it in again")
@@ -169,7 +169,7 @@ def test_what_cannot_be_is_said_in_a_line(arguments: list[str], status: int, lin
 
 
 class Hand:
-    """A person who does what is asked for, by the numbers of a plain joystick's driver."""
+    """An operator who does what is asked for, by the numbers of a plain joystick's driver."""
 
     def __init__(self, running: Guided, pad: Remote) -> None:
         self.running, self.pad = running, pad
@@ -366,7 +366,7 @@ def test_a_keyboard_is_tried_in_its_window_until_that_is_closed(
         running.until("Watching the keyboard, while its window has the focus")
         with remote(socket, running.process) as keys:
             keys.tell(key="leftshift", down=True)
-            running.until("the person acts")
+            running.until("the operator acts")
             keys.tell(tap="s")
             running.until("s: success (1)")
             keys.tell(focus=False)

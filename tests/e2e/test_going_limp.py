@@ -26,9 +26,9 @@ def test_a_motor_that_falls_silent_keeps_no_other_one_from_going_limp(
             for name in JOINTS:
                 bus.write("Torque_Enable", name, 1)
         options = ["--robot.type=so101", f"--robot.port={arm.port}"]
-        with guided(command, *options, f"--robot.calibration_dir={tmp_path}") as person:
-            person.until("Hold the arm, it will go limp and fall")
+        with guided(command, *options, f"--robot.calibration_dir={tmp_path}") as operator:
+            operator.until("Hold the arm, it will go limp and fall")
             arm.arm.set(missing=["shoulder_pan"])
-            person.enter()
-            person.until("shoulder_pan may still have torque: switch off the arm's power")
+            operator.enter()
+            operator.until("shoulder_pan may still have torque: switch off the arm's power")
             assert torques(arm) == dict.fromkeys(JOINTS, 0) | {"shoulder_pan": 1}

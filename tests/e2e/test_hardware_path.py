@@ -124,9 +124,9 @@ def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
     went = servos.units.joints(np.array(goals))
     servos.close()
     np.testing.assert_allclose(went[:GRIPPER], rest[:GRIPPER], atol=0.5)
-    told = [event["event"] for event in events(tmp_path)]
-    assert "released" in told
-    assert "rest_not_reached" not in told
+    reported = [event["event"] for event in events(tmp_path)]
+    assert "released" in reported
+    assert "rest_not_reached" not in reported
     assert len(recorded(tmp_path / "out")) >= 2
 
 
@@ -148,7 +148,7 @@ def test_a_lasting_fault_ends_the_run_with_its_cause_and_whole_data(
         assert (episode["next.done"] | episode["next.truncated"])[-1]
 
 
-def test_the_scripted_person_needs_a_world_that_it_can_see(tmp_path: Path) -> None:
+def test_the_scripted_operator_needs_a_world_that_it_can_see(tmp_path: Path) -> None:
     with virtual_arm("--arm=so100") as blind:
         done = subprocess.run(
             [
@@ -161,11 +161,11 @@ def test_the_scripted_person_needs_a_world_that_it_can_see(tmp_path: Path) -> No
             timeout=60,
         )
     assert done.returncode == 2
-    assert "the scripted person knows its way only in a simulated world" in done.stderr
+    assert "the scripted operator knows its way only in a simulated world" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_wrong_kind_of_arm_is_told(arm: Running, tmp_path: Path) -> None:
+def test_the_wrong_kind_of_arm_is_reported(arm: Running, tmp_path: Path) -> None:
     done = subprocess.run(
         [*command(arm), "--robot.type=so101", "--output_dir=out"],
         cwd=tmp_path,

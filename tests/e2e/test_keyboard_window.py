@@ -1,4 +1,4 @@
-"""The real command with a person at the keys of its window: real key events, on no screen."""
+"""The real command with an operator at the keys of its window: real key events, on no screen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hand_sessions import stretches, teleoperate
+from attended_sessions import stretches, teleoperate
 from recordings import recorded
 
 from hil_app.recording.layout import JOURNAL
@@ -32,22 +32,22 @@ def test_held_keys_move_the_arm_until_the_focus_is_lost_and_closing_ends_the_run
         time.sleep(0.5)
         running.remote.tell(focus=False)  # somebody typed elsewhere: everything is let go
         time.sleep(0.5)
-        picture = tmp_path / "window.png"
-        running.remote.tell(save=str(picture))
+        image = tmp_path / "window.png"
+        running.remote.tell(save=str(image))
         running.remote.tell(close=True)
         status, output, errors = running.end()
     assert (status, errors) == (0, ""), output
-    assert "stopped by the person" in output
+    assert "stopped by the operator" in output
     (done,) = recorded(running.folder)
-    by_hand = done["complementary_info.is_intervention"]
-    assert stretches(by_hand) == [True, False]
+    is_intervention = done["complementary_info.is_intervention"]
+    assert stretches(is_intervention) == [True, False]
     moved = done["action"][:, 0]
-    assert set(moved[by_hand].tolist()) <= {1.0}
-    assert not moved[~by_hand].any()
-    assert (~by_hand).sum() >= 5
-    shown = cv2.imread(str(picture))
+    assert set(moved[is_intervention].tolist()) <= {1.0}
+    assert not moved[~is_intervention].any()
+    assert (~is_intervention).sum() >= 5
+    shown = cv2.imread(str(image))
     assert shown is not None
-    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 50  # a camera's picture, among others
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 50  # a camera's image, among others
 
 
 def test_no_screen_is_one_line_with_the_remedy(

@@ -1,4 +1,4 @@
-"""The real command with a person at the terminal's keys, and a leader arm in the hand."""
+"""The real command with an operator at the terminal's keys, and a leader arm in the hand."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_the_space_bar_halts_a_moving_arm_at_once_and_ends_the_run(
         before = terminal.modes
         wait(terminal, lambda: moves(follower))
         terminal.press(" ")
-        wait(terminal, lambda: "halted" in told(tmp_path))
+        wait(terminal, lambda: "halted" in reported(tmp_path))
         halted = motors(follower, "goal")
         status, errors = ended(terminal)
         assert (status, errors) == (1, "")
@@ -111,7 +111,7 @@ def test_the_space_bar_halts_a_moving_arm_at_once_and_ends_the_run(
     assert set(motors(follower, "torque_enable")) == {0}
     assert follower.arm.report()["violations"] == []
     assert summary(tmp_path)["ended"] == "emergency stop"
-    names = told(tmp_path)
+    names = reported(tmp_path)
     assert names.count("halted") == 1
     assert names.index("halted") < names.index("released") < names.index("run_ended")
 
@@ -135,7 +135,7 @@ def test_the_space_bar_halts_an_arm_that_is_on_its_way_to_rest(
     assert halted["cause"] == "emergency stop on the way to rest"
 
 
-def test_a_person_leads_a_demonstration_lets_the_policy_act_and_takes_over(
+def test_an_operator_leads_a_demonstration_lets_the_policy_act_and_takes_over(
     follower: Running, leader: Running, tmp_path: Path
 ) -> None:
     teleop = (f"--teleop.port={leader.port}", "--teleop.control=joints")
@@ -145,9 +145,9 @@ def test_a_person_leads_a_demonstration_lets_the_policy_act_and_takes_over(
         return int(ways[:-1].max())
 
     with train(tmp_path, follower, "--teleop.type=so101_leader", *teleop) as terminal:
-        wait(terminal, lambda: "leader_ready" in told(tmp_path))
+        wait(terminal, lambda: "leader_ready" in reported(tmp_path))
         assert set(motors(leader, "torque_enable")) == {1}
-        wait(terminal, lambda: "taken_over" in told(tmp_path))  # the demonstration
+        wait(terminal, lambda: "taken_over" in reported(tmp_path))  # the demonstration
         wait(terminal, lambda: set(motors(leader, "torque_enable")) == {0})
         leader.arm.hand(ALL)
         wait(terminal, lambda: abs(shown(leader)["shoulder_pan"] - 12) < 0.5)
@@ -158,13 +158,13 @@ def test_a_person_leads_a_demonstration_lets_the_policy_act_and_takes_over(
         terminal.press("s")
         leader.arm.hand(None)
         wait(terminal, lambda: set(motors(leader, "torque_enable")) == {1})  # the policy acts
-        wait(terminal, lambda: told(tmp_path).count("leader_ready") == 2)
+        wait(terminal, lambda: reported(tmp_path).count("leader_ready") == 2)
         wait(terminal, lambda: moves(follower) and moves(leader))
         take_over(terminal, leader)
         wait(terminal, lambda: gap() < 12)  # and the arm stays with it
         terminal.press("q")
         assert ended(terminal) == (0, "")
-    assert summary(tmp_path)["ended"] == "stopped by the person"
+    assert summary(tmp_path)["ended"] == "stopped by the operator"
     for running in (follower, leader):
         assert running.arm.report()["violations"] == []
         assert set(motors(running, "torque_enable")) == {0}
@@ -190,7 +190,7 @@ def take_over(terminal: Terminal, leader: Running) -> None:
     until(taken)
 
 
-def told(folder: Path) -> list[str]:
+def reported(folder: Path) -> list[str]:
     return [event["event"] for event in events(folder)]
 
 

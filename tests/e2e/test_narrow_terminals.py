@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sample_cameras import write_film
+from sample_cameras import write_video_file
 from sample_datasets import write_dataset
 
 
@@ -38,7 +38,7 @@ def letters(columns: int, *command: str, cwd: Path) -> Counter[str]:
     ids=" ".join,
 )
 def test_nothing_is_lost_in_a_narrow_terminal(command: tuple[str, ...], tmp_path: Path) -> None:
-    write_film(tmp_path / "film.avi")
+    write_video_file(tmp_path / "film.avi")
     write_dataset(tmp_path / "data")
     whole = letters(300, *command, cwd=tmp_path)
     assert letters(1, *command, cwd=tmp_path) == whole

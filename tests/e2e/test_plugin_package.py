@@ -51,8 +51,8 @@ def test_help_and_errors_have_its_names(mine, site: Path, tmp_path: Path) -> Non
     for kind in ("robot.type {so100,so100_sim,so101,so101_sim,toy}", "algorithm.type {imitation,"):
         assert f"--{kind}" in shown
     assert "--robot.lag float" in shown
-    told = hil_app("config", "show", "--robot.type=toyy", cwd=tmp_path, PYTHONPATH=str(site))
-    assert told.stderr == (
+    reported = hil_app("config", "show", "--robot.type=toyy", cwd=tmp_path, PYTHONPATH=str(site))
+    assert reported.stderr == (
         "hil-app: robot.type: got 'toyy' (did you mean toy?), allowed: so100, so100_sim, so101, "
         "so101_sim, toy\n"
     )

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_sessions import teleoperate
+from attended_sessions import teleoperate
 from recordings import recorded, stages
 from waiting import until
 
 from hil_app.recording.dataset import Dataset
 
 SLOW = ("--config_path=sim_pick_lift", "--env.paced=true", "--env.fps=30")  # 14 ticks an episode
-BY_HAND = "complementary_info.is_intervention"
+INTERVENTION = "complementary_info.is_intervention"
 
 
 def start(folder: Path, *options: str, **process: Any) -> subprocess.Popen[str]:
@@ -46,7 +46,7 @@ def summary(run: Path) -> dict[str, Any]:
     return content
 
 
-def test_the_default_records_a_dataset_with_pictures_and_a_second_time_goes_on_with_it(
+def test_the_default_records_a_dataset_with_images_and_a_second_time_goes_on_with_it(
     tmp_path: Path,
 ) -> None:
     wanted = ("--dataset.root=data", "--dataset.num_episodes=3")
@@ -61,7 +61,7 @@ def test_the_default_records_a_dataset_with_pictures_and_a_second_time_goes_on_w
     first = recorded(tmp_path, tmp_path / "data")
     for episode in first:
         count = len(episode["action"])
-        assert episode[BY_HAND].all()
+        assert episode[INTERVENTION].all()
         assert episode["observation.images.front"].shape == (count + 1, 64, 64, 3)
         assert episode["observation.images.wrist"].std() > 5  # not blank
         assert episode["next.done"].tolist() == [False] * (count - 1) + [True]
@@ -78,29 +78,29 @@ def test_the_default_records_a_dataset_with_pictures_and_a_second_time_goes_on_w
         assert all(values.tobytes() == after[key].tobytes() for key, values in before.items())
 
 
-def test_a_person_at_a_pad_judges_records_again_and_pauses(tmp_path: Path) -> None:
+def test_an_operator_at_a_pad_judges_records_again_and_pauses(tmp_path: Path) -> None:
     options = ("--config_path=sim_teleoperate", "--dataset.num_episodes=2", "--dataset.root=data")
     with teleoperate(tmp_path, *options, command="record") as running:
         running.wait(lambda: running.events("hands_ready"))
         running.remote.tell(axis="leftx", value=-1.0)  # nobody has to take over
         running.live(30)
-        running.judge("x")  # record again
-        running.judge("y")  # success
+        running.label("x")  # record again
+        running.label("y")  # success
         running.remote.tell(axis="leftx", value=1.0)
         running.live(45)
         running.tap("start")  # pause
         running.live(15)
         running.tap("start")
         running.live(9)
-        running.judge("a")  # failure
+        running.label("a")  # failure
         status, output, errors = running.end()
     assert (status, errors) == (0, ""), output
-    told = [(event["rerecord"], event["success"]) for event in running.events("episode")]
-    assert told == [(True, False), (False, True), (False, False)]
+    reported = [(event["rerecord"], event["success"]) for event in running.events("episode")]
+    assert reported == [(True, False), (False, True), (False, False)]
     good, bad = recorded(tmp_path, tmp_path / "data")
     assert [good["next.success"].any(), bad["next.success"].any()] == [True, False]
-    assert good[BY_HAND].all()
-    assert bad[BY_HAND].all()
+    assert good[INTERVENTION].all()
+    assert bad[INTERVENTION].all()
     assert good["action"][:, 1].max() == 1.0  # left
     assert bad["action"][:, 1].min() == -1.0
     assert bad["after_pause"].sum() == 1
@@ -190,18 +190,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_over_a_checkpoint_the_policy_acts_and_the_person_corrects_it(trained: Path) -> None:
+def test_over_a_checkpoint_the_policy_acts_and_the_operator_corrects_it(trained: Path) -> None:
     options = ("--checkpoint=run", "--dataset.root=corrections", "--dataset.num_episodes=2")
     status, output, errors = run(trained, *options, "--output_dir=recorded")
     assert (status, errors) == (0, ""), output
     episodes = recorded(trained, trained / "corrections")
-    by_hand = np.concatenate([episode[BY_HAND] for episode in episodes])
+    is_intervention = np.concatenate([episode[INTERVENTION] for episode in episodes])
     acted, wanted = (
         np.concatenate([episode[key] for episode in episodes])
         for key in ("action", "policy_action")
     )
-    assert 0 < by_hand.sum() < len(by_hand)
-    np.testing.assert_array_equal(acted[~by_hand], wanted[~by_hand])
+    assert 0 < is_intervention.sum() < len(is_intervention)
+    np.testing.assert_array_equal(acted[~is_intervention], wanted[~is_intervention])
     versions = {v for episode in episodes for v in episode["weights_version"].tolist()}
     assert len(versions) == 1
     assert min(versions) > 0

@@ -40,8 +40,8 @@ def make(arm: Running, name: str, was: tuple[int, int], now: tuple[int, int]) ->
         bus.write("Lock", now[0], 1)
 
 
-def asked_for(person: Guided, name: str) -> None:
-    person.until(f"Connect only the {name} motor")
+def asked_for(operator: Guided, name: str) -> None:
+    operator.until(f"Connect only the {name} motor")
 
 
 @pytest.fixture
@@ -54,48 +54,48 @@ def test_a_chain_is_set_up_motor_by_motor_whatever_happens_on_the_way(new: Runni
     arm = new
     make(arm, "wrist_flex", (1, 1_000_000), (77, 500_000))
     connect(arm)
-    with guided("setup-motors", f"--port={arm.port}") as person:
-        asked_for(person, "gripper")
+    with guided("setup-motors", f"--port={arm.port}") as operator:
+        asked_for(operator, "gripper")
         connect(arm, "gripper", "wrist_roll")  # one too many
-        person.enter()
-        person.until("More than one motor is connected: ID 1 answer twice.")
-        asked_for(person, "gripper")
+        operator.enter()
+        operator.until("More than one motor is connected: ID 1 answer twice.")
+        asked_for(operator, "gripper")
         connect(arm, "gripper")
-        person.enter()
-        person.until("gripper had ID 1, 1000000 bit/s, 12.0 V; now ID 6, 1000000 bit/s.")
+        operator.enter()
+        operator.until("gripper had ID 1, 1000000 bit/s, 12.0 V; now ID 6, 1000000 bit/s.")
 
-        asked_for(person, "wrist_roll")
-        person.enter()  # the gripper is still there
-        person.until("This motor has been set up as gripper (ID 6,")
-        person.enter()
-        person.until("It is still the gripper.")
-        asked_for(person, "wrist_roll")
+        asked_for(operator, "wrist_roll")
+        operator.enter()  # the gripper is still there
+        operator.until("This motor has been set up as gripper (ID 6,")
+        operator.enter()
+        operator.until("It is still the gripper.")
+        asked_for(operator, "wrist_roll")
         connect(arm, "wrist_roll")
         arm.arm.set(model={"wrist_roll": 1029})
-        person.enter()
-        person.until("is of model 1029, not 777: the arm takes STS3215")
-        asked_for(person, "wrist_roll")
+        operator.enter()
+        operator.until("is of model 1029, not 777: the arm takes STS3215")
+        asked_for(operator, "wrist_roll")
         arm.arm.set(model={})
-        person.enter()
-        person.until("now ID 5")
+        operator.enter()
+        operator.until("now ID 5")
 
-        asked_for(person, "wrist_flex")
+        asked_for(operator, "wrist_flex")
         connect(arm, "wrist_flex")
-        person.enter()
-        person.until("wrist_flex had ID 77, 500000 bit/s, 12.0 V; now ID 4, 1000000 bit/s.")
+        operator.enter()
+        operator.until("wrist_flex had ID 77, 500000 bit/s, 12.0 V; now ID 4, 1000000 bit/s.")
         for name in ("elbow_flex", "shoulder_lift", "shoulder_pan"):
-            asked_for(person, name)
+            asked_for(operator, name)
             connect(arm, name)
-            person.enter()
-        person.until("shoulder_pan is right already: ID 1,")
-        person.until("Connect all six motors as a chain")
+            operator.enter()
+        operator.until("shoulder_pan is right already: ID 1,")
+        operator.until("Connect all six motors as a chain")
         connect(arm, *(set(JOINTS) - {"elbow_flex"}))
-        person.enter()
-        person.until("No answer of elbow_flex (ID 3): check the cable")
+        operator.enter()
+        operator.until("No answer of elbow_flex (ID 3): check the cable")
         connect(arm, *JOINTS)
-        person.enter()
-        assert person.end() == 0, person.text
-    assert f"hil-app calibrate --robot.type=so101 --robot.port={arm.port}" in person.text
+        operator.enter()
+        assert operator.end() == 0, operator.text
+    assert f"hil-app calibrate --robot.type=so101 --robot.port={arm.port}" in operator.text
     check_chain(arm)
 
 
@@ -115,46 +115,46 @@ def check_chain(arm: Running) -> None:
 
 
 def test_a_chain_that_is_set_up_is_left_alone(arm: Running) -> None:
-    with guided("setup-motors", f"--port={arm.port}") as person:
-        assert person.end() == 0
-    assert person.text == "All six motors answer and are set up: nothing is to be done.\n"
+    with guided("setup-motors", f"--port={arm.port}") as operator:
+        assert operator.end() == 0
+    assert operator.text == "All six motors answer and are set up: nothing is to be done.\n"
 
 
 def test_one_motor_is_replaced_and_one_of_another_joint_only_after_a_yes(arm: Running) -> None:
     make(arm, "elbow_flex", (3, 1_000_000), (4, 1_000_000))
-    with guided("setup-motors", f"--port={arm.port}", "--motor=elbow_flex") as person:
-        asked_for(person, "elbow_flex")
-        person.enter()
-        person.until("This motor has been set up as wrist_flex")
-        person.enter("yes")
-        assert person.end() == 0
-    assert "elbow_flex had ID 4, 1000000 bit/s, 12.0 V; now ID 3" in person.words
+    with guided("setup-motors", f"--port={arm.port}", "--motor=elbow_flex") as operator:
+        asked_for(operator, "elbow_flex")
+        operator.enter()
+        operator.until("This motor has been set up as wrist_flex")
+        operator.enter("yes")
+        assert operator.end() == 0
+    assert "elbow_flex had ID 4, 1000000 bit/s, 12.0 V; now ID 3" in operator.words
 
 
 def test_nothing_attached_is_asked_again_until_ctrl_c(arm: Running) -> None:
     connect(arm)
-    with guided("setup-motors", f"--port={arm.port}", "--motor=gripper", terminal=True) as person:
-        asked_for(person, "gripper")
-        person.enter()
-        person.until("No motor answers on")
-        person.until("Connect only the gripper motor, and press Enter to look again.")
-        person.interrupt()
-        assert person.end() == 130
-    assert person.text.endswith("hil-app: interrupted\n")
+    with guided("setup-motors", f"--port={arm.port}", "--motor=gripper", terminal=True) as operator:
+        asked_for(operator, "gripper")
+        operator.enter()
+        operator.until("No motor answers on")
+        operator.until("Connect only the gripper motor, and press Enter to look again.")
+        operator.interrupt()
+        assert operator.end() == 130
+    assert operator.text.endswith("hil-app: interrupted\n")
 
 
 @pytest.mark.parametrize("prompt", ["Connect only the gripper", "Type yes"])
 def test_the_end_of_input_is_one_line(arm: Running, prompt: str) -> None:
     connect(arm, "elbow_flex")
-    with guided("setup-motors", f"--port={arm.port}", "--motor=gripper") as person:
+    with guided("setup-motors", f"--port={arm.port}", "--motor=gripper") as operator:
         if prompt == "Type yes":
-            asked_for(person, "gripper")
-            person.enter()
-        person.until(prompt)
-        person.hang_up()
-        assert person.end() == 1
-    assert person.words.count("The input has ended") == 1
-    assert person.text.splitlines()[-1].startswith("hil-app: The input has ended")
+            asked_for(operator, "gripper")
+            operator.enter()
+        operator.until(prompt)
+        operator.hang_up()
+        assert operator.end() == 1
+    assert operator.words.count("The input has ended") == 1
+    assert operator.text.splitlines()[-1].startswith("hil-app: The input has ended")
 
 
 class Dying(FeetechBus):
@@ -266,15 +266,15 @@ def test_motors_that_cannot_take_their_supply_are_not_called_right(arm: Running)
         with pytest.raises(ServoFault, match=rf"\(shoulder_lift {said}\)"):
             setup_motors._chain(arm.port)
         connect(arm, "shoulder_lift")
-        with guided("setup-motors", f"--port={arm.port}", "--motor=shoulder_lift") as person:
-            asked_for(person, "shoulder_lift")
-            person.enter()
-            person.until(f"This motor (ID 2) {said}: take a supply")
-            asked_for(person, "shoulder_lift")
+        with guided("setup-motors", f"--port={arm.port}", "--motor=shoulder_lift") as operator:
+            asked_for(operator, "shoulder_lift")
+            operator.enter()
+            operator.until(f"This motor (ID 2) {said}: take a supply")
+            asked_for(operator, "shoulder_lift")
             allow(140)
-            person.enter()
-            person.until("shoulder_lift is right already")
-            assert person.end() == 0
+            operator.enter()
+            operator.until("shoulder_lift is right already")
+            assert operator.end() == 0
     finally:
         connect(arm, *JOINTS)
         allow(140)
@@ -282,28 +282,28 @@ def test_motors_that_cannot_take_their_supply_are_not_called_right(arm: Running)
 
 def test_a_port_that_goes_for_a_moment_is_waited_for_at_every_step(new: Running) -> None:
     connect(new, "gripper")
-    with guided("setup-motors", f"--port={new.port}") as person:
+    with guided("setup-motors", f"--port={new.port}") as operator:
         for name in reversed(JOINTS):
-            asked_for(person, name)
+            asked_for(operator, name)
             connect(new, name)
-            gone_at(person, new)
-            asked_for(person, name)
-            person.enter()
-            person.until("now ID" if name != "shoulder_pan" else "is right already")
-        person.until("Connect all six motors as a chain")
+            gone_at(operator, new)
+            asked_for(operator, name)
+            operator.enter()
+            operator.until("now ID" if name != "shoulder_pan" else "is right already")
+        operator.until("Connect all six motors as a chain")
         connect(new, *JOINTS)
-        gone_at(person, new)
-        person.until("Mend that, and press Enter.")
-        person.enter()
-        assert person.end() == 0, person.text
+        gone_at(operator, new)
+        operator.until("Fix that, and press Enter.")
+        operator.enter()
+        assert operator.end() == 0, operator.text
     check_chain(new)
 
 
-def gone_at(person: Guided, arm: Running) -> None:
-    """The person presses Enter while the port is gone, and it comes back."""
+def gone_at(operator: Guided, arm: Running) -> None:
+    """The operator presses Enter while the port is gone, and it comes back."""
     unplug(arm)
-    person.enter()
-    person.until("There is no port")
+    operator.enter()
+    operator.until("There is no port")
     plug_in(arm)
 
 
@@ -313,13 +313,13 @@ def check_place(arm: Running, number: int, speed: int) -> None:
 
 
 def test_a_port_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
-    with guided("setup-motors", f"--port={tmp_path}/no") as person:
-        assert person.end() == 1
-    assert "There is no port" in person.text
-    assert person.text.count("\n") == 1
+    with guided("setup-motors", f"--port={tmp_path}/no") as operator:
+        assert operator.end() == 1
+    assert "There is no port" in operator.text
+    assert operator.text.count("\n") == 1
 
 
 def test_help_teaches_the_steps() -> None:
-    with guided("setup-motors", "--help") as person:
-        assert person.end() == 0
-    assert "2. Connect only the motor that is asked for to the board" in person.text
+    with guided("setup-motors", "--help") as operator:
+        assert operator.end() == 0
+    assert "2. Connect only the motor that is asked for to the board" in operator.text

@@ -48,7 +48,7 @@ def takes(condition: Callable[[], bool]) -> float:
 
 
 def recording(arm: Running, folder: Path) -> list[str]:
-    """A command that records a scripted person on the arm."""
+    """A command that records a scripted operator on the arm."""
     config = read("so100_pick_lift")
     del config["robot"]["cameras"]
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
@@ -60,7 +60,7 @@ def recording(arm: Running, folder: Path) -> list[str]:
     ]
 
 
-def told(folder: Path, name: str) -> int:
+def reported(folder: Path, name: str) -> int:
     path = folder / "out/events.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     return sum(json.loads(line)["event"] == name for line in lines)
@@ -109,7 +109,7 @@ def test_torque_goes_in_time_whatever_becomes_of_terminal_and_disk(
         assert takes(lambda: torque(arm) == {0}) < seconds + LATE
         if surroundings == "terminal":
             assert run.wait(PATIENCE_S) == (1 if trouble is heat else 128 + signal.SIGINT)
-            assert told(tmp_path, "run_ended") == 1
+            assert reported(tmp_path, "run_ended") == 1
 
 
 SIM = (
@@ -210,7 +210,7 @@ def test_a_terminal_may_know_no_unicode_and_be_of_any_size(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("presses", [2, 3])
-def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_a_person_has_had_enough(
+def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_an_operator_has_had_enough(
     tmp_path: Path, presses: int
 ) -> None:
     disk = SlowDisk(tmp_path / "out", 5.0, tmp_path)
@@ -239,17 +239,17 @@ def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_a_person_has_had_
     assert "frames are not yet safe on the disk; Ctrl-C" in said
     assert "none dropped" not in said
     assert "FRAMES ARE IN NO" in said
-    told_frames = re.search(r"recorder_ended: (\d+) of (\d+) frames are on the disk", said)
-    assert told_frames is not None
+    reported_frames = re.search(r"recorder_ended: (\d+) of (\d+) frames are on the disk", said)
+    assert reported_frames is not None
     root = tmp_path / "out/dataset"
     before = len(Dataset(root))
-    assert before == int(told_frames[1]) < int(told_frames[2])
+    assert before == int(reported_frames[1]) < int(reported_frames[2])
     repair(root)
-    assert before <= len(Dataset(root)) <= int(told_frames[2])
+    assert before <= len(Dataset(root)) <= int(reported_frames[2])
     assert not repair(root).anything
 
 
-def test_a_working_folder_that_is_gone_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_working_folder_that_is_gone_is_reported_in_a_line(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The real command with a person at a gamepad: real joystick events, from a pad in no hand."""
+"""The real command with an operator at a gamepad: real joystick events, from a pad in no hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from hand_sessions import TICK, Running, stretches, teleoperate
+from attended_sessions import TICK, Running, stretches, teleoperate
 from recordings import recorded
 
 from configs.load import read, validate
@@ -38,11 +38,11 @@ def the_preset() -> RunConfig:
 
 def to_the_cube(config: RunConfig, episode: int) -> F32:
     """The way (3,) [m] from the reset pose to where the fingers stand around the cube."""
-    with make_robot(config) as body:
-        body.reset(seed_of(config, TELEOPERATE, episode))
-        assert body.truth is not None
-        cube = body.truth().object
-        tip = Kinematics(body.spec.arm).tip(np.array(config.robot.reset_pose, np.float32))
+    with make_robot(config) as robot:
+        robot.reset(seed_of(config, TELEOPERATE, episode))
+        assert robot.truth is not None
+        cube = robot.truth().object
+        tip = Kinematics(robot.spec.arm).tip(np.array(config.robot.reset_pose, np.float32))
     way: F32 = _grasp_spot(cube) - tip
     return way
 
@@ -74,7 +74,7 @@ def pick_up(running: Running, way: F32) -> None:
     running.remote.tell(axis="righty", value=-1.0)
 
 
-def test_a_person_picks_up_the_cube_by_stick_and_trigger(tmp_path: Path) -> None:
+def test_an_operator_picks_up_the_cube_by_stick_and_trigger(tmp_path: Path) -> None:
     way = to_the_cube(the_preset(), 0)
     with teleoperate(tmp_path, "--teleoperate.episodes=1", "--teleoperate.record=true") as running:
         pick_up(running, way)
@@ -84,10 +84,10 @@ def test_a_person_picks_up_the_cube_by_stick_and_trigger(tmp_path: Path) -> None
     assert episode["success"]
     assert not episode["rerecord"]
     done = recorded(running.folder)[-1]
-    by_hand = done["complementary_info.is_intervention"]
-    assert stretches(by_hand)[-1]
-    assert not done["action"][~by_hand][:, :3].any()
-    assert (done["action"][~by_hand][:, 3] == 1).all()
+    is_intervention = done["complementary_info.is_intervention"]
+    assert stretches(is_intervention)[-1]
+    assert not done["action"][~is_intervention][:, :3].any()
+    assert (done["action"][~is_intervention][:, 3] == 1).all()
     assert done["next.reward"][-1] == 1.0
     assert "1/1 (100.0%) successful" in output
 
@@ -112,7 +112,7 @@ def test_each_frame_says_who_acted_and_a_pad_that_is_unplugged_ends_it_at_once(
         running.remote.tell(plug=True)
         running.wait(lambda: running.events("hands_back"))
         running.live(6)
-        running.tap("start")  # and goes on, without the person
+        running.tap("start")  # and goes on, without the operator
         running.live(9)
         running.take_over()
         running.live(6)
@@ -121,11 +121,17 @@ def test_each_frame_says_who_acted_and_a_pad_that_is_unplugged_ends_it_at_once(
     assert (status, errors) == (0, "")
     assert "the arm holds" in running.events("hands_lost")[0]["cause"]
     (done,) = recorded(running.folder)
-    by_hand = done["complementary_info.is_intervention"]
+    is_intervention = done["complementary_info.is_intervention"]
     moves = done["action"][:, 1]
-    assert stretches(by_hand) == [True, False, True, False, True]  # taken over amid the reset
-    assert not moves[~by_hand].any()
-    edges = np.flatnonzero(np.diff(by_hand)) + 1
+    assert stretches(is_intervention) == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]  # taken over amid the reset
+    assert not moves[~is_intervention].any()
+    edges = np.flatnonzero(np.diff(is_intervention)) + 1
     first, second, third = np.split(moves, edges)[::2]
     assert (first.min(), first.max()) == (0.0, 1.0)
     assert (second.min(), second.max()) == (-1.0, 0.0)
@@ -172,7 +178,9 @@ def test_without_a_pad_one_line_says_so_and_nothing_is_written(tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_path: Path) -> None:
+def test_an_operator_takes_over_in_a_training_and_the_policy_has_the_arm_again(
+    tmp_path: Path,
+) -> None:
     """The same hands in a training: demonstrations are flagged, so is every take-over."""
     config = tmp_path / "small.yaml"
     config.write_text(SMALL)
@@ -180,7 +188,7 @@ def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_
     with teleoperate(tmp_path, *options, command="train") as running:
         running.wait(lambda: running.events("hands_ready"))
         running.remote.tell(axis="leftx", value=-1.0)  # a demonstration needs no take-over
-        running.judge("y")
+        running.q_values("y")
         running.remote.tell(axis="leftx", value=0.0)
         running.remote.tell(axis="lefty", value=-1.0)
         running.hold_for("rightshoulder", 70)  # more than one episode's ticks, and a reset's
@@ -188,10 +196,12 @@ def test_a_person_takes_over_in_a_training_and_the_policy_has_the_arm_again(tmp_
     assert (status, errors) == (0, ""), output
     shown, *trained = recorded(running.folder)
     assert shown["complementary_info.is_intervention"].all()
-    by_hand = np.concatenate([part["complementary_info.is_intervention"] for part in trained])
+    is_intervention = np.concatenate(
+        [part["complementary_info.is_intervention"] for part in trained]
+    )
     actions = np.concatenate([part["action"] for part in trained])
     wanted = np.concatenate([part["policy_action"] for part in trained])
-    assert 8 <= by_hand.sum() <= 70
-    assert actions[by_hand][-1].tolist() == [1.0, 0.0, 0.0, 1.0]
-    np.testing.assert_array_equal(actions[~by_hand], wanted[~by_hand])
-    assert (actions[by_hand] != wanted[by_hand]).any(axis=1).all()
+    assert 8 <= is_intervention.sum() <= 70
+    assert actions[is_intervention][-1].tolist() == [1.0, 0.0, 0.0, 1.0]
+    np.testing.assert_array_equal(actions[~is_intervention], wanted[~is_intervention])
+    assert (actions[is_intervention] != wanted[is_intervention]).any(axis=1).all()

@@ -69,7 +69,7 @@ def said(folder: Path) -> str:
     return hil_app("train-classifier", "--dataset", "lifts", *how, cwd=folder)
 
 
-def test_it_leaves_a_classifier_with_its_figures_and_its_picture(folder: Path, said: str) -> None:
+def test_it_leaves_a_classifier_with_its_figures_and_its_image(folder: Path, said: str) -> None:
     files = [
         "config.json",
         "confusion.png",
@@ -88,16 +88,18 @@ def test_it_leaves_a_classifier_with_its_figures_and_its_picture(folder: Path, s
     assert 0 <= report["precision"] <= 1
     assert report["threshold"] == load_classifier(folder / "judge").config.threshold
     assert f"{report['accuracy']:.1%}" in said
-    picture = cv2.imread(str(folder / "judge/confusion.png"))
-    assert picture.shape[1] == 1200
-    assert picture.std() > 10
+    image = cv2.imread(str(folder / "judge/confusion.png"))
+    assert image.shape[1] == 1200
+    assert image.std() > 10
 
 
 def test_a_training_learns_from_it(folder: Path, said: str) -> None:
     """Any run will do here; that a policy learns from it is the slow test's."""
     assert "use it" in said
-    judge = "--processor.success_classifier.checkpoint=judge"
-    hil_app("train", *EYES, *SMALL, "--env.control_time_s=3", judge, "--output_dir=run", cwd=folder)
+    q_values = "--processor.success_classifier.checkpoint=judge"
+    hil_app(
+        "train", *EYES, *SMALL, "--env.control_time_s=3", q_values, "--output_dir=run", cwd=folder
+    )
     summary = json.loads((folder / "run/summary.json").read_text())
     assert summary["ended"] == "finished"
     assert summary["eval"]["episodes"] == 2
@@ -149,7 +151,7 @@ def few(folder: Path, out: Path) -> list[str]:
     ]
 
 
-def test_a_disk_that_has_no_room_is_told_before_anything_is_learned(
+def test_a_disk_that_has_no_room_is_reported_before_anything_is_learned(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

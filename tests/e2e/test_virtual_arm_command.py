@@ -60,8 +60,8 @@ class Client:
     def silent(self, number: int, arm: VirtualArm) -> bool:
         """Whether a ping has reached the motors, and none has answered."""
         self.port.ser.reset_input_buffer()
-        before, body = arm.report()["packets"], bytes((number, 2, 1))
-        self.port.ser.write(b"\xff\xff" + body + bytes((checksum(body),)))
+        before, robot = arm.report()["packets"], bytes((number, 2, 1))
+        self.port.ser.write(b"\xff\xff" + robot + bytes((checksum(robot),)))
         until(lambda: arm.report()["packets"] > before)
         time.sleep(0.01)  # what was sent arrives
         return self.port.ser.in_waiting == 0
@@ -96,7 +96,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture
 def arm(running: Running) -> Iterator[VirtualArm]:
     """The virtual arm that all tests share, in order again after each."""
-    before = running.arm.knobs()
+    before = running.arm.fault_settings()
     running.arm.set(power_cycle=True)
     yield running.arm
     running.arm.hand(None)
@@ -216,16 +216,16 @@ def test_lost_late_and_damaged_answers(running: Running, arm: VirtualArm) -> Non
     """The answer that goes wrong, and the next one, which does not, behind it."""
     with serial.Serial(running.port, 1_000_000, timeout=PATIENCE_S) as port:
 
-        def twice(**knobs: float) -> bytes:
-            arm.set(**knobs)
+        def twice(**fault_settings: float) -> bytes:
+            arm.set(**fault_settings)
             port.write(PING_1 + PING_1)
             return bytes(port.read_until(PONG_1))
 
         done = arm.report()["faults"]
         arm.set(drop_next=1)
-        assert arm.knobs()["drop_next"] == 1
+        assert arm.fault_settings()["drop_next"] == 1
         assert twice() == PONG_1
-        assert arm.knobs()["drop_next"] == 0
+        assert arm.fault_settings()["drop_next"] == 0
         cut = twice(truncate_next=1)
         assert PONG_1.startswith(cut.removesuffix(PONG_1))
         assert len(cut) < 2 * len(PONG_1)
@@ -295,7 +295,7 @@ def test_a_hand_moves_the_limp_arm(running: Running, arm: VirtualArm) -> None:
         arm.hand({"gripper": float("nan")})
 
 
-def test_knobs_are_turned_from_the_command_line(running: Running, arm: VirtualArm) -> None:
+def test_faults_are_set_from_the_command_line(running: Running, arm: VirtualArm) -> None:
     words = [sys.executable, "-m", "hil_app", "virtual-arm", "set", running.port]
     done = subprocess.run(
         [*words, "errors={gripper: 32}", "drop=0.25"],
@@ -305,18 +305,18 @@ def test_knobs_are_turned_from_the_command_line(running: Running, arm: VirtualAr
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert arm.knobs()["errors"] == {"gripper": 32}
+    assert arm.fault_settings()["errors"] == {"gripper": 32}
 
 
 @pytest.mark.usefixtures("arm")
-def test_the_command_line_shows_the_knobs_and_refuses_wrong_ones(
+def test_the_command_line_shows_the_setting_and_refuses_wrong_ones(
     running: Running, command: Callable[..., Said]
 ) -> None:
     assert command("set", running.port, "missing=gripper").status == 0
     assert "missing:\n- gripper\n" in command("set", running.port).out
     wrong = command("set", running.port, "dorp=1")
     assert wrong.status == 1
-    assert wrong.errors.startswith("hil-app: dorp: no such knob; knobs: drop,")
+    assert wrong.errors.startswith("hil-app: dorp: no such setting; settings: drop,")
     assert wrong.errors.count("\n") == 1
     assert command("set", running.port, "drop").status == 2
     assert command("set", "/dev/null", "drop=1") == Said(
@@ -478,11 +478,11 @@ def test_opencv_opens_the_cameras_like_any_ip_camera(world: Running) -> None:
             pytest.skip(reason)
         capture = cv2.VideoCapture(address)
         try:
-            pictures = [capture.read()[1] for _ in range(3)]
+            images = [capture.read()[1] for _ in range(3)]
         finally:
             capture.release()
-        assert all(picture.shape == (64, 64, 3) for picture in pictures)
-        assert pictures[0].std() > 10  # not blank
+        assert all(image.shape == (64, 64, 3) for image in images)
+        assert images[0].std() > 10  # not blank
 
 
 def refusal(address: str) -> str | None:
@@ -500,7 +500,7 @@ def test_an_unknown_camera_is_refused_with_those_there_are(world: Running) -> No
     assert refusal(address.replace("front", "side").strip(",")) == "Cameras: /front, /wrist\n"
 
 
-def test_without_opengl_all_but_the_pictures_works() -> None:
+def test_without_opengl_all_but_the_images_works() -> None:
     command = ("--world=sim_pick_lift_pixels", "--camera-port=0")
     before = os.environ.get("__EGL_VENDOR_LIBRARY_FILENAMES")
     os.environ["__EGL_VENDOR_LIBRARY_FILENAMES"] = "/nowhere"
@@ -549,8 +549,8 @@ def test_a_world_must_be_a_simulated_one(command: Callable[..., Said]) -> None:
 
 def test_a_broken_line_of_a_packet_does_not_stick(running: Running, arm: VirtualArm) -> None:
     """A packet whose end never comes must not swallow the next one."""
-    body = bytes((1, 4, 2, PRESENT, 2))
-    content = b"\xff\xff" + body + bytes((checksum(body),))
+    robot = bytes((1, 4, 2, PRESENT, 2))
+    content = b"\xff\xff" + robot + bytes((checksum(robot),))
     with serial.Serial(running.port, 1_000_000, timeout=PATIENCE_S) as port:
         before = arm.report()["bad_packets"]
         port.write(content[:-2])

@@ -36,7 +36,7 @@ def torques(arm: Running) -> set[int]:
 
 
 def test_a_leader_goes_along_while_the_policy_is_judged(tmp_path: Path) -> None:
-    """Nobody asks what the person does with it then, for longer than its deadman is patient."""
+    """Nobody asks what the operator does with it then, for longer than its deadman is patient."""
     (tmp_path / "small.yaml").write_text(SMALL)
     with virtual_arm() as follower, virtual_arm() as leader, streaming() as camera:
         options = {
@@ -61,13 +61,13 @@ def test_a_leader_goes_along_while_the_policy_is_judged(tmp_path: Path) -> None:
             assert torques(arm) == {0}
             assert arm.arm.report()["violations"] == []
     lines = (tmp_path / "out/events.jsonl").read_text().splitlines()
-    told = [json.loads(line)["event"] for line in lines]
-    assert told.count("evaluation") == 1
-    assert told.count("leader_ready") == 1
-    assert {"leader_lost", "watchdog_let_down", "deadman_lost"}.isdisjoint(told)
+    reported = [json.loads(line)["event"] for line in lines]
+    assert reported.count("evaluation") == 1
+    assert reported.count("leader_ready") == 1
+    assert {"leader_lost", "watchdog_let_down", "deadman_lost"}.isdisjoint(reported)
 
 
 @pytest.mark.parametrize("trouble", [STORMS, "Ctrl-Z"])
 def test_signals_leave_no_torque_on(trouble: str) -> None:
-    [row] = runs({trouble: 2}, seed=7, told=lambda _: None, at_once=2)
+    [row] = runs({trouble: 2}, seed=7, reported=lambda _: None, at_once=2)
     assert row.good, row.faults

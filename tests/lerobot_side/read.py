@@ -4,7 +4,7 @@
 
 OUT gets ``facts.json`` and, as ``.npz``: ``all`` (every frame), ``episode-<k>`` (opened alone),
 ``deltas`` (each frame with its neighbours), ``batches`` (a DataLoader's), ``buffer`` (its replay
-buffer) and ``stats``. Pictures are written as uint8 (…, 3, H, W).
+buffer) and ``stats``. Images are written as uint8 (…, 3, H, W).
 """
 
 import json

@@ -3,7 +3,7 @@
     write.py SOURCE ROOT FPS
 
 SOURCE is an ``.npz``: columns by name, (T, …), a bool ``ends`` that is true at each episode's last
-frame, a string ``task`` a frame, pictures uint8 (T, H, W, 3).
+frame, a string ``task`` a frame, images uint8 (T, H, W, 3).
 """
 
 import sys

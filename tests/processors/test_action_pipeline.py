@@ -22,7 +22,7 @@ LOW, HIGH, STEP = (f32(*v) for v in (CONFIG.bounds.min, CONFIG.bounds.max, CONFI
 RESET = {"so100": SO100SimConfig().reset_pose, "so101": SO101SimConfig().reset_pose}
 KINEMATICS = {name: Kinematics(arm) for name, arm in ARMS.items()}
 each_arm = pytest.mark.parametrize("arm", ARMS)
-# A person pushes one way for a while: long pushes reach corners, walls and singularities.
+# An operator pushes one way for a while: long pushes reach corners, walls and singularities.
 pushes = st.tuples(*[st.floats(-1, 1, width=32)] * 3, st.sampled_from([CLOSE, STAY, OPEN]))
 walks = st.lists(st.tuples(pushes, st.integers(1, 12)), min_size=1, max_size=8)
 
@@ -137,19 +137,19 @@ def test_the_first_command_after_a_reset_does_not_jump(arm: str, start: str) -> 
 
 
 @each_arm
-def test_the_person_moves_the_arm_while_intervening_and_the_policy_else(arm: str) -> None:
+def test_the_operator_moves_the_arm_while_intervening_and_the_policy_else(arm: str) -> None:
     steps, first = pipeline(arm), at_reset(arm)
-    by_hand = {"action": action(y=1, grip=OPEN), "intervening": True}
+    is_intervention = {"action": action(y=1, grip=OPEN), "intervening": True}
     asked = replace(
-        command(action(x=1, grip=CLOSE), **by_hand),
+        command(action(x=1, grip=CLOSE), **is_intervention),
         before=first.goal,
         goal=first.goal,
-        by_hand_before=True,
+        intervening_before=True,
     )
     moved = steps(asked).goal.tip - first.goal.tip
     np.testing.assert_allclose(moved, [0, 0.02, 0], atol=1e-6)
     assert gripper_of(steps(asked)) == CONFIG.gripper.open
-    free = replace(asked, sample=replace(asked.sample, intervening=False), by_hand_before=False)
+    free = replace(asked, sample=replace(asked.sample, intervening=False), intervening_before=False)
     np.testing.assert_allclose(steps(free).goal.tip - first.goal.tip, [0.02, 0, 0], atol=1e-6)
     assert gripper_of(steps(free)) == CONFIG.gripper.closed
 

@@ -58,17 +58,17 @@ class Straight:
         return np.concatenate((target * 100, joints[3:])).astype(np.float32)
 
 
-def at(tip: F32, aim: F32, gripper: float = 40.0) -> Command:
-    """A command of the straight arm that stands at ``tip`` and is to go to ``aim``."""
+def at(tip: F32, with_goal: F32, gripper: float = 40.0) -> Command:
+    """A command of the straight arm that stands at ``tip`` and is to go to ``with_goal``."""
     stand = np.concatenate((tip * 100, f32(4, 5, gripper)))
-    return replace(command(), before=Goal(tip, stand), goal=Goal(aim, stand))
+    return replace(command(), before=Goal(tip, stand), goal=Goal(with_goal, stand))
 
 
 # intervention
 
 
 @pytest.mark.parametrize(("intervening", "executed"), [(True, 0.5), (False, -0.25)])
-def test_the_persons_action_counts_only_while_intervening(
+def test_the_operators_action_counts_only_while_intervening(
     intervening: bool, executed: float
 ) -> None:
     asked = command(action(x=-0.25), action=action(x=0.5), intervening=intervening)
@@ -86,10 +86,10 @@ def test_targets_accumulate_on_the_target_in_force_whatever_is_measured(moves: l
     step = end_effector_target(STEP)
     first = command()
     elsewhere = replace(first, reading=replace(first.reading, joints=joints() * 9))
-    ways = np.cumsum([np.clip(move[:3], -1, 1) * STEP for move in moves], axis=0)
+    deltas = np.cumsum([np.clip(move[:3], -1, 1) * STEP for move in moves], axis=0)
     for start in (first, elsewhere):
         tips = [done.goal.tip for done in follow(step, start, moves)]
-        np.testing.assert_allclose(tips, first.goal.tip + ways, atol=1e-6)
+        np.testing.assert_allclose(tips, first.goal.tip + deltas, atol=1e-6)
 
 
 def test_a_full_action_is_one_step_along_its_own_axis() -> None:
@@ -108,8 +108,8 @@ def test_a_full_action_is_one_step_along_its_own_axis() -> None:
 
 @bounded
 @given(points, points)
-def test_bounds_keep_or_lead_back_without_a_jump(before: F32, aim: F32) -> None:
-    asked = replace(command(), before=Goal(before, joints()), goal=Goal(aim, joints()))
+def test_bounds_keep_or_lead_back_without_a_jump(before: F32, with_goal: F32) -> None:
+    asked = replace(command(), before=Goal(before, joints()), goal=Goal(with_goal, joints()))
     tip = workspace_bounds(LOW, HIGH, STEP)(asked).goal.tip
     assert (np.abs(tip - before) <= STEP + 1e-6).all()
     for axis in range(3):
@@ -125,9 +125,9 @@ def test_bounds_keep_or_lead_back_without_a_jump(before: F32, aim: F32) -> None:
 @bounded
 @given(points, actions)
 def test_any_held_action_ends_inside_the_box(start: F32, move: F32) -> None:
-    aim, box = end_effector_target(STEP), workspace_bounds(LOW, HIGH, STEP)
+    with_goal, box = end_effector_target(STEP), workspace_bounds(LOW, HIGH, STEP)
     ticks = 1 + int(np.ceil(1.0 / STEP.min()))
-    last = follow(lambda c: box(aim(c)), command(tip=start), [move] * ticks)[-1]
+    last = follow(lambda c: box(with_goal(c)), command(tip=start), [move] * ticks)[-1]
     assert (last.goal.tip >= LOW - 1e-5).all()
     assert (last.goal.tip <= HIGH + 1e-5).all()
 
@@ -165,10 +165,10 @@ def test_the_gripper_takes_at_most_max_step_a_tick_and_stops_at_its_end(
 ) -> None:
     step = gripper(GRIPPER, closed, open, max_step=20.0)
     moves = [action(grip=OPEN)] * 4 + [action(grip=STAY)] + [action(grip=CLOSE)] * 2
-    ways = [
+    deltas = [
         abs(gripper_of(done) - closed) for done in follow(step, command(commanded=closed), moves)
     ]
-    assert ways == [20, 40, 45, 45, 45, 25, 5]
+    assert deltas == [20, 40, 45, 45, 45, 25, 5]
 
 
 # inverse kinematics

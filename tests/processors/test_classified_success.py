@@ -1,4 +1,4 @@
-"""Success by a classifier: so many ticks in a row, and never before the person's verdict."""
+"""Success by a classifier: so many ticks in a row, and never before the operator's verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sample_ticks import assert_leaves_its_input_alone, command, f32, joints, transition
 
-from processors.base import Command, Features, Pipeline, Step, Transition
+from processors.base import Command, Observation, Pipeline, Step, Transition
 from processors.classifier import ClassifiedSuccess
 from processors.events import operator_events, sparse_reward
 from robots.base import Reading
@@ -18,11 +18,11 @@ from robots.base import Reading
 def seen(probability: float, tick: int, **facts: Any) -> Transition:
     """A tick whose features are what the judge is to say."""
     before = replace(command(tick=tick), **facts)
-    return transition(before, features={"said": f32(probability)})
+    return transition(before, observation={"said": f32(probability)})
 
 
-def judge(features: Features) -> float:
-    return float(features["said"][0])
+def success_probability(observation: Observation) -> float:
+    return float(observation["said"][0])
 
 
 def verdicts(step: Step[Transition], probabilities: list[float], first: int = 1) -> list[bool]:
@@ -40,24 +40,24 @@ def verdicts(step: Step[Transition], probabilities: list[float], first: int = 1)
 )
 def test_success_takes_so_many_positive_ticks_in_a_row(ticks: int, wanted: list[int]) -> None:
     said = [0.1, 0.9, 0.2, 0.7, 0.8, 0.0, 0.7, 0.9, 0.9, 1.0]
-    found = verdicts(ClassifiedSuccess(judge, 0.65, ticks), said)
+    found = verdicts(ClassifiedSuccess(success_probability, 0.65, ticks), said)
     assert found == [bool(each) for each in wanted]
 
 
 def test_the_threshold_itself_is_positive() -> None:
-    step = ClassifiedSuccess(judge, 0.5, 1)
+    step = ClassifiedSuccess(success_probability, 0.5, 1)
     assert verdicts(step, [0.4999, 0.5, 0.5001]) == [False, True, True]
 
 
 def test_a_row_does_not_reach_from_one_episode_into_the_next() -> None:
-    step = ClassifiedSuccess(judge, 0.5, 2)
+    step = ClassifiedSuccess(success_probability, 0.5, 2)
     assert verdicts(step, [0.1, 0.9]) == [False, False]
     assert verdicts(step, [0.9, 0.9, 0.9], first=0) == [False, False, True]
 
 
 def test_the_reset_is_never_a_success_and_is_not_even_judged() -> None:
-    def unasked(features: Features) -> float:
-        raise AssertionError(features)
+    def unasked(observation: Observation) -> float:
+        raise AssertionError(observation)
 
     reset = Command.at_reset(Reading(joints(), stamp=1.0), f32(0.2, 0, 0.05))
     assert not ClassifiedSuccess(unasked, 0.5, 1)(transition(reset)).success
@@ -65,7 +65,7 @@ def test_the_reset_is_never_a_success_and_is_not_even_judged() -> None:
 
 def test_a_pause_begins_a_row_anew() -> None:
     """The world may have been changed by hand, and the pause looks at the last tick once more."""
-    step = ClassifiedSuccess(judge, 0.5, 2)
+    step = ClassifiedSuccess(success_probability, 0.5, 2)
     assert verdicts(step, [0.9]) == [False]
     assert not step(seen(0.9, 1)).success  # the look at the end of the pause
     assert not step(seen(0.9, 2, after_pause=True)).success
@@ -80,7 +80,7 @@ def test_what_is_looked_at_again_is_judged_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "person", "outcome"),  # outcome: reward, success, terminated
+    ("said", "operator", "outcome"),  # outcome: reward, success, terminated
     [
         (0.9, {}, (1, True, True)),
         (0.1, {}, (0, False, False)),
@@ -90,18 +90,18 @@ def test_what_is_looked_at_again_is_judged_once() -> None:
         (0.9, {"success": True}, (1, True, True)),
     ],
 )
-def test_the_person_s_verdict_wins(
-    said: float, person: dict[str, bool], outcome: tuple[Any, ...]
+def test_the_operator_s_verdict_wins(
+    said: float, operator: dict[str, bool], outcome: tuple[Any, ...]
 ) -> None:
     steps: dict[str, Step[Transition]] = {
-        "success classifier": ClassifiedSuccess(judge, 0.5, 1),
+        "success classifier": ClassifiedSuccess(success_probability, 0.5, 1),
         "operator events": operator_events,
         "reward": sparse_reward(True),
     }
-    tick = transition(command(**person), features={"said": f32(said)})
+    tick = transition(command(**operator), observation={"said": f32(said)})
     done = Pipeline("env", steps)(tick)
     assert (done.reward, done.success, done.terminated) == outcome
 
 
 def test_the_tick_that_it_judges_stays_as_it_was() -> None:
-    assert_leaves_its_input_alone(ClassifiedSuccess(judge, 0.5, 1), seen(0.9, 1))
+    assert_leaves_its_input_alone(ClassifiedSuccess(success_probability, 0.5, 1), seen(0.9, 1))

@@ -27,7 +27,7 @@ def world(success: bool) -> Any:
     return lambda: truth
 
 
-def judged(
+def evaluated(
     simulated: bool = False, terminate_on_success: bool = True, **sample: bool
 ) -> tuple[float, bool, bool, bool]:
     """(reward, success, terminated, truncated) of a tick with these events, by all the steps."""
@@ -51,7 +51,7 @@ def judged(
         ({"failure": True}, (0, False, True, False)),
         ({"rerecord": True}, (0, False, False, True)),
         ({"stop": True}, (0, False, False, True)),
-        # the person's failure wins over everything
+        # the operator's failure wins over everything
         ({"simulated": True, "failure": True}, (0, False, True, False)),
         ({"success": True, "failure": True}, (0, False, True, False)),
         # an episode that goes on after success still pays it, and still ends at the rest
@@ -66,7 +66,7 @@ def judged(
     ],
 )
 def test_what_each_event_does(events: dict[str, bool], outcome: tuple[Any, ...]) -> None:
-    assert judged(**events) == outcome
+    assert evaluated(**events) == outcome
 
 
 def test_the_reset_is_never_a_success() -> None:
@@ -128,12 +128,12 @@ def test_the_penalty_is_decided_before_the_action_not_after() -> None:
 
 def test_the_penalty_counts_the_executed_action_and_the_measured_position() -> None:
     step = gripper_penalty(GRIPPER, -0.5, **USUAL)
-    by_hand = command(action(grip=STAY), measured=50.0, commanded=30.0)
-    assert step(transition(by_hand)).discrete_penalty == 0.0
-    # the policy asked to close an open gripper, but the person's "stay" was executed
-    overruled = replace(by_hand, policy_action=action(grip=CLOSE))
+    is_intervention = command(action(grip=STAY), measured=50.0, commanded=30.0)
+    assert step(transition(is_intervention)).discrete_penalty == 0.0
+    # the policy asked to close an open gripper, but the operator's "stay" was executed
+    overruled = replace(is_intervention, policy_action=action(grip=CLOSE))
     assert step(transition(overruled)).discrete_penalty == 0.0
-    executed = replace(by_hand, action=action(grip=CLOSE))
+    executed = replace(is_intervention, action=action(grip=CLOSE))
     assert step(transition(executed)).discrete_penalty == -0.5
 
 

@@ -1,4 +1,4 @@
-"""Where the person takes over or hands back, the arm does not jump."""
+"""Where the operator takes over or hands back, the arm does not jump."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from processors.base import Command, Goal, Pipeline
 from robots.arm import ARMS
 from robots.base import F32, GRIPPER, Reading
 from robots.kinematics import Kinematics
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
+from teleop.base import NEUTRAL, NO_INPUT, TeleopSample
 
 CONFIG = ProcessorConfig()
 STEP = f32(*CONFIG.step_size)
@@ -34,17 +34,17 @@ def asked(arm: str, behind: F32, *, intervening: bool, before: bool, act: F32 = 
     here = RESET[arm].copy()
     here[GRIPPER] = 21.0
     tip = KINEMATICS[arm].tip(here)
-    told = KINEMATICS[arm].solve(here, tip + behind, iterations=20)
-    told[GRIPPER] = HELD
-    goal = Goal(KINEMATICS[arm].tip(told), told)
+    commanded = KINEMATICS[arm].solve(here, tip + behind, iterations=20)
+    commanded[GRIPPER] = HELD
+    goal = Goal(KINEMATICS[arm].tip(commanded), commanded)
     return replace(
         Command.at_reset(Reading(here, stamp=3.0), tip),
         tick=7,
-        sample=TeleopSample(act, intervening) if intervening else HANDS_OFF,
+        sample=TeleopSample(act, intervening) if intervening else NO_INPUT,
         policy_action=act,
         before=goal,
         goal=goal,
-        by_hand_before=before,
+        intervening_before=before,
     )
 
 
@@ -64,9 +64,11 @@ def test_an_arm_far_behind_its_target_stops_where_it_is(arm: str, takes_over: bo
 
 
 @each_arm
-@pytest.mark.parametrize("by_hand", [True, False])
-def test_while_the_same_hands_act_the_target_stays_in_force(arm: str, by_hand: bool) -> None:
-    tick = asked(arm, f32(0.03, 0.03, 0), intervening=by_hand, before=by_hand)
+@pytest.mark.parametrize("is_intervention", [True, False])
+def test_while_the_same_hands_act_the_target_stays_in_force(
+    arm: str, is_intervention: bool
+) -> None:
+    tick = asked(arm, f32(0.03, 0.03, 0), intervening=is_intervention, before=is_intervention)
     done = pipeline(arm)(tick)
     np.testing.assert_allclose(done.goal.tip, tick.before.tip, atol=1e-6)
 
@@ -94,8 +96,8 @@ def test_whatever_the_lag_no_joint_jumps(
     )
     done = pipeline(arm)(tick)
     measured = tick.reading.joints
-    way = KINEMATICS[arm].tip(done.goal.joints) - tick.start
-    assert (np.abs(way) <= 2 * STEP + CONFIG.inverse_kinematics.max_error).all()
+    delta = KINEMATICS[arm].tip(done.goal.joints) - tick.start
+    assert (np.abs(delta) <= 2 * STEP + CONFIG.inverse_kinematics.max_error).all()
     assert np.abs(done.goal.joints - measured)[:GRIPPER].max() < 35
 
 
@@ -103,6 +105,6 @@ def test_a_paused_arm_stays_whoever_has_it() -> None:
     tick = asked("so101", f32(0, 0, 0), intervening=False, before=False, act=action(1, 1, -1, 0))
     moving = pipeline("so101")(tick)
     assert not np.array_equal(moving.goal.tip, tick.before.tip)
-    paused = pipeline("so101")(replace(tick, sample=replace(HANDS_OFF, paused=True)))
+    paused = pipeline("so101")(replace(tick, sample=replace(NO_INPUT, paused=True)))
     np.testing.assert_array_equal(paused.action, NEUTRAL)
     np.testing.assert_array_equal(paused.goal.tip, tick.before.tip)

@@ -28,18 +28,18 @@ from configs.teleop import SO100LeaderConfig
 from hil_app.build.actions import action_steps
 from hil_app.build.steps import with_steps
 from processors.base import Command, Pipeline
-from processors.leader import Jaw
+from processors.leader import GripperRule
 from robots.arm import ARMS
 from robots.base import F32, GRIPPER, Reading
 from robots.kinematics import Kinematics
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
+from teleop.base import NEUTRAL, NO_INPUT, TeleopSample
 
 CONFIG = ProcessorConfig(step_size=(0.007, 0.007, 0.007))
 LOW, HIGH, STEP = (f32(*v) for v in (CONFIG.bounds.min, CONFIG.bounds.max, CONFIG.step_size))
 LIMIT = CONFIG.inverse_kinematics
 RESET = {"so100": f32(*SO100SimConfig().reset_pose), "so101": f32(*SO101SimConfig().reset_pose)}
 KINEMATICS = {name: Kinematics(arm) for name, arm in ARMS.items()}
-JAW = Jaw(GRIPPER, 0.0, 45.0, 100.0)
+GRIPPER_ENDS = GripperRule(GRIPPER, 0.0, 45.0, 100.0)
 
 each_arm = pytest.mark.parametrize("arm", ARMS)
 each_mode = pytest.mark.parametrize("control", ["end_effector", "joints"])
@@ -60,10 +60,10 @@ def at_reset(arm: str) -> Command:
 
 
 def run(line: Pipeline[Command], first: Command, leads: Sequence[F32 | None]) -> list[Command]:
-    """Tick after tick of an arm that is where it was told to be; None: the policy stands still."""
+    """Tick after tick of an arm that is where it was sent; None: the policy stands still."""
     done, goal, led = [], first.goal, False
     for tick, joints in enumerate(leads, 1):
-        sample = HANDS_OFF if joints is None else TeleopSample(NEUTRAL, True, joints=joints)
+        sample = NO_INPUT if joints is None else TeleopSample(NEUTRAL, True, joints=joints)
         there = Reading(goal.joints, stamp=0.1 * tick)
         asked = replace(
             first,
@@ -72,7 +72,7 @@ def run(line: Pipeline[Command], first: Command, leads: Sequence[F32 | None]) ->
             sample=sample,
             before=goal,
             goal=goal,
-            by_hand_before=led,
+            intervening_before=led,
         )
         done.append(line(asked))
         goal, led = done[-1].goal, sample.intervening
@@ -83,16 +83,16 @@ def assert_sound(arm: str, done: Command) -> None:
     """Within every limit; the recorded action is the executed one, unless the arm holds."""
     moved = np.abs(done.goal.joints - done.before.joints)[:GRIPPER]
     assert moved.max() <= LIMIT.max_joint_step + 1e-4
-    way = done.goal.tip - done.before.tip
-    assert (np.abs(way) <= STEP + 1e-6).all()
+    delta = done.goal.tip - done.before.tip
+    assert (np.abs(delta) <= STEP + 1e-6).all()
     assert (np.abs(done.action[:3]) <= 1.0).all()
     assert (done.goal.tip >= LOW - 1e-5).all()
     assert (done.goal.tip <= HIGH + 1e-5).all()
     error = np.linalg.norm(KINEMATICS[arm].tip(done.goal.joints) - done.goal.tip)
     assert error <= LIMIT.max_error + 1e-6
     clipped = np.clip(done.before.tip + done.action[:3] * STEP, LOW, HIGH) - done.before.tip
-    if way.any():
-        np.testing.assert_allclose(way, clipped, atol=1e-5)
+    if delta.any():
+        np.testing.assert_allclose(delta, clipped, atol=1e-5)
 
 
 @each_arm
@@ -177,7 +177,7 @@ def test_nobody_notices_a_leader_that_does_not_lead(control: str) -> None:
     stands = RESET["so101"] + f32(30, 0, 0, 0, 0, 0)
     first = replace(at_reset("so101"), policy_action=action(0.5, -1, 0.2, CLOSE))
     for sample in (
-        HANDS_OFF,
+        NO_INPUT,
         TeleopSample(NEUTRAL, False, joints=stands),
         TeleopSample(action(x=1), True),
     ):
@@ -231,9 +231,9 @@ def test_the_gripper_closes_and_opens_with_the_leader_s(control: str) -> None:
 def test_a_trembling_hand_does_not_make_the_gripper_chatter(
     at: float, trembling: list[float], max_step: float, held: float
 ) -> None:
-    jaw, went = Jaw(GRIPPER, 0.0, 45.0, max_step), []
+    gripper, went = GripperRule(GRIPPER, 0.0, 45.0, max_step), []
     for tremor in trembling:
-        chosen = jaw.command(held, at + tremor)
+        chosen = gripper.command(held, at + tremor)
         end = {CLOSE: 0.0, STAY: held, OPEN: 45.0}[chosen]
         held += float(np.clip(end - held, -max_step, max_step))
         went.append(chosen)
@@ -242,13 +242,13 @@ def test_a_trembling_hand_does_not_make_the_gripper_chatter(
 
 
 def test_a_gripper_in_small_steps_follows_the_leader_s_all_the_way() -> None:
-    jaw, held = Jaw(GRIPPER, 0.0, 45.0, 2.0), 45.0
+    gripper, held = GripperRule(GRIPPER, 0.0, 45.0, 2.0), 45.0
     for _ in range(30):
-        chosen = jaw.command(held, 20.0)
+        chosen = gripper.command(held, 20.0)
         held += {CLOSE: -2.0, STAY: 0.0, OPEN: 2.0}[chosen]
     assert held == pytest.approx(20, abs=1.3)
 
 
 def test_a_gripper_that_counts_the_other_way_closes_all_the_same() -> None:
-    jaw = Jaw(GRIPPER, closed=60.0, open=5.0, max_step=100.0)
-    assert [jaw.command(5.0, 58.0), jaw.command(60.0, 58.0)] == [CLOSE, STAY]
+    gripper = GripperRule(GRIPPER, closed=60.0, open=5.0, max_step=100.0)
+    assert [gripper.command(5.0, 58.0), gripper.command(60.0, 58.0)] == [CLOSE, STAY]

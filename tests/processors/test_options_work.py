@@ -76,15 +76,15 @@ class Clock:
 
 
 class Watched(SimRobot):
-    """The twin with a made-up picture instead of a rendered one; it keeps every command."""
+    """The twin with a made-up image instead of a rendered one; it keeps every command."""
 
     def __init__(self, config: SimRobotConfig, fps: float) -> None:
         super().__init__(config.model_copy(update={"cameras": {}}), fps)
         self.spec = replace(self.spec, cameras=dict.fromkeys(config.cameras, (6, 8)))
 
     def read(self) -> Reading:
-        picture = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
-        return replace(super().read(), images={"front": picture}, stamp=0.0)
+        image = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+        return replace(super().read(), images={"front": image}, stamp=0.0)
 
     def command(self, target: F32) -> F32:
         self.commands = [*getattr(self, "commands", []), target]
@@ -103,12 +103,12 @@ def clocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 def episode(config: RunConfig, clock: Clock) -> Any:
     """All that one demonstrated episode shows, and what of it a policy would see."""
     frames: list[Frame] = []
-    with Watched(config.robot, config.env.fps) as body:
-        parts = Assembly(config, robot=body)
-        hands = parts.teleop("always")
-        parts.loop(hands, NoPolicy(), lambda: False).episode(3, [frames.append])
+    with Watched(config.robot, config.env.fps) as robot:
+        parts = Assembly(config, robot=robot)
+        teleop = parts.teleop("always")
+        parts.loop(teleop, NoPolicy(), lambda: False).episode(3, [frames.append])
         seen = list(parts.policy_config.input_features)
-    return flat([body.commands, frames, clock.now, seen])
+    return flat([robot.commands, frames, clock.now, seen])
 
 
 def leaves(model: type[BaseModel], path: str) -> Iterator[str]:

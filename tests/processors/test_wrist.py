@@ -66,8 +66,8 @@ def as_it_was(solver: Kinematics, max_joint_step: float, max_error: float, asked
 
     quick = solver.solve(start, target)
     within = bool(np.abs(quick - start)[:GRIPPER].max() <= max_joint_step)
-    way = solver.solve(start, target, iterations=10) - start
-    careful = start + np.clip(way, -max_joint_step, max_joint_step)
+    delta = solver.solve(start, target, iterations=10) - start
+    careful = start + np.clip(delta, -max_joint_step, max_joint_step)
     tip, joints = asked.before.tip, start.copy()
     if within and off(quick) <= max_error:
         tip, joints = target, quick
@@ -190,7 +190,7 @@ def test_what_can_be_met_is_met_on_random_walks(arm: str) -> None:
     usual, met, ticks, off = config(), 0, 0, []
     for seed in range(30):
         for tick in run(arm, walk(seed, 60), usual):
-            asked, told, real = (
+            asked, commanded, real = (
                 allowed(tick, usual, arm),
                 wanted(arm, tick.goal),
                 pose(arm, tick.goal),
@@ -198,12 +198,12 @@ def test_what_can_be_met_is_met_on_random_walks(arm: str) -> None:
             ticks += 1
             if can_be_met(arm, tick, asked):
                 met += 1
-                np.testing.assert_allclose(told[:3], asked[:3], atol=1e-6)
-                np.testing.assert_allclose(told[3:], asked[3:], atol=1e-3)
+                np.testing.assert_allclose(commanded[:3], asked[:3], atol=1e-6)
+                np.testing.assert_allclose(commanded[3:], asked[3:], atol=1e-3)
                 assert np.linalg.norm(real[:3] - asked[:3]) < HALF
                 assert abs(real[3] - asked[3]) < 1.0
-            assert abs(real[3] - told[3]) <= 1.0
-            off.append(np.linalg.norm(real[:3] - told[:3]))
+            assert abs(real[3] - commanded[3]) <= 1.0
+            off.append(np.linalg.norm(real[:3] - commanded[:3]))
     assert met > 0.7 * ticks
     assert np.median(off) < 0.01e-3
     assert np.mean(np.array(off) > HALF) < 0.04  # near and high, and folded up: as without a wrist
@@ -320,17 +320,21 @@ def test_goals_are_continuous_and_sound(
     low, high = ARMS[arm].limits.T
     first = at(arm, (low + f32(*shares) * (high - low)).astype(np.float32))
     for tick in follow(pipeline(arm, settings), first, [move(*m) for m in moves]):
-        before, told, real = wanted(arm, tick.before), wanted(arm, tick.goal), pose(arm, tick.goal)
+        before, commanded, real = (
+            wanted(arm, tick.before),
+            wanted(arm, tick.goal),
+            pose(arm, tick.goal),
+        )
         moved = np.abs(tick.goal.joints - tick.before.joints)[:GRIPPER]
         assert moved.max() <= limit + 1e-4
         assert (tick.goal.joints >= np.minimum(low, tick.before.joints) - 0.01).all()
         assert (tick.goal.joints <= np.maximum(high, tick.before.joints) + 0.01).all()
-        assert (np.abs(told - before)[[0, 1, 2, 4]] <= STEPS[[0, 1, 2, 4]] + 1e-5).all()
-        outside = [abs(p - np.clip(p, *settings.wrist.pitch)) for p in (before[3], told[3])]
+        assert (np.abs(commanded - before)[[0, 1, 2, 4]] <= STEPS[[0, 1, 2, 4]] + 1e-5).all()
+        outside = [abs(p - np.clip(p, *settings.wrist.pitch)) for p in (before[3], commanded[3])]
         assert outside[1] <= outside[0] + 1e-3
         if moved.any():
-            assert abs(told[3] - real[3]) <= max_error + 1e-4
-            assert np.linalg.norm(told[:3] - real[:3]) <= settings.inverse_kinematics.max_error
-            gave_way = abs(told[3] - real[3]) < 1e-4
-            assert gave_way or abs(told[3] - before[3]) <= 5.0 + 1e-3
-            assert gave_way or np.linalg.norm(told[:3] - real[:3]) <= HALF
+            assert abs(commanded[3] - real[3]) <= max_error + 1e-4
+            assert np.linalg.norm(commanded[:3] - real[:3]) <= settings.inverse_kinematics.max_error
+            gave_way = abs(commanded[3] - real[3]) < 1e-4
+            assert gave_way or abs(commanded[3] - before[3]) <= 5.0 + 1e-3
+            assert gave_way or np.linalg.norm(commanded[:3] - real[:3]) <= HALF

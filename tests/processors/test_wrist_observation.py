@@ -35,14 +35,14 @@ def test_the_end_effector_has_its_pitch_and_roll_and_the_target_the_way_to_go(ar
     kinematics = KINEMATICS[arm]
     joints = kinematics.solve(f32(0, 0, 30, 60, 0, 40), f32(0.22, 0.02, 0.06), 40, pitch=20.0)
     joints[ROLL] = 30 * kinematics.clockwise
-    told = joints.copy()
-    told[ROLL] = 37 * kinematics.clockwise
+    commanded = joints.copy()
+    commanded[ROLL] = 37 * kinematics.clockwise
     seen = parts(arm, config())
-    tick = sensed(Goal(f32(0.22, 0.02, 0.06), told, pitch=24.0), joints)
+    tick = sensed(Goal(f32(0.22, 0.02, 0.06), commanded, pitch=24.0), joints)
     np.testing.assert_allclose(seen["wrist"].values(tick), [20, 30], atol=0.05)
     np.testing.assert_allclose(seen["wrist target"].values(tick), [4, 7], atol=0.05)
-    told[1] += 10  # without a pitch in force, it is the one of the joints: lift leans forward
-    tick = sensed(Goal(f32(0.22, 0.02, 0.06), told), joints)
+    commanded[1] += 10  # without a pitch in force, it is the one of the joints: lift leans forward
+    tick = sensed(Goal(f32(0.22, 0.02, 0.06), commanded), joints)
     np.testing.assert_allclose(seen["wrist target"].values(tick), [-10, 7], atol=0.05)
 
 
@@ -50,14 +50,14 @@ def test_the_end_effector_has_its_pitch_and_roll_and_the_target_the_way_to_go(ar
 def test_their_names_and_ranges_come_from_the_config_and_the_arm(arm):
     own = config({"pitch": (-8.0, 44.0), "pitch_step": 3.0, "roll_step": 4.0})
     seen = parts(arm, own)
-    pose, way = seen["wrist"], seen["wrist target"]
+    pose, delta = seen["wrist"], seen["wrist target"]
     assert pose.names == ("ee.pitch", "ee.roll")
-    assert way.names == ("target.pitch", "target.roll")
+    assert delta.names == ("target.pitch", "target.roll")
     turns = np.sort(KINEMATICS[arm].clockwise * KINEMATICS[arm].arm.limits[ROLL])
     np.testing.assert_array_equal(pose.low, f32(-8, turns[0]))
     np.testing.assert_array_equal(pose.high, f32(44, turns[1]))
-    np.testing.assert_array_equal(way.low, f32(-6, -8))
-    np.testing.assert_array_equal(way.high, f32(6, 8))
+    np.testing.assert_array_equal(delta.low, f32(-6, -8))
+    np.testing.assert_array_equal(delta.high, f32(6, 8))
 
 
 @pytest.mark.parametrize(("part", "gone"), [("end_effector", "wrist"), ("target", "wrist target")])

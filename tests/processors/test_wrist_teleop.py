@@ -42,7 +42,7 @@ from processors.gripper_penalty import gripper_penalty
 from robots.arm import ARMS
 from robots.base import F32, GRIPPER, Reading
 from robots.kinematics import Kinematics
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
+from teleop.base import NEUTRAL, NO_INPUT, TeleopSample
 
 each_mode = pytest.mark.parametrize("control", ["end_effector", "joints"])
 
@@ -56,7 +56,7 @@ def test_an_action_of_position_and_gripper_has_the_wrist_stay(arm: str) -> None:
         at(arm, RESET[arm]),
         sample=TeleopSample(action(0.5, -1, 0.25, CLOSE), intervening=True),
         policy_action=NEUTRAL,
-        by_hand_before=True,
+        intervening_before=True,
     )
     done = pipeline(arm, config())(own)
     np.testing.assert_array_equal(done.action, f32(0.5, -1, 0.25, 0, 0, CLOSE))
@@ -70,7 +70,7 @@ def test_a_whole_action_passes_as_it_is_and_a_pause_stills_it() -> None:
     asked = replace(at("so101", RESET["so101"]), policy_action=f32(1, 2, 3, 4, 5, OPEN))
     line = pipeline("so101", config())
     np.testing.assert_array_equal(line(asked).action, asked.policy_action)
-    still = line(replace(asked, sample=replace(HANDS_OFF, paused=True)))
+    still = line(replace(asked, sample=replace(NO_INPUT, paused=True)))
     np.testing.assert_array_equal(still.action, f32(0, 0, 0, 0, 0, STAY))
     np.testing.assert_allclose(still.goal.joints, asked.goal.joints, atol=0.1)
 
@@ -85,24 +85,24 @@ def test_the_gripper_is_the_last_number_for_its_penalty_too() -> None:
 @each_arm
 @pytest.mark.parametrize("takes_over", [True, False])
 def test_a_wrist_far_behind_stops_where_it_is_when_hands_change(arm: str, takes_over: bool) -> None:
-    here, told = RESET[arm].copy(), RESET[arm].copy()
-    told[ROLL] += 25
-    goal = Goal(KINEMATICS[arm].tip(told), told)
+    here, commanded = RESET[arm].copy(), RESET[arm].copy()
+    commanded[ROLL] += 25
+    goal = Goal(KINEMATICS[arm].tip(commanded), commanded)
     asked = replace(
         at(arm, here),
         sample=TeleopSample(NEUTRAL, intervening=takes_over),
         before=goal,
         goal=goal,
-        by_hand_before=not takes_over,
+        intervening_before=not takes_over,
     )
     done = pipeline(arm, config())(asked)
     assert done.goal.joints[ROLL] == here[ROLL]
-    same = pipeline(arm, config())(replace(asked, by_hand_before=takes_over))
-    assert same.goal.joints[ROLL] == told[ROLL]
-    told[ROLL] = here[ROLL] + 9  # less than a full action: a lag, not worth giving up
-    near = Goal(KINEMATICS[arm].tip(told), told)
+    same = pipeline(arm, config())(replace(asked, intervening_before=takes_over))
+    assert same.goal.joints[ROLL] == commanded[ROLL]
+    commanded[ROLL] = here[ROLL] + 9  # less than a full action: a lag, not worth giving up
+    near = Goal(KINEMATICS[arm].tip(commanded), commanded)
     kept = pipeline(arm, config())(replace(asked, before=near, goal=near))
-    assert kept.goal.joints[ROLL] == told[ROLL]
+    assert kept.goal.joints[ROLL] == commanded[ROLL]
 
 
 # A leader arm.
@@ -111,12 +111,12 @@ def test_a_wrist_far_behind_stops_where_it_is_when_hands_change(arm: str, takes_
 def led(
     arm: str, control: str, leader: F32, ticks: int, settings: ProcessorConfig
 ) -> list[Command]:
-    """Ticks of an arm that is where it was told to be, behind a leader that holds still."""
-    hands = SO100LeaderConfig.model_validate({"control": control})
+    """Ticks of an arm that is where it was commanded to be, behind a leader that holds still."""
+    teleop = SO100LeaderConfig.model_validate({"control": control})
     solver = KINEMATICS[arm]
     wrist = wrist_of(settings, solver)
     context = {"kinematics": solver, "processor": settings, "wrist": wrist}
-    steps = with_steps(action_steps(settings, solver), hands.steps, "action", **context)
+    steps = with_steps(action_steps(settings, solver), teleop.steps, "action", **context)
     line = Pipeline("action", steps)
     done, goal = [], at(arm, RESET[arm]).goal
     for tick in range(1, ticks + 1):
@@ -127,7 +127,7 @@ def led(
             sample=TeleopSample(NEUTRAL, True, joints=leader),
             before=goal,
             goal=goal,
-            by_hand_before=tick > 1,
+            intervening_before=tick > 1,
         )
         done.append(line(asked))
         goal = done[-1].goal
@@ -147,8 +147,8 @@ def test_the_wrist_follows_a_leader_and_what_is_recorded_is_what_it_does(
     for tick in done:
         assert tick.action.shape == (6,)
         assert (np.abs(tick.action[:5]) <= 1.0).all()
-        alone = replace(tick, sample=HANDS_OFF, policy_action=tick.action, goal=tick.before)
-        replayed = usual(replace(alone, by_hand_before=False)).goal
+        alone = replace(tick, sample=NO_INPUT, policy_action=tick.action, goal=tick.before)
+        replayed = usual(replace(alone, intervening_before=False)).goal
         np.testing.assert_allclose(
             wanted(arm, replayed), wanted(arm, tick.goal), atol=1e-3, err_msg=str(tick.action)
         )

@@ -45,7 +45,7 @@ def turn(axis, angle):
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def by_hand(arm, angles):
+def is_intervention(arm, angles):
     """Place (3,) [m] of the last frame of the published table, in our base frame."""
     table, _, base = PUBLISHED[arm]
     place, frame = np.zeros(3), np.eye(3)
@@ -69,10 +69,10 @@ def test_placo_and_mujoco_have_the_tip_where_the_published_table_has_it(bodies, 
     low, high = arm.limits.T.astype(float)
     joints = (low + np.array(shares) * (high - low)).astype(np.float32)
     angles = arm.to_urdf(joints)
-    expected = by_hand(name, angles)
+    expected = is_intervention(name, angles)
     assert np.abs(kinematics.tip(joints) - expected).max() < TENTH
     world.reset(angles, seed=0)
-    assert np.abs(world.data.body(arm.tip).xpos - expected).max() < TENTH
+    assert np.abs(world.data.robot(arm.tip).xpos - expected).max() < TENTH
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_placo_and_mujoco_have_the_tip_where_the_published_table_has_it(bodies, 
     ],
 )
 def test_the_tables_give_the_published_places(arm, angles, place):
-    np.testing.assert_allclose(by_hand(arm, angles), place, atol=TENTH)
+    np.testing.assert_allclose(is_intervention(arm, angles), place, atol=TENTH)

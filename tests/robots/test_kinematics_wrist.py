@@ -31,21 +31,21 @@ any_arm = pytest.mark.parametrize("arm", KINEMATICS)
 def axes(world: World, arm: Arm, joints: F32) -> F32:
     """The gripper frame's (3, 3), as physics has it."""
     world.reset(arm.to_urdf(joints), seed=0)
-    frame: F32 = world.data.body(arm.tip).xmat.reshape(3, 3).copy()
+    frame: F32 = world.data.robot(arm.tip).xmat.reshape(3, 3).copy()
     return frame
 
 
 @any_arm
 def test_pitch_is_the_angle_from_straight_down_in_the_arm_s_plane(arm: str) -> None:
     kinematics, rng = KINEMATICS[arm], np.random.default_rng(0)
-    body = kinematics.arm
-    world = World(body, "reach", period=0.1)
+    robot = kinematics.arm
+    world = World(robot, "reach", period=0.1)
     for _ in range(50):
-        joints = rng.uniform(*body.limits.T).astype(np.float32)
-        pan = axes(world, body, joints)[:, 2]  # where the fingers point
+        joints = rng.uniform(*robot.limits.T).astype(np.float32)
+        pan = axes(world, robot, joints)[:, 2]  # where the fingers point
         forward = joints.copy()
         forward[0] = 0 if arm in ARMS else 3.0
-        ahead = axes(world, body, forward)[:, 2]  # the same, with the arm straight ahead
+        ahead = axes(world, robot, forward)[:, 2]  # the same, with the arm straight ahead
         assert abs(ahead[1]) < 1e-4
         pitch = np.deg2rad(kinematics.pitch(joints))
         np.testing.assert_allclose(ahead, [np.sin(pitch), 0, -np.cos(pitch)], atol=1e-4)
@@ -66,12 +66,12 @@ def test_pitch_is_small_at_the_reset_pose_and_grows_as_the_fingers_rise(arm: str
 @any_arm
 def test_clockwise_is_as_seen_from_behind_the_gripper(arm: str) -> None:
     kinematics = KINEMATICS[arm]
-    body = kinematics.arm
-    world = World(body, "reach", period=0.1)
-    joints = body.from_urdf(ARMS[arm[:5]].to_urdf(RESET[arm[:5]]))
-    before = axes(world, body, joints)
+    robot = kinematics.arm
+    world = World(robot, "reach", period=0.1)
+    joints = robot.from_urdf(ARMS[arm[:5]].to_urdf(RESET[arm[:5]]))
+    before = axes(world, robot, joints)
     joints[ROLL] += 10 * kinematics.clockwise
-    after = axes(world, body, joints)
+    after = axes(world, robot, joints)
     # About the way it points, away from who looks, right-handed is clockwise.
     turn = np.cross(before[:, 0], after[:, 0]) @ before[:, 2]
     assert turn == pytest.approx(np.sin(np.deg2rad(10)), abs=1e-4)

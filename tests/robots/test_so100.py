@@ -34,7 +34,7 @@ from robots.feetech import calibration
 from robots.feetech.bus import FeetechBus
 from robots.feetech.handshake import MOTORS, unlocked, unlocked_all
 from robots.so100 import SO100Robot
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 from teleop.base import TeleopError
 
 FPS = 30
@@ -48,30 +48,33 @@ UNHURRIED = {"patience_s": 2.0, "watchdog_s": 2.0, "let_down_s": 10.0, "deadman_
 @pytest.fixture
 def servos(chain: Running) -> Running:
     """The virtual chain in order, as after its power was switched off and on."""
-    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(**FaultSettings().model_dump(mode="json"))
     chain.arm.set(power_cycle=True)
     take_to(chain, dict(zip(JOINTS, REST.tolist(), strict=True)))
     return chain
 
 
 @pytest.fixture
-def told() -> list[tuple[str, dict[str, Any]]]:
+def reported() -> list[tuple[str, dict[str, Any]]]:
     return []
 
 
-Told = list[tuple[str, dict[str, Any]]]
+Reported = list[tuple[str, dict[str, Any]]]
 
 
-def names(told: Told) -> list[str]:
-    return [name for name, _ in told]
+def names(reported: Reported) -> list[str]:
+    return [name for name, _ in reported]
 
 
 def robot(
-    servos: Running, told: Told | None = None, safety: dict[str, float] = UNHURRIED, **changes: Any
+    servos: Running,
+    reported: Reported | None = None,
+    safety: dict[str, float] = UNHURRIED,
+    **changes: Any,
 ) -> SO100Robot:
     def tell(event: Event) -> None:
-        if told is not None:
-            told.append((event.name, event.facts()))
+        if reported is not None:
+            reported.append((event.name, event.facts()))
 
     cfg = SO101Config(port=servos.port, safety=UNHURRIED | safety, **changes)
     return SO100Robot(cfg, FPS, tell)
@@ -96,10 +99,10 @@ def go(arm: SO100Robot, target: F32, there: F32 | None = None, near: float = 0.2
     until(lambda: bool(np.abs(tick(arm, target) - goal).max() < near))
 
 
-def fail(arm: SO100Robot, servos: Running, **knobs: Any) -> None:
+def fail(arm: SO100Robot, servos: Running, **fault_settings: Any) -> None:
     """Run with a fault until it ends the run; how long that took is noted in the error [s]."""
     run(arm, 9, RESET)
-    servos.arm.set(**knobs)
+    servos.arm.set(**fault_settings)
     began = time.monotonic()
     try:
         until(lambda: tick(arm, RESET) is None)
@@ -123,7 +126,7 @@ def seen(servos: Running) -> int:
 # connecting
 
 
-def test_it_takes_hold_where_the_arm_stands_and_moves_where_it_is_told(servos: Running) -> None:
+def test_it_takes_hold_where_the_arm_stands_and_moves_where_it_is_reported(servos: Running) -> None:
     before = seen(servos)
     with robot(servos) as arm:
         here = arm.read().joints
@@ -138,22 +141,24 @@ def test_it_takes_hold_where_the_arm_stands_and_moves_where_it_is_told(servos: R
     assert new_violations(servos, before) == []
 
 
-def test_leaving_it_goes_to_rest_and_is_released(servos: Running, told: Told) -> None:
-    with robot(servos, told) as arm:
+def test_leaving_it_goes_to_rest_and_is_released(servos: Running, reported: Reported) -> None:
+    with robot(servos, reported) as arm:
         go(arm, RESET)
     assert torques(servos) == {0}
-    assert "released" in names(told)
-    assert "torque_unwatched" not in names(told)
+    assert "released" in names(reported)
+    assert "torque_unwatched" not in names(reported)
     with robot(servos, rest_pose=None) as arm:
         np.testing.assert_allclose(arm.read().joints[:GRIPPER], REST[:GRIPPER], atol=1)
 
 
-def test_a_rest_pose_of_null_stays_and_torque_may_stay_on(servos: Running, told: Told) -> None:
-    with robot(servos, told, rest_pose=None, disable_torque_on_disconnect=False) as arm:
+def test_a_rest_pose_of_null_stays_and_torque_may_stay_on(
+    servos: Running, reported: Reported
+) -> None:
+    with robot(servos, reported, rest_pose=None, disable_torque_on_disconnect=False) as arm:
         run(arm, 15, RESET)
         there = arm.read().joints
     assert torques(servos) == {1}
-    assert {"torque_unwatched", "torque_stays_on"} <= set(names(told))
+    assert {"torque_unwatched", "torque_stays_on"} <= set(names(reported))
     with robot(servos) as arm:  # it is taken over as it is, without a fall
         np.testing.assert_allclose(arm.read().joints, there, atol=2)
 
@@ -232,16 +237,16 @@ REFUSED: dict[str, tuple[dict[str, Any], type[RobotError], str]] = {
 }
 
 
-@pytest.mark.parametrize(("knobs", "error", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("fault_settings", "error", "message"), REFUSED.values(), ids=REFUSED)
 def test_an_arm_that_is_not_as_expected_is_refused(
-    servos: Running, knobs: dict[str, Any], error: type[RobotError], message: str
+    servos: Running, fault_settings: dict[str, Any], error: type[RobotError], message: str
 ) -> None:
-    servos.arm.set(**knobs)
+    servos.arm.set(**fault_settings)
     with pytest.raises(error, match=message) as caught, robot(servos):
         pass
     assert "\n" not in str(caught.value)
     assert torques(servos) == {0}
-    servos.arm.set(**Knobs().model_dump(mode="json"))
+    servos.arm.set(**FaultSettings().model_dump(mode="json"))
     with robot(servos):  # and the port was closed
         pass
 
@@ -275,7 +280,7 @@ def held(servos: Running) -> dict[str, calibration.MotorCalibration]:
 
 
 def test_a_saved_calibration_is_given_back_to_motors_that_lost_it(
-    servos: Running, told: Told, tmp_path: Path
+    servos: Running, reported: Reported, tmp_path: Path
 ) -> None:
     original = held(servos)
     calibration.save(original, tmp_path / "mine.json")
@@ -284,10 +289,10 @@ def test_a_saved_calibration_is_given_back_to_motors_that_lost_it(
         bus.write("Homing_Offset", "elbow_flex", 77)
         bus.write("Min_Position_Limit", "elbow_flex", 5)
         bus.write("Lock", "elbow_flex", 1)
-    with robot(servos, told, id="mine", calibration_dir=tmp_path):
+    with robot(servos, reported, id="mine", calibration_dir=tmp_path):
         pass
     assert held(servos) == original
-    ((_, facts),) = [event for event in told if event[0] == "calibration_restored"]
+    ((_, facts),) = [event for event in reported if event[0] == "calibration_restored"]
     assert "elbow_flex: homing_offset 77 → " in facts["note"]
     assert "gripper" not in facts["note"]
     servos.arm.set(power_cycle=True)
@@ -329,8 +334,8 @@ def test_the_calibration_of_another_arm_is_refused_and_not_written(
     assert torques(servos) == {0}
 
 
-def test_a_zero_that_another_tool_has_moved_is_told(
-    servos: Running, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_zero_that_another_tool_has_moved_is_reported(
+    servos: Running, reported: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Torque_Enable 128 makes the present position the middle, and stays."""
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
@@ -339,11 +344,11 @@ def test_a_zero_that_another_tool_has_moved_is_told(
     try:
         with FeetechBus(servos.port, MOTORS) as bus:
             bus.write("Torque_Enable", "wrist_flex", 128)
-        with robot(servos, told, rest_pose=None):
+        with robot(servos, reported, rest_pose=None):
             pass
-        ((_, facts),) = [event for event in told if event[0] == "calibration_changed"]
+        ((_, facts),) = [event for event in reported if event[0] == "calibration_changed"]
         assert "mine.json but for wrist_flex: homing_offset" in facts["note"]
-        with robot(servos, told, rest_pose=None, id="mine"):
+        with robot(servos, reported, rest_pose=None, id="mine"):
             pass
         assert held(servos) == original
     finally:
@@ -351,14 +356,14 @@ def test_a_zero_that_another_tool_has_moved_is_told(
             calibration.write_to(bus, original)
 
 
-def test_motors_that_hold_a_leaders_calibration_are_told(
-    servos: Running, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_motors_that_hold_a_leaders_calibration_are_reported(
+    servos: Running, reported: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
     calibration.save(held(servos), tmp_path / "teleoperators/so101_leader/hand.json")
-    with robot(servos, told):
+    with robot(servos, reported):
         pass
-    ((_, facts),) = [event for event in told if event[0] == "other_arm"]
+    ((_, facts),) = [event for event in reported if event[0] == "other_arm"]
     assert "are the ports of leader and follower swapped?" in facts["note"]
 
 
@@ -471,8 +476,10 @@ def test_what_is_not_a_number_is_refused(servos: Running) -> None:
         arm.command(np.full(6, np.nan, np.float32))
 
 
-def test_halted_it_stays_where_it_is_until_it_is_let_down(servos: Running, told: Told) -> None:
-    with robot(servos, told) as arm:
+def test_halted_it_stays_where_it_is_until_it_is_let_down(
+    servos: Running, reported: Reported
+) -> None:
+    with robot(servos, reported) as arm:
         run(arm, 10, RESET)
         arm.halt("emergency stop")
         there = goals(servos)
@@ -480,22 +487,24 @@ def test_halted_it_stays_where_it_is_until_it_is_let_down(servos: Running, told:
         assert goals(servos) == there
         stopped = arm.read().joints
     assert torques(servos) == {0}
-    assert ("halted", {"cause": "emergency stop"}) in told
+    assert ("halted", {"cause": "emergency stop"}) in reported
     with robot(servos, rest_pose=None) as arm:  # it did not go to rest
         np.testing.assert_allclose(arm.read().joints, stopped, atol=1)
 
 
-def test_a_loop_that_falls_silent_leaves_an_arm_that_holds(servos: Running, told: Told) -> None:
+def test_a_loop_that_falls_silent_leaves_an_arm_that_holds(
+    servos: Running, reported: Reported
+) -> None:
     servos.arm.set(stuck=["shoulder_lift"], load={"shoulder_lift": 0})
 
     def pushed() -> int:
         lift = servos.arm.report()["motors"]["shoulder_lift"]
         return abs(lift["goal"] - lift["present"])
 
-    with robot(servos, told, safety={"stall_error": 90.0, "watchdog_s": 0.2}) as arm:
+    with robot(servos, reported, safety={"stall_error": 90.0, "watchdog_s": 0.2}) as arm:
         until(lambda: tick(arm, RESET) is not None and pushed() > 100)
-        until(lambda: "watchdog_held" in names(told))
-        assert ("watchdog_held", {"after_s": 0.2}) in told
+        until(lambda: "watchdog_held" in names(reported))
+        assert ("watchdog_held", {"after_s": 0.2}) in reported
         until(lambda: pushed() < 40)
         servos.arm.set(stuck=[])
         before = seen(servos)
@@ -518,7 +527,7 @@ def stalls_with_the_bus(arm: SO100Robot, over: threading.Event) -> None:
 @pytest.mark.parametrize("stall", [stalls, stalls_with_the_bus])
 @pytest.mark.parametrize("disable_torque_on_disconnect", [True, False])
 def test_a_loop_that_stays_silent_has_its_arm_let_down_and_moves_it_no_more(
-    servos: Running, told: Told, stall: Stall, disable_torque_on_disconnect: bool
+    servos: Running, reported: Reported, stall: Stall, disable_torque_on_disconnect: bool
 ) -> None:
     over, off, there = threading.Event(), list[float](), list[int]()
 
@@ -541,15 +550,15 @@ def test_a_loop_that_stays_silent_has_its_arm_let_down_and_moves_it_no_more(
         arm.command(REST)
 
     changes = {"disable_torque_on_disconnect": disable_torque_on_disconnect}
-    arm = robot(servos, told, safety={"watchdog_s": 0.3, "let_down_s": 0.6}, **changes)
+    arm = robot(servos, reported, safety={"watchdog_s": 0.3, "let_down_s": 0.6}, **changes)
     with pytest.raises(LoopStalled, match=r"for 0\.6 s, so it was let down: see what held"), arm:
         stalled(arm)
     let_down = 1.0
     assert 0.5 < off[0] < 0.6 * 1.25 + 0.5 + let_down + LATE
     assert torques(servos) == {0}
     assert goals(servos) == there
-    assert "watchdog_let_down" in names(told)
-    assert "rest_not_reached" not in names(told)
+    assert "watchdog_let_down" in names(reported)
+    assert "rest_not_reached" not in names(reported)
 
 
 # what goes wrong on the way
@@ -560,50 +569,55 @@ def test_lost_and_damaged_packets_never_end_a_run(servos: Running) -> None:
         servos.arm.set(drop=0.05, corrupt=0.05, truncate=0.02, garbage=0.05, delay_share=0.02)
         run(arm, 60, RESET)
         go(arm, RESET, near=1)
-        servos.arm.set(**Knobs().model_dump(mode="json"))
+        servos.arm.set(**FaultSettings().model_dump(mode="json"))
     assert torques(servos) == {0}
 
 
 def test_a_motor_that_stays_silent_ends_it_in_time_and_the_others_are_released(
-    servos: Running, told: Told
+    servos: Running, reported: Reported
 ) -> None:
     message = r"wrist_flex \(ID 4\) gives no good answer \(no answer\)"
-    made = robot(servos, told, safety={"patience_s": 0.5})
+    made = robot(servos, reported, safety={"patience_s": 0.5})
     with pytest.raises(BusTimeout, match=message) as caught, made as arm:
         fail(arm, servos, missing=["wrist_flex"])
     assert 0.3 < caught.value.after < 0.5 + 0.2 + LATE
     report = servos.arm.report()["motors"]
     assert {name for name in JOINTS if report[name]["torque_enable"]} == {"wrist_flex"}
-    ((_, facts),) = [event for event in told if event[0] == "torque_left_on"]
+    ((_, facts),) = [event for event in reported if event[0] == "torque_left_on"]
     assert facts["cause"].startswith("wrist_flex may still have torque: switch off")
 
 
-def test_a_motor_that_is_silent_for_a_moment_is_borne(servos: Running, told: Told) -> None:
-    with robot(servos, told) as arm:
+def test_a_motor_that_is_silent_for_a_moment_is_borne(servos: Running, reported: Reported) -> None:
+    with robot(servos, reported) as arm:
         servos.arm.set(missing=["wrist_flex"])
         run(arm, 3)
         servos.arm.set(missing=[])
         run(arm, 15)
-    assert ("motor_silent", {"motor": "wrist_flex", "reason": "no answer"}) in told
+    assert ("motor_silent", {"motor": "wrist_flex", "reason": "no answer"}) in reported
 
 
-def test_a_port_that_comes_back_in_time_is_taken_up_again(servos: Running, told: Told) -> None:
-    with robot(servos, told) as arm:
+def test_a_port_that_comes_back_in_time_is_taken_up_again(
+    servos: Running, reported: Reported
+) -> None:
+    with robot(servos, reported) as arm:
         run(arm, 6, RESET)
         unplug(servos)
         run(arm, 3, RESET)
         plug_in(servos)
-        until(lambda: tick(arm, RESET) is not None and "port_back" in names(told))
+        until(lambda: tick(arm, RESET) is not None and "port_back" in names(reported))
         go(arm, RESET, near=1)
-    assert [name for name in names(told) if name.startswith("port")] == ["port_gone", "port_back"]
+    assert [name for name in names(reported) if name.startswith("port")] == [
+        "port_gone",
+        "port_back",
+    ]
     assert torques(servos) == {0}
 
 
-def use_until_swapped(port: str, told: Told, swap: Callable[[], None]) -> None:
+def use_until_swapped(port: str, reported: Reported, swap: Callable[[], None]) -> None:
     """Use the arm on ``port`` for a while, then what is there after the ``swap``."""
 
     def tell(event: Event) -> None:
-        told.append((event.name, event.facts()))
+        reported.append((event.name, event.facts()))
 
     with SO100Robot(SO101Config(port=port), FPS, tell) as arm:
         run(arm, 9, RESET)
@@ -612,7 +626,7 @@ def use_until_swapped(port: str, told: Told, swap: Callable[[], None]) -> None:
 
 
 def test_nothing_is_sent_to_another_arm_that_has_the_port_now(
-    servos: Running, told: Told, tmp_path: Path
+    servos: Running, reported: Reported, tmp_path: Path
 ) -> None:
     link = tmp_path / "arm"
     link.symlink_to(os.path.realpath(servos.port))
@@ -630,37 +644,39 @@ def test_nothing_is_sent_to_another_arm_that_has_the_port_now(
             link.symlink_to(os.path.realpath(other.port))
 
         with pytest.raises(NotConnected, match="is another arm's since it came back"):
-            use_until_swapped(str(link), told, swap)
+            use_until_swapped(str(link), reported, swap)
         assert (goals(other), torques(other)) == (before, {1})
         plug_in(servos)
-    assert [name for name in names(told) if name.startswith("port")][-1] == "port_gone"
-    assert "torque_left_on" in names(told)  # of the arm that is nobody knows where
+    assert [name for name in names(reported) if name.startswith("port")][-1] == "port_gone"
+    assert "torque_left_on" in names(reported)  # of the arm that is nobody knows where
 
 
-def test_a_port_that_is_gone_ends_it_in_time(servos: Running, told: Told) -> None:
-    made = robot(servos, told, safety={"patience_s": 0.5})
+def test_a_port_that_is_gone_ends_it_in_time(servos: Running, reported: Reported) -> None:
+    made = robot(servos, reported, safety={"patience_s": 0.5})
     with pytest.raises(NotConnected, match="is gone: plug") as caught, made as arm:
         fail(arm, servos, gone_s=600)
     assert 0.3 < caught.value.after < 0.5 + LATE
     assert "\n" not in str(caught.value)
-    assert "torque_left_on" in names(told)
+    assert "torque_left_on" in names(reported)
     plug_in(servos)
 
 
-def test_a_lasting_overload_holds_then_lets_the_arm_down(servos: Running, told: Told) -> None:
+def test_a_lasting_overload_holds_then_lets_the_arm_down(
+    servos: Running, reported: Reported
+) -> None:
     message = r"elbow_flex reports overload.*let down"
-    with pytest.raises(ServoFault, match=message) as caught, robot(servos, told) as arm:
+    with pytest.raises(ServoFault, match=message) as caught, robot(servos, reported) as arm:
         fail(arm, servos, errors={"elbow_flex": 32})
     assert 1.9 <= caught.value.after < 2.0 + LATE
-    responses = [facts["response"] for name, facts in told if name == "trouble"]
+    responses = [facts["response"] for name, facts in reported if name == "trouble"]
     assert responses == ["hold", "back_off", "release"]
     assert torques(servos) == {0}
 
 
 def test_motors_that_lost_their_power_for_a_moment_get_their_torque_back(
-    servos: Running, told: Told
+    servos: Running, reported: Reported
 ) -> None:
-    with robot(servos, told) as arm:
+    with robot(servos, reported) as arm:
         run(arm, 9, RESET)
         servos.arm.set(missing=["gripper"])
         run(arm, 3)
@@ -670,7 +686,7 @@ def test_motors_that_lost_their_power_for_a_moment_get_their_torque_back(
         before = seen(servos)
         until(lambda: tick(arm, RESET) is not None and torques(servos) == {1})
         assert new_violations(servos, before) == []
-    assert "torque_lost" in names(told)
+    assert "torque_lost" in names(reported)
 
 
 @pytest.mark.parametrize("error", [CameraError, TeleopError, ValueError])
@@ -728,9 +744,9 @@ def test_poses_that_the_calibrated_arm_cannot_take_are_refused_before_anything_c
         bus.sync_write("Torque_Enable", dict.fromkeys(JOINTS, 0))
 
 
-def test_a_slow_arm_comes_to_rest_all_the_same(servos: Running, told: Told) -> None:
-    with robot(servos, told, safety={"max_speed": 40.0}) as arm:
+def test_a_slow_arm_comes_to_rest_all_the_same(servos: Running, reported: Reported) -> None:
+    with robot(servos, reported, safety={"max_speed": 40.0}) as arm:
         go(arm, np.float32([20, -70, 85, 60, 0, 5]), near=1)
-    assert "rest_not_reached" not in names(told)
+    assert "rest_not_reached" not in names(reported)
     with robot(servos, rest_pose=None) as arm:
         np.testing.assert_allclose(arm.read().joints[:GRIPPER], REST[:GRIPPER], atol=3)

@@ -23,7 +23,7 @@ from robots.sockets import connect, listen, socket_folder
 from robots.virtual.client import VirtualArm, socket_path, virtual_ports
 from robots.virtual.control import Control
 from teleop.base import TeleopError
-from teleop.virtual.remote import Listener, Remote
+from teleop.virtual.remote import PadListener, Remote
 
 HOSTILE = [
     b"nonsense",
@@ -125,7 +125,7 @@ def test_whatever_a_message_holds_is_refused_and_the_arm_lives(world: World, lin
 @pytest.mark.parametrize("line", HOSTILE, ids=lambda line: repr(line[:40]))
 def test_a_virtual_device_refuses_whatever_makes_no_sense(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "device"
-    with Listener(path, lambda message: {"heard": message["key"]}):
+    with PadListener(path, lambda message: {"heard": message["key"]}):
         with socket.socket(socket.AF_UNIX) as end:
             end.settimeout(10)
             end.connect(str(path))
@@ -163,7 +163,7 @@ def test_a_line_without_an_end_and_too_many_connections_are_turned_away() -> Non
 
 def test_a_device_hears_no_endless_line(tmp_path: Path) -> None:
     path = tmp_path / "device"
-    with Listener(path, lambda _: None), socket.socket(socket.AF_UNIX) as end:
+    with PadListener(path, lambda _: None), socket.socket(socket.AF_UNIX) as end:
         end.settimeout(10)
         end.connect(str(path))
         assert is_hung_up(end)
@@ -197,7 +197,7 @@ def test_an_answer_that_makes_no_sense_is_a_line(answer: bytes) -> None:
 def test_sockets_and_their_folder_are_this_users_alone(world: World, tmp_path: Path) -> None:
     path = socket_path("/dev/pts/77")
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    with Listener(tmp_path / "device", lambda _: None):
+    with PadListener(tmp_path / "device", lambda _: None):
         modes = [stat.S_IMODE(one.stat().st_mode) for one in (path, tmp_path / "device")]
     assert modes == [0o600, 0o600]
     assert virtual_ports() == []  # there is no such device
@@ -253,7 +253,7 @@ def test_a_folder_or_a_program_of_another_user_is_not_trusted(
         with pytest.raises(RobotError, match=r"cannot be reached: .*another user's program"):
             VirtualArm.behind("/dev/pts/77")
         with (
-            Listener(tmp_path / "device", lambda _: None),
+            PadListener(tmp_path / "device", lambda _: None),
             pytest.raises(TeleopError, match="another user's program listens there"),
         ):
             Remote(tmp_path / "device").__enter__()
@@ -294,7 +294,7 @@ def test_where_the_runtime_folder_does_not_serve_another_does(
 def test_a_path_that_no_socket_can_have_is_a_line(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 200)
     said = "a local socket's path has at most 10[37] bytes: choose a shorter one"
-    with pytest.raises(TeleopError, match=said), Listener(long, lambda _: None):
+    with pytest.raises(TeleopError, match=said), PadListener(long, lambda _: None):
         pass
     with pytest.raises(TeleopError, match=said), Remote(long):
         pass
@@ -303,18 +303,18 @@ def test_a_path_that_no_socket_can_have_is_a_line(tmp_path: Path) -> None:
 
 def test_a_program_that_listens_is_not_pushed_aside_but_a_dead_one_is(tmp_path: Path) -> None:
     path = tmp_path / "device"
-    with Listener(path, lambda _: {"first": True}):
+    with PadListener(path, lambda _: {"first": True}):
         with pytest.raises(TeleopError, match="a program that runs listens there"):
-            Listener(path, lambda _: None).__enter__()
+            PadListener(path, lambda _: None).__enter__()
         with Remote(path) as remote:
             assert remote.tell() == {"first": True}
     listen(path).close()
     assert path.is_socket()
-    with Listener(path, lambda _: {"second": True}), Remote(path) as remote:
+    with PadListener(path, lambda _: {"second": True}), Remote(path) as remote:
         assert remote.tell() == {"second": True}
     (tmp_path / "file").write_text("mine")
     with pytest.raises(TeleopError, match="cannot listen on"):
-        Listener(tmp_path / "file", lambda _: None).__enter__()
+        PadListener(tmp_path / "file", lambda _: None).__enter__()
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -326,5 +326,5 @@ def test_a_real_arm_needs_no_folder_for_sockets(runtime: Path) -> None:
     for port in ("/dev/pts/77", str(runtime / "ttyACM0")):
         with pytest.raises(RobotError, match="is no folder: remove it"):
             VirtualArm.behind(port)
-    told = [finding for finding in machine.ports() if "virtual arms" in finding.fact]
-    assert [(finding.mark, finding.remedy) for finding in told] == [("note", "remove it")]
+    reported = [finding for finding in machine.ports() if "virtual arms" in finding.fact]
+    assert [(finding.mark, finding.remedy) for finding in reported] == [("note", "remove it")]

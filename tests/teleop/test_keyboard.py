@@ -38,21 +38,21 @@ def test_it_is_a_device(device: Device) -> None:
 def test_a_key_is_held_from_its_press_until_it_is_let_go(
     shared: Open, device: KeyboardWindow
 ) -> None:
-    shared.person.tell(key="up", down=True)
+    shared.operator.tell(key="up", down=True)
     assert device.poll() == DeviceState(held=frozenset({"up"}), pressed=("up",))
     assert device.poll() == DeviceState(held=frozenset({"up"}))
-    shared.person.tell(key="leftshift", down=True)
+    shared.operator.tell(key="leftshift", down=True)
     assert device.poll() == DeviceState(held=frozenset({"up", "leftshift"}), pressed=("leftshift",))
-    shared.person.tell(key="up", down=False)
+    shared.operator.tell(key="up", down=False)
     assert device.poll() == DeviceState(held=frozenset({"leftshift"}))
-    shared.person.tell(key="leftshift", down=False)
+    shared.operator.tell(key="leftshift", down=False)
     assert device.poll() == DeviceState()
 
 
 def test_no_tap_between_two_polls_is_lost(shared: Open, device: KeyboardWindow) -> None:
     heard: list[str] = []
     for number in range(200):
-        shared.person.tell(tap="sfr"[number % 3])
+        shared.operator.tell(tap="sfr"[number % 3])
         if number % 7 == 0:
             state = device.poll()
             assert state is not None
@@ -66,7 +66,7 @@ def test_no_tap_between_two_polls_is_lost(shared: Open, device: KeyboardWindow) 
 def test_taps_that_nobody_asks_for_a_while_are_kept(shared: Open, device: KeyboardWindow) -> None:
     heard: list[str] = []
     for _ in range(600):  # more than the socket holds
-        shared.person.tell(tap="s")
+        shared.operator.tell(tap="s")
 
     def all_heard() -> bool:
         state = device.poll()
@@ -81,15 +81,15 @@ def test_taps_that_nobody_asks_for_a_while_are_kept(shared: Open, device: Keyboa
 def test_a_lost_focus_lets_go_and_what_was_pressed_counts(
     shared: Open, device: KeyboardWindow
 ) -> None:
-    shared.person.tell(key="leftshift", down=True)
-    shared.person.tell(tap="s")
-    shared.person.tell(focus=False)
+    shared.operator.tell(key="leftshift", down=True)
+    shared.operator.tell(tap="s")
+    shared.operator.tell(focus=False)
     assert device.poll() == DeviceState(pressed=("leftshift", "s"))
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_arrives_by_its_name(shared: Open, device: KeyboardWindow, key: str) -> None:
-    shared.person.tell(tap=key)
+    shared.operator.tell(tap=key)
     assert device.poll() == DeviceState(pressed=(key,))
 
 
@@ -101,21 +101,21 @@ def test_keys_are_known_by_what_is_printed_on_them_else_by_their_place() -> None
 
 def test_closing_the_window_presses_the_key_that_stops_until_the_run_ends() -> None:
     with open_window() as it, KeyboardWindow(it.window, "q") as device:
-        it.person.tell(key="up", down=True)
-        it.person.tell(close=True)
+        it.operator.tell(key="up", down=True)
+        it.operator.tell(close=True)
         assert [device.poll() for _ in range(3)] == [DeviceState(pressed=("q",))] * 3
 
 
 def test_closing_the_window_ends_a_run_that_no_key_stops() -> None:
     with open_window() as it, KeyboardWindow(it.window, None) as device:
-        it.person.tell(close=True)
+        it.operator.tell(close=True)
         with pytest.raises(TeleopError, match="was closed"):
             device.poll()
 
 
 def test_a_window_that_is_stuck_is_a_lost_device_with_nothing_held() -> None:
     with open_window() as it, KeyboardWindow(it.window, "q") as device:
-        it.person.tell(key="up", down=True)
+        it.operator.tell(key="up", down=True)
         assert device.poll() == DeviceState(held=frozenset({"up"}), pressed=("up",))
         os.kill(it.process, signal.SIGSTOP)
         until(lambda: device.poll() is None)

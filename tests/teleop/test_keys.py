@@ -20,9 +20,9 @@ from terminals import in_terminal
 from waiting import PATIENCE_S
 
 from teleop import keys
-from teleop.base import HANDS_OFF, Attentive, Remembering, TeleopSample
-from teleop.keys import BUTTONS, Attended, Keys
-from teleop.no_teleop import HandsOff
+from teleop.base import NO_INPUT, Attentive, Remembering, TeleopSample
+from teleop.keys import BUTTONS, Attended, KeyReader
+from teleop.no_teleop import NoTeleop
 
 LOCAL = 3
 
@@ -31,14 +31,14 @@ LOCAL = 3
 class Stdin:
     """A terminal that only this test types into."""
 
-    person: int
+    operator: int
     program: int
 
     def fileno(self) -> int:
         return self.program
 
     def type(self, text: str) -> None:
-        os.write(self.person, text.encode())
+        os.write(self.operator, text.encode())
         select([self.program], [], [], PATIENCE_S)
         time.sleep(0.02)
 
@@ -50,21 +50,21 @@ class Stdin:
 @pytest.fixture
 def stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stdin]:
     """The program's standard input, as if the program were in front of it."""
-    person, program = pty.openpty()
-    made = Stdin(person, program)
+    operator, program = pty.openpty()
+    made = Stdin(operator, program)
     monkeypatch.setattr(sys, "stdin", made)
     monkeypatch.setattr(keys, "_in_front", lambda terminal: terminal == program)
     yield made
-    for end in (person, program):
+    for end in (operator, program):
         try:
             os.close(end)
         except OSError:
-            assert end == person  # a test hung up
+            assert end == operator  # a test hung up
 
 
 @pytest.mark.parametrize(("key", "button"), BUTTONS.items())
 def test_a_key_is_its_button_and_counts_once(stdin: Stdin, key: str, button: str) -> None:
-    with Keys() as pressed:
+    with KeyReader() as pressed:
         assert pressed.live
         stdin.type(key)
         assert pressed.pressed() == {button}
@@ -74,28 +74,28 @@ def test_a_key_is_its_button_and_counts_once(stdin: Stdin, key: str, button: str
 
 
 def test_all_that_was_pressed_since_the_last_look_counts(stdin: Stdin) -> None:
-    with Keys() as pressed:
+    with KeyReader() as pressed:
         stdin.type("ssf f")
         assert pressed.pressed() == {"success", "failure", "emergency_stop"}
 
 
 @pytest.mark.parametrize("text", ["x", "\n", "\x1b[A", "\x1b[1;5F", "\x1bOS", "é", "\x1b"])
 def test_other_keys_do_nothing(stdin: Stdin, text: str) -> None:
-    with Keys() as pressed:
+    with KeyReader() as pressed:
         stdin.type(text)
         assert pressed.pressed() == frozenset()
 
 
 @pytest.mark.parametrize("before", ["\x1b", "\x1b[A", "é", "x" * 300])
 def test_nothing_hides_an_emergency_stop(stdin: Stdin, before: str) -> None:
-    with Keys() as pressed:
+    with KeyReader() as pressed:
         stdin.type(before + " ")
         assert "emergency_stop" in pressed.pressed()
 
 
 @pytest.mark.usefixtures("stdin")
 def test_looking_never_waits() -> None:
-    with Keys() as pressed:
+    with KeyReader() as pressed:
         start = time.perf_counter()
         for _ in range(2_000):
             pressed.pressed()
@@ -104,7 +104,7 @@ def test_looking_never_waits() -> None:
 
 def test_keys_act_at_once_and_unseen_and_the_terminal_is_as_before_afterwards(stdin: Stdin) -> None:
     before = stdin.modes
-    with Keys():
+    with KeyReader():
         assert not stdin.modes[LOCAL] & (termios.ECHO | termios.ICANON)
         assert stdin.modes[LOCAL] & termios.ISIG  # Ctrl-C stays what it is
         assert not stdin.modes[0] & termios.IXON
@@ -116,14 +116,14 @@ def test_the_terminal_is_as_before_on_every_way_out(
     stdin: Stdin, error: type[BaseException]
 ) -> None:
     before = stdin.modes
-    with pytest.raises(error), Keys():
+    with pytest.raises(error), KeyReader():
         raise error
     assert stdin.modes == before
 
 
 def test_what_is_typed_before_and_after_is_thrown_away(stdin: Stdin) -> None:
     stdin.type("s \n")
-    with Keys() as pressed:
+    with KeyReader() as pressed:
         assert pressed.pressed() == frozenset()
         stdin.type("q")
     os.set_blocking(stdin.program, False)
@@ -133,7 +133,7 @@ def test_what_is_typed_before_and_after_is_thrown_away(stdin: Stdin) -> None:
 
 def test_modes_that_a_shell_put_back_meanwhile_are_set_again(stdin: Stdin) -> None:
     before = stdin.modes
-    with Keys() as pressed:
+    with KeyReader() as pressed:
         termios.tcsetattr(stdin.program, termios.TCSANOW, before)  # Ctrl-Z, then fg
         pressed.pressed()
         stdin.type("s")
@@ -141,8 +141,8 @@ def test_modes_that_a_shell_put_back_meanwhile_are_set_again(stdin: Stdin) -> No
 
 
 def test_a_terminal_that_hangs_up_presses_nothing(stdin: Stdin) -> None:
-    with Keys() as pressed:
-        os.close(stdin.person)
+    with KeyReader() as pressed:
+        os.close(stdin.operator)
         for _ in range(3):
             assert pressed.pressed() == frozenset()
         assert not pressed.live
@@ -150,18 +150,18 @@ def test_a_terminal_that_hangs_up_presses_nothing(stdin: Stdin) -> None:
 
 def test_without_a_terminal_no_key_is_ever_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
-    with os.fdopen(reading) as pipe, os.fdopen(writing, "w") as person:
+    with os.fdopen(reading) as pipe, os.fdopen(writing, "w") as operator:
         for stdin in (pipe, None):
             monkeypatch.setattr(sys, "stdin", stdin)
-            with Keys() as pressed:
-                print(" ", file=person, flush=True)
+            with KeyReader() as pressed:
+                print(" ", file=operator, flush=True)
                 assert not pressed.live
                 assert pressed.pressed() == frozenset()
 
 
 BACKGROUND = """
     import os, signal, sys, time
-    from teleop.keys import Keys
+    from teleop.keys import KeyReader
 
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # as a shell does
     hears, tells = os.pipe()
@@ -172,7 +172,7 @@ BACKGROUND = """
         started_in_front = sys.argv[1] == "front"
         while started_in_front and os.tcgetpgrp(0) != os.getpgrp():
             time.sleep(0.01)
-        with Keys() as keys:
+        with KeyReader() as keys:
             print(keys.live, flush=True)
             os.write(tells, b"!")
             while started_in_front and os.tcgetpgrp(0) == os.getpgrp():
@@ -207,8 +207,8 @@ def test_the_keys_of_a_program_in_a_terminal_are_heard_and_a_kill_restores_it() 
     code = """
         import signal, time
         from hil_app.control.signals import StopRequest
-        from teleop.keys import Keys
-        with StopRequest() as stop, Keys() as keys:
+        from teleop.keys import KeyReader
+        with StopRequest() as stop, KeyReader() as keys:
             print("ready", flush=True)
             while not stop():
                 for name in keys.pressed():
@@ -229,7 +229,7 @@ def test_the_keys_of_a_program_in_a_terminal_are_heard_and_a_kill_restores_it() 
 
 
 def test_a_pipe_as_standard_input_is_left_to_others() -> None:
-    code = "from teleop.keys import Keys\nwith Keys() as k: k.pressed()\nprint(input())"
+    code = "from teleop.keys import KeyReader\nwith KeyReader() as k: k.pressed()\nprint(input())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         input="all of it\n",
@@ -241,7 +241,7 @@ def test_a_pipe_as_standard_input_is_left_to_others() -> None:
 
 
 @dataclass
-class Pressed(Keys):
+class Pressed(KeyReader):
     """Keys that a test presses."""
 
     next: list[set[str]] = field(default_factory=list)
@@ -250,7 +250,7 @@ class Pressed(Keys):
         return frozenset(self.next.pop(0)) if self.next else frozenset()
 
 
-class Hands:
+class FakeTeleop:
     """Hands that note what is asked of them."""
 
     def __init__(self) -> None:
@@ -265,11 +265,11 @@ class Hands:
 
     def read(self) -> TeleopSample:
         self.asked.append("read")
-        return TeleopSample(HANDS_OFF.action, intervening=True)
+        return TeleopSample(NO_INPUT.action, intervening=True)
 
     def idle(self) -> TeleopSample:
         self.asked.append("idle")
-        return HANDS_OFF
+        return NO_INPUT
 
     def switch(self) -> None:
         self.asked.append("switch")
@@ -284,8 +284,8 @@ class Hands:
         self.asked.append(state)
 
 
-def test_what_is_pressed_is_added_to_what_the_hands_do() -> None:
-    attended = Attended(Hands(), Pressed([{"success"}, set(), {"rerecord", "stop"}]))
+def test_what_is_pressed_is_added_to_what_the_teleop_do() -> None:
+    attended = Attended(FakeTeleop(), Pressed([{"success"}, set(), {"rerecord", "stop"}]))
     samples = [attended.read() for _ in range(3)]
     assert [sample.success for sample in samples] == [True, False, False]
     assert [sample.rerecord for sample in samples] == [False, False, True]
@@ -295,47 +295,47 @@ def test_what_is_pressed_is_added_to_what_the_hands_do() -> None:
 
 def test_between_episodes_only_stops_count() -> None:
     pressed = Pressed([{"success", "failure", "rerecord", "switch"}, {"stop"}, {"emergency_stop"}])
-    hands = Hands()
-    attended = Attended(hands, pressed)
+    teleop = FakeTeleop()
+    attended = Attended(teleop, pressed)
     samples = [attended.idle() for _ in range(3)]
-    assert samples[0] == HANDS_OFF
+    assert samples[0] == NO_INPUT
     assert (samples[1].stop, samples[2].emergency_stop) == (True, True)
-    assert hands.asked == ["idle", "idle"]
+    assert teleop.asked == ["idle", "idle"]
     assert not attended.read().success  # a tap between episodes is no verdict on the next
 
 
-def test_an_emergency_stop_does_not_wait_for_the_hands() -> None:
-    hands = Hands()
-    sample = Attended(hands, Pressed([{"emergency_stop", "switch", "success"}])).read()
+def test_an_emergency_stop_does_not_wait_for_the_teleop() -> None:
+    teleop = FakeTeleop()
+    sample = Attended(teleop, Pressed([{"emergency_stop", "switch", "success"}])).read()
     assert sample.emergency_stop
-    assert hands.asked == []
+    assert teleop.asked == []
 
 
-def test_switching_reaches_the_hands_before_they_are_read_and_others_do_without() -> None:
-    hands = Hands()
-    Attended(hands, Pressed([{"switch"}])).read()
-    assert hands.asked == ["switch", "read"]
-    assert Attended(HandsOff(), Pressed([{"switch"}])).read() == HANDS_OFF
+def test_switching_reaches_the_teleop_before_they_are_read_and_others_do_without() -> None:
+    teleop = FakeTeleop()
+    Attended(teleop, Pressed([{"switch"}])).read()
+    assert teleop.asked == ["switch", "read"]
+    assert Attended(NoTeleop(), Pressed([{"switch"}])).read() == NO_INPUT
 
 
-def test_asking_for_a_take_over_reaches_the_hands_and_others_do_without() -> None:
-    hands = Hands()
-    attended = Attended(hands, Keys())
+def test_asking_for_a_take_over_reaches_the_teleop_and_others_do_without() -> None:
+    teleop = FakeTeleop()
+    attended = Attended(teleop, KeyReader())
     assert isinstance(attended, Attentive)
     attended.ask()
-    assert hands.asked == ["ask"]
-    Attended(HandsOff(), Keys()).ask()
+    assert teleop.asked == ["ask"]
+    Attended(NoTeleop(), KeyReader()).ask()
 
 
 def test_hands_open_close_and_remember_as_without_keys() -> None:
-    hands = Hands()
-    with pytest.raises(ValueError, match="no"), Attended(hands, Keys()) as attended:
+    teleop = FakeTeleop()
+    with pytest.raises(ValueError, match="no"), Attended(teleop, KeyReader()) as attended:
         raise ValueError("no")
     assert isinstance(attended, Remembering)
     assert attended.state() == {"seen": 3}
     attended.load_state({"seen": 4})
-    assert hands.asked == ["enter", ValueError, {"seen": 4}]
-    forgetful = Attended(HandsOff(), Keys())
+    assert teleop.asked == ["enter", ValueError, {"seen": 4}]
+    forgetful = Attended(NoTeleop(), KeyReader())
     forgetful.load_state(forgetful.state())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from told import written
+from reported import written
 from virtual_arms import Running, plug_in, take_to, unplug
 from waiting import until
 
@@ -47,18 +47,18 @@ class Bench:
 
     def __init__(self, port: str, demonstrating: bool, **options: Any) -> None:
         self.follower = POSE.copy()
-        self.told: list[dict[str, Any]] = []
+        self.reported: list[dict[str, Any]] = []
         cfg = SO101LeaderConfig(port=port, **options)
         self.leader = Leader(
             cfg, lambda: self.follower, PERIOD, self.tell, demonstrating=demonstrating
         )
 
     def tell(self, event: Event) -> None:
-        self.told.append(written(event))
+        self.reported.append(written(event))
 
     @property
     def names(self) -> list[str]:
-        return [event["event"] for event in self.told]
+        return [event["event"] for event in self.reported]
 
     def polls(self, count: int) -> list[TeleopSample]:
         return [self.poll() for _ in range(count)]
@@ -204,7 +204,7 @@ def test_in_demonstrations_it_leads_in_every_episode_and_follows_between_them(
     assert it.names.count("taken_over") == 3
 
 
-def test_a_leader_that_is_lost_while_it_leads_makes_the_arm_hold_until_the_person_says_so(
+def test_a_leader_that_is_lost_while_it_leads_makes_the_arm_hold_until_the_operator_says_so(
     arm: Running,
 ) -> None:
     with bench(arm, demonstrating=True, patience_s=2) as it:
@@ -238,7 +238,7 @@ def test_a_leader_that_stays_lost_ends_the_run_and_lets_go_of_what_it_can(
 
     with pytest.raises(TeleopError, match=r"The leader is lost\. gripper \(ID 6\)"):
         work()
-    left = next(event for event in it.told if event["event"] == "leader_torque_left_on")
+    left = next(event for event in it.reported if event["event"] == "leader_torque_left_on")
     assert left["cause"].startswith("gripper may still have torque: switch off the arm's power")
     assert motors(arm, "torque_enable")[:GRIPPER] == [0] * GRIPPER
 

@@ -1,4 +1,4 @@
-"""What a person at sticks, buttons or keys does: a scripted device, and the samples of it."""
+"""What an operator at sticks, buttons or keys does: a scripted device, and the samples of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told import written
+from reported import written
 
 from configs.manual import (
     MOTIONS,
@@ -21,7 +21,7 @@ from configs.manual import (
     KeyboardConfig,
     ManualConfig,
 )
-from teleop.base import CLOSE, HANDS_OFF, NEUTRAL, OPEN, STAY, Acts, Attentive, Teleop, TeleopSample
+from teleop.base import CLOSE, NEUTRAL, NO_INPUT, OPEN, STAY, Acts, Attentive, Teleop, TeleopSample
 from teleop.device import Device, DeviceState, Latch
 from teleop.manual import ManualTeleop, shaped
 
@@ -36,7 +36,7 @@ EVENTS = {
 FLAGS = (*EVENTS, "paused")
 
 
-class Script:
+class ScriptedDevice:
     """A device that is in the state that the test wrote last."""
 
     name = "the scripted pad"
@@ -60,7 +60,7 @@ class Script:
 
 
 class Desk:
-    """A person's hands on a scripted device, and what was told."""
+    """An operator's hands on a scripted device, and what was told."""
 
     def __init__(
         self,
@@ -70,13 +70,13 @@ class Desk:
         wrist: bool = False,
         **options: Any,
     ) -> None:
-        self.device = Script()
-        self.told: list[dict[str, Any]] = []
+        self.device = ScriptedDevice()
+        self.reported: list[dict[str, Any]] = []
         self.open = False
-        self.hands = ManualTeleop(
+        self.teleop = ManualTeleop(
             config or GamepadConfig(**options),
             self.device,
-            lambda event: self.told.append(written(event)),
+            lambda event: self.reported.append(written(event)),
             lambda: self.open,
             acts=acts,
             wrist=wrist,
@@ -84,7 +84,7 @@ class Desk:
 
     @property
     def names(self) -> list[str]:
-        return [event["event"] for event in self.told]
+        return [event["event"] for event in self.reported]
 
     def down(self, *names: str) -> None:
         for name in names:
@@ -105,7 +105,7 @@ class Desk:
             self.device.latch.axis(name, value)
 
     def read(self) -> TeleopSample:
-        return self.hands.read()
+        return self.teleop.read()
 
     def grips(self, *taps: str) -> int:
         self.tap(*taps)
@@ -115,7 +115,11 @@ class Desk:
         """The motions after a push, by name; those that are 0 are left out."""
         self.push(**axes)
         moves = self.read().action[:-1]
-        return {name: float(way) for name, way in zip(MOTIONS, moves, strict=False) if way}
+        return {
+            name: float(direction)
+            for name, direction in zip(MOTIONS, moves, strict=False)
+            if direction
+        }
 
 
 def linear(**options: Any) -> dict[str, Any]:
@@ -128,18 +132,18 @@ def flags(sample: TeleopSample) -> set[str]:
 
 def test_it_is_a_pair_of_hands_that_can_be_asked() -> None:
     desk = Desk()
-    hands: Teleop = desk.hands
+    teleop: Teleop = desk.teleop
     device: Device = desk.device
-    with hands as entered:
-        assert entered is desk.hands
-    assert isinstance(hands, Attentive)
+    with teleop as entered:
+        assert entered is desk.teleop
+    assert isinstance(teleop, Attentive)
     assert device.poll() == DeviceState()
 
 
 # Taking over
 
 
-def test_held_the_person_acts_in_each_and_only_those_ticks() -> None:
+def test_held_the_operator_acts_in_each_and_only_those_ticks() -> None:
     desk = Desk()
     acting = []
     for tick in range(12):
@@ -158,7 +162,7 @@ def test_a_hold_shorter_than_a_tick_is_one_tick() -> None:
     assert [desk.read().intervening for _ in range(3)] == [True, False, False]
 
 
-def test_toggled_the_person_acts_from_one_press_to_the_next() -> None:
+def test_toggled_the_operator_acts_from_one_press_to_the_next() -> None:
     desk = Desk(take_over="toggle")
     acting = []
     for tick in range(9):
@@ -180,7 +184,7 @@ def test_what_the_sticks_say_is_in_the_action_whoever_acts() -> None:
     assert not desk.read().intervening
 
 
-def test_while_demonstrating_the_person_acts_all_the_time() -> None:
+def test_while_demonstrating_the_operator_acts_all_the_time() -> None:
     desk = Desk(acts="always")
     assert [desk.read().intervening for _ in range(3)] == [True] * 3
     desk.tap(HOLD)
@@ -263,20 +267,20 @@ def test_between_two_episodes_only_stops_and_pauses_count() -> None:
     desk.down(HOLD)
     desk.push(lefty=-1.0)
     desk.tap(*EVENTS.values(), "start")
-    sample = desk.hands.idle()
+    sample = desk.teleop.idle()
     assert flags(sample) == {"stop", "emergency_stop", "paused"}
     assert not sample.intervening
     np.testing.assert_array_equal(sample.action, NEUTRAL)
-    assert flags(desk.hands.idle()) == {"paused"}
+    assert flags(desk.teleop.idle()) == {"paused"}
     desk.tap("start")
-    assert desk.hands.idle() == HANDS_OFF
+    assert desk.teleop.idle() == NO_INPUT
     assert flags(desk.read()) == set()  # a verdict from between two episodes is none of the next
 
 
 def test_who_holds_on_through_a_reset_has_the_arm_when_the_episode_begins() -> None:
     desk = Desk()
     desk.down(HOLD)
-    desk.hands.idle()
+    desk.teleop.idle()
     assert desk.read().intervening
 
 
@@ -284,7 +288,7 @@ def test_a_toggled_take_over_ends_with_the_episode() -> None:
     desk = Desk(take_over="toggle")
     desk.tap(HOLD)
     assert desk.read().intervening
-    desk.hands.idle()
+    desk.teleop.idle()
     assert not desk.read().intervening
 
 
@@ -301,7 +305,7 @@ def test_a_pause_lasts_until_pause_is_pressed_again() -> None:
 
 
 @pytest.mark.parametrize("take_over", ["hold", "toggle"])
-def test_a_new_take_over_ends_a_pause_and_is_told(take_over: str) -> None:
+def test_a_new_take_over_ends_a_pause_and_is_reported(take_over: str) -> None:
     desk = Desk(take_over=take_over)
     desk.tap("start")
     assert desk.read().paused
@@ -340,7 +344,7 @@ def lose(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("take_over", ["hold", "toggle"])
-def test_a_pad_lost_while_the_person_acts_pauses_the_arm_until_it_is_taken_over_again(
+def test_a_pad_lost_while_the_operator_acts_pauses_the_arm_until_it_is_taken_over_again(
     take_over: str,
 ) -> None:
     desk = Desk(take_over=take_over)
@@ -351,13 +355,13 @@ def test_a_pad_lost_while_the_person_acts_pauses_the_arm_until_it_is_taken_over_
     samples = [desk.read() for _ in range(3)]
     assert [(it.paused, it.intervening) for it in samples] == [(True, False)] * 3
     assert all(np.array_equal(it.action, NEUTRAL) for it in samples)
-    assert desk.told == [
+    assert desk.reported == [
         {"event": "hands_lost", "cause": "the scripted pad is gone: the arm holds"}
     ]
     desk.device.lost = False
     sample = desk.read()
     assert (sample.paused, sample.intervening) == (True, False)
-    assert desk.told[1] == {
+    assert desk.reported[1] == {
         "event": "hands_back",
         "note": "the scripted pad is back: take over or press pause to go on",
     }
@@ -383,7 +387,7 @@ def test_another_pad_that_takes_the_place_of_a_lost_one_is_said_to_do_so() -> No
     desk.read()
     desk.device.lost = False
     desk.read()
-    assert [event.get("cause", event.get("note")) for event in desk.told] == [
+    assert [event.get("cause", event.get("note")) for event in desk.reported] == [
         "the scripted pad is gone: the arm holds",
         "the second pad takes its place: take over or press pause to go on",
     ]
@@ -394,10 +398,10 @@ def test_handed_back_the_policy_goes_on_alone_and_the_pad_works_when_it_is_back(
     desk.down(HOLD)
     desk.read()
     lose(desk)
-    assert [desk.read() for _ in range(3)] == [HANDS_OFF] * 3
+    assert [desk.read() for _ in range(3)] == [NO_INPUT] * 3
     desk.device.lost = False
     assert desk.read().paused is False
-    assert [event.get("cause", event.get("note")) for event in desk.told] == [
+    assert [event.get("cause", event.get("note")) for event in desk.reported] == [
         "the scripted pad is gone: the policy goes on alone",
         "the scripted pad is back",
     ]
@@ -428,10 +432,10 @@ def test_a_pause_outlives_a_loss_that_hands_back() -> None:
     assert desk.read().paused
 
 
-def test_a_pad_lost_between_two_episodes_is_told_and_pauses() -> None:
+def test_a_pad_lost_between_two_episodes_is_reported_and_pauses() -> None:
     desk = Desk()
     lose(desk)
-    assert flags(desk.hands.idle()) == {"paused"}
+    assert flags(desk.teleop.idle()) == {"paused"}
     assert flags(desk.read()) == {"paused"}
     assert desk.names == ["hands_lost"]
 
@@ -506,11 +510,11 @@ def test_slow_is_for_as_long_as_it_is_held() -> None:
 
 # The dead zone
 
-WAYS = st.floats(-1, 1)
+DIRECTIONS = st.floats(-1, 1)
 ZONES = st.floats(0, 0.89)
 
 
-@given(x=WAYS, y=WAYS, zone=ZONES)
+@given(x=DIRECTIONS, y=DIRECTIONS, zone=ZONES)
 def test_a_stick_keeps_its_direction_and_is_at_most_1_from_the_middle(
     x: float, y: float, zone: float
 ) -> None:
@@ -524,31 +528,35 @@ def test_a_stick_keeps_its_direction_and_is_at_most_1_from_the_middle(
             assert got[0] * y == pytest.approx(got[1] * x, abs=1e-9)
             assert got[0] * x >= 0
             assert got[1] * y >= 0
-        assert all(way == 0 for name, way in axes.items() if name not in (across, along))
+        assert all(
+            direction == 0 for name, direction in axes.items() if name not in (across, along)
+        )
 
 
 @given(angle=st.floats(0, 2 * math.pi), zone=ZONES)
 def test_motion_begins_at_0_on_the_edge_of_the_zone_and_is_1_on_the_rim(
     angle: float, zone: float
 ) -> None:
-    def far(way: float) -> float:
-        axes = shaped({"leftx": way * math.cos(angle), "lefty": way * math.sin(angle)}, zone)
+    def far(direction: float) -> float:
+        axes = shaped(
+            {"leftx": direction * math.cos(angle), "lefty": direction * math.sin(angle)}, zone
+        )
         return math.hypot(axes["leftx"], axes["lefty"])
 
     assert far(zone) == pytest.approx(0, abs=1e-9)
     assert far(1.0) == pytest.approx(1)
     assert far((1 + zone) / 2) == pytest.approx(0.5)
-    ways = [far(zone + (1 - zone) * step / 20) for step in range(21)]
-    assert ways == sorted(ways)
-    assert len({round(way, 9) for way in ways}) == 21
+    directions = [far(zone + (1 - zone) * step / 20) for step in range(21)]
+    assert directions == sorted(directions)
+    assert len({round(direction, 9) for direction in directions}) == 21
 
 
 @given(pull=st.floats(0, 1), zone=ZONES)
 def test_a_trigger_has_the_same_zone(pull: float, zone: float) -> None:
     for name in TRIGGERS:
-        way = shaped({name: pull}, zone)[name]
-        assert way == pytest.approx(max(0.0, pull - zone) / (1 - zone))
-        assert 0 <= way <= 1
+        direction = shaped({name: pull}, zone)[name]
+        assert direction == pytest.approx(max(0.0, pull - zone) / (1 - zone))
+        assert 0 <= direction <= 1
 
 
 def test_a_stick_in_its_zone_moves_nothing_and_beyond_it_moves() -> None:
@@ -625,7 +633,7 @@ def test_a_take_over_is_felt_once_and_a_request_stronger(config: ManualConfig) -
     for _ in range(3):
         desk.read()
     assert len(desk.device.rumbles) == 1
-    desk.hands.ask()
+    desk.teleop.ask()
     (taken, brief), (asked, longer) = desk.device.rumbles
     assert 0 < taken < asked == 0.5
     assert brief < longer
@@ -637,5 +645,5 @@ def test_without_strength_or_a_motor_nothing_is_felt(config: ManualConfig) -> No
     controls: Mapping[str, Any] = config.layout(wrist=False)
     desk.down(controls["take_over"][0].control)
     assert desk.read().intervening
-    desk.hands.ask()
+    desk.teleop.ask()
     assert desk.device.rumbles == []

@@ -1,4 +1,4 @@
-"""The scripted person: an oracle that succeeds, and a watcher that takes over like a human."""
+"""The scripted operator: an oracle that succeeds, and a watcher that takes over like a human."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,7 +17,7 @@ from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from robots.base import F32, Truth
 from teleop.base import NEUTRAL, STAY
-from teleop.no_teleop import HandsOff
+from teleop.no_teleop import NoTeleop
 from teleop.oracle import PickLift, Stick, progress, reach
 from teleop.scripted import ScriptedTeleop, Watcher
 
@@ -40,10 +40,10 @@ def truth(tick: int, made: float = 0.0, *, episode: int = 1, gripper: float = 40
     return Truth(episode, tick, tip, gripper, place, success=False)
 
 
-def hands(
+def teleop(
     watcher: Watcher, made: Callable[[int], float] = lambda _: -0.1, ticks: int = 100, **facts: Any
 ) -> list[int]:
-    """The ticks in which the person acts, when the progress at each tick is ``made(tick)``."""
+    """The ticks in which the operator acts, when the progress at each tick is ``made(tick)``."""
     return [t for t in range(ticks) if watcher.intervenes(truth(t, made(t), **facts))]
 
 
@@ -69,8 +69,8 @@ def test_the_made_up_world_makes_the_progress_it_is_asked_for() -> None:
 # the watcher
 
 
-def test_a_stall_brings_the_person_after_free_time_and_reaction_for_max_ticks() -> None:
-    first = blocks(hands(Watcher(CONFIG, max_ticks=100)))[0]
+def test_a_stall_brings_the_operator_after_free_time_and_reaction_for_max_ticks() -> None:
+    first = blocks(teleop(Watcher(CONFIG, max_ticks=100)))[0]
     assert first == (20 + 3, 10)
 
 
@@ -84,20 +84,20 @@ def test_a_stall_brings_the_person_after_free_time_and_reaction_for_max_ticks() 
         ({"reaction_ticks": 9}, 20 + 9),
     ],
 )
-def test_when_the_person_first_takes_over(changes: dict[str, int], first: int) -> None:
-    assert hands(changed(**changes))[0] == first
+def test_when_the_operator_first_takes_over(changes: dict[str, int], first: int) -> None:
+    assert teleop(changed(**changes))[0] == first
 
 
-def test_progress_keeps_the_person_away_and_too_little_of_it_does_not() -> None:
-    assert hands(changed(), lambda tick: -1 + 0.0051 * (tick // 10)) == []
-    assert hands(changed(), lambda tick: -1 + 0.0001 * tick)[0] == 23
+def test_progress_keeps_the_operator_away_and_too_little_of_it_does_not() -> None:
+    assert teleop(changed(), lambda tick: -1 + 0.0051 * (tick // 10)) == []
+    assert teleop(changed(), lambda tick: -1 + 0.0001 * tick)[0] == 23
     # back and forth below the best is no progress
-    assert hands(changed(), lambda tick: -1 + 0.004 * (tick % 2))[0] == 23
+    assert teleop(changed(), lambda tick: -1 + 0.004 * (tick % 2))[0] == 23
 
 
 def test_a_stall_counts_from_the_last_new_best() -> None:
-    assert hands(changed(), lambda tick: -0.1 if tick < 30 else -0.05)[:1] == [23]
-    free_until_12 = hands(changed(), lambda tick: -0.1 if tick < 12 else -0.05)
+    assert teleop(changed(), lambda tick: -0.1 if tick < 30 else -0.05)[:1] == [23]
+    free_until_12 = teleop(changed(), lambda tick: -0.1 if tick < 12 else -0.05)
     assert free_until_12[0] == 12 + 15 + 3
 
 
@@ -105,54 +105,54 @@ def test_progress_during_the_reaction_delay_cancels_the_take_over() -> None:
     def made(tick: int) -> float:
         return -0.1 if tick < 22 else -0.09  # decided at 20, the hand would be there at 23
 
-    assert hands(changed(), made)[0] == 22 + 15 + 3
+    assert teleop(changed(), made)[0] == 22 + 15 + 3
 
 
-def test_the_person_lets_go_after_enough_progress_and_watches_anew() -> None:
+def test_the_operator_lets_go_after_enough_progress_and_watches_anew() -> None:
     def made(tick: int) -> float:
         return -0.1 if tick <= 25 else -0.06  # 4 cm gained in the third tick on the stick
 
-    acted = blocks(hands(changed(), made))
+    acted = blocks(teleop(changed(), made))
     assert acted[0] == (23, 3)
     assert acted[1][0] == 26 + 15 + 3
 
 
 def test_take_overs_are_apart_by_stall_and_reaction() -> None:
     watcher = changed(max_share=1.0)
-    assert blocks(hands(watcher, ticks=90)) == [(23, 10), (33 + 18, 10), (61 + 18, 10)]
+    assert blocks(teleop(watcher, ticks=90)) == [(23, 10), (33 + 18, 10), (61 + 18, 10)]
 
 
 @pytest.mark.parametrize(("share", "budget"), [(0.5, 50), (0.25, 25), (0.07, 7), (0.0, 0)])
-def test_the_person_never_takes_more_than_the_share_of_the_longest_episode(
+def test_the_operator_never_takes_more_than_the_share_of_the_longest_episode(
     share: float, budget: int
 ) -> None:
     eager = changed(max_share=share, free_ticks=0, stall_ticks=1, reaction_ticks=0)
-    assert len(hands(eager, ticks=100)) == budget
+    assert len(teleop(eager, ticks=100)) == budget
 
 
 def test_a_new_episode_starts_from_nothing() -> None:
     used_up = changed(max_share=0.1)
-    assert blocks(hands(used_up)) == [(23, 10)]
-    assert blocks(hands(used_up, episode=2)) == [(23, 10)]
+    assert blocks(teleop(used_up)) == [(23, 10)]
+    assert blocks(teleop(used_up, episode=2)) == [(23, 10)]
     # also when the last one ended in the middle of a take-over, or shortly before one
     for cut in (22, 23, 28):
         watcher = changed()
-        hands(watcher, ticks=cut)
-        assert blocks(hands(watcher, episode=2))[0] == (23, 10)
+        teleop(watcher, ticks=cut)
+        assert blocks(teleop(watcher, episode=2))[0] == (23, 10)
 
 
 def test_a_watcher_is_deterministic() -> None:
     def made(tick: int) -> float:
         return float(np.sin(tick / 7)) / 10
 
-    assert hands(changed(), made) == hands(changed(), made) != []
+    assert teleop(changed(), made) == teleop(changed(), made) != []
 
 
-# the person
+# the operator
 
 
 def scripted(world: list[Truth], *, seed: int = 5, noise: float = 0.1, **options: Any) -> Any:
-    """A scripted person who sees these worlds one after the other."""
+    """A scripted operator who sees these worlds one after the other."""
     seen = iter(world)
     given_up = {"gives_up_beyond": options.pop("gives_up_beyond", 0.02)}
     config = ScriptedTeleopConfig(noise=noise, intervention=CONFIG, **given_up)
@@ -165,8 +165,8 @@ WORLD = [truth(tick, -0.01 * (tick % 3)) for tick in range(60)]
 
 
 def acts(**options: Any) -> list[F32]:
-    with scripted(WORLD, **options) as person:
-        return [person.read().action for _ in WORLD]
+    with scripted(WORLD, **options) as operator:
+        return [operator.read().action for _ in WORLD]
 
 
 def test_the_same_seed_gives_the_same_actions_bit_for_bit() -> None:
@@ -174,7 +174,7 @@ def test_the_same_seed_gives_the_same_actions_bit_for_bit() -> None:
     assert np.stack(first).tobytes() == np.stack(again).tobytes() != np.stack(other).tobytes()
 
 
-def test_without_noise_the_person_acts_as_the_oracle() -> None:
+def test_without_noise_the_operator_acts_as_the_oracle() -> None:
     for act, world in zip(acts(noise=0.0), WORLD, strict=True):
         np.testing.assert_array_equal(act, reach(STICK)(world))
 
@@ -188,10 +188,10 @@ def test_noise_shakes_the_stick_within_its_range_and_never_the_gripper() -> None
 
 
 def test_a_demonstrator_always_holds_the_stick_and_a_watcher_only_at_times() -> None:
-    person = scripted(WORLD)
-    assert all(person.read().intervening for _ in WORLD)
-    person = scripted([truth(tick) for tick in range(60)], demonstrating=False)
-    samples = [person.read() for _ in range(60)]
+    operator = scripted(WORLD)
+    assert all(operator.read().intervening for _ in WORLD)
+    operator = scripted([truth(tick) for tick in range(60)], demonstrating=False)
+    samples = [operator.read() for _ in range(60)]
     held = [tick for tick, sample in enumerate(samples) if sample.intervening]
     assert blocks(held)[0] == (23, 10)
     for sample in samples:
@@ -211,7 +211,7 @@ def test_a_demonstrator_always_holds_the_stick_and_a_watcher_only_at_times() -> 
         ((0.2, 0.0, 0.5), False),  # high in the gripper is not out of reach
     ],
 )
-def test_the_person_gives_up_on_an_object_out_of_reach(
+def test_the_operator_gives_up_on_an_object_out_of_reach(
     place: Any, failure: bool, demonstrating: bool
 ) -> None:
     world = Truth(1, 5, np.float32([0.2, 0, 0.05]), 40.0, np.float32(place), success=False)
@@ -224,8 +224,8 @@ def test_neutral_cannot_be_changed_by_accident() -> None:
         NEUTRAL[0] = 1.0
 
 
-def test_hands_off_never_asks_for_anything() -> None:
-    with HandsOff() as nobody:
+def test_no_teleop_never_asks_for_anything() -> None:
+    with NoTeleop() as nobody:
         sample = nobody.read()
     np.testing.assert_array_equal(sample.action, [0, 0, 0, STAY])
     asked = (sample.intervening, sample.success, sample.failure, sample.rerecord, sample.stop)
@@ -269,10 +269,10 @@ ROBOTS = {"so100": SO100SimConfig, "so101": SO101SimConfig}
 def test_the_demonstrator_succeeds(robot: str, task: Any) -> None:
     config = RunConfig(robot=ROBOTS[robot](task=task), env=EnvConfig(paced=False))
     frames: list[Frame] = []
-    with make_robot(config) as body:
-        parts = Assembly(config, robot=body)
-        person = parts.teleop("always")
-        loop = parts.loop(person, NoPolicy(), stop=lambda: False)
+    with make_robot(config) as twin:
+        parts = Assembly(config, robot=twin)
+        operator = parts.teleop("always")
+        loop = parts.loop(operator, NoPolicy(), stop=lambda: False)
         episodes = [loop.episode(seed, [frames.append]) for seed in range(100)]
     assert sum(episode.success for episode in episodes) >= 98
     assert all(frame.is_intervention for frame in frames)
@@ -283,12 +283,12 @@ def test_the_demonstrator_succeeds(robot: str, task: Any) -> None:
 
 @pytest.mark.parametrize(("fps", "step"), [(5, 0.02), (20, 0.01), (30, 0.007)])
 def test_the_demonstrator_succeeds_at_any_rate(fps: float, step: float) -> None:
-    """The arm follows with a lag of some ticks at a high rate; the person must not outrun it."""
+    """The arm follows with a lag of some ticks at a high rate; the operator must not outrun it."""
     processor = ProcessorConfig(step_size=(step, step, step))
     config = RunConfig(env=EnvConfig(fps=fps, paced=False), processor=processor)
-    with make_robot(config) as body:
-        parts = Assembly(config, robot=body)
-        person = parts.teleop("always")
-        loop = parts.loop(person, NoPolicy(), stop=lambda: False)
+    with make_robot(config) as twin:
+        parts = Assembly(config, robot=twin)
+        operator = parts.teleop("always")
+        loop = parts.loop(operator, NoPolicy(), stop=lambda: False)
         episodes = [loop.episode(seed) for seed in range(30)]
     assert sum(episode.success for episode in episodes) >= 29

@@ -13,7 +13,7 @@ from teleop.device import DeviceState
 from teleop.manual import ManualTeleop
 from teleop.words import AXES, DEEDS, PLACES, Use, by_control, hint, place, stick_words, uses
 
-WAYS = {  # place in the action, and sign
+DIRECTIONS = {  # place in the action, and sign
     "forward": (0, 1),
     "back": (0, -1),
     "left": (1, 1),
@@ -32,7 +32,7 @@ LAYOUTS = [
     for wrist in (False, True)
 ]
 CASES = [
-    pytest.param(config, wrist, use, id=f"{config.type}-{wrist}-{use.control}{use.way}")
+    pytest.param(config, wrist, use, id=f"{config.type}-{wrist}-{use.control}{use.direction}")
     for config, wrist in LAYOUTS
     for use in uses(config, wrist=wrist)
 ]
@@ -44,7 +44,7 @@ class Held:
     name = "held"
 
     def __init__(self, use: Use) -> None:
-        axes = {use.control: float(use.way or 1)}
+        axes = {use.control: float(use.direction or 1)}
         buttons = (use.control,) if use.control not in AXES else ()
         self._state = DeviceState(axes, frozenset(buttons), buttons)
 
@@ -72,8 +72,8 @@ def test_each_control_does_what_is_said_of_it_and_nothing_else(
 ) -> None:
     given = sample(config, wrist, use)
     moved = {index: value for index, value in enumerate(given.action[:-1]) if value}
-    if use.does in WAYS:
-        index, sign = WAYS[use.does]
+    if use.does in DIRECTIONS:
+        index, sign = DIRECTIONS[use.does]
         assert list(moved) == [index]
         assert moved[index] * sign > 0
         return
@@ -98,10 +98,12 @@ def test_nothing_that_the_layout_has_is_left_unsaid(config: ManualConfig, wrist:
 
 
 def test_every_control_and_every_deed_has_a_name_of_its_own() -> None:
-    ways = {
-        place(name, way, pad=True) for name in PAD for way in ((-1, 1) if name in AXES else (0,))
+    directions = {
+        place(name, direction, pad=True)
+        for name in PAD
+        for direction in ((-1, 1) if name in AXES else (0,))
     }
-    assert len(ways) == len(PAD) + 4
+    assert len(directions) == len(PAD) + 4
     assert len(set(PLACES)) == len(PAD)
     assert len(set(DEEDS.values())) == len(DEEDS)
     assert place("lefty", -1, pad=True) == "left stick up"
@@ -114,7 +116,7 @@ def test_a_toggled_take_over_is_said_to_be_one() -> None:
     assert does["rightshoulder", 0] == "take over (on / off)"
 
 
-def test_a_stick_is_told_in_lines() -> None:
+def test_a_stick_is_reported_in_lines() -> None:
     does = by_control(GamepadConfig(), wrist=True)
     assert stick_words(does, "left") == [
         "↑ ↓  forward / back",

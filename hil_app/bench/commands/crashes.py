@@ -33,12 +33,12 @@ def run(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     from hil_app.bench.crashes import crashes
 
-    def told(found: Crashes) -> None:
+    def report(found: Crashes) -> None:
         if found.kills % 20 == 0:
             print(f"{found.kills} kills, {found.lost} lost", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
-        found = crashes(Path(folder) / "dataset", options.kills, options.seed, told)
+        found = crashes(Path(folder) / "dataset", options.kills, options.seed, report)
     showing.show(asdict(found), options.json, lambda: _table(found))
     return 0 if found.good else 1
 

@@ -13,11 +13,11 @@ from configs.parser import count
 from hil_app.bench import showing
 
 if TYPE_CHECKING:
-    from hil_app.bench.faults import Outcome
+    from hil_app.bench.faults import FaultOutcome
 
 DESCRIPTION = """\
 Make a virtual arm fail in every way there is, at random moments of real control loops at 30 Hz:
-faults that pass must be borne, faults that last must end the loop with the arm without torque.
+transient faults must be survived, lasting ones must end the loop with the arm without torque.
 Its motors check every command. 1,000 faults take about a quarter of an hour. Exit status 1 if
 anything is not as it should be.
 """
@@ -34,15 +34,15 @@ def run(argv: Sequence[str]) -> int:
 
     calm_threads()
 
-    def told(outcome: Outcome) -> None:
+    def report(outcome: FaultOutcome) -> None:
         print(f"{outcome.fault}: {_verdict(outcome)}", file=sys.stderr, flush=True)
 
-    outcomes = faults(options.faults, options.seed, told)
+    outcomes = faults(options.faults, options.seed, report)
     showing.show([asdict(one) for one in outcomes], options.json, lambda: _table(outcomes))
     return 0 if all(outcome.good for outcome in outcomes) else 1
 
 
-def _table(outcomes: Sequence[Outcome]) -> Table:
+def _table(outcomes: Sequence[FaultOutcome]) -> Table:
     rows = [
         [
             outcome.fault,
@@ -58,11 +58,11 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     return showing.table("faults", columns, rows, caption)
 
 
-def _verdict(outcome: Outcome) -> str:
+def _verdict(outcome: FaultOutcome) -> str:
     if outcome.problems:
         return "; ".join(outcome.problems)
     if outcome.borne:
-        return "borne: the loop went on"
+        return "survived: the loop went on"
     if not outcome.episodes:
         return f"refused within {outcome.slowest_s:.1f} s, torque never on"
     return f"ended with its cause, safe within {outcome.slowest_s:.1f} s"

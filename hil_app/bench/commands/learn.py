@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # both are loaded late
 
 PLOT = "learning.png"
 DESCRIPTION = """\
-Train with several seeds, each in a process and a folder of its own, judge the policy on its own
-every 500 ticks (20 episodes) and at the end (100), and show how soon it got there:
+Train with several seeds, each in a process and a folder of its own, evaluate the policy without
+interventions every 500 ticks (20 episodes) and at the end (100), and show how soon it got there:
 
   hil-app bench learn --preset sim_pick_lift --seeds 5
   hil-app bench learn --preset sim_pick_lift hil_serl --seeds 3 --ablations --train.ticks=3000

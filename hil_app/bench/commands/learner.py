@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _table(cases: Mapping[str, Any]) -> Table:
-    rows: list[showing.Row] = []
+    rows: list[showing.TableRow] = []
     for title, case in cases.items():
         rows += [[title], *timed(case["ms"], case["ratios"]), []]
     problems = [
@@ -45,7 +45,7 @@ def _table(cases: Mapping[str, Any]) -> Table:
     return showing.table("learner [ms]", ("", *COLUMNS, "plain / this"), rows, "\n".join(problems))
 
 
-def timed(times: Mapping[str, Any], ratios: Mapping[str, float]) -> list[showing.Row]:
+def timed(times: Mapping[str, Any], ratios: Mapping[str, float]) -> list[showing.TableRow]:
     """A row for each of some ``times``, with the ratio to the plain form where there is one."""
     against = {name: f"{ratio:.2f}" for name, ratio in ratios.items()}
     return [

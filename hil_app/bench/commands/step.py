@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _table(result: Mapping[str, Any]) -> Table:
     groups = {"tick (software)": result["tick_ms"]}, result["sections_ms"], result["steps_ms"]
-    rows: list[showing.Row] = []
+    rows: list[showing.TableRow] = []
     for group in groups:
         rows += [[name, *showing.figures(values)] for name, values in group.items()]
         rows.append([])

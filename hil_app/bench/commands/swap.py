@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _table(result: Mapping[str, Any]) -> Table:
-    rows: list[showing.Row] = []
+    rows: list[showing.TableRow] = []
     for title, times in result.items():
         if title != "rounds":
             rows.append([title])

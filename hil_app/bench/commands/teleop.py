@@ -28,7 +28,7 @@ def run(argv: Sequence[str]) -> int:
 
     calm_threads()
     with virtual_arm("--world=none") as port:
-        result = teleop.hands(port, options.presses)
+        result = teleop.press_latency(port, options.presses)
     showing.show(result, options.json, lambda: _table(result))
     return 1 if result["lost"] else 0
 

@@ -16,15 +16,15 @@ from configs.reading import shown
 from hil_app.bench import showing
 
 if TYPE_CHECKING:
-    from hil_app.bench.torture.row import Row
+    from hil_app.bench.torture.row import TortureRow
 
 DESCRIPTION = """\
 Hurt everything that comes from outside (configs, options, datasets, journals, checkpoints, packets
 of devices and sockets) and read it: whatever is wrong must be refused in one clear line, soon and
 with little memory, and nothing wrong may pass. Then have recordings on virtual arms meet storms of
 signals, a terminal and a disk that stall, a stopped job and a killed deadman: torque must be off
-within the configured time, and every frame told of on the disk. Exit status 1 if anything is not
-as it should be. All of it takes about 45 minutes.
+within the configured time, and every frame that was reported on the disk. Exit status 1 if anything
+is not as it should be. All of it takes about 45 minutes.
 """
 COLUMNS = (
     ("tries", "tries"),
@@ -55,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
     return 0 if all(row.good for row in rows) else 1
 
 
-def _rows(options: argparse.Namespace) -> Iterator[Row]:
+def _rows(options: argparse.Namespace) -> Iterator[TortureRow]:
     """Every row that is asked for."""
     from hil_app.bench.torture.inputs import SUBJECTS, inputs  # loads torch
     from hil_app.bench.torture.runs import STORMS, runs, troubles
@@ -65,22 +65,22 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
     if unknown := [kind for kind in wanted if kind not in kinds]:
         raise ConfigError(f"--only: no kind '{shown(unknown[0], 60)}'; kinds: {', '.join(kinds)}")
 
-    def told(row: Row) -> None:
+    def report(row: TortureRow) -> None:
         print(f"{row.kind}: {row.tries} tries", file=sys.stderr, flush=True)
 
     for kind in wanted:
         if kind in SUBJECTS:
-            yield inputs(kind, options.tries, options.seed, told)
+            yield inputs(kind, options.tries, options.seed, report)
     tries = {kind: options.storms if kind == STORMS else options.runs for kind in wanted}
     if hardware := {kind: count for kind, count in tries.items() if kind not in SUBJECTS}:
-        yield from runs(hardware, options.seed, told)
+        yield from runs(hardware, options.seed, report)
 
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:g}"
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[TortureRow]) -> Table:
     found = [[row.kind, *(_figure(getattr(row, name)) for name, _ in COLUMNS)] for row in rows]
     faults = [f"{row.kind}: {ascii(fault)[1:200]}" for row in rows for fault in row.faults[:_SHOWN]]
     said = "passed: wrong, and accepted silently; off: slowest until no motor had torque"

@@ -24,7 +24,7 @@ _LOADED = ("hil_app.cli.run_command", "hil_app.cli.record")
 _KILLING_S = 10.0
 
 
-class Command:
+class ForkedCommand:
     """``hil-app`` with ``options``, on the terminal or file ``screen``, its errors on ``errors``.
 
     It leads a session of its own, whose terminal is ``screen`` if that is one.

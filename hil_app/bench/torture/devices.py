@@ -17,7 +17,7 @@ from hil_app.bench.torture.subjects import Subject
 from teleop.device import Latch
 from teleop.gamepad.hid_reports import PADS, parse
 from teleop.gamepad.mappings import check_mapping, saved_mappings
-from teleop.virtual.remote import Listener
+from teleop.virtual.remote import PadListener
 
 _MAPPING = "03000000790000000600000010010000,Twin USB Joystick,a:b2,b:b1,leftx:a0,dpup:h0.1,"
 _LINES = 4  # of each kind, to a socket in one try
@@ -98,7 +98,7 @@ class SocketLines(Subject):
 
     def read(self, folder: Path) -> Any:
         path, taken = folder / "pad", list[float]()
-        with Listener(path, _takes(taken)):
+        with PadListener(path, _takes(taken)):
             for line in (folder / "lines").read_bytes().split(b"\n"):
                 _say(path, line)
             _say(path, b'{"axis": 0, "value": 0.25}')

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from hil_app.bench.learn import BenchError
-from hil_app.bench.torture.row import Row
+from hil_app.bench.torture.row import TortureRow
 from hil_app.bench.torture.worker import LIMIT_S, SUBJECTS
 from robots import isolated
 
@@ -22,17 +22,22 @@ _STUCK_S = 3 * LIMIT_S  # without a word from it
 __all__ = ["SUBJECTS", "inputs"]
 
 
-def inputs(name: str, tries: int, seed: int, told: Callable[[Row], None] = lambda _: None) -> Row:
-    """``tries`` hurt inputs of one kind; ``told`` hears of every hundred."""
-    row, done = Row(name), 0
+def inputs(
+    name: str, tries: int, seed: int, report: Callable[[TortureRow], None] = lambda _: None
+) -> TortureRow:
+    """``tries`` hurt inputs of one kind; ``report`` hears of every hundred."""
+    row, done = TortureRow(name), 0
     with tempfile.TemporaryDirectory() as folder:
         while done < tries:
-            done = _worker(row, (name, seed, done, tries - done), Path(folder), told)
+            done = _worker(row, (name, seed, done, tries - done), Path(folder), report)
     return row
 
 
 def _worker(
-    row: Row, task: tuple[str, int, int, int], folder: Path, told: Callable[[Row], None]
+    row: TortureRow,
+    task: tuple[str, int, int, int],
+    folder: Path,
+    report: Callable[[TortureRow], None],
 ) -> int:
     """Have one process read on until it is done, dead or stuck; returns how far all are now."""
     command = isolated.command("hil_app.bench.torture.worker", *map(str, task), str(folder))
@@ -62,7 +67,7 @@ def _worker(
                 row.count(said["outcome"], begun, said["message"], said["grown"] / 1024)
                 done += 1
                 if row.tries % 100 == 0:
-                    told(row)
+                    report(row)
     return done
 
 

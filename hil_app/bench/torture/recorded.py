@@ -57,7 +57,7 @@ class RecordedDataset(Folder):
         dataset = Dataset(folder)
         policy = _policy(_FEATURES | _IMAGES)
         buffer_from_dataset(Source(dataset), policy, 100)
-        return [_told(dataset, episode.index) for episode in dataset.episodes]
+        return [_values(dataset, episode.index) for episode in dataset.episodes]
 
     def wrong(self, good: Any, found: Any) -> str | None:
         if len(found) != len(good):
@@ -73,20 +73,20 @@ def _policy(seen: dict[str, PolicyFeature]) -> GaussianActorPolicy:
     return GaussianActorPolicy(GaussianActorConfig.model_validate(given))
 
 
-def _told(dataset: Dataset, episode: int) -> list[list[float]]:
+def _values(dataset: Dataset, episode: int) -> list[list[float]]:
     """What the frames of an episode say of themselves, and which images they have."""
     return [
         [
-            *frame.state[OBS_STATE].tolist(),
+            *frame.observation[OBS_STATE].tolist(),
             *frame.action.tolist(),
             frame.reward,
-            *(round(float(frame.state[key].mean()) / 3) for key in sorted(_IMAGES)),
+            *(round(float(frame.observation[key].mean()) / 3) for key in sorted(_IMAGES)),
         ]
         for frame in dataset.frames(episode)
     ]
 
 
-class Journal(Folder):
+class JournalSubject(Folder):
     """The journal of an episode that a crash has cut short, in a dataset with others."""
 
     name = "journal"
@@ -102,7 +102,7 @@ class Journal(Folder):
     def read(self, folder: Path) -> Any:
         repair(folder)
         dataset = Dataset(folder)
-        return [_told(dataset, episode.index) for episode in dataset.episodes]
+        return [_values(dataset, episode.index) for episode in dataset.episodes]
 
     def wrong(self, good: Any, found: Any) -> str | None:
         if found[:_EPISODES] != good[:_EPISODES]:
@@ -168,4 +168,4 @@ def _digest(array: NDArray[Any]) -> list[int]:
 
 def all_of() -> Iterator[Folder]:
     """One of each."""
-    yield from (RecordedDataset(), Journal(), Checkpoint(), Classifier())
+    yield from (RecordedDataset(), JournalSubject(), Checkpoint(), Classifier())

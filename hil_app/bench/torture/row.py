@@ -9,7 +9,7 @@ _MOST = 20  # faults that are kept
 
 
 @dataclass
-class Row:
+class TortureRow:
     """Counts of one kind; all but ``tries`` and ``memory_mb`` should be 0."""
 
     kind: str
@@ -49,7 +49,7 @@ class Row:
         if outcome not in ("good", "refused"):
             self.fault(f"{done}: {outcome}: {message}")
 
-    def add(self, other: Row) -> None:
+    def add(self, other: TortureRow) -> None:
         """Add the counts of ``other``."""
         for name in ("tries", "tracebacks", "hangs", "memory", "accepted"):
             setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -1,7 +1,7 @@
 """Runs of the real command on a virtual arm whose surroundings go wrong: is the arm let go in time?
 
 In each try a recording by the scripted operator has the arm move; then a trouble comes, and the
-time is taken until no motor has torque any more. What was told to be recorded must be there then.
+time is taken until no motor has torque any more. What was reported as recorded must be there then.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any
 
 from configs.load import dump, merge, read, validate
 from hil_app.bench.faults import world_in_order
-from hil_app.bench.torture.command import Command
-from hil_app.bench.torture.row import Row
+from hil_app.bench.torture.command import ForkedCommand
+from hil_app.bench.torture.row import TortureRow
 from hil_app.bench.torture.surroundings import SlowDisk, stalled_terminal
 from hil_app.bench.virtual import virtual_arm
 from hil_app.recording.dataset import Dataset
@@ -55,7 +55,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Run:
     """A command under way, its arm, and its surroundings."""
 
-    process: Command
+    process: ForkedCommand
     arm: VirtualArm
     folder: Path
     draw: Random
@@ -71,7 +71,7 @@ class Run:
 
     @property
     def said(self) -> str:
-        """The last line that the command printed for a person."""
+        """The last line that the command printed for an operator."""
         lines = (self.folder / "errors").read_text(errors="replace").strip().splitlines()
         return lines[-1][:200] if lines else "it said nothing"
 
@@ -193,11 +193,11 @@ def troubles() -> dict[str, Trouble]:
 
 
 def runs(
-    tries: Mapping[str, int], seed: int, told: Callable[[Row], None], at_once: int = 3
-) -> Iterator[Row]:
+    tries: Mapping[str, int], seed: int, report: Callable[[TortureRow], None], at_once: int = 3
+) -> Iterator[TortureRow]:
     """A row for each trouble of ``tries``, so many of them, ``at_once`` on an arm each.
 
-    ``told`` hears after each try.
+    ``report`` hears after each try.
     """
     with ExitStack() as stack:
         ports: Queue[str] = Queue()
@@ -205,21 +205,21 @@ def runs(
             ports.put(stack.enter_context(virtual_arm("--arm=so101", "--world=sim_pick_lift")))
         pool = stack.enter_context(ThreadPoolExecutor(at_once))
         for name, count in tries.items():
-            row, known = Row(name), troubles()[name]
+            row, known = TortureRow(name), troubles()[name]
             draws = [Random(f"{seed} {name} {number}") for number in range(count)]
             tried = [pool.submit(_try, known, ports, draw) for draw in draws]
             for one in as_completed(tried):
                 row.add(one.result())
-                told(row)
+                report(row)
             yield row
 
 
-def _try(trouble: Trouble, ports: Queue[str], draw: Random) -> Row:
+def _try(trouble: Trouble, ports: Queue[str], draw: Random) -> TortureRow:
     """One command and its trouble; one that does not come to move an arm is started again."""
     port = ports.get()
     try:
         for _ in range(STARTS):
-            row = Row(trouble.name, tries=1)
+            row = TortureRow(trouble.name, tries=1)
             with world_in_order(port) as arm, _running(trouble, port, arm, draw) as run:
                 if _moves(run):
                     _look_at_torque(trouble, run, row)
@@ -242,7 +242,7 @@ def _moves(run: Run) -> bool:
     return True
 
 
-def _look_at_torque(trouble: Trouble, run: Run, row: Row) -> None:
+def _look_at_torque(trouble: Trouble, run: Run, row: TortureRow) -> None:
     """Have the trouble come, and see how long torque stays."""
     run.since = time.monotonic()
     happening = _InBackground(trouble.happen, run)
@@ -274,7 +274,7 @@ class _InBackground(threading.Thread):
             self.problem = error
 
 
-def _look_at_end(run: Run, row: Row) -> None:
+def _look_at_end(run: Run, row: TortureRow) -> None:
     if run.disk is not None:
         run.disk.end()  # now it has to write all that waits
     run.send(signal.SIGCONT)  # what was stopped must notice, and leave the arm alone
@@ -290,14 +290,14 @@ def _look_at_end(run: Run, row: Row) -> None:
         row.fault(f"torque at the end: {', '.join(again)}; {run.said}")
 
 
-def _look_at_frames(run: Run, row: Row) -> None:
-    """What was told to be recorded must be there."""
-    told = 0
+def _look_at_frames(run: Run, row: TortureRow) -> None:
+    """What was reported as recorded must be there."""
+    recorded = 0
     with suppress(FileNotFoundError):
         for line in (run.folder / "disk" / "run" / EVENTS).read_bytes().splitlines():
             with suppress(ValueError):  # the last one may be cut
                 event: dict[str, Any] = json.loads(line)
-                told += event["ticks"] if event["event"] == "episode" else 0
+                recorded += event["ticks"] if event["event"] == "episode" else 0
     root, found = run.folder / "disk" / "dataset", 0
     try:
         if (root / INFO).exists():
@@ -305,9 +305,9 @@ def _look_at_frames(run: Run, row: Row) -> None:
             found = Dataset(root).info.frames
     except DatasetError as error:
         row.fault(f"{error}")
-    if found < told:
-        row.frames_lost += told - found
-        row.fault(f"{told} frames told of, {found} there; {run.said}")
+    if found < recorded:
+        row.frames_lost += recorded - found
+        row.fault(f"{recorded} frames reported, {found} there; {run.said}")
 
 
 @contextmanager
@@ -329,7 +329,7 @@ def _running(trouble: Trouble, port: str, arm: VirtualArm, draw: Random) -> Iter
         options = [f"--{name}={folder / place}" for name, place in names.items()]
         disk = SlowDisk(folder / "disk", STALLED_S, folder) if trouble.slow else None
         environment = {} if disk is None else disk.environment
-        process = Command(["record", *options], screen, errors, environment)
+        process = ForkedCommand(["record", *options], screen, errors, environment)
         stack.callback(process.kill)
         run = Run(process, arm, folder, draw, keyboard, disk)
         yield run

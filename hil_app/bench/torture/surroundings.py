@@ -93,7 +93,7 @@ class SlowDisk:
 @contextmanager
 def stalled_terminal() -> Iterator[int]:
     """The file descriptor of a terminal that nobody reads and that is full already."""
-    person, program = pty.openpty()
+    operator, program = pty.openpty()
     try:
         filling = os.open(os.ttyname(program), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
         with suppress(BlockingIOError):
@@ -102,5 +102,5 @@ def stalled_terminal() -> Iterator[int]:
         os.close(filling)
         yield program
     finally:
-        os.close(person)
+        os.close(operator)
         os.close(program)

@@ -17,7 +17,7 @@ class Batch(TypedDict):
     """B transitions. `done` stops bootstrapping; `truncated` (a time limit) does not.
 
     From a mixer of your own, `truncated` and `complementary_info` may be missing: see `completed`.
-    A state's values are (B, n) float32, pictures (B, C, H, W) uint8, or feature maps (B, D, h, w).
+    A state's values are (B, n) float32, images (B, C, H, W) uint8, or feature maps (B, D, h, w).
     """
 
     state: dict[str, Tensor]  # key -> (B, ...)

@@ -15,7 +15,7 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> torch.Genera
     return torch.Generator(device).manual_seed(torch.initial_seed() if seed is None else seed)
 
 
-class Draws:
+class RowSampler:
     """Draws rows with replacement: evenly, or by weights once one differs from 1."""
 
     def __init__(self, capacity: int, device: torch.device, seed: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Pictures and feature maps of a replay buffer, each kept once however many rows show it."""
+"""Images and feature maps of a replay buffer, each kept once however many rows show it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ RECENT = 64  # images that are recognised when they come again; the longest n-st
 
 
 def map_key(key: str) -> str:
-    """Where an observation holds what a frozen vision encoder made of the picture at `key`."""
+    """Where an observation holds what a frozen vision encoder made of the image at `key`."""
     return key + MAP_SUFFIX
 
 
-class PictureStore:
+class ImageStore:
     """Arrays of one shape (C, H, W) in numbered slots, which are free again once no row has them.
 
     Memory grows by blocks as it is used. `state` hands the blocks out without a copy: one that is
-    written to later is copied first. A picture lies in memory as (H, W, C), as cameras give it, so
+    written to later is copied first. An image lies in memory as (H, W, C), as cameras give it, so
     `gather` returns channels_last tensors, which convolutions like best.
     """
 
@@ -40,12 +40,12 @@ class PictureStore:
         self._free: list[int] = []
         self._recent: OrderedDict[int, int] = OrderedDict()  # checksum -> slot
 
-    def put(self, picture: Tensor) -> int:
-        """Keep a picture for one row, in the same slot as before if it has come lately.
+    def put(self, image: Tensor) -> int:
+        """Keep an image for one row, in the same slot as before if it has come lately.
 
         It is known by what it shows: who gives it may use the same memory for the next one.
         """
-        content = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+        content = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
         checksum = zlib.crc32(content.data.cast("B"))
         slot = self._recent.get(checksum)
         if slot is None or not np.array_equal(self._at(slot), content):
@@ -57,7 +57,7 @@ class PictureStore:
         return slot
 
     def drop(self, slot: int) -> None:
-        """One row that showed the picture is gone."""
+        """One row that showed the image is gone."""
         self._uses[slot] -= 1
         if not self._uses[slot]:
             self._free.append(slot)
@@ -65,7 +65,7 @@ class PictureStore:
     def gather(
         self, slots: Sequence[int], shifts: Sequence[Sequence[int]] | None, *, pinned: bool = False
     ) -> Tensor:
-        """Pictures (B, C, H, W) of these slots, each moved by its (dy, dx) [px] if there are any.
+        """Images (B, C, H, W) of these slots, each moved by its (dy, dx) [px] if there are any.
 
         What a move uncovers repeats the edge (random shift, Kostrikov et al. 2020). Pinned
         memory goes to a GPU without waiting.
@@ -90,7 +90,7 @@ class PictureStore:
         return {f"{number:05d}": block for number, block in enumerate(self._blocks)}
 
     def load_state(self, blocks: Mapping[str, Tensor], slots: NDArray[np.int64]) -> None:
-        """Take over blocks and the slots of every row that shows a picture, repeats included."""
+        """Take over blocks and the slots of every row that shows an image, repeats included."""
         self._blocks = [blocks[name] for name in sorted(blocks)]
         self._shared = set(range(len(self._blocks)))
         size = len(self._blocks) * self._block_shape[0]
@@ -120,7 +120,7 @@ class PictureStore:
         return found
 
     def _remember(self, checksum: int, slot: int) -> None:
-        """Recognise this picture from now on, and forget the one that has not come for longest."""
+        """Recognise this image from now on, and forget the one that has not come for longest."""
         self._uses[slot] += 1
         forgotten = self._recent.pop(checksum, None)
         self._recent[checksum] = slot
@@ -132,23 +132,23 @@ class PictureStore:
 
 def _copy(
     into: NDArray[np.generic],
-    pictures: Iterator[NDArray[np.generic]],
+    images: Iterator[NDArray[np.generic]],
     shifts: Sequence[Sequence[int]] | None,
 ) -> None:
     if shifts is None:
-        for target, picture in zip(into, pictures, strict=True):
-            target[...] = picture
+        for target, image in zip(into, images, strict=True):
+            target[...] = image
         return
-    for target, picture, (dy, dx) in zip(into, pictures, shifts, strict=True):
-        _copy_shifted(target, picture, dy, dx)
+    for target, image, (dy, dx) in zip(into, images, shifts, strict=True):
+        _copy_shifted(target, image, dy, dx)
 
 
 def _copy_shifted(
-    target: NDArray[np.generic], picture: NDArray[np.generic], dy: int, dx: int
+    target: NDArray[np.generic], image: NDArray[np.generic], dy: int, dx: int
 ) -> None:
-    """target[y, x] = picture[y + dy, x + dx], clamped to the picture (H, W, C)."""
-    height, width, channels = picture.shape
-    flat, source = target.reshape(height, -1), picture.reshape(height, -1)  # (H, W * C)
+    """target[y, x] = image[y + dy, x + dx], clamped to the image (H, W, C)."""
+    height, width, channels = image.shape
+    flat, source = target.reshape(height, -1), image.reshape(height, -1)  # (H, W * C)
     top, bottom = max(0, -dy), min(height, height - dy)
     left, right = max(0, -dx), min(width, width - dx)
     flat[top:bottom, left * channels : right * channels] = source[

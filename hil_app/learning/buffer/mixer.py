@@ -18,15 +18,15 @@ ONLINE: dict[str, Meaning] = {
     DISCRETE_PENALTY: (0.0, "there was no penalty"),
     IS_INTERVENTION: (0.0, "the policy acted"),
 }
-OFFLINE: dict[str, Meaning] = {**ONLINE, IS_INTERVENTION: (1.0, "a person acted")}
+OFFLINE: dict[str, Meaning] = {**ONLINE, IS_INTERVENTION: (1.0, "the operator acted")}
 
 
 class OnlineOfflineMixer:
     """`online_ratio` of each batch from the online buffer, the rest from the offline one.
 
     While one of them is missing or empty the whole batch comes from the other. The rows are not
-    shuffled: the online ones come first. What only the other's rows say is assumed and told once:
-    there was no penalty, and the offline rows, which are demonstrations, are a person's.
+    shuffled: the online ones come first. What only the other's rows say is assumed and reported
+    once: there was no penalty, and the offline rows, which are demonstrations, are an operator's.
 
     Raises:
         ValueError: the ratio is outside [0, 1], or there is no buffer.
@@ -70,7 +70,7 @@ def concatenate(online: Batch, offline: Batch) -> Batch:
     """Rows of both batches, the online ones before the offline ones.
 
     A complementary key that only one of them has gets its meaning from ONLINE or OFFLINE in the
-    other, which is told once.
+    other, which is reported once.
 
     Raises:
         ValueError: such a key has no meaning there, or the batches' state keys differ.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.buffer.batch import Batch
-from hil_app.learning.buffer.draws import Draws
+from hil_app.learning.buffer.draws import RowSampler
 from hil_app.learning.buffer.prefetch import endless
 from hil_app.learning.buffer.returns import NStepReturns
 from hil_app.learning.buffer.ring import Ring
@@ -31,10 +31,10 @@ class ReplayBuffer:
         buffer.add(state, action, reward, next_state, done=False, truncated=False)
         batch = buffer.sample(256)
 
-    The first `add` fixes keys and shapes: pictures stay uint8, everything else becomes float32.
-    Numbers live on `storage_device`, batches come on `device`. Pictures, uint8 (C, H, W), and
+    The first `add` fixes keys and shapes: images stay uint8, everything else becomes float32.
+    Numbers live on `storage_device`, batches come on `device`. Images, uint8 (C, H, W), and
     feature maps (D, h, w) live in main memory; one that several rows show is kept once. Everything
-    is copied, so arrays may be used again after `add`. With `use_drq` a sampled picture is moved at
+    is copied, so arrays may be used again after `add`. With `use_drq` a sampled image is moved at
     random by up to `image_pad` pixels.
 
     `seed` fixes what is drawn; without one, `torch.manual_seed` does.
@@ -64,7 +64,7 @@ class ReplayBuffer:
         self.state_keys = tuple(state_keys)
         self.device = usable(device)
         self.storage_device = usable(storage_device)
-        self._draws = Draws(capacity, self.storage_device, seed)
+        self._draws = RowSampler(capacity, self.storage_device, seed)
         self._pad = image_pad if use_drq else 0
         self._ring = Ring(capacity, self.state_keys, self.storage_device)
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class ReplayBuffer:
         state = dict(state)
         rows = {name: torch.from_numpy(array) for name, array in state.pop("rows").items()}
         vars(self).update(state)
-        self._draws = Draws(self.capacity, self.storage_device, 0)
+        self._draws = RowSampler(self.capacity, self.storage_device, 0)
         self._ring = Ring(self.capacity, self.state_keys, self.storage_device)
         self._lock = threading.Lock()
         self.load_state_dict(rows)
@@ -125,7 +125,7 @@ class ReplayBuffer:
 
         Raises:
             KeyError: a state key is missing, or the keys are not those of the first transition.
-            ValueError: a shape or a type is not that of the first transition, or no picture's or
+            ValueError: a shape or a type is not that of the first transition, or no image's or
                 number's, or the weight is not positive.
         """
         info = (complementary_info or {}).items()
@@ -158,7 +158,7 @@ class ReplayBuffer:
         return _batch({name: self._carried(value) for name, value in found.items()})
 
     def at(self, places: Sequence[int]) -> Batch:
-        """The rows at these places, of which 0 is the oldest; pictures are not moved.
+        """The rows at these places, of which 0 is the oldest; images are not moved.
 
         Raises IndexError if there is no such row, or no row at all is asked for.
         """
@@ -178,13 +178,13 @@ class ReplayBuffer:
 
     @property
     def bytes(self) -> int:
-        """Memory that the rows and the pictures take."""
+        """Memory that the rows and the images take."""
         return self._ring.bytes
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The filled rows (`rows.*`), the pictures (`blocks.*`), the position, the generator.
+        """The filled rows (`rows.*`), the images (`blocks.*`), the position, the generator.
 
-        Later transitions do not change these tensors. A block of pictures that has not changed
+        Later transitions do not change these tensors. A block of images that has not changed
         since the last call is the same object as then.
         """
         with self._lock:

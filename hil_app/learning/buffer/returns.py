@@ -13,17 +13,17 @@ from torch import Tensor
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.buffer.values import Value, flag, number
-from hil_app.learning.experience import Experience, Features
+from hil_app.learning.experience import Experience, Observation
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A transition over k <= n ticks that bootstraps from ``next_state`` with ``discount``."""
 
-    state: Features
+    state: Observation
     action: NDArray[np.float32]  # (c [+ 1],)
     reward: float  # discounted sum over the k ticks
-    next_state: Features  # k ticks later, the same episode
+    next_state: Observation  # k ticks later, the same episode
     done: bool  # terminated within the k ticks: no bootstrapping
     truncated: bool
     discrete_penalty: float  # discounted sum over the k ticks
@@ -50,17 +50,17 @@ class Row:
 class _Tick(NamedTuple):
     """One tick in the window; what is kept of the observations before and after it."""
 
-    state: Features
+    state: Observation
     action: NDArray[np.float32]
     reward: float
-    next_state: Features
+    next_state: Observation
     terminated: bool
     truncated: bool
     discrete_penalty: float
     is_intervention: bool
 
     @classmethod
-    def of(cls, frame: Experience, state: Features, next_state: Features) -> _Tick:
+    def of(cls, frame: Experience, state: Observation, next_state: Observation) -> _Tick:
         return cls(
             state,
             frame.action,
@@ -88,13 +88,19 @@ class NStepReturns:
     """
 
     def __init__(
-        self, n: int, discount: float, keep: Callable[[Features], Features] = lambda seen: seen
+        self,
+        n: int,
+        discount: float,
+        keep: Callable[[Observation], Observation] = lambda observation: observation,
     ) -> None:
         if n < 1 or not 0 <= discount <= 1:
             raise ValueError(f"need n >= 1 and a discount in [0, 1], got {n} and {discount}")
         self._n, self._discount, self._keep = n, discount, keep
         self._window: deque[_Tick] = deque()
-        self._last: tuple[Features, Features] = ({}, {})  # newest observation, what is kept of it
+        self._last: tuple[Observation, Observation] = (
+            {},
+            {},
+        )  # newest observation, what is kept of it
 
     def add(
         self,
@@ -112,7 +118,7 @@ class NStepReturns:
         ValueError as of `ReplayBuffer.add`.
         """
         info = dict(complementary_info or {})
-        penalty, by_hand = info.pop(DISCRETE_PENALTY, 0.0), info.pop(IS_INTERVENTION, False)
+        penalty, is_intervention = info.pop(DISCRETE_PENALTY, 0.0), info.pop(IS_INTERVENTION, False)
         if info:
             raise KeyError(f"nothing says what {sorted(info)} are over several ticks")
         tick = _Tick(
@@ -123,7 +129,7 @@ class NStepReturns:
             bool(flag("done", done)),
             bool(flag("truncated", truncated)),
             float(number(DISCRETE_PENALTY, penalty)),
-            bool(flag(IS_INTERVENTION, by_hand)),
+            bool(flag(IS_INTERVENTION, is_intervention)),
         )
         return self._push(tick)
 
@@ -134,8 +140,8 @@ class NStepReturns:
         """
         rows = self._rest() if frame.after_pause else []
         newest, kept = self._last
-        state = kept if frame.state is newest else self._keep(frame.state)
-        self._last = frame.next_state, self._keep(frame.next_state)
+        state = kept if frame.observation is newest else self._keep(frame.observation)
+        self._last = frame.next_observation, self._keep(frame.next_observation)
         return rows + self._push(_Tick.of(frame, state, self._last[1]))
 
     def _push(self, tick: _Tick) -> list[Row]:

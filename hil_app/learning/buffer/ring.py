@@ -1,4 +1,4 @@
-"""Rows of named values in a ring: numbers in preallocated tensors, pictures in a store beside."""
+"""Rows of named values in a ring: numbers in preallocated tensors, images in a store beside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hil_app.learning.buffer.images import PictureStore
+from hil_app.learning.buffer.images import ImageStore
 from hil_app.learning.buffer.values import GROUPS
 
 BLOCKS = "blocks"
@@ -19,11 +19,11 @@ BLOCKS = "blocks"
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """The values of one name; of pictures, their slots in ``store``."""
+    """The values of one name; of images, their slots in ``store``."""
 
     rows: Tensor  # (capacity, ...)
     cells: NDArray[Any] | None  # the same memory, if it is the host's, written to in less time
-    store: PictureStore | None
+    store: ImageStore | None
     shape: tuple[int, ...]  # of a value
     dtype: np.dtype[Any]
 
@@ -31,7 +31,7 @@ class _Column:
         """Write a value; the ring is ``full`` if over another."""
         cell: NDArray[Any] | int = value
         if self.store is not None:
-            # before the old one goes: it may be the same picture
+            # before the old one goes: it may be the same image
             cell = self.store.put(_tensor(value))
             if full:
                 self.store.drop(int(self.rows[place]))
@@ -44,7 +44,7 @@ class _Column:
 class Ring:
     """The last ``capacity`` rows; the first one fixes names, shapes and types.
 
-    Pictures of the observations' ``state_keys`` are kept once however many rows show them.
+    Images of the observations' ``state_keys`` are kept once however many rows show them.
     """
 
     def __init__(self, capacity: int, state_keys: Sequence[str], device: torch.device) -> None:
@@ -53,12 +53,12 @@ class Ring:
         self.next = 0  # where the next row goes
         self._keys = tuple(state_keys)
         self._columns: dict[str, _Column] = {}
-        self._stores: dict[str, PictureStore] = {}  # state key -> its pictures
+        self._stores: dict[str, ImageStore] = {}  # state key -> its images
 
     def put(self, row: Mapping[str, NDArray[Any]], pad: int = 0) -> None:
-        """Write a row of float32, and pictures of uint8, over the oldest one if the ring is full.
+        """Write a row of float32, and images of uint8, over the oldest one if the ring is full.
 
-        Raises KeyError or ValueError if it is not like the first one, or if that one's pictures are
+        Raises KeyError or ValueError if it is not like the first one, or if that one's images are
         too small to be moved by ``pad`` pixels.
         """
         if not self._columns:
@@ -79,7 +79,7 @@ class Ring:
     ) -> dict[str, Tensor]:
         """The rows at ``index`` (B,).
 
-        ``shifts`` say how far each uint8 picture is moved at random, at most [px], and by what.
+        ``shifts`` say how far each uint8 image is moved at random, at most [px], and by what.
         """
         columns = self._columns.items()
         found = {name: column.rows.index_select(0, index) for name, column in columns}
@@ -92,14 +92,14 @@ class Ring:
 
     @property
     def bytes(self) -> int:
-        """Memory that the rows and the pictures take."""
+        """Memory that the rows and the images take."""
         rows = sum(c.rows.numel() * c.rows.element_size() for c in self._columns.values())
         return rows + sum(store.bytes for store in self._stores.values())
 
     def state(self) -> dict[str, Tensor]:
-        """The filled rows (``rows.*``), the pictures (``blocks.*``) and the position.
+        """The filled rows (``rows.*``), the images (``blocks.*``) and the position.
 
-        Later rows do not change these tensors. A block of pictures that has not changed since the
+        Later rows do not change these tensors. A block of images that has not changed since the
         last call is the same object as then.
         """
         columns = self._columns.items()
@@ -151,7 +151,7 @@ class Ring:
                     f"state.{key} is {_kind(first)}, but next_state.{key} is {_kind(then)}"
                 )
         self._stores = {
-            key: PictureStore(row[f"state.{key}"])
+            key: ImageStore(row[f"state.{key}"])
             for key in self._keys
             if row[f"state.{key}"].ndim == 3
         }
@@ -187,17 +187,17 @@ class Ring:
         return [k for k in self._keys if any(n.startswith(f"{BLOCKS}.{k}.") for n in state)]
 
 
-def _restored(key: str, state: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> PictureStore:
+def _restored(key: str, state: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> ImageStore:
     prefix = f"{BLOCKS}.{key}."
     blocks = {n.removeprefix(prefix): b for n, b in state.items() if n.startswith(prefix)}
-    store = PictureStore(next(iter(blocks.values()))[0].permute(2, 0, 1))
+    store = ImageStore(next(iter(blocks.values()))[0].permute(2, 0, 1))
     slots = torch.cat([rows[f"{group}.{key}"] for group in GROUPS])
     store.load_state(blocks, slots.numpy())
     return store
 
 
 def _drawn(slots: Tensor, pad: int, generator: torch.Generator | None) -> list[list[int]] | None:
-    """How far each picture is moved (dy, dx) [px]."""
+    """How far each image is moved (dy, dx) [px]."""
     if not pad:
         return None
     shape = (len(slots), 2)

@@ -17,7 +17,7 @@ _CHANNELS = 4  # no camera has more
 
 
 def stored(name: str, value: Value) -> NDArray[Any]:
-    """What is stored of a value: pictures stay uint8, all else becomes float32.
+    """What is stored of a value: images stay uint8, all else becomes float32.
 
     A dimension for a batch of one is taken away. Raises ValueError if it is neither, or an
     observation of another kind than (n,) or (C, H, W).
@@ -72,18 +72,18 @@ def _array(name: str, value: Value) -> NDArray[Any]:
 def _check_observation(name: str, value: NDArray[Any]) -> None:
     if value.ndim not in (1, 3):
         raise ValueError(
-            f"{name} has shape {value.shape}: an observation has numbers (n,) or a picture "
+            f"{name} has shape {value.shape}: an observation has numbers (n,) or an image "
             "(C, H, W), of one transition at a time"
         )
     if value.ndim == 1:
         return
     if value.dtype != np.uint8:
         raise ValueError(
-            f"{name} is a picture of {value.dtype}, shape {value.shape}: store pictures as "
+            f"{name} is an image of {value.dtype}, shape {value.shape}: store images as "
             "uint8, a quarter of the memory; the encoder makes numbers of them"
         )
     if value.shape[0] > _CHANNELS >= value.shape[2]:
         raise ValueError(
-            f"{name} is a picture of shape {value.shape}, whose channels seem to be last: put them "
-            "first, (C, H, W), as by np.moveaxis(picture, -1, 0)"
+            f"{name} is an image of shape {value.shape}, whose channels seem to be last: put them "
+            "first, (C, H, W), as by np.moveaxis(image, -1, 0)"
         )

@@ -100,7 +100,7 @@ class DiscreteCritic(nn.Module):
 class GaussianActorPolicy(nn.Module):
     """The acting side: observations, already normalised, to normalised actions.
 
-    It is built on `config.device`. Pictures come as uint8 (C, H, W). `perceive` does with them what
+    It is built on `config.device`. Images come as uint8 (C, H, W). `perceive` does with them what
     nobody trains, and the encoders read what it returns. `encoder` belongs to the critics, which
     train it; the discrete critic reads it too. The actor reads the same object if
     `config.shared_encoder`, else one of its own. `seed` fixes the initial weights and the sampling;
@@ -155,8 +155,8 @@ class GaussianActorPolicy(nn.Module):
             `action` (B, c), its `log_prob` (B,) [nat] and `action_mean` (B, c) before the squash;
             there is no discrete choice in them.
         """
-        seen = self.perceive(batch.get("state", batch))
-        features = self.actor_features(seen, self.encoder(seen))
+        perceived = self.perceive(batch.get("state", batch))
+        features = self.actor_features(perceived, self.encoder(perceived))
         mean, log_std = self.actor(features.detach() if self.config.shared_encoder else features)
         noise = torch.empty(mean.shape).normal_(generator=self.generator).to(mean.device)
         action, log_prob = self.actor.drawn(mean, log_std, noise)
@@ -186,9 +186,9 @@ class GaussianActorPolicy(nn.Module):
     def _action(
         self, batch: Mapping[str, Tensor], deterministic: bool, generator: torch.Generator
     ) -> Tensor:
-        seen = self.perceive(batch)
-        features = self.encoder(seen)
-        mean, log_std = self.actor(self.actor_features(seen, features))
+        perceived = self.perceive(batch)
+        features = self.encoder(perceived)
+        mean, log_std = self.actor(self.actor_features(perceived, features))
         if not deterministic:
             noise = torch.empty(mean.shape).normal_(generator=generator)
             mean = torch.addcmul(mean, log_std.exp(), noise.to(mean.device))
@@ -216,11 +216,11 @@ class GaussianActorPolicy(nn.Module):
 
     @property
     def replay_keys(self) -> tuple[str, ...]:
-        """The keys that `replay_state` gives: a frozen encoder's maps in its pictures' place."""
+        """The keys that `replay_state` gives: a frozen encoder's maps in its images' place."""
         return self.encoder.keys
 
     def observation(self, features: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-        """Tensors of one observation of the loop, whose pictures are (H, W, C).
+        """Tensors of one observation of the loop, whose images are (H, W, C).
 
         Only read-only arrays, which torch knows nothing of, are copied. Raises KeyError for a
         missing key.

@@ -1,6 +1,6 @@
 """What turns observations into features: one branch a feature, their outputs side by side.
 
-Pictures arrive as uint8 (B, C, H, W) and become numbers only here. A frozen vision encoder is no
+Images arrive as uint8 (B, C, H, W) and become numbers only here. A frozen vision encoder is no
 part of the `Encoder`: it runs once an observation, before it, and its feature maps can be stored.
 """
 
@@ -15,7 +15,7 @@ from configs.policy import GaussianActorConfig
 from hil_app.learning.buffer.images import map_key
 from hil_app.learning.networks.mlp import MLP, Dense, Tanh
 from hil_app.learning.networks.vision import (
-    PictureScaler,
+    ImageScaler,
     VisionEncoder,
     make_scaler,
     make_vision_encoder,
@@ -25,7 +25,7 @@ from hil_app.learning.networks.vision import (
 class Perception(nn.Module):
     """What happens to an observation before the trained encoders: nothing here is ever trained.
 
-    Pictures are scaled, and where the vision encoder is frozen they become its feature maps. Two
+    Images are scaled, and where the vision encoder is frozen they become its feature maps. Two
     policies of the same config perceive the same, whatever their seeds.
     """
 
@@ -43,25 +43,25 @@ class Perception(nn.Module):
     def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the trained encoders read; a map that is already there stays as it is.
 
-        Raises KeyError if there is neither picture nor map.
+        Raises KeyError if there is neither image nor map.
         """
-        seen = dict(observation)
+        perceived = dict(observation)
         for index, key in enumerate(self.keys):
             if self.encoders is None:
-                seen[key] = self.scalers[index](observation[key])
-            elif map_key(key) not in seen:
+                perceived[key] = self.scalers[index](observation[key])
+            elif map_key(key) not in perceived:
                 scaler, encoder = self.scalers[index], self.encoders[index]
-                assert isinstance(scaler, PictureScaler)
-                picture = seen.pop(key).to(scaler.mean.device)
-                seen[map_key(key)] = encoder(scaler(picture))
-        return seen
+                assert isinstance(scaler, ImageScaler)
+                image = perceived.pop(key).to(scaler.mean.device)
+                perceived[map_key(key)] = encoder(scaler(image))
+        return perceived
 
     def kept(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What a replay buffer keeps of it: feature maps, or the pictures as they are."""
+        """What a replay buffer keeps of it: feature maps, or the images as they are."""
         return dict(observation) if self.encoders is None else self(observation)
 
     def map_shape(self, key: str) -> tuple[int, int, int] | None:
-        """Shape (D, h, w) of the feature map of the picture at `key`; None if it has none here."""
+        """Shape (D, h, w) of the feature map of the image at `key`; None if it has none here."""
         if self.encoders is None:
             return None
         encoder = self.encoders[self.keys.index(key)]
@@ -73,7 +73,7 @@ class Encoder(nn.Module):
     """Each feature (B, ...) -> (B, latent_dim), concatenated.
 
     It reads what `perception` makes of an observation: feature maps of a frozen vision encoder, or
-    scaled pictures, which it looks at with a vision encoder of its own.
+    scaled images, which it looks at with a vision encoder of its own.
     """
 
     def __init__(

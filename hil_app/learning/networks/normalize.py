@@ -24,8 +24,8 @@ class Normalizer:
             policy.select_action(normalizer.observation(observation))
         )
 
-    Pictures pass as they are, for their encoder to scale. Observed numbers without statistics pass
-    unscaled, which is told by name once; actions without any are in [-1, 1]. Everything passes
+    Images pass as they are, for their encoder to scale. Observed numbers without statistics pass
+    unscaled, which is reported by name once; actions without any are in [-1, 1]. Everything passes
     without a config. A dimension that is constant, but for what may be rounding, is centred. Values
     outside the range are not clipped, and the discrete action is never scaled.
     """

@@ -1,4 +1,4 @@
-"""Vision encoders: pictures to feature maps. No code is ever fetched, only safetensors."""
+"""Vision encoders: images to feature maps. No code is ever fetched, only safetensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from configs.policy import GaussianActorConfig
 from hil_app.learning.networks.weights import read_tensors
 from hil_app.support.caches import for_hub
 
-MAP_SIZE = 8  # the cnn halves a picture until its shorter side is at most this [px]
+MAP_SIZE = 8  # the cnn halves an image until its shorter side is at most this [px]
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 CENTRED = {"mean": [0.5], "std": [0.5]}
 GROUPS = 4  # of channels that a ResNet-10 normalises together
@@ -30,8 +30,8 @@ class VisionError(HilAppError):
     """The weights of a vision encoder cannot be had; the message says why and what to do."""
 
 
-class PictureScaler(nn.Module):
-    """Pictures (..., C, H, W) of uint8, or of floats in [0, 1], -> centred, of unit spread."""
+class ImageScaler(nn.Module):
+    """Images (..., C, H, W) of uint8, or of floats in [0, 1], -> centred, of unit spread."""
 
     mean: Tensor
     std: Tensor
@@ -42,15 +42,15 @@ class PictureScaler(nn.Module):
             values = torch.tensor(stats[name]).reshape(-1, 1, 1)  # (C or 1, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """A new tensor of the same shape."""
-        full = 255 if pictures.dtype == torch.uint8 else 1
-        scaled = pictures.to(torch.float32, copy=True)
+        full = 255 if images.dtype == torch.uint8 else 1
+        scaled = images.to(torch.float32, copy=True)
         return scaled.mul_(1 / (full * self.std)).sub_(self.mean / self.std)
 
 
 class VisionEncoder(nn.Module):
-    """Scaled pictures (..., C, H, W) -> feature maps (..., D, h, w), whose shape is `map_shape`."""
+    """Scaled images (..., C, H, W) -> feature maps (..., D, h, w), whose shape is `map_shape`."""
 
     map_shape: tuple[int, int, int]
 
@@ -60,25 +60,25 @@ class VisionEncoder(nn.Module):
         with torch.no_grad():
             self.map_shape = tuple(self(torch.zeros(shape)).shape)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Look at one picture, or at a batch of them."""
-        if pictures.ndim == 4:
-            maps: Tensor = self.body(pictures)
+    def forward(self, images: Tensor) -> Tensor:
+        """Look at one image, or at a batch of them."""
+        if images.ndim == 4:
+            maps: Tensor = self.body(images)
             return maps
-        one: Tensor = self.body(pictures.unsqueeze(0)).squeeze(0)
+        one: Tensor = self.body(images.unsqueeze(0)).squeeze(0)
         return one
 
 
-def make_scaler(config: GaussianActorConfig, key: str) -> PictureScaler:
-    """The scaling of the pictures at `key`: by their statistics, or as their encoder expects."""
+def make_scaler(config: GaussianActorConfig, key: str) -> ImageScaler:
+    """The scaling of the images at `key`: by their statistics, or as their encoder expects."""
     usual = IMAGENET if config.vision_encoder_name == "resnet10" else CENTRED
-    return PictureScaler((config.dataset_stats or {}).get(key) or usual)
+    return ImageScaler((config.dataset_stats or {}).get(key) or usual)
 
 
 def make_vision_encoder(
     config: GaussianActorConfig, key: str, generator: torch.Generator
 ) -> VisionEncoder:
-    """The encoder that the config names for the pictures at `key`, with its weights.
+    """The encoder that the config names for the images at `key`, with its weights.
 
     Raises:
         VisionError: the weights cannot be read, or are of another network.

@@ -19,12 +19,12 @@ from hil_app.learning.networks.mlp import CriticEnsemble
 from hil_app.learning.sac.temperature import Temperature
 
 IMITATION_MARGIN = 0.1
-"""The lead the person's discrete choice is given over the others, in units of value, where a
+"""The lead the operator's discrete choice is given over the others, in units of value, where a
 success is worth 1: a few ticks' worth of discount at .97. DQfD's .8 belongs to its own scale."""
 
 
 class Transitions(NamedTuple):
-    """A batch in the form the losses read: nothing in it is optional but a person's rows."""
+    """A batch in the form the losses read: nothing in it is optional but an operator's rows."""
 
     state: dict[str, Tensor]  # as the policy perceives it
     next_state: dict[str, Tensor]
@@ -47,8 +47,8 @@ class Transitions(NamedTuple):
         check_shapes(batch, policy.config)
         count = policy.config.num_discrete_actions
         info, reward = batch["complementary_info"], batch["reward"]
-        person = info.get(IS_INTERVENTION)
-        if config.behavior_cloning_weight and person is None:
+        operator = info.get(IS_INTERVENTION)
+        if config.behavior_cloning_weight and operator is None:
             raise KeyError(
                 f"behavior_cloning_weight > 0 needs complementary_info.{IS_INTERVENTION}; "
                 f"the batch has {sorted(info)}"
@@ -63,7 +63,7 @@ class Transitions(NamedTuple):
             config.reward_scale * reward,
             config.reward_scale * penalty,
             discount * (1 - batch["done"]),
-            person,
+            operator,
         )
 
 
@@ -87,14 +87,14 @@ def check_shapes(batch: Batch, config: GaussianActorConfig) -> None:
 def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
     """A batch of zeros for this policy, with all that a batch can have, each tensor its own."""
     config, device = policy.config, policy.device
-    pictures = set(config.image_keys)
+    images = set(config.image_keys)
 
     def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.zeros(size, *shape, device=device, dtype=dtype)
 
     def state() -> dict[str, Tensor]:
         return {
-            key: zeros(*feature.shape, dtype=torch.uint8 if key in pictures else torch.float32)
+            key: zeros(*feature.shape, dtype=torch.uint8 if key in images else torch.float32)
             for key, feature in config.input_features.items()
         }
 
@@ -130,7 +130,7 @@ def choices(action: Tensor, count: int) -> Tensor:
     return found.long()
 
 
-class Draws(NamedTuple):
+class StepNoise(NamedTuple):
     """The random numbers of a step of the critics, or of the actor."""
 
     noise: Tensor  # (B, c), standard normal
@@ -150,14 +150,14 @@ class Losses:
     target_entropy: float
 
     def critic(
-        self, batch: Transitions, draws: Draws, lagging: Sequence[nn.Module]
+        self, batch: Transitions, draws: StepNoise, target_features: Sequence[nn.Module]
     ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Losses of the critics and of the discrete critic, features (B, F), and the mean Q.
 
-        The minimum over the `lagging` critics is their target.
+        The minimum over the `target_features` critics is their target.
         """
         features: Tensor = self.policy.encoder(batch.state)
-        target, discrete_target = self.targets(batch, draws, lagging)
+        target, discrete_target = self.targets(batch, draws, target_features)
         q = self.critics(features, self._continuous(batch), kept=draws.kept)  # (E, B)
         losses = {"critic": (q - target).square().mean(dim=1).sum()}
         if discrete_target is not None:
@@ -166,14 +166,19 @@ class Losses:
 
     @torch.no_grad()
     def targets(
-        self, batch: Transitions, draws: Draws, critics: Sequence[nn.Module]
+        self, batch: Transitions, draws: StepNoise, critics: Sequence[nn.Module]
     ) -> tuple[Tensor, Tensor | None]:
         """Targets (B,) of the critics and of the discrete critic, if there is one."""
-        seen = batch.next_state
-        features, lagging = self.policy.encoder(seen), self.target_encoder(seen)
-        mean, log_std = self.policy.actor(self.policy.actor_features(seen, features))
+        next_observation = batch.next_state
+        features, target_features = (
+            self.policy.encoder(next_observation),
+            self.target_encoder(next_observation),
+        )
+        mean, log_std = self.policy.actor(self.policy.actor_features(next_observation, features))
         action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
-        value = torch.stack([critic(lagging, action) for critic in critics]).amin(dim=0)  # (B,)
+        value = torch.stack([critic(target_features, action) for critic in critics]).amin(
+            dim=0
+        )  # (B,)
         if self.config.use_backup_entropy:
             value = value - self.temperature() * log_prob
         target = batch.reward + batch.discount * value
@@ -181,7 +186,7 @@ class Losses:
         if critic is None or self.discrete_target is None:
             return target, None
         best = critic(features).argmax(dim=1, keepdim=True)  # (B, 1)
-        value = self.discrete_target(lagging).gather(1, best).squeeze(1)
+        value = self.discrete_target(target_features).gather(1, best).squeeze(1)
         return target, batch.reward + batch.penalty + batch.discount * value
 
     def _discrete(self, batch: Transitions, features: Tensor, target: Tensor) -> Tensor:
@@ -200,7 +205,7 @@ class Losses:
         return loss
 
     def actor(
-        self, batch: Transitions, features: Tensor, draws: Draws
+        self, batch: Transitions, features: Tensor, draws: StepNoise
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Losses of the actor and of the temperature, and the policy's entropy [nat]."""
         mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
@@ -219,7 +224,7 @@ class Losses:
         return losses, entropy
 
     def _imitation(self, batch: Transitions, row_loss: Tensor) -> Tensor:
-        """Weighted mean of row_loss (B,) over the rows in which the person acted; 0 without any."""
+        """Weighted mean of row_loss (B,) over the interventions; 0 without any."""
         assert batch.intervention is not None
         rows = batch.intervention
         mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)

@@ -46,7 +46,7 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
-class Slopes(NamedTuple):
+class Gradients(NamedTuple):
     """The losses of n optimisers and their gradients, as functions of tensors alone."""
 
     losses: dict[str, Tensor]  # a scalar each
@@ -54,7 +54,7 @@ class Slopes(NamedTuple):
     norms: Tensor  # (n,) of the gradients
 
 
-class Outcome(NamedTuple):
+class StepOutcome(NamedTuple):
     """What a step of n optimisers came to; all of it stays on the device."""
 
     losses: Tensor  # (n,)
@@ -62,7 +62,9 @@ class Outcome(NamedTuple):
     skipped: Tensor  # 1.0 if no optimiser moved, else 0.0
 
 
-def slopes(losses: dict[str, Tensor], parameters: Mapping[str, Sequence[Tensor]]) -> Slopes:
+def gradients_of(
+    losses: dict[str, Tensor], parameters: Mapping[str, Sequence[Tensor]]
+) -> Gradients:
     """Differentiate each loss by the parameters under its name, and by no others.
 
     One backward pass serves them all, so no loss may depend on the parameters of another.
@@ -71,16 +73,16 @@ def slopes(losses: dict[str, Tensor], parameters: Mapping[str, Sequence[Tensor]]
     in_turn = iter(torch.autograd.grad(list(losses.values()), owned))
     gradients = {name: list(islice(in_turn, len(parameters[name]))) for name in losses}
     norms = [foreach.norm(group) for group in gradients.values()]
-    return Slopes({k: v.detach() for k, v in losses.items()}, gradients, torch.stack(norms))
+    return Gradients({k: v.detach() for k, v in losses.items()}, gradients, torch.stack(norms))
 
 
-def descend(
+def optimizer_step(
     optimizers: Mapping[str, Optimizer],
-    found: Slopes,
+    found: Gradients,
     inputs: Tensor,
     grad_clip_norm: float | None,
     blocked: Tensor | None = None,
-) -> Outcome:
+) -> StepOutcome:
     """Step every optimiser that has a loss, or none if anything is not finite.
 
     `inputs` (k,) are numbers that have to be finite besides losses and gradients; `blocked`, a
@@ -93,7 +95,7 @@ def descend(
     scales = ((found.norms + 1e-6) / (grad_clip_norm or math.inf)).clamp(min=1)
     for (name, gradients), scale in zip(found.gradients.items(), scales, strict=True):
         _step(optimizers[name], gradients, scale, skipped)
-    return Outcome(losses, found.norms, skipped)
+    return StepOutcome(losses, found.norms, skipped)
 
 
 @torch.no_grad()

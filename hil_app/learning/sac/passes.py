@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from hil_app.learning.fast.compiled import compiled, problem_of
-from hil_app.learning.sac.losses import Draws, Losses, Transitions
-from hil_app.learning.sac.optimizers import Slopes, slopes
+from hil_app.learning.sac.losses import Losses, StepNoise, Transitions
+from hil_app.learning.sac.optimizers import Gradients, gradients_of
 from hil_app.support.caches import renew_for_torch
 
 CriticPass = Callable[
-    [Transitions, Draws, Sequence[nn.Module]],
-    tuple[Slopes, Tensor, Tensor],  # features (B, F) of the states, mean of the critics' values
+    [Transitions, StepNoise, Sequence[nn.Module]],
+    tuple[Gradients, Tensor, Tensor],  # features (B, F) of the states, mean of the critics' values
 ]
 ActorPass = Callable[
-    [Transitions, Tensor, Draws],
-    tuple[Slopes, Tensor],  # the policy's entropy [nat]
+    [Transitions, Tensor, StepNoise],
+    tuple[Gradients, Tensor],  # the policy's entropy [nat]
 ]
 
 
@@ -58,13 +58,13 @@ class Passes:
         self.critic, self.actor = self._critic, self._actor
 
     def _critic(
-        self, transitions: Transitions, noise: Draws, targets: Sequence[nn.Module]
-    ) -> tuple[Slopes, Tensor, Tensor]:
+        self, transitions: Transitions, noise: StepNoise, targets: Sequence[nn.Module]
+    ) -> tuple[Gradients, Tensor, Tensor]:
         losses, features, q_mean = self._losses.critic(transitions, noise, targets)
-        return slopes(losses, self.trained), features, q_mean
+        return gradients_of(losses, self.trained), features, q_mean
 
     def _actor(
-        self, transitions: Transitions, features: Tensor, noise: Draws
-    ) -> tuple[Slopes, Tensor]:
+        self, transitions: Transitions, features: Tensor, noise: StepNoise
+    ) -> tuple[Gradients, Tensor]:
         losses, entropy = self._losses.actor(transitions, features, noise)
-        return slopes(losses, self.trained), entropy
+        return gradients_of(losses, self.trained), entropy

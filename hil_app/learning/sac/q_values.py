@@ -12,7 +12,7 @@ from hil_app.learning.trainer import RLTrainer
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class QValues:
     """What the critics made of a tick, whoever acted in it."""
 
     frame: Experience  # the tick
@@ -21,19 +21,21 @@ class Judgement:
     updates: int  # that the critics had had
 
 
-Judge = Callable[[Experience, int], Judgement]  # called with the updates so far
+QValuesOf = Callable[[Experience, int], QValues]  # called with the updates so far
 
 
-def judge_of(trainer: RLTrainer) -> Judge:
+def q_values_of(trainer: RLTrainer) -> QValuesOf:
     """The critics of the ``trainer``'s algorithm as they are at each call; its thread must call."""
     policy, normalizer = trainer.algorithm.policy, trainer.normalizer
 
-    def judge(frame: Experience, updates: int) -> Judgement:
-        observation, device = policy.observation(frame.state), policy.device
+    def q_values(frame: Experience, updates: int) -> QValues:
+        observation, device = policy.observation(frame.observation), policy.device
         state = {key: value.unsqueeze(0).to(device) for key, value in observation.items()}
         action = torch.tensor(frame.policy_action, device=device).unsqueeze(0)
-        seen, wanted = normalizer.observation(state), normalizer.action(action)
-        std, mean = torch.std_mean(trainer.algorithm.judge(seen, wanted), correction=0)
-        return Judgement(frame, mean.item(), std.item(), updates)
+        normalized, policy_action = normalizer.observation(state), normalizer.action(action)
+        std, mean = torch.std_mean(
+            trainer.algorithm.q_values(normalized, policy_action), correction=0
+        )
+        return QValues(frame, mean.item(), std.item(), updates)
 
-    return judge
+    return q_values

@@ -13,23 +13,23 @@ from torch import Tensor
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.buffer.batch import Batch
 from hil_app.learning.fast import foreach
-from hil_app.learning.sac.optimizers import Outcome
+from hil_app.learning.sac.optimizers import StepOutcome
 
 
-class Record(NamedTuple):
+class StepRecord(NamedTuple):
     """One step: its optimisers, its outcome, and what else it has to report.
 
     One without fields goes on with the batch of the step before it, and is skipped with it.
     """
 
     names: tuple[str, ...]
-    outcome: Outcome
+    outcome: StepOutcome
     extra: dict[str, Tensor]  # scalars
     fields: tuple[str, ...]  # of the batch
-    peaks: Tensor  # (len(fields),) largest absolute entry of each
+    max_abs: Tensor  # (len(fields),) largest absolute entry of each
 
 
-def peaks(batch: Batch) -> tuple[tuple[str, ...], Tensor]:
+def max_abs(batch: Batch) -> tuple[tuple[str, ...], Tensor]:
     """Names of a batch's real-valued fields, and the largest absolute entry (k,) of each.
 
     A maximum is not finite exactly if an entry is not, so one number speaks for a field.
@@ -46,14 +46,14 @@ def _fields(batch: Batch) -> Iterator[tuple[str, Tensor]]:
             yield f"{group}.{key}", value
 
 
-class Summary(NamedTuple):
+class UpdateSummary(NamedTuple):
     """An update as numbers of the host."""
 
     stats: TrainingStats  # means over the steps that were not skipped
     causes: list[str]  # of the steps that were skipped, but for those that only followed one
 
 
-def summarise(records: Sequence[Record]) -> Summary:
+def summarise(records: Sequence[StepRecord]) -> UpdateSummary:
     """Read every record, in one transfer from the device."""
     numbers = iter(torch.cat([_flat(record) for record in records]).tolist())
     collected: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
@@ -74,16 +74,16 @@ def summarise(records: Sequence[Record]) -> Summary:
         for wanted in ("loss", "gradient", "extra")
     )
     losses = {f"loss_{name}": value for name, value in loss.items()}
-    return Summary(TrainingStats(losses, norm, extra), causes)
+    return UpdateSummary(TrainingStats(losses, norm, extra), causes)
 
 
-def _flat(record: Record) -> Tensor:
+def _flat(record: StepRecord) -> Tensor:
     outcome = record.outcome
-    parts = [record.peaks, outcome.losses, outcome.norms, outcome.skipped.reshape(1)]
+    parts = [record.max_abs, outcome.losses, outcome.norms, outcome.skipped.reshape(1)]
     return torch.cat([*parts, *(value.detach().reshape(1) for value in record.extra.values())])
 
 
-def _keys(record: Record) -> list[tuple[str, str]]:
+def _keys(record: StepRecord) -> list[tuple[str, str]]:
     """The kind and name of every number of `_flat`, in its order."""
     return [
         *(("batch entry", field) for field in record.fields),

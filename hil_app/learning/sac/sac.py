@@ -18,7 +18,7 @@ reward plus the discrete penalty (<= 0), and nothing else sees that penalty (HIL
 
 The encoder is trained by the critic loss alone. The actor and the discrete critic read its
 features detached: a second objective of another scale would pull at the features under the
-critics' feet, and each parameter stays in one optimiser. Targets have a lagging encoder of their
+critics' feet, and each parameter stays in one optimiser. Targets have a target encoder of their
 own. Each observation is encoded once a batch, so the actor's step reads the features from just
 before the critic step that it follows.
 """
@@ -40,10 +40,10 @@ from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.fast import foreach
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.mlp import CriticEnsemble
-from hil_app.learning.sac.losses import Draws, Losses, Transitions, example_batch
-from hil_app.learning.sac.optimizers import adam, descend, set_rate
+from hil_app.learning.sac.losses import Losses, StepNoise, Transitions, example_batch
+from hil_app.learning.sac.optimizers import adam, optimizer_step, set_rate
 from hil_app.learning.sac.passes import Passes
-from hil_app.learning.sac.records import Record, peaks, summarise
+from hil_app.learning.sac.records import StepRecord, max_abs, summarise
 from hil_app.learning.sac.schedules import learning_rates, rate_factor
 from hil_app.learning.sac.temperature import Temperature
 
@@ -89,7 +89,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         )  # fmt: skip
         self._passes = Passes(self.losses, policy.device)
         self._warm = not config.compile
-        self._lagging, self._leading = self._pair_targets()
+        self._targets, self._followed = self._pair_targets()
 
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
         """Take `utd_ratio` batches, a critic step on each; the last also trains the actor.
@@ -105,51 +105,59 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         records = []
         for index in range(self.config.utd_ratio):
             batch = completed(next(batch_iterator))
-            seen = Transitions.of(batch, self.policy, self.config)
+            transitions = Transitions.of(batch, self.policy, self.config)
             if not self._warm:
                 self.warm_up(len(batch["reward"]))
-            record, features = self._train_critics(batch, seen, index)
+            record, features = self._train_critics(batch, transitions, index)
             records.append(record)
         if self.optimization_step % self.config.policy_update_freq == 0:
-            records.append(self._train_actor(record, seen, features))
+            records.append(self._train_actor(record, transitions, features))
         self.optimization_step += 1
         return self._report(records)
 
-    def _train_critics(self, batch: Batch, seen: Transitions, index: int) -> tuple[Record, Tensor]:
-        fields, largest = peaks(batch)
-        draws = self._draw(len(seen.reward))
-        found, features, q_mean = self._passes.critic(seen, draws, self._subset())
-        outcome = descend(self.optimizers, found, largest, self.config.grad_clip_norm)
+    def _train_critics(
+        self, batch: Batch, transitions: Transitions, index: int
+    ) -> tuple[StepRecord, Tensor]:
+        fields, largest = max_abs(batch)
+        draws = self._draw(len(transitions.reward))
+        found, features, q_mean = self._passes.critic(transitions, draws, self._subset())
+        outcome = optimizer_step(self.optimizers, found, largest, self.config.grad_clip_norm)
         steps = self.optimization_step * self.config.utd_ratio + index + 1
         if steps % self.config.target_update_interval == 0:
             self._follow(self.config.critic_target_update_weight * (1 - outcome.skipped))
-        return Record(tuple(found.losses), outcome, {"q_mean": q_mean}, fields, largest), features
+        return StepRecord(
+            tuple(found.losses), outcome, {"q_mean": q_mean}, fields, largest
+        ), features
 
-    def _train_actor(self, before: Record, seen: Transitions, features: Tensor) -> Record:
+    def _train_actor(
+        self, before: StepRecord, transitions: Transitions, features: Tensor
+    ) -> StepRecord:
         """A step on the batch of the step `before`, unless that one was skipped."""
-        found, entropy = self._passes.actor(seen, features, self._draw(len(seen.reward)))
-        nothing, limit = before.peaks[:0], self.config.grad_clip_norm
-        outcome = descend(self.optimizers, found, nothing, limit, before.outcome.skipped)
+        found, entropy = self._passes.actor(
+            transitions, features, self._draw(len(transitions.reward))
+        )
+        nothing, limit = before.max_abs[:0], self.config.grad_clip_norm
+        outcome = optimizer_step(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()
-        return Record(tuple(found.losses), outcome, {"entropy": entropy}, (), nothing)
+        return StepRecord(tuple(found.losses), outcome, {"entropy": entropy}, (), nothing)
 
     def _follow(self, share: Tensor) -> None:
         """Move the targets by this share of the way to what they follow."""
-        foreach.interpolate(self._lagging, self._leading, share)
+        foreach.interpolate(self._targets, self._followed, share)
 
-    def _draw(self, size: int) -> Draws:
+    def _draw(self, size: int) -> StepNoise:
         """Every random number of a step on `size` rows, drawn on the CPU whatever the device."""
         device, rate = self.policy.device, self.config.critic_dropout
         noise = torch.empty(size, self.policy.config.continuous_dims)
         noise = noise.normal_(generator=self.generator).to(device, non_blocking=True)
         if rate is None:
-            return Draws(noise, None)
+            return StepNoise(noise, None)
         masks = (
             torch.empty(self.config.num_critics, size, width)
             for width in self.config.critic_network_kwargs.widths(self.policy.config)
         )
         kept = (mask.bernoulli_(1 - rate, generator=self.generator) for mask in masks)
-        return Draws(noise, tuple(mask.div_(1 - rate).to(device) for mask in kept))
+        return StepNoise(noise, tuple(mask.div_(1 - rate).to(device) for mask in kept))
 
     def _subset(self) -> list[nn.Module]:
         """The target critics to evaluate: a fresh choice of them (REDQ), or all."""
@@ -159,7 +167,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         order = torch.randperm(len(critics), generator=self.generator)
         return [critics[index] for index in order[:count].tolist()]
 
-    def _report(self, records: list[Record]) -> TrainingStats:
+    def _report(self, records: list[StepRecord]) -> TrainingStats:
         summary = summarise(records)
         self.consecutive_skips = self.consecutive_skips + 1 if summary.causes else 0
         self.skipped_updates += len(summary.causes)
@@ -212,12 +220,12 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
 
     def _rehearse(self, size: int) -> None:
         """Do all of an update on a batch of this size but the steps of the optimisers."""
-        seen = Transitions.of(example_batch(self.policy, size), self.policy, self.config)
-        _, features, _ = self._passes.critic(seen, self._draw(size), self._subset())
-        self._passes.actor(seen, features, self._draw(size))
+        transitions = Transitions.of(example_batch(self.policy, size), self.policy, self.config)
+        _, features, _ = self._passes.critic(transitions, self._draw(size), self._subset())
+        self._passes.actor(transitions, features, self._draw(size))
 
     @torch.inference_mode()
-    def judge(self, state: dict[str, Tensor], action: Tensor, *, target: bool = False) -> Tensor:
+    def q_values(self, state: dict[str, Tensor], action: Tensor, *, target: bool = False) -> Tensor:
         """The value (critics, B) of actions (B, c [+ 1]), of which the discrete part counts not."""
         encoder = self.target_encoder if target else self.policy.encoder
         critics = self.critic_target if target else self.critic_ensemble
@@ -237,36 +245,38 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         return own.log() if self.config.temperature_mode == "direct" else own
 
     def _pair_targets(self) -> tuple[list[Tensor], list[Tensor]]:
-        """The lagging tensors and the ones they follow, for one fused interpolation."""
+        """The target tensors and the online ones they follow, for one fused interpolation."""
         pairs: list[tuple[nn.Module, nn.Module]] = [
             (self.critic_target, self.critic_ensemble),
             (self.target_encoder, self.policy.encoder),
         ]
         if self.discrete_critic_target is not None and self.policy.discrete_critic is not None:
             pairs.append((self.discrete_critic_target, self.policy.discrete_critic.head))
-        lagging: list[Tensor] = [p for target, _ in pairs for p in target.parameters()]
-        leading: list[Tensor] = [p for _, online in pairs for p in online.parameters()]
-        return lagging, leading
+        targets: list[Tensor] = [p for target, _ in pairs for p in target.parameters()]
+        followed: list[Tensor] = [p for _, online in pairs for p in online.parameters()]
+        return targets, followed
 
     def get_observation_features(
         self, observations: dict[str, Tensor], next_observations: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor] | None, dict[str, Tensor] | None]:
         """Feature maps that a frozen vision encoder makes of both, to be stored; or None, None.
 
-        Batches may have them in the place of the pictures.
+        Batches may have them in the place of the images.
         """
         config = self.policy.config
         if not (config.freeze_vision_encoder and config.image_keys):
             return None, None
-        maps = [self.policy.perceive(seen) for seen in (observations, next_observations)]
+        maps = [
+            self.policy.perceive(transitions) for transitions in (observations, next_observations)
+        ]
         first, second = (
-            {key: value for key, value in seen.items() if key not in config.input_features}
-            for seen in maps
+            {key: value for key, value in transitions.items() if key not in config.input_features}
+            for transitions in maps
         )
         return first, second
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Temperature, critics and targets; the lagging encoder is `critic_target.features.*`."""
+        """Temperature, critics and targets; the target encoder is `critic_target.features.*`."""
         modules: dict[str, nn.Module | None] = {
             "critic_ensemble": self.critic_ensemble,
             "critic_target": self.critic_target,

@@ -31,7 +31,7 @@ def test_a_table_and_a_status(
 ) -> None:
     found.kills, found.acknowledged = 20, 77
 
-    def made(_root: Path, kills: int, seed: int, _told: object) -> Crashes:
+    def made(_root: Path, kills: int, seed: int, _reported: object) -> Crashes:
         assert (kills, seed) == (20, 4)
         return found
 
@@ -47,7 +47,7 @@ def test_no_kills_are_refused() -> None:
         command.run(["--kills=0"])
 
 
-def test_the_bench_sees_wrong_numbers_and_pictures(tmp_path: Path) -> None:
+def test_the_bench_sees_wrong_numbers_and_images(tmp_path: Path) -> None:
     """It is no bench if nothing is ever wrong to it."""
     right = [crashes.frame(0, n, n == 4) for n in range(5)]
     names: dict[str, tuple[str, ...]] = {}
@@ -56,8 +56,8 @@ def test_the_bench_sees_wrong_numbers_and_pictures(tmp_path: Path) -> None:
     shifted = [crashes.frame(0, n + 1, n == 4) for n in range(5)]
     write_dataset(tmp_path / "shifted", [shifted], names=names)
     assert len(crashes._wrong(Dataset(tmp_path / "shifted"), 0)) >= 10
-    for key in list(right[2].state):
+    for key in list(right[2].observation):
         if key != crashes.STATE:
-            right[2].state[key] = np.zeros_like(right[2].state[key])  # type: ignore[index]
+            right[2].observation[key] = np.zeros_like(right[2].observation[key])  # type: ignore[index]
     write_dataset(tmp_path / "dark", [right], names=names)
     assert len(crashes._wrong(Dataset(tmp_path / "dark"), 0)) == len(crashes.CAMERAS)

@@ -23,7 +23,7 @@ FEW = settings(
 seeds = st.integers(0, 2**32 - 1)
 STORM = Fault(
     "any that pass",
-    lambda draw: PASSING[draw.integers(len(PASSING))].knobs(draw),
+    lambda draw: PASSING[draw.integers(len(PASSING))].fault_settings(draw),
     calm=LONG_CALM,
 )
 
@@ -53,11 +53,11 @@ def test_a_fault_that_lasts_ends_safely(port: str, fault: Fault) -> None:
 
 def test_a_row_says_when_something_is_not_as_it_should_be(port: str) -> None:
     """The bench can fail: a fault that lasts is not borne, and one that passes ends nothing."""
-    wrong = Fault("lasts", PASSING[6].knobs, one_shot=True)  # it never passes
+    wrong = Fault("lasts", PASSING[6].fault_settings, one_shot=True)  # it never passes
     outcome = Trials(port, np.random.default_rng(0)).run(wrong, 2)
     assert not outcome.good
     assert outcome.problems[0].startswith("ended by ")
-    unsaid = Fault("overload", LASTING[5].knobs, "something else", "trouble")
+    unsaid = Fault("overload", LASTING[5].fault_settings, "something else", "trouble")
     outcome = Trials(port, np.random.default_rng(0)).run(unsaid, 1)
     assert not outcome.good
     assert outcome.problems[0].startswith("said: ")

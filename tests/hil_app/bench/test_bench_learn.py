@@ -10,9 +10,9 @@ from configs.load import ConfigError
 from hil_app.bench import curves
 from hil_app.bench.commands import learn as bench_learn
 from hil_app.bench.learn import (
-    Arm,
     BenchError,
     Experiment,
+    Variant,
     arms,
     held,
     protocol,
@@ -43,9 +43,11 @@ def a_run(folder, successes, *, final=0.99, episodes=((500, 100), (500, 0)), end
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     lines = [
-        json.dumps({"event": "episode", "stage": stage, "ticks": n, "intervention_ticks": by_hand})
+        json.dumps(
+            {"event": "episode", "stage": stage, "ticks": n, "intervention_ticks": interventions}
+        )
         for stage, found in (("demonstrate", [(99, 99)]), ("train", episodes))
-        for n, by_hand in found
+        for n, interventions in found
     ]
     (folder / "events.jsonl").write_text("\n".join([*lines, '{"event": "epis']))
     return folder
@@ -102,12 +104,12 @@ def test_an_unfinished_run_has_no_result(tmp_path):
 
 def test_arms_are_presets_with_options_and_with_less_help():
     usual, bare, shown = arms(["dir/mine.yaml"], ["--train.ticks=9"], ablations=True)
-    assert usual == Arm("mine", ("--config_path=dir/mine.yaml", "--train.ticks=9"))
+    assert usual == Variant("mine", ("--config_path=dir/mine.yaml", "--train.ticks=9"))
     assert bare.options == (*usual.options, "--train.demonstrations=0")
     assert shown.options == (*usual.options, "--teleop.intervention.max_share=0")
     assert arms(["a", "b"], [], ablations=False) == [
-        Arm("a", ("--config_path=a",)),
-        Arm("b", ("--config_path=b",)),
+        Variant("a", ("--config_path=a",)),
+        Variant("b", ("--config_path=b",)),
     ]
 
 
@@ -132,13 +134,15 @@ def quick(monkeypatch):
 
 @pytest.mark.usefixtures("quick")
 def test_runs_are_real_and_what_is_there_is_not_run_again(tmp_path):
-    experiment = Experiment(tmp_path, [Arm("tiny one", TINY)], [0, 1], jobs=2)
+    experiment = Experiment(tmp_path, [Variant("tiny one", TINY)], [0, 1], jobs=2)
     found = [seed for _, seed in experiment.run()]
     assert [seed.seed for seed in found] == [0, 1]
     assert all(len(seed.success) == 2 for seed in found)
     assert "on its own, finished" in experiment.progress()["tiny one", 0]
     written = (tmp_path / "tiny_one" / "seed_0" / "summary.json").stat().st_mtime_ns
-    again = [seed for _, seed in Experiment(tmp_path, [Arm("tiny one", TINY)], [0], jobs=1).run()]
+    again = [
+        seed for _, seed in Experiment(tmp_path, [Variant("tiny one", TINY)], [0], jobs=1).run()
+    ]
     assert again == found[:1]
     assert (tmp_path / "tiny_one" / "seed_0" / "summary.json").stat().st_mtime_ns == written
 
@@ -147,21 +151,21 @@ def test_runs_are_real_and_what_is_there_is_not_run_again(tmp_path):
 def test_a_run_cut_short_is_kept_beside_and_run_again(tmp_path):
     cut = a_run(tmp_path / "arm" / "seed_0", [20], ended="SIGTERM")
     (cut / "mine").write_text("kept")
-    ((_, seed),) = Experiment(tmp_path, [Arm("arm", TINY)], [0], jobs=1).run()
+    ((_, seed),) = Experiment(tmp_path, [Variant("arm", TINY)], [0], jobs=1).run()
     assert len(seed.success) == 2
     (kept,) = (tmp_path / "arm").glob("seed_0_cut_short_*/mine")
     assert kept.read_text() == "kept"
 
 
 def test_a_run_that_fails_tells_its_last_words_and_ends_the_others(tmp_path):
-    broken = Arm("broken", ("--config_path=nowhere",))
-    experiment = Experiment(tmp_path, [broken, Arm("tiny", TINY)], [0, 1, 2], jobs=1)
+    broken = Variant("broken", ("--config_path=nowhere",))
+    experiment = Experiment(tmp_path, [broken, Variant("tiny", TINY)], [0, 1, 2], jobs=1)
     with pytest.raises(BenchError, match=r"broken, seed 0, ended with status 2: .*nowhere"):
         list(experiment.run())
     assert not list(tmp_path.glob("tiny/*/summary.json"))
 
 
-def test_the_table_and_the_picture_show_every_arm(tmp_path):
+def test_the_table_and_the_image_show_every_arm(tmp_path):
     good = [read(a_run(tmp_path / f"g{i}", [3, 19, 20, 20]), i) for i in range(3)]
     bad = [read(a_run(tmp_path / "b", [0, 0], final=0.02, episodes=[(700, 0)]), 0)]
     results = {"good": good, "never": bad}

@@ -16,7 +16,7 @@ SMALL = ["--policy.hidden_dims=[8,8]", "--policy.latent_dim=8", "--learner.batch
 
 
 @pytest.fixture(autouse=True)
-def small_pictures(monkeypatch):
+def small_images(monkeypatch):
     monkeypatch.setattr(record, "WIDTH", 80)
     monkeypatch.setattr(record, "HEIGHT", 80)
 
@@ -46,7 +46,7 @@ def test_frames_that_a_dataset_lacks_are_counted_and_are_an_error(capsys, monkey
 
 def test_the_cameras_show_what_moves_and_differ():
     front, wrist = record._shots(0), record._shots(1)
-    assert {picture.shape for picture in front + wrist} == {(80, 80, 3)}
+    assert {image.shape for image in front + wrist} == {(80, 80, 3)}
     assert (front[0] != wrist[0]).any()
     assert all((one != other).any() for one, other in pairwise(front))
     steps = [

@@ -14,7 +14,7 @@ from configs.load import ConfigError
 from hil_app.bench.commands import torture as bench_torture
 from hil_app.bench.torture import inputs, worker
 from hil_app.bench.torture.mutations import NEVER, as_json, damaged, finite, leaves, planted
-from hil_app.bench.torture.row import TOO_MUCH, Row
+from hil_app.bench.torture.row import TOO_MUCH, TortureRow
 from hil_app.bench.torture.runs import (
     STORMS,
     Run,
@@ -28,7 +28,7 @@ from hil_app.support.tables import print_table
 from robots.base import RobotError
 
 
-class Told(Subject):
+class Reported(Subject):
     """An input that says what reading it comes to."""
 
     name = "told"
@@ -62,20 +62,20 @@ class Told(Subject):
         ("time.sleep(60)", "hang"),
     ],
 )
-def test_every_outcome_is_told_from_the_others(
+def test_every_outcome_is_reported_from_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, outcome: str
 ) -> None:
     monkeypatch.setattr(worker, "_limit_memory", lambda: None)
     monkeypatch.setattr(worker, "LIMIT_S", 0.2)
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr(worker, "_say", lines.append)
-    worker.serve(Told(command), seed=0, first=5, count=1, folder=tmp_path)
+    worker.serve(Reported(command), seed=0, first=5, count=1, folder=tmp_path)
     assert [line["try"] for line in lines] == [5, 5]
     assert lines[1]["outcome"] == outcome
 
 
 def test_a_row_is_good_only_while_all_its_counts_are_zero() -> None:
-    row = Row("config file")
+    row = TortureRow("config file")
     row.count("good", "", "")
     row.count("refused", "", "a clear line", grown_mb=TOO_MUCH / 2)
     assert row.good
@@ -87,7 +87,7 @@ def test_a_row_is_good_only_while_all_its_counts_are_zero() -> None:
         ("memory", "memory"),
         ("accepted", "accepted"),
     ]:
-        bad = Row("config file")
+        bad = TortureRow("config file")
         bad.count(outcome, "bits flipped", "why")
         assert (bad.good, getattr(bad, field)) == (False, 1)
         assert bad.faults == [f"bits flipped: {outcome}: why"]
@@ -147,7 +147,9 @@ def test_the_table_fits_a_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     longest = max([*inputs.SUBJECTS, *troubles()], key=len)
-    print_table(bench_torture._table([Row(longest, 1500, 1499, 1498, 1497, slowest_s=12.34)]))
+    print_table(
+        bench_torture._table([TortureRow(longest, 1500, 1499, 1498, 1497, slowest_s=12.34)])
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[3].split() == ["tries", "backs", "hangs", "MiB", "sed", "lost", "left", "[s]"]
     assert lines[5].split()[-8:] == ["1500", "1499", "1498", "1497", "0", "0", "0", "12.34"]
@@ -162,10 +164,12 @@ def test_a_kind_that_there_is_not_is_refused() -> None:
 
 
 def test_rows_add_up() -> None:
-    row = Row("Ctrl-C")
-    row.add(Row("Ctrl-C", tries=1, slowest_s=2.5))
-    row.add(Row("Ctrl-C", tries=1, torque_left=1, frames_lost=3, slowest_s=1.0, faults=["why"]))
-    row.add(Row("Ctrl-C", tries=1))
+    row = TortureRow("Ctrl-C")
+    row.add(TortureRow("Ctrl-C", tries=1, slowest_s=2.5))
+    row.add(
+        TortureRow("Ctrl-C", tries=1, torque_left=1, frames_lost=3, slowest_s=1.0, faults=["why"])
+    )
+    row.add(TortureRow("Ctrl-C", tries=1))
     assert (row.tries, row.torque_left, row.frames_lost, row.slowest_s) == (3, 1, 3, 2.5)
     assert row.faults == ["try 2: why"]
     assert not row.good
@@ -186,7 +190,7 @@ def test_an_arm_that_is_not_let_go_in_time_shows(
     run = Run(cast(Any, Ended()), cast(Any, Arm()), tmp_path, Random(0))
     (tmp_path / "errors").write_text("Traceback (most recent call last)\nlast words")
     monkeypatch.setattr(Run, "send", lambda *_: None)
-    row = Row("Ctrl-C")
+    row = TortureRow("Ctrl-C")
     _look_at_end(run, row)
     assert (row.torque_left, row.tracebacks, row.hangs) == (1, 1, 0)
     assert row.faults[1] == "torque at the end: elbow_flex; last words"
@@ -206,5 +210,5 @@ def test_many_hostile_inputs_of_every_kind(kind: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("trouble", sorted(troubles()))
 def test_torque_is_off_in_time_whatever_goes_wrong(trouble: str) -> None:
-    [row] = runs({trouble: 20 if trouble == STORMS else 4}, seed=1, told=lambda _: None)
+    [row] = runs({trouble: 20 if trouble == STORMS else 4}, seed=1, reported=lambda _: None)
     assert row.good, row.faults

@@ -14,7 +14,7 @@ from hil_app.build.seeds import seed_of
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.control.signals import StopRequest
 from hil_app.support.events import EventLog
-from teleop.no_teleop import HandsOff
+from teleop.no_teleop import NoTeleop
 
 EVERYTHING = {
     "joints": "all",
@@ -34,8 +34,8 @@ OBSERVATIONS = [
 
 
 def steps_of(config):
-    body = make_robot(config)
-    loop = Assembly(config, robot=body).loop(HandsOff(), NoPolicy(), StopRequest())
+    robot = make_robot(config)
+    loop = Assembly(config, robot=robot).loop(NoTeleop(), NoPolicy(), StopRequest())
     return [[name for name, _ in line.steps] for line in (loop.action_pipeline, loop.env_pipeline)]
 
 
@@ -80,8 +80,8 @@ def test_what_is_off_has_no_step():
 
 def test_features_have_the_parts_of_the_observation_in_their_order():
     config = validate({"processor": {"gripper": {"closed": 5, "open": 55}}})
-    body = make_robot(config)
-    made = Assembly(config, robot=body).policy_config
+    robot = make_robot(config)
+    made = Assembly(config, robot=robot).policy_config
     assert made.input_features == {
         OBS_ENV_STATE: PolicyFeature(FeatureType.ENV, (3,)),
         OBS_STATE: PolicyFeature(FeatureType.STATE, (6 + 3 + 3 + 1,)),
@@ -91,10 +91,10 @@ def test_features_have_the_parts_of_the_observation_in_their_order():
     low, high = config.processor.bounds.min, config.processor.bounds.max
     stats = made.dataset_stats[OBS_STATE]
     np.testing.assert_allclose(
-        stats["min"], [*body.spec.limits[:, 0], *low, *[-0.04] * 3, 5], rtol=1e-6
+        stats["min"], [*robot.spec.limits[:, 0], *low, *[-0.04] * 3, 5], rtol=1e-6
     )
     np.testing.assert_allclose(
-        stats["max"], [*body.spec.limits[:, 1], *high, *[0.04] * 3, 55], rtol=1e-6
+        stats["max"], [*robot.spec.limits[:, 1], *high, *[0.04] * 3, 55], rtol=1e-6
     )
     half = (np.array(high) - low) / 2
     np.testing.assert_allclose(made.dataset_stats[OBS_ENV_STATE]["max"], half, rtol=1e-6)
@@ -104,19 +104,19 @@ def test_features_have_the_parts_of_the_observation_in_their_order():
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 def test_the_features_of_a_tick_fit_the_policy_that_is_built_for_them(observation, tmp_path):
     config = tiny(tmp_path, processor={"observation": observation})
-    body = make_robot(config)
-    made = Assembly(config, robot=body).policy_config
+    robot = make_robot(config)
+    made = Assembly(config, robot=robot).policy_config
     made.validate_features()
-    with body:
+    with robot:
         features = (
-            Assembly(config, robot=body)
-            .loop(HandsOff(), NoPolicy(), StopRequest())
+            Assembly(config, robot=robot)
+            .loop(NoTeleop(), NoPolicy(), StopRequest())
             .reset(3)
             .features
         )
     shapes = {key: feature.shape for key, feature in made.input_features.items()}
     assert {key: value.shape for key, value in features.items()} == shapes
-    parts = Assembly(config, robot=body).observations.values()
+    parts = Assembly(config, robot=robot).observations.values()
     for key, (size,) in shapes.items():
         assert sum(len(part.names) for part in parts if part.key == key) == size
         low, high = (np.array(made.dataset_stats[key][end]) for end in ("min", "max"))
@@ -136,28 +136,28 @@ CAMERAS = {"front": {"width": 96, "height": 64}, "wrist": {"view": "wrist"}}
         ({"crop": {"front": [1, 2, 30, 40]}, "resize": [16, 24]}, (16, 24), (16, 24)),
     ],
 )
-def test_a_policy_sees_the_pictures_as_crop_and_resize_leave_them(images, front, wrist, tmp_path):
+def test_a_policy_sees_the_images_as_crop_and_resize_leave_them(images, front, wrist, tmp_path):
     config = tiny(tmp_path, robot={"cameras": CAMERAS}, processor={"images": images})
-    body = make_robot(config)
-    made = Assembly(config, robot=body).policy_config
+    robot = make_robot(config)
+    made = Assembly(config, robot=robot).policy_config
     made.validate_features()
     assert made.input_features["observation.images.front"].shape == (3, *front)
     assert made.input_features["observation.images.wrist"].shape == (3, *wrist)
-    with body:
+    with robot:
         features = (
-            Assembly(config, robot=body)
-            .loop(HandsOff(), NoPolicy(), StopRequest())
+            Assembly(config, robot=robot)
+            .loop(NoTeleop(), NoPolicy(), StopRequest())
             .reset(3)
             .features
         )
     assert features["observation.images.front"].shape == (*front, 3)
     assert features["observation.images.wrist"].shape == (*wrist, 3)
-    policy = Assembly(config, robot=body).policy("test")
+    policy = Assembly(config, robot=robot).policy("test")
     action = LearnedPolicy(policy, deterministic=True).act(features)
     assert action.shape == (4,)
 
 
-def test_pictures_may_be_recorded_without_being_seen(tmp_path):
+def test_images_may_be_recorded_without_being_seen(tmp_path):
     blind = {"observation": {"images": False}}
     config = tiny(tmp_path, robot={"cameras": CAMERAS}, processor=blind)
     made = Assembly(config).policy_config
@@ -180,7 +180,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, name):
         Assembly(config).algorithm(Assembly(config).policy("test"))
 
 
-def test_the_learner_computes_where_it_is_told_to(tmp_path, monkeypatch):
+def test_the_learner_computes_where_it_is_reported_to(tmp_path, monkeypatch):
     moved = []
     config = tiny(tmp_path, learner={"device": "cpu"})
     policy = Assembly(config).policy("test")
@@ -190,16 +190,16 @@ def test_the_learner_computes_where_it_is_told_to(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_the_buffers_keep_pictures_or_a_frozen_encoder_s_maps(tmp_path, frozen):
+def test_the_buffers_keep_images_or_a_frozen_encoder_s_maps(tmp_path, frozen):
     config = tiny(
         tmp_path,
         robot={"cameras": {"front": {"width": 16, "height": 16}}},
         policy={"freeze_vision_encoder": frozen},
         learner={"random_shift": 2},
     )
-    body = make_robot(config)
-    brain = Assembly(config).algorithm(Assembly(config, robot=body).policy("test"))
-    mixer = Assembly(config).learner(brain, EventLog())._trainer.data_mixer
+    robot = make_robot(config)
+    algorithm = Assembly(config).algorithm(Assembly(config, robot=robot).policy("test"))
+    mixer = Assembly(config).learner(algorithm, EventLog())._trainer.data_mixer
     for buffer in (mixer.online_buffer, mixer.offline_buffer):
         assert ("observation.images.front" in buffer.state_keys) == (not frozen)
         assert ("observation.images.front.map" in buffer.state_keys) == frozen
@@ -221,8 +221,8 @@ def test_the_run_s_choices_reach_the_policy():
 
 def test_nobody_is_at_the_controls_where_there_is_no_teleop():
     config = validate({"teleop": None, "train": {"demonstrations": 0}})
-    hands = Assembly(config).teleop("on_take_over")
-    assert isinstance(hands, HandsOff)
+    teleop = Assembly(config).teleop("on_take_over")
+    assert isinstance(teleop, NoTeleop)
 
 
 def test_seeds_are_stable_and_all_different():
@@ -241,11 +241,13 @@ def test_seeds_are_stable_and_all_different():
 
 def test_a_policy_s_weights_follow_from_the_seed_and_its_name():
     config, other = validate({}), validate({"seed": 1})
-    body = make_robot(config)
-    weight = Assembly(config, robot=body).policy("initial weights").actor.head.weight
-    assert weight.equal(Assembly(config, robot=body).policy("initial weights").actor.head.weight)
-    assert not weight.equal(Assembly(config, robot=body).policy("exploration").actor.head.weight)
-    assert not weight.equal(Assembly(other, robot=body).policy("initial weights").actor.head.weight)
+    robot = make_robot(config)
+    weight = Assembly(config, robot=robot).policy("initial weights").actor.head.weight
+    assert weight.equal(Assembly(config, robot=robot).policy("initial weights").actor.head.weight)
+    assert not weight.equal(Assembly(config, robot=robot).policy("exploration").actor.head.weight)
+    assert not weight.equal(
+        Assembly(other, robot=robot).policy("initial weights").actor.head.weight
+    )
 
 
 @pytest.mark.parametrize(("reset", "most", "used"), [(60, 120, 60), (60, 20, 20), (20, 20, 20)])

@@ -136,7 +136,7 @@ def test_find_port_names_the_port(value: str) -> None:
 
 @each
 def test_find_cameras_names_the_source(value: str, capsys: pytest.CaptureFixture[str]) -> None:
-    view = SimpleNamespace(picture=np.zeros((48, 64, 3), np.uint8), fps=30.0)
+    view = SimpleNamespace(image=np.zeros((48, 64, 3), np.uint8), fps=30.0)
     one: Any = SimpleNamespace(source=value, view=view)
     find_cameras._suggest([one])
     given = words("show " + capsys.readouterr().out.splitlines()[-1])
@@ -215,7 +215,7 @@ def test_found_limits_go_into_a_file_of_any_coding(coding: str, tmp_path: Path) 
     assert (found.seed, found.processor.bounds.min) == (7, (0.11, -0.12, 0.03))
 
 
-def test_a_file_that_is_no_text_is_named_before_a_person_begins(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_named_before_an_operator_begins(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes("grün: 1\n".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"--save: .*mine\.yaml: cannot be read \(not text"):

@@ -77,7 +77,7 @@ def test_those_of_the_other_pipeline_are_left_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "reported"),
     [
         (
             MarkConfig(before="secnd"),
@@ -90,10 +90,12 @@ def test_those_of_the_other_pipeline_are_left_to_it() -> None:
         ),
     ],
 )
-def test_a_place_that_is_not_there_and_a_name_that_is_are_told(config: Any, told: str) -> None:
+def test_a_place_that_is_not_there_and_a_name_that_is_are_reported(
+    config: Any, reported: str
+) -> None:
     with pytest.raises(ConfigError) as refused:
         with_steps(USUAL, [config], "action")
-    assert str(refused.value) == told
+    assert str(refused.value) == reported
 
 
 def test_a_run_has_them_in_its_pipelines() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sample_cameras import HEIGHT, WIDTH, picture, streaming
+from sample_cameras import HEIGHT, WIDTH, image, streaming
 from virtual_arms import Running
 from waiting import PATIENCE_S
 
@@ -25,7 +25,15 @@ from configs.robot import SafetyConfig, SO100Config, SO101Config
 from configs.teleop import SO101LeaderConfig
 from hil_app.checks import arm as arm_checks
 from hil_app.checks import machine, software
-from hil_app.checks.arm import Snapshot, alike, arm, faults, judged, latency_timer, supply
+from hil_app.checks.arm import (
+    ArmSnapshot,
+    alike,
+    arm,
+    faults,
+    latency_timer,
+    response_times,
+    supply,
+)
 from hil_app.checks.calibrated import calibration, spans
 from hil_app.checks.cameras import cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, of_error, ok, problem
@@ -35,7 +43,7 @@ from robots.feetech import calibration as files
 from robots.feetech.bus import FeetechBus
 from robots.feetech.calibration import of_motors
 from robots.feetech.handshake import MOTORS
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 
 PERIOD = 1 / 30
 
@@ -81,7 +89,7 @@ def test_a_check_that_hangs_is_given_up_in_time() -> None:
     assert "arm: no answer within 0.3 s" in late.fact
 
 
-def test_an_error_is_told_as_the_fact_and_what_to_do() -> None:
+def test_an_error_is_reported_as_the_fact_and_what_to_do() -> None:
     def look() -> Iterator[Finding]:
         raise NotConnected("No permission to use /dev/x: join its group.")
         yield
@@ -168,7 +176,7 @@ def test_a_busy_computer_is_worth_a_word(
     ("free", "images", "mark"),
     [(0.5, True, "problem"), (1.5, True, "note"), (2.5, False, "ok"), (2.5, True, "note")],
 )
-def test_memory_is_held_against_what_the_pictures_need(
+def test_memory_is_held_against_what_the_images_need(
     free: float, images: bool, mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = read("so101_pick_lift")
@@ -196,7 +204,7 @@ def test_a_folder_that_cannot_be_written_is_a_problem_and_nothing_stays_in_one_t
     assert only(machine.disk(fine)).mark == "problem"
 
 
-def test_usb_ports_are_told_with_who_may_and_does_use_them(
+def test_usb_ports_are_reported_with_who_may_and_does_use_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def listed(*ports: str) -> Callable[[], list[SimpleNamespace]]:
@@ -236,9 +244,9 @@ def camera(source: Path | str, **changes: Any) -> OpenCVCameraConfig:
 def test_all_cameras_are_watched_at_once_and_each_is_judged_alone(tmp_path: Path) -> None:
     import cv2
 
-    for name, image in (("black", picture(0) // 50), ("white", np.full_like(picture(0), 255))):
+    for name, content in (("black", image(0) // 50), ("white", np.full_like(image(0), 255))):
         (tmp_path / name).mkdir()
-        cv2.imwrite(str(tmp_path / name / "1.png"), image)
+        cv2.imwrite(str(tmp_path / name / "1.png"), content)
     with streaming(fps=10) as stream:
         found = list(
             cameras(
@@ -283,7 +291,7 @@ def test_no_camera_is_no_problem() -> None:
 # the motors' values
 
 
-def snapshot(**registers: dict[str, int]) -> Snapshot:
+def snapshot(**registers: dict[str, int]) -> ArmSnapshot:
     values = {
         "Firmware_Major_Version": 3,
         "Firmware_Minor_Version": 10,
@@ -299,7 +307,7 @@ def snapshot(**registers: dict[str, int]) -> Snapshot:
     every = {name: dict.fromkeys(JOINTS, value) for name, value in values.items()}
     for name, changes in registers.items():
         every.setdefault(name, {}).update(changes)
-    return Snapshot(every, dict.fromkeys(JOINTS, 0))
+    return ArmSnapshot(every, dict.fromkeys(JOINTS, 0))
 
 
 def test_motors_in_order_give_no_reason_to_worry() -> None:
@@ -423,7 +431,7 @@ def test_a_round_trip_is_held_against_the_tick(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(arm_checks, "latency_timer", lambda _: timer)
-    found = judged("slow", p50, p99, "/dev/x", PERIOD)
+    found = response_times("slow", p50, p99, "/dev/x", PERIOD)
     assert found.mark == mark
     assert (found.remedy == "echo 1 | sudo tee /sys/x") == (timer is not None)
 
@@ -446,7 +454,7 @@ def test_the_latency_timer_of_an_adapter_is_found_behind_a_link(tmp_path: Path) 
 @pytest.fixture
 def servos(chain: Running) -> Running:
     """The virtual chain in order, as after its power was switched off and on."""
-    chain.arm.set(**Knobs().model_dump(mode="json"))
+    chain.arm.set(**FaultSettings().model_dump(mode="json"))
     chain.arm.set(power_cycle=True)
     return chain
 
@@ -482,14 +490,14 @@ def test_a_motor_that_is_missing_is_named_and_the_others_are_still_looked_at(
     assert notes(found)[0].startswith("the calibration was not looked at")
 
 
-def test_an_arm_without_power_is_told_in_one_line(servos: Running) -> None:
+def test_an_arm_without_power_is_reported_in_one_line(servos: Running) -> None:
     servos.arm.set(missing=list(JOINTS))
     (found,) = (one for one in about(servos) if one.mark == "problem")
     assert "no motor of an arm answers" in found.fact
     assert "is the arm's power on" in found.remedy
 
 
-def test_two_motors_with_one_id_are_told_as_that(servos: Running) -> None:
+def test_two_motors_with_one_id_are_reported_as_that(servos: Running) -> None:
     servos.arm.set(duplicate=["gripper"])
     assert problems(about(servos)) == ["several motors have ID 6"]
 
@@ -518,7 +526,7 @@ def test_a_leader_is_looked_at_like_an_arm(servos: Running) -> None:
     assert any("below 4.5 V" in fact for fact in low)
 
 
-def test_a_port_that_is_in_use_is_told_with_who_uses_it(servos: Running) -> None:
+def test_a_port_that_is_in_use_is_reported_with_who_uses_it(servos: Running) -> None:
     hold = (
         "import sys; from robots.feetech.bus import FeetechBus\n"
         f"with FeetechBus({servos.port!r}, {{'one': 1}}): print(1, flush=True); sys.stdin.read()"
@@ -560,8 +568,8 @@ def test_a_calibration_in_a_file_is_held_against_the_motors(
     files.save(own, tmp_path / "mine.json")
     mine = SO101Config(id="mine", calibration_dir=tmp_path)
     assert [one.mark for one in calibration(mine, held(servos), JOINTS)] == ["ok"]
-    jaw = own["gripper"]
-    other = own | {"gripper": dataclasses.replace(jaw, homing_offset=jaw.homing_offset + 7)}
+    gripper = own["gripper"]
+    other = own | {"gripper": dataclasses.replace(gripper, homing_offset=gripper.homing_offset + 7)}
     files.save(other, tmp_path / "mine.json")
     found = only(calibration(mine, held(servos), JOINTS))
     assert found.mark == "note"
@@ -613,7 +621,7 @@ def test_two_calibrations_of_one_name_are_worth_a_word(
     assert "so101_follower/mine.json, where older lerobots kept it, differs" in rivals.fact
 
 
-def test_a_calibration_that_was_changed_or_is_of_another_arm_is_told(
+def test_a_calibration_that_was_changed_or_is_of_another_arm_is_reported(
     servos: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))

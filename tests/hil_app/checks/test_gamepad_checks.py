@@ -14,7 +14,7 @@ import pytest
 from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig
 from hil_app.checks import gamepads, probe
 from hil_app.checks.finding import Finding
-from hil_app.checks.probe import Outcome
+from hil_app.checks.probe import ProbeOutcome
 from teleop.gamepad import sdl
 from teleop.virtual.pad import Model, VirtualPad
 
@@ -30,7 +30,7 @@ TOLD = {
 
 def answer(monkeypatch: pytest.MonkeyPatch, *answers: Any, crash: str | None = None) -> None:
     monkeypatch.setattr(gamepads, "join_group", lambda node: f"join the group of {node}")
-    monkeypatch.setattr(gamepads, "probe", lambda *_: Outcome(list(answers), crash))
+    monkeypatch.setattr(gamepads, "probe", lambda *_: ProbeOutcome(list(answers), crash))
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[Finding]:
@@ -79,7 +79,7 @@ def test_whom_sdl_serves_needs_no_permission_for_hid(monkeypatch: pytest.MonkeyP
     assert [finding.mark for finding in found(monkeypatch, "joystick", "refused")] == ["note"] * 2
 
 
-def test_a_look_that_crashes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_that_crashes_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, crash="it was killed by signal 11")
     (finding,) = gamepads.gamepads()
     assert (finding.mark, finding.fact) == (
@@ -94,12 +94,12 @@ def test_the_pad_that_a_run_names_must_be_usable(
     config: GamepadConfig | GamepadHIDConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, {"name": "Blue Pad"})
-    assert list(gamepads.hands(config)) == [Finding("ok", "a person takes over with Blue Pad")]
+    assert list(gamepads.teleop(config)) == [Finding("ok", "the operator takes over with Blue Pad")]
     answer(monkeypatch, {"error": "No gamepad is plugged in: plug one in"})
     wrong = Finding("problem", "No gamepad is plugged in", "plug one in")
-    assert list(gamepads.hands(config)) == [wrong]
+    assert list(gamepads.teleop(config)) == [wrong]
     answer(monkeypatch, crash="no end within 30 s")
-    (finding,) = gamepads.hands(config)
+    (finding,) = gamepads.teleop(config)
     assert finding.mark == "problem"
     assert finding.fact.endswith("no end within 30 s")
 
@@ -109,10 +109,10 @@ def test_keys_and_a_virtual_pad_need_no_look(monkeypatch: pytest.MonkeyPatch) ->
     facts = [
         finding.fact
         for config in (KeyboardConfig(), GamepadConfig(virtual=Path("socket")))
-        for finding in gamepads.hands(config)
+        for finding in gamepads.teleop(config)
     ]
     assert facts == [
-        "a person takes over with the keys, while the window has the focus",
+        "the operator takes over with the keys, while the window has the focus",
         "a virtual gamepad takes over",
     ]
 
@@ -122,10 +122,10 @@ def test_keys_and_a_virtual_pad_need_no_look(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_probe_lists_what_sdl_sees_and_leaves_nothing_behind() -> None:
     with sdl.gamepads(), VirtualPad() as pad, VirtualPad(Model("Twin Stick", axes=2, buttons=3)):
-        told = list(probe._of_sdl())
+        reported = list(probe._of_sdl())
         assert pad.index is not None
-    assert {"pad": "Twin Stick", "known": False} in told
-    assert [one["known"] for one in told if one.get("pad") != "Twin Stick"][:1] == [True]
+    assert {"pad": "Twin Stick", "known": False} in reported
+    assert [one["known"] for one in reported if one.get("pad") != "Twin Stick"][:1] == [True]
     assert not sdl.pygame.joystick.get_init()
     assert "SDL_VIDEODRIVER" not in os.environ
 
@@ -152,14 +152,14 @@ def test_the_probe_tells_what_is_wrong_with_a_pad_that_is_named() -> None:
     for config in (GamepadConfig(pad="no such pad"), GamepadHIDConfig(pad="1234:5678")):
         outcome = probe.probe("gamepad", config.model_dump_json())
         assert outcome.crash is None
-        (told,) = outcome.answers
-        assert "o gamepad" in told["error"]
+        (reported,) = outcome.answers
+        assert "o gamepad" in reported["error"]
 
 
 def test_the_probe_uses_a_pad_as_a_run_does(tmp_path: Path) -> None:
     config = GamepadConfig(virtual=tmp_path / "pad")
-    (told,) = probe._gamepad(config.model_dump_json())
-    assert json.dumps(told).startswith('{"name": ')
+    (reported,) = probe._gamepad(config.model_dump_json())
+    assert json.dumps(reported).startswith('{"name": ')
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,31 +9,31 @@ import pytest
 
 import hil_app
 from configs.errors import ConfigError
-from hil_app.cli.commands import COMMANDS, PROGRAM, Command, find
+from hil_app.cli.commands import COMMANDS, PROGRAM, CliCommand, find
 
 RUNNABLE = [command for command in COMMANDS if command.module]
 LISTS = [command for command in (PROGRAM, *COMMANDS) if not command.module]
 
 
-def name(command: Command) -> str:
+def name(command: CliCommand) -> str:
     return command.name
 
 
-def shown(command: Command, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def shown(command: CliCommand, capsys: pytest.CaptureFixture[str]) -> list[str]:
     with contextlib.suppress(SystemExit):
         command.run(["--help"])
     return capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize("command", RUNNABLE, ids=name)
-def test_a_command_is_found_by_its_words_and_has_the_rest(command: Command) -> None:
+def test_a_command_is_found_by_its_words_and_has_the_rest(command: CliCommand) -> None:
     assert find([*command.name.split(), "--json", "x"]) == (command, ["--json", "x"])
     assert Path(hil_app.__path__[0], *command.module.split(".")).with_suffix(".py").is_file()
 
 
 @pytest.mark.parametrize("command", LISTS, ids=name)
 def test_what_is_below_a_command_fits_a_terminal(
-    command: Command, capsys: pytest.CaptureFixture[str]
+    command: CliCommand, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = shown(command, capsys)
     assert len(lines) < 24  # and the prompt
@@ -44,7 +44,7 @@ def test_what_is_below_a_command_fits_a_terminal(
 
 @pytest.mark.parametrize("command", RUNNABLE, ids=name)
 def test_the_help_of_a_command_names_it_and_is_no_wider_than_the_terminal(
-    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: CliCommand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = shown(command, capsys)
@@ -79,7 +79,7 @@ def test_h_names_the_blocks_of_the_configuration_and_fits_a_terminal(
         (["frob\nnicate" * 99], "unknown command 'frob\\nnicate"),
     ],
 )
-def test_an_unknown_command_is_told_in_a_line(argv: list[str], said: str) -> None:
+def test_an_unknown_command_is_reported_in_a_line(argv: list[str], said: str) -> None:
     with pytest.raises(ConfigError) as refused:
         find(argv)
     assert str(refused.value).startswith(said)

@@ -33,7 +33,7 @@ from hil_app.cli import commands
     ],
 )
 @pytest.mark.parametrize("importing", [True, False])
-def test_what_the_system_lacks_and_ctrl_c_are_told_in_a_line(
+def test_what_the_system_lacks_and_ctrl_c_are_reported_in_a_line(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     error: BaseException,
@@ -52,7 +52,7 @@ def test_what_the_system_lacks_and_ctrl_c_are_told_in_a_line(
     assert re.fullmatch(f"hil-app: {said}\n", line)
 
 
-def test_without_another_thread_an_error_is_told_all_the_same(
+def test_without_another_thread_an_error_is_reported_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def none(*_: object) -> None:

@@ -5,28 +5,28 @@ from types import SimpleNamespace
 
 import pytest
 from recordings import recorded
+from reported import written
 from safetensors.torch import load_file
 from sample_runs import tiny
-from told import written
 
 from configs.events import tell_nobody
 from configs.help import HelpConfig
 from hil_app.control.help_requests import FRESH, HelpRequests
-from hil_app.learning.sac.q_values import Judgement
+from hil_app.learning.sac.q_values import QValues
 from hil_app.learning.sac.sac import SACAlgorithm
 from hil_app.runs.folder import EVENTS, METRICS, find_checkpoint
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
 from hil_app.support.events import EventLog
 from teleop.base import Attentive
-from teleop.no_teleop import HandsOff
+from teleop.no_teleop import NoTeleop
 from teleop.scripted import ScriptedTeleop
 
 BAD, GOOD = 0.2, 0.9  # values on either side of the threshold
 FRAME = SimpleNamespace(tick=0, is_intervention=False, after_pause=False, done=False)
 
 
-class Hands(HandsOff):
+class FakeTeleop(NoTeleop):
     """Hands that note how often they are asked."""
 
     def __init__(self):
@@ -41,11 +41,11 @@ class Rig:
 
     def __init__(self, **config):
         options = {"min_value": 0.5, "ticks": 3, "again_after": 4, "after_updates": 100, **config}
-        self.hands, self.events, self.judgement = Hands(), EventLog(), None
+        self.teleop, self.events, self.q_values = FakeTeleop(), EventLog(), None
         self.heard, self.ticks, self.asked_at = [], 0, []
         self.events.listeners.append(lambda event: self.heard.append(written(event)))
         self.requests = HelpRequests(
-            HelpConfig(**options), lambda: self.judgement, self.hands, self.events.emit
+            HelpConfig(**options), lambda: self.q_values, self.teleop, self.events.emit
         )
 
     def tick(self, value, disagreement=0.0, updates=100, **changes):
@@ -53,7 +53,7 @@ class Rig:
         self.ticks += 1
         frame = SimpleNamespace(**{**vars(FRAME), "tick": self.ticks, **changes})
         if value is not None:
-            self.judgement = Judgement(frame, value, disagreement, updates)
+            self.q_values = QValues(frame, value, disagreement, updates)
         before = len(self.heard)
         self.requests(frame)
         self.asked_at += [self.ticks] * (len(self.heard) - before)
@@ -124,11 +124,11 @@ def test_while_the_trouble_lasts_it_asks_again_only_so_many_ticks_later(again_af
     rig = Rig(again_after=again_after)
     assert all(rig.run(*[BAD] * 30)[2:])
     assert rig.asked_at == list(range(3, 31, again_after + 1))
-    assert rig.hands.asked == len(rig.asked_at)
+    assert rig.teleop.asked == len(rig.asked_at)
 
 
 @pytest.mark.parametrize("again_after", [4, 9])
-def test_it_leaves_the_person_in_peace_for_so_many_ticks_after_an_intervention(again_after):
+def test_it_leaves_the_operator_in_peace_for_so_many_ticks_after_an_intervention(again_after):
     rig = Rig(again_after=again_after)
     rig.run(BAD, BAD, is_intervention=True)
     rig.run(*[BAD] * 15)
@@ -177,7 +177,7 @@ def test_a_judgement_from_before_an_intervention_or_of_another_episode_does_not_
 # until when
 
 
-def test_it_asks_until_the_person_takes_over():
+def test_it_asks_until_the_operator_takes_over():
     rig = Rig()
     rig.run(BAD, BAD, BAD)
     assert not rig.tick(BAD, is_intervention=True)
@@ -210,7 +210,7 @@ def test_requests_are_counted_by_episode():
 
 def test_the_operator_sees_the_cause_and_feels_it():
     rig = Rig(max_disagreement=0.25)
-    assert isinstance(rig.hands, Attentive)
+    assert isinstance(rig.teleop, Attentive)
     rig.run(BAD, BAD, BAD)
     (event,) = rig.heard
     assert event["event"] == "help_wanted"
@@ -219,7 +219,7 @@ def test_the_operator_sees_the_cause_and_feels_it():
         "ask_for_help.min_value (0.5)"
     )
     assert (event["value"], event["disagreement"]) == (BAD, 0.0)
-    assert rig.hands.asked == 1
+    assert rig.teleop.asked == 1
     rig = Rig(max_disagreement=0.25)
     rig.run(GOOD, GOOD, GOOD, disagreement=1 / 3)
     (event,) = rig.heard
@@ -231,14 +231,14 @@ def test_the_operator_sees_the_cause_and_feels_it():
 
 def test_hands_that_feel_nothing_are_left_alone():
     newest = SimpleNamespace(frame=None)
-    hands = HandsOff()
-    assert not isinstance(hands, Attentive)
+    teleop = NoTeleop()
+    assert not isinstance(teleop, Attentive)
     config = HelpConfig(min_value=0.5, ticks=1, after_updates=0)
-    requests = HelpRequests(config, lambda: newest.judgement, hands, tell_nobody)
-    newest.judgement = Judgement(FRAME, BAD, 0.0, 0)
+    requests = HelpRequests(config, lambda: newest.q_values, teleop, tell_nobody)
+    newest.q_values = QValues(FRAME, BAD, 0.0, 0)
     requests(FRAME)
     assert requests.asking
-    assert requests.judgement is newest.judgement
+    assert requests.q_values is newest.q_values
 
 
 # in a run
@@ -257,7 +257,7 @@ def read(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_run_asks_the_person_and_counts_it(tmp_path, monkeypatch):
+def test_a_run_asks_the_operator_and_counts_it(tmp_path, monkeypatch):
     """The critics of a sparse reward of 1 never promise 9."""
     asked = []
 
@@ -278,21 +278,21 @@ def test_a_run_asks_the_person_and_counts_it(tmp_path, monkeypatch):
         if "episode/return" in figures
     ]
     assert sum(counted) == len(wanted)
-    assert training.learner.judgement.updates > 5
-    assert session.monitor.help.judgement is training.learner.judgement
+    assert training.learner.q_values.updates > 5
+    assert session.monitor.help.q_values is training.learner.q_values
 
 
 def test_nothing_is_judged_unless_it_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.delattr(SACAlgorithm, "judge")  # the contract's raises
+    monkeypatch.delattr(SACAlgorithm, "q_values")  # the contract's raises
     session, training = train(tmp_path / "run")
-    assert training.learner.judgement is None
+    assert training.learner.q_values is None
     assert session.monitor.help is None
     lines = read(session.folder / METRICS)
     assert not any("episode/help_requests" in line for line in lines)
 
 
 def test_a_seed_gives_the_same_run_whether_the_policy_asks_or_not(tmp_path):
-    """As long as nobody acts on it, as the scripted person does not."""
+    """As long as nobody acts on it, as the scripted operator does not."""
 
     def outcome(folder):
         checkpoint = find_checkpoint(folder)
@@ -331,11 +331,11 @@ def test_in_lockstep_the_requests_look_at_the_tick_that_was_just_learned_from(
     look, seen = HelpRequests.__call__, []
 
     def watched(requests, frame):
-        seen.append(requests.judgement.frame is frame)
+        seen.append(requests.q_values.frame is frame)
         look(requests, frame)
 
     monkeypatch.setattr(HelpRequests, "__call__", watched)
     _, training = train(tmp_path / "run", ask_for_help=ASKING)
     assert all(seen)
     assert len(seen) >= 120
-    assert training.learner.judgement.frame is training._seen[-1]
+    assert training.learner.q_values.frame is training._episode_frames[-1]

@@ -1,4 +1,4 @@
-"""Episode after episode: what counts, what is drawn anew, and what ends a stage."""
+"""Episode after episode: what counts, what is drawn again, and what ends a stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control loop: on a made-up body whose every call is seen, and on the twin."""
+"""The control loop: on a made-up twin whose every call is seen, and on the twin."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from processors.events import operator_events, sparse_reward, time_limit
 from robots.arm import ARMS
 from robots.base import F32, GRIPPER, Reading, RobotError
 from robots.safety.guard import ramp
-from teleop.base import HANDS_OFF, TeleopSample
-from teleop.no_teleop import HandsOff
+from teleop.base import NO_INPUT, TeleopSample
+from teleop.no_teleop import NoTeleop
 
 RESET_POSE = np.array([10, 20, 30, 40, 50, 60], np.float32)
 SLOW = settings(max_examples=100, deadline=None, derandomize=True)
@@ -37,13 +37,15 @@ SLOW = settings(max_examples=100, deadline=None, derandomize=True)
 
 @dataclass
 class Scene:
-    """A made-up arm, its person, its policy and its clock, which notes every call in ``calls``.
+    """A made-up arm, its operator, its policy and its clock, which notes every call in ``calls``.
 
     The arm reaches a target only once the clock has moved on: what is read before the wait does
     not show the command. The policy's action is the number of the tick, and so is the joint target.
     """
 
-    samples: dict[int, TeleopSample] = field(default_factory=dict)  # what the person does, by poll
+    samples: dict[int, TeleopSample] = field(
+        default_factory=dict
+    )  # what the operator does, by poll
     between: dict[int, TeleopSample] = field(default_factory=dict)  # the same while resetting
     shift: float = 0.0  # how much less than its target the arm takes
     joints: F32 = field(default_factory=RESET_POSE.copy)
@@ -100,7 +102,7 @@ class Scene:
         self.halted = cause
 
 
-class Person:
+class Operator:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
 
@@ -113,14 +115,14 @@ class Person:
     def read(self) -> TeleopSample:
         self.scene.calls.append("poll")
         self.scene.polls += 1
-        return self.scene.samples.get(self.scene.polls, HANDS_OFF)
+        return self.scene.samples.get(self.scene.polls, NO_INPUT)
 
     def idle(self) -> TeleopSample:
         self.scene.idles += 1
-        return self.scene.between.get(self.scene.idles, HANDS_OFF)
+        return self.scene.between.get(self.scene.idles, NO_INPUT)
 
 
-class Mind:
+class FixedPolicy:
     def __init__(self, scene: Scene) -> None:
         self.scene, self.version = scene, 100
 
@@ -128,9 +130,9 @@ class Mind:
         self.scene.calls.append("refresh")
         self.version += 1
 
-    def act(self, features: Any) -> F32:
+    def act(self, observation: Any) -> F32:
         self.scene.calls.append("act")
-        self.scene.seen.append(features)
+        self.scene.seen.append(observation)
         return np.full(4, len(self.scene.seen), np.float32)
 
 
@@ -151,7 +153,7 @@ def go_to_tick(command: Command) -> Command:
 
 
 def look(transition: Transition) -> Transition:
-    return replace(transition, features={"observation.state": transition.reading.joints})
+    return replace(transition, observation={"observation.state": transition.reading.joints})
 
 
 @pytest.fixture
@@ -168,8 +170,8 @@ def loop_of(
     config = EnvConfig(**{"fps": 10, "control_time_s": 0.5, **env})
     return Loop(
         scene,
-        Person(scene),
-        Mind(scene),
+        Operator(scene),
+        FixedPolicy(scene),
         Pipeline("action", {"go": go_to_tick}),
         Pipeline(
             "env",
@@ -207,14 +209,14 @@ def test_the_next_observation_shows_what_the_action_did(scene: Scene) -> None:
     _, frames = run(loop_of(scene))
     for frame in frames:
         np.testing.assert_array_equal(frame.sent, [frame.tick] * 6)
-        np.testing.assert_array_equal(frame.next_state["observation.state"], frame.sent)
+        np.testing.assert_array_equal(frame.next_observation["observation.state"], frame.sent)
 
 
 def test_each_frame_begins_where_the_last_one_ended(scene: Scene) -> None:
     _, frames = run(loop_of(scene))
-    np.testing.assert_array_equal(frames[0].state["observation.state"], RESET_POSE)
+    np.testing.assert_array_equal(frames[0].observation["observation.state"], RESET_POSE)
     for before, after in pairwise(frames):
-        assert after.state is before.next_state
+        assert after.observation is before.next_observation
     assert [frame.tick for frame in frames] == [1, 2, 3, 4, 5]
     assert [round(frame.reading.stamp, 6) for frame in frames] == [50.0, 50.1, 50.2, 50.3, 50.4]
 
@@ -224,10 +226,10 @@ def test_the_policy_acts_on_what_was_last_seen_with_the_weights_of_this_tick(sce
     assert [frame.weights_version for frame in frames] == [101, 102, 103, 104, 105]
     for tick, frame in enumerate(frames, 1):
         np.testing.assert_array_equal(frame.policy_action, [tick] * 4)
-        assert scene.seen[tick - 1] is frame.state
+        assert scene.seen[tick - 1] is frame.observation
 
 
-def test_the_person_is_polled_once_a_tick_and_never_while_resetting(scene: Scene) -> None:
+def test_the_operator_is_polled_once_a_tick_and_never_while_resetting(scene: Scene) -> None:
     """Trap 18: a second poll would eat the taps latched for the first."""
     scene.joints = scene.target = RESET_POSE + 90
     episode, _ = run(loop_of(scene, reset_time_s=3.0))
@@ -236,7 +238,7 @@ def test_the_person_is_polled_once_a_tick_and_never_while_resetting(scene: Scene
 
 
 def test_a_tap_counts_in_the_tick_it_was_polled(scene: Scene) -> None:
-    scene.samples[3] = replace(HANDS_OFF, success=True)
+    scene.samples[3] = replace(NO_INPUT, success=True)
     episode, frames = run(loop_of(scene))
     assert (episode.ticks, episode.success, episode.reward) == (3, True, 1.0)
     assert [frame.reward for frame in frames] == [0, 0, 1]
@@ -244,7 +246,7 @@ def test_a_tap_counts_in_the_tick_it_was_polled(scene: Scene) -> None:
 
 
 def test_an_emergency_stop_halts_the_arm_before_anything_else_in_its_tick(scene: Scene) -> None:
-    scene.samples[3] = replace(HANDS_OFF, emergency_stop=True)
+    scene.samples[3] = replace(NO_INPUT, emergency_stop=True)
     episode, frames = run(loop_of(scene))
     assert scene.halted == "emergency stop"
     third = scene.calls[[i for i, call in enumerate(scene.calls) if call == "poll"][2] :]
@@ -259,8 +261,8 @@ def test_a_stop_counts_on_the_way_to_the_reset_pose_too(
     scene: Scene, asked: str, halted: str | None
 ) -> None:
     scene.joints = scene.target = RESET_POSE + 90
-    scene.between[4] = replace(HANDS_OFF, **{asked: True})  # the first is before the way
-    scene.samples[1] = replace(HANDS_OFF, stop=True)  # as the session will say from then on
+    scene.between[4] = replace(NO_INPUT, **{asked: True})  # the first is before the way
+    scene.samples[1] = replace(NO_INPUT, stop=True)  # as the session will say from then on
     episode, _ = run(loop_of(scene))
     assert scene.calls[: scene.calls.index("reset 7")].count("command") == 2
     assert scene.halted == halted
@@ -308,7 +310,7 @@ def test_every_sink_gets_every_frame_and_each_section_is_timed(scene: Scene) -> 
 
 # a pause
 
-PAUSED = replace(HANDS_OFF, paused=True)
+PAUSED = replace(NO_INPUT, paused=True)
 
 
 def test_a_pause_takes_no_ticks_and_leaves_no_frames_and_then_looks_again(scene: Scene) -> None:
@@ -323,7 +325,7 @@ def test_a_pause_takes_no_ticks_and_leaves_no_frames_and_then_looks_again(scene:
     before, after = frames[1], frames[2]
     stamps = before.reading.stamp, after.reading.stamp
     assert stamps[1] == pytest.approx(stamps[0] + 4 / 10)  # seen at the pause's end
-    assert after.state is not before.next_state
+    assert after.observation is not before.next_observation
 
 
 def test_the_phase_is_there_for_who_looks_on(scene: Scene) -> None:
@@ -384,13 +386,13 @@ def test_an_episode_lasts_exactly_control_time(
 
 
 def test_an_episode_counts_takeovers_and_ticks_by_hand(scene: Scene) -> None:
-    held = replace(HANDS_OFF, intervening=True, action=np.float32([9, 9, 9, 1]))
+    held = replace(NO_INPUT, intervening=True, action=np.float32([9, 9, 9, 1]))
     scene.samples = dict.fromkeys((1, 2, 5, 8, 9, 10), held)
     episode, frames = run(loop_of(scene, control_time_s=1.0))
     assert (episode.intervention_ticks, episode.takeovers, episode.ticks) == (6, 3, 10)
-    by_hand = [frame.tick for frame in frames if frame.is_intervention]
-    assert by_hand == [1, 2, 5, 8, 9, 10]
-    assert [frame.tick for frame in frames if frame.action[0] == 9] == by_hand
+    is_intervention = [frame.tick for frame in frames if frame.is_intervention]
+    assert is_intervention == [1, 2, 5, 8, 9, 10]
+    assert [frame.tick for frame in frames if frame.action[0] == 9] == is_intervention
     assert episode == Episode(
         seed=7,
         ticks=10,
@@ -403,20 +405,20 @@ def test_an_episode_counts_takeovers_and_ticks_by_hand(scene: Scene) -> None:
 
 
 def test_the_return_is_the_sum_of_rewards(scene: Scene) -> None:
-    scene.samples = dict.fromkeys((2, 3, 5), replace(HANDS_OFF, success=True))
+    scene.samples = dict.fromkeys((2, 3, 5), replace(NO_INPUT, success=True))
     episode, _ = run(loop_of(scene, terminate_on_success=False))
     assert (episode.reward, episode.ticks) == (3.0, 5)
 
 
 def test_a_success_on_the_way_counts(scene: Scene) -> None:
-    scene.samples = {2: replace(HANDS_OFF, success=True)}
+    scene.samples = {2: replace(NO_INPUT, success=True)}
     episode, frames = run(loop_of(scene, terminate_on_success=False))
     assert (episode.success, episode.ticks) == (True, 5)
     assert [frame.success for frame in frames] == [False, True, False, False, False]
 
 
 def test_a_rerecorded_episode_says_so(scene: Scene) -> None:
-    scene.samples[2] = replace(HANDS_OFF, rerecord=True)
+    scene.samples[2] = replace(NO_INPUT, rerecord=True)
     episode, frames = run(loop_of(scene))
     assert (episode.rerecord, episode.ticks) == (True, 2)
     assert (frames[-1].truncated, frames[-1].terminated) == (True, False)
@@ -450,7 +452,7 @@ def test_between_two_episodes_the_arm_can_be_held_where_it_is_and_a_stop_counts(
     loop.hold()  # before the first one it holds itself
     run(loop)
     sent, scene.calls, scene.idles = len(scene.targets), [], 0
-    scene.between = {2: replace(HANDS_OFF, emergency_stop=True)}
+    scene.between = {2: replace(NO_INPUT, emergency_stop=True)}
     for _ in range(3):
         loop.hold()
     assert scene.calls == ["command", "sleep", "halt", "command", "sleep", "command", "sleep"]
@@ -466,7 +468,7 @@ def test_two_episodes_know_nothing_of_each_other(scene: Scene) -> None:
     assert (first.ticks, second.ticks) == (5, 5)
     assert (first.seed, second.seed) == (1, 2)
     assert frames[0].tick == 1
-    np.testing.assert_array_equal(frames[0].state["observation.state"], RESET_POSE)
+    np.testing.assert_array_equal(frames[0].observation["observation.state"], RESET_POSE)
 
 
 # resetting
@@ -581,15 +583,15 @@ class Wild(NoPolicy):
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
 
-    def act(self, features: Any) -> F32:  # noqa: ARG002
+    def act(self, observation: Any) -> F32:  # noqa: ARG002
         return np.append(self._random.uniform(-1, 1, 3), self._random.integers(3)).astype("f4")
 
 
 def on_the_twin(robot: str, policy: Any, episodes: int = 2, **env: Any) -> Iterator[Any]:
     """(episode, frames) of each episode, free-running with nobody at the controls."""
     config = RunConfig(robot=ROBOTS[robot], env=EnvConfig(paced=False, **env))
-    with make_robot(config) as body:
-        loop = Assembly(config, robot=body).loop(HandsOff(), policy, stop=lambda: False)
+    with make_robot(config) as twin:
+        loop = Assembly(config, robot=twin).loop(NoTeleop(), policy, stop=lambda: False)
         for seed in range(episodes):
             yield run(loop, seed)
 
@@ -608,7 +610,9 @@ def test_the_twin_keeps_control_time_to_the_tick(
 def test_the_twin_never_jumps_whatever_the_policy_wants(robot: str) -> None:
     """Trap 16 too: the first command counts from where the arm stands after the reset."""
     for _, frames in on_the_twin(robot, Wild(1), episodes=5):
-        joints = np.stack([frames[0].state["observation.state"][:6], *[f.sent for f in frames]])
+        joints = np.stack(
+            [frames[0].observation["observation.state"][:6], *[f.sent for f in frames]]
+        )
         steps = np.abs(np.diff(joints, axis=0))[:, :5]
         assert steps.max() <= 35.0 + 1e-3
         assert np.median(steps.max(axis=1)) > 1.0  # it does move
@@ -619,10 +623,10 @@ def test_the_twin_never_jumps_whatever_the_policy_wants(robot: str) -> None:
 def test_the_twin_repeats_itself_bit_for_bit(robot: str) -> None:
     def bits() -> list[bytes]:
         return [
-            frame.next_state[key].tobytes() + frame.sent.tobytes()
+            frame.next_observation[key].tobytes() + frame.sent.tobytes()
             for _, frames in on_the_twin(robot, Wild(3))
             for frame in frames
-            for key in sorted(frame.next_state)
+            for key in sorted(frame.next_observation)
         ]
 
     assert bits() == bits()
@@ -630,14 +634,14 @@ def test_the_twin_repeats_itself_bit_for_bit(robot: str) -> None:
 
 @each_robot
 def test_the_twin_shows_an_action_in_the_very_next_observation(robot: str) -> None:
-    """Trap 15 on a body with physics: most of a commanded step is there one tick later."""
+    """Trap 15 on a twin with physics: most of a commanded step is there one tick later."""
 
     class Forward(NoPolicy):
-        def act(self, features: Any) -> F32:  # noqa: ARG002
+        def act(self, observation: Any) -> F32:  # noqa: ARG002
             return np.float32([0, 1, 0, 1])
 
     for _, frames in on_the_twin(robot, Forward(), control_time_s=0.5):
-        pan = [frames[0].state["observation.state"][0], *[f.sent[0] for f in frames]]
+        pan = [frames[0].observation["observation.state"][0], *[f.sent[0] for f in frames]]
         for before, frame in zip(pan, frames, strict=False):
-            moved = frame.next_state["observation.state"][0] - before
+            moved = frame.next_observation["observation.state"][0] - before
             assert abs(moved) > 0.5 * abs(frame.sent[0] - before) > 0.5

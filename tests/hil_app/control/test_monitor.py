@@ -36,7 +36,11 @@ def test_success_counts_episodes():
 
 def test_interventions_count_ticks_whatever_the_length_of_the_episodes():
     assert intervention_fraction([]) == 0.0
-    episodes = [an_episode(2, by_hand=2), an_episode(8, by_hand=0), an_episode(10, by_hand=3)]
+    episodes = [
+        an_episode(2, intervention_ticks=2),
+        an_episode(8, intervention_ticks=0),
+        an_episode(10, intervention_ticks=3),
+    ]
     assert intervention_fraction(episodes) == 0.25
 
 
@@ -73,8 +77,8 @@ def test_a_stage_s_time_stands_still_during_an_evaluation_amid_it(clock):
     monitor = Monitor()
     stage = monitor.begin("train", 100, "ticks", a_loop())
     clock.now = 105.0
-    with monitor.amid(20, a_loop()) as judged:
-        assert monitor.shown is judged
+    with monitor.amid(20, a_loop()) as evaluated:
+        assert monitor.shown is evaluated
         clock.now = 150.0
         assert stage.seconds == 5.0
     assert monitor.shown is stage

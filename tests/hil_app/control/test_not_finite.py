@@ -17,8 +17,8 @@ from hil_app.control.loop import Episode, Loop
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from robots.base import F32
-from teleop.base import HANDS_OFF, NEUTRAL, TeleopSample
-from teleop.no_teleop import HandsOff
+from teleop.base import NEUTRAL, NO_INPUT, TeleopSample
+from teleop.no_teleop import NoTeleop
 
 
 def run(loop: Loop) -> tuple[Episode, list[Frame]]:
@@ -33,7 +33,7 @@ class Mad(NoPolicy):
         super().__init__()
         self._place, self._value = place, value
 
-    def act(self, features: Any) -> F32:  # noqa: ARG002
+    def act(self, observation: Any) -> F32:  # noqa: ARG002
         if isinstance(self._value, Exception):
             raise self._value
         wanted = np.float32([0.5, 0, 0, 1])
@@ -41,19 +41,21 @@ class Mad(NoPolicy):
         return wanted
 
 
-@pytest.mark.parametrize("hands", [False, True], ids=["policy", "hands"])
+@pytest.mark.parametrize("teleop", [False, True], ids=["policy", "hands"])
 @pytest.mark.parametrize("place", [0, 2, 3])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_an_action_that_is_not_finite_leaves_the_arm_where_it_is(
-    place: int, value: float, hands: bool
+    place: int, value: float, teleop: bool
 ) -> None:
     bad = Mad(place, value).act({})
     config = RunConfig(env=EnvConfig(paced=False, control_time_s=1.0))
-    sample = TeleopSample(bad, intervening=True) if hands else HANDS_OFF
-    person = SimpleNamespace(read=lambda: sample, idle=lambda: HANDS_OFF)
-    policy = NoPolicy() if hands else Mad(place, value)
-    with make_robot(config) as body:
-        episode, frames = run(Assembly(config, robot=body).loop(person, policy, stop=lambda: False))
+    sample = TeleopSample(bad, intervening=True) if teleop else NO_INPUT
+    operator = SimpleNamespace(read=lambda: sample, idle=lambda: NO_INPUT)
+    policy = NoPolicy() if teleop else Mad(place, value)
+    with make_robot(config) as robot:
+        episode, frames = run(
+            Assembly(config, robot=robot).loop(operator, policy, stop=lambda: False)
+        )
     assert episode.ticks == 10
     for frame in frames:
         np.testing.assert_array_equal(frame.action, NEUTRAL)
@@ -72,9 +74,11 @@ def test_a_leader_whose_joints_are_not_finite_leaves_the_arm_where_it_is(
     led = np.array(config.robot.reset_pose, np.float32)
     led[1] = value
     sample = TeleopSample(NEUTRAL, intervening=True, joints=led)
-    person = SimpleNamespace(read=lambda: sample, idle=lambda: HANDS_OFF)
-    with make_robot(config) as body:
-        _, frames = run(Assembly(config, robot=body).loop(person, NoPolicy(), stop=lambda: False))
+    operator = SimpleNamespace(read=lambda: sample, idle=lambda: NO_INPUT)
+    with make_robot(config) as robot:
+        _, frames = run(
+            Assembly(config, robot=robot).loop(operator, NoPolicy(), stop=lambda: False)
+        )
     for frame in frames:
         np.testing.assert_allclose(frame.sent, config.robot.reset_pose, atol=1.0)
 
@@ -83,10 +87,10 @@ def test_a_leader_whose_joints_are_not_finite_leaves_the_arm_where_it_is(
 def test_a_policy_that_raises_sends_nothing_more(error: Exception) -> None:
     config = RunConfig(env=EnvConfig(paced=False, control_time_s=1.0))
     sent: list[F32] = []
-    with make_robot(config) as body:
-        loop = Assembly(config, robot=body).loop(HandsOff(), Mad(0, error), stop=lambda: False)
+    with make_robot(config) as robot:
+        loop = Assembly(config, robot=robot).loop(NoTeleop(), Mad(0, error), stop=lambda: False)
         last = loop.reset(7)
-        body.command = sent.append  # type: ignore[method-assign, assignment]
+        robot.command = sent.append  # type: ignore[method-assign, assignment]
         with pytest.raises(type(error)):
             loop.tick(last)
     assert sent == []
@@ -95,6 +99,6 @@ def test_a_policy_that_raises_sends_nothing_more(error: Exception) -> None:
 def test_a_box_that_the_gripper_cannot_get_into_is_refused() -> None:
     bounds = {"min": (0.6, -0.1, 0.01), "max": (0.9, 0.1, 0.1)}
     config = RunConfig(processor={"bounds": bounds})  # type: ignore[arg-type]
-    body = make_robot(config)
+    robot = make_robot(config)
     with pytest.raises(ConfigError, match=r"processor\.bounds: the gripper cannot get into"):
-        Assembly(config, robot=body).loop(HandsOff(), NoPolicy(), stop=lambda: False)
+        Assembly(config, robot=robot).loop(NoTeleop(), NoPolicy(), stop=lambda: False)

@@ -14,7 +14,7 @@ from sample_runs import tiny
 
 from configs.load import ConfigError, dump
 from configs.run import RunConfig
-from hil_app.cli import run_command as conduct
+from hil_app.cli import run_command as run_command
 
 BLIND = {"observation": {"object": None}}
 nobody: Any = None  # what would act is not looked at
@@ -23,9 +23,9 @@ nobody: Any = None  # what would act is not looked at
 @pytest.mark.parametrize(
     "command",
     [
-        lambda config: conduct.train(config, "train"),
-        lambda config: conduct.evaluate(config, nobody),
-        lambda config: conduct.record(config, object()),
+        lambda config: run_command.train(config, "train"),
+        lambda config: run_command.evaluate(config, nobody),
+        lambda config: run_command.record(config, object()),
     ],
     ids=["train", "eval", "record --checkpoint"],
 )
@@ -43,7 +43,7 @@ def test_a_blind_run_does_not_go_on(tmp_path: Path) -> None:
     config = tiny(run, processor=BLIND)
     (run / "config.yaml").write_text(dump(config))
     with pytest.raises(ConfigError, match="would see the arm and not its task"):
-        conduct.resume(config, checkpoint)
+        run_command.resume(config, checkpoint)
     assert list(checkpoint.iterdir()) == []
     assert (run / "config.yaml").read_text() == dump(config)
 
@@ -55,7 +55,7 @@ def test_a_run_keeps_its_eyes_when_it_goes_on(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"processor\.observation\.object: a run that goes on keeps"
     ):
-        conduct.resume(tiny(run, processor=BLIND), run / "checkpoints/tick_8")
+        run_command.resume(tiny(run, processor=BLIND), run / "checkpoints/tick_8")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from hil_app.recording.frames import Frame
 from hil_app.runs.folder import EVENTS
 from hil_app.runs.session import Session
 from hil_app.support.events import EventLog
-from processors.base import Features
+from processors.base import Observation
 from robots.arm import ARMS
 from robots.base import F32, GRIPPER, JOINTS
 from robots.kinematics import Kinematics
@@ -71,7 +71,7 @@ class Pushy:
 
     def refresh(self) -> None: ...
 
-    def act(self, features: Features) -> F32:  # noqa: ARG002 - the Policy protocol
+    def act(self, observation: Observation) -> F32:  # noqa: ARG002 - the Policy protocol
         return self.action
 
 
@@ -86,7 +86,7 @@ def config(**changes: Any) -> RunConfig:
 
 @pytest.fixture
 def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The person lives as fast as the computer."""
+    """The operator lives as fast as the computer."""
     monkeypatch.setattr("hil_app.control.rate.time.sleep", lambda _: None)
 
 
@@ -97,28 +97,28 @@ AT_REST = DeviceState()
 @pytest.mark.usefixtures("unpaced")
 @pytest.mark.parametrize("robot", ["so100_sim", "so101_sim"])
 def test_no_joint_jumps_at_a_take_over_or_a_hand_back(robot: str) -> None:
-    """The policy goes one way at full speed, the person the other, in turns of six ticks."""
+    """The policy goes one way at full speed, the operator the other, in turns of six ticks."""
     back = DeviceState({"leftx": 1.0, "lefty": 1.0}, RB)
     turns = [state for _ in range(4) for state in [AT_REST] * 6 + [back] * 6]
     device = Held(AT_REST, *turns, AT_REST)
     settings = config(robot={"type": robot})
-    with make_robot(settings) as body:
-        parts = Assembly(settings, robot=body, device=device)
-        hands = parts.teleop("on_take_over")
-        loop = parts.loop(hands, Pushy(1.0, 1.0), lambda: False)
+    with make_robot(settings) as twin:
+        parts = Assembly(settings, robot=twin, device=device)
+        teleop = parts.teleop("on_take_over")
+        loop = parts.loop(teleop, Pushy(1.0, 1.0), lambda: False)
         seen = [loop.reset(5)]
         device.states = [*turns, AT_REST]
         for _ in range(49):
             seen.append(loop.tick(seen[-1]))
     sent = np.array([transition.sent for transition in seen])
     steps = np.abs(np.diff(sent[:, :GRIPPER], axis=0)).max(axis=1)  # [deg]
-    by_hand = [transition.command.sample.intervening for transition in seen]
-    edges = np.diff(by_hand)
+    is_intervention = [transition.command.sample.intervening for transition in seen]
+    edges = np.diff(is_intervention)
     assert edges.sum() == 8
     assert steps[~edges].max() < 6
     assert steps[edges].max() < 6  # no more than within the hands of one
     actions = np.array([transition.command.action for transition in seen[1:]])
-    np.testing.assert_array_equal(np.sign(actions[:, 0]), np.where(by_hand[1:], -1, 1))
+    np.testing.assert_array_equal(np.sign(actions[:, 0]), np.where(is_intervention[1:], -1, 1))
 
 
 def test_of_a_thousand_taps_of_a_millisecond_none_is_lost(tmp_path: Path) -> None:
@@ -126,10 +126,10 @@ def test_of_a_thousand_taps_of_a_millisecond_none_is_lost(tmp_path: Path) -> Non
     settings = config(teleop={"type": "gamepad", "virtual": str(tmp_path / "pad")})
     device = Assembly(settings).device
     assert device is not None
-    with device, Remote(tmp_path / "pad") as pad, make_robot(settings) as body:
-        parts = Assembly(settings, robot=body, device=device)
-        hands = parts.teleop("on_take_over")
-        loop = parts.loop(hands, NoPolicy(), lambda: False)
+    with device, Remote(tmp_path / "pad") as pad, make_robot(settings) as twin:
+        parts = Assembly(settings, robot=twin, device=device)
+        teleop = parts.teleop("on_take_over")
+        loop = parts.loop(teleop, NoPolicy(), lambda: False)
         loop.rate.paced = False
         last, seen = loop.reset(5), []
         for tick in range(2000):
@@ -167,13 +167,13 @@ def test_the_pad_s_emergency_stop_counts_on_the_way_to_rest(tmp_path: Path) -> N
     ("asked", "counts"),
     [("success", True), ("failure", True), ("take over", False), ("stop", True)],
 )
-def test_in_an_evaluation_the_person_judges_and_stops_but_does_not_act(
+def test_in_an_evaluation_the_operator_judges_and_stops_but_does_not_act(
     tmp_path: Path, asked: str, counts: bool
 ) -> None:
     button = {"success": "y", "failure": "a", "take over": "rightshoulder", "stop": "back"}[asked]
     state = DeviceState({"leftx": 1.0}, frozenset({button}), (button,))
     with session(tmp_path, Held(state)) as run:
-        sample = run.hands("never").read()
+        sample = run.teleop("never").read()
     assert not sample.intervening
     assert (sample.success or sample.failure or sample.stop) == counts
 
@@ -187,15 +187,15 @@ def text_of(renderable: Any) -> str:
 @pytest.fixture
 def moved() -> Iterator[Callable[..., Any]]:
     """A stage in its fourth tick, with the hands as they are told to be."""
-    with make_robot(config()) as body:
+    with make_robot(config()) as twin:
 
         def make(*states: DeviceState | None) -> Any:
-            told: list[tuple[str, dict[str, Any]]] = []
+            reported: list[tuple[str, dict[str, Any]]] = []
             device = Held(AT_REST, *states)
             parts = Assembly(
                 config(),
-                tell=lambda event: told.append((event.name, event.facts())),
-                robot=body,
+                tell=lambda event: reported.append((event.name, event.facts())),
+                robot=twin,
                 device=device,
             )
             loop = parts.loop(parts.teleop("on_take_over"), NoPolicy(), lambda: False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sample_datasets import ENV_STATE, FPS, IMAGES, SIZE, STATE, episode, spec, told
+from sample_datasets import ENV_STATE, FPS, IMAGES, SIZE, STATE, episode, identified, spec
 
 from hil_app.datasets.from_buffer import buffer_to_dataset
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset
@@ -47,15 +47,15 @@ NUMBERS = policy(STATE, ENV_STATE)
 CAMERA = policy(STATE, ENV_STATE, FRONT)
 
 
-def buffer_of(*episodes: list[Frame], mind: GaussianActorPolicy = NUMBERS, **options: Any) -> Any:
+def buffer_of(*episodes: list[Frame], policy: GaussianActorPolicy = NUMBERS, **options: Any) -> Any:
     frames = [frame for frames in episodes for frame in frames]
     return ReplayBuffer.from_frames(
-        frames, mind, options.pop("capacity", 100), discount=0.9, **options
+        frames, policy, options.pop("capacity", 100), discount=0.9, **options
     )
 
 
 def rows(buffer: ReplayBuffer) -> dict[str, Any]:
-    """Everything in a buffer, in order, but its pictures."""
+    """Everything in a buffer, in order, but its images."""
     batch = buffer.at(range(len(buffer)))
     groups = {name: batch[name] for name in ("state", "next_state", "complementary_info")}  # type: ignore[literal-required]
     flat = {name: batch[name].tolist() for name in ("action", "reward", "done", "truncated")}  # type: ignore[literal-required]
@@ -64,13 +64,13 @@ def rows(buffer: ReplayBuffer) -> dict[str, Any]:
     return flat
 
 
-def again(root: Path, mind: GaussianActorPolicy = NUMBERS) -> ReplayBuffer:
-    return buffer_from_dataset(Source(Dataset(root)), mind, 100, discount=0.9)
+def again(root: Path, policy: GaussianActorPolicy = NUMBERS) -> ReplayBuffer:
+    return buffer_from_dataset(Source(Dataset(root)), policy, 100, discount=0.9)
 
 
-def test_there_and_back_with_pictures(tmp_path: Path) -> None:
+def test_there_and_back_with_images(tmp_path: Path) -> None:
     episodes = [episode(i, n, success=i != 1, cameras=("front",)) for i, n in enumerate((5, 70, 4))]
-    buffer = buffer_of(*episodes, mind=CAMERA)
+    buffer = buffer_of(*episodes, policy=CAMERA)
     assert buffer_to_dataset(buffer, tmp_path, spec(), discount=0.9) == 3
     dataset = Dataset(tmp_path)
     assert [(e.length, e.stage, e.success) for e in dataset.episodes] == [
@@ -82,10 +82,10 @@ def test_there_and_back_with_pictures(tmp_path: Path) -> None:
     assert rows(found) == rows(buffer)
     batch = found.at(range(79))
     for group, later in (("state", 0), ("next_state", 1)):
-        for row, picture in enumerate(batch[group][FRONT]):  # type: ignore[literal-required]
+        for row, image in enumerate(batch[group][FRONT]):  # type: ignore[literal-required]
             _, number, _ = batch["state"][ENV_STATE][row].tolist()
             index = int(batch["state"][ENV_STATE][row, 0])
-            seen = told(picture.permute(1, 2, 0).numpy())
+            seen = identified(image.permute(1, 2, 0).numpy())
             assert seen == (0, index, int(number) + later)
     frames = list(dataset.frames(0))
     assert [frame.reading.stamp for frame in frames] == [n / FPS for n in range(5)]
@@ -93,12 +93,14 @@ def test_there_and_back_with_pictures(tmp_path: Path) -> None:
 
 
 def test_an_episode_is_cut_where_rows_were_skipped(tmp_path: Path) -> None:
-    """Only the person's rows, as an offline buffer has them of the policy's episodes."""
-    hands = {n: {"is_intervention": n in (1, 2, 5)} for n in range(7)}
+    """Only the operator's rows, as an offline buffer has them of the policy's episodes."""
+    by_operator = {n: {"is_intervention": n in (1, 2, 5)} for n in range(7)}
     buffer = ReplayBuffer(100, state_keys=NUMBERS.replay_keys)
-    for row in episode(0, 7, cameras=(), changes=hands):
-        if row.is_intervention:
-            buffer.add(row.state, row.action, row.reward, row.next_state, False, False)
+    for frame in episode(0, 7, cameras=(), changes=by_operator):
+        if frame.is_intervention:
+            buffer.add(
+                frame.observation, frame.action, frame.reward, frame.next_observation, False, False
+            )
     assert buffer_to_dataset(buffer, tmp_path, spec(), discount=0.9) == 2
     assert [each.length for each in Dataset(tmp_path).episodes] == [2, 1]
     found = rows(again(tmp_path))
@@ -129,9 +131,17 @@ def test_rows_of_several_ticks_are_refused(tmp_path: Path) -> None:
 
 def test_an_episode_that_cannot_be_written_leaves_nothing_to_repair(tmp_path: Path) -> None:
     buffer = ReplayBuffer(100, state_keys=NUMBERS.replay_keys)
-    for row in episode(0, 70, cameras=()):
-        info = {"discount": 0.9 if row.tick <= 66 else 0.5}
-        buffer.add(row.state, row.action, row.reward, row.next_state, False, False, info)
+    for frame in episode(0, 70, cameras=()):
+        info = {"discount": 0.9 if frame.tick <= 66 else 0.5}
+        buffer.add(
+            frame.observation,
+            frame.action,
+            frame.reward,
+            frame.next_observation,
+            False,
+            False,
+            info,
+        )
     with pytest.raises(DatasetError, match="several ticks"):
         buffer_to_dataset(buffer, tmp_path, spec(), discount=0.9)
     assert not (tmp_path / "recovery/episode.journal").exists()
@@ -139,5 +149,5 @@ def test_an_episode_that_cannot_be_written_leaves_nothing_to_repair(tmp_path: Pa
 
 def test_feature_maps_are_refused(tmp_path: Path) -> None:
     buffer = ReplayBuffer(5, state_keys=["observation.images.front.map"])
-    with pytest.raises(DatasetError, match="a frozen vision encoder made of pictures"):
+    with pytest.raises(DatasetError, match="a frozen vision encoder made of images"):
         buffer_to_dataset(buffer, tmp_path, spec(), discount=0.9)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from sample_datasets import CAMERAS, episode, told, write_dataset
+from sample_datasets import CAMERAS, episode, identified, write_dataset
 
 from hil_app.datasets.convert import as_joints
 from hil_app.datasets.joints import Joints
@@ -77,7 +77,7 @@ def test_videos_and_what_is_known_of_episodes_stay(data: Dataset) -> None:
     for path in data.root.rglob("*.mp4"):
         assert (made.root / path.relative_to(data.root)).read_bytes() == path.read_bytes()
     for number, length in enumerate((6, 9, 4)):
-        images = [told(image)[1:] for image in made.pictures(number, "wrist")]
+        images = [identified(image)[1:] for image in made.images(number, "wrist")]
         assert images == [(number, n) for n in range(length + 1)]
 
 

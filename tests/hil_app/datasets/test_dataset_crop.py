@@ -1,4 +1,4 @@
-"""A copy with other pictures, and the same numbers."""
+"""A copy with other images, and the same numbers."""
 
 import errno
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_datasets import CODE, IMAGES, SIZE, episode, spec, told, write_dataset
+from sample_datasets import CODE, IMAGES, SIZE, episode, identified, spec, write_dataset
 
 from configs.dataset import EncodingConfig
 from hil_app.datasets import region
@@ -19,16 +19,16 @@ from hil_app.recording.layout import DatasetError
 from hil_app.recording.stats import read_stats
 from hil_app.recording.writer import DatasetWriter
 
-TALL = (96, 80)  # pictures with a border of one row of blocks above and below
+TALL = (96, 80)  # images with a border of one row of blocks above and below
 INNER = (CODE, 0, *SIZE)
 
 
 def bordered(root: Path) -> Dataset:
-    """A dataset whose pictures say which they are in their inner part alone."""
+    """A dataset whose images say which they are in their inner part alone."""
     writer = DatasetWriter(root, spec())
     for index, length in enumerate((6, 9, 4)):
         for frame in episode(index, length, success=index != 1):
-            for features in (frame.state, frame.next_state):
+            for features in (frame.observation, frame.next_observation):
                 for camera in ("front", "wrist"):
                     key = f"{IMAGES}.{camera}"
                     if features[key].shape[:2] == SIZE:
@@ -53,14 +53,14 @@ def refused(data: Dataset, **options: object) -> str:
     return str(error.value)
 
 
-def test_every_picture_is_cropped_and_in_its_own_episode(data: Dataset, tmp_path: Path) -> None:
+def test_every_image_is_cropped_and_in_its_own_episode(data: Dataset, tmp_path: Path) -> None:
     made = crop(data, tmp_path / "new", {"front": INNER, "wrist": INNER}, None)
     new = Dataset(tmp_path / "new")
     assert (made.episodes, made.frames, made.left_out, made.lost) == (3, 19, 0, ())
     assert made.sizes == {"front": SIZE, "wrist": SIZE}
     for index, length in enumerate((6, 9, 4)):
         for place, camera in enumerate(("front", "wrist")):
-            seen = [told(picture) for picture in new.pictures(index, camera)]
+            seen = [identified(image) for image in new.images(index, camera)]
             assert seen == [(place, index, number) for number in range(length + 1)]
 
 
@@ -82,7 +82,7 @@ def test_every_number_stays_as_it_was(data: Dataset, tmp_path: Path) -> None:
         assert data.features[key] == new.features[key]
 
 
-def test_statistics_of_the_pictures_are_their_own(data: Dataset, tmp_path: Path) -> None:
+def test_statistics_of_the_images_are_their_own(data: Dataset, tmp_path: Path) -> None:
     crop(data, tmp_path / "new", {"front": INNER}, None)
     before, after = read_stats(data.root), read_stats(tmp_path / "new")
     key = f"{IMAGES}.front"
@@ -93,14 +93,14 @@ def test_statistics_of_the_pictures_are_their_own(data: Dataset, tmp_path: Path)
     np.testing.assert_array_equal(after["action"]["mean"], before["action"]["mean"])
 
 
-def test_pictures_can_be_resized_alone(data: Dataset, tmp_path: Path) -> None:
+def test_images_can_be_resized_alone(data: Dataset, tmp_path: Path) -> None:
     made = crop(data, tmp_path / "new", {}, (48, 40))
     assert made.sizes == {"front": (48, 40), "wrist": (48, 40)}
-    picture = next(Dataset(tmp_path / "new").pictures(0, "front"))
-    large = next(data.pictures(0, "front"))
-    assert picture.shape == (48, 40, 3)
+    image = next(Dataset(tmp_path / "new").images(0, "front"))
+    large = next(data.images(0, "front"))
+    assert image.shape == (48, 40, 3)
     halved = large.reshape(48, 2, 40, 2, 3).mean(axis=(1, 3))
-    assert np.abs(halved - picture).mean() < 6
+    assert np.abs(halved - image).mean() < 6
 
 
 def test_tasks_stages_and_codec_are_kept(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_columns_of_other_tools_are_left_out_and_named(data: Dataset, tmp_path: 
     ("options", "said"),
     [
         ({"regions": {"top": INNER}}, "has no camera top; it has front, wrist"),
-        ({"regions": {"front": (40, 0, 64, 80)}}, "outside the picture, 96 high and 80 wide"),
+        ({"regions": {"front": (40, 0, 64, 80)}}, "outside the image, 96 high and 80 wide"),
         ({"regions": {"front": (0, 0, 63, 80)}}, "even sides: take 62 and 80"),
         ({"resize": (31, 33)}, "even sides: take 30 and 32"),
     ],
@@ -153,10 +153,10 @@ def test_what_cannot_be_made_is_refused(
 # with the mouse
 
 
-def test_a_box_is_measured_in_pixels_of_the_picture() -> None:
+def test_a_box_is_measured_in_pixels_of_the_image() -> None:
     assert fitted((80, 40), (160, 120), 8, (64, 80)) == (5, 10, 10, 10)
     assert fitted((160, 120), (80, 40), 8, (64, 80)) == (5, 10, 10, 10), "drawn backwards"
-    assert fitted((-50, -50), (9999, 9999), 8, (64, 80)) == (0, 0, 64, 80), "beyond the picture"
+    assert fitted((-50, -50), (9999, 9999), 8, (64, 80)) == (0, 0, 64, 80), "beyond the image"
     assert fitted((80, 40), (167, 127), 8, (64, 80)) == (5, 10, 10, 10), "the sides are even"
     assert fitted((80, 40), (81, 41), 8, (64, 80)) is None
 
@@ -194,32 +194,32 @@ def drag(pg, start, end):  # type: ignore[no-untyped-def]
     )
 
 
-def test_a_person_draws_a_box_and_takes_it(mouse) -> None:  # type: ignore[no-untyped-def]
-    picture, pg = np.zeros((64, 80, 3), np.uint8), mouse.pg
+def test_an_operator_draws_a_box_and_takes_it(mouse) -> None:  # type: ignore[no-untyped-def]
+    image, pg = np.zeros((64, 80, 3), np.uint8), mouse.pg
     enter = (pg.KEYDOWN, {"key": pg.K_RETURN})
     first = drag(pg, (0, 0), (16, 16))
     mouse(enter, *first, *drag(pg, (80, 40), (320, 200)), enter)  # Enter before a box is nothing
-    assert choose("front", picture) == (5, 10, 20, 30)
+    assert choose("front", image) == (5, 10, 20, 30)
 
 
-def test_a_large_picture_is_shown_smaller(mouse) -> None:  # type: ignore[no-untyped-def]
-    picture, pg = np.zeros((1800, 2400, 3), np.uint8), mouse.pg
+def test_a_large_image_is_shown_smaller(mouse) -> None:  # type: ignore[no-untyped-def]
+    image, pg = np.zeros((1800, 2400, 3), np.uint8), mouse.pg
     mouse(*drag(pg, (80, 40), (320, 200)), (pg.KEYDOWN, {"key": pg.K_RETURN}))
-    assert choose("front", picture) == (80, 160, 320, 480)
+    assert choose("front", image) == (80, 160, 320, 480)
 
 
-def test_a_person_may_want_nothing(mouse) -> None:  # type: ignore[no-untyped-def]
-    picture, pg = np.zeros((64, 80, 3), np.uint8), mouse.pg
+def test_an_operator_may_want_nothing(mouse) -> None:  # type: ignore[no-untyped-def]
+    image, pg = np.zeros((64, 80, 3), np.uint8), mouse.pg
     mouse(*drag(pg, (80, 40), (320, 200)), (pg.KEYDOWN, {"key": pg.K_ESCAPE}))
     with pytest.raises(DatasetError, match="no part of front was chosen"):
-        choose("front", picture)
+        choose("front", image)
 
 
 def test_without_a_screen_the_option_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
-    said = "no screen .* --roi wrist=TOP,LEFT,HEIGHT,WIDTH, of pictures 64 high and 80 wide"
+    said = "no screen .* --roi wrist=TOP,LEFT,HEIGHT,WIDTH, of images 64 high and 80 wide"
     with pytest.raises(DatasetError, match=said):
         choose("wrist", np.zeros((64, 80, 3), np.uint8))
 

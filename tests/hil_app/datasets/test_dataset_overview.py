@@ -11,7 +11,7 @@ from hil_app.datasets.overview import overview
 from hil_app.datasets.places import check_episode, check_new
 from hil_app.datasets.sparkline import sparkline
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, SUCCESS, DatasetError
+from hil_app.recording.layout import INTERVENTION, INTERVENTION_TOO, SUCCESS, DatasetError
 from hil_app.recording.writer import DatasetWriter
 from hil_app.runs.folder import config_beside, dataset_of
 
@@ -29,14 +29,14 @@ def test_the_figures_are_those_of_the_episodes(tmp_path: Path) -> None:
     found = overview(tmp_path)
     assert (found.robot, found.fps, found.frames) == ("sim", 30, 19)
     assert found.lengths == [6, 9, 4]
-    assert found.by_hand == [2, 2, 1]  # frames 1 and 5 of each
+    assert found.interventions == [2, 2, 1]  # frames 1 and 5 of each
     assert found.successes == [True, False, True]
     assert found.success_rate == pytest.approx(2 / 3)
     assert found.intervention_share == pytest.approx(5 / 19)
     assert (found.stages, found.tasks) == ({"record": 3}, {"lift the cube": 3})
     assert found.cameras == dict.fromkeys(CAMERAS, "80x64 h264")
     assert found.features["action"] == "float32 [4]"
-    assert (found.recovered, found.under_way) == ([], None)
+    assert (found.recovered, found.open_episode) == ([], None)
     files = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert found.bytes == files
 
@@ -54,8 +54,8 @@ def test_a_dataset_that_has_nothing_yet_has_figures_too(tmp_path: Path) -> None:
     assert (found.lengths, found.frames) == ([], 0)
     assert found.success_rate is None
     assert found.content()["length"] is None
-    assert found.under_way is not None
-    assert found.under_way.frames == 1
+    assert found.open_episode is not None
+    assert found.open_episode.frames == 1
     writer.close()
 
 
@@ -69,30 +69,30 @@ def test_an_episode_under_way_is_noticed_and_not_counted(tmp_path: Path) -> None
     found = overview(tmp_path)
     writer.close()
     assert found.lengths == [6, 9, 4]
-    assert found.under_way is not None
-    assert found.under_way.frames == 5
-    assert found.under_way.seconds > 1e8
+    assert found.open_episode is not None
+    assert found.open_episode.frames == 5
+    assert found.open_episode.seconds > 1e8
     assert found.bytes == before
 
 
 def test_what_other_tools_do_not_record_is_not_made_up(tmp_path: Path) -> None:
     write_dataset(tmp_path)
-    declared(tmp_path, BY_HAND, BY_HAND_TOO, SUCCESS)
+    declared(tmp_path, INTERVENTION, INTERVENTION_TOO, SUCCESS)
     found = overview(tmp_path)
-    assert (found.by_hand, found.intervention_share) == (None, None)
+    assert (found.interventions, found.intervention_share) == (None, None)
 
 
 def test_the_other_name_of_interventions_counts_too(tmp_path: Path) -> None:
     write_dataset(tmp_path)
-    declared(tmp_path, BY_HAND)
-    assert overview(tmp_path).by_hand == [2, 2, 1]
+    declared(tmp_path, INTERVENTION)
+    assert overview(tmp_path).interventions == [2, 2, 1]
 
 
-def test_lost_numbers_are_told(tmp_path: Path) -> None:
+def test_lost_numbers_are_reported(tmp_path: Path) -> None:
     write_dataset(tmp_path)
     (tmp_path / "data/chunk-000/file-001.parquet").unlink()
     found = overview(tmp_path)
-    assert (found.frames, found.by_hand) == (19, None)
+    assert (found.frames, found.interventions) == (19, None)
     assert [
         fault.endswith("file-001.parquet is missing: restore it from a copy")
         for fault in found.faults
@@ -119,7 +119,7 @@ def test_a_runs_folder_stands_for_its_dataset(tmp_path: Path) -> None:
     assert config_beside(tmp_path / "run/dataset") == tmp_path / "run/config.yaml"
 
 
-def test_an_episode_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+def test_an_episode_that_is_not_there_is_reported_with_those_that_are(tmp_path: Path) -> None:
     write_dataset(tmp_path)
     dataset = Dataset(tmp_path)
     check_episode(dataset, 2)

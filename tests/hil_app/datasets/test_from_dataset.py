@@ -17,7 +17,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_datasets import ENV_STATE, IMAGES, NAMES, SIZE, STATE, episode, told, write_dataset
+from sample_datasets import (
+    ENV_STATE,
+    IMAGES,
+    NAMES,
+    SIZE,
+    STATE,
+    episode,
+    identified,
+    write_dataset,
+)
 
 from configs.learner import Only
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset, check
@@ -58,9 +67,9 @@ def policy(*keys: str, moves: int = 3, **inputs: PolicyFeature) -> GaussianActor
 NUMBERS = policy(STATE, ENV_STATE)
 
 
-def loaded(root: Path, mind: GaussianActorPolicy = NUMBERS, **options: Any) -> ReplayBuffer:
+def loaded(root: Path, policy: GaussianActorPolicy = NUMBERS, **options: Any) -> ReplayBuffer:
     source = {name: options.pop(name) for name in ("only", "weight") if name in options}
-    return buffer_from_dataset(Source(Dataset(root), **source), mind, 1000, **options)
+    return buffer_from_dataset(Source(Dataset(root), **source), policy, 1000, **options)
 
 
 def places(buffer: ReplayBuffer, group: str = "state") -> list[tuple[int, int]]:
@@ -74,7 +83,7 @@ def assert_rows(buffer: ReplayBuffer, frames: Sequence[Frame]) -> None:
     """The rows are these frames, in order and bit for bit."""
     batch = buffer.at(range(len(buffer)))
     assert len(buffer) == len(frames)
-    for group, attribute in (("state", "state"), ("next_state", "next_state")):
+    for group, attribute in (("state", "observation"), ("next_state", "next_observation")):
         for key in (STATE, ENV_STATE):
             wanted = np.stack([getattr(frame, attribute)[key] for frame in frames])
             assert np.array_equal(batch[group][key].numpy(), wanted), (group, key)  # type: ignore[literal-required]
@@ -92,19 +101,19 @@ def followed(frames: Sequence[Frame]) -> list[Frame]:
     return [one for one, two in pairwise([*frames, None]) if not (two and two.after_pause)]  # type: ignore[misc]
 
 
-def test_rows_are_the_frames_and_pictures_are_in_their_places(tmp_path: Path) -> None:
+def test_rows_are_the_frames_and_images_are_in_their_places(tmp_path: Path) -> None:
     written = write_dataset(tmp_path)
     buffer = loaded(tmp_path, policy())
     assert_rows(buffer, [frame for frames in written for frame in frames])
     batch = buffer.at(range(len(buffer)))
     for group, later in (("state", 0), ("next_state", 1)):
-        pictures = batch[group][FRONT]  # type: ignore[literal-required]
-        assert pictures.dtype == torch.uint8  # trap 11
-        codes = [told(picture.permute(1, 2, 0).numpy()) for picture in pictures]
+        images = batch[group][FRONT]  # type: ignore[literal-required]
+        assert images.dtype == torch.uint8  # trap 11
+        codes = [identified(image.permute(1, 2, 0).numpy()) for image in images]
         assert codes == [(0, e, n + later) for e, n in places(buffer)]
 
 
-def test_a_picture_is_kept_once(tmp_path: Path) -> None:
+def test_an_image_is_kept_once(tmp_path: Path) -> None:
     write_dataset(tmp_path)
     store = loaded(tmp_path, policy()).state_dict()
     slots = {*store[f"rows.state.{FRONT}"].tolist(), *store[f"rows.next_state.{FRONT}"].tolist()}
@@ -123,12 +132,12 @@ def an_episode(index: int, ticks: list[tuple[bool, bool, int]], end: str) -> lis
     """An episode whose ticks are by hand or not, after a pause or not, with these penalties."""
     facts: dict[int, dict[str, Any]] = {
         number: {
-            "is_intervention": by_hand,
+            "is_intervention": is_intervention,
             "after_pause": pause and number > 0,
             "discrete_penalty": penalty / 4,
             "reward": number / 8,
         }
-        for number, (by_hand, pause, penalty) in enumerate(ticks)
+        for number, (is_intervention, pause, penalty) in enumerate(ticks)
     }
     if end == "failure":
         facts[len(ticks) - 1] |= {"terminated": True, "truncated": False}
@@ -151,11 +160,11 @@ def test_frames_to_dataset_to_buffer_to_batches(
         assert not wanted
         return
     assert_rows(one, wanted)
-    by_place = {tuple(frame.state[ENV_STATE].tolist()): frame for frame in wanted}
+    by_place = {tuple(frame.observation[ENV_STATE].tolist()): frame for frame in wanted}
     batch = one.sample(64)
     for place in range(64):
         frame = by_place[tuple(batch["state"][ENV_STATE][place].tolist())]
-        assert np.array_equal(batch["next_state"][STATE][place], frame.next_state[STATE])
+        assert np.array_equal(batch["next_state"][STATE][place], frame.next_observation[STATE])
         assert np.array_equal(batch["action"][place], frame.action)
         assert batch["done"][place] == frame.terminated
     assert_summed(several, episodes, n)
@@ -241,7 +250,9 @@ class Fake:
         for number in range(length := self.episodes[index].length):
             state, seen = seen, self._seen(index, number + 1)
             last = number == length - 1
-            yield replace(template, tick=number + 1, state=state, next_state=seen, terminated=last)
+            yield replace(
+                template, tick=number + 1, observation=state, next_observation=seen, terminated=last
+            )
             self.most = max(self.most, self.alive)
 
     def columns(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - nothing to check
@@ -250,17 +261,17 @@ class Fake:
     final = columns
 
     def _seen(self, index: int, number: int) -> dict[str, Any]:
-        picture = np.full((self.size, self.size, 3), number % 256, np.uint8)
+        image = np.full((self.size, self.size, 3), number % 256, np.uint8)
         self.alive += 1
-        weakref.finalize(picture, self._gone)
+        weakref.finalize(image, self._gone)
         place = np.array([index, number, 0], np.float32)
-        return {STATE: place[:2], ENV_STATE: place, FRONT: picture}
+        return {STATE: place[:2], ENV_STATE: place, FRONT: image}
 
     def _gone(self) -> None:
         self.alive -= 1
 
 
-def test_datasets_are_streamed_and_each_picture_is_asked_for_once() -> None:
+def test_datasets_are_streamed_and_each_image_is_asked_for_once() -> None:
     fake: Any = Fake([400, 300, 500])
     small = policy(STATE, ENV_STATE, **{FRONT: PolicyFeature(FeatureType.VISUAL, (3, 8, 8))})
     heard: list[int] = []

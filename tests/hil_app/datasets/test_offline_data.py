@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from reported import written
 from rich.console import Console
 from safetensors.torch import load_file
 from sample_runs import tiny
-from told import written
 
 from configs.load import merge
 from hil_app.__main__ import main
@@ -33,7 +33,7 @@ ALONE: dict[str, Any] = {"teleop": None, "train": {"demonstrations": 0}, "eval":
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset of a short run: two demonstrations, and the policy with the person's help."""
+    """The dataset of a short run: two demonstrations, and the policy with the operator's help."""
     folder = tmp_path_factory.mktemp("recorded") / "run"
     train(tiny(folder, train={"ticks": 100}, eval={"episodes": 0}))
     return folder / "dataset"
@@ -62,7 +62,7 @@ def offline(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(find_checkpoint(folder) / "offline.safetensors")
 
 
-def by_hand(root: Path) -> int:
+def is_intervention(root: Path) -> int:
     dataset = Dataset(root)
     columns = [dataset.columns(episode.index) for episode in dataset.episodes]
     return sum(int(each["intervention"].sum()) for each in columns)
@@ -107,7 +107,7 @@ def test_demonstrations_and_several_datasets_go_together(recorded: Path, tmp_pat
         tiny(tmp_path / "run", learner={"datasets": [str(recorded), wanted]}, eval={"episodes": 0})
     )
     rows = offline(tmp_path / "run")
-    frames, helped = len(Dataset(recorded)), by_hand(recorded)
+    frames, helped = len(Dataset(recorded)), is_intervention(recorded)
     assert 0 < helped < frames
     assert rows["weights"][: frames + helped].tolist() == [1] * frames + [3] * helped
     assert set(rows["weights"][frames + helped :].tolist()) == {1}
@@ -178,10 +178,10 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     options = ["--train.demonstrations=0", f"--learner.datasets={recorded}", "--env.fps=25"]
     more = ["--processor.observation.joints=null", f"--output_dir={tmp_path / 'run'}"]
     assert main(["train", *options, *more]) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert f"{recorded}: observation.state is " in told
-    assert "it has 10 frames a second, this config 25" in told
+    reported = capsys.readouterr().err
+    assert reported.count("\n") == 1
+    assert f"{recorded}: observation.state is " in reported
+    assert "it has 10 frames a second, this config 25" in reported
     assert main(["train", *options[:1], f"--learner.datasets={tmp_path}/no", *more]) == 1
     assert f"{tmp_path}/no is no dataset" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
@@ -198,11 +198,12 @@ def test_the_names_of_numbers_are_compared(recorded: Path, tmp_path: Path) -> No
         Training(Session(alone(tmp_path / "run", str(copy)), "train"))
 
 
-def test_more_than_the_buffer_holds_is_told(recorded: Path, tmp_path: Path) -> None:
+def test_more_than_the_buffer_holds_is_reported(recorded: Path, tmp_path: Path) -> None:
     _, heard = train(alone(tmp_path / "run", str(recorded), learner={"offline_capacity": 10}))
-    told = next(event["cause"] for event in heard if event["event"] == "datasets_too_large")
+    reported = next(event["cause"] for event in heard if event["event"] == "datasets_too_large")
     assert (
-        told == f"{len(Dataset(recorded)) - 10} rows of them are lost: raise learner.offline_capac"
+        reported
+        == f"{len(Dataset(recorded)) - 10} rows of them are lost: raise learner.offline_capac"
         "ity"
     )
     assert len(offline(tmp_path / "run")["rows.reward"]) == 10
@@ -233,6 +234,6 @@ def test_the_bar_stands_for_the_share() -> None:
     view = View(console, monitor, EventLog())
     monitor.loading = Loading(total=400, frames=100)
     console.print(view.render())
-    told = console.export_text()
-    assert "Recorded datasets are read" in told
-    assert "100 of 400 frames" in told
+    reported = console.export_text()
+    assert "Recorded datasets are read" in reported
+    assert "100 of 400 frames" in reported

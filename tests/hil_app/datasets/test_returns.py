@@ -29,11 +29,11 @@ def frame(number: int, **facts: Any) -> Frame:
     """Frame ``number`` of a run goes from state ``number`` to state ``number + 1``."""
     usual: dict[str, Any] = {
         "tick": number,
-        "state": {SEEN: np.float32([number])},
+        "observation": {SEEN: np.float32([number])},
         "action": np.full(4, number, np.float32),
         "policy_action": np.full(4, -number, np.float32),
         "sent": np.zeros(6, np.float32),
-        "next_state": {SEEN: np.float32([number + 1])},
+        "next_observation": {SEEN: np.float32([number + 1])},
         "reward": 0.0,
         "discrete_penalty": 0.0,
         "success": False,
@@ -104,8 +104,8 @@ def test_terminated_stops_the_bootstrap_and_truncated_does_not() -> None:
 
 
 def test_a_row_has_the_action_and_the_flag_of_its_first_tick() -> None:
-    by_hand = {1, 2}
-    frames = [frame(i, is_intervention=i in by_hand, terminated=i == 4) for i in range(5)]
+    is_intervention = {1, 2}
+    frames = [frame(i, is_intervention=i in is_intervention, terminated=i == 4) for i in range(5)]
     found = rows(3, 0.9, frames)
     assert [row.is_intervention for row in found] == [False, True, True, False, False]
     assert [float(row.action[0]) for row in found] == [0, 1, 2, 3, 4]  # executed, not wanted
@@ -150,7 +150,7 @@ def reference(frames: list[Frame], first: int, n: int, discount: float) -> tuple
         penalty += discount**k * at.discrete_penalty
         if at.terminated or at.truncated:
             break
-    after = (at.next_state[SEEN], at.terminated, at.truncated)
+    after = (at.next_observation[SEEN], at.terminated, at.truncated)
     return reward, penalty, after, discount ** (k + 1), frames[first].is_intervention
 
 
@@ -177,12 +177,12 @@ def test_rows_are_those_of_the_definition(
     found = rows(n, discount, frames)
     assert [where(row)[0] for row in found] == list(range(len(frames)))  # each exactly once
     for first, row in enumerate(found):
-        reward, penalty, after, power, by_hand = reference(frames, first, n, discount)
+        reward, penalty, after, power, is_intervention = reference(frames, first, n, discount)
         assert row.reward == pytest.approx(reward, abs=1e-9)
         assert row.discrete_penalty == pytest.approx(penalty, abs=1e-9)
         assert (row.next_state[SEEN], row.done, row.truncated) == after
         assert row.discount == pytest.approx(power)
-        assert row.is_intervention == by_hand
+        assert row.is_intervention == is_intervention
         assert row.action is frames[first].action
 
 
@@ -195,7 +195,8 @@ def test_what_is_kept_of_an_observation_is_made_once_and_shared() -> None:
 
     shown = [{SEEN: np.float32([i])} for i in range(5)]
     frames = [
-        frame(i, state=shown[i], next_state=shown[i + 1], terminated=i == 3) for i in range(4)
+        frame(i, observation=shown[i], next_observation=shown[i + 1], terminated=i == 3)
+        for i in range(4)
     ]
     returns = NStepReturns(2, 0.5, keep)
     found = [row for each in frames for row in returns.push(each)]
@@ -213,11 +214,11 @@ CAMERA = "observation.images.front"
 def test_frames_become_a_buffer_with_every_value_boundary_and_flag(
     lengths: list[int], n: int
 ) -> None:
-    """Frame i of episode e: number 10 e + i everywhere, its picture too."""
+    """Frame i of episode e: number 10 e + i everywhere, its image too."""
 
     def seen(number: int) -> dict[str, Any]:
-        picture = np.full((4, 5, 3), number, np.uint8)
-        return {SEEN: np.full(2, number, np.float32), CAMERA: picture}
+        image = np.full((4, 5, 3), number, np.uint8)
+        return {SEEN: np.full(2, number, np.float32), CAMERA: image}
 
     frames = []
     for episode, length in enumerate(lengths):
@@ -225,8 +226,8 @@ def test_frames_become_a_buffer_with_every_value_boundary_and_flag(
         frames += [
             frame(
                 10 * episode + i,
-                state=shown[i],
-                next_state=shown[i + 1],
+                observation=shown[i],
+                next_observation=shown[i + 1],
                 reward=float(i == length - 1),
                 discrete_penalty=-float(i),
                 terminated=i == length - 1 and episode % 2 == 0,

@@ -180,8 +180,8 @@ def test_files_carry_the_behaviour(policy_config, tmp_path, shared):
     assert torch.equal(again.select_action(_observation(9), deterministic=True), expected)
 
 
-def test_a_read_only_picture_is_seen_like_any_other(policy_config):
-    """A camera gives read-only pictures; torch warns of such arrays, which is an error here."""
+def test_a_read_only_image_is_seen_like_any_other(policy_config):
+    """A camera gives read-only images; torch warns of such arrays, which is an error here."""
     policy = Policy(policy_config())
     features = {key: value.numpy() for key, value in _observation().items()}
     for array in features.values():

@@ -33,8 +33,8 @@ def actions(policy):
 
 
 def snapshot(algorithm, blocks=(), **state):
-    """As the learner takes it, with pictures in an online buffer."""
-    pictures = {f"blocks.observation.images.front.{n}": block for n, block in enumerate(blocks)}
+    """As the learner takes it, with images in an online buffer."""
+    images = {f"blocks.observation.images.front.{n}": block for n, block in enumerate(blocks)}
     return Snapshot(
         state={"ticks": 11, **state},
         configs={
@@ -45,7 +45,7 @@ def snapshot(algorithm, blocks=(), **state):
             "policy": cpu_copy(own_tensors(algorithm.policy)),
             "algorithm": cpu_copy(algorithm.state_dict()),
             "training": algorithm.training_state(),
-            "online": {"next": torch.tensor(5), "rows.reward": torch.arange(5.0), **pictures},
+            "online": {"next": torch.tensor(5), "rows.reward": torch.arange(5.0), **images},
         },
     )
 
@@ -331,8 +331,8 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         load(tmp_path / "nowhere")
 
 
-def pictures(number):
-    """Two cameras' pictures that tell themselves apart."""
+def images(number):
+    """Two cameras' images that tell themselves apart."""
     ramp = torch.arange(8 * 8 * 3).reshape(3, 8, 8) % 97
     return {
         f"{OBS_IMAGES}.{name}": (ramp + 20 * number + shift).to(torch.uint8)
@@ -346,15 +346,15 @@ def a_buffer(seed=0):
 
     def add(number):
         state, after = (
-            {**pictures(n), OBS_STATE: torch.full((4,), float(n))} for n in (number, number + 1)
+            {**images(n), OBS_STATE: torch.full((4,), float(n))} for n in (number, number + 1)
         )
         buffer.add(state, torch.zeros(4), 1.0, after, done=False, truncated=False)
 
     return buffer, add
 
 
-def test_a_buffer_of_pictures_draws_on_from_disk_as_if_nothing_had_been(trained, tmp_path):
-    """Trap 9. Names come back from a file in another order; each picture draws its own shift."""
+def test_a_buffer_of_images_draws_on_from_disk_as_if_nothing_had_been(trained, tmp_path):
+    """Trap 9. Names come back from a file in another order; each image draws its own shift."""
     buffer, add = a_buffer()
     for number in range(9):  # the ring has gone round
         add(number)

@@ -27,7 +27,7 @@ from hil_app.learning import (
     TrainingStats,
     make_algorithm,
 )
-from hil_app.learning.sac.optimizers import adam, descend, slopes
+from hil_app.learning.sac.optimizers import adam, gradients_of, optimizer_step
 
 NAMES = [
     "ACTION",
@@ -97,7 +97,9 @@ def _cloning_config():
             features = self.policy.encoder(batch["state"])
             mean, _ = self.policy.actor(self.policy.actor_features(batch["state"], features))
             loss = F.mse_loss(mean.tanh(), batch["action"][:, :3])
-            descend(self.optimizers, slopes({"actor": loss}, self.owned), torch.zeros(0), None)
+            optimizer_step(
+                self.optimizers, gradients_of({"actor": loss}, self.owned), torch.zeros(0), None
+            )
             self.optimization_step += 1
             return TrainingStats(losses={"loss_actor": loss.item()})
 

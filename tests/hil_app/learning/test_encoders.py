@@ -1,4 +1,4 @@
-"""Encoders of pictures: shapes, seeds, scaling, frozen weights and their files."""
+"""Encoders of images: shapes, seeds, scaling, frozen weights and their files."""
 
 import sys
 
@@ -50,7 +50,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_batch_acts_as_its_pictures_do_alone(make_policy, kind):
+def test_a_batch_acts_as_its_images_do_alone(make_policy, kind):
     policy, batch = make_policy(**kind), seen(3)
     together = policy.select_action(batch, deterministic=True)
     assert together.shape == (3, 4)
@@ -70,7 +70,7 @@ def test_every_camera_counts(make_policy):
 @pytest.mark.parametrize(
     ("size", "expected"), [(16, 4), (64, 8), (128, 8), (96, 6)], ids=lambda value: str(value)
 )
-def test_the_cnn_ends_at_a_small_map_whatever_the_picture(size, expected):
+def test_the_cnn_ends_at_a_small_map_whatever_the_image(size, expected):
     body = cnn((3, size, size), 16, torch.Generator())
     assert body(torch.zeros(1, 3, size, size)).shape == (1, 16, expected, expected)
 
@@ -111,7 +111,7 @@ def test_a_trained_encoder_is_trained_with_the_critics(make_policy):
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_maps_that_are_there_already_stand_for_their_pictures(make_policy, frozen):
+def test_maps_that_are_there_already_stand_for_their_images(make_policy, frozen):
     policy, batch = make_policy(freeze_vision_encoder=frozen), seen(2)
     kept = policy.perceive.kept(batch)
     assert set(kept) == set(policy.replay_keys)
@@ -120,7 +120,7 @@ def test_maps_that_are_there_already_stand_for_their_pictures(make_policy, froze
     assert torch.equal(features, policy.encoder(policy.perceive(batch)))
 
 
-def test_the_loops_pictures_are_turned_without_a_copy(make_policy):
+def test_the_loops_images_are_turned_without_a_copy(make_policy):
     policy = make_policy()
     front = np.arange(24 * 32 * 3, dtype=np.uint8).reshape(24, 32, 3)
     features = {
@@ -136,7 +136,7 @@ def test_the_loops_pictures_are_turned_without_a_copy(make_policy):
     assert (kept[FRONT][2] == front[..., 2]).all()
 
 
-def test_pictures_of_floats_and_of_bytes_are_the_same(make_policy):
+def test_images_of_floats_and_of_bytes_are_the_same(make_policy):
     policy, batch = make_policy(), seen(2)
     floats = {k: v / 255 if v.dtype == torch.uint8 else v for k, v in batch.items()}
     torch.testing.assert_close(
@@ -237,7 +237,7 @@ def test_weights_come_from_the_hub_with_its_own_client(tmp_path, monkeypatch):
     assert len(asked) == 2
 
 
-def test_a_missing_picture_names_what_is_there(make_policy):
+def test_a_missing_image_names_what_is_there(make_policy):
     policy = make_policy()
     with pytest.raises(KeyError, match=WRIST):
         policy.select_action({k: v for k, v in seen().items() if k != WRIST})
@@ -251,7 +251,7 @@ def test_a_missing_picture_names_what_is_there(make_policy):
         ({"mean": [0.5] * 3, "std": [0.5, 0, 1]}, "std that is not positive"),
     ],
 )
-def test_unusable_picture_statistics_are_refused(policy_config, stats, message):
+def test_unusable_image_statistics_are_refused(policy_config, stats, message):
     config = policy_config(input_features=inputs(), dataset_stats={FRONT: stats})
     with pytest.raises(ValueError, match=message):
         config.validate_features()
@@ -290,7 +290,7 @@ def test_observation_features_are_a_frozen_encoder_s_maps(make_sac, frozen):
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_sac_learns_from_pictures(make_sac, make_batch, frozen):
+def test_sac_learns_from_images(make_sac, make_batch, frozen):
     """Trained encoders move, and their targets lag; frozen ones do neither."""
     algorithm = make_sac(policy={"input_features": inputs(), "freeze_vision_encoder": frozen})
     batch = {**make_batch(8), "state": seen(8), "next_state": seen(8, seed=1)}
@@ -302,10 +302,10 @@ def test_sac_learns_from_pictures(make_sac, make_batch, frozen):
     assert vision
     assert all(torch.equal(after[name], before) == frozen for name, before in vision.items())
     if not frozen:
-        own, lagging = algorithm.policy.encoder, algorithm.target_encoder
+        own, target = algorithm.policy.encoder, algorithm.target_encoder
         kernels = [
             (p, q)
-            for p, q in zip(own.parameters(), lagging.parameters(), strict=True)
+            for p, q in zip(own.parameters(), target.parameters(), strict=True)
             if p.ndim == 4
         ]
         assert kernels

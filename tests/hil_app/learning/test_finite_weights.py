@@ -74,11 +74,11 @@ def test_a_policy_takes_all_of_the_weights_or_none(make_sac):
 
 def test_weights_of_other_networks_end_the_run_in_one_line(make_sac):
     mailbox, acting = Mailbox(), make_sac().policy
-    mind = LearnedPolicy(acting, mailbox, deterministic=True)
+    policy = LearnedPolicy(acting, mailbox, deterministic=True)
     mailbox.publish(1, make_sac(policy={"hidden_dims": [16, 8]}).get_weights())
     with pytest.raises(LearnerDied, match=r"of other networks: .*has shape"):
-        mind.refresh()
-    assert mind.version == 0
+        policy.refresh()
+    assert policy.version == 0
 
 
 class Exploding(FakeTrainer):
@@ -104,8 +104,8 @@ def test_a_learner_hands_out_good_weights_only_and_tells_of_it_once(mode):
             run.learner.offer(frame(tick))
         until(lambda: run.trainer.updates >= 6)
     assert run.learner.progress.stats["weights_withheld"] == 3
-    (told,) = [event for event in run.heard if event["event"] == "weights_withheld"]
-    assert (told["updates"], told["cause"]) == (
+    (reported,) = [event for event in run.heard if event["event"] == "weights_withheld"]
+    assert (reported["updates"], reported["cause"]) == (
         2,
         "policy: w has numbers that are not finite",
     )

@@ -48,9 +48,9 @@ def test_too_many_skipped_updates_in_a_row_end_the_run_with_their_cause(mode):
     assert "gradient of the critic in update 6" in message
     assert "learner.max_skipped_updates" in message
     assert "\n" not in message
-    told = [(event["event"], event["cause"]) for event in run.heard]
-    assert told[0] == ("update_skipped", "gradient of the critic in update 2")
-    assert [name for name, _ in told] == ["update_skipped", "learner_died"]
+    reported = [(event["event"], event["cause"]) for event in run.heard]
+    assert reported[0] == ("update_skipped", "gradient of the critic in update 2")
+    assert [name for name, _ in reported] == ["update_skipped", "learner_died"]
 
 
 def test_skipped_updates_that_are_not_in_a_row_are_counted_and_shown_only():
@@ -139,13 +139,13 @@ def test_a_restored_learner_tells_no_second_time_of_a_skipped_update(make_sac, k
     kept, one, two = [], real(make_sac), real(make_sac)
     with one.learner:
         one.learner.offer(frame(1, ends=True))
-        one.learner._health.told = True
+        one.learner._health.reported = True
         one.learner.snapshot(kept.append)
     counts = kept[0]["learner"]
     assert counts["told"].dtype == torch.bool
     counts["told"] = torch.tensor(kind(counts["told"]))
     two.learner.restore(kept[0])
-    assert two.learner._health.told is True
+    assert two.learner._health.reported is True
 
 
 def test_a_restored_learner_knows_the_last_figures_though_it_learns_no_more(make_sac):

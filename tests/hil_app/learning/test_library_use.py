@@ -23,7 +23,7 @@ OPTIONAL = ("truncated", "complementary_info")
 
 @pytest.mark.parametrize("none", [False, True])
 def test_a_batch_may_leave_out_what_is_optional(make_sac, make_batch, weights_of, none):
-    """It is the one without an end by time, penalty or person."""
+    """It is the one without an end by time, penalty or operator."""
     whole = make_batch(16)
     whole["complementary_info"] = {
         "discrete_penalty": torch.zeros(16),
@@ -174,7 +174,7 @@ def test_transitions_of_ones_own_are_summed_over_several_ticks():
     assert [row.truncated for row in rows] == [False] * 5 + [True, True]
 
 
-def test_their_penalties_are_summed_and_the_person_is_of_the_first_tick():
+def test_their_penalties_are_summed_and_the_operator_is_of_the_first_tick():
     steps = [
         step(0, discrete_penalty=-0.02, is_intervention=1.0),
         step(1, discrete_penalty=torch.tensor(-0.04), is_intervention=torch.tensor(0.0)),
@@ -229,7 +229,7 @@ def test_what_a_row_has_one_of_may_be_a_column_of_any_kind(make_sac, make_batch,
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (lambda b: {"reward": b["reward"][:1]}, r"reward has shape \(1,\); for the 16 actions"),
         (lambda b: {"done": b["done"].expand(16, 16)}, r"done has shape \(16, 16\)"),
@@ -243,9 +243,9 @@ def test_what_a_row_has_one_of_may_be_a_column_of_any_kind(make_sac, make_batch,
         (lambda b: {"action": b["action"][:0]}, "the batch is empty"),
     ],
 )  # fmt: skip
-def test_a_batch_of_another_shape_is_refused_by_name(make_sac, make_batch, change, told):
+def test_a_batch_of_another_shape_is_refused_by_name(make_sac, make_batch, change, reported):
     batch = make_batch(16)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=reported):
         make_sac().update(iter([{**batch, **change(batch)}]))
 
 

@@ -52,8 +52,10 @@ def test_trap_08_without_one_buffer_the_other_fills_the_batch(online, offline, v
     assert (batch["reward"] == value).all()
 
 
-@pytest.mark.parametrize(("swap", "acted"), [(False, "a person"), (True, "the policy")])
-def test_trap_08_a_key_of_one_buffer_gets_a_meaning_in_the_other_which_is_told(swap, acted, caplog):
+@pytest.mark.parametrize(("swap", "acted"), [(False, "the operator"), (True, "the policy")])
+def test_trap_08_a_key_of_one_buffer_gets_a_meaning_in_the_other_which_is_reported(
+    swap, acted, caplog
+):
     tell_once.cache_clear()
     both = {"discrete_penalty": -0.5, "is_intervention": 1.0 if swap else 0.0}
     buffers = [_buffer(1.0, info=both), _buffer(2.0)]

@@ -32,8 +32,8 @@ CASES: dict[str, dict[str, Any]] = {
 class Watched(PlainSAC):
     """Keeps each gradient as its optimiser saw it; a later backward pass adds to some."""
 
-    def _descend(self, name, loss):
-        super()._descend(name, loss)
+    def _optimizer_step(self, name, loss):
+        super()._optimizer_step(name, loss)
         parameters = self.optimizers[name].param_groups[0]["params"]
         self.__dict__.setdefault("gradients", {})[name] = [p.grad.clone() for p in parameters]
 
@@ -107,7 +107,7 @@ def _same_gradients(sac: SACAlgorithm, plain: Watched) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-def test_pictures_through_a_frozen_encoder_are_those_of_the_plain_form(make_sac, make_batch):
+def test_images_through_a_frozen_encoder_are_those_of_the_plain_form(make_sac, make_batch):
     camera = "observation.images.front"
     inputs = {
         "observation.state": PolicyFeature(FeatureType.STATE, (4,)),
@@ -125,7 +125,7 @@ def test_pictures_through_a_frozen_encoder_are_those_of_the_plain_form(make_sac,
     stored.make_optimizers_and_scheduler()
     kept = {"observation.state"}
     for algorithm in (sac, stored):
-        if algorithm is stored:  # features in the place of pictures
+        if algorithm is stored:  # features in the place of images
             for name, features in zip(("state", "next_state"), maps, strict=True):
                 numbers = {key: value for key, value in batch[name].items() if key in kept}
                 batch = {**batch, name: {**numbers, **features}}

@@ -57,5 +57,5 @@ def test_the_fast_tanh_is_tanh():
     x = torch.cat((torch.linspace(-12, 12, 10_001), torch.tensor([-1e4, 1e4]))).requires_grad_()
     found, expected = Tanh()(x), x.tanh()
     assert (found - expected).abs().max() < 3e-7
-    slopes = [torch.autograd.grad(y.sum(), x)[0] for y in (found, expected)]
-    assert (slopes[0] - slopes[1]).abs().max() < 1e-6
+    gradients_of = [torch.autograd.grad(y.sum(), x)[0] for y in (found, expected)]
+    assert (gradients_of[0] - gradients_of[1]).abs().max() < 1e-6

@@ -198,7 +198,7 @@ def test_numbers_of_any_kind_become_float32():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ({"reward": None}, "reward is None, which is no number"),
         ({"reward": "1"}, "reward is '1', which is no number"),
@@ -220,9 +220,9 @@ def test_numbers_of_any_kind_become_float32():
         ({"complementary_info": {"task": "pick"}}, "task is 'pick', which is no number"),
     ],
 )
-def test_what_no_row_can_have_is_refused_by_name_and_changes_nothing(change, told):
+def test_what_no_row_can_have_is_refused_by_name_and_changes_nothing(change, reported):
     buffer = ReplayBuffer(2, state_keys=["s"])
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=reported):
         buffer.add(**_row(**change))
     buffer.add(**_row(reward=4.0))
     assert buffer.sample(3)["reward"].tolist() == [4.0] * 3
@@ -254,12 +254,12 @@ def test_a_larger_buffer_takes_over_a_ring_and_goes_on_behind_its_newest_row(
 
 def test_a_state_that_is_not_whole_or_of_other_keys_is_refused():
     state = _filled(5).state_dict()
-    for change, told in [
+    for change, reported in [
         ({"next": torch.tensor(6)}, "next of 5 rows cannot be at 6"),
         ({"next": torch.tensor(-1)}, "cannot be at -1"),
         ({"rows.action": state["rows.action"][:3]}, "need whole rows"),
     ]:
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=reported):
             ReplayBuffer(9, state_keys=["s"]).load_state_dict({**state, **change})
     with pytest.raises(ValueError, match=r"need whole rows of \['next_state\.t', 'state\.t'\]"):
         ReplayBuffer(9, state_keys=["t"]).load_state_dict(state)
@@ -268,10 +268,10 @@ def test_a_state_that_is_not_whole_or_of_other_keys_is_refused():
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda own: pickle.loads(pickle.dumps(own))])
 def test_a_copy_goes_on_alone(copied):
     """Such as a buffer that is given to another process."""
-    own, pictures = _filled(30, 20), ReplayBuffer(4, state_keys=["s"])
+    own, images = _filled(30, 20), ReplayBuffer(4, state_keys=["s"])
     image = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
-    pictures.add(**_row(state={"s": image}, next_state={"s": image + 1}))
-    for buffer in (own, pictures):
+    images.add(**_row(state={"s": image}, next_state={"s": image + 1}))
+    for buffer in (own, images):
         twin, before = copied(buffer), buffer.state_dict()
         info = {"discrete_penalty": 0.0} if buffer is own else {}
         seen = NOW if buffer is own else {"s": image + 9}
@@ -285,13 +285,13 @@ def test_a_copy_goes_on_alone(copied):
 
 
 def test_what_a_buffer_cannot_be_made_of_is_refused():
-    for options, told in [
+    for options, reported in [
         ({"state_keys": "s"}, "a list of state keys, got 3 and 's'"),
         ({"state_keys": ["s"], "image_pad": -1}, "image_pad -1"),
         ({"state_keys": ["s"], "device": "cuda:99"}, "cannot compute on 'cuda:99'"),
         ({"state_keys": ["s"], "storage_device": "cuda:99"}, "cannot compute on 'cuda:99'"),
     ]:
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=reported):
             ReplayBuffer(3, **options)
 
 

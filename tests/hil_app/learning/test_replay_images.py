@@ -1,4 +1,4 @@
-"""Pictures in the replay buffer: kept once, uint8, each the one that was added, whatever moves."""
+"""Images in the replay buffer: kept once, uint8, each the one that was added, whatever moves."""
 
 from itertools import pairwise
 
@@ -8,28 +8,28 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hil_app.bench.replay import PlainPictures
+from hil_app.bench.replay import PlainImages
 from hil_app.learning import NStepReturns, ReplayBuffer
-from hil_app.learning.buffer.images import RECENT, PictureStore, map_key
+from hil_app.learning.buffer.images import RECENT, ImageStore, map_key
 
 KEY = "observation.images.front"
 
 
-def picture(number, height=5, width=7):
+def image(number, height=5, width=7):
     """uint8 (3, H, W); its first pixel is the number, every other tells where it is."""
-    image = np.arange(height * width * 3, dtype=np.uint8).reshape(height, width, 3)
-    image[0, 0] = number % 251
-    return np.moveaxis(image, -1, 0)
+    pixels = np.arange(height * width * 3, dtype=np.uint8).reshape(height, width, 3)
+    pixels[0, 0] = number % 251
+    return np.moveaxis(pixels, -1, 0)
 
 
-def number(image):
-    return int(image[0, 0, 0])
+def number(pixels):
+    return int(pixels[0, 0, 0])
 
 
 def fill(buffer, lengths, first=0):
-    """Episodes of these lengths; picture n is followed by n + 1, and is one object in both rows."""
+    """Episodes of these lengths; image n is followed by n + 1, and is one object in both rows."""
     for length in lengths:
-        shown = [picture(first + i) for i in range(length + 1)]
+        shown = [image(first + i) for i in range(length + 1)]
         for i, (now, then) in enumerate(pairwise(shown)):
             end = i == length - 1
             buffer.add({KEY: now}, np.zeros(2), float(first + i), {KEY: then}, end, False)
@@ -42,7 +42,7 @@ def fill(buffer, lengths, first=0):
     capacity=st.integers(1, 30),
     snapshots=st.booleans(),
 )
-def test_every_row_has_its_own_pictures(lengths, capacity, snapshots):
+def test_every_row_has_its_own_images(lengths, capacity, snapshots):
     buffer = ReplayBuffer(capacity, "cpu", [KEY])
     first = 0
     for length in lengths:
@@ -54,18 +54,18 @@ def test_every_row_has_its_own_pictures(lengths, capacity, snapshots):
     for row, now, then in zip(
         batch["reward"].tolist(), batch["state"][KEY], batch["next_state"][KEY], strict=True
     ):
-        assert np.array_equal(now.numpy(), picture(int(row)))
-        assert np.array_equal(then.numpy(), picture(int(row) + 1))
+        assert np.array_equal(now.numpy(), image(int(row)))
+        assert np.array_equal(then.numpy(), image(int(row) + 1))
 
 
-def test_trap_11_a_picture_is_kept_once_and_as_uint8():
+def test_trap_11_an_image_is_kept_once_and_as_uint8():
     buffer = ReplayBuffer(10_000, "cpu", [KEY])
     shown = [np.random.default_rng(i).integers(256, size=(3, 64, 64), dtype=np.uint8)
              for i in range(2001)]  # fmt: skip
     for now, then in pairwise(shown):
         buffer.add({KEY: now}, np.zeros(2), 0.0, {KEY: then}, False, False)
     numbers = 10_000 * (2 * 8 + 2 * 4 + 4 * 3)  # slots, actions, reward, done, truncated: at most
-    assert buffer.bytes < numbers + 1.2 * sum(image.nbytes for image in shown)
+    assert buffer.bytes < numbers + 1.2 * sum(pixels.nbytes for pixels in shown)
     batch = buffer.sample(3)
     assert batch["state"][KEY].dtype == torch.uint8
 
@@ -78,7 +78,7 @@ def test_a_frame_array_that_is_used_again_shows_each_row_its_own(n_steps, kind):
     now, then = (kind(memory[i]) for i in range(2))
     buffer, returns = ReplayBuffer(50, "cpu", [KEY]), NStepReturns(n_steps, 1.0)
     for i in range(30):
-        memory[0], memory[1] = picture(i), picture(i + 1)
+        memory[0], memory[1] = image(i), image(i + 1)
         row = {KEY: now}, np.full(2, i), 0.0, {KEY: then}, i == 29, False
         if n_steps == 1:
             buffer.add(*row)
@@ -86,18 +86,18 @@ def test_a_frame_array_that_is_used_again_shows_each_row_its_own(n_steps, kind):
             for later in returns.add(*row):
                 buffer.add(**later.transition())
     batch = buffer.at(range(30))
-    assert [number(image) for image in batch["state"][KEY]] == [*range(30)]
+    assert [number(pixels) for pixels in batch["state"][KEY]] == [*range(30)]
     ends = [min(i + n_steps, 30) for i in range(30)]
-    assert [number(image) for image in batch["next_state"][KEY]] == ends
+    assert [number(pixels) for pixels in batch["next_state"][KEY]] == ends
     rows = buffer.state_dict()
     slots = torch.cat([rows[f"rows.{group}.{KEY}"] for group in ("state", "next_state")])
     assert len(slots.unique()) == 31  # each is kept once
 
 
-def test_trap_11_pictures_of_floats_are_refused():
-    buffer, image = ReplayBuffer(4, "cpu", [KEY]), torch.rand(3, 8, 8)
-    with pytest.raises(ValueError, match=r"picture of float32.*store pictures as uint8"):
-        buffer.add({KEY: image}, np.zeros(2), 0.0, {KEY: image}, False, False)
+def test_trap_11_images_of_floats_are_refused():
+    buffer, pixels = ReplayBuffer(4, "cpu", [KEY]), torch.rand(3, 8, 8)
+    with pytest.raises(ValueError, match=r"image of float32.*store images as uint8"):
+        buffer.add({KEY: pixels}, np.zeros(2), 0.0, {KEY: pixels}, False, False)
 
 
 def test_memory_is_taken_as_it_is_used_and_used_again():
@@ -107,7 +107,7 @@ def test_memory_is_taken_as_it_is_used_and_used_again():
     for _ in range(40):
         fill(buffer, [200])
     assert buffer.bytes == small  # one block of 4 MB holds them all
-    store = PictureStore(torch.zeros(3, 64, 64, dtype=torch.uint8))
+    store = ImageStore(torch.zeros(3, 64, 64, dtype=torch.uint8))
     for i in range(1500):  # far more than RECENT and than a block
         store.drop(store.put(torch.tensor([i % 256, i // 256] * 6144).byte().view(3, 64, 64)))
     assert store.bytes < 5e6
@@ -115,10 +115,10 @@ def test_memory_is_taken_as_it_is_used_and_used_again():
 
 
 @given(pad=st.integers(1, 4), seed=st.integers(0, 1000))
-def test_a_shift_moves_the_whole_picture_and_repeats_its_edge(pad, seed):
+def test_a_shift_moves_the_whole_image_and_repeats_its_edge(pad, seed):
     buffer = ReplayBuffer(4, "cpu", [KEY], use_drq=True, image_pad=pad, seed=seed)
     fill(buffer, [1])
-    original = torch.from_numpy(picture(0).copy())
+    original = torch.from_numpy(image(0).copy())
     padded = torch.nn.functional.pad(original[None].float(), [pad] * 4, mode="replicate")[0]
     height, width = original.shape[1:]
     possible = [
@@ -132,9 +132,9 @@ def test_a_shift_moves_the_whole_picture_and_repeats_its_edge(pad, seed):
 
 def test_shifts_differ_by_row_and_by_state_and_cover_the_range():
     buffer = ReplayBuffer(4, "cpu", [KEY], use_drq=True, image_pad=2)
-    image = np.zeros((3, 9, 9), np.uint8)
-    image[:, 4, 4] = 255
-    buffer.add({KEY: image}, np.zeros(2), 0.0, {KEY: image}, False, False)
+    pixels = np.zeros((3, 9, 9), np.uint8)
+    pixels[:, 4, 4] = 255
+    buffer.add({KEY: pixels}, np.zeros(2), 0.0, {KEY: pixels}, False, False)
     batch = buffer.sample(400)
     places = {
         group: [tuple((one[0] == 255).nonzero()[0].tolist()) for one in batch[group][KEY]]
@@ -144,7 +144,7 @@ def test_shifts_differ_by_row_and_by_state_and_cover_the_range():
     assert places["state"] != places["next_state"]
 
 
-def test_a_shift_beyond_the_picture_is_refused():
+def test_a_shift_beyond_the_image_is_refused():
     with pytest.raises(ValueError, match=r"image_pad 5 is too much for .*\(3, 5, 7\)"):
         fill(ReplayBuffer(4, "cpu", [KEY], use_drq=True, image_pad=5), [1])
 
@@ -152,7 +152,7 @@ def test_a_shift_beyond_the_picture_is_refused():
 def test_without_drq_nothing_moves():
     buffer = ReplayBuffer(4, "cpu", [KEY])
     fill(buffer, [1])
-    assert all(np.array_equal(one.numpy(), picture(0)) for one in buffer.sample(9)["state"][KEY])
+    assert all(np.array_equal(one.numpy(), image(0)) for one in buffer.sample(9)["state"][KEY])
 
 
 def test_feature_maps_are_kept_as_they_are():
@@ -167,13 +167,13 @@ def test_feature_maps_are_kept_as_they_are():
 
 def test_a_snapshot_stays_as_it_was_and_shares_what_has_not_changed():
     buffer = ReplayBuffer(400, "cpu", [KEY])
-    shape = 64, 64  # 325 pictures a block
+    shape = 64, 64  # 325 images a block
     for i in range(380):
-        image = picture(i, *shape)
-        buffer.add({KEY: image}, np.zeros(2), float(i), {KEY: image}, False, False)
+        pixels = image(i, *shape)
+        buffer.add({KEY: pixels}, np.zeros(2), float(i), {KEY: pixels}, False, False)
     taken = buffer.state_dict()
     kept = {name: tensor.clone() for name, tensor in taken.items()}
-    fill_image = picture(7, *shape)
+    fill_image = image(7, *shape)
     buffer.add({KEY: fill_image}, np.zeros(2), 7.0, {KEY: fill_image}, False, False)
     assert all(torch.equal(taken[name], kept[name]) for name in kept)
     again = buffer.state_dict()
@@ -200,18 +200,18 @@ def test_a_restored_buffer_goes_on_identically(before, after, capacity):
         assert torch.equal(one[group][KEY], other[group][KEY])
 
 
-def test_a_picture_of_another_size_is_refused():
+def test_an_image_of_another_size_is_refused():
     buffer = ReplayBuffer(4, "cpu", [KEY])
     fill(buffer, [1])
     with pytest.raises(ValueError, match=r"\(3, 6, 7\); the buffer stores uint8 \(3, 5, 7\)"):
-        buffer.add({KEY: picture(0, 6)}, np.zeros(2), 0.0, {KEY: picture(0, 6)}, False, False)
+        buffer.add({KEY: image(0, 6)}, np.zeros(2), 0.0, {KEY: image(0, 6)}, False, False)
 
 
 @given(shifts=st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=1, max_size=9))
-def test_the_plain_way_gives_the_same_pictures(shifts):
-    shown, plain = [torch.from_numpy(picture(i).copy()) for i in range(6)], PlainPictures(pad=2)
-    store = PictureStore(shown[0])
-    slots = [store.put(image) for image in shown]
+def test_the_plain_way_gives_the_same_images(shifts):
+    shown, plain = [torch.from_numpy(image(i).copy()) for i in range(6)], PlainImages(pad=2)
+    store = ImageStore(shown[0])
+    slots = [store.put(pixels) for pixels in shown]
     for now, then in pairwise(shown):
         plain.add(now, then)
     rows = [i % 5 for i in range(len(shifts))]

@@ -96,11 +96,11 @@ def test_targets_follow_by_the_update_weight(make_sac, make_batch, weights_of):
     pairs = {"critic_target.critics.1.first.weight": "critic_ensemble.critics.1.first.weight",
              "critic_target.features.branches.0.0.weight": "encoder.branches.0.0.weight",
              "discrete_critic_target.1.bias": "discrete_critic.head.1.bias"}  # fmt: skip
-    for lagging, leading in pairs.items():
-        assert torch.equal(before[lagging], before[leading])
-        expected = 0.75 * before[lagging] + 0.25 * after[leading]
-        torch.testing.assert_close(after[lagging], expected)
-        assert not torch.equal(after[lagging], after[leading])
+    for target, online in pairs.items():
+        assert torch.equal(before[target], before[online])
+        expected = 0.75 * before[target] + 0.25 * after[online]
+        torch.testing.assert_close(after[target], expected)
+        assert not torch.equal(after[target], after[online])
 
 
 def test_the_gradient_is_clipped(make_sac, make_batch):
@@ -138,26 +138,26 @@ def test_the_temperature_steers_the_entropy(make_sac, make_batch):
         assert (sac.temperature - 1) * direction > 0
 
 
-def test_cloning_pulls_both_heads_to_the_persons_action(make_sac, make_batch):
+def test_cloning_pulls_both_heads_to_the_operators_action(make_sac, make_batch):
     zeros = torch.zeros(64)
     batch = make_batch(64, discrete_penalty=zeros)
     batch |= {"reward": zeros, "done": zeros + 1}
-    person = batch["complementary_info"]["is_intervention"] == 1
-    batch["action"][person] = torch.tensor([0.5, -0.5, 0.2, 2.0])
+    operator = batch["complementary_info"]["is_intervention"] == 1
+    batch["action"][operator] = torch.tensor([0.5, -0.5, 0.2, 2.0])
     rates = {"actor_lr": 3e-3, "critic_lr": 3e-3}
     sac = make_sac(behavior_cloning_weight=100.0, **rates)
     for _ in range(200):
         sac.update(repeat(batch))
-    state = {key: value[person] for key, value in batch["state"].items()}
+    state = {key: value[operator] for key, value in batch["state"].items()}
     action = sac.policy.select_action(state, deterministic=True)
-    torch.testing.assert_close(action[:, :3], batch["action"][person, :3], atol=0.1, rtol=0)
+    torch.testing.assert_close(action[:, :3], batch["action"][operator, :3], atol=0.1, rtol=0)
     assert (action[:, 3] == 2).all()
     q = sac.policy.discrete_critic(sac.policy.encoder(state))
     lead = q[:, 2] - q[:, :2].amax(dim=1)  # enough, and not without end
     assert 0.8 * IMITATION_MARGIN < lead.min().item() <= lead.max().item() < 5 * IMITATION_MARGIN
 
 
-def test_cloning_counts_only_the_persons_rows_and_averages_over_them(make_sac, make_batch):
+def test_cloning_counts_only_the_operators_rows_and_averages_over_them(make_sac, make_batch):
     nobody = make_batch(16, is_intervention=torch.zeros(16))
     losses = [make_sac(behavior_cloning_weight=w).update(repeat(nobody)).losses for w in (0.0, 5.0)]
     assert losses[0] == losses[1]

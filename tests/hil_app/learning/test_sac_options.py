@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from hil_app.learning import SACAlgorithmConfig
-from hil_app.learning.sac.losses import Draws, Transitions
+from hil_app.learning.sac.losses import StepNoise, Transitions
 from hil_app.learning.sac.schedules import rate_factor
 
 
@@ -18,7 +18,7 @@ def _seen(sac, batch):
 
 def _targets(sac, batch):
     noise = torch.zeros(len(batch["reward"]), 3)
-    return sac.losses.targets(_seen(sac, batch), Draws(noise, None), sac.critic_target.critics)
+    return sac.losses.targets(_seen(sac, batch), StepNoise(noise, None), sac.critic_target.critics)
 
 
 def test_a_fixed_temperature_has_neither_loss_nor_optimiser(make_sac, make_batch):
@@ -70,14 +70,14 @@ def test_trap_05_dropout_is_in_the_critics_and_never_in_their_targets(make_sac, 
     state = sac.generator.get_state()
     first, second = (sac._draw(32) for _ in range(2))
     assert not torch.equal(first.kept[0], second.kept[0])
-    lagging = list(sac.critic_target.critics)
+    target = list(sac.critic_target.critics)
     one, other = (
-        sac.losses.targets(_seen(sac, batch), d._replace(noise=first.noise), lagging)[0]
+        sac.losses.targets(_seen(sac, batch), d._replace(noise=first.noise), target)[0]
         for d in (first, second)
     )
     assert torch.equal(one, other)
     losses = [
-        sac.losses.critic(_seen(sac, batch), d._replace(noise=first.noise), lagging)[0]["critic"]
+        sac.losses.critic(_seen(sac, batch), d._replace(noise=first.noise), target)[0]["critic"]
         for d in (first, second)
     ]
     assert losses[0] != losses[1]
@@ -105,14 +105,14 @@ def test_dropout_leaves_out_its_share_before_the_layer_norm_and_keeps_the_mean(m
 @pytest.mark.parametrize("utd_ratio", [1, 3])
 def test_targets_move_after_every_nth_critic_step(make_sac, make_batch, utd_ratio):
     sac = make_sac(target_update_interval=2, utd_ratio=utd_ratio, critic_lr=1e-2)
-    lagging = sac.critic_target.critics[0].output.bias
+    target = sac.critic_target.critics[0].output.bias
     moved = []
-    sac.critic_ensemble.critics[0].register_forward_hook(lambda *_: moved.append(lagging.clone()))
+    sac.critic_ensemble.critics[0].register_forward_hook(lambda *_: moved.append(target.clone()))
     for _ in range(4):
         sac.update(repeat(make_batch()))
     # the hook sees the state before a critic step, and once more in the actor's step
     before = [v for i, v in enumerate(moved) if i % (utd_ratio + 1) < utd_ratio]
-    after = [*before[1:], lagging]
+    after = [*before[1:], target]
     changed = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
     assert changed == [step % 2 == 0 for step in range(1, 4 * utd_ratio + 1)]
 

@@ -5,7 +5,7 @@ from itertools import repeat
 import pytest
 import torch
 
-from hil_app.learning.sac.losses import Draws, Transitions
+from hil_app.learning.sac.losses import StepNoise, Transitions
 
 NEVER = 10**9
 
@@ -71,8 +71,8 @@ def test_trap_05_the_targets_value_comes_from_the_lagging_encoder(make_sac, make
             for parameter in sac.policy.encoder.parameters():
                 parameter.data += 1
         seen = Transitions.of(batch, sac.policy, sac.config)
-        lagging = list(sac.critic_target.critics)
-        target, _ = sac.losses.targets(seen, Draws(torch.ones(32, 3), None), lagging)
+        target_critics = list(sac.critic_target.critics)
+        target, _ = sac.losses.targets(seen, StepNoise(torch.ones(32, 3), None), target_critics)
         losses.append(target)
     assert torch.equal(*losses)
 

@@ -12,7 +12,7 @@ def store(**options):
 
 
 def filled():
-    """Ticks 1 to 3 are the policy's own, the second a person's; 11 to 12 are a demonstration."""
+    """Ticks 1 to 3 are the policy's own, the second an operator's; 11 to 12 are a demonstration."""
     one = store()
     for tick in (1, 2, 3):
         one.add(frame(tick, intervention=tick == 2))

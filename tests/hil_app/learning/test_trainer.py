@@ -87,7 +87,7 @@ def test_without_statistics_everything_passes(policy_config, make_batch):
     assert all(torch.equal(passed["state"][k], v) for k, v in batch["state"].items())
 
 
-def test_numbers_without_statistics_are_told_by_name_once(policy_config, caplog):
+def test_numbers_without_statistics_are_known_by_name_once(policy_config, caplog):
     tell_once.cache_clear()
     for _ in range(2):
         Normalizer(policy_config(dataset_stats=STATS))

@@ -69,7 +69,7 @@ class Rig:
         stage = self.monitor.begin(name, 400, "ticks", a_loop(1.25, 1.25, 1.25))
         for success in (True, False, True, False, True):
             stage.ticks += 10
-            stage.end(an_episode(10, success=success, by_hand=2, reward=0.75))
+            stage.end(an_episode(10, success=success, is_intervention=2, reward=0.75))
         stage.frame(
             SimpleNamespace(tick=4, weights_version=320, reading=aged(front=0.01, wrist=0.02))
         )
@@ -104,7 +104,7 @@ def test_every_stage_shows_where_it_is(name):
         "interventions, last 20": "20.0% of ticks",
         "last return": "0.75",
         "lateness p50 / p99 / max": "1.25 / 1.25 / 1.25 ms",
-        "oldest picture, p99": "20 ms",
+        "oldest image, p99": "20 ms",
     }
     assert {title: cells.get(title) for title in shown} == shown
     assert ("updates" in cells) == (name == "train")
@@ -127,10 +127,10 @@ def test_training_shows_the_learner():
     assert {title: cells.get(title) for title in shown} == shown
 
 
-def the_policy_may_ask(rig, *, asking=False, judged=True):
+def the_policy_may_ask(rig, *, asking=False, evaluated=True):
     """As much of the requests for help as the view looks at."""
-    judgement = SimpleNamespace(value=-0.1234, disagreement=0.0567) if judged else None
-    rig.monitor.help = SimpleNamespace(asking=asking, judgement=judgement)
+    q_values = SimpleNamespace(value=-0.1234, disagreement=0.0567) if evaluated else None
+    rig.monitor.help = SimpleNamespace(asking=asking, q_values=q_values)
 
 
 def test_the_critics_are_shown_where_the_policy_may_ask_for_help():
@@ -140,7 +140,7 @@ def test_the_critics_are_shown_where_the_policy_may_ask_for_help():
     the_policy_may_ask(rig)
     cells = rig.cells()
     assert (cells["critics' value"], cells["they disagree by"]) == ("-0.1234", "0.0567")
-    the_policy_may_ask(rig, judged=False)
+    the_policy_may_ask(rig, evaluated=False)
     cells = rig.cells()
     assert (cells["critics' value"], cells["they disagree by"]) == ("–", "–")
 
@@ -184,8 +184,8 @@ def test_skipped_updates_and_evaluations_are_shown_once_there_are_some():
 def test_an_evaluation_amid_the_training_is_shown_while_it_lasts():
     rig = Rig(width=160)
     rig.stage("train")
-    with rig.monitor.amid(20, a_loop()) as judged:
-        judged.end(an_episode(10, success=True))
+    with rig.monitor.amid(20, a_loop()) as evaluated:
+        evaluated.end(an_episode(10, success=True))
         assert rig.cells()["episodes"] == "1 of 20"
         rig.console.print(rig.view.render())
         assert TITLES["evaluate"] in rig.text()

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sample_datasets import CAMERAS, IMAGES, STATE, episode, picture, told, write_dataset
+from sample_datasets import CAMERAS, IMAGES, STATE, episode, identified, image, write_dataset
 
 from hil_app.recording import decoding
 from hil_app.recording.dataset import Dataset, EpisodeInfo
@@ -31,14 +31,14 @@ from robots.base import Reading
 
 
 def assert_same(found: Frame, wanted: Frame) -> None:
-    """All numbers bit for bit, and pictures that tell the same."""
+    """All numbers bit for bit, and images that tell the same."""
     for name in Frame.__slots__:
         one, two = getattr(found, name), getattr(wanted, name)
-        if name in ("state", "next_state"):
+        if name in ("observation", "next_observation"):
             assert list(one) == list(two)
             for key in two:
                 if key.startswith(IMAGES):
-                    assert told(one[key]) == told(two[key]), key
+                    assert identified(one[key]) == identified(two[key]), key
                     assert np.abs(one[key].astype(int) - two[key]).mean() < 3
                 else:
                     same(one[key], two[key])
@@ -82,8 +82,8 @@ def test_a_next_state_is_the_next_frames_state(tmp_path: Path) -> None:
     write_dataset(tmp_path)
     frames = list(Dataset(tmp_path).frames(1))
     for one, two in pairwise(frames):
-        assert one.next_state is two.state
-    assert frames[-1].next_state[STATE][1] == np.float32(9.1)
+        assert one.next_observation is two.observation
+    assert frames[-1].next_observation[STATE][1] == np.float32(9.1)
 
 
 # any values
@@ -104,7 +104,7 @@ readings = st.builds(
 
 @st.composite
 def any_frames(draw: st.DrawFn) -> list[Frame]:
-    """An episode without pictures, of any numbers and flags."""
+    """An episode without images, of any numbers and flags."""
     length = draw(st.integers(1, 6))
     seen = [{STATE: draw(arrays(np.float32, (2,), elements=numbers))} for _ in range(length + 1)]
     sensed = [draw(readings) for _ in range(length + 1)]
@@ -115,11 +115,11 @@ def any_frames(draw: st.DrawFn) -> list[Frame]:
         frames.append(
             Frame(
                 tick=number + 1,
-                state=seen[number],
+                observation=seen[number],
                 action=draw(actions),
                 policy_action=draw(actions),
                 sent=draw(arrays(np.float32, (6,), elements=numbers)),
-                next_state=seen[number + 1],
+                next_observation=seen[number + 1],
                 reward=draw(numbers),
                 discrete_penalty=draw(numbers),
                 success=draw(st.booleans()),
@@ -153,7 +153,7 @@ def test_any_numbers_come_back_bit_for_bit(episodes: list[list[Frame]]) -> None:
 def test_one_number_is_a_scalar_in_the_file_and_a_vector_in_a_state(tmp_path: Path) -> None:
     frames = episode(0, 3, cameras=())
     for each in frames:
-        for seen in (each.state, each.next_state):
+        for seen in (each.observation, each.next_observation):
             seen.update({STATE: seen[STATE][:1]})  # type: ignore[attr-defined]
     write_dataset(tmp_path, [frames], names={})
     dataset = Dataset(tmp_path)
@@ -163,7 +163,7 @@ def test_one_number_is_a_scalar_in_the_file_and_a_vector_in_a_state(tmp_path: Pa
         assert_same(found, wanted)
 
 
-# columns and pictures
+# columns and images
 
 
 def test_columns_and_the_last_observation(tmp_path: Path) -> None:
@@ -176,9 +176,9 @@ def test_columns_and_the_last_observation(tmp_path: Path) -> None:
     np.testing.assert_array_equal(columns["timestamp"], (np.arange(9) / 30).astype(np.float32))
     assert columns["next.truncated"].tolist() == [False] * 8 + [True]
     assert not columns["next.done"].any()
-    by_hand = columns["complementary_info.is_intervention"]
-    np.testing.assert_array_equal(by_hand, columns["intervention"])
-    assert by_hand.tolist() == [n % 4 == 1 for n in range(9)]
+    is_intervention = columns["complementary_info.is_intervention"]
+    np.testing.assert_array_equal(is_intervention, columns["intervention"])
+    assert is_intervention.tolist() == [n % 4 == 1 for n in range(9)]
     assert columns["weights_version"].tolist() == list(range(1000, 1009))
     assert columns["age.wrist"].tolist() == [2 * n / 1000 for n in range(9)]
     final = dataset.final(1)
@@ -186,19 +186,19 @@ def test_columns_and_the_last_observation(tmp_path: Path) -> None:
     same(final[STATE], np.array([1.009, 9.1], np.float32))
 
 
-def test_pictures_are_one_more_than_frames_and_in_order(tmp_path: Path) -> None:
+def test_images_are_one_more_than_frames_and_in_order(tmp_path: Path) -> None:
     write_dataset(tmp_path)
     for camera, name in enumerate(CAMERAS):
-        seen = [told(each) for each in Dataset(tmp_path).pictures(1, name)]
+        seen = [identified(each) for each in Dataset(tmp_path).images(1, name)]
         assert seen == [(camera, 1, number) for number in range(10)]
     with pytest.raises(DatasetError, match=r"no video of a camera side; it has .* front, wrist"):
-        Dataset(tmp_path).pictures(0, "side")
+        Dataset(tmp_path).images(0, "side")
 
 
-def test_frames_with_the_pictures_of_some_cameras(tmp_path: Path) -> None:
+def test_frames_with_the_images_of_some_cameras(tmp_path: Path) -> None:
     write_dataset(tmp_path)
     first = next(Dataset(tmp_path).frames(0, ["wrist"]))
-    assert [key for key in first.state if key.startswith(IMAGES)] == [f"{IMAGES}.wrist"]
+    assert [key for key in first.observation if key.startswith(IMAGES)] == [f"{IMAGES}.wrist"]
 
 
 def test_what_is_known_of_episodes(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_what_is_known_of_episodes(tmp_path: Path) -> None:
     assert (second.length, second.success) == (9, False)
 
 
-def test_pictures_are_decoded_as_they_are_asked_for(
+def test_images_are_decoded_as_they_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_dataset(tmp_path, [episode(0, 100)])
@@ -306,7 +306,9 @@ def test_many_episodes_in_a_file_and_missing_columns(tmp_path: Path) -> None:
     assert dataset.final(0) is None
     first, second, third = (list(dataset.frames(index)) for index in range(3))
     assert [f.action.tolist() for f in third] == [f.action.tolist() for f in written[2]]
-    assert [told(f.state[f"{IMAGES}.wrist"])[1:] for f in third] == [(2, n) for n in range(4)]
+    assert [identified(f.observation[f"{IMAGES}.wrist"])[1:] for f in third] == [
+        (2, n) for n in range(4)
+    ]
     assert [f.terminated for f in first] == [False] * 5 + [True]
     assert [f.success for f in first] == [False] * 5 + [True]
     # the second's last row has no next state
@@ -319,19 +321,19 @@ def test_many_episodes_in_a_file_and_missing_columns(tmp_path: Path) -> None:
     assert (frame.after_pause, frame.reading.ages) == (False, {})
 
 
-def test_pictures_that_other_tools_keep_in_the_table(tmp_path: Path) -> None:
+def test_images_that_other_tools_keep_in_the_table(tmp_path: Path) -> None:
     frames = episode(0, 4, cameras=())
     write_dataset(tmp_path, [frames])
     key = f"{IMAGES}.front"
-    images = [{"bytes": png(picture(0, 0, n)), "path": None} for n in range(4)]
+    images = [{"bytes": png(image(0, 0, n)), "path": None} for n in range(4)]
     path = tmp_path / "data/chunk-000/file-000.parquet"
     pq.write_table(pq.read_table(path).append_column(key, pa.array(images)), path)
     info = Dataset(tmp_path).info.content()
     info["features"][key] = {"dtype": "image", "shape": [64, 80, 3], "names": None}
     (tmp_path / "meta/info.json").write_text(json.dumps(info))
-    found = list(Dataset(tmp_path).pictures(0, "front"))
+    found = list(Dataset(tmp_path).images(0, "front"))
     for number, each in enumerate(found):
-        np.testing.assert_array_equal(each, picture(0, 0, number))
+        np.testing.assert_array_equal(each, image(0, 0, number))
     assert len(found) == 4
 
 
@@ -405,7 +407,7 @@ DAMAGES = {
     "cut video": (lambda r: cut(r, VIDEO), r"file-000.mp4 is damaged"),
     "short video": (
         lambda r: shutil.copy(str(r / VIDEO).replace("000.mp4", "002.mp4"), r / VIDEO),
-        r"file-000.mp4 is cut short: 5 pictures of 7",
+        r"file-000.mp4 is cut short: 5 images of 7",
     ),
     "text for a video": (lambda r: (r / VIDEO).write_text("no video"), r"000.mp4 is damaged after"),
     "no video path": (lambda r: change_info(r, video_path=None), r"no video of a camera front"),
@@ -429,11 +431,11 @@ def test_damage_is_one_clear_line(tmp_path: Path, name: str) -> None:
     root = tmp_path / "dataset"
     write_dataset(root)
     damage(root)
-    with pytest.raises(DatasetError, match=line) as told_of:
+    with pytest.raises(DatasetError, match=line) as reported:
         for _ in Dataset(root).frames(0):
             pass
-    assert "\n" not in str(told_of.value)
-    assert str(root) in str(told_of.value)
+    assert "\n" not in str(reported.value)
+    assert str(root) in str(reported.value)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.6, 0.9])

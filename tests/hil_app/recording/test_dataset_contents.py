@@ -15,17 +15,17 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_datasets import ENV_STATE, IMAGES, SIZE, STATE, told, write_dataset
+from sample_datasets import ENV_STATE, IMAGES, SIZE, STATE, identified, write_dataset
 
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
-from hil_app.datasets.figure import draw_sheet
+from hil_app.datasets.figure import draw_figure
 from hil_app.datasets.overview import overview
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset, unsaid
 from hil_app.learning import ACTION, GaussianActorPolicy
 from hil_app.recording.checksums import CHECKSUM
 from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import BY_HAND, BY_HAND_TOO, DatasetError
+from hil_app.recording.layout import INTERVENTION, INTERVENTION_TOO, DatasetError
 from hil_app.recording.tables import MOST_OF_PAGE, first_value, read_table
 
 DATA, EPISODES = "data/chunk-000/file-001.parquet", "meta/episodes/chunk-000/file-000.parquet"
@@ -64,7 +64,7 @@ def learned(root: Path) -> list[Any]:
     buffer = buffer_from_dataset(Source(Dataset(root)), POLICY, 100)
     batch = buffer.at(range(len(buffer)))
     images = batch["state"][f"{IMAGES}.wrist"]
-    seen = [told(image.permute(1, 2, 0).numpy())[1:] for image in images]
+    seen = [identified(image.permute(1, 2, 0).numpy())[1:] for image in images]
     places = [(int(row[0]), int(row[1])) for row in batch["state"][ENV_STATE]]
     assert places == seen
     return places
@@ -235,10 +235,10 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "other episode": (cell("episode_index", 3, 0), "has 8 frames of episode 1, which had 9"),
     "half a flag": (half_a_flag, WHERE + "next.done is 0.5, but flags are 0 or 1"),
     "size": (feature(f"{IMAGES}.wrist", shape=[64, 96, 3]), "is 96x64 in the dataset, 80x64 in"),
-    "no camera": (place(f"videos/{IMAGES}.wrist/file_index", None), "episode 1 has no pictures of"),
+    "no camera": (place(f"videos/{IMAGES}.wrist/file_index", None), "episode 1 has no images of"),
     "overlap": (place(f"videos/{IMAGES}.wrist/file_index", 0), "of episodes 0 and 1 overlap"),
     "late": (place(f"videos/{IMAGES}.wrist/from_timestamp", 0.2), "has 0.100 s, but its 9 frames"),
-    "short video": (short_video, r"episode 1, frame 5, .*wrist: .*cut short: 5 pictures of 10"),
+    "short video": (short_video, r"episode 1, frame 5, .*wrist: .*cut short: 5 images of 10"),
     "pipe": (piped, "is a pipe, not a file"),
     "link": (linked, "is a link that leads out of the dataset"),
     "playlist": (playlist, "is neither MP4 nor Matroska"),
@@ -286,7 +286,7 @@ def test_every_command_says_the_same_of_what_cannot_be_read(root: Path, name: st
     assert overview(root).faults
     assert list(damage(Dataset(root)))
     with pytest.raises(DatasetError):
-        draw_sheet(Dataset(root), 1, root / "sheet.png")
+        draw_figure(Dataset(root), 1, root / "sheet.png")
     with pytest.raises(DatasetError):
         list(Dataset(root).frames(1))
 
@@ -308,7 +308,7 @@ def test_a_video_that_is_not_what_was_recorded_is_named_whatever_was_changed(roo
         hurt[at] ^= 1
         (root / VIDEO).write_bytes(hurt)
         with pytest.raises(DatasetError, match=f"^{place}.* is not what was recorded"):
-            list(Dataset(root).pictures(1, "wrist"))
+            list(Dataset(root).images(1, "wrist"))
         [line] = overview(root).faults
         assert line.startswith(place)
         assert line.count(place) == 1
@@ -341,7 +341,7 @@ def test_a_dataset_without_checksums_is_gone_on_with(root: Path) -> None:
 
 def test_an_image_that_a_codec_has_made_up_is_named(root: Path) -> None:
     without_checksums(root)
-    good, content = list(Dataset(root).pictures(1, "wrist")), (root / VIDEO).read_bytes()
+    good, content = list(Dataset(root).images(1, "wrist")), (root / VIDEO).read_bytes()
     first, end = content.index(b"mdat") + 900, content.index(b"moov") - 4  # a text comes first
     named: list[str] = []
     for place in range(first, end, max(1, (end - first) // 40)):
@@ -349,7 +349,7 @@ def test_an_image_that_a_codec_has_made_up_is_named(root: Path) -> None:
         hurt[place] ^= 8
         (root / VIDEO).write_bytes(hurt)
         try:
-            seen = list(Dataset(root).pictures(1, "wrist"))
+            seen = list(Dataset(root).images(1, "wrist"))
         except DatasetError as error:
             named.append(str(error))
         else:
@@ -371,12 +371,12 @@ def test_an_episode_may_have_no_frames(root: Path) -> None:
         place(f"videos/{IMAGES}.{camera}/to_timestamp", 0.0)(root)
     assert learned(root) == [(e, n) for e, n in ALL if e != 1]
     with pytest.raises(DatasetError, match="episode 1 has no frames"):
-        draw_sheet(Dataset(root), 1, root / "sheet.png")
+        draw_figure(Dataset(root), 1, root / "sheet.png")
 
 
 def test_a_reward_without_end_is_drawn(root: Path) -> None:
     cell("next.reward", 3, np.inf)(root)
-    draw_sheet(Dataset(root), 1, root / "sheet.png")
+    draw_figure(Dataset(root), 1, root / "sheet.png")
 
 
 NO_INFO: dict[str, tuple[str, Any]] = {
@@ -448,17 +448,19 @@ def test_pages_of_every_kind_are_read(tmp_path: Path, version: str, dictionary: 
     assert read_table(path).equals(table)
 
 
-def test_who_does_not_say_who_acted_is_told(root: Path) -> None:
+def test_who_does_not_say_who_acted_is_reported(root: Path) -> None:
     assert unsaid(Source(Dataset(root))) is None
-    info(lambda content: [content["features"].pop(key) for key in (BY_HAND, BY_HAND_TOO)])(root)
+    info(
+        lambda content: [content["features"].pop(key) for key in (INTERVENTION, INTERVENTION_TOO)]
+    )(root)
     line = unsaid(Source(Dataset(root)))
     assert line is not None
-    assert "all of its 19 frames count as a person's" in line
+    assert "all of its 19 frames count as an operator's" in line
 
 
 def test_a_camera_that_an_episode_lacks_is_left_out_of_its_sheet(root: Path) -> None:
     place(f"videos/{IMAGES}.wrist/file_index", None)(root)
     dataset = Dataset(root)
     assert overview(root).cameras["wrist"] == "80x64 h264, not in episode 1"
-    draw_sheet(dataset, 1, root / "sheet.png")
+    draw_figure(dataset, 1, root / "sheet.png")
     assert (root / "sheet.png").exists()

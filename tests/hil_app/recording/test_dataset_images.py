@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
-from sample_datasets import IMAGES, SIZE, told, write_dataset
+from sample_datasets import IMAGES, SIZE, identified, write_dataset
 
 from hil_app.__main__ import main
 from hil_app.datasets.crop import crop
@@ -93,7 +93,7 @@ def test_images_become_three_channels_and_keep_their_values(root: Path, form: st
     assert inputs_of([dataset], ["cam"], [])[CAM].shape == (3, 48, 64)
     assert overview(root).cameras["cam"] == "64x48"
     for number, length in enumerate(LENGTHS):
-        for frame, seen in enumerate(dataset.pictures(number, "cam")):
+        for frame, seen in enumerate(dataset.images(number, "cam")):
             value = level(number, frame)
             assert (seen == ((value,) * 3 if grey else (value, value // 2, value // 4))).all()
         assert (frame + 1, seen.shape) == (length, (48, 64, 3))
@@ -124,17 +124,17 @@ def deep_videos(root: Path) -> None:
 
 
 def in_ten_bits(root: Path, colour: bool) -> None:
-    """The wrist's pictures as H.264 with 10 bits, the first one is black."""
+    """The wrist's images as H.264 with 10 bits, the first one is black."""
     for number, length in enumerate(LENGTHS):
         path = root / f"videos/{WRIST}/chunk-000/file-{number:03d}.mp4"
         with av.open(str(path), "w") as file:
             stream = file.add_stream("libx264", rate=30)
             stream.width, stream.height, stream.pix_fmt = 80, 64, "yuv420p10le"
             for frame in range(length + 1):
-                picture = np.zeros((64, 80, 3), np.uint8)
-                picture[:, 40:, :] = 20 * frame
-                picture[:, 40:, 0] //= 2 if colour else 1
-                file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+                image = np.zeros((64, 80, 3), np.uint8)
+                image[:, 40:, :] = 20 * frame
+                image[:, 40:, 0] //= 2 if colour else 1
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             file.mux(stream.encode(None))
 
 
@@ -144,7 +144,7 @@ def test_ten_bits_without_any_colour_are_depth(root: Path, colour: bool) -> None
     dataset = Dataset(root)
     assert dataset.info.depth == (() if colour else (WRIST,))
     if colour:
-        seen = list(dataset.pictures(1, "wrist"))[5]
+        seen = list(dataset.images(1, "wrist"))[5]
         assert abs(seen[32, 60].astype(int) - (50, 100, 100)).max() < 8
 
 
@@ -164,9 +164,9 @@ def test_depth_that_nothing_declares_is_named_and_left_out(
     assert [*inputs_of([dataset], None, [])] == [f"{IMAGES}.front", WRIST]
     assert overview(root).cameras["cam"] == "depth, left out"
     with pytest.raises(DatasetError, match=f"it has those of front, wrist, and depth of {CAM}$"):
-        dataset.pictures(0, "cam")
-    seen = [frame.state for frame in dataset.frames(1)]
-    assert [told(state[WRIST]) for state in seen] == [(1, 1, n) for n in range(len(seen))]
+        dataset.images(0, "cam")
+    seen = [frame.observation for frame in dataset.frames(1)]
+    assert [identified(state[WRIST]) for state in seen] == [(1, 1, n) for n in range(len(seen))]
     made = crop(dataset, tmp_path / "copy", {}, (32, 40))
     assert CAM in made.lost
     assert made.sizes.keys() == {"front", "wrist"}
@@ -180,7 +180,7 @@ def test_an_image_of_another_size_than_declared_is_named(root: Path, ending: str
     with_images(root, [24, 32, 3], flat(48, 64, 3), ending)
     line = "episode 1, frame 0, .*cam: .* 64x48, but info.json says 32x24"
     with pytest.raises(DatasetError, match=line):
-        next(Dataset(root).pictures(1, "cam"))
+        next(Dataset(root).images(1, "cam"))
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg"])
@@ -196,7 +196,7 @@ def test_an_image_that_is_not_whole_is_named(
     cells[3]["bytes"] = hurt(cells[3]["bytes"])
     at = table.column_names.index(CAM)
     pq.write_table(table.set_column(at, CAM, pa.array(cells)), path)
-    images = Dataset(root).pictures(1, "cam")
+    images = Dataset(root).images(1, "cam")
     assert len([next(images) for _ in range(3)]) == 3
     with pytest.raises(DatasetError, match=r"episode 1, frame 3.*cam cannot be read"):
         next(images)
@@ -229,11 +229,11 @@ def test_a_camera_may_have_another_kind_of_name(root: Path, tmp_path: Path) -> N
     assert overview(root).cameras[key] == "80x64 h264"
     assert overview(root).faults == []
     assert inputs_of([dataset], [key], [])[key].shape == (3, *SIZE)
-    assert [told(seen)[1:] for seen in dataset.pictures(1, key)] == [(1, n) for n in range(10)]
+    assert [identified(seen)[1:] for seen in dataset.images(1, key)] == [(1, n) for n in range(10)]
     made = crop(dataset, tmp_path / "copy", {key: (0, 0, 32, 48)}, None)
     assert made.sizes == {key: (32, 48)}
     copy = Dataset(tmp_path / "copy")
     assert copy.cameras == (key,)
-    whole = [seen[:32, :48] for seen in dataset.pictures(1, key)]
-    for one, other in zip(whole, copy.pictures(1, key), strict=True):
+    whole = [seen[:32, :48] for seen in dataset.images(1, key)]
+    for one, other in zip(whole, copy.images(1, key), strict=True):
         assert np.abs(one.astype(int) - other).mean() < 8

@@ -22,13 +22,13 @@ from sample_datasets import (
     NAMES,
     STATE,
     episode,
+    identified,
     spec,
-    told,
     write_dataset,
 )
 
 from configs.dataset import EncodingConfig
-from hil_app.recording import index as ledger
+from hil_app.recording import index as dataset_index
 from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError, place
@@ -218,7 +218,7 @@ def test_going_on_where_an_earlier_writer_ended(tmp_path: Path) -> None:
     assert [each.length for each in dataset.episodes] == [6, 9, 4, 5, 2]
     assert dataset.columns(4)["index"].tolist() == [24, 25]
     for index, frames in enumerate(first + second):
-        numbers = [told(f.state[f"{IMAGES}.wrist"]) for f in dataset.frames(index)]
+        numbers = [identified(f.observation[f"{IMAGES}.wrist"]) for f in dataset.frames(index)]
         assert numbers == [(1, index, n) for n in range(len(frames))]
     assert not list(damage(dataset))
 
@@ -254,7 +254,7 @@ def test_statistics_that_are_lost_or_behind_are_made_again(tmp_path: Path) -> No
     ):
         spoil(tmp_path / "meta/stats.json")
         DatasetWriter(tmp_path, spec()).close()
-        again = ledger.Ledger(tmp_path, Dataset(tmp_path).info)
+        again = dataset_index.DatasetIndex(tmp_path, Dataset(tmp_path).info)
         for key, found in again.stats.items():
             for name, values in found.items():
                 np.testing.assert_allclose(values, whole[key][name], err_msg=f"{key} {name}")
@@ -386,13 +386,19 @@ def test_frames_of_another_kind_are_refused_at_the_first(tmp_path: Path) -> None
 
 def test_a_frame_that_is_not_like_the_others_is_refused(tmp_path: Path) -> None:
     good = episode(0, 2)
-    wide = episode(0, 2, size=(64, 96))[1].state
+    wide = episode(0, 2, size=(64, 96))[1].observation
     one_eyed = replace(good[0].reading, ages={"front": 1.0})
     for changes, line in (
         ({"action": np.zeros(4)}, r"action is float64 \[4\] in this frame, but float32 \[4\]"),
         ({"sent": np.zeros(1, np.float32)}, r"sent is float32 \[1\] in this frame"),
-        ({"state": {STATE: good[0].state[STATE]}}, r"other cameras than the dataset has"),
-        ({"state": wide}, r"observation.images.front is uint8 \[64, 96, 3\] in this frame, but"),
+        (
+            {"observation": {STATE: good[0].observation[STATE]}},
+            r"other cameras than the dataset has",
+        ),
+        (
+            {"observation": wide},
+            r"observation.images.front is uint8 \[64, 96, 3\] in this frame, but",
+        ),
         ({"reading": one_eyed}, r"other numbers than the dataset has: \['age.wrist'\]"),
     ):
         root = tmp_path / line[:5]
@@ -404,7 +410,7 @@ def test_a_frame_that_is_not_like_the_others_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 81), (65, 80)])
-def test_odd_pictures_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_odd_images_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     writer = DatasetWriter(tmp_path, spec())
     line = rf"are {size[1]}x{size[0]}, but video needs even sides: change processor.images"
     with pytest.raises(DatasetError, match=line):
@@ -417,7 +423,9 @@ def test_odd_pictures_are_refused(tmp_path: Path, size: tuple[int, int]) -> None
 def odd(size: tuple[int, int]) -> Any:
     pixels = np.zeros((*size, 3), np.uint8)
     seen = {STATE: np.zeros(2, np.float32), f"{IMAGES}.front": pixels}
-    return episode(0, 1, cameras=("front",), changes={0: {"state": seen, "next_state": seen}})[0]
+    return episode(
+        0, 1, cameras=("front",), changes={0: {"observation": seen, "next_observation": seen}}
+    )[0]
 
 
 def test_names_must_fit_and_hold_no_slash(tmp_path: Path) -> None:

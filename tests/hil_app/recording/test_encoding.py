@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from sample_runs import tiny
 
-from hil_app.recording.encoding import PAUSE, Film
-from hil_app.runs.evaluation import film
-from hil_app.runs.folder import FILM
+from hil_app.recording.encoding import PAUSE, VideoWriter
+from hil_app.runs.evaluation import record_video
+from hil_app.runs.folder import VIDEO
 from hil_app.runs.session import Session
 from robots.base import RenderError
 
@@ -20,8 +20,8 @@ HEIGHT, WIDTH = 48, 64
 LEVELS = [20, 60, 100, 140, 180, 220]
 
 
-def picture(level):
-    """A picture whose left half is grey of this level and whose right half is black."""
+def image(level):
+    """An image whose left half is grey of this level and whose right half is black."""
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     pixels[:, : WIDTH // 2] = level
     return pixels
@@ -35,11 +35,11 @@ def read(path):
 
 
 @pytest.mark.parametrize("fps", [10, 30, 29.97])
-def test_a_film_has_the_pictures_in_their_order_at_their_rate(tmp_path, fps):
+def test_a_video_has_the_images_in_their_order_at_their_rate(tmp_path, fps):
     path = tmp_path / "film.mp4"
-    with Film(path, fps, HEIGHT, WIDTH) as reel:
+    with VideoWriter(path, fps, HEIGHT, WIDTH) as reel:
         for level in LEVELS:
-            reel.add(picture(level))
+            reel.add(image(level))
     frames, rate, codec = read(path)
     assert [frame.shape for frame in frames] == [(HEIGHT, WIDTH, 3)] * len(LEVELS)
     assert [frame[:, :28].mean() for frame in frames] == pytest.approx(LEVELS, abs=6)
@@ -48,21 +48,21 @@ def test_a_film_has_the_pictures_in_their_order_at_their_rate(tmp_path, fps):
     assert codec == "h264"
 
 
-def test_the_last_picture_can_be_held(tmp_path):
+def test_the_last_image_can_be_held(tmp_path):
     path = tmp_path / "film.mp4"
-    with Film(path, 10, HEIGHT, WIDTH) as reel:
+    with VideoWriter(path, 10, HEIGHT, WIDTH) as reel:
         reel.hold()  # of nothing: nothing
-        reel.add(picture(50))
+        reel.add(image(50))
         reel.hold()
-        reel.add(picture(200))
+        reel.add(image(200))
     frames, _, _ = read(path)
     held = round(PAUSE * 10)
     levels = [frame[:, :28].mean() for frame in frames]
     assert levels == pytest.approx([50] * (1 + held) + [200], abs=6)
 
 
-def test_an_error_before_the_first_picture_is_not_masked(tmp_path):
-    with pytest.raises(RenderError, match="no OpenGL"), Film(tmp_path / "f.mp4", 10, 32, 32):
+def test_an_error_before_the_first_image_is_not_masked(tmp_path):
+    with pytest.raises(RenderError, match="no OpenGL"), VideoWriter(tmp_path / "f.mp4", 10, 32, 32):
         raise RenderError("no OpenGL")
 
 
@@ -72,21 +72,21 @@ def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    reel = Film(tmp_path / "film.mp4", 10, HEIGHT, WIDTH)
+    reel = VideoWriter(tmp_path / "film.mp4", 10, HEIGHT, WIDTH)
 
     def shoot():
         with reel:
-            reel.add(picture(100))
+            reel.add(image(100))
 
     with pytest.raises(OSError, match="No space left"):
         shoot()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_film_that_is_cut_off_is_not_there(tmp_path):
+def test_a_video_that_is_cut_off_is_not_there(tmp_path):
     def shoot():
-        with Film(tmp_path / "film.mp4", 10, HEIGHT, WIDTH) as reel:
-            reel.add(picture(100))
+        with VideoWriter(tmp_path / "film.mp4", 10, HEIGHT, WIDTH) as reel:
+            reel.add(image(100))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -97,13 +97,13 @@ def test_a_film_that_is_cut_off_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     "error", [RenderError("no OpenGL"), OSError(errno.ENOSPC, "No space left on device")]
 )
-def test_an_evaluation_without_a_film_says_why(tmp_path, monkeypatch, error):
+def test_an_evaluation_without_a_video_says_why(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
     config = tiny(tmp_path / "run")
     with Session(config, "eval") as session:
-        monkeypatch.setattr(session.body, "render", fail)
+        monkeypatch.setattr(session.robot, "render", fail)
         policy = session.parts.policy("test")
-        assert film(session, policy) == str(error)
-        assert not (session.folder / FILM).exists()
+        assert record_video(session, policy) == str(error)
+        assert not (session.folder / VIDEO).exists()

@@ -13,8 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_datasets import episode, spec
 
-from hil_app.recording import open_episode as underway
-from hil_app.recording.journal import END, HEADER, NUMBER, PACKET, ROW, Journal, Packet, Records
+from hil_app.recording import open_episode as open_episode
+from hil_app.recording.journal import (
+    END,
+    HEADER,
+    NUMBER,
+    PACKET,
+    ROW,
+    Journal,
+    Records,
+    VideoPacket,
+)
 from hil_app.recording.writer import DatasetWriter
 
 
@@ -55,8 +64,8 @@ def test_a_record_is_in_the_file_at_once(tmp_path: Path) -> None:
 
 
 def test_a_packet_keeps_its_place() -> None:
-    for packet in (Packet(0, True, 0, b""), Packet(3, False, 2**40, b"\0\1\2")):
-        assert Packet.unpack(packet.pack()) == packet
+    for packet in (VideoPacket(0, True, 0, b""), VideoPacket(3, False, 2**40, b"\0\1\2")):
+        assert VideoPacket.unpack(packet.pack()) == packet
 
 
 def test_noise_is_damage_and_nothing_is_none(tmp_path: Path) -> None:
@@ -139,7 +148,7 @@ def test_the_journal_reaches_the_disk_twice_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, synced = [0.0], []
-    monkeypatch.setattr(underway.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(open_episode.time, "monotonic", lambda: now[0])
     writer = DatasetWriter(tmp_path, spec())
     frames = episode(0, 60, cameras=())
     writer.add(frames[0], "record")
@@ -152,4 +161,4 @@ def test_the_journal_reaches_the_disk_twice_a_second(
     writer.discard()
     writer.close()
     assert len(before) == 3
-    assert max(np.diff([0, *before, 60 / 30])) < underway.SYNC + 1 / 30 + 1e-9
+    assert max(np.diff([0, *before, 60 / 30])) < open_episode.SYNC + 1 / 30 + 1e-9

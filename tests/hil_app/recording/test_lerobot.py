@@ -55,17 +55,17 @@ def lerobot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeRobot]:
 
 
 def record_on_the_twin(root: Path, count: int) -> tuple[list[list[Frame]], int]:
-    """Episodes in which a person helps a policy that wants nothing; returns frames and fps."""
+    """Episodes in which an operator helps a policy that wants nothing; returns frames and fps."""
     config = validate(merge(read("sim_pick_lift_pixels"), TWIN))
     episodes: list[list[Frame]] = [[] for _ in range(count)]
     parts = Assembly(config)
     with (
         parts.robot,
-        parts.teleop("on_take_over") as hands,
+        parts.teleop("on_take_over") as teleop,
         EventLog() as events,
         recorder(parts, root, events) as kept,
     ):
-        loop = parts.loop(hands, NoPolicy(), lambda: False)
+        loop = parts.loop(teleop, NoPolicy(), lambda: False)
         for seed, frames in enumerate(episodes):
             loop.episode(seed, [frames.append, partial(kept.add, stage="record")])
     return episodes, int(config.env.fps)
@@ -81,7 +81,7 @@ def test_what_is_recorded_on_the_twin_opens_in_lerobot(lerobot: LeRobot, tmp_pat
     check.parts_are_as(seen, episodes)
     check.buffer_is_as(seen, episodes)
     check.stats_are_as(seen, episodes, fps)
-    check.pictures_are_ours(seen, root)
+    check.images_are_ours(seen, root)
 
 
 def test_what_the_command_records_opens_in_lerobot(lerobot: LeRobot, tmp_path: Path) -> None:
@@ -95,15 +95,15 @@ def test_what_the_command_records_opens_in_lerobot(lerobot: LeRobot, tmp_path: P
     assert set(seen["all"]) == {*columns[0], *check.CAMERAS, "task"}
     for key in columns[0]:
         check.same(seen["all"][key], np.concatenate([part[key] for part in columns]))
-    check.pictures_are_ours(seen, root)
+    check.images_are_ours(seen, root)
 
 
 @pytest.mark.parametrize("codec", ["h264", "av1"])
-def test_every_picture_is_at_its_place(lerobot: LeRobot, tmp_path: Path, codec: str) -> None:
+def test_every_image_is_at_its_place(lerobot: LeRobot, tmp_path: Path, codec: str) -> None:
     root = tmp_path / codec
     episodes = sample.write_dataset(root, codec=codec)
     seen = lerobot.read(root, *check.STATE)
-    assert check.pictures_told(seen["all"]) == [
+    assert check.identified_images(seen["all"]) == [
         (episode, number)
         for episode, frames in enumerate(episodes)
         for number in range(len(frames))
@@ -113,7 +113,7 @@ def test_every_picture_is_at_its_place(lerobot: LeRobot, tmp_path: Path, codec: 
     check.parts_are_as(seen, episodes)
     check.buffer_is_as(seen, episodes)
     check.stats_are_as(seen, episodes, sample.FPS)
-    for video in root.rglob("*.mp4"):  # what torchcodec, lerobot's other reader, counts pictures by
+    for video in root.rglob("*.mp4"):  # what torchcodec, lerobot's other reader, counts images by
         with av.open(str(video)) as file:
             stream = file.streams.video[0]
             assert (stream.start_time, stream.average_rate) == (0, sample.FPS)
@@ -135,7 +135,7 @@ def test_it_opens_while_an_episode_is_under_way(lerobot: LeRobot, tmp_path: Path
     (root / INFO).write_bytes(info)
     seen = lerobot.read(root, *check.STATE)
     writer.close()
-    assert check.pictures_told(seen["all"]) == check.places(episodes)
+    assert check.identified_images(seen["all"]) == check.places(episodes)
     check.everything_is_as(seen, episodes, sample.FPS)
     check.parts_are_as(seen, episodes)
 
@@ -152,7 +152,7 @@ def test_its_act_trains_on_our_joints(lerobot: LeRobot, tmp_path: Path) -> None:
     joints = np.stack([frame.reading.joints for frame in frames])
     check.same(found["observation.state"], joints)
     for key in check.CAMERAS:
-        images = np.stack([frame.state[key] for frame in frames])
+        images = np.stack([frame.observation[key] for frame in frames])
         check.close(found[key], check.coarse_colours(images), check.WORST, check.MEAN)
     done = lerobot.train_act(root, steps=12)
     assert done["inputs"] == {
@@ -181,7 +181,7 @@ def test_its_tools_edit_our_datasets(lerobot: LeRobot) -> None:
     def holds(name: str, *kept: int, lasts: Sequence[int] = ()) -> None:
         """``lasts`` are the episodes that still have what was seen last."""
         rows = [(episode, n) for episode in kept for n in range(len(episodes[episode]))]
-        assert check.pictures_told(lerobot.read(home / name, *check.STATE)["all"]) == rows
+        assert check.identified_images(lerobot.read(home / name, *check.STATE)["all"]) == rows
         assert check.read_by_us(home / name) == [
             step for e in kept for step in check.steps(e, episodes[e], last_seen=e in lasts)
         ]
@@ -222,7 +222,10 @@ def test_we_read_what_its_own_tools_record(lerobot: LeRobot, tmp_path: Path) -> 
     recorded = [sample.episode(e, length) for e, length in enumerate(lengths)]
     frames = list(chain(*recorded))
     columns = {
-        **{key: np.stack([frame.state[key] for frame in frames]) for key in frames[0].state},
+        **{
+            key: np.stack([frame.observation[key] for frame in frames])
+            for key in frames[0].observation
+        },
         "action": np.stack([frame.action for frame in frames]),
     }
     ends = np.array([frame.done for frame in frames])
@@ -241,7 +244,9 @@ def test_we_read_what_its_own_tools_record(lerobot: LeRobot, tmp_path: Path) -> 
         found = list(dataset.frames(episode))
         assert len(found) == len(wanted) - 1  # it has no state after the last
         for ours, theirs in zip(wanted, found, strict=False):
-            np.testing.assert_array_equal(theirs.state[sample.STATE], ours.state[sample.STATE])
+            np.testing.assert_array_equal(
+                theirs.observation[sample.STATE], ours.observation[sample.STATE]
+            )
             np.testing.assert_array_equal(theirs.action, ours.action)
             np.testing.assert_array_equal(theirs.policy_action, ours.action)
             assert (theirs.reward, theirs.discrete_penalty, theirs.weights_version) == (0, 0, 0)
@@ -260,7 +265,7 @@ def test_we_read_its_rewards_and_ends(lerobot: LeRobot, tmp_path: Path) -> None:
     frames = list(chain(*recorded))
     ends = np.array([frame.done for frame in frames])
     columns = {
-        sample.STATE: np.stack([frame.state[sample.STATE] for frame in frames]),
+        sample.STATE: np.stack([frame.observation[sample.STATE] for frame in frames]),
         "action": np.stack([frame.action for frame in frames]),
         "next.reward": np.float32([[frame.reward] for frame in frames]),
         "next.done": ends[:, None],

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sample_datasets import STATE, episode, spec, told, write_dataset
+from sample_datasets import STATE, episode, identified, spec, write_dataset
 from sample_runs import tiny
 
 from configs.names import ACTION
@@ -38,7 +38,7 @@ OLDER = Path(__file__).parents[2] / "older_datasets.zip"  # without a column of 
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    """A folder with ``pictures``, two episodes and one cut short, and ``run``, a run's folder."""
+    """A folder with ``images``, two episodes and one cut short, and ``run``, a run's folder."""
     with zipfile.ZipFile(OLDER) as file:
         file.extractall(tmp_path / "older")
     return tmp_path / "older"
@@ -101,11 +101,11 @@ def toy_frame(number: int, length: int) -> Frame:
     seen = [{f"{STATE}": np.float32([n])} for n in (number, number + 1)]
     return Frame(
         tick=number + 1,
-        state=seen[0],
+        observation=seen[0],
         action=action,
         policy_action=action,
         sent=np.array([number + 0.5, 0], np.float32),
-        next_state=seen[1],
+        next_observation=seen[1],
         reading=two_joints(number),
         next_reading=two_joints(number + 1),
         reward=0.0,
@@ -184,7 +184,9 @@ def test_an_older_dataset_is_read_and_learned_from(older: Path) -> None:
         assert {frame.reading.joints.size for frame in found} == {0}
         assert {frame.seed for frame in found} == {None}
         key = "observation.images.wrist"
-        assert [told(f.state[key]) for f in found] == [told(f.state[key]) for f in wanted]
+        assert [identified(f.observation[key]) for f in found] == [
+            identified(f.observation[key]) for f in wanted
+        ]
     assert len(buffer_from_dataset(Source(dataset), policy(), 100)) == 9
 
 
@@ -213,7 +215,7 @@ def test_an_older_dataset_is_gone_on_with_as_it_is(older: Path) -> None:
     assert not repair(root).anything
 
 
-def test_the_person_is_told_what_an_older_one_goes_on_without(older: Path) -> None:
+def test_the_operator_is_reported_what_an_older_one_goes_on_without(older: Path) -> None:
     root, out = older / "run/dataset", older / "new"
     config = tiny(out, processor={"observation": {"joints": "all"}})
     with Session(config, "record") as session, recorder(session.parts, root, session.events):

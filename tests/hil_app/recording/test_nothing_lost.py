@@ -17,16 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sample_datasets import IMAGES, STATE, episode, spec, told, write_dataset
+from sample_datasets import IMAGES, STATE, episode, identified, spec, write_dataset
 
 from configs.writing import write_whole
 from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.frames import Frame
-from hil_app.recording.journal import ENCODED, FRAME, Record, Records
+from hil_app.recording.journal import ENCODED, FRAME, JournalRecord, Records
 from hil_app.recording.layout import INFO, JOURNAL, DatasetError, Info, data_file, video_file
 from hil_app.recording.repair import repair
-from hil_app.recording.repair import told as said
+from hil_app.recording.repair import report_of as said
 from hil_app.recording.writer import DatasetWriter
 
 CAMERA = ("front",)
@@ -51,9 +51,9 @@ def contents(root: Path) -> list[list[tuple[int, int, int]]]:
     return [
         [
             (
-                int(f.state[STATE][0] + 0.01),
-                int(f.state[STATE][1]),
-                told(f.state[f"{IMAGES}.front"])[2],
+                int(f.observation[STATE][0] + 0.01),
+                int(f.observation[STATE][1]),
+                identified(f.observation[f"{IMAGES}.front"])[2],
             )
             for f in dataset.frames(about.index)
         ]
@@ -211,7 +211,7 @@ def test_an_episode_that_nothing_tells_of_stops_the_repair_and_loses_nothing(roo
 # a hurt journal
 
 
-def left(root: Path, length: int, **more: Any) -> list[Record]:
+def left(root: Path, length: int, **more: Any) -> list[JournalRecord]:
     """A fifth episode that a crash cut short; returns the records of its journal."""
     with closing(DatasetWriter(root, spec())) as writer:
         for frame in short(4, length, **more):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from told import written
+from reported import written
 from waiting import PATIENCE_S, until
 
 from configs.writing import write_whole
@@ -47,11 +47,11 @@ def frame(number: int, **facts: Any) -> Frame:
     """A frame whose every value tells its column and its number apart."""
     usual: dict[str, Any] = {
         "tick": number,
-        "state": features(number),
+        "observation": features(number),
         "action": np.float32([number, 0, 0, 1]),
         "policy_action": np.float32([-number, 0, 0, 2]),
         "sent": np.float32([number, 1, 2, 3, 4, 5]),
-        "next_state": features(number + 1),
+        "next_observation": features(number + 1),
         "reward": 100.0 + number,
         "discrete_penalty": -0.5 * number,
         "success": False,
@@ -80,7 +80,7 @@ class Memory:
 
     def __init__(self, refused: int | None = None, count: int = 0) -> None:
         self.episodes: list[tuple[list[Frame], str]] = []
-        self.under_way: list[Frame] = []
+        self.open_episode: list[Frame] = []
         self.stages: set[str] = set()
         self.count, self.closed = count, False
         self.may_write = threading.Event()
@@ -91,20 +91,20 @@ class Memory:
         assert self.may_write.wait(PATIENCE_S)
         if frame.tick == self._refused:
             raise OSError(errno.ENOSPC, "No space left on device")
-        self.under_way.append(frame)
+        self.open_episode.append(frame)
         self.stages.add(stage)
 
     def finish(self) -> None:
         (stage,) = self.stages  # one for all of its frames
-        self.episodes.append((self.under_way, stage))
+        self.episodes.append((self.open_episode, stage))
         self.count += 1
         self.discard()
 
     def discard(self) -> None:
-        self.under_way, self.stages = [], set()
+        self.open_episode, self.stages = [], set()
 
     def close(self) -> None:
-        assert not self.under_way or self._refused is not None
+        assert not self.open_episode or self._refused is not None
         self.closed = True
 
 
@@ -286,7 +286,7 @@ def test_nothing_comes_after_an_episode_that_could_not_be_kept() -> None:
     assert done == [1]
 
 
-def test_a_disk_that_refuses_to_close_is_told_at_the_end() -> None:
+def test_a_disk_that_refuses_to_close_is_reported_at_the_end() -> None:
     class Stubborn(Memory):
         def close(self) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -313,7 +313,7 @@ def test_waiting_for_an_episode_ends_when_it_is_safe_or_can_no_longer_be() -> No
     recorder.wait(3)
 
 
-def test_a_disk_that_refuses_the_last_frame_is_told_at_the_end() -> None:
+def test_a_disk_that_refuses_the_last_frame_is_reported_at_the_end() -> None:
     writer = Memory(refused=20)
     with pytest.raises(RecorderDied, match="No space left"):
         run(writer, episode(1), episode(20, ticks=1))
@@ -336,7 +336,7 @@ def test_a_dead_recorder_does_not_hide_the_error_that_ends_the_run() -> None:
 # back-pressure
 
 
-def test_adding_a_frame_does_not_wait_and_what_waits_is_told() -> None:
+def test_adding_a_frame_does_not_wait_and_what_waits_is_reported() -> None:
     writer = Memory()
     with recorder_of(writer) as recorder:
         assert (recorder.waiting, recorder.behind) == (0, 0.0)
@@ -368,7 +368,7 @@ def test_a_recorder_that_falls_behind_says_so_once_and_says_when_it_has_caught_u
     assert recorder.count == 2
 
 
-def test_a_person_need_not_wait_for_a_disk_that_stays_slow(
+def test_an_operator_need_not_wait_for_a_disk_that_stays_slow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Stuck(Memory):
@@ -383,16 +383,16 @@ def test_a_person_need_not_wait_for_a_disk_that_stays_slow(
         until(lambda: heard)
         os.kill(os.getpid(), signal.SIGINT)
 
-    person = threading.Thread(target=interrupt)
+    operator = threading.Thread(target=interrupt)
     recorder.__enter__()
     record(recorder, episode(1))
     until(lambda: recorder.safe == 1)
     writer.may_write.clear()
     record(recorder, [*episode(4), *episode(7)])
-    person.start()
+    operator.start()
     with pytest.raises(KeyboardInterrupt):
         recorder.__exit__(None)
-    person.join(20)
+    operator.join(20)
     assert [event["event"] for event in heard] == ["recorder_finishes", "recorder_ended"]
     assert heard[0]["note"].startswith("6 frames are not yet safe on the disk; Ctrl-C")
     assert heard[1]["cause"].startswith(
@@ -402,7 +402,7 @@ def test_a_person_need_not_wait_for_a_disk_that_stays_slow(
     writer.may_write.set()
     until(lambda: writer.closed)
     assert firsts(writer) == [(1, 3, "train")]
-    assert [each.tick for each in writer.under_way] == [4]
+    assert [each.tick for each in writer.open_episode] == [4]
 
 
 def test_too_many_waiting_frames_end_the_run_and_all_are_kept() -> None:

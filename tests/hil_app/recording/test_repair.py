@@ -14,7 +14,7 @@ from typing import Any
 import av
 import pytest
 from failing_disk import FailingDisk
-from sample_datasets import IMAGES, STATE, episode, spec, told, write_dataset
+from sample_datasets import IMAGES, STATE, episode, identified, spec, write_dataset
 
 from configs.dataset import EncodingConfig
 from configs.writing import draft_of
@@ -60,11 +60,15 @@ def leave(_: DatasetWriter) -> None:
 
 
 def contents(root: Path) -> list[list[tuple[float, int, bool]]]:
-    """Every frame of every episode: the number it tells, that of its picture, whether truncated."""
+    """Every frame of every episode: the number it tells, that of its image, whether truncated."""
     dataset = Dataset(root)
     return [
         [
-            (float(f.state[STATE][1]), told(f.state[f"{IMAGES}.front"])[2], f.truncated)
+            (
+                float(f.observation[STATE][1]),
+                identified(f.observation[f"{IMAGES}.front"])[2],
+                f.truncated,
+            )
             for f in dataset.frames(each.index)
         ]
         for each in dataset.episodes
@@ -253,10 +257,10 @@ def test_one_bad_byte_costs_only_the_record_that_it_is_in(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("codec", ["h264", "av1"])
-def test_repair_brings_back_all_frames_that_have_numbers_and_pictures(
+def test_repair_brings_back_all_frames_that_have_numbers_and_images(
     tmp_path: Path, codec: str
 ) -> None:
-    """The last one's picture shows what came of the one before."""
+    """The last one's image shows what came of the one before."""
     root = tmp_path / "dataset"
     write_dataset(root, [short(0, 3), short(1, 4)], codec=codec)
     writer = DatasetWriter(root, write_spec(codec))
@@ -271,8 +275,8 @@ def test_repair_brings_back_all_frames_that_have_numbers_and_pictures(
     stats = Info.read(root)
     assert (stats.episodes, stats.frames) == (3, 15)
     *_, last = Dataset(root).frames(2)
-    assert last.next_state[STATE][1] == pytest.approx(8.1)
-    assert told(last.next_state[f"{IMAGES}.front"])[2] == 8
+    assert last.next_observation[STATE][1] == pytest.approx(8.1)
+    assert identified(last.next_observation[f"{IMAGES}.front"])[2] == 8
 
 
 def write_spec(codec: str) -> DatasetSpec:
@@ -312,7 +316,7 @@ def test_a_writer_repairs_before_it_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_frame_before_a_pause_is_no_recovered_episodes_last(tmp_path: Path) -> None:
-    """The picture behind it shows the world after the pause."""
+    """The image behind it shows the world after the pause."""
     root = written(tmp_path)
     writer = DatasetWriter(root, spec())
     for frame in episode(2, 5, cameras=CAMERA, changes={4: {"after_pause": True}}):
@@ -347,10 +351,10 @@ def test_files_that_no_episode_needs_are_set_aside(tmp_path: Path) -> None:
     ):
         path.write_bytes(b"left over")
     found = repair(root)
-    assert len(found.aside) == 3
+    assert len(found.set_aside) == 3
     assert found.place == root / "set_aside/1"
     note = (found.place / "note.txt").read_text()
-    for name in found.aside:
+    for name in found.set_aside:
         assert (found.place / name).read_bytes() == b"left over"
         assert f"{name}: no episode that counts needs it" in note
     after = digest(root)
@@ -415,11 +419,11 @@ def test_no_kill_loses_a_finished_episode(tmp_path: Path) -> None:
     assert found.most_lost <= 2
 
 
-def test_what_is_wrong_is_told() -> None:
+def test_what_is_wrong_is_reported() -> None:
     assert Crashes().good
     assert not Crashes(lost=1).good
     assert not Crashes(half_read=1).good
-    assert not Crashes(wrong=["a picture"]).good
+    assert not Crashes(wrong=["an image"]).good
 
 
 # damage that no repair undoes

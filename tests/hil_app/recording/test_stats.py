@@ -1,4 +1,4 @@
-"""Statistics of columns and pictures."""
+"""Statistics of columns and images."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_large_numbers_keep_their_spread() -> None:
     np.testing.assert_allclose(found["std"], np.arange(10.0).std(), rtol=1e-6)
 
 
-def test_statistics_of_pictures_are_per_channel_and_in_zero_to_one() -> None:
-    pictures = DRAW.integers(0, 256, (7, 60, 90, 3), dtype=np.uint8)
-    pictures[..., 1] //= 2
+def test_statistics_of_images_are_per_channel_and_in_zero_to_one() -> None:
+    images = DRAW.integers(0, 256, (7, 60, 90, 3), dtype=np.uint8)
+    images[..., 1] //= 2
     levels = Levels()
-    for each in pictures:
+    for each in images:
         levels.add(each)
-    stats, values = levels.stats(), pictures.reshape(-1, 3) / 255
+    stats, values = levels.stats(), images.reshape(-1, 3) / 255
     for name, wanted in (
         ("min", values.min(0)),
         ("max", values.max(0)),
@@ -77,7 +77,7 @@ def test_statistics_of_pictures_are_per_channel_and_in_zero_to_one() -> None:
     assert stats["count"].tolist() == [7]
 
 
-def test_a_grid_of_a_large_picture_is_enough() -> None:
+def test_a_grid_of_a_large_image_is_enough() -> None:
     large = DRAW.integers(0, 256, (480, 640, 3), dtype=np.uint8)
     levels = Levels()
     levels.add(large)

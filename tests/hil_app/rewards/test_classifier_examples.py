@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sample_classifiers import FRONT, NUMBERS, PICTURE, SIDE, lifting, write_lifts
+from sample_classifiers import FRONT, IMAGE, NUMBERS, SIDE, lifting, write_lifts
 from sample_datasets import STATE, episode, write_dataset
 
 from configs.policy import FeatureType
@@ -25,24 +25,24 @@ def examples_of(*roots: Path, **options: bool) -> Examples:
 
 
 def high_up(examples: Examples) -> np.ndarray:
-    """Whether the red square of each picture is high up, as it is for success."""
+    """Whether the red square of each image is high up, as it is for success."""
     red = examples.inputs[FRONT][:, 0].float() - examples.inputs[FRONT][:, 1].float()
     upper, lower = red[:, : SIDE // 2].sum((1, 2)), red[:, SIDE // 2 :].sum((1, 2))
     return (upper > lower).numpy()
 
 
-def test_every_label_belongs_to_the_picture_beside_it(tmp_path: Path) -> None:
+def test_every_label_belongs_to_the_image_beside_it(tmp_path: Path) -> None:
     """One frame off, and the first and the last frame of a success would be wrong."""
     written = write_lifts(tmp_path)
     examples = examples_of(tmp_path)
     assert len(examples.success) == sum(map(len, written))
     assert examples.success.tolist() == [f.success for frames in written for f in frames]
     assert np.array_equal(high_up(examples), examples.success)
-    wanted = np.stack([frame.next_state[STATE] for frames in written for frame in frames])
+    wanted = np.stack([frame.next_observation[STATE] for frames in written for frame in frames])
     assert np.array_equal(examples.inputs[STATE].numpy(), wanted)
 
 
-def test_the_final_picture_of_an_episode_is_an_example(tmp_path: Path) -> None:
+def test_the_final_image_of_an_episode_is_an_example(tmp_path: Path) -> None:
     """Where episodes end at success it is the only one that shows it."""
     ended = [
         [
@@ -117,7 +117,7 @@ def test_what_is_not_there_is_said_in_a_line(tmp_path: Path) -> None:
         inputs_of([lifts, wide], None, [])
     with pytest.raises(DatasetError):
         Dataset(tmp_path)
-    assert inputs_of([lifts], None, []) == {FRONT: PICTURE}
+    assert inputs_of([lifts], None, []) == {FRONT: IMAGE}
 
 
 @pytest.mark.parametrize(
@@ -147,5 +147,5 @@ def test_a_dataset_that_names_its_channels_first_is_read_the_same(tmp_path: Path
     info["features"][FRONT] |= turned
     (tmp_path / "meta/info.json").write_text(json.dumps(info))
     found = examples_of(tmp_path)
-    assert found.features == plain.features == {FRONT: PICTURE, STATE: NUMBERS}
+    assert found.features == plain.features == {FRONT: IMAGE, STATE: NUMBERS}
     assert torch.equal(found.inputs[FRONT], plain.inputs[FRONT])

@@ -1,4 +1,4 @@
-"""What a training is said to have come to, in figures, a table and a picture."""
+"""What a training is said to have come to, in figures, a table and an image."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from sample_classifiers import FRONT, NUMBERS, PICTURE, picture, small
+from sample_classifiers import FRONT, IMAGE, NUMBERS, image, small
 from sample_datasets import STATE
 
 from configs.classifier import LearningConfig
-from hil_app.rewards import figure as sheet
+from hil_app.rewards import figure as figure
 from hil_app.rewards.examples import Examples
-from hil_app.rewards.report import REPORT, SHEET, Report, table
+from hil_app.rewards.report import FIGURE, REPORT, ClassifierReport, table
 from hil_app.rewards.scores import Counts, verdicts
 from hil_app.rewards.training import Split
 
@@ -28,9 +28,9 @@ def examples(episodes: int, *keys: str) -> Examples:
     rows = episodes * LENGTH
     episode, tick = np.divmod(np.arange(rows), LENGTH)
     success = (tick + 1 >= BEGINS) & (episode % 2 == 0)
-    shown = np.stack([picture(bool(good)).transpose(2, 0, 1) for good in success])
+    shown = np.stack([image(bool(good)).transpose(2, 0, 1) for good in success])
     kinds = {
-        FRONT: (torch.from_numpy(shown), PICTURE),
+        FRONT: (torch.from_numpy(shown), IMAGE),
         STATE: (torch.ones(rows, 2), NUMBERS),
     }
     return Examples(
@@ -43,11 +43,11 @@ def examples(episodes: int, *keys: str) -> Examples:
     )
 
 
-def report_of(made: Examples, probability: np.ndarray, learned: int = 1) -> Report:
+def report_of(made: Examples, probability: np.ndarray, learned: int = 1) -> ClassifierReport:
     rows = np.arange(len(made.success))
-    judged = list(range(len(made.names)))
-    return Report(
-        Split(list(range(learned)), judged),
+    evaluated = list(range(len(made.names)))
+    return ClassifierReport(
+        Split(list(range(learned)), evaluated),
         rows,
         probability,
         0.5,
@@ -81,7 +81,7 @@ def test_the_figures_are_those_of_the_held_out_episodes(tmp_path: Path) -> None:
     assert found["parts"]["judge"] == ["0", "1", "2", "3"]
 
 
-def test_the_table_says_what_a_person_asks() -> None:
+def test_the_table_says_what_an_operator_asks() -> None:
     made = examples(4, FRONT)
     said = np.where(made.success, 0.9, 0.1)
     said[30:35] = 0.9  # of episode 3, which has no success
@@ -103,11 +103,11 @@ def test_the_table_says_what_a_person_asks() -> None:
 @pytest.mark.parametrize("keys", [(FRONT,), (STATE,)])
 @pytest.mark.parametrize("right", [True, False])
 def test_the_sheet_can_always_be_drawn(tmp_path: Path, keys: tuple[str, ...], right: bool) -> None:
-    """Of pictures or of numbers alone, whether or not anything is wrong."""
+    """Of images or of numbers alone, whether or not anything is wrong."""
     made = examples(3, *keys)
     said = np.where(made.success, 0.9, 0.1) if right else np.linspace(0, 1, 30)
     report_of(made, said).save(tmp_path, small(), made, LearningConfig())
-    drawn = cv2.imread(str(tmp_path / SHEET))
+    drawn = cv2.imread(str(tmp_path / FIGURE))
     assert drawn.shape[1] == 1200
     assert (drawn.shape[0] > 620) == (FRONT in keys)
 
@@ -117,10 +117,10 @@ def test_a_sheet_of_many_episodes_stays_of_a_size(tmp_path: Path) -> None:
     report_of(made, np.where(made.success, 0.9, 0.1)).save(
         tmp_path, small(), made, LearningConfig()
     )
-    assert cv2.imread(str(tmp_path / SHEET)).shape[0] < 1500
+    assert cv2.imread(str(tmp_path / FIGURE)).shape[0] < 1500
 
 
 def test_the_frames_that_are_most_wrong_come_first() -> None:
     success = np.array([True, True, False, False, True])
     probability = np.array([0.9, 0.1, 0.2, 0.95, 0.4])
-    assert sheet._worst(probability, success, 0.5)[:3].tolist() == [3, 1, 4]
+    assert figure._worst(probability, success, 0.5)[:3].tolist() == [3, 1, 4]

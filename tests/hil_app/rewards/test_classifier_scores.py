@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sample_classifiers import PICTURE
+from sample_classifiers import IMAGE
 
 from hil_app.rewards.examples import Examples
 from hil_app.rewards.scores import Counts, choose_threshold, verdicts
@@ -29,7 +29,7 @@ def test_figures_of_nothing() -> None:
     assert (nothing.precision, nothing.recall, nothing.f_measure(0.5)) == (1, 1, 0)
 
 
-def test_frames_that_can_be_told_apart_are() -> None:
+def test_frames_that_can_be_distinguished_are() -> None:
     """The line is in the middle, on the scale of logits, between the two kinds."""
     probability = np.array([0.001, 0.01, 0.02, 0.2, 0.3]).repeat(100)
     threshold = choose_threshold(probability, bools("00011").repeat(100))
@@ -74,7 +74,7 @@ def test_it_never_reaches_an_end_of_the_scale() -> None:
 
 def examples(episode: list[int], tick: list[int], success: str) -> Examples:
     return Examples(
-        {}, bools(success), np.array(episode), np.array(tick), list("abc"), {"front": PICTURE}
+        {}, bools(success), np.array(episode), np.array(tick), list("abc"), {"front": IMAGE}
     )
 
 

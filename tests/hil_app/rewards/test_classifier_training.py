@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sample_classifiers import FRONT, PICTURE, picture, write_lifts
+from sample_classifiers import FRONT, IMAGE, image, write_lifts
 from sample_datasets import STATE
 
 from configs.classifier import LearningConfig
@@ -49,9 +49,9 @@ def generator() -> torch.Generator:
 def test_whole_episodes_are_held_out_and_both_kinds_alike() -> None:
     successful = np.arange(30) % 3 > 0  # 20 of 30
     parts = split(successful, 0.3, seed=1)
-    assert sorted([*parts.learn, *parts.judge]) == list(range(30))
-    assert successful[list(parts.judge)].sum() == 6
-    assert (~successful[list(parts.judge)]).sum() == 3
+    assert sorted([*parts.learn, *parts.test]) == list(range(30))
+    assert successful[list(parts.test)].sum() == 6
+    assert (~successful[list(parts.test)]).sum() == 3
     assert split(successful, 0.3, seed=1) == parts
     assert split(successful, 0.3, seed=2) != parts
 
@@ -61,7 +61,7 @@ def test_whole_episodes_are_held_out_and_both_kinds_alike() -> None:
 def test_each_part_has_a_success_however_few_there_are(held_out: float, others: int) -> None:
     successful = np.array([True] * 3 + [False] * others)
     parts = split(successful, held_out, seed=0)
-    assert successful[list(parts.judge)].sum() == 1
+    assert successful[list(parts.test)].sum() == 1
     assert [successful[fold].sum() for fold in folds(parts.learn, successful, 0)] == [1, 1]
 
 
@@ -89,7 +89,7 @@ def test_half_of_a_batch_are_successes_however_rare_they_are() -> None:
     assert len(set(drawn[~success[drawn]])) > 25
 
 
-def test_a_shift_moves_a_picture_as_a_whole_and_repeats_its_edge() -> None:
+def test_a_shift_moves_an_image_as_a_whole_and_repeats_its_edge() -> None:
     ramp = torch.arange(32, dtype=torch.uint8).expand(200, 3, 16, 32) * 8
     moved = shifted(ramp, 0.125, generator())
     assert moved.shape == ramp.shape
@@ -100,10 +100,10 @@ def test_a_shift_moves_a_picture_as_a_whole_and_repeats_its_edge() -> None:
     assert set(down.tolist()) == set(range(-4, 5))
 
 
-def test_light_and_contrast_change_pictures_only_and_stay_in_range(examples: Examples) -> None:
+def test_light_and_contrast_change_images_only_and_stay_in_range(examples: Examples) -> None:
     how = LearningConfig(random_shift=0, brightness=0.3, contrast=0.5)
     batch = {FRONT: examples.inputs[FRONT][:1].expand(200, 3, 32, 32), STATE: torch.ones(200, 2)}
-    both = Examples({}, *(np.zeros(0),) * 3, [], {FRONT: PICTURE, STATE: inputs_state()})
+    both = Examples({}, *(np.zeros(0),) * 3, [], {FRONT: IMAGE, STATE: inputs_state()})
     seen = augmented(batch, both, how, generator())
     assert seen[STATE] is batch[STATE]
     assert (float(seen[FRONT].min()), float(seen[FRONT].max())) >= (0.0, 0.0)
@@ -132,27 +132,29 @@ def test_nothing_is_augmented_when_a_classifier_judges(
 
 
 def config() -> ClassifierConfig:
-    return ClassifierConfig(input_features={FRONT: PICTURE}, **SIZES)
+    return ClassifierConfig(input_features={FRONT: IMAGE}, **SIZES)
 
 
 def test_it_learns_what_can_be_seen(examples: Examples) -> None:
     parts = split(examples.successful(), QUICK.held_out, seed=0)
     classifier = train(config(), examples, parts, QUICK)
-    rows = examples.of(parts.judge)
+    rows = examples.of(parts.test)
     probability = probabilities(classifier, examples, rows)
     counts = Counts.of(probability >= classifier.config.threshold, examples.success[rows])
-    assert (counts.accuracy, counts.total) == (1.0, 8 * len(parts.judge))
+    assert (counts.accuracy, counts.total) == (1.0, 8 * len(parts.test))
     assert 0.2 < classifier.config.threshold < 0.8
-    fresh = [classifier.judge({FRONT: picture(good, where=9)}) for good in (False, True)]
+    fresh = [
+        classifier.success_probability({FRONT: image(good, where=9)}) for good in (False, True)
+    ]
     assert fresh[0] < classifier.config.threshold < fresh[1]
 
 
 def test_held_out_episodes_are_neither_learned_from_nor_used_for_the_threshold(
     examples: Examples,
 ) -> None:
-    """Their pictures and their labels may be anything."""
-    parts = Split(learn=range(6), judge=[6, 7, 8])
-    rows = examples.of(parts.judge)
+    """Their images and their labels may be anything."""
+    parts = Split(learn=range(6), test=[6, 7, 8])
+    rows = examples.of(parts.test)
     spoilt = Examples(
         {key: x.clone() for key, x in examples.inputs.items()},
         examples.success.copy(),
@@ -173,22 +175,22 @@ def test_held_out_episodes_are_neither_learned_from_nor_used_for_the_threshold(
 def test_the_threshold_comes_from_frames_that_were_not_learned_from(
     examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learned, judged = [], []
+    learned, evaluated = [], []
 
     def watched_learn(config, examples, episodes, *rest):
         learned.append(set(episodes))
         return learn(config, examples, episodes, *rest)
 
     def watched_probabilities(classifier, examples, rows):
-        judged.append(set(examples.episode[rows].tolist()))
+        evaluated.append(set(examples.episode[rows].tolist()))
         return probabilities(classifier, examples, rows)
 
     monkeypatch.setattr(training, "learn", watched_learn)
     monkeypatch.setattr(training, "probabilities", watched_probabilities)
-    parts = Split(learn=range(7), judge=[7, 8])
+    parts = Split(learn=range(7), test=[7, 8])
     train(config(), examples, parts, LearningConfig(steps=1))
-    assert [one & two for one, two in zip(learned, judged, strict=False)] == [set()] * 3
-    assert set.union(*judged) == set(range(7))
+    assert [one & two for one, two in zip(learned, evaluated, strict=False)] == [set()] * 3
+    assert set.union(*evaluated) == set(range(7))
     assert learned[-1] == set(range(7))
     assert len(learned) == trainings(examples, parts) == 4
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sample_classifiers import FRONT, PICTURE, SIDE, lifting, picture, small, write_lifts
+from sample_classifiers import FRONT, IMAGE, SIDE, image, lifting, small, write_lifts
 from sample_datasets import STATE
 
 from configs.algorithm import CONFIG_FILE
@@ -28,22 +28,22 @@ from hil_app.rewards.training import augmented, probabilities
 
 
 def test_a_run_and_a_training_see_the_same_numbers(tmp_path: Path) -> None:
-    """Trap 28: from the recorded frame on, both get the same probability for the same picture."""
+    """Trap 28: from the recorded frame on, both get the same probability for the same image."""
     write_lifts(tmp_path)
     datasets = [Dataset(tmp_path)]
-    features = inputs_of(datasets, None, [STATE])
-    assert list(features) == [FRONT, STATE]
-    examples = read_examples(datasets, features)
+    observation = inputs_of(datasets, None, [STATE])
+    assert list(observation) == [FRONT, STATE]
+    examples = read_examples(datasets, observation)
     classifier = small(FRONT, STATE)
     trained_on = probabilities(classifier, examples, np.arange(len(examples.success)))
     frames = [frame for index in range(6) for frame in datasets[0].frames(index)]
-    in_a_run = [classifier.judge(frame.next_state) for frame in frames]
+    in_a_run = [classifier.success_probability(frame.next_observation) for frame in frames]
     np.testing.assert_allclose(trained_on, in_a_run, rtol=1e-5)
     assert np.ptp(in_a_run) > 1e-3  # it does look
 
 
 def test_what_an_augmentation_of_nothing_leaves_is_what_a_run_sees(tmp_path: Path) -> None:
-    """Pictures that were augmented are floats: they are scaled as uint8 ones are."""
+    """Images that were augmented are floats: they are scaled as uint8 ones are."""
     write_lifts(tmp_path)
     datasets = [Dataset(tmp_path)]
     examples = read_examples(datasets, inputs_of(datasets, None, []))
@@ -59,26 +59,28 @@ def test_numbers_are_scaled_within() -> None:
     wide = {STATE: {"min": [0.0, 0.0], "max": [100.0, 200.0]}}
     metres, other_unit = small(STATE), small(STATE, dataset_stats=wide)
     state = np.array([3.0, 4.0], np.float32)
-    said = metres.judge({STATE: state})
-    assert other_unit.judge({STATE: 10 * state}) == pytest.approx(said, rel=1e-5)
-    assert other_unit.judge({STATE: state}) != pytest.approx(said, rel=1e-3)
+    said = metres.success_probability({STATE: state})
+    assert other_unit.success_probability({STATE: 10 * state}) == pytest.approx(said, rel=1e-5)
+    assert other_unit.success_probability({STATE: state}) != pytest.approx(said, rel=1e-3)
 
 
-def test_pictures_come_as_the_camera_gives_them() -> None:
-    seen = tensors({FRONT: picture(True)}, {FRONT: PICTURE})[FRONT]
+def test_images_come_as_the_camera_gives_them() -> None:
+    seen = tensors({FRONT: image(True)}, {FRONT: IMAGE})[FRONT]
     assert seen.shape == (3, SIDE, SIDE)
     assert seen[:, 6, 6].tolist() == [220, 20, 20]
 
 
-def test_a_read_only_picture_is_judged_without_a_warning() -> None:
-    fixed = picture(True)
+def test_a_read_only_image_is_judged_without_a_warning() -> None:
+    fixed = image(True)
     fixed.flags.writeable = False
     classifier = small()
-    assert classifier.judge({FRONT: fixed}) == classifier.judge({FRONT: picture(True)})
+    assert classifier.success_probability({FRONT: fixed}) == classifier.success_probability(
+        {FRONT: image(True)}
+    )
 
 
 @pytest.mark.parametrize(
-    ("features", "said"),
+    ("observation", "said"),
     [
         ({"observation.state": np.zeros(2, np.float32)}, "there is observation.state"),
         (
@@ -88,9 +90,9 @@ def test_a_read_only_picture_is_judged_without_a_warning() -> None:
         ({FRONT: np.zeros((SIDE, SIDE, 3), np.float32)}, "this is float32"),  # 0 to 1, perhaps
     ],
 )
-def test_what_it_was_not_made_for_is_refused(features: dict[str, np.ndarray], said: str) -> None:
+def test_what_it_was_not_made_for_is_refused(observation: dict[str, np.ndarray], said: str) -> None:
     with pytest.raises(ClassifierError) as error:
-        small().judge(features)
+        small().success_probability(observation)
     assert said in str(error.value)
 
 
@@ -99,8 +101,8 @@ def test_it_comes_back_from_its_folder_with_its_threshold(tmp_path: Path) -> Non
     save_classifier(classifier, tmp_path)
     again = load_classifier(tmp_path)
     assert again.config == classifier.config
-    features = lifting(0)[5].next_state
-    assert again.judge(features) == classifier.judge(features)
+    observation = lifting(0)[5].next_observation
+    assert again.success_probability(observation) == classifier.success_probability(observation)
     assert not again.training
     assert sorted(path.name for path in tmp_path.iterdir()) == [CONFIG_FILE, MANIFEST, MODEL_FILE]
 
@@ -125,7 +127,9 @@ def test_a_pretrained_encoder_stays_as_it_was_and_comes_back(tmp_path: Path) -> 
     save_classifier(classifier, folder)
     (tmp_path / "eyes.safetensors").unlink()
     again = load_classifier(folder)
-    assert again.judge({FRONT: picture(True)}) == classifier.judge({FRONT: picture(True)})
+    assert again.success_probability({FRONT: image(True)}) == classifier.success_probability(
+        {FRONT: image(True)}
+    )
 
 
 def cut(path: Path) -> None:
@@ -172,12 +176,12 @@ def test_building_one_leaves_torch_s_own_randomness_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_resnet_looks_at_pictures_too(tmp_path: Path) -> None:
+def test_a_resnet_looks_at_images_too(tmp_path: Path) -> None:
     classifier = small(vision_encoder_name="resnet10").eval()
     save_classifier(classifier, tmp_path)
-    said = classifier.judge({FRONT: picture(True)})
+    said = classifier.success_probability({FRONT: image(True)})
     assert 0 < said < 1
-    assert load_classifier(tmp_path).judge({FRONT: picture(True)}) == said
+    assert load_classifier(tmp_path).success_probability({FRONT: image(True)}) == said
 
 
 def test_a_flipped_bit_is_noticed_and_a_classifier_without_checksums_loads(tmp_path: Path) -> None:

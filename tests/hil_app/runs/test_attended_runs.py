@@ -1,4 +1,4 @@
-"""A person at the keys of a run: what a press does to the stage under way."""
+"""An operator at the keys of a run: what a press does to the stage under way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from sample_runs import a_loop, tiny
 
 from configs.load import validate
-from hil_app.cli.run_command import _conduct
+from hil_app.cli.run_command import _run
 from hil_app.control.monitor import EVALUATE, Monitor
 from hil_app.control.policy import NoPolicy
 from hil_app.learning.networks.actor import GaussianActorPolicy
@@ -23,7 +23,7 @@ from hil_app.runs.folder import EVENTS
 from hil_app.runs.session import CTRL_C, Session
 from hil_app.runs.training import Training
 from hil_app.support.events import EventLog
-from teleop.keys import Keys
+from teleop.keys import KeyReader
 
 REAL = {
     "robot": {"type": "so101", "port": "/nowhere"},
@@ -32,7 +32,7 @@ REAL = {
 }
 
 
-class Pressed(Keys):
+class Pressed(KeyReader):
     """Keys pressed at certain looks, the first is 1."""
 
     def __init__(self, at: dict[int, str]) -> None:
@@ -59,13 +59,13 @@ def resets(session: Session) -> int:
     looks = Pressed({})
     bare = Session(session.config, "train")
     bare.keys = looks
-    loop = bare.parts.loop(bare.hands("never"), NoPolicy(), lambda: False)
-    with bare.body:
+    loop = bare.parts.loop(bare.teleop("never"), NoPolicy(), lambda: False)
+    with bare.robot:
         loop.reset(0)
     return looks.looks
 
 
-def told(session: Session, name: str) -> list[dict[str, Any]]:
+def reported(session: Session, name: str) -> list[dict[str, Any]]:
     lines = (session.folder / EVENTS).read_text().splitlines()
     return [event for line in lines if (event := json.loads(line))["event"] == name]
 
@@ -99,7 +99,7 @@ def test_an_evaluation_episode_can_be_thrown_away_and_comes_again(tmp_path: Path
         evaluate(session, an_actor(session))
         stage = session.monitor.stages[-1]
         assert [episode.ticks for episode in stage.episodes] == [30, 30]
-    seeds = [event["seed"] for event in told(session, "episode")]
+    seeds = [event["seed"] for event in reported(session, "episode")]
     assert seeds[0] == seeds[1] != seeds[2]
 
 
@@ -111,17 +111,17 @@ def test_a_stop_ends_the_run_wherever_it_is_pressed(tmp_path: Path, button: str,
     emergency = button == "emergency_stop"
     status = _status(session)
     summary = json.loads((session.folder / "summary.json").read_text())
-    assert summary["ended"] == ("emergency stop" if emergency else "stopped by the person")
+    assert summary["ended"] == ("emergency stop" if emergency else "stopped by the operator")
     assert status == int(emergency)
     assert isinstance(session.keys, Pressed)
     assert session.keys.looks <= when + 1
-    last = told(session, "episode")[-1]
+    last = reported(session, "episode")[-1]
     assert (last["stop"], last["emergency_stop"]) == (True, emergency)
 
 
 def _status(session: Session) -> int:
     with session:
-        return _conduct(session, Console(file=io.StringIO()), Training(session).run)
+        return _run(session, Console(file=io.StringIO()), Training(session).run)
 
 
 @pytest.mark.parametrize("button", ["stop", "emergency_stop"])
@@ -133,10 +133,10 @@ def test_a_stop_amid_the_training_s_evaluation_ends_the_run_without_a_judgement(
         start = resets(session)
         session.keys = Pressed({start + 5: button})
         stage = session.monitor.begin(EVALUATE, 1, "ticks", a_loop())
-        with session.body:
+        with session.robot:
             result = Evaluator(session, NoPolicy(), session.stop).run(stage, updates=0)
         assert result is None
-        assert session.stop.by_person
+        assert session.stop.by_operator
         assert session.stop.emergency == (button == "emergency_stop")
         assert session.monitor.evaluations == []
 
@@ -147,14 +147,14 @@ def test_an_episode_thrown_away_amid_the_training_s_evaluation_comes_again(tmp_p
         start = resets(session)
         session.keys = Pressed({start + 5: "rerecord"})
         stage = session.monitor.begin(EVALUATE, 1, "ticks", a_loop())
-        with session.body:
+        with session.robot:
             result = Evaluator(session, NoPolicy(), session.stop).run(stage, updates=0)
         assert result is not None
         assert (result.episodes, result.mean_ticks) == (2, 30)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_the_view_shows_what_a_person_can_do(terminal: bool) -> None:
+def test_the_view_shows_what_an_operator_can_do(terminal: bool) -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=100)
     view = View(console, Monitor(), EventLog(), hint="space EMERGENCY STOP, q quit")
@@ -167,5 +167,5 @@ def test_the_view_shows_what_a_person_can_do(terminal: bool) -> None:
 def test_a_run_whose_folder_is_gone_ends_as_it_would_have(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), record=True)
     with a_run(tmp_path, {}) as session:
-        assert _conduct(session, console, lambda: shutil.rmtree(session.folder)) == 0
+        assert _run(session, console, lambda: shutil.rmtree(session.folder)) == 0
     assert "not all of the summary is saved" in console.export_text()

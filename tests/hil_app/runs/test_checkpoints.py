@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from told import written
+from reported import written
 from waiting import PATIENCE_S, until
 
 from configs.load import ConfigError
@@ -16,7 +16,7 @@ from hil_app.learning.checkpoint import CheckpointError, Snapshot
 from hil_app.runs import checkpoints
 from hil_app.runs.checkpoints import Checkpoints
 from hil_app.runs.folder import best_of, find_checkpoint
-from hil_app.support.checkpoint_names import whole
+from hil_app.support.checkpoint_names import checkpoints_in
 from hil_app.support.events import EventLog
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -27,7 +27,7 @@ def snapshot(number=0):
 
 
 def names(folder):
-    return [path.name for path in whole(folder)]
+    return [path.name for path in checkpoints_in(folder)]
 
 
 class Gate:
@@ -56,7 +56,7 @@ def run(tmp_path):
     return SimpleNamespace(folder=folder, heard=heard, open=open_with)
 
 
-def told(run, name):
+def reported(run, name):
     return [event for event in run.heard if event["event"] == name]
 
 
@@ -66,7 +66,7 @@ def test_the_newest_snapshot_is_written_on_leaving_and_only_that(run):
             writer.keep(snapshot(ticks), ticks)
         assert not run.folder.exists()
     assert names(run.folder) == ["tick_000030"]
-    (event,) = told(run, "checkpoint")
+    (event,) = reported(run, "checkpoint")
     assert (event["checkpoint"], event["ticks"]) == ("tick_000030", 30)
 
 
@@ -163,7 +163,7 @@ def test_two_of_the_same_tick_stand_side_by_side_in_their_order(run):
         with run.open(keep_last=3) as writer:
             writer.keep(snapshot(number), 0)
     assert names(run.folder) == ["tick_000000", "tick_000000_2", "tick_000000_3"]
-    states = [json.loads((path / "state.json").read_text()) for path in whole(run.folder)]
+    states = [json.loads((path / "state.json").read_text()) for path in checkpoints_in(run.folder)]
     assert [state["ticks"] for state in states] == [1, 2, 3]
 
 
@@ -174,7 +174,7 @@ def test_checkpoints_are_ordered_by_their_ticks_however_many_digits_they_have(tm
     assert names(tmp_path) == found
 
 
-def test_a_full_disk_is_told_and_the_older_one_stays(run, monkeypatch):
+def test_a_full_disk_is_reported_and_the_older_one_stays(run, monkeypatch):
     with run.open() as writer:
         writer.keep(snapshot(10), 10, write=True)
         until(lambda: names(run.folder) == ["tick_000010"])
@@ -184,12 +184,12 @@ def test_a_full_disk_is_told_and_the_older_one_stays(run, monkeypatch):
 
         monkeypatch.setattr("hil_app.support.files.os.fsync", refuse)
         writer.keep(snapshot(20), 20, write=True)
-        until(lambda: told(run, "checkpoint_not_saved"))
+        until(lambda: reported(run, "checkpoint_not_saved"))
         writer.check()  # no reason to end the run
         monkeypatch.undo()
         writer.keep(snapshot(30), 30, write=True)
     assert names(run.folder) == ["tick_000010", "tick_000030"]
-    (event,) = told(run, "checkpoint_not_saved")
+    (event,) = reported(run, "checkpoint_not_saved")
     assert "No space left" in event["cause"]
     assert "tick_000020" in event["cause"]
 
@@ -201,7 +201,7 @@ def test_a_full_disk_at_the_end_is_an_error_unless_there_is_another(run, monkeyp
     monkeypatch.setattr("hil_app.support.files.os.fsync", refuse)
     with pytest.raises(CheckpointError, match="No space left"), run.open() as writer:
         writer.keep(snapshot(10), 10)
-    assert told(run, "checkpoint_not_saved") == []
+    assert reported(run, "checkpoint_not_saved") == []
 
     def work():
         with run.open() as writer:
@@ -210,10 +210,10 @@ def test_a_full_disk_at_the_end_is_an_error_unless_there_is_another(run, monkeyp
 
     with pytest.raises(KeyError, match="the real cause"):
         work()
-    assert len(told(run, "checkpoint_not_saved")) == 1
+    assert len(reported(run, "checkpoint_not_saved")) == 1
 
 
-def test_another_fault_of_the_thread_is_told_at_the_next_check(run):
+def test_another_fault_of_the_thread_is_reported_at_the_next_check(run):
     def fault(_):
         raise ZeroDivisionError("a bug")
 
@@ -222,7 +222,7 @@ def test_another_fault_of_the_thread_is_told_at_the_next_check(run):
     def work():
         with writer:
             writer.keep(snapshot(10), 10, write=True)
-            until(lambda: told(run, "checkpoints_died"))
+            until(lambda: reported(run, "checkpoints_died"))
             with pytest.raises(CheckpointError, match="a bug"):
                 writer.check()
 

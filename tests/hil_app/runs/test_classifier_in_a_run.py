@@ -30,18 +30,18 @@ from hil_app.runs.training import Training
 from robots.base import Reading
 from robots.twin.robot import SimRobot
 from teleop.base import TeleopSample
-from teleop.no_teleop import HandsOff
+from teleop.no_teleop import NoTeleop
 
 FRONT = f"{OBS_IMAGES}.front"
 CAMERA = {"front": {"view": "front", "width": 16, "height": 16}}
 NUMBERS = {OBS_STATE: PolicyFeature(FeatureType.STATE, (8,))}
-PICTURES = {FRONT: PolicyFeature(FeatureType.VISUAL, (3, 16, 16))}
+IMAGES = {FRONT: PolicyFeature(FeatureType.VISUAL, (3, 16, 16))}
 
 
-def constant(folder: Path, probability: float, features: Any = None, **changes: Any) -> Path:
+def constant(folder: Path, probability: float, observation: Any = None, **changes: Any) -> Path:
     """A checkpoint of a classifier that says the same of everything."""
     content = {"latent_dim": 4, "image_encoder_hidden_dim": 2, **changes}
-    made = SuccessClassifier(ClassifierConfig(input_features=features or NUMBERS, **content))
+    made = SuccessClassifier(ClassifierConfig(input_features=observation or NUMBERS, **content))
     with torch.no_grad():
         made.head[1].weight.zero_()
         made.head[1].bias.fill_(float(np.log(probability / (1 - probability))))
@@ -58,18 +58,18 @@ def config(tmp_path: Path, checkpoint: Path, **content: Any) -> RunConfig:
 def frames_of(config: RunConfig, *, evaluating: bool = False) -> list[Frame]:
     """The frames of one episode in which nobody acts, so that the cube stays where it is."""
     frames: list[Frame] = []
-    with SimRobot(config.robot, config.env.fps) as body:
-        loop = Assembly(config, robot=body).loop(
-            HandsOff(), NoPolicy(), lambda: False, evaluating=evaluating
+    with SimRobot(config.robot, config.env.fps) as robot:
+        loop = Assembly(config, robot=robot).loop(
+            NoTeleop(), NoPolicy(), lambda: False, evaluating=evaluating
         )
         loop.episode(0, [frames.append])
     return frames
 
 
-def test_it_stands_behind_the_pictures_and_before_the_person(tmp_path: Path) -> None:
+def test_it_stands_behind_the_images_and_before_the_operator(tmp_path: Path) -> None:
     made = config(tmp_path, constant(tmp_path / "says", 0.9))
-    body = SimRobot(made.robot, made.env.fps)
-    names = list(Assembly(made, robot=body).env_steps())
+    robot = SimRobot(made.robot, made.env.fps)
+    names = list(Assembly(made, robot=robot).env_steps())
     assert "simulated success" not in names
     place = names.index("success classifier")
     assert names[place + 1 : place + 3] == ["operator events", "reward"]
@@ -77,8 +77,8 @@ def test_it_stands_behind_the_pictures_and_before_the_person(tmp_path: Path) -> 
 
 
 def test_without_one_the_simulated_world_judges(tmp_path: Path) -> None:
-    body = SimRobot(tiny(tmp_path).robot, 10)
-    names = list(Assembly(tiny(tmp_path), robot=body).env_steps())
+    robot = SimRobot(tiny(tmp_path).robot, 10)
+    names = list(Assembly(tiny(tmp_path), robot=robot).env_steps())
     assert "simulated success" in names
     assert "success classifier" not in names
 
@@ -124,8 +124,8 @@ def test_every_evaluation_is_judged_by_the_world(tmp_path: Path) -> None:
         training.run()
         evaluate(session, training.algorithm.policy)
         stages = {stage.name: stage for stage in session.monitor.stages}
-        mind = LearnedPolicy(training.algorithm.policy, deterministic=True)
-        amid = Evaluator(session, mind, lambda: False)
+        policy = LearnedPolicy(training.algorithm.policy, deterministic=True)
+        amid = Evaluator(session, policy, lambda: False)
         names = [name for name, _ in amid._loop.env_pipeline.steps]
     assert "simulated success" in names
     assert all(episode.success and episode.ticks == 2 for episode in stages["train"].episodes)
@@ -133,7 +133,7 @@ def test_every_evaluation_is_judged_by_the_world(tmp_path: Path) -> None:
     assert not any(episode.success for episode in stages["evaluate"].episodes)
 
 
-class Person(HandsOff):
+class Operator(NoTeleop):
     """Says one thing at one tick."""
 
     def __init__(self, tick: int, **verdict: bool) -> None:
@@ -156,19 +156,19 @@ class Person(HandsOff):
         (0.9, {}, (3, 1, True)),
     ],
 )
-def test_the_person_has_the_last_word(
+def test_the_operator_has_the_last_word(
     tmp_path: Path, probability: float, verdict: dict[str, bool], outcome: tuple[Any, ...]
 ) -> None:
     made = config(tmp_path, constant(tmp_path / "says", probability), ticks=3)
-    with SimRobot(made.robot, made.env.fps) as body:
-        loop = Assembly(made, robot=body).loop(Person(3, **verdict), NoPolicy(), lambda: False)
+    with SimRobot(made.robot, made.env.fps) as robot:
+        loop = Assembly(made, robot=robot).loop(Operator(3, **verdict), NoPolicy(), lambda: False)
         episode = loop.episode(0)
     assert (episode.ticks, episode.reward, episode.success) == outcome
 
 
-def test_it_sees_pictures_that_the_policy_does_not(tmp_path: Path) -> None:
+def test_it_sees_images_that_the_policy_does_not(tmp_path: Path) -> None:
     """They are what the training saw: cropped, then resized."""
-    wanted = {"checkpoint": str(constant(tmp_path / "says", 0.9, PICTURES))}
+    wanted = {"checkpoint": str(constant(tmp_path / "says", 0.9, IMAGES))}
     made = tiny(
         tmp_path / "run",
         robot={"cameras": {"front": {"view": "front", "width": 64, "height": 48}}},
@@ -178,14 +178,14 @@ def test_it_sees_pictures_that_the_policy_does_not(tmp_path: Path) -> None:
             "success_classifier": wanted,
         },
     )
-    body = SimRobot(made.robot, made.env.fps)
+    robot = SimRobot(made.robot, made.env.fps)
     asked: list[Any] = []
-    parts = Assembly(made, robot=body)
+    parts = Assembly(made, robot=robot)
     steps = parts.env_steps()
     step = steps["success classifier"]
-    step._judge = lambda features: asked.append(features) or 0.0  # type: ignore[func-returns-value]
-    picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
-    seen = steps["images"](a_tick(Reading(np.zeros(6, np.float32), 0.0, images={"front": picture})))
+    step._probability = lambda observation: asked.append(observation) or 0.0  # type: ignore[func-returns-value]
+    image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    seen = steps["images"](a_tick(Reading(np.zeros(6, np.float32), 0.0, images={"front": image})))
     step(seen)
     assert asked[0][FRONT].shape == (16, 16, 3)
     assert FRONT not in parts.policy_config.input_features
@@ -199,10 +199,10 @@ def a_tick(reading: Reading) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("features", "changes", "said"),
+    ("observation", "changes", "said"),
     [
-        (PICTURES, {}, "gives it observation.environment_state (3,), observation.state (8,)"),
-        (PICTURES, {"robot": {"cameras": {"front": {"view": "front", "width": 32, "height": 16}}}},
+        (IMAGES, {}, "gives it observation.environment_state (3,), observation.state (8,)"),
+        (IMAGES, {"robot": {"cameras": {"front": {"view": "front", "width": 32, "height": 16}}}},
          "front (3, 16, 16); this config gives it"),
         ({OBS_STATE: PolicyFeature(FeatureType.STATE, (9,))}, {}, "observation.state (9,)"),
         (
@@ -213,9 +213,9 @@ def a_tick(reading: Reading) -> Any:
     ],
 )  # fmt: skip
 def test_one_that_was_trained_on_something_else_is_refused(
-    tmp_path: Path, features: Any, changes: dict[str, Any], said: str
+    tmp_path: Path, observation: Any, changes: dict[str, Any], said: str
 ) -> None:
-    checkpoint = constant(tmp_path / "says", 0.9, features)
+    checkpoint = constant(tmp_path / "says", 0.9, observation)
     classifier = {"success_classifier": {"checkpoint": str(checkpoint)}}
     processor = {**changes.get("processor", {}), **classifier}
     made = tiny(tmp_path / "run", **{**changes, "processor": processor})

@@ -12,7 +12,7 @@ from robots.twin.robot import SimRobot
 
 
 @pytest.mark.parametrize("problem", [None, "no C++ compiler"])
-def test_compiling_comes_before_the_robot_and_its_problem_is_told_once(
+def test_compiling_comes_before_the_robot_and_its_problem_is_reported_once(
     tmp_path, monkeypatch, problem
 ):
     happened = []
@@ -33,12 +33,12 @@ def test_compiling_comes_before_the_robot_and_its_problem_is_told_once(
         Training(session).run()
     assert happened == [("warm up", config.learner.batch_size), "robot"]
     lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
-    told = [event for event in map(json.loads, lines) if "compil" in event["event"]]
-    assert [event["event"] for event in told] == [
+    reported = [event for event in map(json.loads, lines) if "compil" in event["event"]]
+    assert [event["event"] for event in reported] == [
         "compiling",
         "not_compiled" if problem else "compiled",
     ]
-    assert told[1].get("cause") == (f"it learns without: {problem}" if problem else None)
+    assert reported[1].get("cause") == (f"it learns without: {problem}" if problem else None)
 
 
 def test_without_the_option_nothing_is_compiled(tmp_path, monkeypatch):

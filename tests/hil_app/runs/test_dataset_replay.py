@@ -31,17 +31,17 @@ from robots.arm import ARMS
 from robots.base import RobotError
 from robots.twin.robot import SimRobot
 from teleop.base import NEUTRAL, TeleopSample
-from teleop.no_teleop import HandsOff
+from teleop.no_teleop import NoTeleop
 
 ALL_JOINTS = {"observation": {"joints": "all"}}
-# with steps so short the arm's sag is more than one, and targets start anew where it changes hands
+# with steps so short the arm's sag is more than one, and targets start again where it changes hands
 SAGGING = {**ALL_JOINTS, "step_size": [0.02, 0.02, 0.0005]}
 EPISODES = 2
 OLDER = Path(__file__).parents[2] / "older_datasets.zip"
 
 
 class Wanderer:
-    """A policy that goes where it likes, so that the person has to take over."""
+    """A policy that goes where it likes, so that the operator has to take over."""
 
     version = 0
 
@@ -57,15 +57,15 @@ class Wanderer:
 
 
 def shared_control(folder, processor=SAGGING):
-    """A dataset in which policy and person take turns, as a training records it."""
+    """A dataset in which policy and operator take turns, as a training records it."""
     config = tiny(folder / "run", env={"control_time_s": 6.0}, processor=processor)
     with Session(config, "train") as session:
-        hands = session.hands("on_take_over")
-        loop = session.parts.loop(hands, Wanderer(), session.stop)
+        teleop = session.teleop("on_take_over")
+        loop = session.parts.loop(teleop, Wanderer(), session.stop)
         with (
             recorder(session.parts, folder / "run/dataset", session.events) as kept,
-            session.body,
-            hands,
+            session.robot,
+            teleop,
         ):
             for index in range(EPISODES):
                 seed = seed_of(config, "train", index)
@@ -92,8 +92,8 @@ def again(folder, script, what="actions", **changes):
     with Session(config, "replay") as session:
         do_again(session, script, what)
     lines = (session.folder / EVENTS).read_text().splitlines()
-    (told,) = [event for line in lines if (event := json.loads(line))["event"] == "replayed"]
-    return told
+    (reported,) = [event for line in lines if (event := json.loads(line))["event"] == "replayed"]
+    return reported
 
 
 def refused(folder, script, **changes):
@@ -108,12 +108,12 @@ def refused(folder, script, **changes):
 @pytest.mark.parametrize("episode", range(EPISODES))
 def test_the_actions_lead_to_the_same_targets_bit_for_bit(shared, tmp_path, episode):
     script = read_script(shared, episode)
-    assert 0 < script.by_hand.sum() < len(script), "the arm changes hands"
-    told = again(tmp_path, script)
-    assert (told["frames"], told["of"]) == (len(script), len(script))
-    assert told["targets"]["max"] == told["targets"]["gripper_max"] == 0
-    assert told["joints"]["max"] == told["joints"]["gripper_max"] == 0
-    assert told["success"] == shared.episodes[episode].success
+    assert 0 < script.is_intervention.sum() < len(script), "the arm changes hands"
+    reported = again(tmp_path, script)
+    assert (reported["frames"], reported["of"]) == (len(script), len(script))
+    assert reported["targets"]["max"] == reported["targets"]["gripper_max"] == 0
+    assert reported["joints"]["max"] == reported["joints"]["gripper_max"] == 0
+    assert reported["success"] == shared.episodes[episode].success
 
 
 def test_the_episodes_of_a_training_meet_their_own_scenes(tmp_path):
@@ -126,23 +126,23 @@ def test_the_episodes_of_a_training_meet_their_own_scenes(tmp_path):
     assert set(stages) == {"demonstrate", "train"}
     for episode in (stages.index("train") - 1, len(stages) - 1):
         script = read_script(dataset, episode)
-        told = again(tmp_path / str(episode), script, env={}, processor=ALL_JOINTS)
-        assert told["joints"]["max"] == 0
-        assert told["success"] == dataset.episodes[episode].success
+        reported = again(tmp_path / str(episode), script, env={}, processor=ALL_JOINTS)
+        assert reported["joints"]["max"] == 0
+        assert reported["success"] == dataset.episodes[episode].success
 
 
 def test_the_joint_targets_can_be_sent_past_the_pipeline(shared, tmp_path):
     other = {"processor": {"step_size": [0.001, 0.001, 0.001]}}
-    told = again(tmp_path, read_script(shared, 0), "joints", **other)
-    assert told["targets"]["max"] == told["joints"]["max"] == 0
+    reported = again(tmp_path, read_script(shared, 0), "joints", **other)
+    assert reported["targets"]["max"] == reported["joints"]["max"] == 0
 
 
 def test_without_measured_joints_the_targets_alone_are_compared(tmp_path):
     dataset = shared_control(tmp_path, processor={})
     script = replace(read_script(dataset, 0), joints=None, start=None)
-    told = again(tmp_path, script, processor={})
-    assert told["targets"]["max"] == 0
-    assert "joints" not in told
+    reported = again(tmp_path, script, processor={})
+    assert reported["targets"]["max"] == 0
+    assert "joints" not in reported
 
 
 def test_an_arm_goes_to_where_the_episode_began(shared, tmp_path):
@@ -151,9 +151,9 @@ def test_an_arm_goes_to_where_the_episode_began(shared, tmp_path):
     pose = [10.0, -30.0, 30.0, 80.0, 0.0, 45.0]
     config = config_for(tmp_path, script, robot={"reset_pose": pose})
     np.testing.assert_allclose(config.robot.reset_pose, script.start, atol=1e-5)
-    told = again(tmp_path, script, robot={"reset_pose": pose})
-    assert told["targets"]["max"] < 0.01
-    assert told["joints"]["max"] < 0.1
+    reported = again(tmp_path, script, robot={"reset_pose": pose})
+    assert reported["targets"]["max"] < 0.01
+    assert reported["joints"]["max"] < 0.1
 
 
 def test_a_pose_that_the_arm_sagged_from_is_still_its_reset_pose(shared, tmp_path):
@@ -161,8 +161,8 @@ def test_a_pose_that_the_arm_sagged_from_is_still_its_reset_pose(shared, tmp_pat
     joints = script.joints.copy()
     joints[0] += (0.0, 2.5, -2.0, 1.0, 0.0, 3.0)
     sagged = replace(script, joints=joints, start=joints[0])
-    told = tiny(tmp_path / "again").robot.reset_pose
-    assert config_for(tmp_path, sagged).robot.reset_pose == pytest.approx(told, abs=1e-5)
+    reported = tiny(tmp_path / "again").robot.reset_pose
+    assert config_for(tmp_path, sagged).robot.reset_pose == pytest.approx(reported, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_actions_that_begin_amid_an_episode_are_refused(shared, tmp_path):
         script,
         actions=script.actions[5:],
         sent=script.sent[5:],
-        by_hand=script.by_hand[5:],
+        is_intervention=script.is_intervention[5:],
         joints=np.vstack([script.joints[:1], script.joints[6:]]),
     )
     assert "at frame 0 they would send" in refused(tmp_path, amid)
@@ -239,7 +239,7 @@ def test_a_stop_on_the_way_to_the_start_is_no_fault_and_moves_nothing(
         targets.append(target)
         return command(self, target)
 
-    monkeypatch.setattr(HandsOff, "read", lambda _: TeleopSample(NEUTRAL, stop=True))
+    monkeypatch.setattr(NoTeleop, "read", lambda _: TeleopSample(NEUTRAL, stop=True))
     monkeypatch.setattr(SimRobot, "command", noted)
     assert again(tmp_path, read_script(shared, 0), what)["frames"] == 1
     np.testing.assert_allclose(targets[-1][:5], [40, 0, 0, 60, 0], atol=8.0)
@@ -251,7 +251,7 @@ def test_nobody_takes_over_but_everybody_can_stop(shared):
         np.ones(4, np.float32), intervening=True, success=True, failure=True, rerecord=True
     )
 
-    class Person(HandsOff):
+    class Operator(NoTeleop):
         sample = presses
 
         def read(self):
@@ -259,16 +259,16 @@ def test_nobody_takes_over_but_everybody_can_stop(shared):
 
         idle = read
 
-    person = Person()
-    hands = Replayed(script, person)
-    for poll in (hands.read, hands.idle):
+    operator = Operator()
+    teleop = Replayed(script, operator)
+    for poll in (teleop.read, teleop.idle):
         sample = poll()
         assert (sample.action == script.actions[0]).all()
-        assert sample.intervening == script.by_hand[0]
+        assert sample.intervening == script.is_intervention[0]
         assert (sample.success, sample.failure, sample.rerecord) == (False, False, False)
     for press in ("stop", "emergency_stop", "paused"):
-        person.sample = replace(presses, **{press: True})
-        for poll in (hands.read, hands.idle):
+        operator.sample = replace(presses, **{press: True})
+        for poll in (teleop.read, teleop.idle):
             assert getattr(poll(), press)
 
 
@@ -280,10 +280,10 @@ def test_a_pause_skips_no_action(shared, tmp_path, monkeypatch):
         polls.append(self)
         return TeleopSample(NEUTRAL, paused=4 <= len(polls) < 9)
 
-    monkeypatch.setattr(HandsOff, "read", read)
-    told = again(tmp_path, read_script(shared, 0))
-    assert len(polls) > told["frames"] == told["of"]
-    assert told["targets"]["max"] == 0
+    monkeypatch.setattr(NoTeleop, "read", read)
+    reported = again(tmp_path, read_script(shared, 0))
+    assert len(polls) > reported["frames"] == reported["of"]
+    assert reported["targets"]["max"] == 0
 
 
 def test_a_stop_ends_it_there(shared, tmp_path, monkeypatch):
@@ -293,9 +293,9 @@ def test_a_stop_ends_it_there(shared, tmp_path, monkeypatch):
         polls.append(self)
         return TeleopSample(NEUTRAL, stop=len(polls) == 7)
 
-    monkeypatch.setattr(HandsOff, "read", read)
-    told = again(tmp_path, read_script(shared, 0))
-    assert told["frames"] == 7 < told["of"]
+    monkeypatch.setattr(NoTeleop, "read", read)
+    reported = again(tmp_path, read_script(shared, 0))
+    assert reported["frames"] == 7 < reported["of"]
 
 
 def test_a_difference_says_where_it_is_largest():
@@ -331,27 +331,27 @@ def replayed(root, *options):
     fast = (f"--output_dir={out}", "--env.paced=false")
     assert main(["dataset", "replay", str(root), "--episode=1", *fast, *options]) == 0
     events = [json.loads(line) for line in (out / EVENTS).read_text().splitlines()]
-    (told,) = [event for event in events if event["event"] == "replayed"]
-    return told, [event["event"] for event in events]
+    (reported,) = [event for event in events if event["event"] == "replayed"]
+    return reported, [event["event"] for event in events]
 
 
-def assert_as_recorded(told):
+def assert_as_recorded(reported):
     for name in ("targets", "joints"):
-        assert told[name]["max"] == told[name]["gripper_max"] == 0
-    assert told["frames"] == told["of"]
+        assert reported[name]["max"] == reported[name]["gripper_max"] == 0
+    assert reported["frames"] == reported["of"]
 
 
 @pytest.mark.parametrize("what", ["actions", "joints"])
 def test_a_dataset_alone_knows_motion_rate_and_scene(alone, what):
     """Its step size is its own, the rate is not the usual one, and no config is named."""
-    told, events = replayed(alone, f"--what={what}")
-    assert_as_recorded(told)
+    reported, events = replayed(alone, f"--what={what}")
+    assert_as_recorded(reported)
     assert "scene" not in events, "it is no guess"
 
 
 def test_its_motion_goes_before_that_of_a_preset(alone):
-    told, _ = replayed(alone, "--config_path=sim_pick_lift_pixels")
-    assert_as_recorded(told)
+    reported, _ = replayed(alone, "--config_path=sim_pick_lift_pixels")
+    assert_as_recorded(reported)
 
 
 def test_an_option_that_says_otherwise_is_refused(alone, tmp_path, capsys):
@@ -375,8 +375,8 @@ def test_joints_are_done_again_from_a_converted_dataset(alone, capsys):
     root = alone.parent / "converted"
     with making(root) as draft:
         as_joints(Dataset(alone), draft)
-    told, _ = replayed(root, "--what=joints")
-    assert_as_recorded(told)
+    reported, _ = replayed(root, "--what=joints")
+    assert_as_recorded(reported)
     assert main(["dataset", "replay", str(root), "--episode=1"]) == 2
     assert "are the joint targets: --what joints" in capsys.readouterr().err
 
@@ -392,8 +392,8 @@ def test_a_motion_that_is_none_is_one_line(alone, tmp_path, capsys):
     config["env"] = {"fps": 1}
     config["processor"]["success_classifier"] = {"checkpoint": "/"}
     info.write_text(json.dumps(content))
-    told, _ = replayed(root)
-    assert_as_recorded(told)
+    reported, _ = replayed(root)
+    assert_as_recorded(reported)
     config["processor"]["step_size"] = "wide"
     info.write_text(json.dumps(content))
     assert main(["dataset", "replay", str(root), "--episode=1"]) == 2
@@ -413,8 +413,8 @@ def older(tmp_path):
 @pytest.mark.parametrize("what", ["actions", "joints"])
 def test_what_an_earlier_version_recorded_is_done_with_its_runs_config(older, what):
     """In the scene of its run's seed, which is all that is known."""
-    told, events = replayed(older / "dataset", f"--what={what}")
-    assert_as_recorded(told)
+    reported, events = replayed(older / "dataset", f"--what={what}")
+    assert_as_recorded(reported)
     assert "scene" in events
 
 
@@ -422,5 +422,5 @@ def test_without_its_run_it_asks_for_a_config(older, capsys):
     (older / "dataset").rename(older / "moved")
     assert main(["dataset", "replay", str(older / "moved"), "--episode=0"]) == 2
     assert "name that run's config.yaml, or the preset" in capsys.readouterr().err
-    told, _ = replayed(older / "moved", f"--config_path={older / 'config.yaml'}")
-    assert_as_recorded(told)
+    reported, _ = replayed(older / "moved", f"--config_path={older / 'config.yaml'}")
+    assert_as_recorded(reported)

@@ -20,7 +20,7 @@ def train(folder, **changes):
     return session, training
 
 
-def told(session, name):
+def reported(session, name):
     events = [json.loads(line) for line in (session.folder / EVENTS).read_text().splitlines()]
     return [event for event in events if event["event"] == name]
 
@@ -40,7 +40,7 @@ def test_it_judges_at_the_first_episodes_end_after_each_multiple(tmp_path):
     assert [evaluation.updates for evaluation in evaluations] == [ticks - 21 for ticks in due]
     seconds = [evaluation.train_seconds for evaluation in evaluations]
     assert seconds == sorted(seconds)
-    events = [{k: v for k, v in e.items() if k != "time"} for e in told(session, "evaluation")]
+    events = [{k: v for k, v in e.items() if k != "time"} for e in reported(session, "evaluation")]
     assert [event["ticks"] for event in events] == due
     assert events[0].keys() == {
         "event",
@@ -55,16 +55,16 @@ def test_it_judges_at_the_first_episodes_end_after_each_multiple(tmp_path):
 
 def test_it_does_not_disturb_the_run(tmp_path):
     """Frames and weights are the same, bit for bit, with and without evaluations."""
-    (plain, left), (judged, right) = (
+    (plain, left), (evaluated, right) = (
         train(tmp_path / name, train={"ticks": 200, "eval_every": every, "eval_episodes": 2})
         for name, every in (("plain", None), ("judged", 40))
     )
-    assert len(judged.monitor.evaluations) >= 3
+    assert len(evaluated.monitor.evaluations) >= 3
     assert plain.monitor.evaluations == []
-    assert frames(plain.folder) == frames(judged.folder)
+    assert frames(plain.folder) == frames(evaluated.folder)
     one, two = left.algorithm.policy.state_dict(), right.algorithm.policy.state_dict()
     assert all(one[name].equal(two[name]) for name in one)
-    assert plain.monitor.stages[-1].ticks == judged.monitor.stages[-1].ticks
+    assert plain.monitor.stages[-1].ticks == evaluated.monitor.stages[-1].ticks
 
 
 def test_it_acts_without_chance_and_without_hands_on_the_same_scenes(tmp_path, monkeypatch):
@@ -123,5 +123,5 @@ def test_a_stop_ends_an_evaluation_without_a_result(tmp_path, monkeypatch, episo
     with session:
         Training(session).run()
     assert session.monitor.evaluations == []
-    assert told(session, "evaluation") == []
+    assert reported(session, "evaluation") == []
     assert session.monitor.shown is session.monitor.stages[-1]

@@ -52,8 +52,8 @@ def test_one_that_made_no_update_says_so_loudly(tmp_path, capsys):
         eval={"episodes": 0},
     )
     assert train(config, "train") == 0
-    told = (tmp_path / "run" / "events.jsonl").read_text()
-    (line,) = [line for line in told.splitlines() if "nothing_learned" in line]
+    reported = (tmp_path / "run" / "events.jsonl").read_text()
+    (line,) = [line for line in reported.splitlines() if "nothing_learned" in line]
     assert "of the 38 transitions of learner.learning_starts" in line
     assert "0: NOTHING WAS LEARNED" in capsys.readouterr().out
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from reported import written
 from sample_runs import an_episode, tiny
-from told import written
 from waiting import PATIENCE_S
 
 from configs.load import ConfigError
@@ -39,8 +39,8 @@ def open_metrics(tmp_path, heard):
     return lambda **options: Metrics(tmp_path, events, **{"tensorboard": False, **options})
 
 
-def a_frame(action, state, picture=None):
-    images = {} if picture is None else {"observation.images.front": picture}
+def a_frame(action, state, image=None):
+    images = {} if image is None else {"observation.images.front": image}
     return SimpleNamespace(
         action=np.array(action, np.float32),
         state={"observation.state": np.array(state, np.float32), **images},
@@ -56,8 +56,8 @@ def test_an_episode_is_measured_by_itself_and_among_the_last_ones():
         a_frame([0, 0, 0, 1], [4, 10], np.zeros((4, 4, 3), np.uint8)),
     ]
     recent = [
-        an_episode(6, success=False, by_hand=4, reward=0.0),
-        an_episode(2, success=True, by_hand=1, reward=1.0, terminated=True),
+        an_episode(6, success=False, is_intervention=4, reward=0.0),
+        an_episode(2, success=True, is_intervention=1, reward=1.0, terminated=True),
     ]
     assert of_episode(frames, recent) == {
         "episode/return": 1.0,
@@ -211,7 +211,9 @@ def no_board(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_board")
-def test_a_missing_tensorboard_is_told_before_anything_is_written(tmp_path, open_metrics, capsys):
+def test_a_missing_tensorboard_is_reported_before_anything_is_written(
+    tmp_path, open_metrics, capsys
+):
     with pytest.raises(ConfigError, match=r"pip install 'hil-app\[tensorboard\]'"):
         open_metrics(tensorboard=True)
     options = ["--train.tensorboard=true", f"--output_dir={tmp_path / 'run'}"]
@@ -263,5 +265,5 @@ def test_figures_that_cannot_be_written_do_not_end_the_run(tmp_path, monkeypatch
     monkeypatch.setattr(Metrics, "__enter__", full)
     session = train(tmp_path / "run")
     assert session.monitor.stages[-1].done >= 60
-    told = (session.folder / "events.jsonl").read_text()
-    assert told.count("metrics_closed") == 1
+    reported = (session.folder / "events.jsonl").read_text()
+    assert reported.count("metrics_closed") == 1

@@ -1,4 +1,4 @@
-"""Episodes into a dataset: by a person alone, or by a policy that a person corrects."""
+"""Episodes into a dataset: by an operator alone, or by a policy that an operator corrects."""
 
 import json
 from dataclasses import replace
@@ -12,8 +12,8 @@ from sample_runs import tiny
 from configs.load import ConfigError
 from configs.task import TaskConfig
 from hil_app.build.assembly import Assembly
-from hil_app.cli import run_command as conduct
-from hil_app.cli.trained import mind_of
+from hil_app.cli import run_command as run_command
+from hil_app.cli.trained import learned_policy
 from hil_app.control.monitor import RECORD
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.layout import DatasetError
@@ -34,11 +34,11 @@ def recording(folder, checkpoint=None, **changes):
     options = {"dataset": {"num_episodes": 3, **changes.pop("dataset", {})}, **changes}
     config = tiny(folder, **options)
     with Session(config, "record") as session:
-        record(session, None if checkpoint is None else mind_of(config, checkpoint))
+        record(session, None if checkpoint is None else learned_policy(config, checkpoint))
     return session
 
 
-def told(session, name):
+def reported(session, name):
     lines = (session.folder / EVENTS).read_text().splitlines()
     return [event for line in lines if (event := json.loads(line))["event"] == name]
 
@@ -50,7 +50,7 @@ def starts(episodes):
 
 @pytest.fixture
 def throwing(monkeypatch):
-    """The person asks in so many polls to record the episode again."""
+    """The operator asks in so many polls to record the episode again."""
     read, reads = ScriptedTeleop.read, []
 
     def at(*polls):
@@ -63,7 +63,7 @@ def throwing(monkeypatch):
     return at
 
 
-def test_a_person_shows_the_task_as_often_as_wanted(tmp_path):
+def test_an_operator_shows_the_task_as_often_as_wanted(tmp_path):
     session = recording(tmp_path / "run")
     episodes = recorded(session.folder)
     assert stages(session.folder) == [RECORD] * 3
@@ -121,12 +121,12 @@ def test_an_episode_to_record_again_is_thrown_away_and_starts_from_the_same_scen
     usual = recording(tmp_path / "usual")
     throwing(4, 7)
     session = recording(tmp_path / "run")
-    told_of = told(session, "episode")
-    assert [event["rerecord"] for event in told_of] == [True, True, False, False, False]
-    assert len({event["seed"] for event in told_of[:3]}) == 1
+    announced = reported(session, "episode")
+    assert [event["rerecord"] for event in announced] == [True, True, False, False, False]
+    assert len({event["seed"] for event in announced[:3]}) == 1
     episodes = recorded(session.folder)
     assert starts(episodes) == starts(recorded(usual.folder))
-    assert [len(e["action"]) for e in episodes] == [e["ticks"] for e in told_of[2:]]
+    assert [len(e["action"]) for e in episodes] == [e["ticks"] for e in announced[2:]]
 
 
 def test_a_dataset_that_is_there_is_gone_on_with(tmp_path):
@@ -138,8 +138,8 @@ def test_a_dataset_that_is_there_is_gone_on_with(tmp_path):
     episodes = recorded(tmp_path, root)
     assert [episode["action"].tobytes() for episode in episodes[:3]] == before
     assert starts(episodes) == starts(recorded(whole.folder))  # never the same scene twice
-    assert not told(first, "dataset_goes_on")
-    (event,) = told(more, "dataset_goes_on")
+    assert not reported(first, "dataset_goes_on")
+    (event,) = reported(more, "dataset_goes_on")
     assert event["note"].startswith(f"{root} has 3 episodes")
     assert not (first.folder / "dataset").exists()
     assert report.summarize(more.monitor, ended="finished")["dataset"]["new"] == 2
@@ -155,7 +155,7 @@ def test_what_a_crash_left_is_brought_back_and_told(tmp_path):
         writer.add(frame, "record")
     writer.close()  # as if the process had been killed
     session = recording(tmp_path / "more", dataset={"root": str(root), "num_episodes": 1})
-    (event,) = told(session, "dataset_repaired")
+    (event,) = reported(session, "dataset_repaired")
     assert "brought back episode 1 with 4 frames" in event["note"]
     lengths = [len(episode["action"]) for episode in recorded(tmp_path, root)]
     assert lengths[:2] == [len(whole), 4]
@@ -180,26 +180,26 @@ def trained(tmp_path_factory):
     return find_checkpoint(session.folder)
 
 
-def test_over_a_checkpoint_the_policy_acts_and_the_person_takes_over(trained, tmp_path):
+def test_over_a_checkpoint_the_policy_acts_and_the_operator_takes_over(trained, tmp_path):
     stalled = {"intervention": {"free_ticks": 4, "stall_ticks": 4}}
     session = recording(tmp_path / "run", trained, teleop=stalled)
     episodes = recorded(session.folder)
-    by_hand = np.concatenate([e["complementary_info.is_intervention"] for e in episodes])
+    is_intervention = np.concatenate([e["complementary_info.is_intervention"] for e in episodes])
     acted, wanted = (
         np.concatenate([e[key] for e in episodes]) for key in ("action", "policy_action")
     )
-    assert 0 < by_hand.sum() < len(by_hand)
-    np.testing.assert_array_equal(acted[~by_hand], wanted[~by_hand])
-    assert (acted[by_hand] != wanted[by_hand]).any(axis=1).all()
+    assert 0 < is_intervention.sum() < len(is_intervention)
+    np.testing.assert_array_equal(acted[~is_intervention], wanted[~is_intervention])
+    assert (acted[is_intervention] != wanted[is_intervention]).any(axis=1).all()
     updates = json.loads((trained / "state.json").read_text())["updates"]
     assert updates > 0
     assert {v for e in episodes for v in e["weights_version"].tolist()} == {updates}
 
 
-def test_nobody_but_a_policy_can_be_recorded_without_a_person(trained, tmp_path):
+def test_nobody_but_a_policy_can_be_recorded_without_an_operator(trained, tmp_path):
     alone = {"teleop": None, "train": {"demonstrations": 0}}
     with pytest.raises(ConfigError, match="teleop: nobody is there to show the task"):
-        conduct.record(tiny(tmp_path / "none", **alone))
+        run_command.record(tiny(tmp_path / "none", **alone))
     assert not (tmp_path / "none").exists()
     session = recording(tmp_path / "run", trained, **alone)
     flags = [e["complementary_info.is_intervention"].any() for e in recorded(session.folder)]
@@ -222,17 +222,17 @@ def test_teleoperation_records_into_the_same_place(tmp_path):
 def test_a_training_keeps_its_dataset_in_its_own_folder(tmp_path):
     config = tiny(tmp_path / "run", dataset={"root": str(tmp_path / "data")})
     with pytest.raises(ConfigError, match=r"dataset\.root: a training keeps its dataset") as no:
-        conduct.train(config, "train")
+        run_command.train(config, "train")
     assert "\n" not in str(no.value)
     assert not (tmp_path / "run").exists()
     assert root_of(tiny(tmp_path / "run"), tmp_path / "run") == tmp_path / "run" / "dataset"
 
 
 @pytest.mark.parametrize("codec", ["h264", "av1"])
-def test_pictures_are_encoded_as_wanted(codec, tmp_path, monkeypatch):
+def test_images_are_encoded_as_wanted(codec, tmp_path, monkeypatch):
     """The coarser, the smaller; and the file says which codec it is of."""
-    painter = SimpleNamespace(paint=drawn, close=lambda: None)  # needs no OpenGL
-    monkeypatch.setattr(SimRobot, "_painter", lambda *_args, **_options: painter)
+    renderer = SimpleNamespace(paint=drawn, close=lambda: None)  # needs no OpenGL
+    monkeypatch.setattr(SimRobot, "_renderer", lambda *_args, **_options: renderer)
     sizes = []
     for crf in (10, 45):
         wanted = {"num_episodes": 1, "encoding": {"codec": codec, "crf": crf}}
@@ -247,5 +247,5 @@ def test_pictures_are_encoded_as_wanted(codec, tmp_path, monkeypatch):
 
 
 def drawn(_data, _view):
-    """A picture that no codec can make small without loss."""
+    """An image that no codec can make small without loss."""
     return np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)

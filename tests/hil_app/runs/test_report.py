@@ -1,4 +1,4 @@
-"""What a run came to: summary.json, the table and the picture."""
+"""What a run came to: summary.json, the table and the image."""
 
 import io
 import json
@@ -26,12 +26,16 @@ def monitor():
     monitor = Monitor()
     stage = monitor.begin("demonstrate", 2, "episodes", a_loop())
     for ticks in (12, 14):
-        stage.end(an_episode(ticks, success=True, by_hand=ticks))
+        stage.end(an_episode(ticks, success=True, intervention_ticks=ticks))
     stage = monitor.begin("train", 100, "ticks", a_loop(*range(1, 101)))
-    for by_hand, success in ((20, False), (10, False), (5, True), (0, True)):
+    for intervention_ticks, success in ((20, False), (10, False), (5, True), (0, True)):
         stage.ticks += 25
         stage.version = 300
-        stage.end(an_episode(25, success=success, by_hand=by_hand, reward=float(success)))
+        stage.end(
+            an_episode(
+                25, success=success, intervention_ticks=intervention_ticks, reward=float(success)
+            )
+        )
     stage = monitor.begin("evaluate", 3, "episodes", a_loop(7.0))
     for ticks, success in ((10, True), (11, True), (13, False)):
         stage.end(an_episode(ticks, success=success))
@@ -45,7 +49,7 @@ def shown(summary):
 
 
 def marks(path):
-    """How many pixels of the picture have each curve's colour."""
+    """How many pixels of the image have each curve's colour."""
     pixels = np.round(image.imread(path)[..., :3] * 255).astype(int)
     return {
         name: int((np.abs(pixels - colour).max(axis=-1) < 8).sum())
@@ -136,25 +140,25 @@ def test_the_summary_is_saved_whole_or_not_at_all(monitor, tmp_path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == [SUMMARY]
 
 
-def test_the_picture_has_a_curve_of_each_kind(monitor, tmp_path):
+def test_the_image_has_a_curve_of_each_kind(monitor, tmp_path):
     report.plot(monitor.stages[1].finished, [], tmp_path / PLOT)
     assert (tmp_path / PLOT).read_bytes()[:4] == b"\x89PNG"
     found = marks(tmp_path / PLOT)
     assert all(found[name] > 300 for name in COLOURS)
 
 
-def test_a_single_episode_is_visible_in_the_picture(tmp_path):
-    report.plot(ended(30, success=True, by_hand=10, reward=1.0), [], tmp_path / PLOT)
+def test_a_single_episode_is_visible_in_the_image(tmp_path):
+    report.plot(ended(30, success=True, intervention_ticks=10, reward=1.0), [], tmp_path / PLOT)
     found = marks(tmp_path / PLOT)
     assert all(found[name] >= 5 for name in COLOURS)
 
 
-def judged(ticks, successes):
+def evaluated(ticks, successes):
     return Evaluation(ticks, successes, 20, 12.5, updates=ticks - 19, train_seconds=ticks / 10)
 
 
 def test_evaluations_amid_the_training_are_in_the_summary_and_in_the_table(monitor):
-    monitor.evaluations += [judged(30, 4), judged(60, 19)]
+    monitor.evaluations += [evaluated(30, 4), evaluated(60, 19)]
     summary = report.summarize(monitor, ended="finished", progress=PROGRESS)
     assert summary["train"]["evaluations"] == [
         {
@@ -178,33 +182,33 @@ def test_evaluations_amid_the_training_are_in_the_summary_and_in_the_table(monit
 
 
 def test_a_long_row_of_evaluations_is_shortened_in_the_table(monitor):
-    monitor.evaluations += [judged(10 * number, number) for number in range(1, 21)]
+    monitor.evaluations += [evaluated(10 * number, number) for number in range(1, 21)]
     text = shown(report.summarize(monitor, ended="finished", progress=PROGRESS))
     assert "7/20 → … → 20/20" in text
     assert "8/20" not in text
 
 
-def test_evaluations_amid_the_training_are_a_curve_of_the_picture(monitor, tmp_path):
-    report.plot(monitor.stages[1].finished, [judged(30, 4), judged(60, 19)], tmp_path / PLOT)
+def test_evaluations_amid_the_training_are_a_curve_of_the_image(monitor, tmp_path):
+    report.plot(monitor.stages[1].finished, [evaluated(30, 4), evaluated(60, 19)], tmp_path / PLOT)
     assert marks(tmp_path / PLOT)["on its own"] > 300
     report.plot(monitor.stages[1].finished, [], tmp_path / PLOT)
     assert marks(tmp_path / PLOT)["on its own"] == 0
 
 
-def test_the_age_of_pictures_is_told_where_there_are_any(monitor):
+def test_the_age_of_images_is_reported_where_there_are_any(monitor):
     assert "picture_age_ms" not in report.summarize(monitor, ended="finished")["loop"]
     monitor.stages[1].ages.extend([0.010, 0.020, 0.030])
     summary = report.summarize(monitor, ended="finished")
     assert summary["loop"]["picture_age_ms"] == {"p50": 20.0, "p99": 29.8, "max": 30.0}
-    assert "oldest picture p50 / p99 / max" in shown(summary)
+    assert "oldest image p50 / p99 / max" in shown(summary)
 
 
-def test_what_was_recorded_is_told():
+def test_what_was_recorded_is_reported():
     monitor = Monitor()
     stage = monitor.begin("record", 3, "episodes", a_loop(2.0))
     for ticks, success in ((20, True), (30, True), (50, False)):
         stage.ticks += ticks
-        stage.end(an_episode(ticks, success=success, by_hand=10))
+        stage.end(an_episode(ticks, success=success, intervention_ticks=10))
     monitor.recording = a_recording()
     summary = report.summarize(monitor, ended="finished")
     assert summary["record"] == {

@@ -21,7 +21,7 @@ from hil_app.runs.folder import EVENTS, checkpoints_of, claim, find_checkpoint
 from hil_app.runs.resume import check_changes
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
-from hil_app.support.checkpoint_names import whole
+from hil_app.support.checkpoint_names import checkpoints_in
 
 RUN = {
     "train": {"ticks": 150, "save_every": 40, "eval_every": 60, "eval_episodes": 2},
@@ -75,7 +75,7 @@ def left(folder):
     return last.name, tensors, episodes, state
 
 
-def told(folder, name):
+def reported(folder, name):
     events = [json.loads(line) for line in (folder / EVENTS).read_text().splitlines()]
     return [event for event in events if event["event"] == name]
 
@@ -144,7 +144,7 @@ def test_a_finished_run_goes_on_as_a_longer_one(tmp_path, usual, whole_run):
     assert resume(tmp_path / "run", "--train.ticks=150") == 0
     assert left(tmp_path / "run") == usual
     assert (tmp_path / "run" / "config.yaml").read_text() == (whole_run / "config.yaml").read_text()
-    (event,) = told(tmp_path / "run", "run_resumed")
+    (event,) = reported(tmp_path / "run", "run_resumed")
     assert event["changed"] == ["train.ticks"]
 
 
@@ -163,7 +163,9 @@ def test_summary_and_evaluations_cover_the_whole_run(tmp_path, whole_run):
     assert found == expected
     assert len(found) == 2
     assert summary["seconds"]["train"] >= summary["train"]["evaluations"][-1]["train_seconds"] - 0.1
-    assert [event["event"] for event in told(run, "run_started") + told(run, "run_resumed")] == [
+    assert [
+        event["event"] for event in reported(run, "run_started") + reported(run, "run_resumed")
+    ] == [
         "run_started",
         "run_resumed",
     ]
@@ -190,7 +192,7 @@ def test_what_was_recorded_after_the_checkpoint_is_set_aside(tmp_path, monkeypat
     numbers = [number for e in recorded(run) for number in set(e["episode_index"].tolist())]
     assert numbers == list(range(len(numbers)))
     assert len(numbers) > count
-    (event,) = told(run, "set_aside")
+    (event,) = reported(run, "set_aside")
     assert (event["episodes"], event["checkpoints"]) == (1, [])
 
 
@@ -212,11 +214,11 @@ def test_the_newest_run_goes_on_where_none_is_named(tmp_path, monkeypatch, usual
 
 def test_checkpoints_are_written_every_so_many_ticks_and_at_the_end(whole_run):
     due = {next(e for e in ends(whole_run) if e >= n) for n in range(40, ends(whole_run)[-1], 40)}
-    written = [event["ticks"] for event in told(whole_run, "checkpoint")]
-    judged = {event["ticks"] for event in told(whole_run, "evaluation")}
-    assert sorted(due | {ends(whole_run)[-1]}) == [t for t in written if t not in judged - due]
+    written = [event["ticks"] for event in reported(whole_run, "checkpoint")]
+    evaluated = {event["ticks"] for event in reported(whole_run, "evaluation")}
+    assert sorted(due | {ends(whole_run)[-1]}) == [t for t in written if t not in evaluated - due]
     assert len(due) >= 2
-    kept = [path.name for path in whole(whole_run / "checkpoints")]
+    kept = [path.name for path in checkpoints_in(whole_run / "checkpoints")]
     assert kept[-2:] == [f"tick_{ticks:06d}" for ticks in written[-2:]]
     assert len(kept) <= 3
 
@@ -277,7 +279,7 @@ def test_a_change_that_cannot_be_resumed_is_refused_in_one_line(tmp_path, change
     assert "\n" not in str(refused.value)
 
 
-def test_a_change_that_can_be_resumed_is_told(tmp_path):
+def test_a_change_that_can_be_resumed_is_reported(tmp_path):
     before = config(tmp_path)
     changes = {"train": {"ticks": 9}, "teleop": {"noise": 0.2}, "output_dir": "elsewhere"}
     now = validate(merge(before.model_dump(mode="json"), changes))

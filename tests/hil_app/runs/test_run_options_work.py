@@ -129,10 +129,10 @@ def outcome(folder: Path, **changes: Any) -> tuple[Any, ...]:
     with Session(tiny(folder, **changes), "train") as session:
         training = Training(session)
         training.run()
-        judged = acted(session, training.algorithm.policy)
+        evaluated = acted(session, training.algorithm.policy)
     columns = [load_file(file) for file in sorted(folder.rglob("*.safetensors"))]
     columns += recorded(folder)
-    return [{k: v.tobytes() for k, v in each.items()} for each in columns], judged
+    return [{k: v.tobytes() for k, v in each.items()} for each in columns], evaluated
 
 
 def acted(session: Session, policy: GaussianActorPolicy) -> list[bytes]:

@@ -25,8 +25,8 @@ def test_the_folder_has_the_config_and_the_events_of_the_run(tmp_path):
         session.events.emit(Compiled(seconds=3))
     saved = validate(read(str(session.folder / CONFIG)))
     assert saved == config.model_copy(update={"output_dir": None})
-    told = [{k: v for k, v in event.items() if k != "time"} for event in events(session)]
-    assert told == [
+    reported = [{k: v for k, v in event.items() if k != "time"} for event in events(session)]
+    assert reported == [
         {"event": "run_started", "robot": "so101_sim", "seed": 7},
         {"event": "compiled", "seconds": 3},
         {"event": "run_ended", "error": None},
@@ -86,13 +86,13 @@ def test_a_signal_asks_for_a_stop_while_the_session_is_open_and_only_then(tmp_pa
         signal.signal(signal.SIGTERM, before)
 
 
-def test_an_episode_that_was_thrown_away_is_told_too(tmp_path):
+def test_an_episode_that_was_thrown_away_is_reported_too(tmp_path):
     with Session(tiny(tmp_path / "run"), "train") as session:
         stage = session.monitor.begin("train", 60, "ticks", a_loop())
         session.ended(stage, an_episode(5, rerecord=True))
         session.ended(stage, an_episode(6, success=True, reward=1.0))
-    told = [event for event in events(session) if event["event"] == "episode"]
-    facts = [(e["stage"], e["ticks"], e["success"], e["rerecord"]) for e in told]
+    reported = [event for event in events(session) if event["event"] == "episode"]
+    facts = [(e["stage"], e["ticks"], e["success"], e["rerecord"]) for e in reported]
     assert facts == [("train", 5, False, True), ("train", 6, True, False)]
 
 

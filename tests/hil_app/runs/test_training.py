@@ -182,7 +182,7 @@ def test_a_dead_learner_leaves_whole_episodes_a_checkpoint_and_a_safe_arm(
     assert str(died.value) == "the learner died: RuntimeError: the critic exploded"
     assert order == ["robot", "recorder", "learner", "checkpoint"]
     with pytest.raises(NotConnected):
-        session.body.read()
+        session.robot.read()
     names = {thread.name for thread in threading.enumerate()}
     assert not names & {"learner", "recorder"}
     # as of the last episode's end that the learner had come to
@@ -259,20 +259,20 @@ def test_an_episode_thrown_away_is_neither_counted_nor_kept(tmp_path, monkeypatc
 
     monkeypatch.setattr(ScriptedTeleop, "read", throwing)
     session = train(tmp_path / "run")
-    told = [json.loads(line) for line in (session.folder / EVENTS).read_text().splitlines()]
-    thrown = [e for e in told if e["event"] == "episode" and e["rerecord"]]
-    kept = [e for e in told if e["event"] == "episode" and not e["rerecord"]]
+    reported = [json.loads(line) for line in (session.folder / EVENTS).read_text().splitlines()]
+    thrown = [e for e in reported if e["event"] == "episode" and e["rerecord"]]
+    kept = [e for e in reported if e["event"] == "episode" and not e["rerecord"]]
     assert len(thrown) == 1
     counted = [episode for stage in session.monitor.stages for episode in stage.episodes]
     assert [e["seed"] for e in kept] == [episode.seed for episode in counted]
     assert [len(e["action"]) for e in recorded(session.folder)] == [e["ticks"] for e in kept]
     assert len(session.monitor.stages[0].finished) == 2
-    again = told[told.index(thrown[0]) + 1]
+    again = reported[reported.index(thrown[0]) + 1]
     assert again["seed"] == thrown[0]["seed"]  # the same scene once more
 
 
 @pytest.mark.parametrize("tick", [5, 40], ids=["demonstrating", "training"])
-def test_the_person_ends_the_run(tmp_path, monkeypatch, tick):
+def test_the_operator_ends_the_run(tmp_path, monkeypatch, tick):
     """A stop from the controls ends the run, not only the episode."""
     read, reads = ScriptedTeleop.read, []
 
@@ -283,7 +283,7 @@ def test_the_person_ends_the_run(tmp_path, monkeypatch, tick):
     monkeypatch.setattr(ScriptedTeleop, "read", stopping)
     session = train(tmp_path / "run")
     assert len(reads) == tick
-    assert session.stop.by_person
+    assert session.stop.by_operator
     assert session.stop.signal is None
     episodes = recorded(session.folder)
     assert episodes[-1]["next.truncated"][-1]
@@ -304,8 +304,8 @@ def test_rewards_that_are_not_finite_end_the_run_with_their_cause(tmp_path, monk
     assert "4 updates in a row were not finite" in str(died.value)
     assert "reward" in str(died.value)
     assert state(tmp_path)["updates"] == 0  # as of an episode's end before them
-    told = (tmp_path / EVENTS).read_text()
-    assert told.count("update_skipped") == 1
+    reported = (tmp_path / EVENTS).read_text()
+    assert reported.count("update_skipped") == 1
 
 
 DEATHS = {

@@ -8,7 +8,7 @@ from sample_runs import tiny
 from configs.load import ConfigError
 from hil_app.build.assembly import Assembly
 from hil_app.build.robots import make_robot
-from hil_app.cli import eval as judge
+from hil_app.cli import eval as evaluate
 from hil_app.control.policy import NoPolicy
 from hil_app.learning.checkpoint import load_policy
 from hil_app.runs.folder import find_checkpoint
@@ -32,12 +32,12 @@ def test_every_frame_has_the_whole_action(run):
     episodes = recorded(run)
     actions = np.concatenate([episode["action"] for episode in episodes])
     wishes = np.concatenate([episode["policy_action"] for episode in episodes])
-    by_hand = np.concatenate(
+    is_intervention = np.concatenate(
         [episode["complementary_info.is_intervention"] for episode in episodes]
     ).astype(bool)
-    assert actions.shape == wishes.shape == (len(by_hand), 6)
-    assert not actions[by_hand, 3:5].any()  # the scripted person moves the position alone
-    assert np.abs(actions[~by_hand, 3:5]).max() > 0.5
+    assert actions.shape == wishes.shape == (len(is_intervention), 6)
+    assert not actions[is_intervention, 3:5].any()  # the scripted operator moves the position alone
+    assert np.abs(actions[~is_intervention, 3:5]).max() > 0.5
     assert (np.abs(actions[:, :5]) <= 1).all()
     assert set(np.unique(actions[:, 5])) <= {0, 1, 2}
 
@@ -52,7 +52,7 @@ def test_the_policy_acts_in_five_motions(run, tmp_path):
 
 def test_its_checkpoint_is_judged_on_its_own(run, tmp_path):
     folder = tmp_path / "judged"
-    assert judge.run(["--checkpoint", str(run), "--output_dir", str(folder)]) == 0
+    assert evaluate.run(["--checkpoint", str(run), "--output_dir", str(folder)]) == 0
     assert (folder / "summary.json").exists()
 
 
@@ -66,7 +66,7 @@ def test_its_checkpoint_is_judged_on_its_own(run, tmp_path):
 )
 def test_it_is_not_judged_with_another_wrist(run, tmp_path, option, message):
     with pytest.raises(ConfigError, match=message):
-        judge.run(["--checkpoint", str(run), option, "--output_dir", str(tmp_path / "not")])
+        evaluate.run(["--checkpoint", str(run), option, "--output_dir", str(tmp_path / "not")])
     assert not (tmp_path / "not").exists()
 
 
@@ -93,11 +93,11 @@ def test_the_twin_s_fingers_rise_and_turn_about_a_tip_that_stays(tmp_path, arm):
     parts["teleop"] = {"type": "gamepad", "dead_zone": 0.0, "curve": {"pitch": 1, "roll": 1}}
     config = tiny(tmp_path, **parts)
     seen = []
-    with make_robot(config) as body:
-        kinematics = Kinematics(body.spec.arm)
-        parts = Assembly(config, robot=body, device=SecondStick())
-        hands = parts.teleop("always")
-        loop = parts.loop(hands, NoPolicy(), lambda: False)
+    with make_robot(config) as twin:
+        kinematics = Kinematics(twin.spec.arm)
+        parts = Assembly(config, robot=twin, device=SecondStick())
+        teleop = parts.teleop("always")
+        loop = parts.loop(teleop, NoPolicy(), lambda: False)
         transition = loop.reset(0)
         while not transition.done:
             joints = transition.reading.joints

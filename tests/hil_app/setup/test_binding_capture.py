@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hil_app.setup.binding_capture import Gesture, clash
+from hil_app.setup.binding_capture import BindingCapture, clash
 from teleop.gamepad.joysticks import RawState
 
 LOOK_S = 0.01
@@ -31,27 +31,27 @@ def found(control: str, *moments: RawState, rest: RawState = REST) -> str | None
 
     It must not end before it has settled.
     """
-    gesture, now = Gesture(control, rest), 5.0
+    capture, now = BindingCapture(control, rest), 5.0
     for moment in (rest, *moments):
-        assert not gesture.ended(moment, now)
+        assert not capture.ended(moment, now)
         now += LOOK_S
     for _ in range(20):
         now += LOOK_S
-        if gesture.ended(moments[-1], now):
-            return gesture.source
+        if capture.ended(moments[-1], now):
+            return capture.source
     raise AssertionError("it never ended")
 
 
 def test_nothing_has_ended_while_nothing_has_moved() -> None:
-    gesture = Gesture("a", REST)
-    assert not any(gesture.ended(REST, at) for at in range(100))
+    capture = BindingCapture("a", REST)
+    assert not any(capture.ended(REST, at) for at in range(100))
 
 
 def test_a_button_is_found_when_it_is_let_go_and_has_stopped_bouncing() -> None:
     down = state(pressed=[5])
     assert found("a", down, REST, down, REST) == "b5"
-    gesture = Gesture("a", REST)
-    assert not any(gesture.ended(down, at) for at in range(100))
+    capture = BindingCapture("a", REST)
+    assert not any(capture.ended(down, at) for at in range(100))
 
 
 def test_a_hat_that_is_stuck_counts_for_nothing() -> None:
@@ -142,11 +142,11 @@ def pulled(lever: Lever, steps: int, first: float, held: int) -> list[float]:
 
 def heard(lever: Lever, moves: Sequence[float], control: str = "lefttrigger") -> str | None:
     """What a gesture finds of ``moves``, with a rest of a second before and behind them."""
-    gesture, now = Gesture(control, state((0, 0, lever.start, -1))), 0.0
+    capture, now = BindingCapture(control, state((0, 0, lever.start, -1))), 0.0
     for value in [*[lever.start] * 200, *moves, *[moves[-1]] * 200]:
         now += 0.005
-        if gesture.ended(state((0, 0, value, -1)), now):
-            return gesture.source
+        if capture.ended(state((0, 0, value, -1)), now):
+            return capture.source
     return "it never ended"
 
 
@@ -159,7 +159,7 @@ def test_a_lever_rests_where_it_comes_to_rest_whatever_its_driver_told_before(
 
 
 @given(levers.filter(lambda lever: lever.start != lever.full), st.integers(0, 400))
-def test_a_lever_that_is_told_at_its_ends_alone_is_heard_too(lever: Lever, held: int) -> None:
+def test_a_lever_that_is_reported_at_its_ends_alone_is_heard_too(lever: Lever, held: int) -> None:
     turn = [*[lever.full] * (held + 1), *[lever.rest] * 60]
     assert heard(lever, turn) == heard(lever, turn * 2) == lever.source
 
@@ -172,14 +172,14 @@ def test_a_trigger_may_be_told_first_anywhere_on_its_way(first: float) -> None:
 
 
 @pytest.mark.parametrize("start", [-1, 0, 1])
-def test_a_stick_is_told_from_its_middle_whatever_its_driver_told_before(start: float) -> None:
+def test_a_stick_is_reported_from_its_middle_whatever_its_driver_told_before(start: float) -> None:
     for full, source in ((1, "a2"), (-1, "a2~")):
         lever = Lever(0, full, start)
         assert heard(lever, pulled(lever, 20, 0.05, 50), "leftx") == source
         assert heard(lever, pulled(lever, 20, 0.05, 50), "dpleft") == lever.source
 
 
-def test_an_axis_that_is_told_for_the_first_time_by_the_way_is_no_movement() -> None:
+def test_an_axis_that_is_reported_for_the_first_time_by_the_way_is_no_movement() -> None:
     untold, rest = state((0, 0, 0, -1)), state((0, 0, -1, -1))
     down = state((0, 0, -1, -1), pressed=[3])
     assert found("a", down, rest, rest=untold) == "b3"
@@ -194,9 +194,9 @@ def test_a_finger_that_pauses_on_its_way_has_not_let_go() -> None:
 
 def test_an_axis_moved_by_less_than_half_its_way_and_a_stuck_button_do_not_count() -> None:
     stuck = state(pressed=[7])
-    gesture = Gesture("a", stuck)
+    capture = BindingCapture("a", stuck)
     noisy = state((0.45, -0.45, 0, -0.1), pressed=[7])
-    assert not any(gesture.ended(noisy, at) for at in range(100))
+    assert not any(capture.ended(noisy, at) for at in range(100))
     assert found("a", state((0.45, 0, 0, -1), pressed=[7, 2]), stuck, rest=stuck) == "b2"
 
 
@@ -234,12 +234,12 @@ moments = st.builds(
 def test_whatever_a_joystick_does_a_gesture_ends_with_a_source_that_fits_or_none(
     control: str, wild: list[RawState]
 ) -> None:
-    gesture, now = Gesture(control, REST), 0.0
+    capture, now = BindingCapture(control, REST), 0.0
     for moment in (*wild, *[REST] * 30):
         now += LOOK_S
-        if gesture.ended(moment, now):
+        if capture.ended(moment, now):
             break
-    source = gesture.source
+    source = capture.source
     assert source is None or source[0] in "b+-ah"
     if control == "leftx":
         assert source is None or source[0] == "a"

@@ -13,11 +13,11 @@ import pytest
 from rich.console import Console, RenderableType
 
 from configs.manual import GamepadConfig, KeyboardConfig, ManualConfig
-from hil_app.cli.gamepad_view import picture, summary
+from hil_app.cli.gamepad_view import image, summary
 from hil_app.cli.gamepad_watch import Watch
 from teleop.device import DeviceState
 
-COMMITTED = Path(__file__).parents[3] / "hil_app/pictures/gamepad_test.svg"
+COMMITTED = Path(__file__).parents[3] / "hil_app/images/gamepad_test.svg"
 
 
 class Played:
@@ -65,7 +65,7 @@ class Bench:
         return newest
 
     def shown(self, width: int = 100) -> str:
-        return text(picture(self.watch, self.news, self.now, width), width)
+        return text(image(self.watch, self.news, self.now, width), width)
 
 
 def text(thing: RenderableType, width: int = 100) -> str:
@@ -79,7 +79,7 @@ def line(shown: str, word: str) -> str:
     return next(line for line in shown.splitlines() if word in line)
 
 
-def test_every_press_is_told_and_counted_even_several_in_one_poll() -> None:
+def test_every_press_is_reported_and_counted_even_several_in_one_poll() -> None:
     bench = Bench()
     assert bench.look(pressed="y y dpup y")[:4] == [
         "Y: success (1)",
@@ -119,7 +119,7 @@ def test_a_stick_s_place_is_where_it_is_drawn() -> None:
     assert right[2].index("●") == right[3].index("·")  # in the highest line, in its middle
 
 
-def test_a_trigger_has_a_bar_and_moves_the_gripper_while_the_person_acts() -> None:
+def test_a_trigger_has_a_bar_and_moves_the_gripper_while_the_operator_acts() -> None:
     bench = Bench()
     bench.look({"righttrigger": 0.56}, held="righttrigger")
     assert re.search(r"RT +█████░░░░ 0.56 +→ 0.50", bench.shown())
@@ -141,8 +141,8 @@ def test_the_gripper_s_toggle_closes_what_it_has_opened() -> None:
 def test_who_acts_a_pause_and_events_are_lit_for_a_moment() -> None:
     bench = Bench()
     assert "the policy acts" in bench.shown()
-    assert bench.look(held="rightshoulder")[-1] == "the person acts"
-    assert "THE PERSON ACTS" in bench.shown()
+    assert bench.look(held="rightshoulder")[-1] == "the operator acts"
+    assert "THE OPERATOR ACTS" in bench.shown()
     assert bench.device.rumbles
     bench.look(pressed="b")
     assert "emergency stop" in "".join(bench.shown().splitlines()[1:12])
@@ -156,8 +156,8 @@ def test_a_loss_and_a_return_are_shown_told_and_counted() -> None:
     bench = Bench()
     bench.look({"leftx": 0.5}, held="rightshoulder")
     bench.device.next = None
-    told = bench.poll()
-    assert told == ["Xbox Wireless Controller is gone: the arm holds", "the policy acts"]
+    reported = bench.poll()
+    assert reported == ["Xbox Wireless Controller is gone: the arm holds", "the policy acts"]
     shown = bench.shown()
     assert "Xbox Wireless Controller is gone: plug it in again" in shown
     assert "○ +0.00 +0.00" in shown
@@ -210,7 +210,7 @@ def sample() -> Bench:
     return bench
 
 
-def test_the_committed_picture_is_what_it_looks_like() -> None:
+def test_the_committed_image_is_what_it_looks_like() -> None:
     texts = ET.parse(COMMITTED).findall(".//{*}text")
     drawn = "".join(element.text or "" for element in texts)
     assert squeezed(drawn).endswith(squeezed(sample().shown()))
@@ -221,10 +221,10 @@ def squeezed(words: str | Sequence[str]) -> str:
 
 
 def draw() -> None:
-    """Make the committed picture anew: python tests/hil_app/setup/test_gamepad_view.py."""
+    """Make the committed image again: python tests/hil_app/setup/test_gamepad_view.py."""
     bench = sample()
     console = Console(record=True, width=100, file=StringIO(), highlight=False, force_terminal=True)
-    console.print(picture(bench.watch, bench.news, bench.now))
+    console.print(image(bench.watch, bench.news, bench.now))
     console.save_svg(str(COMMITTED), title="hil-app gamepad test")
 
 

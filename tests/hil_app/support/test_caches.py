@@ -30,10 +30,10 @@ def home(tmp_path, monkeypatch):
         monkeypatch.setenv(name, "before")  # so that what is set here is undone
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for function in (caches._told_problem, caches._temporary):
+    for function in (caches._reported_problem, caches._temporary):
         function.cache_clear()
     yield tmp_path / "home"
-    for function in (caches._told_problem, caches._temporary):
+    for function in (caches._reported_problem, caches._temporary):
         function.cache_clear()
 
 
@@ -50,7 +50,7 @@ def blocked(home, monkeypatch):  # noqa: ARG001
     home.write_text("a file in the place of a folder")
 
 
-def test_a_home_keeps_what_is_compiled_and_nothing_is_told(home, capsys):
+def test_a_home_keeps_what_is_compiled_and_nothing_is_reported(home, capsys):
     caches.for_torch()
     caches.for_matplotlib()
     caches.for_hub()
@@ -62,7 +62,7 @@ def test_a_home_keeps_what_is_compiled_and_nothing_is_told(home, capsys):
 
 
 @pytest.mark.parametrize("trouble", [homeless, blocked])
-def test_without_one_they_go_with_the_program_and_it_is_told_once(
+def test_without_one_they_go_with_the_program_and_it_is_reported_once(
     home, trouble, capsys, monkeypatch
 ):
     trouble(home, monkeypatch)
@@ -73,9 +73,9 @@ def test_without_one_they_go_with_the_program_and_it_is_told_once(
     (place,) = places
     assert Path(place).is_dir()
     assert Path(place).stat().st_mode & 0o077 == 0
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "XDG_CACHE_HOME names another folder" in told
+    reported = capsys.readouterr().err
+    assert reported.count("\n") == 1
+    assert "XDG_CACHE_HOME names another folder" in reported
     (finding,) = machine.cache()
     assert (finding.mark, "XDG_CACHE_HOME" in finding.remedy) == ("note", True)
 
@@ -149,7 +149,7 @@ def test_a_training_is_whole_without_a_home(tmp_path, kind):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1
-    assert "made anew each time" in done.stderr
+    assert "made again each time" in done.stderr
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"summary.json", "learning.png", "checkpoints"} <= files
     assert {path.name for path in tmp_path.iterdir()} <= {"run", "sitecustomize.py", "__pycache__"}

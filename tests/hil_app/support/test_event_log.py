@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from told import written
+from reported import written
 from waiting import until
 
 from configs.events import Event, Problem
@@ -40,7 +40,7 @@ def untimed(path):
     return [{k: v for k, v in line.items() if k != "time"} for line in lines(path)]
 
 
-def test_every_event_is_a_line_of_json_and_is_told_to_the_listeners(tmp_path):
+def test_every_event_is_a_line_of_json_and_is_reported_to_the_listeners(tmp_path):
     path, heard = tmp_path / "events.jsonl", []
     with EventLog(path) as log:
         log.listeners.append(lambda event: heard.append(written(event)))
@@ -144,7 +144,7 @@ def test_a_disk_that_hangs_holds_nobody_up_for_ever_and_what_is_missing_is_count
     until(lambda: all(thread.name != "events" for thread in threading.enumerate()))
 
 
-def test_a_listener_that_fails_is_told_of_once_and_disturbs_nobody(tmp_path):
+def test_a_listener_that_fails_is_reported_of_once_and_disturbs_nobody(tmp_path):
     path, heard = tmp_path / "events.jsonl", []
 
     def fails(_):
@@ -154,8 +154,8 @@ def test_a_listener_that_fails_is_told_of_once_and_disturbs_nobody(tmp_path):
         log.listeners += [fails, lambda event: heard.append(written(event))]
         for number in range(3):
             log.emit(Tick(number=number))
-    told = [event["event"] for event in heard]
-    assert sorted(told) == ["listener_failed", "tick", "tick", "tick"]
+    reported = [event["event"] for event in heard]
+    assert sorted(reported) == ["listener_failed", "tick", "tick", "tick"]
     assert [event["event"] for event in lines(path)].count("tick") == 3
     (failed,) = (event for event in heard if event["event"] == "listener_failed")
     assert failed["cause"] == "BrokenPipeError: [Errno 32] Broken pipe"

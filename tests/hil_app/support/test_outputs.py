@@ -42,10 +42,10 @@ def test_what_an_encoding_cannot_say_is_replaced(pipe):
 
 
 def test_it_is_a_terminal_where_there_is_one(pipe):
-    person, program = pty.openpty()
+    operator, program = pty.openpty()
     assert output(program).isatty()
     assert not output(pipe[1]).isatty()
-    os.close(person)
+    os.close(operator)
     os.close(program)
 
 
@@ -104,7 +104,7 @@ def test_nobody_waits_for_a_terminal_that_takes_nothing(monkeypatch):
             os.close(saved)
 
 
-def test_what_was_too_much_for_a_reader_is_told_where_it_is_missing(pipe, monkeypatch):
+def test_what_was_too_much_for_a_reader_is_reported_where_it_is_missing(pipe, monkeypatch):
     monkeypatch.setattr(outputs, "_MOST", 5)
     text = output(pipe[1])
     text.carry_on()

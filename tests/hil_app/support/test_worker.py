@@ -48,18 +48,18 @@ def test_what_is_too_much_is_left_out_and_counted() -> None:
     assert dealt == [0, 1, 2, 3, 4, 5]
 
 
-def test_an_error_ends_a_worker_and_is_told_once() -> None:
-    told: list[BaseException] = []
+def test_an_error_ends_a_worker_and_is_reported_once() -> None:
+    reported: list[BaseException] = []
 
     def deal(batch: list[str]) -> None:
         raise SystemExit(f"{len(batch)} wait")
 
-    worker = Worker("sample", deal, most=5, failed=told.append, ended=lambda: 1 / 0)
+    worker = Worker("sample", deal, most=5, failed=reported.append, ended=lambda: 1 / 0)
     worker.put("one")
-    until(lambda: told)
+    until(lambda: reported)
     worker.put("two")
     assert worker.close(5) == 2
-    assert [str(error) for error in told] == ["1 wait"]
+    assert [str(error) for error in reported] == ["1 wait"]
 
 
 def test_an_eager_worker_goes_on_without_anything_to_do_until_it_need_not() -> None:

@@ -39,8 +39,8 @@ from robots.virtual.streams import _Studio
 from teleop.base import TeleopError
 from teleop.gamepad import hid as gamepad_hid
 from teleop.gamepad.hid import HIDPad
-from teleop.gamepad.reader import Reader
-from teleop.virtual.remote import Listener, Remote
+from teleop.gamepad.reader import DeviceReader
+from teleop.virtual.remote import PadListener, Remote
 from teleop.window import app, client
 from teleop.window.client import Window
 from teleop.window.shown import Shown
@@ -59,7 +59,7 @@ def end(request: pytest.FixtureRequest) -> Raise:
     return fail
 
 
-def told(events: EventLog) -> list[Event]:
+def reported(events: EventLog) -> list[Event]:
     heard: list[Event] = []
     events.listeners.append(heard.append)
     return heard
@@ -69,7 +69,7 @@ def test_a_camera(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cameras, "shots", end)
     camera = _Camera("front", OpenCVCameraConfig(index_or_path="/dev/none"))
     with pytest.raises(CameraError, match="broken"):
-        camera.wait_for_picture(time.monotonic() + 20)
+        camera.wait_for_image(time.monotonic() + 20)
     camera.join(time.monotonic() + 20)
 
 
@@ -93,7 +93,7 @@ def test_a_pad_that_cannot_be_looked_for(end: Raise, monkeypatch: pytest.MonkeyP
 
 
 def test_a_pad_that_is_read_between_the_polls(end: Raise) -> None:
-    with Reader(end) as reader:
+    with DeviceReader(end) as reader:
         until(lambda: reader._failure is not None)
         with pytest.raises(TeleopError, match=r"The gamepad cannot be read any more .*broken"):
             reader.check()
@@ -102,7 +102,7 @@ def test_a_pad_that_is_read_between_the_polls(end: Raise) -> None:
 def test_the_view(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
     console = Console(force_terminal=True, file=io.StringIO(), _environ={})
     events = EventLog()
-    heard, view = told(events), View(console, Monitor(), events)
+    heard, view = reported(events), View(console, Monitor(), events)
     monkeypatch.setattr(view._live, "refresh", end)
     with view:
         until(lambda: [event.name for event in heard] == ["view_closed"])
@@ -111,7 +111,7 @@ def test_the_view(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_news_of_a_window(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
     events, monitor = EventLog(), SimpleNamespace(shown=object())
-    heard, screen = told(events), Screen(Window("t", None), monitor, events)  # type: ignore[arg-type]
+    heard, screen = reported(events), Screen(Window("t", None), monitor, events)  # type: ignore[arg-type]
     monkeypatch.setattr(screen, "shown", end)
     with screen:
         until(lambda: [event.name for event in heard] == ["screen_stopped"])
@@ -155,14 +155,14 @@ def test_a_backlog_and_who_hears_of_its_failure(end: Raise) -> None:
 def test_a_socket_answers_whatever_it_is_asked(end: Raise, tmp_path: Path) -> None:
     assert "broken" in json.loads(answered(b"{}", end, repr))["error"]
     replies = iter((end, lambda _: {"fine": 1}))
-    listener = Listener(tmp_path / "pad", lambda message: next(replies)(message))
+    listener = PadListener(tmp_path / "pad", lambda message: next(replies)(message))
     with listener, Remote(tmp_path / "pad") as remote:
         with pytest.raises(TeleopError, match="broken"):
             remote.tell(axis="leftx", value=0)
         assert remote.tell(axis="leftx", value=0) == {"fine": 1}
 
 
-def test_the_pictures_of_a_virtual_arm(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_images_of_a_virtual_arm(end: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = _Studio(object(), end, {}, 30.0)  # type: ignore[arg-type]
     monkeypatch.setattr(studio, "_draw_all", end)
     studio.start()
@@ -180,7 +180,7 @@ def test_batches_drawn_ahead(end: Raise) -> None:
 
 def test_checkpoints(end: Raise, tmp_path: Path) -> None:
     events = EventLog()
-    heard, checkpoints = told(events), Checkpoints(tmp_path, 2, events, before=end)
+    heard, checkpoints = reported(events), Checkpoints(tmp_path, 2, events, before=end)
     checkpoints.__enter__()
     checkpoints.keep(Snapshot({}, {}, {}), 1, write=True)
     until(lambda: [event.name for event in heard] == ["checkpoints_died"])
@@ -218,7 +218,7 @@ class Second(Event):
 def test_a_listener_fails_in_a_thread_and_only_it_is_deaf(end: Raise) -> None:
     events, raised = EventLog(), []
     events.listeners.append(end)
-    heard = told(events)
+    heard = reported(events)
 
     def emit() -> None:
         try:
@@ -241,7 +241,7 @@ def test_a_ctrl_c_that_comes_while_others_listen_is_not_swallowed() -> None:
         raise KeyboardInterrupt
 
     events.listeners.append(interrupted)
-    heard = told(events)
+    heard = reported(events)
     with pytest.raises(KeyboardInterrupt):
         events.emit(First())
     assert [event.name for event in heard] == ["first"]
@@ -254,6 +254,6 @@ def test_a_listener_that_exits_in_the_main_thread_ends_nothing() -> None:
         raise SystemExit("broken")
 
     events.listeners.append(leave)
-    heard = told(events)
+    heard = reported(events)
     events.emit(First())
     assert sorted(event.name for event in heard) == ["first", "listener_failed"]

@@ -28,7 +28,7 @@ class ToyConfig(RobotConfig):
 class ToyHandConfig(TeleopConfig):
     """A hand that brings the joints to one place."""
 
-    in_person = False
+    has_operator = False
 
     type: Literal["toy_hand"] = "toy_hand"
     """The teleoperator's name."""
@@ -83,7 +83,7 @@ class ClosenessConfig(RewardConfig):
 
 @ALGORITHMS.register("toy_plugin.algorithm:Imitation")
 class ImitationConfig(RLAlgorithmConfig):
-    """Do as the person did."""
+    """Do as the operator did."""
 
     type: Literal["imitation"] = "imitation"
     """Name of the algorithm."""

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from robots.base import F32
-from teleop.base import HANDS_OFF, Acts, TeleopSample
+from teleop.base import NO_INPUT, Acts, TeleopSample
 from toy_plugin.configs import ToyHandConfig
 
 
@@ -35,4 +35,4 @@ class ToyHand:
 
     def idle(self) -> TeleopSample:
         """Waits."""
-        return HANDS_OFF
+        return NO_INPUT

@@ -173,7 +173,7 @@ def test_differences_say_what_changes() -> None:
     }
 
 
-def test_a_range_that_the_model_does_not_share_is_told_by_its_joint() -> None:
+def test_a_range_that_the_model_does_not_share_is_known_by_its_joint() -> None:
     model = np.float32([[-10, 10]] * 6)
     shared = calibration.common_range(model, np.float32([[-5, 20]] * 6))
     np.testing.assert_array_equal(shared, [[-5, 10]] * 6)
@@ -275,7 +275,7 @@ def test_a_file_that_puts_a_joint_outside_of_its_range_does_not_fit() -> None:
 # which way motors count
 
 
-def test_drive_mode_1_counts_for_no_joint_in_degrees_and_is_told() -> None:
+def test_drive_mode_1_counts_for_no_joint_in_degrees_and_is_reported() -> None:
     other = ARM | {"shoulder_lift": replace(ARM["shoulder_lift"], drive_mode=1)}
     steps = (Units(ARM).low + Units(ARM).high) // 2 + 100
     np.testing.assert_array_equal(Units(other).joints(steps), Units(ARM).joints(steps))

@@ -191,7 +191,7 @@ def test_a_new_baud_rate_is_looked_for_at_that_speed(servos, bus):
         assert other.ping(1) == 777
 
 
-def test_two_motors_with_one_id_are_told_by_a_ping(servos, bus):
+def test_two_motors_with_one_id_are_known_by_a_ping(servos, bus):
     servos.alter = lambda _, answers: [answer * 2 for answer in answers]
     with pytest.raises(BusTimeout, match=r"two answers .*two motors have this ID: .*setup-motors"):
         bus.ping("pan")
@@ -207,7 +207,7 @@ def test_a_ping_listens_on_for_a_second_motor(servos, bus, monkeypatch):
         bus.ping("pan")
 
 
-def test_two_motors_that_talk_at_once_are_told_by_damage_on_every_try(servos, bus):
+def test_two_motors_that_talk_at_once_are_known_by_damage_on_every_try(servos, bus):
     servos.alter = lambda _, answers: [a[:-1] + bytes([a[-1] ^ 0x10]) for a in answers]
     with pytest.raises(BusTimeout, match=r"damaged packet, 2 times, .*no other motor has its ID"):
         bus.read("Lock", "pan")

@@ -103,14 +103,14 @@ def test_every_value_that_a_register_holds_comes_back_as_it_was(register: Regist
 
 
 def test_signs_are_a_bit_and_not_a_complement():
-    by_hand = {
+    is_intervention = {
         ("Homing_Offset", -123): 123 | 1 << 11,
         ("Present_Load", -1): 1 | 1 << 10,
         ("Goal_Position", -1): 1 | 1 << 15,
         ("Present_Current", -300): 300 | 1 << 15,
         ("Goal_Position", 2048): 2048,
     }
-    for (name, value), raw in by_hand.items():
+    for (name, value), raw in is_intervention.items():
         assert REGISTERS[name].encode(value) == raw.to_bytes(2, "little")
         assert REGISTERS[name].decode(raw.to_bytes(2, "little")) == value
     assert REGISTERS["Homing_Offset"].decode(b"\x00\x08") == 0  # minus zero

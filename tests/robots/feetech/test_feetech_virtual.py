@@ -10,10 +10,10 @@ from robots.arm import ARMS
 from robots.base import JOINTS, BusTimeout, NotConnected
 from robots.feetech.bus import FeetechBus
 from robots.virtual.chain import Chain
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.faults import Faults
 from robots.virtual.mount import Mount
-from robots.virtual.packets import Reader
+from robots.virtual.packets import PacketReader
 
 MOTORS = {name: number for number, name in enumerate(JOINTS, 1)}
 GOALS = {name: 1900 + 17 * number for name, number in MOTORS.items()}
@@ -35,11 +35,11 @@ class VirtualServos(TimedServos):
         mount = Mount(ARMS["so101"])
         self.chain = Chain(mount.calibrated(), mount.zero.tolist())
         self.faults = Faults()
-        self._reader = Reader()
+        self._reader = PacketReader()
 
-    def turn(self, **knobs):
-        self.chain.turn(Knobs(**knobs))
-        self.faults.turn(Knobs(**knobs), set(knobs))
+    def turn(self, **fault_settings):
+        self.chain.turn(FaultSettings(**fault_settings))
+        self.faults.turn(FaultSettings(**fault_settings), set(fault_settings))
 
     def give(self, content):
         for packet in self._reader.feed(content)[0]:

@@ -49,7 +49,7 @@ def opened(arm: Running) -> Servos:
         ([sys.executable, "-c", "raise MemoryError('no memory')"], "MemoryError: no memory"),
     ],
 )
-def test_a_deadman_that_does_not_come_up_is_told_and_there_is_no_torque(
+def test_a_deadman_that_does_not_come_up_is_reported_and_there_is_no_torque(
     arm: Running, monkeypatch: pytest.MonkeyPatch, command: list[str], why: str
 ) -> None:
     monkeypatch.setattr(isolated, "command", lambda *_: command)
@@ -131,12 +131,12 @@ def test_a_port_that_is_gone_at_the_end_is_looked_for_after_the_end(arm: Running
 
 
 def test_an_arm_is_held_while_its_program_does_something_long(arm: Running) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     safety = {"watchdog_s": 2.0, "let_down_s": 3.0}
     made = SO100Robot(
         SO101Config(port=arm.port, safety=safety, rest_pose=None),
         30,
-        lambda name, **_: told.append(name),
+        lambda name, **_: reported.append(name),
     )
     with made.held():
         assert torques(arm) == {0}  # it is not entered
@@ -145,7 +145,7 @@ def test_an_arm_is_held_while_its_program_does_something_long(arm: Running) -> N
             time.sleep(4.0)
         made.command(made.read().joints)
         assert torques(arm) == {1}
-    assert "watchdog_let_down" not in told
+    assert "watchdog_let_down" not in reported
     assert torques(arm) == {0}
 
 

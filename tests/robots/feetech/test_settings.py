@@ -97,20 +97,20 @@ def test_whatever_was_left_in_the_motors_is_set_right(arm: Running, leads: bool)
     with FeetechBus(arm.port, MOTORS) as bus:
         put(bus, everywhere(**dict(ODD.values())))
         bus.sync_write("Lock", dict.fromkeys(JOINTS, 0))
-    told: list[str] = []
+    reported: list[str] = []
 
     def tell(event: Event) -> None:
-        told.append(event.name)
+        reported.append(event.name)
 
-    body: Any
+    robot: Any
     if leads:
         here = np.array(FOLLOWER.rest_pose, np.float32)
         cfg = SO101LeaderConfig(port=arm.port)
-        body = Leader(cfg, lambda: here, 0.03, tell, demonstrating=False)
+        robot = Leader(cfg, lambda: here, 0.03, tell, demonstrating=False)
     else:
-        body = SO100Robot(SO101Config(port=arm.port), 30, tell)
-    with body:
-        held = body._servos.bus.sync_read([*wanted, "Phase"]).values
+        robot = SO100Robot(SO101Config(port=arm.port), 30, tell)
+    with robot:
+        held = robot._servos.bus.sync_read([*wanted, "Phase"]).values
         assert held.pop("Phase") == dict.fromkeys(JOINTS, FACTORY["Phase"])
         assert held == wanted
 
@@ -131,29 +131,29 @@ def test_motors_that_get_what_they_cannot_take_are_refused(arm: Running) -> None
     ("register", "value", "said"),
     [("Phase", 13, "wrist_flex 13, usually 12"), ("Max_Voltage_Limit", 255, "wrist_flex 25.5 V")],
 )
-def test_what_only_a_motors_maker_can_know_is_told_before_torque_comes_on(
+def test_what_only_a_motors_maker_can_know_is_reported_before_torque_comes_on(
     arm: Running, register: str, value: int, said: str
 ) -> None:
     with FeetechBus(arm.port, MOTORS) as bus:
         put(bus, {register: {"wrist_flex": value}})
-    told: list[tuple[str, dict[str, Any]]] = []
+    reported: list[tuple[str, dict[str, Any]]] = []
 
     def tell(event: Event) -> None:
         torque = {motor["torque_enable"] for motor in arm.arm.report()["motors"].values()}
-        told.append((event.name, event.facts() | {"torque": torque}))
+        reported.append((event.name, event.facts() | {"torque": torque}))
 
     with SO100Robot(SO101Config(port=arm.port), 30, tell):
         pass
-    (facts,) = [facts for name, facts in told if name == "unusual_motors"]
+    (facts,) = [facts for name, facts in reported if name == "unusual_motors"]
     assert said in facts["cause"]
     assert facts["torque"] == {0}
     with FeetechBus(arm.port, MOTORS) as bus:
         assert bus.read(register, "wrist_flex") == value  # it may be right there
 
 
-def test_without_anything_odd_nobody_is_told(arm: Running) -> None:
-    told: list[str] = []
+def test_without_anything_odd_nobody_is_reported(arm: Running) -> None:
+    reported: list[str] = []
     cfg = SO101Config(port=arm.port, gripper_opens="up")
-    with SO100Robot(cfg, 30, lambda event: told.append(event.name)):
+    with SO100Robot(cfg, 30, lambda event: reported.append(event.name)):
         pass
-    assert not {"unusual_motors", "gripper_way_unknown"} & set(told), told
+    assert not {"unusual_motors", "gripper_way_unknown"} & set(reported), reported

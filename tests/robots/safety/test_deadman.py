@@ -193,7 +193,7 @@ def test_a_program_that_is_stopped_has_its_arm_let_down_and_ends_when_it_goes_on
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_deadman_that_is_gone_or_hangs_is_told_and_replaced(number: signal.Signals) -> None:
+def test_a_deadman_that_is_gone_or_hangs_is_reported_and_replaced(number: signal.Signals) -> None:
     with virtual_arm() as servos:
         program = start(servos, "{}", 60)
         first = deadman(program)

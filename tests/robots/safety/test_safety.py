@@ -57,7 +57,7 @@ def test_an_arm_that_starts_outside_its_limits_is_led_back_without_a_jump(
     np.testing.assert_allclose(last, np.clip(target, LOW, HIGH), atol=1e-3)
 
 
-def test_limits_that_a_person_set_let_an_arm_outside_come_back_in_its_own_time() -> None:
+def test_limits_that_an_operator_set_let_an_arm_outside_come_back_in_its_own_time() -> None:
     wanted = np.stack([LOW / 2, HIGH / 2], axis=1)
     limit = Limiter(LIMITS, SAFETY, None, PERIOD, wanted)
     outside = np.float32([80, 0, 0, 0, 0, 10])
@@ -153,7 +153,7 @@ def test_a_gripper_may_push_and_stand_still() -> None:
         assert guard.watch(pressing, STILL) is Response.NONE
 
 
-def test_trouble_of_the_body_holds_all_of_it_and_leaves_the_gripper() -> None:
+def test_trouble_of_the_robot_holds_all_of_it_and_leaves_the_gripper() -> None:
     guard, here, wanted = Guard(SAFETY), np.float32([1, 2, 3, 4, 5, 6]), np.full(6, 40, "f4")
     np.testing.assert_array_equal(guard.shape(wanted), wanted)
     guard.watch(senses(0.0, here, errors=bits(2, 32)), STILL)

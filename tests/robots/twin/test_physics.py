@@ -1,4 +1,4 @@
-"""MuJoCo loads whatever OpenGL there is; only pictures need one, and say so where it is not."""
+"""MuJoCo loads whatever OpenGL there is; only images need one, and say so where it is not."""
 
 import subprocess
 import sys
@@ -12,10 +12,10 @@ from robots.twin.scene import build_scene
 from robots.twin.tasks import Reach
 from robots.arm import ARMS
 from robots.base import RenderError
-from robots.twin.renderer import Painter
+from robots.twin.renderer import Renderer
 model = build_scene([*ARMS.values()][0], Reach(ReachConfig()), 0.002)
 try:
-    Painter(model, 24, 32, fine=False)
+    Renderer(model, 24, 32, fine=False)
 except RenderError as error:
     print(error)
 print(os.environ["MUJOCO_GL"], model.njnt)
@@ -29,7 +29,7 @@ def test_the_twin_moves_with_any_opengl_or_none(name: str) -> None:
         capture_output=True, text=True, timeout=60, check=False, env={"MUJOCO_GL": name},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    *told, last = done.stdout.splitlines()
+    *reported, last = done.stdout.splitlines()
     assert last.startswith(f"{name} ")
     if name:
-        assert told[0].startswith(f"Cannot draw the twin (MUJOCO_GL is {name}). On Debian")
+        assert reported[0].startswith(f"Cannot draw the twin (MUJOCO_GL is {name}). On Debian")

@@ -183,7 +183,7 @@ def test_cameras_see_something_and_each_its_own(config: type) -> None:
 def test_a_video_needs_no_configured_camera(task: str) -> None:
     with SimRobot(SO101SimConfig(task=task), fps=10) as robot:
         robot.reset(0)
-        pictures = [robot.render(view, 48, 64) for view in ("front", "wrist", "overview")]
-    for picture in pictures:
-        assert (picture.shape, picture.dtype) == ((48, 64, 3), np.uint8)
-        assert picture.std() > 10
+        images = [robot.render(view, 48, 64) for view in ("front", "wrist", "overview")]
+    for image in images:
+        assert (image.shape, image.dtype) == ((48, 64, 3), np.uint8)
+        assert image.std() > 10

@@ -10,7 +10,7 @@ from robots.base import JOINTS, RobotError
 from robots.feetech.registers import REGISTERS
 from robots.virtual import packets
 from robots.virtual.chain import Chain
-from robots.virtual.fault_settings import Knobs
+from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.faults import Faults
 from robots.virtual.mount import REST_POSE, Mount, factory
 from robots.virtual.packets import Packet, status
@@ -19,12 +19,12 @@ ALL = 0xFE
 SPEED = 1_000_000
 MOUNT = Mount(ARMS["so101"])
 SHAFTS = MOUNT.shaft(np.float32(REST_POSE)).tolist()
-BODY_AT_REST = [2047, 932, 3014, 2730, 2048, 1484]  # present positions, calibrated
+ARM_AT_REST = [2047, 932, 3014, 2730, 2048, 1484]  # present positions, calibrated
 
 
-def calibrated(**knobs: object) -> Chain:
+def calibrated(**fault_settings: object) -> Chain:
     chain = Chain(MOUNT.calibrated(), SHAFTS)
-    chain.turn(Knobs().with_changes(knobs))
+    chain.turn(FaultSettings().with_changes(fault_settings))
     return chain
 
 
@@ -65,7 +65,7 @@ def test_a_ping_to_all_is_answered_by_all_in_the_order_of_their_ids() -> None:
 def test_a_sync_read_is_answered_in_the_order_of_its_list_without_who_is_absent() -> None:
     chain = calibrated()
     answers = say(chain, ALL, packets.SYNC_READ, place("Present_Position"), 2, 6, 9, 1, 3)
-    assert answers == [status(n, 0, BODY_AT_REST[n - 1].to_bytes(2, "little")) for n in (6, 1, 3)]
+    assert answers == [status(n, 0, ARM_AT_REST[n - 1].to_bytes(2, "little")) for n in (6, 1, 3)]
 
 
 def test_a_sync_write_reaches_each_motor_and_is_not_answered() -> None:
@@ -101,7 +101,7 @@ def test_a_new_id_answers_from_the_next_packet_on() -> None:
     assert write(chain, 1, "ID", 77) == [status(1, 0)]
     assert say(chain, 1, packets.PING) == []
     assert say(chain, 77, packets.PING) == [status(77, 0)]
-    chain.turn(Knobs(power_cycle=True))
+    chain.turn(FaultSettings(power_cycle=True))
     assert say(chain, 77, packets.PING) == [status(77, 0)]
 
 
@@ -163,7 +163,7 @@ def test_an_instruction_that_makes_no_sense_is_ignored(code: int, parameters: tu
 def test_motors_out_of_the_box_all_have_the_same_id() -> None:
     chain = Chain(factory(), SHAFTS)
     assert say(chain, 1, packets.PING) == [status(1, 0)] * 6
-    chain.turn(Knobs(connected=("gripper",)))
+    chain.turn(FaultSettings(connected=("gripper",)))
     assert say(chain, 1, packets.PING) == [status(1, 0)]
     assert read(chain, 1, "Homing_Offset") == 0
     assert [read(chain, 1, name) for name in ("Min_Position_Limit", "Max_Position_Limit")] == [
@@ -176,9 +176,9 @@ def test_plugging_a_motor_in_boots_it() -> None:
     chain = calibrated(connected=["gripper"])
     write(chain, 6, "Torque_Enable", 1)
     assert chain.servos["gripper"].drive(0.01)[1] == 1
-    chain.turn(Knobs(connected=()))
+    chain.turn(FaultSettings(connected=()))
     assert chain.servos["gripper"].drive(0.01)[1] == 0
-    chain.turn(Knobs())
+    chain.turn(FaultSettings())
     assert read(chain, 6, "Torque_Enable") == 0
 
 
@@ -198,20 +198,20 @@ def test_faults_of_motors_show_on_the_wire() -> None:
     assert read(chain, 4, "Model_Number") == 1030
     assert read(chain, 5, "Firmware_Minor_Version") == 9
     assert read(chain, 2, "Present_Voltage") == 50
-    chain.turn(Knobs())
+    chain.turn(FaultSettings())
     assert say(chain, 3, packets.PING) == [status(3, 0)]
     assert read(chain, 4, "Model_Number") == 777
 
 
-def test_a_temperature_that_was_set_is_gone_with_its_knob() -> None:
+def test_a_temperature_that_was_set_is_gone_with_its_setting() -> None:
     chain = calibrated(temperature={"gripper": 80})
     chain.servos["gripper"].temperature = 80.0
-    chain.turn(Knobs())
+    chain.turn(FaultSettings())
     assert read(chain, 6, "Present_Temperature") == 25
 
 
 def violations(chain: Chain) -> list[str]:
-    found: list[str] = chain.witness.report()["violations"]
+    found: list[str] = chain.violations.report()["violations"]
     return found
 
 
@@ -225,7 +225,7 @@ def test_a_careful_client_violates_nothing() -> None:
     write(chain, 1, "Goal_Position", 2047)
     write(chain, 1, "Torque_Enable", 0)
     assert violations(chain) == []
-    report = chain.witness.report()
+    report = chain.violations.report()
     assert report["largest_goal_step"] == 683
     assert 0 <= report["seconds_since_goal"] < 5
     assert report["packets"] == 7
@@ -268,9 +268,9 @@ def test_a_calibrated_motor_shows_the_joints_value_in_the_users_units(arm: str) 
     np.testing.assert_allclose(mount.joints(mount.shaft(joints)), joints)
 
 
-def befall(count: int = 2000, **knobs: object) -> tuple[Faults, list[tuple[bytes, float]]]:
+def befall(count: int = 2000, **fault_settings: object) -> tuple[Faults, list[tuple[bytes, float]]]:
     faults = Faults()
-    faults.turn(Knobs().with_changes(knobs), set(knobs))
+    faults.turn(FaultSettings().with_changes(fault_settings), set(fault_settings))
     return faults, [faults.befall(ANSWER) for _ in range(count)]
 
 
@@ -315,23 +315,23 @@ def test_the_next_so_many_answers_go_wrong() -> None:
 
 
 def test_the_same_seed_makes_the_same_answers_go_wrong() -> None:
-    knobs = {"drop": 0.2, "corrupt": 0.2, "garbage": 0.2}
-    assert befall(fault_seed=1, **knobs)[1] == befall(fault_seed=1, **knobs)[1]
-    assert befall(fault_seed=1, **knobs)[1] != befall(fault_seed=2, **knobs)[1]
+    fault_settings = {"drop": 0.2, "corrupt": 0.2, "garbage": 0.2}
+    assert befall(fault_seed=1, **fault_settings)[1] == befall(fault_seed=1, **fault_settings)[1]
+    assert befall(fault_seed=1, **fault_settings)[1] != befall(fault_seed=2, **fault_settings)[1]
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("fault_settings", "said"),
     [
-        ({"dorp": 0.1}, "dorp: no such knob; knobs: drop,"),
+        ({"dorp": 0.1}, "dorp: no such setting; settings: drop,"),
         ({"drop": 2}, "drop: Input should be less than or equal to 1, got 2"),
         ({"errors": {"thumb": 1}}, "no such motor; motors: shoulder_pan,"),
         ({"missing": ["thumb"]}, "no such motor"),
         ({"voltage": "much"}, "voltage: "),
     ],
 )
-def test_a_wrong_knob_says_what_is_right(knobs: dict[str, object], said: str) -> None:
+def test_a_wrong_setting_says_what_is_right(fault_settings: dict[str, object], said: str) -> None:
     with pytest.raises(RobotError) as error:
-        Knobs().with_changes(knobs)
+        FaultSettings().with_changes(fault_settings)
     assert said in str(error.value)
     assert "\n" not in str(error.value)

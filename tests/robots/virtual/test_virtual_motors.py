@@ -75,7 +75,7 @@ def test_a_hand_moves_the_arm_whatever_the_motors_do(make: Callable[[], Motors])
     motors = make()
     motors.hand({"shoulder_pan": 55.0, "gripper": 250.0})
     joints = run(motors, REACHING, np.full(6, 0.5), seconds=0.25)
-    assert 20 < joints[0] < 35  # at a person's speed: 90 deg/s
+    assert 20 < joints[0] < 35  # at an operator's speed: 90 deg/s
     joints = run(motors, REACHING, np.full(6, 0.5), seconds=0.75)
     assert joints[0] == pytest.approx(55, abs=1.5)
     assert joints[GRIPPER] == pytest.approx(100, abs=3)

@@ -115,8 +115,8 @@ class Bench:
 
 
 def packet(motor: int, instruction: int, *parameters: int) -> bytes:
-    body = bytes((motor, len(parameters) + 2, instruction, *parameters))
-    return b"\xff\xff" + body + bytes((checksum(body),))
+    robot = bytes((motor, len(parameters) + 2, instruction, *parameters))
+    return b"\xff\xff" + robot + bytes((checksum(robot),))
 
 
 @pytest.fixture
@@ -143,13 +143,13 @@ def test_the_end_of_a_packet_is_waited_for_5_ms_and_no_longer(bench: Bench) -> N
     assert bench.live(0.001) == PONG
     bench.send(PING[:-2])
     bench.live(0.004)
-    assert bench.chain.witness.damaged == 0
+    assert bench.chain.violations.damaged == 0
     bench.live(0.002)
-    assert bench.chain.witness.damaged > 0
+    assert bench.chain.violations.damaged > 0
     assert bench.answer(PING) == (PONG, 0)
 
 
-def test_the_port_is_gone_for_as_long_as_it_is_told(bench: Bench) -> None:
+def test_the_port_is_gone_for_as_long_as_it_is_reported(bench: Bench) -> None:
     bench.server.turn({"gone_s": 0.5})
     assert bench.server.port == ""
     bench.live(0.49)

@@ -10,7 +10,7 @@ from waiting import until
 from configs.robot import SimCameraConfig
 from robots.arm import ARMS
 from robots.base import RenderError
-from robots.twin.renderer import Painter
+from robots.twin.renderer import Renderer
 from robots.virtual.mount import Mount
 from robots.virtual.world_motors import WorldMotors
 
@@ -26,7 +26,7 @@ FPS = 50.0
 def motors() -> WorldMotors:
     motors = WorldMotors(ARMS["so101"], "pick_lift", Mount(ARMS["so101"]), REACHING, 0.01)
     try:
-        Painter(motors.world.model, 16, 16, fine=False).close()
+        Renderer(motors.world.model, 16, 16, fine=False).close()
     except RenderError as error:
         pytest.skip(str(error))
     return motors
@@ -38,7 +38,7 @@ def cameras(motors: WorldMotors) -> Iterator["streams.Streams"]:
         yield cameras
 
 
-def test_a_stream_shows_the_scene_of_now_as_the_painter_draws_it(
+def test_a_stream_shows_the_scene_of_now_as_the_renderer_draws_it(
     motors: WorldMotors, cameras: "streams.Streams"
 ) -> None:
     capture = cv2.VideoCapture(cameras.addresses["front"])
@@ -50,9 +50,9 @@ def test_a_stream_shows_the_scene_of_now_as_the_painter_draws_it(
         after = capture.read()[1]
     finally:
         capture.release()
-    painter = Painter(motors.world.model, 64, 96, fine=False)
-    expected = painter.paint(motors.world.data, "front")[..., ::-1]
-    painter.close()
+    renderer = Renderer(motors.world.model, 64, 96, fine=False)
+    expected = renderer.paint(motors.world.data, "front")[..., ::-1]
+    renderer.close()
     assert after.shape == expected.shape
     assert np.abs(after.astype(int) - expected).mean() < 3  # what JPEG loses
 

@@ -232,8 +232,8 @@ def test_a_loss_between_two_polls_is_seen_and_presses_after_it_count() -> None:
 
 def test_only_the_pad_that_was_chosen_counts() -> None:
     config = GamepadConfig(pad="switch")
-    with plugged(XBOX_360.model, SWITCH_PRO.model, STANDARD) as hands:
-        xbox, switch, other = hands
+    with plugged(XBOX_360.model, SWITCH_PRO.model, STANDARD) as teleop:
+        xbox, switch, other = teleop
         with SDLPad(config) as pad:
             assert pad.name == "Nintendo Switch Pro Controller"
             for hand in (xbox, switch, other):
@@ -254,8 +254,8 @@ def test_only_the_pad_that_was_chosen_counts() -> None:
 
 
 def test_without_a_choice_any_pad_counts_after_the_loss_of_the_first() -> None:
-    with plugged(PLAIN, XBOX_360.model, PS5.model) as hands:
-        _, xbox, sony = hands
+    with plugged(PLAIN, XBOX_360.model, PS5.model) as teleop:
+        _, xbox, sony = teleop
         with SDLPad(GamepadConfig()) as pad:
             assert pad.name == "X360 Controller"
             xbox.tap(0)
@@ -286,8 +286,8 @@ def test_a_substitute_that_nobody_touched_gives_way_to_the_pad_that_comes_back()
 
 
 def test_of_two_pads_the_one_that_is_pressed_first_is_in_the_hand() -> None:
-    with plugged(XBOX_360.model, XBOX_360.model, PS5.model) as hands:
-        idle, twin, sony = hands
+    with plugged(XBOX_360.model, XBOX_360.model, PS5.model) as teleop:
+        idle, twin, sony = teleop
         with SDLPad(GamepadConfig()) as pad:
             idle.axis(0, 0.3)  # it drifts, and nobody has it in the hand
             assert now(pad).axes.keys() == {"leftx"}
@@ -345,19 +345,19 @@ class AnyArrival(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         models = [make.model for make in FITS] + list(JUNK)
-        self.hands = self.stack.enter_context(plugged(*models))
+        self.teleop = self.stack.enter_context(plugged(*models))
         self.pad = self.stack.enter_context(SDLPad(GamepadConfig()))
 
     @rule(place=st.integers(0, 4), polled=st.booleans())
     def change(self, place: int, polled: bool) -> None:
-        hand = self.hands[place]
+        hand = self.teleop[place]
         (hand.plug if hand.index is None else hand.unplug)()
         if polled:
             self.poll()
 
     @rule()
     def poll(self) -> None:
-        there = [self.hands[place] for place, _ in enumerate(FITS)]
+        there = [self.teleop[place] for place, _ in enumerate(FITS)]
         there = [hand for hand in there if hand.index is not None]
         self.pad.poll()  # None, if one was lost
         assert (self.pad.poll() is not None) == bool(there)
@@ -459,8 +459,8 @@ def test_a_pad_rumbles_and_stops_and_a_lost_one_does_not_mind() -> None:
 
 def test_a_virtual_pad_is_moved_through_its_socket_and_no_other_pad_counts(tmp_path: Path) -> None:
     path = tmp_path / "pad"
-    with plugged(XBOX_360.model) as hands:
-        [real] = hands
+    with plugged(XBOX_360.model) as teleop:
+        [real] = teleop
         with SDLPad(GamepadConfig(virtual=path)) as pad, Remote(path) as remote:
             assert pad.name == "Virtual Gamepad"
             real.tap(0)
@@ -479,7 +479,7 @@ def test_a_virtual_pad_is_moved_through_its_socket_and_no_other_pad_counts(tmp_p
             assert remote.tell(rumbles=True)["rumbles"] == [[1, 1]]
 
 
-def test_a_virtual_pad_is_held_for_as_many_polls_as_it_is_told(tmp_path: Path) -> None:
+def test_a_virtual_pad_is_held_for_as_many_polls_as_it_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "pad"
     with SDLPad(GamepadConfig(virtual=path)) as pad, Remote(path) as remote:
         before = remote.tell(axis="leftx", value=1.0, polls=3)["polls"]
@@ -587,11 +587,11 @@ def test_a_plain_joystick_is_a_line_with_the_way_to_set_it_up() -> None:
     ids=lambda model: model.name,
 )
 def test_a_joystick_that_is_no_gamepad_is_named_as_such(model: Model) -> None:
-    told = f"{model.name} with {model.axes} axes and {model.buttons} buttons: no gamepad"
+    reported = f"{model.name} with {model.axes} axes and {model.buttons} buttons: no gamepad"
     with plugged(model):
         with pytest.raises(TeleopError) as raised:
             SDLPad(GamepadConfig()).__enter__()
-        assert str(raised.value).startswith(f"No gamepad is plugged in ({told}): plug one in")
+        assert str(raised.value).startswith(f"No gamepad is plugged in ({reported}): plug one in")
     with (
         plugged(model, PLAIN),
         pytest.raises(TeleopError, match=r"^Twin USB Joystick is a joystick that SDL has no"),
@@ -602,8 +602,10 @@ def test_a_joystick_that_is_no_gamepad_is_named_as_such(model: Model) -> None:
 
 
 def test_what_is_called_so_but_is_no_gamepad_is_said_to_be_none() -> None:
-    told = r"'accel' \(ST LIS3LV02DL Accelerometer with 3 axes and 0 buttons: no gamepad\); there"
-    with plugged(ACCELEROMETER, PLAIN), pytest.raises(TeleopError, match=told):
+    reported = (
+        r"'accel' \(ST LIS3LV02DL Accelerometer with 3 axes and 0 buttons: no gamepad\); there"
+    )
+    with plugged(ACCELEROMETER, PLAIN), pytest.raises(TeleopError, match=reported):
         SDLPad(GamepadConfig(pad="accel")).__enter__()
 
 

@@ -194,7 +194,7 @@ def test_a_pad_that_is_lost_is_none_and_works_again_when_it_is_back(bus: Bus) ->
     assert bus.open == 0
 
 
-def test_a_loss_between_two_polls_is_told_once(bus: Bus) -> None:
+def test_a_loss_between_two_polls_is_reported_once(bus: Bus) -> None:
     with entered() as pad:
         bus.send(TAKE_OVER)
         looks = bus.looks
@@ -375,7 +375,7 @@ def test_a_system_that_tells_no_usages_is_believed_about_known_pads_only(bus: Bu
     assert [pad.name for pad in gamepad_hid.connected(bus)] == ["Pad"]
 
 
-def test_without_a_pad_the_remedy_is_told(bus: Bus) -> None:
+def test_without_a_pad_the_remedy_is_reported(bus: Bus) -> None:
     bus.plug(info((0x046D, 0xC31C), "Keyboard", usage=6))
     assert refusal() == (
         "No gamepad is connected: plug one in, or wake it and pair it; `hil-app doctor` shows "
@@ -383,9 +383,9 @@ def test_without_a_pad_the_remedy_is_told(bus: Bus) -> None:
     )
 
 
-def test_a_pad_that_is_named_and_not_there_is_told_with_those_that_are(bus: Bus) -> None:
-    told = refusal(pad="054c:0ce6")
-    assert told == (
+def test_a_pad_that_is_named_and_not_there_is_reported_with_those_that_are(bus: Bus) -> None:
+    reported = refusal(pad="054c:0ce6")
+    assert reported == (
         "No gamepad 054c:0ce6 is connected (there is Cordless RumblePad 2 (046d:c219)): plug it "
         "in, or name another with teleop.pad"
     )
@@ -397,7 +397,9 @@ def test_a_pad_that_is_named_and_not_there_is_told_with_those_that_are(bus: Bus)
 
 
 @pytest.mark.parametrize("named", [None, "1234:abcd"])
-def test_an_unknown_pad_is_told_with_its_ids_and_how_to_add_it(bus: Bus, named: str | None) -> None:
+def test_an_unknown_pad_is_reported_with_its_ids_and_how_to_add_it(
+    bus: Bus, named: str | None
+) -> None:
     bus.plug(info((0x1234, 0xABCD), "Strange Pad", "/dev/hidraw1", usage=4))
     assert refusal(pad=named) == (
         "The reports of Strange Pad (1234:abcd) are unknown: try --teleop.type=gamepad, which "
@@ -406,7 +408,7 @@ def test_an_unknown_pad_is_told_with_its_ids_and_how_to_add_it(bus: Bus, named: 
     )
 
 
-def test_a_pad_that_may_not_be_used_is_told_with_the_rule_that_permits_it(
+def test_a_pad_that_may_not_be_used_is_reported_with_the_rule_that_permits_it(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bus.refused = "open failed"
@@ -418,7 +420,7 @@ def test_a_pad_that_may_not_be_used_is_told_with_the_rule_that_permits_it(
     )
 
 
-def test_a_pad_that_does_not_open_though_it_may_is_told(bus: Bus) -> None:
+def test_a_pad_that_does_not_open_though_it_may_is_reported(bus: Bus) -> None:
     bus.refused = "open failed"
     bus.plug(info(F710, "Pad", "DevSrvsID:4294971"))
     assert refusal() == (
@@ -427,14 +429,18 @@ def test_a_pad_that_does_not_open_though_it_may_is_told(bus: Bus) -> None:
     )
 
 
-def test_a_system_that_does_not_answer_is_told(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_does_not_answer_is_reported(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gamepad_hid, "_PATIENCE_S", 0.02)
     bus.free.clear()
     assert refusal().startswith("The gamepads could not be looked for within 0.02 s: unplug")
     bus.free.set()
 
 
-def test_a_system_that_refuses_to_look_is_told(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_refuses_to_look_is_reported(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken() -> list[Any]:
         raise OSError("no bus")
 
@@ -457,7 +463,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     return write
 
 
-def test_a_library_that_does_not_load_is_told(modules: Callable[[str, str], None]) -> None:
+def test_a_library_that_does_not_load_is_reported(modules: Callable[[str, str], None]) -> None:
     for name in ("hid", "hidraw"):
         modules(name, "raise ImportError('libusb is missing')")
     assert refusal() == (
@@ -466,7 +472,7 @@ def test_a_library_that_does_not_load_is_told(modules: Callable[[str, str], None
     )
 
 
-def test_another_package_of_the_same_name_is_told(modules: Callable[[str, str], None]) -> None:
+def test_another_package_of_the_same_name_is_reported(modules: Callable[[str, str], None]) -> None:
     for name in ("hid", "hidraw"):
         modules(name, "class Device: ...")
     assert "(another package has the name hid: pip uninstall hid)" in refusal()

@@ -207,7 +207,7 @@ WIRES = {
 each_wire = pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
 
 
-def told(layout: Layout, *reports: bytes) -> DeviceState:
+def reported(layout: Layout, *reports: bytes) -> DeviceState:
     latch = Latch()
     for report in reports:
         parse(layout, report, latch)
@@ -228,7 +228,7 @@ def with_number(report: bytes, byte: int, size: int, value: int) -> bytes:
 
 @each_wire
 def test_at_rest_nothing_is_pressed_and_all_axes_are_in_the_middle(wire: Wire) -> None:
-    state = told(wire.layout, wire.rest)
+    state = reported(wire.layout, wire.rest)
     assert (state.held, state.pressed) == (frozenset(), ())
     assert state.axes == dict.fromkeys((*AXES, *TRIGGERS), 0.0)
 
@@ -236,7 +236,7 @@ def test_at_rest_nothing_is_pressed_and_all_axes_are_in_the_middle(wire: Wire) -
 @each_wire
 def test_each_button_alone_is_that_button_alone(wire: Wire) -> None:
     for name, (byte, bit) in wire.buttons.items():
-        state = told(wire.layout, wire.rest, with_bit(wire.rest, byte, bit), wire.rest)
+        state = reported(wire.layout, wire.rest, with_bit(wire.rest, byte, bit), wire.rest)
         assert state.pressed == (name,)
         assert state.held == frozenset()
 
@@ -246,7 +246,7 @@ def test_buttons_together_are_all_of_them(wire: Wire) -> None:
     report = wire.rest
     for byte, bit in wire.buttons.values():
         report = with_bit(report, byte, bit)
-    assert told(wire.layout, report).held == set(wire.buttons)
+    assert reported(wire.layout, report).held == set(wire.buttons)
 
 
 @pytest.mark.parametrize("wire", [wire for wire in WIRES.values() if wire.hat is not None])
@@ -255,10 +255,10 @@ def test_the_hat_has_eight_directions_and_a_middle(wire: Wire) -> None:
     high = wire.rest[wire.hat] & 0xF0
     for number, held in enumerate(HATS):
         report = with_byte(wire.rest, wire.hat, high | number + wire.up)
-        assert told(wire.layout, report).held == held
-        assert told(wire.layout, report, wire.rest).held == set()
+        assert reported(wire.layout, report).held == held
+        assert reported(wire.layout, report, wire.rest).held == set()
     for value in {*range(16)} - {*range(wire.up, wire.up + 8)}:
-        assert told(wire.layout, with_byte(wire.rest, wire.hat, high | value)).held == set()
+        assert reported(wire.layout, with_byte(wire.rest, wire.hat, high | value)).held == set()
 
 
 @pytest.mark.parametrize("wire", [wire for wire in WIRES.values() if wire.step])
@@ -266,9 +266,9 @@ def test_a_stick_goes_all_the_way_each_way(wire: Wire) -> None:
     top = 256**wire.step - 1
     for index, name in enumerate(AXES):
         byte = wire.sticks + index * wire.step
-        for value, way in ((0, -1.0), (top, 1.0), (top // 4, -0.5), (top - top // 4, 0.5)):
-            axes = told(wire.layout, with_number(wire.rest, byte, wire.step, value)).axes
-            assert axes[name] == pytest.approx(way, abs=0.02)
+        for value, direction in ((0, -1.0), (top, 1.0), (top // 4, -0.5), (top - top // 4, 0.5)):
+            axes = reported(wire.layout, with_number(wire.rest, byte, wire.step, value)).axes
+            assert axes[name] == pytest.approx(direction, abs=0.02)
             assert all(axes[other] == 0 for other in AXES if other != name)
 
 
@@ -277,7 +277,7 @@ def test_a_switch_pros_twelve_bit_sticks_are_high_where_they_are_up() -> None:
 
     def stick(byte: int, across: int, along: int) -> dict[str, float]:
         report = with_number(wire.rest, byte, 3, along << 12 | across)
-        return dict(told(SWITCH, report).axes)
+        return dict(reported(SWITCH, report).axes)
 
     for byte, (across, along) in zip((6, 9), STICKS, strict=True):
         assert stick(byte, 2048, 4095)[along] == -1.0  # up
@@ -294,7 +294,7 @@ def test_an_analogue_trigger_is_an_axis_and_far_enough_a_press(wire: Wire) -> No
     for index, name in enumerate(TRIGGERS):
         byte = wire.triggers + index * size
         for value, held in ((top, {name}), (top // 4, set()), (top * 3 // 4, {name})):
-            state = told(wire.layout, with_number(wire.rest, byte, size, value))
+            state = reported(wire.layout, with_number(wire.rest, byte, size, value))
             assert state.axes[name] == pytest.approx(value / top)
             assert state.held == held
 
@@ -304,7 +304,7 @@ def test_a_trigger_that_is_a_button_is_an_axis_too(name: str) -> None:
     wire = WIRES[name]
     for trigger in TRIGGERS:
         report = with_bit(wire.rest, *wire.buttons[trigger])
-        assert told(wire.layout, report).axes[trigger] == 1.0
+        assert reported(wire.layout, report).axes[trigger] == 1.0
 
 
 def test_bits_that_count_reports_are_no_button() -> None:
@@ -312,32 +312,32 @@ def test_bits_that_count_reports_are_no_button() -> None:
     for name in ("DualShock 4, USB", *simple):
         rest = WIRES[name].rest
         for count in range(64):
-            assert told(WIRES[name].layout, with_byte(rest, 7, count << 2)).held == set()
+            assert reported(WIRES[name].layout, with_byte(rest, 7, count << 2)).held == set()
 
 
 def test_an_old_xbox_pad_tells_its_guide_button_apart() -> None:
     for layout in (ONE_S, OLD):
-        assert told(layout, hexed("02 01")).pressed == ("guide",)
-        assert told(layout, hexed("02 01"), hexed("02 00")).held == set()
+        assert reported(layout, hexed("02 01")).pressed == ("guide",)
+        assert reported(layout, hexed("02 01"), hexed("02 00")).held == set()
 
 
 def test_an_xbox_one_s_has_its_back_button_in_either_of_two_places() -> None:
     rest = WIRES["Xbox One S"].rest
-    assert told(ONE_S, with_bit(rest, 16, 1)).held == {"back"}
-    assert told(ONE_S, with_bit(with_bit(rest, 16, 1), 15, 4)).pressed == ("back",)
+    assert reported(ONE_S, with_bit(rest, 16, 1)).held == {"back"}
+    assert reported(ONE_S, with_bit(with_bit(rest, 16, 1), 15, 4)).pressed == ("back",)
 
 
 def test_a_report_without_controls_says_nothing() -> None:
     sound = with_byte(with_bit(WIRES["DualShock 4, Bluetooth"].rest, 7, 0x20), 1, 0x40)
-    assert told(DUALSHOCK, sound) == DeviceState()
+    assert reported(DUALSHOCK, sound) == DeviceState()
     for layout, report in ((F710, "02 00 00 00 00 00 00 00"), (SERIES, "04 83"), (SWITCH, "21")):
-        assert told(layout, hexed(report)) == DeviceState()
+        assert reported(layout, hexed(report)) == DeviceState()
 
 
 def test_a_stick_that_moves_leaves_a_button_that_is_held_as_it_is() -> None:
     wire = WIRES["F710"]
     held = with_bit(wire.rest, *wire.buttons["rightshoulder"])
-    state = told(F710, held, with_byte(held, 1, 255), with_byte(held, 1, 0))
+    state = reported(F710, held, with_byte(held, 1, 255), with_byte(held, 1, 0))
     assert (state.held, state.pressed) == ({"rightshoulder"}, ("rightshoulder",))
 
 
@@ -345,7 +345,7 @@ def test_a_stick_that_moves_leaves_a_button_that_is_held_as_it_is() -> None:
 def test_a_report_cut_short_says_no_more_than_what_is_in_it(wire: Wire) -> None:
     kinds = {10, 64, 78}  # cut to one of these, a DualSense's is one of another kind
     for length in {*range(len(wire.rest))} - kinds:
-        assert told(wire.layout, wire.rest[:length]).held == set()
+        assert reported(wire.layout, wire.rest[:length]).held == set()
 
 
 @given(
@@ -357,7 +357,7 @@ def test_a_report_cut_short_says_no_more_than_what_is_in_it(wire: Wire) -> None:
 def test_any_bytes_give_known_names_and_numbers_in_range(
     layout: Layout, reports: list[tuple[bytes, bytes]]
 ) -> None:
-    state = told(layout, *(first + rest for first, rest in reports))
+    state = reported(layout, *(first + rest for first, rest in reports))
     assert state.held | set(state.pressed) <= {*BUTTONS, *TRIGGERS}
     assert state.axes.keys() <= set(PAD) - set(BUTTONS)
     for name, value in state.axes.items():

@@ -26,7 +26,7 @@ from teleop.gamepad.joysticks import RawState, joysticks
 from teleop.gamepad.sdl import controller, gamepads, pygame
 from teleop.virtual import pad as virtual
 from teleop.virtual.pad import AXES, STANDARD, Model, VirtualPad
-from teleop.virtual.remote import Listener, Remote
+from teleop.virtual.remote import PadListener, Remote
 
 WORDS = st.sampled_from(("axis", "value", "button", "down", "hat", "to", "plug", "name", "axes"))
 EDGES = (-1.0, -0.25, 0.0, 0.5, 1.0)
@@ -142,7 +142,7 @@ def test_what_it_was_asked_to_rumble_is_remembered(hand: VirtualPad) -> None:
 def test_a_message_does_what_it_says_and_is_answered_with_the_time(
     hand: VirtualPad, tmp_path: Path
 ) -> None:
-    with Listener(tmp_path / "pad", hand.handle), Remote(tmp_path / "pad") as remote:
+    with PadListener(tmp_path / "pad", hand.handle), Remote(tmp_path / "pad") as remote:
         before = time.monotonic()
         answer = remote.tell(axis="righty", value=0.5)
         assert before <= answer["at"] <= time.monotonic()
@@ -184,7 +184,7 @@ def test_a_message_does_what_it_says_and_is_answered_with_the_time(
 def test_a_message_that_says_nothing_is_refused_and_changes_nothing(
     hand: VirtualPad, tmp_path: Path, message: dict[str, Any], why: str
 ) -> None:
-    with Listener(tmp_path / "pad", hand.handle), Remote(tmp_path / "pad") as remote:
+    with PadListener(tmp_path / "pad", hand.handle), Remote(tmp_path / "pad") as remote:
         with pytest.raises(TeleopError, match=why):
             remote.tell(**message)
         assert seen() == []
@@ -203,10 +203,10 @@ ANYTHING = st.recursive(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.dictionaries(WORDS, ANYTHING, max_size=3) | ANYTHING, max_size=5))
-def test_whatever_it_is_told_it_answers(tmp_path: Path, messages: list[Any]) -> None:
+def test_whatever_it_is_reported_it_answers(tmp_path: Path, messages: list[Any]) -> None:
     with ExitStack() as stack:
         [hand] = stack.enter_context(plugged(STANDARD))
-        stack.enter_context(Listener(tmp_path / "pad", hand.handle))
+        stack.enter_context(PadListener(tmp_path / "pad", hand.handle))
         end = stack.enter_context(socket.socket(socket.AF_UNIX))
         end.settimeout(10)
         end.connect(str(tmp_path / "pad"))
@@ -220,7 +220,7 @@ def test_whatever_it_is_told_it_answers(tmp_path: Path, messages: list[Any]) -> 
 
 
 def test_another_model_can_be_plugged_in(hand: VirtualPad, tmp_path: Path) -> None:
-    with Listener(tmp_path / "pad", hand.handle), Remote(tmp_path / "pad") as remote:
+    with PadListener(tmp_path / "pad", hand.handle), Remote(tmp_path / "pad") as remote:
         remote.tell(plug={"name": "Old pad", "axes": 2, "buttons": 8})
         [stick] = joysticks()
         remote.tell(button=7, down=True)
@@ -243,14 +243,14 @@ def test_a_joystick_tells_every_place_of_its_axes_since_the_last_look() -> None:
     with plugged(PLAIN) as (hand,):
         [stick] = joysticks()
         stick.poll()
-        told = [-1.0, -0.5, 0.25, 1.0, 0.0]
-        for value in told:
+        reported = [-1.0, -0.5, 0.25, 1.0, 0.0]
+        for value in reported:
             hand.axis(2, value)
         hand.button(1, down=True)
         states = stick.states()
         assert states is not None
         places = [state.axes[2] for state in states]
-        assert list(dict.fromkeys(places)) == pytest.approx(told, abs=1e-4)
+        assert list(dict.fromkeys(places)) == pytest.approx(reported, abs=1e-4)
         assert states[-1] == stick.poll()
         assert states[-1].buttons[1]
         hand.unplug()

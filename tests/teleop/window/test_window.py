@@ -40,7 +40,7 @@ def plain(colour: Colour, height: int = 480, width: int = 640) -> U8:
 def shows(it: Open, colour: Colour, folder: Path, top: int = 0) -> bool:
     """Whether something in the window, ``top`` pixels down or more, has this colour now."""
     path = folder / "shown.png"
-    it.person.tell(save=str(path))
+    it.operator.tell(save=str(path))
     pixels = pygame.surfarray.array3d(pygame.image.load(path))[:, top:].astype(int)
     return bool((np.abs(pixels - colour).max(axis=-1) <= 2).sum() > 20)
 
@@ -73,21 +73,21 @@ def test_the_newest_of_many_is_what_stays(shared: Open, tmp_path: Path) -> None:
 
 
 def test_keys_come_in_order_and_a_held_one_comes_once(shared: Open) -> None:
-    shared.person.tell(key="up", down=True)
-    shared.person.tell(key="up", down=True)  # as auto-repeat would
-    shared.person.tell(tap="s")
-    shared.person.tell(key="up", down=False)
-    shared.person.tell(key="up", down=False)
+    shared.operator.tell(key="up", down=True)
+    shared.operator.tell(key="up", down=True)  # as auto-repeat would
+    shared.operator.tell(tap="s")
+    shared.operator.tell(key="up", down=False)
+    shared.operator.tell(key="up", down=False)
     expected = [("up", True), ("s", True), ("s", False), ("up", False)]
     assert shared.window.changes() == [KeyChange(*change) for change in expected]
     assert shared.window.changes() == []
 
 
 def test_a_lost_focus_lets_go_of_every_key(shared: Open) -> None:
-    shared.person.tell(key="leftshift", down=True)
-    shared.person.tell(key="left", down=True)
-    shared.person.tell(focus=False)
-    shared.person.tell(key="left", down=False)  # comes late
+    shared.operator.tell(key="leftshift", down=True)
+    shared.operator.tell(key="left", down=True)
+    shared.operator.tell(focus=False)
+    shared.operator.tell(key="left", down=False)  # comes late
     changes = shared.window.changes()
     assert changes[:2] == [("leftshift", True), ("left", True)]
     assert set(changes[2:]) == {("leftshift", False), ("left", False)}
@@ -101,9 +101,9 @@ def test_keys_that_are_down_are_lit(shared: Open, tmp_path: Path) -> None:
     shared.window.show(Shown("POLICY", "policy", {"front": plain(RED)}))
     until(lambda: shows(shared, MOODS["policy"], tmp_path))
     assert not lit()
-    shared.person.tell(key="g", down=True)
+    shared.operator.tell(key="g", down=True)
     until(lit)
-    shared.person.tell(key="g", down=False)
+    shared.operator.tell(key="g", down=False)
     until(lambda: not lit())
     shared.window.changes()
 
@@ -114,23 +114,23 @@ def test_keys_that_are_down_are_lit(shared: Open, tmp_path: Path) -> None:
 )
 def test_what_is_no_virtual_key_is_refused(shared: Open, message: dict[str, object]) -> None:
     with pytest.raises(TeleopError, match=r"no key '|wants key and down"):
-        shared.person.tell(**message)
+        shared.operator.tell(**message)
     assert shared.window.changes() == []
 
 
 def test_a_window_without_keys_takes_none() -> None:
     with open_window(keys=None) as it:
-        it.person.tell(tap="s")
+        it.operator.tell(tap="s")
         assert it.window.changes() == []
-        it.person.tell(close=True)
+        it.operator.tell(close=True)
         assert it.window.changes() == []
         assert it.window.closed
 
 
 def test_a_closed_window_is_no_error_and_takes_what_it_is_shown() -> None:
     with open_window() as it:
-        it.person.tell(key="up", down=True)
-        it.person.tell(close=True)
+        it.operator.tell(key="up", down=True)
+        it.operator.tell(close=True)
         assert not it.window.closed  # nobody has asked yet
         assert it.window.changes() == [("up", True)]
         assert it.window.closed
@@ -176,7 +176,7 @@ def test_ctrl_c_in_the_terminal_is_not_for_it() -> None:
     with open_window() as it:
         assert os.getsid(it.process) != os.getsid(0)
         os.kill(it.process, signal.SIGINT)
-        it.person.tell(tap="s")
+        it.operator.tell(tap="s")
         assert it.window.changes() == [("s", True), ("s", False)]
 
 

@@ -14,7 +14,7 @@ from sample_window import FACTS, KEYS, shown
 
 from robots.base import U8
 from teleop.window.caps import draw_keys, flow, height_of
-from teleop.window.drawing import View, places, render
+from teleop.window.drawing import WindowView, places, render
 from teleop.window.look import BACK, HELP, MOODS, PANEL, Colour, text, width_of
 from teleop.window.shown import Mood, Shown
 
@@ -47,9 +47,9 @@ def where(surface: pygame.Surface, colour: Colour) -> tuple[int, int, int, int]:
     return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())
 
 
-def test_pictures_stand_side_by_side_as_large_as_they_fit() -> None:
+def test_images_stand_side_by_side_as_large_as_they_fit() -> None:
     images = {"front": plain(RED), "wrist": plain(BLUE)}
-    surface = render(Shown("YOU", "you", images), View(), SIZE)
+    surface = render(Shown("YOU", "you", images), WindowView(), SIZE)
     red, blue = where(surface, RED), where(surface, BLUE)
     assert red[2] < blue[0]
     assert (red[1], red[3]) == (blue[1], blue[3])
@@ -58,11 +58,11 @@ def test_pictures_stand_side_by_side_as_large_as_they_fit() -> None:
         assert (right - left) / (bottom - top) == pytest.approx(80 / 60, abs=0.02)
 
 
-def test_pictures_are_the_right_way_up_with_their_own_colours() -> None:
+def test_images_are_the_right_way_up_with_their_own_colours() -> None:
     image = plain((20, 230, 20))
     image[:30, :40] = RED
     image[30:, 40:] = BLUE
-    surface = render(Shown("YOU", "you", {"front": image}), View(), SIZE)
+    surface = render(Shown("YOU", "you", {"front": image}), WindowView(), SIZE)
     left, top, right, bottom = where(surface, (20, 230, 20))
     found = pixels(surface)
     near = {"left": left + 60, "right": right - 60, "top": top + 60, "bottom": bottom - 60}
@@ -73,35 +73,35 @@ def test_pictures_are_the_right_way_up_with_their_own_colours() -> None:
 
 @pytest.mark.parametrize("mood", get_args(Mood))
 def test_who_acts_has_a_colour_of_its_own(mood: Mood) -> None:
-    surface = render(Shown("WORD", mood), View(), SIZE)
+    surface = render(Shown("WORD", mood), WindowView(), SIZE)
     amounts = {name: int(like(surface, colour).sum()) for name, colour in MOODS.items()}
     assert amounts.pop(mood) > 3000
     assert not any(amounts.values())
 
 
 def test_without_cameras_who_acts_is_written_large() -> None:
-    surface = render(Shown("YOU", "you"), View(KEYS), SIZE)
+    surface = render(Shown("YOU", "you"), WindowView(KEYS), SIZE)
     assert like(surface, MOODS["you"])[200:].sum() > 5000
 
 
 def test_a_call_for_help_is_not_overlooked() -> None:
-    quiet = like(render(shown({}), View(), SIZE), HELP).sum()
-    loud = like(render(shown({}, help_wanted=True), View(), SIZE), HELP).sum()
+    quiet = like(render(shown({}), WindowView(), SIZE), HELP).sum()
+    loud = like(render(shown({}, help_wanted=True), WindowView(), SIZE), HELP).sum()
     assert (quiet == 0, loud > 20_000) == (True, True)
 
 
 def test_a_window_without_the_focus_says_so() -> None:
-    assert like(render(shown({}), View(KEYS, focused=True), SIZE), HELP).sum() == 0
-    assert like(render(shown({}), View(KEYS, focused=False), SIZE), HELP).sum() > 15_000
+    assert like(render(shown({}), WindowView(KEYS, focused=True), SIZE), HELP).sum() == 0
+    assert like(render(shown({}), WindowView(KEYS, focused=False), SIZE), HELP).sum() > 15_000
 
 
 @pytest.mark.parametrize("facts", [{}, {"episode": "34"}, FACTS])
 def test_facts_and_messages_are_drawn(facts: dict[str, str]) -> None:
-    without = pixels(render(Shown("YOU", "you"), View(), SIZE))
-    drawn = pixels(render(Shown("YOU", "you", facts=facts), View(), SIZE))
+    without = pixels(render(Shown("YOU", "you"), WindowView(), SIZE))
+    drawn = pixels(render(Shown("YOU", "you", facts=facts), WindowView(), SIZE))
     assert bool((without != drawn).any()) == bool(facts)
     for field in ("title", "message"):
-        drawn = pixels(render(Shown("YOU", "you", **{field: "something"}), View(), SIZE))
+        drawn = pixels(render(Shown("YOU", "you", **{field: "something"}), WindowView(), SIZE))
         assert (without != drawn)[:90].any()
         assert not (without != drawn)[90:].any()
 
@@ -188,11 +188,13 @@ anything = st.builds(
 
 @given(
     anything,
-    st.builds(View, st.sampled_from([{}, KEYS]), st.just(frozenset({"up", "s"})), st.booleans()),
+    st.builds(
+        WindowView, st.sampled_from([{}, KEYS]), st.just(frozenset({"up", "s"})), st.booleans()
+    ),
     st.tuples(st.integers(1, 1000), st.integers(1, 800)),
 )
 def test_whatever_there_is_to_show_is_drawn_at_any_size(
-    what: Shown, view: View, size: tuple[int, int]
+    what: Shown, view: WindowView, size: tuple[int, int]
 ) -> None:
     surface = render(what, view, size)
     assert surface.get_size() == size
@@ -200,8 +202,8 @@ def test_whatever_there_is_to_show_is_drawn_at_any_size(
     assert (edge[min(13, size[1]) :] == BACK).all()
 
 
-def test_small_windows_still_show_who_acts_and_the_pictures() -> None:
-    surface = render(shown({"front": plain(RED)}), View(KEYS), (320, 240))
+def test_small_windows_still_show_who_acts_and_the_images() -> None:
+    surface = render(shown({"front": plain(RED)}), WindowView(KEYS), (320, 240))
     assert like(surface, MOODS["you"]).sum() > 1500
     assert like(surface, RED).sum() > 3000
     assert like(surface, PANEL).any()

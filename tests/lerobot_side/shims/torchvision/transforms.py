@@ -1,4 +1,4 @@
-"""The one transform that lerobot's datasets name, for pictures that are kept as pictures."""
+"""The one transform that lerobot's datasets name, for images that are kept as images."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 
 
 class ToTensor:
-    """PIL picture (H, W, 3) to float (3, H, W) in [0, 1]."""
+    """PIL image (H, W, 3) to float (3, H, W) in [0, 1]."""
 
-    def __call__(self, picture: Any) -> torch.Tensor:
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
+    def __call__(self, image: Any) -> torch.Tensor:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255

@@ -1,4 +1,4 @@
-"""A person at a pad or at keys that are not there, while a real command runs."""
+"""An operator at a pad or at keys that are not there, while a real command runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TICK = 1 / 30
 
 @dataclass
 class Running:
-    """A command that runs, and the device in its person's hand."""
+    """A command that runs, and the device in its operator's hand."""
 
     process: subprocess.Popen[str]
     folder: Path
@@ -70,18 +70,18 @@ class Running:
             self.remote.tell(axis=axis, value=value, polls=ticks)
             self.live(ticks + 1)
 
-    def judge(self, button: str) -> None:
+    def q_values(self, button: str) -> None:
         """Press it until the episode has ended by it; between two it does not count."""
         before = len(self.events("episode"))
 
-        def judged() -> bool:
+        def evaluated() -> bool:
             if len(self.events("episode")) == before:
                 with suppress(TeleopError):  # the run has ended by it
                     self.tap(button)
                     self.live(30)
             return len(self.events("episode")) > before
 
-        until(judged)
+        until(evaluated)
 
     def end(self) -> tuple[int, str, str]:
         output, errors = self.process.communicate(timeout=PATIENCE_S)
@@ -105,7 +105,7 @@ def remote(socket: Path, process: subprocess.Popen[Any]) -> Iterator[Remote]:
 def teleoperate(
     folder: Path, *options: str, command: str = "teleoperate", wait: bool = True
 ) -> Iterator[Running]:
-    """The command on the twin; its person has all of a device but the device.
+    """The command on the twin; its operator has all of a device but the device.
 
     With ``wait`` it is there when this begins.
     """
