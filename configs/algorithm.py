@@ -11,9 +11,9 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_valida
 from configs.base import Changeable
 from configs.networks import CriticNetworkConfig
 from configs.policy import GaussianActorConfig
-from configs.reading import read_json
 from configs.registry import Registry, RegistryError
 from configs.respelled import Respelled, RespelledConfig
+from configs.text.reading import read_json
 
 CONFIG_FILE = "config.json"
 _POLICY = "policy_config"  # beside the fields in that file

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from configs.base import Config, number
-from configs.paths import UserText
+from configs.text.paths import UserText
 
 CameraName = Annotated[str, Field(pattern=r"^\w[\w .-]*$", max_length=60)]
 """What a camera is called, in options, columns and file names."""

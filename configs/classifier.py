@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from configs.base import Config
-from configs.paths import UserPath
+from configs.text.paths import UserPath
 
 
 class SuccessClassifierConfig(Config):

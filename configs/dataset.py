@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from configs.base import Changeable, Config
-from configs.paths import UserPath
+from configs.text.paths import UserPath
 
 COARSEST = {"h264": 51, "av1": 63}  # the highest crf of each codec
 

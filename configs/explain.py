@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from configs.reading import did_you_mean, shown
 from configs.run import RunConfig
+from configs.text.reading import did_you_mean, shown
 
 
 def explain(fault: Mapping[str, Any]) -> str:

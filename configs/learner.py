@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.base import Changeable, Config
-from configs.paths import UserPath
+from configs.text.paths import UserPath
 
 MOST_ROWS = 100_000_000  # of a buffer
 Only = Literal["all", "interventions", "successes"]

@@ -19,9 +19,9 @@ from configs.explain import explain, locate, models_in
 from configs.overrides import TypeChange, overridden
 from configs.overrides import merge as merge
 from configs.parser import Parser as Parser
-from configs.paths import expanded
-from configs.reading import Unreadable, parse_yaml, read_yaml, shown
 from configs.run import RunConfig
+from configs.text.paths import expanded
+from configs.text.reading import Unreadable, parse_yaml, read_yaml, shown
 
 _MOST_FAULTS, _LONGEST = 8, 700  # that a message tells, and their characters; one is always told
 _OTHER_VERSION = (

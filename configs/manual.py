@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from configs.paths import UserPath
 from configs.registry import Factory
 from configs.teleop import TELEOPS, TeleopConfig
+from configs.text.paths import UserPath
 
 if TYPE_CHECKING:
     from configs.run import RunConfig

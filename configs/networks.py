@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from configs.base import Config, MutableConfig
-from configs.paths import UserText
+from configs.text.paths import UserText
 
 WIDEST = 10_000  # of a layer
 Width = Annotated[int, Field(ge=1, le=WIDEST)]

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from configs.base import ConfigError
 from configs.explain import tag_of
-from configs.reading import Unreadable, parse_yaml, shown
 from configs.registry import block_of
 from configs.run import RunConfig
+from configs.text.reading import Unreadable, parse_yaml, shown
 
 Keys = tuple[str, ...]
 Content = dict[str, Any]

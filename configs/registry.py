@@ -24,7 +24,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from configs.base import Config, ConfigError
-from configs.reading import did_you_mean
+from configs.text.reading import did_you_mean
 
 C = TypeVar("C", bound=Config)
 RegistrySnapshot = tuple[dict[str, Any], dict[str, str]]

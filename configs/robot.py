@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from configs.base import Config, number
 from configs.camera import CameraName, OpenCVCameraConfig
-from configs.paths import UserPath, UserText
 from configs.registry import OpenConfig, Registry
 from configs.task import PickLiftConfig, TaskConfig
+from configs.text.paths import UserPath, UserText
 
 if TYPE_CHECKING:
     from configs.run import RunConfig

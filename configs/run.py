@@ -14,11 +14,11 @@ from configs.help import HelpConfig
 from configs.learner import LearnerConfig
 from configs.manual import ManualConfig
 from configs.networks import NetworksConfig
-from configs.paths import UserPath
 from configs.processor import ProcessorConfig
 from configs.registry import OpenConfig
 from configs.robot import RobotConfig, SO101SimConfig
 from configs.teleop import ScriptedTeleopConfig, TeleopConfig
+from configs.text.paths import UserPath
 
 
 class TrainConfig(Config):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from configs.base import Changeable, Config
-from configs.paths import UserText, same_device
 from configs.registry import Registry
 from configs.robot import ServoArmConfig
 from configs.step import STEPS, ActionStepConfig, StepConfig
+from configs.text.paths import UserText, same_device
 
 if TYPE_CHECKING:
     from configs.manual import ManualConfig

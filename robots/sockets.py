@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from configs.reading import LONGEST, parse_json
+from configs.text.reading import LONGEST, parse_json
 from robots.base import RobotError
 
 LONGEST_LINE = 65536

@@ -34,7 +34,7 @@ def chain() -> Iterator[Running]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What lives in real time comes last: it mostly waits, and must not be kept waiting."""
+    """What acts in real time comes last: it mostly waits, and must not be kept waiting."""
     items.sort(key=_in_real_time)
 
 

@@ -13,8 +13,8 @@ from av import VideoFrame
 from lerobot_env import Arrays, Seen
 from numpy.typing import NDArray
 
-from hil_app.recording.columns import SENSED
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.columns import SENSED
 from hil_app.recording.frames import Frame
 
 Episodes = Sequence[Sequence[Frame]]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.dataset import EncodingConfig
-from hil_app.recording.columns import sensed_names, sensed_units
+from hil_app.recording.format.columns import sensed_names, sensed_units
+from hil_app.recording.format.spec import DatasetSpec
 from hil_app.recording.frames import Frame
-from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
 from robots.base import JOINTS, Reading
 

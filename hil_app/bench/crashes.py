@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.layout import DatasetError
+from hil_app.recording.format.spec import DatasetSpec
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import DatasetError
-from hil_app.recording.repair import repair
-from hil_app.recording.spec import DatasetSpec
+from hil_app.recording.mending.repair import repair
 from hil_app.recording.writer import DatasetWriter
 from processors.base import Observation
 from robots import isolated

@@ -28,8 +28,8 @@ from hil_app.control.loop import Sink
 from hil_app.control.monitor import Stage
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.layout import INFO
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import INFO
 from hil_app.runs.dataset import recorder
 from hil_app.support.events import EventLog
 from robots.base import JOINTS, RobotError

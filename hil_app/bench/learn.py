@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from configs.errors import HilAppError
-from configs.reading import parse_json, read_json
-from configs.writing import write_whole
+from configs.text.reading import parse_json, read_json
+from configs.text.writing import write_whole
 from hil_app.control.monitor import TRAIN
 from hil_app.runs.folder import BENCH, EVENTS, SUMMARY
 from robots import isolated

@@ -20,9 +20,9 @@ from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.layout import IMAGES, Feature, size_of
+from hil_app.recording.format.spec import DatasetSpec
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import IMAGES, Feature, size_of
-from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
 from processors.base import Observation
 from robots import isolated

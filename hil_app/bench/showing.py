@@ -12,7 +12,7 @@ from rich.text import Text
 
 from configs.parser import Parser
 from configs.run import RunConfig
-from configs.writing import write_whole
+from configs.text.writing import write_whole
 from hil_app.runs.folder import BENCH, open_folder
 from hil_app.support.tables import print_table
 

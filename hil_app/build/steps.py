@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from configs.base import ConfigError
-from configs.reading import did_you_mean
 from configs.step import STEPS, StepConfig
+from configs.text.reading import did_you_mean
 from processors.base import Step
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from configs.paths import typed
 from configs.robot import FollowerConfig, SafetyConfig, ServoArmConfig
 from configs.teleop import LeaderConfig
+from configs.text.paths import typed
 from hil_app.checks import calibrated
 from hil_app.checks.finding import Finding, Findings, note, of_error, ok, problem
 from hil_app.checks.machine import users_of

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from configs.camera import OpenCVCameraConfig
-from configs.paths import option
+from configs.text.paths import option
 from hil_app.checks.finding import Finding, Findings, note, of_error, ok, problem
 from robots.base import CameraError
 from robots.camera.cameras import DARK, SLOW, START, UNCOVER, WINDOW

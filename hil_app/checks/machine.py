@@ -11,8 +11,8 @@ from pathlib import Path
 
 from serial.tools.list_ports import comports
 
-from configs.reading import shown
 from configs.run import RunConfig
+from configs.text.reading import shown
 from hil_app.checks.finding import Findings, note, of_message, ok, problem
 from hil_app.runs.folder import RUNS
 from hil_app.support import caches

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from configs.reading import parse_json
+from configs.text.reading import parse_json
 from robots import isolated
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from configs.errors import ConfigError
-from configs.reading import did_you_mean, shown
+from configs.text.reading import did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -57,43 +57,43 @@ COMMANDS = (
         group="data",
         closing="To merge, split or edit datasets, use lerobot's own tools: the format is theirs.",
     ),
-    CliCommand("dataset info", "episodes, successes, interventions, cameras", "cli.dataset_info"),
-    CliCommand("dataset view", "images of episodes, with all that happened", "cli.dataset_view"),
-    CliCommand("dataset replay", "have an arm do an episode again", "cli.dataset_replay"),
-    CliCommand("dataset crop", "a copy whose images show a part", "cli.dataset_crop"),
-    CliCommand("dataset convert", "a copy for policies that act by joints", "cli.dataset_convert"),
+    CliCommand("dataset info", "episodes, successes, interventions, cameras", "cli.dataset.info"),
+    CliCommand("dataset view", "images of episodes, with all that happened", "cli.dataset.view"),
+    CliCommand("dataset replay", "have an arm do an episode again", "cli.dataset.replay"),
+    CliCommand("dataset crop", "a copy whose images show a part", "cli.dataset.crop"),
+    CliCommand("dataset convert", "a copy for policies that act by joints", "cli.dataset.convert"),
     CliCommand(
-        "dataset repair", "bring back what a crash left of an episode", "cli.dataset_repair"
+        "dataset repair", "bring back what a crash left of an episode", "cli.dataset.repair"
     ),
-    CliCommand("dataset push", "upload it to the Hugging Face hub", "cli.dataset_push"),
-    CliCommand("dataset pull", "download one from the Hugging Face hub", "cli.dataset_pull"),
+    CliCommand("dataset push", "upload it to the Hugging Face hub", "cli.dataset.push"),
+    CliCommand("dataset pull", "download one from the Hugging Face hub", "cli.dataset.pull"),
     CliCommand(
         "train-classifier",
         "learn from episodes what success looks like",
         "cli.train_classifier",
         "data",
     ),
-    CliCommand("find-port", "find the serial port of an arm", "cli.find_port", "arm"),
+    CliCommand("find-port", "find the serial port of an arm", "cli.arm.find_port", "arm"),
     CliCommand(
-        "setup-motors", "give new motors their IDs, one at a time", "cli.setup_motors", "arm"
+        "setup-motors", "give new motors their IDs, one at a time", "cli.arm.setup_motors", "arm"
     ),
-    CliCommand("calibrate", "learn where an arm's joints are", "cli.calibrate", "arm"),
-    CliCommand("find-limits", "learn which space an arm may use", "cli.find_limits", "arm"),
+    CliCommand("calibrate", "learn where an arm's joints are", "cli.arm.calibrate", "arm"),
+    CliCommand("find-limits", "learn which space an arm may use", "cli.arm.find_limits", "arm"),
     CliCommand(
         "find-cameras", "list the cameras, and say how to use them", "cli.find_cameras", "arm"
     ),
     CliCommand(
-        "virtual-arm", "an arm that is not there, on a port that is", "cli.virtual_arm", "arm"
+        "virtual-arm", "an arm that is not there, on a port that is", "cli.arm.virtual_arm", "arm"
     ),
     CliCommand(
-        "virtual-arm set", "make things go wrong with it while it runs", "cli.virtual_arm_set"
+        "virtual-arm set", "make things go wrong with it while it runs", "cli.arm.virtual_arm_set"
     ),
     CliCommand("gamepad", "try a gamepad or keyboard, teach an unknown one", group="tools"),
     CliCommand(
-        "gamepad test", "show live what every control does; nothing moves", "cli.gamepad_live"
+        "gamepad test", "show live what every control does; nothing moves", "cli.gamepad.live"
     ),
-    CliCommand("gamepad setup", "teach a joystick that is not known", "cli.gamepad_setup"),
-    CliCommand("gamepad layout", "print or draw what every control does", "cli.gamepad_layout"),
+    CliCommand("gamepad setup", "teach a joystick that is not known", "cli.gamepad.setup"),
+    CliCommand("gamepad layout", "print or draw what every control does", "cli.gamepad.layout"),
     CliCommand("config", "show a run's configuration, import one of lerobot", group="tools"),
     CliCommand("config show", "print what preset, file and options come to", "cli.config_show"),
     CliCommand("config import", "make our YAML of a config of lerobot", "cli.config_import"),

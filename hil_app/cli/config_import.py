@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import yaml
 
 from configs.load import ConfigError, Parser
-from configs.paths import expanded, typed
-from configs.reading import shown
-from configs.writing import write_whole
+from configs.text.paths import expanded, typed
+from configs.text.reading import shown
+from configs.text.writing import write_whole
 
 if TYPE_CHECKING:
-    from configs.lerobot import Imported
+    from configs.lerobot.translation import Imported
 
 DESCRIPTION = """\
 Read a config of lerobot's gym_manipulator (for an SO100 or SO101, or for gym_hil) or of
@@ -30,7 +30,7 @@ else here, and what has no counterpart, is listed by name; nothing is dropped in
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    from configs.lerobot import read_lerobot
+    from configs.lerobot.translation import read_lerobot
 
     parser = Parser("hil-app config import", DESCRIPTION)
     parser.add_argument("file", type=expanded, help="lerobot's config, a JSON or YAML file")

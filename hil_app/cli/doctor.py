@@ -19,7 +19,7 @@ from hil_app.checks.arm import arm
 from hil_app.checks.cameras import PATIENCE_S, cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, ok
 from hil_app.checks.workspace import sight, workspace
-from hil_app.cli.arm_config import load_arm
+from hil_app.cli.arm.config import load_arm
 from robots.virtual.client import VirtualArm
 
 DESCRIPTION = """\

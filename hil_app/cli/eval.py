@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from configs.load import Parser, load
-from configs.paths import expanded
+from configs.text.paths import expanded
 from hil_app.runs.folder import WHICH, config_of, find_checkpoint
 
 DESCRIPTION = """\

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from configs.camera import FASTEST
 from configs.parser import Parser
-from configs.paths import expanded, expanded_text, option
-from configs.writing import write_whole
+from configs.text.paths import expanded, expanded_text, option
+from configs.text.writing import write_whole
 from robots.base import CameraError
 
 if TYPE_CHECKING:

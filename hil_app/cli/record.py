@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
-from configs.paths import expanded
+from configs.text.paths import expanded
 from hil_app.runs.folder import WHICH, config_of, find_checkpoint
 
 PRESET = "sim_pick_lift_pixels"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
-from configs.paths import expanded, real
+from configs.text.paths import expanded, real
 from hil_app.runs.folder import config_of, find_checkpoint
 
 DESCRIPTION = """\

@@ -12,10 +12,9 @@ import pyarrow as pa
 
 from configs.names import ACTION, OBS_STATE
 from hil_app.datasets.joints import Joints
-from hil_app.recording.columns import CONFIG, UNITS
-from hil_app.recording.damage import damaged_videos
 from hil_app.recording.dataset import Dataset, EpisodeInfo
-from hil_app.recording.layout import (
+from hil_app.recording.format.columns import CONFIG, UNITS
+from hil_app.recording.format.layout import (
     CHUNK,
     DATA_PATH,
     FINAL,
@@ -29,11 +28,10 @@ from hil_app.recording.layout import (
     episodes_place,
     place,
 )
-from hil_app.recording.rows import Numbers
-from hil_app.recording.set_aside import copied
-from hil_app.recording.spec import motion_of
-from hil_app.recording.stats import Stats, merged_all, of_column, write_stats
-from hil_app.recording.tables import (
+from hil_app.recording.format.rows import Numbers
+from hil_app.recording.format.spec import motion_of
+from hil_app.recording.format.stats import Stats, merged_all, of_column, write_stats
+from hil_app.recording.format.tables import (
     data_table,
     episode_files,
     episode_row,
@@ -43,6 +41,8 @@ from hil_app.recording.tables import (
     write_table,
     write_tasks,
 )
+from hil_app.recording.mending.damage import damaged_videos
+from hil_app.recording.mending.set_aside import copied
 from hil_app.recording.values import check_values
 
 Each = Callable[[Sequence[EpisodeInfo]], Iterator[EpisodeInfo]]

@@ -11,11 +11,11 @@ from typing import Any
 
 from configs.dataset import EncodingConfig
 from configs.names import OBS_IMAGES
-from configs.paths import typed
+from configs.text.paths import typed
 from hil_app.recording.dataset import Dataset, EpisodeInfo
+from hil_app.recording.format.layout import IMAGES, INDEX, DatasetError, size_of
+from hil_app.recording.format.rows import is_image
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import IMAGES, INDEX, DatasetError, size_of
-from hil_app.recording.rows import is_image
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from processors.base import Observation
 from processors.observation import framing

@@ -17,10 +17,10 @@ from torch import Tensor
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.buffer.images import MAP_SUFFIX
 from hil_app.learning.buffer.replay import ReplayBuffer
+from hil_app.recording.format.from_columns import NOTHING
+from hil_app.recording.format.layout import DatasetError
+from hil_app.recording.format.spec import DatasetSpec
 from hil_app.recording.frames import Frame
-from hil_app.recording.from_columns import NOTHING
-from hil_app.recording.layout import DatasetError
-from hil_app.recording.spec import DatasetSpec
 from hil_app.recording.writer import DatasetWriter
 from robots.base import Reading
 

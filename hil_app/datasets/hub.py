@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from configs.writing import DRAFT
+from configs.text.writing import DRAFT
 from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.inside import check_no_links_out
-from hil_app.recording.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
+from hil_app.recording.format.inside import check_no_links_out
+from hil_app.recording.format.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
 from hil_app.support.caches import for_hub
 from hil_app.support.words import plural
 

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 
 from configs.names import ACTION, OBS_STATE
-from hil_app.recording.columns import MEASURED_JOINTS, UNITS
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.features import Feature
-from hil_app.recording.layout import SENT, DatasetError
+from hil_app.recording.format.columns import MEASURED_JOINTS, UNITS
+from hil_app.recording.format.features import Feature
+from hil_app.recording.format.layout import SENT, DatasetError
 from robots.base import F32
 
 

@@ -14,12 +14,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from configs.names import DONE, OBS_IMAGES, REWARD
-from configs.reading import shown
-from hil_app.recording.columns import UNITS, Group, grouped
-from hil_app.recording.damage import damaged_videos
+from configs.text.reading import shown
 from hil_app.recording.dataset import Dataset, EpisodeInfo
-from hil_app.recording.journal import BARE_ROW, ROW, Records
-from hil_app.recording.layout import (
+from hil_app.recording.format.columns import UNITS, Group, grouped
+from hil_app.recording.format.layout import (
     INDEX,
     INFO,
     INTERVENTION,
@@ -30,6 +28,8 @@ from hil_app.recording.layout import (
     Feature,
     size_of,
 )
+from hil_app.recording.journal import BARE_ROW, ROW, Records
+from hil_app.recording.mending.damage import damaged_videos
 
 Column = NDArray[Any]
 LISTED = 10  # episodes that cannot be read

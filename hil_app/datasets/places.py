@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.support.files import claimed, new_folder
 
 

@@ -6,9 +6,9 @@ import os
 import sys
 from typing import Any
 
-from configs.paths import typed
+from configs.text.paths import typed
 from hil_app.datasets.crop import Region
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from robots.base import U8
 
 LARGE, HUGE = 480, 900  # small images are shown at least so high, large ones at most [px]

@@ -12,13 +12,12 @@ import numpy as np
 from configs.learner import Only
 from configs.names import ACTION, DONE, OBS_IMAGES, REWARD
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
-from configs.reading import shown
+from configs.text.reading import shown
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns, Row
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.frames import Frame
-from hil_app.recording.layout import (
+from hil_app.recording.format.layout import (
     INTERVENTION,
     INTERVENTION_TOO,
     PENALTY,
@@ -27,6 +26,7 @@ from hil_app.recording.layout import (
     Feature,
     size_of,
 )
+from hil_app.recording.frames import Frame
 from hil_app.recording.values import Actions, check_values
 
 Names = Mapping[str, Sequence[str]]  # of a feature's numbers

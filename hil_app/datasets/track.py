@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from configs.names import ACTION, DONE, REWARD, TRUNCATED
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import (
+from hil_app.recording.format.layout import (
     AFTER_PAUSE,
     INTERVENTION,
     INTERVENTION_TOO,

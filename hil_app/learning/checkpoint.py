@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.errors import HilAppError
-from configs.reading import content_of, read_json, shown, text_of
+from configs.text.reading import content_of, read_json, shown, text_of
 from hil_app.learning import manifest
 from hil_app.learning.manifest import MANIFEST, FileEntry, Manifest
 from hil_app.learning.networks.actor import MODEL_FILE, GaussianActorPolicy

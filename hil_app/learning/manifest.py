@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypedDict
 
-from configs.reading import read_json
+from configs.text.reading import read_json
 
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20  # bytes read at once

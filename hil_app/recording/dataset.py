@@ -11,26 +11,19 @@ from typing import Any
 import numpy as np
 
 from configs.names import ACTION, DONE
-from configs.reading import shown
-from hil_app.recording.checksums import CHECKSUM, is_altered
-from hil_app.recording.clips import Clip, clips
-from hil_app.recording.columns import FLAGS, SENSED, is_known
-from hil_app.recording.decoding import read_images, read_video
-from hil_app.recording.depth import left_out, with_depth
-from hil_app.recording.episodes import EpisodeInfo as EpisodeInfo  # named with its dataset
-from hil_app.recording.episodes import episode_of, episode_rows
+from configs.text.reading import shown
+from hil_app.recording.format.checksums import CHECKSUM, is_altered
+from hil_app.recording.format.columns import FLAGS, SENSED, is_known
+from hil_app.recording.format.episodes import EpisodeInfo as EpisodeInfo  # named with its dataset
+from hil_app.recording.format.episodes import episode_of, episode_rows
+from hil_app.recording.format.from_columns import NOTHING, Instant, completed, frame_of, readings
+from hil_app.recording.format.layout import EPISODES, FINAL, DatasetError, Feature, Info, size_of
+from hil_app.recording.format.rows import Numbers
+from hil_app.recording.format.tables import REMEDY, Rows, column, read_table, rows_of
 from hil_app.recording.frames import Frame
-from hil_app.recording.from_columns import NOTHING, Instant, completed, frame_of, readings
-from hil_app.recording.layout import (
-    EPISODES,
-    FINAL,
-    DatasetError,
-    Feature,
-    Info,
-    size_of,
-)
-from hil_app.recording.rows import Numbers
-from hil_app.recording.tables import REMEDY, Rows, column, read_table, rows_of
+from hil_app.recording.images.clips import Clip, clips
+from hil_app.recording.images.decoding import read_images, read_video
+from hil_app.recording.images.depth import left_out, with_depth
 from hil_app.recording.values import check_times, flags
 from processors.base import Observation
 from robots.base import U8, Reading

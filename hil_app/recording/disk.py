@@ -8,8 +8,8 @@ from pathlib import Path
 
 import av
 
-from configs.paths import typed
-from hil_app.recording.layout import DatasetError
+from configs.text.paths import typed
+from hil_app.recording.format.layout import DatasetError
 
 
 @contextmanager

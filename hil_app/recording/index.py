@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from configs.names import DONE, TRUNCATED
-from hil_app.recording.checksums import CHECKSUM, checksum_of
-from hil_app.recording.layout import (
+from hil_app.recording.format.checksums import CHECKSUM, checksum_of
+from hil_app.recording.format.layout import (
     FINAL,
     GROUP,
     SUCCESS,
@@ -26,9 +26,9 @@ from hil_app.recording.layout import (
     size_of,
     video_file,
 )
-from hil_app.recording.rows import Numbers
-from hil_app.recording.stats import Stats, merged_all, of_column, read_stats, write_stats
-from hil_app.recording.tables import (
+from hil_app.recording.format.rows import Numbers
+from hil_app.recording.format.stats import Stats, merged_all, of_column, read_stats, write_stats
+from hil_app.recording.format.tables import (
     data_table,
     episode_row,
     read_table,
@@ -37,7 +37,7 @@ from hil_app.recording.tables import (
     write_table,
     write_tasks,
 )
-from hil_app.recording.video import write_video
+from hil_app.recording.images.video import write_video
 
 
 @dataclass(frozen=True)

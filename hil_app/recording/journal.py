@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
-from configs.writing import sync
+from configs.text.writing import sync
 from hil_app.support.files import make_folder, remove_file
 
 RecordKind = Literal[b"H", b"N", b"P", b"E", b"R"]

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 
 
 class Lock:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from configs.dataset import EncodingConfig
+from hil_app.recording.format.layout import DatasetError, Info, size_of
+from hil_app.recording.format.rows import Packer, is_image, row
+from hil_app.recording.format.stats import Levels, Stats
 from hil_app.recording.frames import Frame
+from hil_app.recording.images.video import VideoEncoder
 from hil_app.recording.journal import END, NUMBER, PACKET, ROW, Journal, VideoPacket
-from hil_app.recording.layout import DatasetError, Info, size_of
-from hil_app.recording.rows import Packer, is_image, row
-from hil_app.recording.stats import Levels, Stats
-from hil_app.recording.video import VideoEncoder
 from processors.base import Observation
 
 SYNC = 0.5  # how much of an episode a power cut may take [s]

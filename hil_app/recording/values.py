@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.names import ACTION
-from hil_app.recording.inside import DatasetError
-from hil_app.recording.tables import REMEDY, Rows
+from hil_app.recording.format.inside import DatasetError
+from hil_app.recording.format.tables import REMEDY, Rows
 
 if TYPE_CHECKING:
     from hil_app.recording.dataset import Dataset

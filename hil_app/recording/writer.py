@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from configs.paths import typed
-from hil_app.recording.columns import MEASURED_JOINTS
+from configs.text.paths import typed
 from hil_app.recording.disk import disk
-from hil_app.recording.frames import Frame
-from hil_app.recording.index import DatasetIndex
-from hil_app.recording.layout import (
+from hil_app.recording.format.columns import MEASURED_JOINTS
+from hil_app.recording.format.layout import (
     IMAGES,
     INFO,
     JOURNAL,
@@ -20,15 +18,17 @@ from hil_app.recording.layout import (
     DatasetError,
     Info,
 )
+from hil_app.recording.format.rows import features_of
+from hil_app.recording.format.spec import DatasetSpec as DatasetSpec  # named with its writer
+from hil_app.recording.format.spec import check_features, check_fit
+from hil_app.recording.frames import Frame
+from hil_app.recording.images.video import described
+from hil_app.recording.index import DatasetIndex
 from hil_app.recording.lock import Lock
+from hil_app.recording.mending.recovery import read_journal, settle
+from hil_app.recording.mending.repair import Repaired, check_links, mend
+from hil_app.recording.mending.set_aside import set_aside
 from hil_app.recording.open_episode import OpenEpisode, encoders_of
-from hil_app.recording.recovery import read_journal, settle
-from hil_app.recording.repair import Repaired, check_links, mend
-from hil_app.recording.rows import features_of
-from hil_app.recording.set_aside import set_aside
-from hil_app.recording.spec import DatasetSpec as DatasetSpec  # named with its writer
-from hil_app.recording.spec import check_features, check_fit
-from hil_app.recording.video import described
 
 
 class DatasetWriter:

@@ -25,7 +25,7 @@ from configs.algorithm import CONFIG_FILE
 from configs.base import Config
 from configs.errors import HilAppError
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
-from configs.reading import read_json, shown
+from configs.text.reading import read_json, shown
 from hil_app.learning import manifest
 from hil_app.learning.checkpoint import DAMAGE
 from hil_app.learning.networks.actor import MODEL_FILE

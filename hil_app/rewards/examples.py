@@ -13,9 +13,9 @@ from torch import Tensor
 
 from configs.names import DONE, OBS_IMAGES, REWARD
 from configs.policy import FeatureType, PolicyFeature
-from configs.reading import shown
+from configs.text.reading import shown
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import SUCCESS, size_of
+from hil_app.recording.format.layout import SUCCESS, size_of
 from hil_app.recording.values import check_values
 from hil_app.rewards.classifier import ClassifierError, tensors
 from processors.base import Observation

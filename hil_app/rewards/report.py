@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from configs.classifier import LearningConfig
-from configs.writing import new_file
+from configs.text.writing import new_file
 from hil_app.rewards import figure as figure
 from hil_app.rewards.classifier import SuccessClassifier, save_classifier
 from hil_app.rewards.examples import Examples, Ints

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from configs.load import ConfigError
-from configs.writing import write_whole
+from configs.text.writing import write_whole
 from hil_app.events import CheckpointNotSaved, CheckpointSaved, CheckpointsDied
 from hil_app.learning.checkpoint import CheckpointError, Saved, Snapshot, save
 from hil_app.runs.folder import BEST, best_of

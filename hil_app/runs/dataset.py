@@ -11,10 +11,10 @@ from configs.run import RunConfig
 from configs.task import TASKS, TaskConfig
 from hil_app.build.assembly import Assembly
 from hil_app.events import DatasetGoesOn, DatasetRepaired
-from hil_app.recording.columns import CONFIG, sensed_names, sensed_units
+from hil_app.recording.format.columns import CONFIG, sensed_names, sensed_units
+from hil_app.recording.format.spec import MOTION
+from hil_app.recording.mending.repair import report_of
 from hil_app.recording.recorder import Recorder
-from hil_app.recording.repair import report_of
-from hil_app.recording.spec import MOTION
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.runs.folder import DATASET
 from hil_app.support.events import EventLog

@@ -14,8 +14,8 @@ from hil_app.control.monitor import EVALUATE, Evaluation, Stage
 from hil_app.control.policy import LearnedPolicy, Policy
 from hil_app.events import Evaluated
 from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.recording.encoding import VideoWriter
 from hil_app.recording.frames import Frame
+from hil_app.recording.images.encoding import VideoWriter
 from hil_app.runs.folder import VIDEO
 from hil_app.runs.session import Session
 from robots.base import RenderError, Viewed

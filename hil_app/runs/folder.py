@@ -9,10 +9,10 @@ from itertools import count
 from pathlib import Path
 
 from configs.load import ConfigError, dump
-from configs.reading import read_json
 from configs.run import RunConfig
-from configs.writing import write_whole
-from hil_app.recording.layout import INFO, DatasetError
+from configs.text.reading import read_json
+from configs.text.writing import write_whole
+from hil_app.recording.format.layout import INFO, DatasetError
 from hil_app.recording.lock import Lock
 from hil_app.support.checkpoint_names import NAME, checkpoints_in, others
 

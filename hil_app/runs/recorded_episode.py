@@ -17,7 +17,7 @@ from hil_app.build.robots import make_robot
 from hil_app.datasets.joints import Joints
 from hil_app.datasets.places import check_episode
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import INTERVENTION, SEED
+from hil_app.recording.format.layout import INTERVENTION, SEED
 from hil_app.recording.values import check_values
 from robots.base import F32, RobotSpec
 from robots.kinematics import Kinematics

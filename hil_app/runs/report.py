@@ -12,7 +12,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from configs.writing import new_file, write_whole
+from configs.text.writing import new_file, write_whole
 from hil_app.control.loop import Episode
 from hil_app.control.monitor import (
     DEMONSTRATE,

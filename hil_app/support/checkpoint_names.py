@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from configs.paths import option
+from configs.text.paths import option
 
 NAME = re.compile(r"tick_(\d+)(?:_(\d+))?")  # the second number tells those of one tick apart
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from configs.writing import DRAFT, draft_of, is_draft, sync
+from configs.text.writing import DRAFT, draft_of, is_draft, sync
 
 _ROOM = 4096  # bytes that are tried to be written
 

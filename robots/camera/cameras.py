@@ -12,7 +12,7 @@ import numpy as np
 
 from configs.camera import OpenCVCameraConfig
 from configs.events import Tell
-from configs.paths import option
+from configs.text.paths import option
 from robots.base import F32, U8, CameraError, NotConnected
 from robots.camera.capture import Shot, device_of, is_played, shots
 from robots.camera.opencv import load_opencv

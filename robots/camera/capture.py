@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from configs.camera import OpenCVCameraConfig
-from configs.paths import typed
-from configs.reading import shown
+from configs.text.paths import typed
+from configs.text.reading import shown
 from robots.base import U8, CameraError
 from robots.camera.opencv import load_opencv
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Strict, TypeAdapter, ValidationError
 
-from configs.paths import real
-from configs.reading import Unreadable, read_json, shown
 from configs.robot import ServoArmConfig
-from configs.writing import write_whole
+from configs.text.paths import real
+from configs.text.reading import Unreadable, read_json, shown
+from configs.text.writing import write_whole
 from robots.base import F32, GRIPPER, JOINTS, RobotError, Uncalibrated
 from robots.feetech.registers import REGISTERS, TOP
 

@@ -17,7 +17,7 @@ from scservo_sdk.port_handler import PortHandler
 from serial import Serial, SerialException
 from serial.tools.list_ports import comports
 
-from configs.paths import typed
+from configs.text.paths import typed
 from robots.errors import NotConnected, SpeedRefused
 
 _CHUNK = 4096  # bytes taken at once

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from configs.reading import shown
+from configs.text.reading import shown
 from robots.base import RobotError
 from robots.sockets import LONGEST_LINE, answered, is_ours, listen, socket_folder
 from robots.virtual.client import socket_path

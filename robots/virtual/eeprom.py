@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from configs.reading import read_json, shown
-from configs.writing import write_whole
+from configs.text.reading import read_json, shown
+from configs.text.writing import write_whole
 from robots.base import JOINTS, RobotError
 from robots.feetech.registers import REGISTERS
 

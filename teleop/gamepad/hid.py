@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 from configs.manual import GamepadHIDConfig
-from configs.paths import typed
-from configs.reading import shown
+from configs.text.paths import typed
+from configs.text.reading import shown
 from teleop.base import TeleopError
 from teleop.device import DeviceState, Latch
 from teleop.gamepad.hid_reports import PADS, Layout, parse

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from configs.reading import shown
+from configs.text.reading import shown
 from teleop.gamepad.sdl import SDL_LOCK, controller, events, pygame
 
 _FULL = 32767

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from configs.manual import PAD
-from configs.reading import Unreadable, content_of, shown, text_of
-from configs.writing import write_whole
+from configs.text.reading import Unreadable, content_of, shown, text_of
+from configs.text.writing import write_whole
 from teleop.base import TeleopError
 
 _GUID = re.compile(r"[0-9a-fA-F]{32}")

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import Self
 
 from configs.manual import BUTTONS, STICKS, TRIGGERS, GamepadConfig
-from configs.reading import shown
+from configs.text.reading import shown
 from teleop.base import TeleopError
 from teleop.device import PULLED, DeviceState, Latch
 from teleop.gamepad.plugged import (

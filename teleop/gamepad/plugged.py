@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from configs.reading import shown
+from configs.text.reading import shown
 from teleop.gamepad.sdl import SDL_ERRORS, controller, pygame
 
 _WAYS, _BUTTONS = 2, 2  # that a gamepad has at least: axes, of which a hat has two, and buttons

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from configs.reading import shown
+from configs.text.reading import shown
 from robots.sockets import (
     LONGEST_ANSWER,
     LONGEST_LINE,

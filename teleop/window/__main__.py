@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 
-from configs.reading import parse_json
+from configs.text.reading import parse_json
 
 _FOR_SDL = {
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",

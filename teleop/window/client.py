@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
-from configs.reading import parse_json
+from configs.text.reading import parse_json
 from robots import isolated
 from teleop.base import TeleopError
 from teleop.window.shown import KeyHelp, Shown, pack

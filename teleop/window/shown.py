@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 import cv2
 import numpy as np
 
-from configs.reading import parse_json
+from configs.text.reading import parse_json
 from robots.base import U8
 
 Mood = Literal["you", "policy", "paused", "alarm"]

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from configs.edit import edited, value_at
 from configs.load import ConfigError, dump, presets, read, validate
+from configs.text.edit import edited, value_at
 
 MIN, MAX, POSE = ("processor", "bounds", "min"), ("processor", "bounds", "max"), ("robot", "pose")
 CHANGES: dict[tuple[str, ...], Any] = {MIN: [0.1, -0.2, 0.0], MAX: [0.3, 0.2, 0.1]}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.lerobot import Imported, leaves, translate
+from configs.lerobot.translation import Imported, leaves, translate
 from configs.load import ConfigError, validate
 
 BOX = {"min": [0.2, -0.06, 0.03], "max": [0.3, 0.07, 0.12]}

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.lerobot import Imported, ImportedKey, leaves, read_lerobot, translate
+from configs.lerobot.translation import Imported, ImportedKey, leaves, read_lerobot, translate
 from configs.load import ConfigError, validate
 from configs.manual import GamepadConfig, KeyboardConfig
 from configs.robot import SO100Config, SO101Config, SO101SimConfig

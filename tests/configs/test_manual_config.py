@@ -287,7 +287,7 @@ def test_a_keyboard_has_no_sticks() -> None:
 def test_an_operator_lives_in_real_time_even_with_a_simulated_arm(name: str) -> None:
     operator = {"type": name}
     with pytest.raises(
-        ConfigError, match=r"env\.paced: an operator lives in real time: set it to tr"
+        ConfigError, match=r"env\.paced: an operator acts in real time: set it to tr"
     ):
         validate({"teleop": operator, "env": {"paced": False}})
     validate({"teleop": operator, "env": {"paced": True}})

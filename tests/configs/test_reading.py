@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.reading import (
+from configs.text.reading import (
     LONGEST,
     Unreadable,
     content_of,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from configs.load import ConfigError, Parser, load, validate
-from configs.paths import same_device
 from configs.teleop import SO100LeaderConfig, SO101LeaderConfig
+from configs.text.paths import same_device
 
 REAL = {
     "robot": {"type": "so101", "port": "/nowhere"},
@@ -72,7 +72,7 @@ def test_a_leader_has_a_port_of_its_own() -> None:
 
 def test_a_leader_lives_in_real_time_even_with_a_simulated_arm() -> None:
     leader = {"type": "so101_leader"}
-    with pytest.raises(ConfigError, match=r"env\.paced: an operator lives in real time"):
+    with pytest.raises(ConfigError, match=r"env\.paced: an operator acts in real time"):
         validate({"teleop": leader, "env": {"paced": False}})
     validate({"teleop": leader, "env": {"paced": True}})
 

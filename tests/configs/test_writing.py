@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.writing import draft_of, is_draft, write_whole
+from configs.text.writing import draft_of, is_draft, write_whole
 
 
 def test_a_file_is_replaced_and_keeps_its_permissions(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from virtual_arms import Running, plug_in, unplug, virtual_arm
 from configs.events import tell_nobody
 from configs.load import ConfigError, Parser, load
 from configs.robot import SO101Config
-from hil_app.cli import calibrate
+from hil_app.cli.arm import calibrate
 from robots.arm import ARMS
 from robots.base import JOINTS, NotConnected
 from robots.feetech import calibration
@@ -417,7 +417,8 @@ def test_help_teaches_and_loads_no_torch() -> None:
         assert operator.end() == 0
     assert "Put every joint in the middle of its range." in operator.text
     assert "--teleop.type so101_leader|so100_leader" in operator.words
-    script = "import sys, hil_app.cli.calibrate, hil_app.cli.setup_motors, hil_app.cli.find_port\n"
+    names = ("calibrate", "setup_motors", "find_port")
+    script = f"import sys, {', '.join(f'hil_app.cli.arm.{name}' for name in names)}\n"
     done = subprocess.run(
         [sys.executable, "-c", script + "print('torch' in sys.modules)"],
         capture_output=True,

@@ -9,7 +9,7 @@ from guided import guided
 from serial.tools.list_ports import comports
 from virtual_arms import Running, plug_in, unplug, virtual_arm
 
-from hil_app.cli.find_port import lasting_name
+from hil_app.cli.arm.find_port import lasting_name
 from robots.base import JOINTS
 from robots.feetech.bus import FeetechBus
 from robots.virtual.fault_settings import FaultSettings

@@ -11,7 +11,7 @@ import pytest
 from attended_sessions import stretches, teleoperate
 from recordings import recorded
 
-from hil_app.recording.layout import JOURNAL
+from hil_app.recording.format.layout import JOURNAL
 
 KEYBOARD = ("--teleop.type=keyboard", "--teleoperate.record=true")
 CAMERA = '--robot.cameras={"front": {"height": 48, "width": 64}}'

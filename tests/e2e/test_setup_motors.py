@@ -11,7 +11,7 @@ import pytest
 from guided import Guided, guided
 from virtual_arms import Running, plug_in, unplug, virtual_arm
 
-from hil_app.cli import setup_motors
+from hil_app.cli.arm import setup_motors
 from robots.base import JOINTS, BusTimeout, ServoFault, SpeedRefused
 from robots.feetech.bus import FeetechBus
 from robots.feetech.handshake import MOTORS

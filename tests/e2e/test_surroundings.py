@@ -23,7 +23,7 @@ from waiting import PATIENCE_S, until
 from configs.load import read
 from hil_app.bench.torture.surroundings import SlowDisk, stalled_terminal
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.repair import repair
+from hil_app.recording.mending.repair import repair
 
 HOLD_S, BACK_OFF_S, LET_DOWN_S = 0.2, 0.5, 1.0
 TO_REST_S = 6.0

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from configs.parser import count
-from configs.paths import expanded_text
+from configs.text.paths import expanded_text
 from hil_app.bench import showing
 
 DESCRIPTION = """\

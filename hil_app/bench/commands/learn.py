@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from configs.load import DEFAULT_PRESET, Parser, load, presets
 from configs.parser import count
-from configs.paths import expanded
+from configs.text.paths import expanded
 from hil_app.runs.folder import BENCH, new_run
 
 if TYPE_CHECKING:  # both are loaded late

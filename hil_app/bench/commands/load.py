@@ -12,7 +12,7 @@ from rich.table import Table
 
 from configs.errors import ConfigError
 from configs.parser import count
-from configs.paths import expanded
+from configs.text.paths import expanded
 from hil_app.bench import showing
 
 DESCRIPTION = """\

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from configs.load import ConfigError
 from configs.parser import count
-from configs.reading import shown
+from configs.text.reading import shown
 from hil_app.bench import showing
 
 if TYPE_CHECKING:

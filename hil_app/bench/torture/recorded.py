@@ -19,9 +19,9 @@ from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.checkpoint import POLICY, Snapshot, load, load_policy, own_tensors, save
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import JOURNAL
-from hil_app.recording.repair import repair
-from hil_app.recording.spec import DatasetSpec
+from hil_app.recording.format.layout import JOURNAL
+from hil_app.recording.format.spec import DatasetSpec
+from hil_app.recording.mending.repair import repair
 from hil_app.recording.writer import DatasetWriter
 from hil_app.rewards.classifier import (
     ClassifierConfig,

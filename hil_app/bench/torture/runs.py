@@ -29,8 +29,8 @@ from hil_app.bench.torture.row import TortureRow
 from hil_app.bench.torture.surroundings import SlowDisk, stalled_terminal
 from hil_app.bench.virtual import virtual_arm
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import INFO, DatasetError
-from hil_app.recording.repair import repair
+from hil_app.recording.format.layout import INFO, DatasetError
+from hil_app.recording.mending.repair import repair
 from hil_app.runs.folder import EVENTS
 from robots.base import JOINTS, RobotError
 from robots.virtual.client import VirtualArm

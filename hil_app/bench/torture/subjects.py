@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from configs.lerobot import read_lerobot
+from configs.lerobot.translation import read_lerobot
 from configs.load import Parser, dump, load, read, validate
 from hil_app.bench.torture.mutations import NEVER, Place, as_json, at, damaged, finite, planted
 from robots.base import JOINTS

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from configs.algorithm import CONFIG_FILE
 from configs.policy import GaussianActorConfig
-from configs.reading import read_json
+from configs.text.reading import read_json
 from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.buffer.values import usable
 from hil_app.learning.networks.distributions import gaussian, squash

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 
 from configs.load import ConfigError, Parser, load
-from configs.paths import option, typed
 from configs.robot import SO101Config
-from hil_app.cli import config_import, find_cameras, find_port, saved_limits
-from hil_app.cli.arm_options import ChosenArm
+from configs.text.paths import option, typed
+from hil_app.cli import config_import, find_cameras
+from hil_app.cli.arm import find_port, saved_limits
+from hil_app.cli.arm.options import ChosenArm
 from hil_app.recording.disk import disk
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.support.checkpoint_names import others
 from robots.feetech.wire import _why_closed
 

@@ -20,8 +20,8 @@ from hil_app.learning import (
     ReplayBuffer,
 )
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.layout import DatasetError
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import DatasetError
 
 FRONT = f"{IMAGES}.front"
 

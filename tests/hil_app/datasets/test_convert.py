@@ -17,12 +17,12 @@ from sample_datasets import CAMERAS, episode, identified, write_dataset
 from hil_app.datasets.convert import as_joints
 from hil_app.datasets.joints import Joints
 from hil_app.datasets.places import making
-from hil_app.recording.columns import SENSED
-from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import INFO, DatasetError
-from hil_app.recording.repair import repair
-from hil_app.recording.stats import of_column, read_stats
+from hil_app.recording.format.columns import SENSED
+from hil_app.recording.format.layout import INFO, DatasetError
+from hil_app.recording.format.stats import of_column, read_stats
+from hil_app.recording.mending.damage import damage
+from hil_app.recording.mending.repair import repair
 from robots.base import JOINTS
 
 OLDER = Path(__file__).parents[2] / "older_datasets.zip"

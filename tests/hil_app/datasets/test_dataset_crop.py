@@ -15,8 +15,8 @@ from hil_app.datasets.crop import crop
 from hil_app.datasets.places import making
 from hil_app.datasets.region import choose, fitted
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
-from hil_app.recording.stats import read_stats
+from hil_app.recording.format.layout import DatasetError
+from hil_app.recording.format.stats import read_stats
 from hil_app.recording.writer import DatasetWriter
 
 TALL = (96, 80)  # images with a border of one row of blocks above and below

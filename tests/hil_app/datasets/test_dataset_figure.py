@@ -11,7 +11,7 @@ from hil_app.datasets import figure as figure
 from hil_app.datasets.figure import draw_figure
 from hil_app.datasets.track import spans, track
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 
 
 def test_a_track_says_what_happened(tmp_path: Path) -> None:

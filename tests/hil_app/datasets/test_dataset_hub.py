@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sample_datasets import episode, spec, write_dataset
 
-from configs.writing import is_draft
-from hil_app.cli import dataset_push
+from configs.text.writing import is_draft
+from hil_app.cli.dataset import push as dataset_push
 from hil_app.datasets.hub import pull, push
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.recording.writer import DatasetWriter
 
 

@@ -11,7 +11,7 @@ from hil_app.datasets.overview import overview
 from hil_app.datasets.places import check_episode, check_new
 from hil_app.datasets.sparkline import sparkline
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import INTERVENTION, INTERVENTION_TOO, SUCCESS, DatasetError
+from hil_app.recording.format.layout import INTERVENTION, INTERVENTION_TOO, SUCCESS, DatasetError
 from hil_app.recording.writer import DatasetWriter
 from hil_app.runs.folder import config_beside, dataset_of
 

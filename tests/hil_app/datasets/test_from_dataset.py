@@ -39,8 +39,8 @@ from hil_app.learning import (
     ReplayBuffer,
 )
 from hil_app.recording.dataset import Dataset, EpisodeInfo
+from hil_app.recording.format.layout import DatasetError, Feature
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import DatasetError, Feature
 
 FRONT = f"{IMAGES}.front"
 INPUTS = {

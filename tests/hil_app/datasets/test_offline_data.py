@@ -21,7 +21,7 @@ from hil_app.control.monitor import Loading, Monitor, Stage
 from hil_app.learning.learner import Learner
 from hil_app.operator.view import View
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.runs import demonstrations as offline_data
 from hil_app.runs.folder import find_checkpoint
 from hil_app.runs.session import Session

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sample_datasets import CAMERAS, IMAGES, STATE, episode, identified, image, write_dataset
 
-from hil_app.recording import decoding
 from hil_app.recording.dataset import Dataset, EpisodeInfo
+from hil_app.recording.format.layout import DatasetError
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.images import decoding
 from robots.base import Reading
 
 

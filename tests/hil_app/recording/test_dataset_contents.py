@@ -22,11 +22,11 @@ from hil_app.datasets.figure import draw_figure
 from hil_app.datasets.overview import overview
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset, unsaid
 from hil_app.learning import ACTION, GaussianActorPolicy
-from hil_app.recording.checksums import CHECKSUM
-from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import INTERVENTION, INTERVENTION_TOO, DatasetError
-from hil_app.recording.tables import MOST_OF_PAGE, first_value, read_table
+from hil_app.recording.format.checksums import CHECKSUM
+from hil_app.recording.format.layout import INTERVENTION, INTERVENTION_TOO, DatasetError
+from hil_app.recording.format.tables import MOST_OF_PAGE, first_value, read_table
+from hil_app.recording.mending.damage import damage
 
 DATA, EPISODES = "data/chunk-000/file-001.parquet", "meta/episodes/chunk-000/file-000.parquet"
 VIDEO = f"videos/{IMAGES}.wrist/chunk-000/file-001.mp4"

@@ -20,7 +20,7 @@ from hil_app.__main__ import main
 from hil_app.datasets.crop import crop
 from hil_app.datasets.overview import overview
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.rewards.examples import inputs_of
 
 CAM, LENGTHS = f"{IMAGES}.cam", (6, 9, 4)

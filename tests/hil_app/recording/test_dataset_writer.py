@@ -29,11 +29,11 @@ from sample_datasets import (
 
 from configs.dataset import EncodingConfig
 from hil_app.recording import index as dataset_index
-from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError, place
-from hil_app.recording.repair import repair
-from hil_app.recording.stats import read_stats
+from hil_app.recording.format.layout import DatasetError, place
+from hil_app.recording.format.stats import read_stats
+from hil_app.recording.mending.damage import damage
+from hil_app.recording.mending.repair import repair
 from hil_app.recording.writer import DatasetWriter
 
 
@@ -193,7 +193,7 @@ def test_a_last_frame_that_ends_nothing_is_truncated(tmp_path: Path) -> None:
 def test_more_episodes_than_a_file_tells_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("index", "layout", "repair"):
+    for module in ("index", "format.layout", "mending.repair"):
         monkeypatch.setattr(f"hil_app.recording.{module}.GROUP", 3)
     write_dataset(tmp_path, [episode(n, 2, cameras=()) for n in range(4)])
     write_dataset(tmp_path, [episode(n, 2, cameras=()) for n in range(4, 8)])
@@ -335,7 +335,7 @@ def test_a_crash_while_episodes_are_set_aside_loses_none(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("hil_app.recording.set_aside.remove_file", interrupt)
+        patch.setattr("hil_app.recording.mending.set_aside.remove_file", interrupt)
         with pytest.raises(KeyboardInterrupt):
             writer.keep(1, place)
     writer.close()
@@ -459,7 +459,8 @@ def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
     assert "is being written by another process" in refused(tmp_path)
     with pytest.raises(DatasetError, match="being written"):
         repair(tmp_path)
-    script = "import sys; from pathlib import Path; from hil_app.recording.repair import repair\n"
+    script = "import sys; from pathlib import Path\n"
+    script += "from hil_app.recording.mending.repair import repair\n"
     script += "repair(Path(sys.argv[1]))"
     other = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=60

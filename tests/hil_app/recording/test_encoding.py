@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sample_runs import tiny
 
-from hil_app.recording.encoding import PAUSE, VideoWriter
+from hil_app.recording.images.encoding import PAUSE, VideoWriter
 from hil_app.runs.evaluation import record_video
 from hil_app.runs.folder import VIDEO
 from hil_app.runs.session import Session

@@ -26,8 +26,8 @@ from hil_app.control.policy import NoPolicy
 from hil_app.datasets.convert import as_joints
 from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.layout import INFO
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import INFO
 from hil_app.recording.writer import DatasetWriter
 from hil_app.runs.dataset import recorder
 from hil_app.support.events import EventLog

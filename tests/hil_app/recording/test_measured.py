@@ -22,11 +22,11 @@ from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording import dataset as reading
-from hil_app.recording.columns import SENSED, grouped, sensed_names, sensed_units
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.columns import SENSED, grouped, sensed_names, sensed_units
+from hil_app.recording.format.layout import INFO, JOURNAL, DatasetError
 from hil_app.recording.frames import Frame
-from hil_app.recording.layout import INFO, JOURNAL, DatasetError
-from hil_app.recording.repair import repair
+from hil_app.recording.mending.repair import repair
 from hil_app.recording.writer import DatasetWriter
 from hil_app.runs.dataset import recorder
 from hil_app.runs.folder import EVENTS

@@ -19,14 +19,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_datasets import IMAGES, STATE, episode, identified, spec, write_dataset
 
-from configs.writing import write_whole
-from hil_app.recording.damage import damage
+from configs.text.writing import write_whole
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.layout import (
+    INFO,
+    JOURNAL,
+    DatasetError,
+    Info,
+    data_file,
+    video_file,
+)
 from hil_app.recording.frames import Frame
 from hil_app.recording.journal import ENCODED, FRAME, JournalRecord, Records
-from hil_app.recording.layout import INFO, JOURNAL, DatasetError, Info, data_file, video_file
-from hil_app.recording.repair import repair
-from hil_app.recording.repair import report_of as said
+from hil_app.recording.mending.damage import damage
+from hil_app.recording.mending.repair import repair
+from hil_app.recording.mending.repair import report_of as said
 from hil_app.recording.writer import DatasetWriter
 
 CAMERA = ("front",)

@@ -17,7 +17,7 @@ import pytest
 from reported import written
 from waiting import PATIENCE_S, until
 
-from configs.writing import write_whole
+from configs.text.writing import write_whole
 from hil_app.recording import recorder as recording
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder, RecorderDied

@@ -17,16 +17,16 @@ from failing_disk import FailingDisk
 from sample_datasets import IMAGES, STATE, episode, identified, spec, write_dataset
 
 from configs.dataset import EncodingConfig
-from configs.writing import draft_of
+from configs.text.writing import draft_of
 from hil_app.bench.crashes import Crashes, crashes
-from hil_app.recording.damage import damage
 from hil_app.recording.dataset import Dataset
+from hil_app.recording.format.layout import JOURNAL, DatasetError, Info, video_file
+from hil_app.recording.format.spec import DatasetSpec
 from hil_app.recording.frames import Frame
 from hil_app.recording.journal import PACKET, ROW, Records
-from hil_app.recording.layout import JOURNAL, DatasetError, Info, video_file
-from hil_app.recording.recovery import read_journal
-from hil_app.recording.repair import Repaired, repair
-from hil_app.recording.spec import DatasetSpec
+from hil_app.recording.mending.damage import damage
+from hil_app.recording.mending.recovery import read_journal
+from hil_app.recording.mending.repair import Repaired, repair
 from hil_app.recording.writer import DatasetWriter
 
 CAMERA = ("front",)

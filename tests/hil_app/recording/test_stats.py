@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hil_app.recording.stats import (
+from hil_app.recording.format.stats import (
     QUANTILES,
     Levels,
     merged,

@@ -11,9 +11,9 @@ import pytest
 from sample_datasets import identified, image
 
 from configs.dataset import EncodingConfig
-from hil_app.recording.decoding import read_video
-from hil_app.recording.layout import DatasetError
-from hil_app.recording.video import VideoEncoder, decoded, write_video
+from hil_app.recording.format.layout import DatasetError
+from hil_app.recording.images.decoding import read_video
+from hil_app.recording.images.video import VideoEncoder, decoded, write_video
 from robots.base import U8
 
 Packets = list[tuple[int, bool, bytes]]

@@ -14,7 +14,7 @@ from sample_datasets import STATE, episode, write_dataset
 
 from configs.policy import FeatureType
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.rewards.classifier import ClassifierError
 from hil_app.rewards.examples import Examples, inputs_of, read_examples
 

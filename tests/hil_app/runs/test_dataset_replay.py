@@ -18,7 +18,7 @@ from hil_app.build.seeds import seed_of
 from hil_app.datasets.convert import as_joints
 from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.runs.dataset import recorder
 from hil_app.runs.folder import EVENTS
 from hil_app.runs.recorded_episode import fitted, read_script

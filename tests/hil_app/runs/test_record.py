@@ -16,7 +16,7 @@ from hil_app.cli import run_command as run_command
 from hil_app.cli.trained import learned_policy
 from hil_app.control.monitor import RECORD
 from hil_app.recording.dataset import Dataset
-from hil_app.recording.layout import DatasetError
+from hil_app.recording.format.layout import DatasetError
 from hil_app.recording.writer import DatasetWriter
 from hil_app.runs import report
 from hil_app.runs.dataset import root_of, spec_of

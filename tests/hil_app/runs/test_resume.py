@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from sample_runs import tiny
 
 from configs.load import ConfigError, merge, validate
-from configs.writing import draft_of
+from configs.text.writing import draft_of
 from hil_app.__main__ import main
 from hil_app.control.monitor import Stage
 from hil_app.learning.learner import Learner

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from configs.manual import GamepadConfig, KeyboardConfig, ManualConfig
-from hil_app.cli.gamepad_view import image, summary
-from hil_app.cli.gamepad_watch import Watch
+from hil_app.cli.gamepad.view import image, summary
+from hil_app.cli.gamepad.watch import Watch
 from teleop.device import DeviceState
 
 COMMITTED = Path(__file__).parents[3] / "hil_app/images/gamepad_test.svg"

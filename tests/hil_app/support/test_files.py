@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.writing import draft_of, is_draft, write_whole
+from configs.text.writing import draft_of, is_draft, write_whole
 from hil_app.support import files
 from hil_app.support.files import (
     check_room,

@@ -1,0 +1,1 @@
+"""Configs of lerobot's gym_manipulator, brought to ours."""

@@ -1,0 +1,1 @@
+"""Texts from outside, read strictly and written whole."""

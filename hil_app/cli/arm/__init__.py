@@ -1,0 +1,1 @@
+"""Commands for an arm on its servo bus."""

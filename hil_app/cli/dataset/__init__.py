@@ -1,0 +1,1 @@
+"""``hil-app dataset ...``, one module a command."""

@@ -1,0 +1,1 @@
+"""``hil-app gamepad ...``, one module a command."""

@@ -1,0 +1,1 @@
+"""What lies where in a dataset, and what its columns hold."""

@@ -1,0 +1,1 @@
+"""Bringing back what a crash or damage left of a dataset."""
