@@ -8,6 +8,7 @@
     │   └── RegistryError          nothing is registered by that name, or something is already
     ├── RobotError                 a robot cannot do what was asked
     │   ├── NotConnected           it was used outside its ``with`` block, or is not there
+    │   │   ├── PortInUse          another program has the port open
     │   │   ├── SpeedRefused       this system cannot have a port at that speed
     │   │   └── OtherArm           the port is another arm's now
     │   ├── BusTimeout             a motor does not answer

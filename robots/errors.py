@@ -13,6 +13,10 @@ class NotConnected(RobotError):
     """The robot was used outside its ``with`` block."""
 
 
+class PortInUse(NotConnected):
+    """Another program has the port open."""
+
+
 class SpeedRefused(NotConnected):
     """This system cannot have a port at that speed; the port itself is there."""
 

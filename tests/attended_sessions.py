@@ -70,7 +70,7 @@ class Running:
             self.remote.tell(axis=axis, value=value, polls=ticks)
             self.live(ticks + 1)
 
-    def q_values(self, button: str) -> None:
+    def label(self, button: str) -> None:
         """Press it until the episode has ended by it; between two it does not count."""
         before = len(self.events("episode"))
 

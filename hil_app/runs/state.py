@@ -25,7 +25,7 @@ class RunState:
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> RunState:
         """What ``state.json`` held; raises ValueError if it is not that."""
-        if "ticks" not in content:
+        if not isinstance(content, Mapping) or "ticks" not in content:
             raise ValueError("it does not say how many ticks the run has")
         # it was called "hands" once
         return _STATE.validate_python({"teleop": content.get("hands"), **content})

@@ -7,17 +7,20 @@ answers for present ones, drops error bits and gives zeros for motors that are m
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import index
 from typing import Self
 
-from robots.errors import BusTimeout, RobotError
+from robots.errors import BusTimeout, PortInUse, RobotError
 from robots.feetech.exchange import Exchange
 from robots.feetech.registers import BAUD_RATES, MAX_ID, REGISTERS, Register
 
 _LINGER_S = 0.005  # how long a ping listens for a second motor of the same ID [s]
+_IN_USE_S = 3.0  # that a port in use is waited for; longer than it takes to let an arm down
+_MOMENT_S = 0.05
 _REMEDIES = {
     "no answer": "check its cable, its power supply and its ID",
     "damaged packet": "check its cable, and that no other motor has its ID",
@@ -102,10 +105,18 @@ class FeetechBus:
         self.close()
 
     def open(self) -> None:
-        """Open the port, for this program alone; raises NotConnected, with the remedy."""
-        with self.lock:
-            self._exchange.forget()
-            self._exchange.wire.openPort()
+        """Open the port, for this program alone; raises NotConnected, with the remedy.
+
+        One in use is waited for: a deadman may be letting an arm down that a program has left.
+        """
+        deadline = time.monotonic() + _IN_USE_S
+        while True:
+            try:
+                return self._open()
+            except PortInUse:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_MOMENT_S)
 
     def adopt(self, fd: int) -> None:
         """Use a port that another process has opened and set up, instead of opening it."""
@@ -137,7 +148,12 @@ class FeetechBus:
     def reopen(self) -> None:
         """Open the port again after it vanished and came back; raises NotConnected until then."""
         self.close()
-        self.open()
+        self._open()
+
+    def _open(self) -> None:
+        with self.lock:
+            self._exchange.forget()
+            self._exchange.wire.openPort()
 
     def ping(self, motor: str | int) -> int:
         """Model number of ``motor``; raises BusTimeout after 1 + ``retries`` tries.

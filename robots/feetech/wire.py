@@ -18,9 +18,10 @@ from serial import Serial, SerialException
 from serial.tools.list_ports import comports
 
 from configs.text.paths import typed
-from robots.errors import NotConnected, SpeedRefused
+from robots.errors import NotConnected, PortInUse, SpeedRefused
 
 _CHUNK = 4096  # bytes taken at once
+_IN_USE = (errno.EAGAIN, errno.EBUSY)
 _FLOOD = 16  # chunks thrown away at most before a request: a babbling device must not hold us up
 
 
@@ -43,7 +44,7 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         self.gate: Callable[[], None] = lambda: None
 
     def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802  # the SDK's name
-        """Open the port for us alone; raises NotConnected."""
+        """Open the port for us alone; raises NotConnected, PortInUse if another program has it."""
         self.closePort()
         try:
             self.ser = Serial(self.port_name, cflag_baud, timeout=0, exclusive=True)
@@ -51,6 +52,10 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         except (OSError, ValueError, termios.error) as problem:
             if _refuses_speed(problem):
                 raise self._speed_refused(cflag_baud) from problem
+            if isinstance(problem, OSError) and problem.errno in _IN_USE:
+                raise PortInUse(
+                    f"{self.port_name} is in use: another program has it open; end that program."
+                ) from problem
             raise NotConnected(_why_closed(self.port_name, problem)) from problem
         self._use(self.ser.fileno(), self.ser.close)
         return True
@@ -200,8 +205,6 @@ def _why_closed(port: str, problem: Exception) -> str:
             f"No permission to use {port}: run `sudo usermod -aG dialout $USER` and log in again, "
             f"or, until it is unplugged, `sudo chmod a+rw {typed(port)}`."
         )
-    if code in (errno.EAGAIN, errno.EBUSY):
-        return f"{port} is in use: another program has it open; end that program."
     if isinstance(problem, SerialException) and code is None:
         return f"{port} is not a serial port: `hil-app find-port` finds the arm's."
     return f"{port} cannot be opened ({problem}): unplug the arm and plug it in again."

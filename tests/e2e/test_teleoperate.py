@@ -188,7 +188,7 @@ def test_an_operator_takes_over_in_a_training_and_the_policy_has_the_arm_again(
     with teleoperate(tmp_path, *options, command="train") as running:
         running.wait(lambda: running.events("hands_ready"))
         running.remote.tell(axis="leftx", value=-1.0)  # a demonstration needs no take-over
-        running.q_values("y")
+        running.label("y")
         running.remote.tell(axis="leftx", value=0.0)
         running.remote.tell(axis="lefty", value=-1.0)
         running.hold_for("rightshoulder", 70)  # more than one episode's ticks, and a reset's

@@ -69,5 +69,5 @@ def test_a_leader_goes_along_while_the_policy_is_judged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("trouble", [STORMS, "Ctrl-Z"])
 def test_signals_leave_no_torque_on(trouble: str) -> None:
-    [row] = runs({trouble: 2}, seed=7, reported=lambda _: None, at_once=2)
+    [row] = runs({trouble: 2}, seed=7, report=lambda _: None, at_once=2)
     assert row.good, row.faults

@@ -48,7 +48,7 @@ def test_so100_jaw_is_where_the_published_model_has_it() -> None:
     ours = [-published[1], published[0], published[2]]
     world = World(ARMS["so100"], "reach", period=0.1)
     world.reset(np.zeros(6), seed=0)
-    gripper = world.data.robot("moving_jaw_link").xpos
+    gripper = world.data.body("moving_jaw_link").xpos
     np.testing.assert_allclose(gripper, ours, atol=1e-4)
     arm = replace(ARMS["so100"], tip="moving_jaw_link")
     np.testing.assert_allclose(Kinematics(arm).tip(arm.from_urdf(np.zeros(6))), ours, atol=1e-4)
@@ -72,10 +72,10 @@ def test_the_same_degrees_move_both_arms_the_same_way(joint: str) -> None:
         world = World(arm, "reach", period=0.1)
         joints = np.zeros(6, np.float32)
         world.reset(arm.to_urdf(joints), seed=0)
-        before = world.data.robot("gripper_link").xmat.reshape(3, 3).copy()
+        before = world.data.body("gripper_link").xmat.reshape(3, 3).copy()
         joints[JOINTS.index(joint)] = 5
         world.reset(arm.to_urdf(joints), seed=0)
-        turn = world.data.robot("gripper_link").xmat.reshape(3, 3) @ before.T
+        turn = world.data.body("gripper_link").xmat.reshape(3, 3) @ before.T
         turns.append(np.array([turn[2, 1], turn[0, 2], turn[1, 0]]))
     cosine = turns[0] @ turns[1] / np.linalg.norm(turns[0]) / np.linalg.norm(turns[1])
     assert cosine > 0.98
@@ -87,7 +87,7 @@ def test_both_arms_start_at_the_same_point_pointing_down() -> None:
     for arm in ARMS.values():
         world = World(arm, "reach", period=0.1)
         world.reset(arm.to_urdf(reset_joints(arm)), seed=0)
-        fingers = world.data.robot(arm.tip).xmat.reshape(3, 3)[:, 2]
+        fingers = world.data.body(arm.tip).xmat.reshape(3, 3)[:, 2]
         np.testing.assert_allclose(fingers, [0, 0, -1], atol=0.02)
 
 
@@ -100,7 +100,7 @@ def test_both_arms_have_the_same_fingers_about_the_tip(finger: str) -> None:
         joints[GRIPPER] = 0.2 - arm.zero[GRIPPER]
         joints[GRIPPER] /= arm.scale[GRIPPER]  # jaw at +.2 rad: pads parallel
         world.reset(arm.to_urdf(joints), seed=0)
-        frame = world.data.robot(arm.tip).xmat.reshape(3, 3)
+        frame = world.data.body(arm.tip).xmat.reshape(3, 3)
         places.append(frame.T @ (world.data.geom(finger).xpos - world.tip))
     np.testing.assert_allclose(*places, atol=1.1e-3)  # the SO100's jaw sits 1 mm further out
     assert np.abs(places[0][:2]).max() < 0.03

@@ -72,7 +72,7 @@ def test_placo_and_mujoco_have_the_tip_where_the_published_table_has_it(bodies, 
     expected = is_intervention(name, angles)
     assert np.abs(kinematics.tip(joints) - expected).max() < TENTH
     world.reset(angles, seed=0)
-    assert np.abs(world.data.robot(arm.tip).xpos - expected).max() < TENTH
+    assert np.abs(world.data.body(arm.tip).xpos - expected).max() < TENTH
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ any_arm = pytest.mark.parametrize("arm", KINEMATICS)
 def axes(world: World, arm: Arm, joints: F32) -> F32:
     """The gripper frame's (3, 3), as physics has it."""
     world.reset(arm.to_urdf(joints), seed=0)
-    frame: F32 = world.data.robot(arm.tip).xmat.reshape(3, 3).copy()
+    frame: F32 = world.data.body(arm.tip).xmat.reshape(3, 3).copy()
     return frame
 
 

@@ -36,8 +36,8 @@ def spec(**other: Any) -> RobotSpec:
 
 
 def test_a_spec_says_what_is_no_gripper() -> None:
-    assert spec().robot.tolist() == [True, True]
-    assert spec(gripper=1).robot.tolist() == [True, False]
+    assert spec().not_gripper.tolist() == [True, True]
+    assert spec(gripper=1).not_gripper.tolist() == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_a_thousand_faults() -> None:
 def test_the_help_says_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bench_faults.run(["--help"])
-    assert "faults that last must end" in " ".join(capsys.readouterr().out.split())
+    assert "lasting ones must end" in " ".join(capsys.readouterr().out.split())
 
 
 def test_fewer_than_one_fault_is_refused() -> None:

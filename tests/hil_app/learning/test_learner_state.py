@@ -139,13 +139,13 @@ def test_a_restored_learner_tells_no_second_time_of_a_skipped_update(make_sac, k
     kept, one, two = [], real(make_sac), real(make_sac)
     with one.learner:
         one.learner.offer(frame(1, ends=True))
-        one.learner._health.reported = True
+        one.learner._health.told = True
         one.learner.snapshot(kept.append)
     counts = kept[0]["learner"]
     assert counts["told"].dtype == torch.bool
     counts["told"] = torch.tensor(kind(counts["told"]))
     two.learner.restore(kept[0])
-    assert two.learner._health.reported is True
+    assert two.learner._health.told is True
 
 
 def test_a_restored_learner_knows_the_last_figures_though_it_learns_no_more(make_sac):

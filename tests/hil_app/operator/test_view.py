@@ -69,7 +69,7 @@ class Rig:
         stage = self.monitor.begin(name, 400, "ticks", a_loop(1.25, 1.25, 1.25))
         for success in (True, False, True, False, True):
             stage.ticks += 10
-            stage.end(an_episode(10, success=success, is_intervention=2, reward=0.75))
+            stage.end(an_episode(10, success=success, intervention_ticks=2, reward=0.75))
         stage.frame(
             SimpleNamespace(tick=4, weights_version=320, reading=aged(front=0.01, wrist=0.02))
         )

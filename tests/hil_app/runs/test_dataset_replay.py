@@ -21,7 +21,7 @@ from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.layout import DatasetError
 from hil_app.runs.dataset import recorder
 from hil_app.runs.folder import EVENTS
-from hil_app.runs.recorded_episode import fitted, read_script
+from hil_app.runs.recorded_episode import fitted, read_recorded
 from hil_app.runs.rehearsal import rehearse
 from hil_app.runs.replay import Difference, Replayed
 from hil_app.runs.replay import replay as do_again
@@ -78,28 +78,28 @@ def shared(tmp_path_factory):
     return shared_control(tmp_path_factory.mktemp("shared"))
 
 
-def config_for(folder, script, **changes):
+def config_for(folder, recorded, **changes):
     options = {"processor": SAGGING, "env": {"control_time_s": 6.0}, **changes}
-    return fitted(tiny(folder / "again", **options), script)
+    return fitted(tiny(folder / "again", **options), recorded)
 
 
-def again(folder, script, what="actions", **changes):
+def again(folder, recorded, what="actions", **changes):
     """What is told of a replay."""
-    config = config_for(folder, script, **changes)
+    config = config_for(folder, recorded, **changes)
     if what == "actions":
-        script = rehearse(config, script)
-        config = fitted(config, script)
+        recorded = rehearse(config, recorded)
+        config = fitted(config, recorded)
     with Session(config, "replay") as session:
-        do_again(session, script, what)
+        do_again(session, recorded, what)
     lines = (session.folder / EVENTS).read_text().splitlines()
     (reported,) = [event for line in lines if (event := json.loads(line))["event"] == "replayed"]
     return reported
 
 
-def refused(folder, script, **changes):
+def refused(folder, recorded, **changes):
     """Why actions are not replayed with this config."""
     with pytest.raises(ConfigError) as error:
-        again(folder, script, **changes)
+        again(folder, recorded, **changes)
     assert not (folder / "again").exists(), "nothing is written, and nothing has moved"
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -107,10 +107,10 @@ def refused(folder, script, **changes):
 
 @pytest.mark.parametrize("episode", range(EPISODES))
 def test_the_actions_lead_to_the_same_targets_bit_for_bit(shared, tmp_path, episode):
-    script = read_script(shared, episode)
-    assert 0 < script.is_intervention.sum() < len(script), "the arm changes hands"
-    reported = again(tmp_path, script)
-    assert (reported["frames"], reported["of"]) == (len(script), len(script))
+    recorded = read_recorded(shared, episode)
+    assert 0 < recorded.is_intervention.sum() < len(recorded), "the arm changes hands"
+    reported = again(tmp_path, recorded)
+    assert (reported["frames"], reported["of"]) == (len(recorded), len(recorded))
     assert reported["targets"]["max"] == reported["targets"]["gripper_max"] == 0
     assert reported["joints"]["max"] == reported["joints"]["gripper_max"] == 0
     assert reported["success"] == shared.episodes[episode].success
@@ -125,42 +125,42 @@ def test_the_episodes_of_a_training_meet_their_own_scenes(tmp_path):
     stages = [about.stage for about in dataset.episodes]
     assert set(stages) == {"demonstrate", "train"}
     for episode in (stages.index("train") - 1, len(stages) - 1):
-        script = read_script(dataset, episode)
-        reported = again(tmp_path / str(episode), script, env={}, processor=ALL_JOINTS)
+        recorded = read_recorded(dataset, episode)
+        reported = again(tmp_path / str(episode), recorded, env={}, processor=ALL_JOINTS)
         assert reported["joints"]["max"] == 0
         assert reported["success"] == dataset.episodes[episode].success
 
 
 def test_the_joint_targets_can_be_sent_past_the_pipeline(shared, tmp_path):
     other = {"processor": {"step_size": [0.001, 0.001, 0.001]}}
-    reported = again(tmp_path, read_script(shared, 0), "joints", **other)
+    reported = again(tmp_path, read_recorded(shared, 0), "joints", **other)
     assert reported["targets"]["max"] == reported["joints"]["max"] == 0
 
 
 def test_without_measured_joints_the_targets_alone_are_compared(tmp_path):
     dataset = shared_control(tmp_path, processor={})
-    script = replace(read_script(dataset, 0), joints=None, start=None)
-    reported = again(tmp_path, script, processor={})
+    recorded = replace(read_recorded(dataset, 0), joints=None, start=None)
+    reported = again(tmp_path, recorded, processor={})
     assert reported["targets"]["max"] == 0
     assert "joints" not in reported
 
 
 def test_an_arm_goes_to_where_the_episode_began(shared, tmp_path):
     """Its own reset pose is another now."""
-    script = read_script(shared, 0)
+    recorded = read_recorded(shared, 0)
     pose = [10.0, -30.0, 30.0, 80.0, 0.0, 45.0]
-    config = config_for(tmp_path, script, robot={"reset_pose": pose})
-    np.testing.assert_allclose(config.robot.reset_pose, script.start, atol=1e-5)
-    reported = again(tmp_path, script, robot={"reset_pose": pose})
+    config = config_for(tmp_path, recorded, robot={"reset_pose": pose})
+    np.testing.assert_allclose(config.robot.reset_pose, recorded.start, atol=1e-5)
+    reported = again(tmp_path, recorded, robot={"reset_pose": pose})
     assert reported["targets"]["max"] < 0.01
     assert reported["joints"]["max"] < 0.1
 
 
 def test_a_pose_that_the_arm_sagged_from_is_still_its_reset_pose(shared, tmp_path):
-    script = read_script(shared, 0)
-    joints = script.joints.copy()
+    recorded = read_recorded(shared, 0)
+    joints = recorded.joints.copy()
     joints[0] += (0.0, 2.5, -2.0, 1.0, 0.0, 3.0)
-    sagged = replace(script, joints=joints, start=joints[0])
+    sagged = replace(recorded, joints=joints, start=joints[0])
     reported = tiny(tmp_path / "again").robot.reset_pose
     assert config_for(tmp_path, sagged).robot.reset_pose == pytest.approx(reported, abs=1e-5)
 
@@ -178,7 +178,7 @@ def test_a_pose_that_the_arm_sagged_from_is_still_its_reset_pose(shared, tmp_pat
     ],
 )
 def test_another_clock_arm_or_action_is_refused(shared, tmp_path, changes, said):
-    assert refused(tmp_path, read_script(shared, 0), **changes) == said
+    assert refused(tmp_path, read_recorded(shared, 0), **changes) == said
 
 
 @pytest.mark.parametrize(
@@ -191,20 +191,20 @@ def test_another_clock_arm_or_action_is_refused(shared, tmp_path, changes, said)
     ids=lambda processor: next(iter(processor)),
 )
 def test_a_config_that_makes_another_motion_of_the_actions_is_refused(shared, tmp_path, processor):
-    said = refused(tmp_path, read_script(shared, 0), processor={**SAGGING, **processor})
+    said = refused(tmp_path, read_recorded(shared, 0), processor={**SAGGING, **processor})
     assert said.startswith("--episode: with this config the actions of episode 0 are not the")
     assert "--what joints" in said
 
 
 def test_actions_that_begin_amid_an_episode_are_refused(shared, tmp_path):
     """They count from a target that was already elsewhere."""
-    script = read_script(shared, 0)
+    recorded = read_recorded(shared, 0)
     amid = replace(
-        script,
-        actions=script.actions[5:],
-        sent=script.sent[5:],
-        is_intervention=script.is_intervention[5:],
-        joints=np.vstack([script.joints[:1], script.joints[6:]]),
+        recorded,
+        actions=recorded.actions[5:],
+        sent=recorded.sent[5:],
+        is_intervention=recorded.is_intervention[5:],
+        joints=np.vstack([recorded.joints[:1], recorded.joints[6:]]),
     )
     assert "at frame 0 they would send" in refused(tmp_path, amid)
 
@@ -225,7 +225,7 @@ def elsewhere(monkeypatch):
 @pytest.mark.usefixtures("elsewhere")
 def test_an_arm_that_stands_elsewhere_does_not_jump(shared, tmp_path):
     with pytest.raises(RobotError, match="deg from where the episode began"):
-        again(tmp_path, read_script(shared, 0))
+        again(tmp_path, read_recorded(shared, 0))
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -241,12 +241,12 @@ def test_a_stop_on_the_way_to_the_start_is_no_fault_and_moves_nothing(
 
     monkeypatch.setattr(NoTeleop, "read", lambda _: TeleopSample(NEUTRAL, stop=True))
     monkeypatch.setattr(SimRobot, "command", noted)
-    assert again(tmp_path, read_script(shared, 0), what)["frames"] == 1
+    assert again(tmp_path, read_recorded(shared, 0), what)["frames"] == 1
     np.testing.assert_allclose(targets[-1][:5], [40, 0, 0, 60, 0], atol=8.0)
 
 
 def test_nobody_takes_over_but_everybody_can_stop(shared):
-    script = read_script(shared, 0)
+    recorded = read_recorded(shared, 0)
     presses = TeleopSample(
         np.ones(4, np.float32), intervening=True, success=True, failure=True, rerecord=True
     )
@@ -260,11 +260,11 @@ def test_nobody_takes_over_but_everybody_can_stop(shared):
         idle = read
 
     operator = Operator()
-    teleop = Replayed(script, operator)
+    teleop = Replayed(recorded, operator)
     for poll in (teleop.read, teleop.idle):
         sample = poll()
-        assert (sample.action == script.actions[0]).all()
-        assert sample.intervening == script.is_intervention[0]
+        assert (sample.action == recorded.actions[0]).all()
+        assert sample.intervening == recorded.is_intervention[0]
         assert (sample.success, sample.failure, sample.rerecord) == (False, False, False)
     for press in ("stop", "emergency_stop", "paused"):
         operator.sample = replace(presses, **{press: True})
@@ -281,7 +281,7 @@ def test_a_pause_skips_no_action(shared, tmp_path, monkeypatch):
         return TeleopSample(NEUTRAL, paused=4 <= len(polls) < 9)
 
     monkeypatch.setattr(NoTeleop, "read", read)
-    reported = again(tmp_path, read_script(shared, 0))
+    reported = again(tmp_path, read_recorded(shared, 0))
     assert len(polls) > reported["frames"] == reported["of"]
     assert reported["targets"]["max"] == 0
 
@@ -294,7 +294,7 @@ def test_a_stop_ends_it_there(shared, tmp_path, monkeypatch):
         return TeleopSample(NEUTRAL, stop=len(polls) == 7)
 
     monkeypatch.setattr(NoTeleop, "read", read)
-    reported = again(tmp_path, read_script(shared, 0))
+    reported = again(tmp_path, read_recorded(shared, 0))
     assert reported["frames"] == 7 < reported["of"]
 
 
@@ -314,7 +314,7 @@ def test_a_dataset_of_other_tools_is_refused(tmp_path):
     del content["features"]["sent"]
     info.write_text(json.dumps(content))
     with pytest.raises(DatasetError, match="has no column sent, nor joint targets for its actions"):
-        read_script(Dataset(tmp_path / "data"), 0)
+        read_recorded(Dataset(tmp_path / "data"), 0)
 
 
 @pytest.fixture(scope="module")
@@ -367,8 +367,8 @@ def test_an_option_that_says_otherwise_is_refused(alone, tmp_path, capsys):
 
 def test_a_scene_is_of_the_seed_that_was_recorded(shared):
     for episode in range(EPISODES):
-        script = read_script(shared, episode)
-        assert script.seed == seed_of(tiny(shared.root / "x"), *script.scene)
+        recorded = read_recorded(shared, episode)
+        assert recorded.seed == seed_of(tiny(shared.root / "x"), *recorded.scene)
 
 
 def test_joints_are_done_again_from_a_converted_dataset(alone, capsys):

@@ -43,7 +43,7 @@ def a_frame(action, state, image=None):
     images = {} if image is None else {"observation.images.front": image}
     return SimpleNamespace(
         action=np.array(action, np.float32),
-        state={"observation.state": np.array(state, np.float32), **images},
+        observation={"observation.state": np.array(state, np.float32), **images},
     )
 
 
@@ -56,8 +56,8 @@ def test_an_episode_is_measured_by_itself_and_among_the_last_ones():
         a_frame([0, 0, 0, 1], [4, 10], np.zeros((4, 4, 3), np.uint8)),
     ]
     recent = [
-        an_episode(6, success=False, is_intervention=4, reward=0.0),
-        an_episode(2, success=True, is_intervention=1, reward=1.0, terminated=True),
+        an_episode(6, success=False, intervention_ticks=4, reward=0.0),
+        an_episode(2, success=True, intervention_ticks=1, reward=1.0, terminated=True),
     ]
     assert of_episode(frames, recent) == {
         "episode/return": 1.0,

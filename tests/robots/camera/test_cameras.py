@@ -100,7 +100,7 @@ def refusal(cameras: Cameras) -> str:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_video_file(tmp_path_factory.mktemp("film") / "film.avi")
+    return write_video_file(tmp_path_factory.mktemp("video") / "video.avi")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def server() -> Iterator[Streams]:
         yield one
 
 
-@pytest.fixture(params=["film", "folder"])
+@pytest.fixture(params=["video", "folder"])
 def played(request: pytest.FixtureRequest) -> Path:
     path: Path = request.getfixturevalue(request.param)
     return path
@@ -188,7 +188,7 @@ def test_images_are_turned_clockwise(video: Path, rotation: int, corner: str) ->
 
 
 def test_several_cameras_open_side_by_side(video: Path, folder: Path, server: Streams) -> None:
-    sources = {"film": video, "folder": folder, "stream": server.address}
+    sources = {"video": video, "folder": folder, "stream": server.address}
     configs = {name: camera(source) for name, source in sources.items()}
     with Cameras(configs, lambda *_: None) as cameras:
         images, ages = cameras.newest(time.monotonic())
@@ -206,11 +206,11 @@ def test_cameras_are_used_inside_their_block(video: Path) -> None:
         cameras.newest(0.0)
 
 
-@pytest.mark.parametrize("kind", ["film", "folder", "stream"])
+@pytest.mark.parametrize("kind", ["video", "folder", "stream"])
 def test_another_size_than_asked_for_names_the_options(
     kind: str, video: Path, folder: Path, server: Streams
 ) -> None:
-    source = {"film": video, "folder": folder, "stream": server.address}[kind]
+    source = {"video": video, "folder": folder, "stream": server.address}[kind]
     message = refusal(one(source, width=640, height=480))
     assert f"camera 'front' ({source}) gives 64x48 images, not 640x480" in message
     assert "--robot.cameras.front.width=64 and --robot.cameras.front.height=48" in message
@@ -225,7 +225,7 @@ def test_another_pixel_format_than_asked_for_names_the_option(video: Path, serve
 
 
 def test_a_source_that_is_none_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/1.png").write_bytes(b"no picture")

@@ -1,10 +1,12 @@
 """The bus on ports that are not there, are not ours, vanish, come back, or are slow."""
 
 import fcntl
+import math
 import os
 import resource
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -12,6 +14,7 @@ import pytest
 from pty_servos import MOTORS, PtyServos
 
 from robots.base import NotConnected
+from robots.errors import PortInUse
 from robots.feetech import wire
 from robots.feetech.bus import FeetechBus
 
@@ -167,6 +170,22 @@ def test_another_process_cannot_open_the_port_too(servos, bus):
     script = f"from robots.feetech.bus import FeetechBus; FeetechBus({servos.port!r}, {{}}).open()"
     other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert f"{servos.port} is in use: another program has it open" in other.stderr
+
+
+def test_a_port_that_another_program_is_about_to_close_is_waited_for(servos, bus):
+    """Such as a deadman that lets an arm down which a killed program has left."""
+    second = FeetechBus(servos.port, MOTORS)
+    threading.Timer(0.3, bus.close).start()
+    with second:
+        assert second.ping("pan")
+
+
+def test_a_lost_port_is_looked_for_without_waiting(servos, bus, monkeypatch):
+    """The control loop does so at every tick."""
+    bus.ping("pan")
+    monkeypatch.setattr("robots.feetech.bus._MOMENT_S", math.nan)  # no sleep takes it
+    with pytest.raises(PortInUse):
+        FeetechBus(servos.port, MOTORS).reopen()
 
 
 def test_a_port_that_takes_a_few_bytes_at_once_gets_them_all(bus, monkeypatch):
