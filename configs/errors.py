@@ -10,7 +10,7 @@
     │   ├── NotConnected           it was used outside its ``with`` block, or is not there
     │   │   ├── PortInUse          another program has the port open
     │   │   ├── SpeedRefused       this system cannot have a port at that speed
-    │   │   └── OtherArm           the port is another arm's now
+    │   │   └── WrongArm           the port is another arm's now
     │   ├── BusTimeout             a motor does not answer
     │   ├── ServoFault             a motor is in trouble, or is another one
     │   ├── LoopStalled            nobody has commanded the arm for too long

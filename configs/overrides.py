@@ -21,7 +21,7 @@ from configs.registry import block_of
 from configs.run import RunConfig
 from configs.text.reading import Unreadable, parse_yaml, shown
 
-Keys = tuple[str, ...]
+_Keys = tuple[str, ...]
 Content = dict[str, Any]
 
 
@@ -29,7 +29,7 @@ Content = dict[str, Any]
 class TypeChange:
     """A block whose type was changed by an option."""
 
-    place: Keys
+    place: _Keys
     before: str
     after: str
     lost: tuple[str, ...]  # what was set, and is not taken over though the new type has it
@@ -72,7 +72,7 @@ def alternatives(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def _types_at(place: Keys) -> list[Any]:
+def _types_at(place: _Keys) -> list[Any]:
     """The types of what a configuration may have at ``place``; none if it has no such place."""
     found: list[Any] = [RunConfig]
     for key in place:
@@ -99,7 +99,7 @@ def _rank(name: str) -> tuple[int, bool]:
     return name.count("."), not name.endswith(".type")
 
 
-def _place(name: str, content: Content) -> Keys:
+def _place(name: str, content: Content) -> _Keys:
     """The keys that a dotted name means; those that the user chose may have dots themselves."""
     keys = tuple(name.split("."))
     for count in range(1, len(keys)):
@@ -108,7 +108,7 @@ def _place(name: str, content: Content) -> Keys:
     return keys
 
 
-def _entry(rest: Keys, above: Keys, content: Content) -> Keys:
+def _entry(rest: _Keys, above: _Keys, content: Content) -> _Keys:
     """The rest of a name behind the block ``above``: an entry's own name, and what follows."""
     splits = [(".".join(rest[:count]), *rest[count:]) for count in range(1, len(rest) + 1)]
     there = _at(content, above)
@@ -126,7 +126,7 @@ def _is_block(one: Any) -> bool:
     return isinstance(one, type) and issubclass(one, BaseModel)
 
 
-def _value(name: str, place: Keys, texts: Sequence[str]) -> Any:
+def _value(name: str, place: _Keys, texts: Sequence[str]) -> Any:
     """What an option's texts say; all but the last count only where they are items of a list."""
     types = _types_at(place)
     values = [_read(name, text, types) for text in texts]
@@ -153,7 +153,7 @@ def _read(name: str, text: str, types: Sequence[Any]) -> Any:
         raise ConfigError(f"{shown(name)}: got '{shown(text, 60)}': {error}") from None
 
 
-def _put(content: Content, place: Keys, value: Any) -> None:
+def _put(content: Content, place: _Keys, value: Any) -> None:
     """Set a value; null takes an entry that the user named away, and empties a block of them."""
     *above, last = place
     block = content
@@ -174,7 +174,7 @@ def _put(content: Content, place: Keys, value: Any) -> None:
         block[last] = None
 
 
-def _at(content: Any, place: Keys) -> Any:
+def _at(content: Any, place: _Keys) -> Any:
     for key in place:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content
@@ -185,7 +185,7 @@ def _copy(content: Mapping[str, Any]) -> Content:
     return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in content.items()}
 
 
-def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any], place: Keys) -> Content:
+def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any], place: _Keys) -> Content:
     if "type" in overrides and "type" in base:
         base, _ = _of_type(base, str(overrides["type"]), place)
     merged = dict(base)
@@ -198,7 +198,7 @@ def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any], place: Keys) 
     return merged
 
 
-def _of_type(old: Mapping[str, Any], kind: str, place: Keys) -> tuple[Content, TypeChange]:
+def _of_type(old: Mapping[str, Any], kind: str, place: _Keys) -> tuple[Content, TypeChange]:
     """A block turned into one of another type, and what of it is lost that the new type has too."""
     by_tag = {str(tag_of(one)): one for one in _types_at(place) if one is not NoneType}
     was = block_of(dict(old), by_tag.values()).get("type")

@@ -13,7 +13,7 @@ from configs.reward import RewardConfig, SparseRewardConfig
 from configs.step import StepConfig
 
 Xyz = tuple[float, float, float]
-Reach = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
+Coordinate = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
 Side = Annotated[int, Field(ge=1, le=4096)]  # of an image [px]
 Stride = Annotated[float, Field(gt=0, le=0.2)]  # in one tick [m]
 
@@ -21,9 +21,9 @@ Stride = Annotated[float, Field(gt=0, le=0.2)]  # in one tick [m]
 class BoundsConfig(Config):
     """The box the gripper stays in, base frame: x forward, y left, z up."""
 
-    min: tuple[Reach, Reach, Reach] = (0.13, -0.17, 0.01)
+    min: tuple[Coordinate, Coordinate, Coordinate] = (0.13, -0.17, 0.01)
     """Lowest x, y, z [m]."""
-    max: tuple[Reach, Reach, Reach] = (0.31, 0.17, 0.08)
+    max: tuple[Coordinate, Coordinate, Coordinate] = (0.31, 0.17, 0.08)
     """Highest x, y, z [m]."""
 
     @model_validator(mode="after")

@@ -43,7 +43,7 @@ class PickLiftConfig(TaskConfig):
     """Lift the cube."""
 
     label = "Pick up the cube and lift it"
-    operator = "teleop.oracle:PickLift"
+    operator = "teleop.oracle:PickLiftOracle"
 
     type: Literal["pick_lift"] = "pick_lift"
     """The task's name."""

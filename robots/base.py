@@ -21,12 +21,12 @@ from robots.errors import BusTimeout as BusTimeout
 from robots.errors import CameraError as CameraError
 from robots.errors import LoopStalled as LoopStalled
 from robots.errors import NotConnected as NotConnected
-from robots.errors import OtherArm as OtherArm
 from robots.errors import RenderError as RenderError
 from robots.errors import RobotError as RobotError
 from robots.errors import ServoFault as ServoFault
 from robots.errors import SpeedRefused as SpeedRefused
 from robots.errors import Uncalibrated as Uncalibrated
+from robots.errors import WrongArm as WrongArm
 
 if TYPE_CHECKING:
     from robots.arm import Arm

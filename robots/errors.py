@@ -21,7 +21,7 @@ class SpeedRefused(NotConnected):
     """This system cannot have a port at that speed; the port itself is there."""
 
 
-class OtherArm(NotConnected):
+class WrongArm(NotConnected):
     """The port is there, but it is another arm's now."""
 
 

@@ -43,7 +43,7 @@ def reach(stick: Stick, *_: float) -> Oracle:
     return lambda truth: stick.towards(truth.object, truth, STAY)
 
 
-class PickLift:
+class PickLiftOracle:
     """Come over the cube with an open gripper, descend, close, and lift.
 
     "Open" is said all the way to the cube and "close" from there on, never "stay", so that the

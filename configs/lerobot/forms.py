@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Keys = tuple[str, ...]
+Keys = tuple[str, ...]  # the place of a value; their keys may hold dots
 
 _PROCESSOR: Keys = ("env", "processor")
 _IK: Keys = (*_PROCESSOR, "inverse_kinematics")

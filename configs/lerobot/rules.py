@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.base import ConfigError
-from configs.lerobot.forms import is_simulated
+from configs.lerobot.forms import Keys, is_simulated
 from configs.names import OBS_IMAGES
 from configs.robot import ROBOTS
 from configs.teleop import TELEOPS
 from configs.text.reading import shown
-
-Keys = tuple[str, ...]  # the place of a value; their keys may hold dots
 
 ARMS = ("so100_follower", "so101_follower")
 CROPS = ("processor", "images", "crop")  # our place of the crops, by camera

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from configs.lerobot.forms import TYPES, Form, is_simulated, leaves, newest
-from configs.lerobot.rules import AS_HERE, CROPS, Keys, Rules, rule_at, rules_for
+from configs.lerobot.forms import TYPES, Form, Keys, is_simulated, leaves, newest
+from configs.lerobot.rules import AS_HERE, CROPS, Rules, rule_at, rules_for
 from configs.lerobot.unsaid import unsaid
 from configs.load import ConfigError, faults, validate
 from configs.processor import ProcessorConfig

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
 from scservo_sdk import COMM_SUCCESS, GroupSyncRead, GroupSyncWrite, PacketHandler, PortHandler
 
+from hil_app.bench import Result
 from hil_app.control.rate import milliseconds
 from robots.base import BusTimeout
 from robots.feetech.bus import FeetechBus
@@ -15,7 +15,6 @@ from robots.feetech.handshake import MOTORS
 from robots.feetech.registers import REGISTERS
 from robots.feetech.servos import SENSED
 
-Result = dict[str, Any]
 Cycle = Callable[[], None]
 TICK_MS = 1000 / 30
 WARM_UP = 20  # rounds that do not count

@@ -21,6 +21,7 @@ import numpy as np
 from configs.errors import HilAppError
 from configs.text.reading import parse_json, read_json
 from configs.text.writing import write_whole
+from hil_app.bench import Result
 from hil_app.control.monitor import TRAIN
 from hil_app.runs.folder import BENCH, EVENTS, SUMMARY
 from robots import isolated
@@ -28,8 +29,6 @@ from robots import isolated
 EVERY, EPISODES = 500, 20  # an evaluation: how often [ticks], and how long
 REACHED, HELD = 0.95, 0.90  # success rates: T95 is reached, and not lost again
 FINAL = 100  # episodes at the end
-
-Result = dict[str, Any]
 
 
 class BenchError(HilAppError):

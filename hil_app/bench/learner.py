@@ -13,6 +13,7 @@ import torch
 from configs.algorithm import SACAlgorithmConfig
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from hil_app.bench import Result
 from hil_app.bench.plain import PlainSAC
 from hil_app.bench.replay import interleaved
 from hil_app.learning.buffer.batch import Batch
@@ -21,7 +22,6 @@ from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.sac.losses import example_batch
 from hil_app.learning.sac.sac import SACAlgorithm
 
-Result = dict[str, Any]
 PLAIN, EAGER, COMPILED, PRODUCTS = "plain", "eager", "compiled", "its products"
 CAMERAS = {
     f"{OBS_IMAGES}.{name}": PolicyFeature(FeatureType.VISUAL, (3, 128, 128))

@@ -17,6 +17,7 @@ import torch
 
 from configs.names import ACTION, OBS_IMAGES, OBS_STATE
 from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from hil_app.bench import Result
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
@@ -28,7 +29,6 @@ from processors.base import Observation
 from robots import isolated
 from robots.base import Reading
 
-Result = dict[str, Any]
 LENGTH = 300  # frames of an episode
 STATE_DIM, FPS = 18, 30.0
 TURNS = 2  # decoding, before and after loading: the quicker one counts

@@ -12,6 +12,7 @@ from typing import Any
 
 from configs.load import merge, validate
 from configs.run import RunConfig
+from hil_app.bench import Result
 from hil_app.build.assembly import Assembly
 from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Loop, Sink
@@ -26,7 +27,6 @@ from hil_app.runs.dataset import recorder
 from hil_app.support.events import EventLog
 from robots.base import Robot
 
-Result = dict[str, Any]
 SOFTWARE = ("teleop", "action steps", "env steps", "hand-over")  # sections of a tick that are ours
 
 

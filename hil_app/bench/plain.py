@@ -25,7 +25,7 @@ from hil_app.learning.sac.losses import IMITATION_MARGIN
 from hil_app.learning.sac.sac import SACAlgorithm
 
 M = TypeVar("M", bound=nn.Module)
-Observation = dict[str, Tensor]
+Tensors = dict[str, Tensor]
 
 
 class PlainSAC:
@@ -76,13 +76,13 @@ class PlainSAC:
         return self.losses
 
     @torch.no_grad()
-    def encode(self, observation: Observation) -> Tensor:
+    def encode(self, observation: Tensors) -> Tensor:
         """Features (B, F) that nothing is to be learned through."""
         features: Tensor = self.policy.encoder(self.policy.perceive(observation))
         return features
 
     @torch.no_grad()
-    def encode_target(self, observation: Observation) -> Tensor:
+    def encode_target(self, observation: Tensors) -> Tensor:
         """The same by the target's encoder."""
         features: Tensor = self.target_encoder(self.policy.perceive(observation))
         return features
@@ -150,7 +150,7 @@ class PlainSAC:
         self._optimizer_step("temperature", (-self.log_alpha.exp() * surplus).mean())
 
     def _sample(
-        self, observation: Observation, features: Tensor, noise: Tensor
+        self, observation: Tensors, features: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         own = self.policy.actor_features(self.policy.perceive(observation), features)
         mean, log_std = self.policy.actor(own)

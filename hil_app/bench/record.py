@@ -6,11 +6,11 @@ import tempfile
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from configs.run import RunConfig
+from hil_app.bench import Result
 from hil_app.bench.loop import Rig, a_rig, changed
 from hil_app.control.rate import milliseconds
 from hil_app.recording.dataset import Dataset
@@ -22,7 +22,6 @@ CAMERAS = ("front", "wrist")
 SHOTS = 45  # images of each camera, over and over
 BLOCK = 40  # a shade is so wide [px]
 NOISE = 2.0  # of a camera's sensor, standard deviation
-Result = dict[str, Any]
 
 
 def record(config: RunConfig, seconds: float, turns: int) -> Result:

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.names import OBS_IMAGES, OBS_STATE
+from hil_app.bench import Result
 from hil_app.learning.buffer.replay import ReplayBuffer
 
-Result = dict[str, Any]
 STATE_DIM, ACTION_DIM = 18, 4
 CAMERAS = (f"{OBS_IMAGES}.front", f"{OBS_IMAGES}.wrist")
 SIZE = 128  # of an image [px]

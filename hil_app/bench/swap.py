@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any
 
+from hil_app.bench import Result
 from hil_app.bench.learner import CASES, Case, make_algorithm, make_policy
 from hil_app.control.policy import LearnedPolicy
 from hil_app.control.rate import milliseconds
 from hil_app.learning.mailbox import Mailbox
-
-Result = dict[str, Any]
 
 
 def swap(rounds: int) -> Result:

@@ -12,6 +12,7 @@ import numpy as np
 
 from configs.load import validate
 from configs.run import RunConfig
+from hil_app.bench import Result
 from hil_app.build.assembly import Assembly
 from hil_app.control.policy import NoPolicy
 from hil_app.control.rate import milliseconds
@@ -23,7 +24,6 @@ FPS = 30.0
 TAP_S = 0.001  # how long a button is down
 SETTLED_S = 3.5 / FPS  # a press and what it moves are over by then
 LONGEST = 3 / FPS  # from one press to the next it is random up to here [s]
-Result = dict[str, Any]
 
 
 def press_latency(port: str, presses: int) -> Result:

@@ -16,13 +16,13 @@ from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.format.layout import IMAGES, INDEX, DatasetError, size_of
 from hil_app.recording.format.rows import is_image
 from hil_app.recording.frames import Frame
+from hil_app.recording.images.decoding import Size
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from processors.base import Observation
 from processors.observation import framing
 from robots.base import U8
 
 Region = tuple[int, int, int, int]  # top, left, height, width [px]
-Size = tuple[int, int]  # height, width [px]
 STAGE = "record"  # of episodes that say nothing of it
 
 

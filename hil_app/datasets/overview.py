@@ -11,10 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from numpy.typing import NDArray
-
 from configs.names import DONE, OBS_IMAGES, REWARD
 from configs.text.reading import shown
+from hil_app.datasets.track import Column
 from hil_app.recording.dataset import Dataset, EpisodeInfo
 from hil_app.recording.format.columns import UNITS, Group, grouped
 from hil_app.recording.format.layout import (
@@ -31,7 +30,6 @@ from hil_app.recording.format.layout import (
 from hil_app.recording.journal import BARE_ROW, ROW, Records
 from hil_app.recording.mending.damage import damaged_videos
 
-Column = NDArray[Any]
 LISTED = 10  # episodes that cannot be read
 LENGTHS: dict[str, Callable[[list[int]], float]] = {"min": min, "median": median, "max": max}
 

@@ -27,7 +27,7 @@ from hil_app.recording.format.layout import (
     size_of,
 )
 from hil_app.recording.frames import Frame
-from hil_app.recording.values import Actions, check_values
+from hil_app.recording.values import ActionRange, check_values
 
 Names = Mapping[str, Sequence[str]]  # of a feature's numbers
 
@@ -89,7 +89,7 @@ def rows_of(
     """
     source, found = replace(source, dataset=source.dataset.unmeasured()), False
     dataset = source.dataset
-    keys, actions = learned_of(policy.config), actions_of(policy.config)
+    keys, actions = learned_of(policy.config), action_range_of(policy.config)
     cameras = [key.removeprefix(f"{OBS_IMAGES}.") for key in policy.config.image_keys]
     for episode in dataset.episodes:
         returns = NStepReturns(n_steps, discount, policy.replay_state)
@@ -112,14 +112,14 @@ def learned_of(config: GaussianActorConfig) -> list[str]:
     return [*numbers, ACTION, REWARD, PENALTY]
 
 
-def actions_of(config: GaussianActorConfig) -> Actions:
+def action_range_of(config: GaussianActorConfig) -> ActionRange:
     """What the actions of a policy can be: no other ones can be learned from."""
     motions, choices = config.continuous_dims, config.num_discrete_actions
-    usual = Actions.shares(motions + (choices is not None), choices)
+    usual = ActionRange.shares(motions + (choices is not None), choices)
     if (stats := (config.dataset_stats or {}).get(ACTION)) is None:
         return usual
     low, high = (np.asarray(stats[end][:motions]) for end in ("min", "max"))
-    return Actions(low, high, choices)
+    return ActionRange(low, high, choices)
 
 
 def unsaid(source: Source) -> str | None:

@@ -22,7 +22,7 @@ ValueFault = tuple[int, str, str]  # frame, column, what is wrong
 
 
 @dataclass(frozen=True)
-class Actions:
+class ActionRange:
     """What an action can be: motions within bounds and then, perhaps, one of some choices."""
 
     low: NDArray[Any]  # (c,)
@@ -30,7 +30,7 @@ class Actions:
     choices: int | None = None  # the gripper's are 3: 0 closes, 1 stays, 2 opens
 
     @classmethod
-    def shares(cls, size: int, choices: int | None) -> Actions:
+    def shares(cls, size: int, choices: int | None) -> ActionRange:
         """Of ``size`` numbers: shares of the largest motions, from -1 to 1, and the choice."""
         ones = np.ones(size - (choices is not None))
         return cls(-ones, ones, choices)
@@ -56,7 +56,7 @@ def check_times(rows: Rows, times: NDArray[Any], fps: float) -> None:
 
 
 def check_values(
-    dataset: Dataset, episode: int, keys: Sequence[str], actions: Actions | None = None
+    dataset: Dataset, episode: int, keys: Sequence[str], actions: ActionRange | None = None
 ) -> None:
     """DatasetError names the first frame and column of an episode that cannot be learned from.
 
@@ -90,7 +90,9 @@ def _not_finite(
         yield first + int(place[0]), _named(dataset, key, place[1:]), f"is {value:g}"
 
 
-def _no_actions(dataset: Dataset, values: NDArray[Any], actions: Actions) -> Iterator[ValueFault]:
+def _no_actions(
+    dataset: Dataset, values: NDArray[Any], actions: ActionRange
+) -> Iterator[ValueFault]:
     count = len(actions.low)
     moves, slack = values[:, :count], ROUNDING * (actions.high - actions.low) / 2
     outside = (moves < actions.low - slack) | (moves > actions.high + slack)

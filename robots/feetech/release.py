@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count
 
-from robots.errors import NotConnected, OtherArm, RobotError, ServoFault
+from robots.errors import NotConnected, RobotError, ServoFault, WrongArm
 from robots.feetech.bus import FeetechBus
 
 SINKING_S = 1.0  # in which an arm that is not at rest gets weaker, before it is let go
@@ -88,14 +88,14 @@ def give_back(bus: FeetechBus, found: RegisterValues) -> None:
 
 
 def check_same(bus: FeetechBus, offsets: Mapping[str, int]) -> None:
-    """Raise OtherArm, with the bus closed, if it has another arm than that of these ``offsets``.
+    """Raise WrongArm, with the bus closed, if it has another arm than that of these ``offsets``.
 
     They are those of the motors' zeros, which tell arms apart. What does not answer says nothing.
     """
     held = bus.sync_read(["Homing_Offset"]).values["Homing_Offset"]
     if any(offset != offsets[name] for name, offset in held.items()):
         bus.close()
-        raise OtherArm(
+        raise WrongArm(
             f"{bus.port} is another arm's since it came back, so nothing is sent there: plug the "
             "arms in again, and name their ports as /dev/serial/by-id has them, which "
             "`hil-app find-port` shows."

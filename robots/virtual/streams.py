@@ -30,7 +30,7 @@ _JPEG = (  # images are small: spare the colours
 _PATIENCE_S = 10.0  # for the first image, and with who asks or takes one slowly
 _MOST = 32  # that watch; more are turned away
 
-Scene = Callable[[], tuple[F64, F64]]
+StateSource = Callable[[], tuple[F64, F64]]
 
 
 class Streams:
@@ -42,7 +42,7 @@ class Streams:
     def __init__(
         self,
         model: mujoco.MjModel,
-        scene: Scene,
+        scene: StateSource,
         cameras: Mapping[str, SimCameraConfig],
         fps: float,
         port: int,
@@ -70,7 +70,7 @@ class _Studio(threading.Thread):
     def __init__(
         self,
         model: mujoco.MjModel,
-        scene: Scene,
+        scene: StateSource,
         cameras: Mapping[str, SimCameraConfig],
         fps: float,
     ) -> None:

@@ -18,7 +18,7 @@ from hil_app.recording.frames import Frame
 from robots.base import F32, Truth
 from teleop.base import NEUTRAL, STAY
 from teleop.no_teleop import NoTeleop
-from teleop.oracle import PickLift, Stick, progress, reach
+from teleop.oracle import PickLiftOracle, Stick, progress, reach
 from teleop.scripted import ScriptedTeleop, Watcher
 
 CONFIG = InterventionConfig(
@@ -253,7 +253,7 @@ def test_reach_goes_straight_and_no_further(offset: Any, action: Any) -> None:
 def test_the_oracle_never_says_stay_while_picking() -> None:
     """The same situation always has the same answer, so that it can be imitated."""
     rng = np.random.default_rng(0)
-    oracle = PickLift(STICK, closed=0.0, open=45.0)
+    oracle = PickLiftOracle(STICK, closed=0.0, open=45.0)
     for tick in range(500):
         tip, cube = rng.uniform((0.14, -0.1, 0.01), (0.31, 0.1, 0.1), (2, 3)).astype(np.float32)
         act = oracle(Truth(1, tick, tip, float(rng.uniform(0, 45)), cube, success=False))

@@ -105,7 +105,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class TortureCase:
     """What goes wrong, and how soon the arm must be without torque then."""
 
     name: str
@@ -169,7 +169,7 @@ def _without_deadman(run: Run) -> None:
     run.send(signal.SIGKILL)
 
 
-def troubles() -> dict[str, Trouble]:
+def troubles() -> dict[str, TortureCase]:
     """Every trouble by name, with the times that the config of the runs has."""
     safety = _config("").robot.model_dump()["safety"]
     stop = 5.5  # to rest, however far it is, and weaker there
@@ -177,17 +177,17 @@ def troubles() -> dict[str, Trouble]:
     silent = safety["deadman_s"] + 2.0
     ctrl_c = _signal(signal.SIGINT)
     every = (
-        Trouble(STORMS, _storm, stop),
-        Trouble("Ctrl-C", ctrl_c, stop),
-        Trouble("Ctrl-Z", _ctrl_z, stop, typed=True),
-        Trouble("terminal closed", _hang_up, stop, typed=True),
-        Trouble("terminal stalls, Ctrl-C", ctrl_c, stop, stalled=True),
-        Trouble("terminal stalls, hot motor", _hot, hot, stalled=True),
-        Trouble("5 s writes, Ctrl-C", _slowly(ctrl_c), stop, slow=True),
-        Trouble("5 s writes, hot motor", _slowly(_hot), hot, slow=True),
-        Trouble("stopped job", _signal(signal.SIGSTOP), silent),
-        Trouble("kill -9", _signal(signal.SIGKILL), 2.0),
-        Trouble("deadman lost, kill -9", _without_deadman, 2.0),
+        TortureCase(STORMS, _storm, stop),
+        TortureCase("Ctrl-C", ctrl_c, stop),
+        TortureCase("Ctrl-Z", _ctrl_z, stop, typed=True),
+        TortureCase("terminal closed", _hang_up, stop, typed=True),
+        TortureCase("terminal stalls, Ctrl-C", ctrl_c, stop, stalled=True),
+        TortureCase("terminal stalls, hot motor", _hot, hot, stalled=True),
+        TortureCase("5 s writes, Ctrl-C", _slowly(ctrl_c), stop, slow=True),
+        TortureCase("5 s writes, hot motor", _slowly(_hot), hot, slow=True),
+        TortureCase("stopped job", _signal(signal.SIGSTOP), silent),
+        TortureCase("kill -9", _signal(signal.SIGKILL), 2.0),
+        TortureCase("deadman lost, kill -9", _without_deadman, 2.0),
     )
     return {trouble.name: trouble for trouble in every}
 
@@ -214,7 +214,7 @@ def runs(
             yield row
 
 
-def _try(trouble: Trouble, ports: Queue[str], draw: Random) -> TortureRow:
+def _try(trouble: TortureCase, ports: Queue[str], draw: Random) -> TortureRow:
     """One command and its trouble; one that does not come to move an arm is started again."""
     port = ports.get()
     try:
@@ -242,7 +242,7 @@ def _moves(run: Run) -> bool:
     return True
 
 
-def _look_at_torque(trouble: Trouble, run: Run, row: TortureRow) -> None:
+def _look_at_torque(trouble: TortureCase, run: Run, row: TortureRow) -> None:
     """Have the trouble come, and see how long torque stays."""
     run.since = time.monotonic()
     happening = _InBackground(trouble.happen, run)
@@ -311,7 +311,7 @@ def _look_at_frames(run: Run, row: TortureRow) -> None:
 
 
 @contextmanager
-def _running(trouble: Trouble, port: str, arm: VirtualArm, draw: Random) -> Iterator[Run]:
+def _running(trouble: TortureCase, port: str, arm: VirtualArm, draw: Random) -> Iterator[Run]:
     """The command, in the surroundings that its trouble needs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
