@@ -14,7 +14,8 @@ from hil_app.support.outputs import carry_on
 from hil_app.support.words import plural
 
 if TYPE_CHECKING:
-    from hil_app.datasets.crop import Cropped, Region, Size
+    from hil_app.datasets.crop import Cropped, Region
+    from hil_app.recording.images.decoding import Size
     from hil_app.recording.dataset import Dataset
 
 DESCRIPTION = """\
