@@ -15,10 +15,10 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDic
 
 from configs import plugins
 from configs.base import ConfigError as ConfigError
-from configs.explain import explain, locate, models_in
-from configs.overrides import TypeChange, overridden
-from configs.overrides import merge as merge
-from configs.parser import Parser as Parser
+from configs.options.explain import explain, locate, models_in
+from configs.options.overrides import TypeChange, overridden
+from configs.options.overrides import merge as merge
+from configs.options.parser import Parser as Parser
 from configs.run import RunConfig
 from configs.text.paths import expanded
 from configs.text.reading import Unreadable, parse_yaml, read_yaml, shown

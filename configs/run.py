@@ -6,14 +6,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from configs.base import Changeable, Config, ConfigError
 from configs.dataset import DatasetConfig
 from configs.env import EnvConfig
-from configs.help import HelpConfig
-from configs.learner import LearnerConfig
+from configs.learning.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
+from configs.learning.learner import LearnerConfig
+from configs.learning.networks import NetworksConfig
 from configs.manual import ManualConfig
-from configs.networks import NetworksConfig
+from configs.options.help import HelpConfig
 from configs.processor import ProcessorConfig
 from configs.registry import OpenConfig
 from configs.robot import RobotConfig, SO101SimConfig

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sample_datasets import IMAGES, STATE, episode, write_dataset
 
-from configs.policy import FeatureType, PolicyFeature
+from configs.learning.policy import FeatureType, PolicyFeature
 from hil_app.recording.frames import Frame
 from hil_app.rewards.classifier import ClassifierConfig, SuccessClassifier
 

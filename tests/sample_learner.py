@@ -9,7 +9,7 @@ import torch
 from reported import written
 from waiting import PATIENCE_S
 
-from configs.learner import LearnerConfig
+from configs.learning.learner import LearnerConfig
 from hil_app.learning import OBS_ENV_STATE, OBS_STATE, TrainingStats
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.learner import Learner

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from configs.algorithm import SACAlgorithmConfig
+from configs.learning.algorithm import SACAlgorithmConfig
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.bench import Result
 from hil_app.bench.plain import PlainSAC
 from hil_app.bench.replay import interleaved

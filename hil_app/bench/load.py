@@ -15,8 +15,8 @@ import av
 import numpy as np
 import torch
 
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION, OBS_IMAGES, OBS_STATE
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.bench import Result
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.networks.actor import GaussianActorPolicy

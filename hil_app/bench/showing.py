@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.run import RunConfig
 from configs.text.writing import write_whole
 from hil_app.runs.folder import BENCH, open_folder

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from configs.events import Tell, tell_nobody
+from configs.learning.policy import GaussianActorConfig, PolicyFeature
 from configs.names import ACTION
-from configs.policy import GaussianActorConfig, PolicyFeature
 from configs.reward import REWARDS
 from configs.run import RunConfig
 from configs.teleop import TELEOPS

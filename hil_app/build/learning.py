@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from configs.base import ConfigError
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.run import RunConfig
 from hil_app.build.actions import Actions
 from hil_app.build.observations import KINDS, by_key

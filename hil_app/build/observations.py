@@ -8,8 +8,8 @@ from itertools import groupby
 import numpy as np
 
 from configs.base import ConfigError
+from configs.learning.policy import FeatureType, PolicyFeature
 from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
-from configs.policy import FeatureType, PolicyFeature
 from configs.processor import ImageConfig, ProcessorConfig
 from configs.run import RunConfig
 from hil_app.build.actions import wrist_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.camera import FASTEST
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded, expanded_text, option
 from configs.text.writing import write_whole
 from robots.base import CameraError

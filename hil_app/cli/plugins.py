@@ -8,7 +8,7 @@ from importlib import metadata
 
 import configs.run  # noqa: F401 - registers what comes with hil-app
 from configs import plugins
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.registry import Registry
 
 _WIDE = 80  # columns of the narrowest terminal

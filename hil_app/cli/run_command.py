@@ -26,10 +26,10 @@ from hil_app.runs.folder import DATASET, PLOT, VIDEO, claim, config_of
 from hil_app.runs.metrics import summary_writer
 from hil_app.runs.record import check
 from hil_app.runs.record import record as into_a_dataset
-from hil_app.runs.recorded_episode import RecordedEpisode, fitted
-from hil_app.runs.rehearsal import rehearse
-from hil_app.runs.replay import What
-from hil_app.runs.replay import replay as do_again
+from hil_app.runs.replaying.recorded_episode import RecordedEpisode, fitted
+from hil_app.runs.replaying.rehearsal import rehearse
+from hil_app.runs.replaying.replay import What
+from hil_app.runs.replaying.replay import replay as do_again
 from hil_app.runs.resume import Resumed, check_changes, set_aside_after
 from hil_app.runs.session import Session
 from hil_app.runs.teleoperation import teleoperate as teleoperate_session

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from configs.classifier import LearningConfig, SuccessClassifierConfig
 from configs.load import ConfigError
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded, expanded_text, option
 from hil_app.runs.folder import new_run
 from hil_app.support.files import check_room, claimed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from configs.learning.policy import GaussianActorConfig
 from configs.load import ConfigError
-from configs.policy import GaussianActorConfig
 from configs.run import RunConfig
 from hil_app.build.assembly import Assembly
 from hil_app.control.policy import LearnedPolicy

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from configs.events import Tell
-from configs.help import HelpConfig
+from configs.options.help import HelpConfig
 from hil_app.events import HelpWanted
 from hil_app.learning.sac.q_values import QValues
 from hil_app.recording.frames import Frame

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from configs.learner import Only
+from configs.learning.learner import Only
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION, DONE, OBS_IMAGES, REWARD
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.text.reading import shown
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns, Row

@@ -1,6 +1,8 @@
 """Learning: the algorithm contract, SAC, the policy, replay, mixing and training."""
 
-from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
+from configs.learning.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
+from configs.learning.networks import ActorNetworkConfig, CriticNetworkConfig
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyConfig, PolicyFeature
 from configs.names import (
     ACTION,
     COMPLEMENTARY_INFO,
@@ -15,8 +17,6 @@ from configs.names import (
     REWARD,
     TRUNCATED,
 )
-from configs.networks import ActorNetworkConfig, CriticNetworkConfig
-from configs.policy import FeatureType, GaussianActorConfig, PolicyConfig, PolicyFeature
 from hil_app.learning.algorithm import (
     RLAlgorithm,
     TrainingStats,

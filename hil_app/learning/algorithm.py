@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from configs.algorithm import ALGORITHMS, RLAlgorithmConfig
-from configs.policy import GaussianActorConfig
+from configs.learning.algorithm import ALGORITHMS, RLAlgorithmConfig
+from configs.learning.policy import GaussianActorConfig
 from configs.registry import RegistryError
 from hil_app.learning.buffer.batch import Batch, DataMixer
 from hil_app.learning.buffer.draws import seeded

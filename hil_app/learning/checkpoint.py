@@ -22,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from configs.algorithm import CONFIG_FILE
 from configs.errors import HilAppError
+from configs.learning.algorithm import CONFIG_FILE
 from configs.text.reading import content_of, read_json, shown, text_of
 from hil_app.learning import manifest
 from hil_app.learning.manifest import MANIFEST, FileEntry, Manifest

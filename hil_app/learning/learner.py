@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from configs.learner import LearnerConfig
+from configs.learning.learner import LearnerConfig
 from hil_app.events import LearnerFailed
 from hil_app.learning.algorithm import TrainingStats
 from hil_app.learning.buffer.returns import Row

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from configs.algorithm import RLAlgorithmConfig
+from configs.learning.algorithm import RLAlgorithmConfig
+from configs.learning.policy import GaussianActorConfig
 from configs.load import read, validate
-from configs.policy import GaussianActorConfig
 
 
 def algorithm_config_of(preset: str, **changes: Any) -> RLAlgorithmConfig:

@@ -21,10 +21,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from configs.algorithm import CONFIG_FILE
 from configs.base import Config
 from configs.errors import HilAppError
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from configs.learning.algorithm import CONFIG_FILE
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.text.reading import read_json, shown
 from hil_app.learning import manifest
 from hil_app.learning.checkpoint import DAMAGE

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from configs.learning.policy import FeatureType, PolicyFeature
 from configs.names import DONE, OBS_IMAGES, REWARD
-from configs.policy import FeatureType, PolicyFeature
 from configs.text.reading import shown
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.layout import SUCCESS, size_of

@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.policy import FeatureType
+from configs.learning.policy import FeatureType
 from hil_app.rewards.examples import Bools, Examples, Ints
 from hil_app.rewards.scores import CAUTION, F64, Counts, Verdict
 from hil_app.support.caches import for_matplotlib

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.classifier import LearningConfig
-from configs.policy import FeatureType
+from configs.learning.policy import FeatureType
 from hil_app.rewards.classifier import ClassifierConfig, ClassifierError, SuccessClassifier
 from hil_app.rewards.examples import Bools, Examples, Ints
 from hil_app.rewards.scores import F64, choose_threshold

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from itertools import takewhile
 
-from configs.learner import OfflineDatasetConfig
+from configs.learning.learner import OfflineDatasetConfig
 from hil_app.control.monitor import Loading
 from hil_app.datasets.to_buffer import Source, check, rows_of, unsaid
 from hil_app.events import (

@@ -110,7 +110,7 @@ class VirtualArm:
         return self._ask("fault_settings")
 
     def report(self) -> dict[str, Any]:
-        """What was written to the motors; see ``robots.virtual.violation_log``."""
+        """What was written to the motors; see ``robots.virtual.servos.violation_log``."""
         return self._ask("report")
 
     def close(self) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from robots.base import JOINTS, RobotError
-from robots.virtual.chain import Chain
 from robots.virtual.control import Control
 from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.faults import Faults
-from robots.virtual.motors import Motors
-from robots.virtual.packets import PacketReader
 from robots.virtual.port import Port
+from robots.virtual.servos.chain import Chain
+from robots.virtual.servos.motors import Motors
+from robots.virtual.servos.packets import PacketReader
 
 PERIOD = 0.01  # of the physics [s]
 _BEHIND = 5  # periods that are made up for; more are skipped

@@ -11,8 +11,8 @@ from robots.arm import F64, Arm
 from robots.base import F32, GRIPPER, JOINTS, Truth
 from robots.twin.physics import mujoco
 from robots.twin.world import World
-from robots.virtual.motors import Hand
 from robots.virtual.mount import Mount
+from robots.virtual.servos.motors import Hand
 
 STALL = 3.35  # torque of an STS3215 at 12 V, by its sheet [N m]
 _HAND = 6.0  # what an operator exerts on a joint [N m]

@@ -8,11 +8,11 @@ import pytest
 
 from configs.classifier import LearningConfig
 from configs.env import EnvConfig
-from configs.explain import models_in
-from configs.help import HelpConfig
-from configs.learner import OfflineDatasetConfig
+from configs.learning.learner import OfflineDatasetConfig
 from configs.load import ConfigError, Parser, dump, load, merge, presets, read, validate
 from configs.manual import GamepadHIDConfig, KeyboardConfig
+from configs.options.explain import models_in
+from configs.options.help import HelpConfig
 from configs.processor import BoundsConfig
 from configs.robot import SafetyConfig, SimCameraConfig, SO100SimConfig, SO101Config, SO101SimConfig
 from configs.run import RunConfig

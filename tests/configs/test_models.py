@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from configs.base import Changeable, Config, MutableConfig
 from configs.classifier import SuccessClassifierConfig
 from configs.env import EnvConfig
-from configs.learner import OfflineDatasetConfig
+from configs.learning.learner import OfflineDatasetConfig
 from configs.processor import ImageConfig
 from configs.run import RunConfig
 from configs.teleop import LeaderJointsConfig, LeaderTargetConfig, LeaderTipConfig

@@ -12,7 +12,7 @@ from plugin_site import describe, install
 
 from configs import plugins
 from configs.load import ConfigError, load, validate
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.registry import Registry
 from hil_app.cli.plugins import run
 

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from configs.algorithm import ALGORITHMS, RLAlgorithmConfig, SACAlgorithmConfig
 from configs.base import Config
+from configs.learning.algorithm import ALGORITHMS, RLAlgorithmConfig, SACAlgorithmConfig
 from configs.load import ConfigError, dump, load, merge, read, validate
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.registry import OpenConfig, Registry, RegistryError
 from configs.reward import REWARDS
 from configs.robot import ROBOTS, RobotConfig, SO101Config, SO101SimConfig

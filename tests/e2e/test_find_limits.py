@@ -21,7 +21,7 @@ from robots.feetech.bus import FeetechBus
 from robots.feetech.handshake import MOTORS
 from robots.kinematics import Kinematics
 from robots.virtual.fault_settings import FaultSettings
-from robots.virtual.motors import HAND_SPEED
+from robots.virtual.servos.motors import HAND_SPEED
 
 KINEMATICS = Kinematics(ARMS["so101"])
 START = np.array(SO101Config().reset_pose, np.float32)

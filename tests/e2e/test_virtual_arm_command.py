@@ -28,7 +28,7 @@ from hil_app.__main__ import main
 from robots.base import JOINTS, NotConnected, RobotError
 from robots.feetech.registers import REGISTERS
 from robots.virtual.client import VirtualArm, socket_path, virtual_ports
-from robots.virtual.packets import checksum
+from robots.virtual.servos.packets import checksum
 
 PRESENT, GOAL = (REGISTERS[f"{name}_Position"].address for name in ("Present", "Goal"))
 TORQUE, LOCK, ID = (REGISTERS[name].address for name in ("Torque_Enable", "Lock", "ID"))

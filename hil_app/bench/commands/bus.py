@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from configs.parser import count
+from configs.options.parser import count
 from configs.text.paths import expanded_text
 from hil_app.bench import showing
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from configs.parser import count
+from configs.options.parser import count
 from hil_app.bench import showing
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from configs.load import DEFAULT_PRESET, Parser, load, presets
-from configs.parser import count
+from configs.options.parser import count
 from configs.text.paths import expanded
 from hil_app.runs.folder import BENCH, new_run
 

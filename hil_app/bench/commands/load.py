@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from configs.errors import ConfigError
-from configs.parser import count
+from configs.options.parser import count
 from configs.text.paths import expanded
 from hil_app.bench import showing
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from configs.load import DEFAULT_PRESET, load
-from configs.parser import count, seconds
+from configs.options.parser import count, seconds
 from hil_app.bench import showing
 
 DESCRIPTION = """\

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from configs.load import DEFAULT_PRESET, load
-from configs.parser import count
+from configs.options.parser import count
 from hil_app.bench import showing
 
 DESCRIPTION = """\

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from configs.parser import count
+from configs.options.parser import count
 from hil_app.bench import showing
 
 DESCRIPTION = """\

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from configs.load import ConfigError
-from configs.parser import count
+from configs.options.parser import count
 from configs.text.reading import shown
 from hil_app.bench import showing
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION, OBS_STATE
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.bench.crashes import CAMERAS, SIZE, frame
 from hil_app.bench.torture.subjects import Folder
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset

@@ -19,7 +19,7 @@ from robots.base import JOINTS
 from robots.feetech import calibration
 from robots.feetech.calibration import MotorCalibration
 from robots.feetech.registers import REGISTERS
-from robots.virtual import eeprom
+from robots.virtual.servos import eeprom
 
 _TEXTS = (str,)  # what may be a text may be any text
 

@@ -12,7 +12,7 @@ import numpy as np
 from rich.table import Table
 
 from configs.load import ConfigError
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import real
 from configs.text.writing import write_whole
 from hil_app.cli.arm.guide import Guide, InputEnded, uninterrupted

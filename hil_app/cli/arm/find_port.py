@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from serial.tools.list_ports import comports
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded_text, option
 from configs.text.reading import shown
 from hil_app.cli.arm.guide import Guide

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.load import ConfigError, faults
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.robot import ROBOTS, ServoArmConfig
 from configs.teleop import TELEOPS
 from configs.text.paths import option

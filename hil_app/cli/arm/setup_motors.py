@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded_text, option
 from hil_app.cli.arm.guide import Guide, InputEnded, uninterrupted
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.load import ConfigError, read, validate
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.robot import SimCameraConfig
 from configs.text.paths import expanded
 from hil_app.control.signals import StopRequest
@@ -50,10 +50,10 @@ def _serve(
 ) -> None:
     import numpy as np
 
-    from robots.virtual.chain import Chain
     from robots.virtual.mount import REST_POSE, Mount
     from robots.virtual.port import Port
     from robots.virtual.server import PERIOD, Clock, Server
+    from robots.virtual.servos.chain import Chain
 
     mount, pose = Mount(place.arm), np.array(REST_POSE, np.float32)
     contents, save = _eeprom(options, mount)
@@ -98,7 +98,7 @@ def _motors(
 ) -> tuple[Any, Any]:
     """What moves the shafts, and the streams of the cameras (None without any)."""
     if place.task == "none":
-        from robots.virtual.motors import FreeMotors
+        from robots.virtual.servos.motors import FreeMotors
 
         return FreeMotors(place.arm, mount, pose, period), None
     from robots.virtual.world_motors import WorldMotors
@@ -120,8 +120,8 @@ def _motors(
 
 def _eeprom(options: argparse.Namespace, mount: Any) -> tuple[Any, Callable[[Any], None]]:
     """What the EEPROMs hold at first, and what stores them when that has changed."""
-    from robots.virtual import eeprom
     from robots.virtual.mount import factory
+    from robots.virtual.servos import eeprom
 
     contents = factory() if options.factory else mount.calibrated()
     path: Path | None = options.eeprom

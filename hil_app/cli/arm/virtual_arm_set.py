@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from configs.errors import ConfigError
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded_text
 from configs.text.reading import Unreadable, parse_yaml
 from robots.errors import RobotError

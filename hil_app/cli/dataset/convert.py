@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded, typed
 from hil_app.cli.dataset.options import add_root, in_sight
 from hil_app.support.outputs import carry_on

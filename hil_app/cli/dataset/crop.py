@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded
 from hil_app.cli.dataset.options import add_root, in_sight
 from hil_app.support.outputs import carry_on
@@ -15,8 +15,8 @@ from hil_app.support.words import plural
 
 if TYPE_CHECKING:
     from hil_app.datasets.crop import Cropped, Region
-    from hil_app.recording.images.decoding import Size
     from hil_app.recording.dataset import Dataset
+    from hil_app.recording.images.decoding import Size
 
 DESCRIPTION = """\
 Write a copy of a dataset whose images show a part of what the cameras saw, resized if wanted, and

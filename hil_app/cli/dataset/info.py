@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from hil_app.cli.dataset.options import add_root, megabytes
 from hil_app.datasets.sparkline import sparkline
 from hil_app.support.words import plural

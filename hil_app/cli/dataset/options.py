@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded
 
 

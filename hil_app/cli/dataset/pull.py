@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded
 from hil_app.support.outputs import carry_on
 from hil_app.support.words import plural

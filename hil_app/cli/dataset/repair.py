@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs.parser import Parser
+from configs.options.parser import Parser
 from hil_app.cli.dataset.options import add_root, in_sight
 from hil_app.support.outputs import carry_on
 from hil_app.support.words import plural

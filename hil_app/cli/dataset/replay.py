@@ -47,7 +47,7 @@ def run(argv: Sequence[str]) -> int:
     if not any(argument.partition("=")[0] == PACED for argument in argv):
         config = config.model_copy(update={"env": config.env.model_copy(update={"paced": True})})
     from hil_app.recording.dataset import Dataset
-    from hil_app.runs.recorded_episode import fitted, read_recorded
+    from hil_app.runs.replaying.recorded_episode import fitted, read_recorded
 
     recorded = read_recorded(Dataset(dataset_of(options.root)), options.episode)
     config = fitted(config, recorded)

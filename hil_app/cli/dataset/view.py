@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded
 from hil_app.cli.dataset.options import add_root, in_sight
 from hil_app.recording.format.inside import DatasetError

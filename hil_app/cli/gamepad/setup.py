@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from configs.manual import GamepadConfig
-from configs.parser import Parser
+from configs.options.parser import Parser
 from configs.text.paths import expanded
 from configs.text.reading import shown
 from hil_app.cli.arm.guide import Guide, InputEnded

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from configs.algorithm import CONFIG_FILE
-from configs.policy import GaussianActorConfig
+from configs.learning.algorithm import CONFIG_FILE
+from configs.learning.policy import GaussianActorConfig
 from configs.text.reading import read_json
 from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.buffer.values import usable

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from configs.policy import GaussianActorConfig
+from configs.learning.policy import GaussianActorConfig
 from hil_app.learning.buffer.images import map_key
 from hil_app.learning.networks.mlp import MLP, Dense, Tanh
 from hil_app.learning.networks.vision import (

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from configs.learning.policy import GaussianActorConfig
 from configs.names import ACTION
-from configs.policy import GaussianActorConfig
 from hil_app.learning.assumed import tell_once
 from hil_app.learning.buffer.batch import Batch
 

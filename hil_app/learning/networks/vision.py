@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.errors import HilAppError
-from configs.policy import GaussianActorConfig
+from configs.learning.policy import GaussianActorConfig
 from hil_app.learning.networks.weights import read_tensors
 from hil_app.support.caches import for_hub
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from configs.algorithm import SACAlgorithmConfig
+from configs.learning.algorithm import SACAlgorithmConfig
+from configs.learning.policy import GaussianActorConfig
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
-from configs.policy import GaussianActorConfig
 from hil_app.learning.buffer.batch import Batch
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.mlp import CriticEnsemble

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from configs.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
+from configs.learning.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from hil_app.learning.algorithm import RLAlgorithm, TrainingStats
 from hil_app.learning.buffer.batch import Batch, completed
 from hil_app.learning.buffer.draws import seeded

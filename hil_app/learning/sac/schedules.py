@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from configs.algorithm import SACAlgorithmConfig
+from configs.learning.algorithm import SACAlgorithmConfig
 
 
 def rate_factor(config: SACAlgorithmConfig, update: int) -> float:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from configs.algorithm import EntropyMode
+from configs.learning.algorithm import EntropyMode
 
 
 class Temperature(nn.Module):

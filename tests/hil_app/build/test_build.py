@@ -5,9 +5,9 @@ import pytest
 import torch
 from sample_runs import tiny
 
+from configs.learning.policy import FeatureType, PolicyFeature
 from configs.load import ConfigError, Parser, load, validate
 from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
-from configs.policy import FeatureType, PolicyFeature
 from hil_app.build.assembly import Assembly
 from hil_app.build.robots import env_of, make_robot
 from hil_app.build.seeds import seed_of

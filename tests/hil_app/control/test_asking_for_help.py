@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from sample_runs import tiny
 
 from configs.events import tell_nobody
-from configs.help import HelpConfig
+from configs.options.help import HelpConfig
 from hil_app.control.help_requests import FRESH, HelpRequests
 from hil_app.learning.sac.q_values import QValues
 from hil_app.learning.sac.sac import SACAlgorithm

@@ -28,7 +28,7 @@ from sample_datasets import (
     write_dataset,
 )
 
-from configs.learner import Only
+from configs.learning.learner import Only
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset, check
 from hil_app.learning import (
     ACTION,

@@ -11,9 +11,9 @@ from pydantic import Field
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 import hil_app.learning as learning
-from configs.algorithm import ALGORITHMS
-from configs.algorithm import RLAlgorithmConfig as DefinedConfig
-from configs.policy import GaussianActorConfig as DefinedPolicyConfig
+from configs.learning.algorithm import ALGORITHMS
+from configs.learning.algorithm import RLAlgorithmConfig as DefinedConfig
+from configs.learning.policy import GaussianActorConfig as DefinedPolicyConfig
 from hil_app.learning import (
     OBS_ENV_STATE,
     OBS_STATE,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from configs.algorithm import ALGORITHMS
+from configs.learning.algorithm import ALGORITHMS
 from hil_app.learning import (
     ACTION,
     OBS_ENV_STATE,
@@ -289,5 +289,6 @@ def test_no_field_is_dead(make_sac, make_batch, weights_of, changes):
 
 
 def test_configs_do_not_import_torch():
-    code = "import sys, configs.algorithm, configs.policy; sys.exit('torch' in sys.modules)"
+    modules = "sys, configs.learning.algorithm, configs.learning.policy"
+    code = f"import {modules}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import torch
 from sample_learner import KEYS, MODES, FakeTrainer, Gate, assemble, frame, ticks
 from waiting import PATIENCE_S, until
 
-from configs.help import HelpConfig
+from configs.options.help import HelpConfig
 from hil_app.control.help_requests import HelpRequests
 from hil_app.learning import (
     OBS_ENV_STATE,

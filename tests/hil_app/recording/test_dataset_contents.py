@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_datasets import ENV_STATE, IMAGES, SIZE, STATE, identified, write_dataset
 
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.datasets.figure import draw_figure
 from hil_app.datasets.overview import overview
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset, unsaid

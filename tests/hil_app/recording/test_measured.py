@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sample_datasets import STATE, episode, identified, spec, write_dataset
 from sample_runs import tiny
 
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION
-from configs.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from hil_app.datasets.to_buffer import Source, buffer_from_dataset
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording import dataset as reading

@@ -12,7 +12,7 @@ import torch
 from sample_classifiers import FRONT, IMAGE, NUMBERS, SIDE, lifting, write_lifts
 from sample_datasets import STATE, episode, write_dataset
 
-from configs.policy import FeatureType
+from configs.learning.policy import FeatureType
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.layout import DatasetError
 from hil_app.rewards.classifier import ClassifierError

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from sample_classifiers import FRONT, IMAGE, SIDE, image, lifting, small, write_lifts
 from sample_datasets import STATE
 
-from configs.algorithm import CONFIG_FILE
 from configs.classifier import LearningConfig
+from configs.learning.algorithm import CONFIG_FILE
 from hil_app.learning.manifest import MANIFEST
 from hil_app.learning.networks.actor import MODEL_FILE
 from hil_app.recording.dataset import Dataset

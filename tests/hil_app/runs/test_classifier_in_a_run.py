@@ -11,9 +11,9 @@ import pytest
 import torch
 from sample_runs import tiny
 
+from configs.learning.policy import FeatureType, PolicyFeature
 from configs.load import ConfigError
 from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
-from configs.policy import FeatureType, PolicyFeature
 from configs.run import RunConfig
 from hil_app.build.assembly import Assembly
 from hil_app.control.policy import LearnedPolicy, NoPolicy

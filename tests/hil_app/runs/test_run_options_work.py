@@ -11,10 +11,10 @@ from safetensors.numpy import load_file
 from sample_runs import tiny
 
 from configs.dataset import DatasetConfig, EncodingConfig
-from configs.help import HelpConfig
-from configs.learner import LearnerConfig, OfflineDatasetConfig
+from configs.learning.learner import LearnerConfig, OfflineDatasetConfig
 from configs.load import ConfigError
 from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadConfig
+from configs.options.help import HelpConfig
 from configs.run import EvalConfig, TeleoperateConfig, TrainConfig
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig, SO101LeaderConfig
 from hil_app.learning.algorithm import TrainingStats

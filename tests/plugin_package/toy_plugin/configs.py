@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from configs.algorithm import ALGORITHMS, RLAlgorithmConfig
+from configs.learning.algorithm import ALGORITHMS, RLAlgorithmConfig
 from configs.reward import REWARDS, RewardConfig
 from configs.robot import ROBOTS, RobotConfig
 from configs.step import STEPS, ActionStepConfig, EnvStepConfig

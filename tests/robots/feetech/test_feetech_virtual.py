@@ -9,11 +9,11 @@ from virtual_arms import plug_in, unplug, virtual_arm
 from robots.arm import ARMS
 from robots.base import JOINTS, BusTimeout, NotConnected
 from robots.feetech.bus import FeetechBus
-from robots.virtual.chain import Chain
 from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.faults import Faults
 from robots.virtual.mount import Mount
-from robots.virtual.packets import PacketReader
+from robots.virtual.servos.chain import Chain
+from robots.virtual.servos.packets import PacketReader
 
 MOTORS = {name: number for number, name in enumerate(JOINTS, 1)}
 GOALS = {name: 1900 + 17 * number for name, number in MOTORS.items()}

@@ -15,11 +15,11 @@ import pytest
 
 from robots.arm import ARMS
 from robots.feetech.registers import REGISTERS
-from robots.virtual.chain import Chain
-from robots.virtual.motors import HAND_SPEED, FreeMotors
 from robots.virtual.mount import REST_POSE, Mount
-from robots.virtual.packets import READ, WRITE, checksum
 from robots.virtual.server import PERIOD, Clock, Server
+from robots.virtual.servos.chain import Chain
+from robots.virtual.servos.motors import HAND_SPEED, FreeMotors
+from robots.virtual.servos.packets import READ, WRITE, checksum
 
 PING, PONG = bytes.fromhex("FF FF 01 02 01 FB"), bytes.fromhex("FF FF 01 02 00 FC")
 

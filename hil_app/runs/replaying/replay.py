@@ -12,7 +12,7 @@ from hil_app.control.episodes import run_episodes
 from hil_app.control.monitor import REPLAY
 from hil_app.events import EpisodeReplayed, SceneChosen
 from hil_app.recording.frames import Frame
-from hil_app.runs.recorded_episode import RecordedEpisode, near
+from hil_app.runs.replaying.recorded_episode import RecordedEpisode, near
 from hil_app.runs.session import Session
 from processors.base import Command, Observation, Step
 from robots.base import F32, RobotError, RobotSpec
@@ -124,7 +124,8 @@ def replay(session: Session, recorded: RecordedEpisode, what: What) -> None:
     """Bring the arm to the start of ``recorded``, do it again, and tell how alike it was.
 
     ``what`` sends the recorded actions through the pipeline, or the recorded joint targets past it.
-    The session's config is :func:`~hil_app.runs.recorded_episode.fitted` to the recorded episode.
+    The session's config is :func:`~hil_app.runs.replaying.recorded_episode.fitted` to the recorded
+    episode.
     """
     parts, robot = session.parts, session.robot
     again = Replayed(recorded, session.teleop("never"))

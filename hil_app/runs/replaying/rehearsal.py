@@ -10,7 +10,7 @@ from configs.load import ConfigError
 from configs.run import RunConfig
 from hil_app.build.actions import Actions
 from hil_app.build.assembly import Assembly
-from hil_app.runs.recorded_episode import RecordedEpisode, allowance, near
+from hil_app.runs.replaying.recorded_episode import RecordedEpisode, allowance, near
 from processors.base import Command, Pipeline
 from robots.base import F32, Limit, Limited, Reading, Robot, RobotSpec
 from teleop.base import TeleopSample

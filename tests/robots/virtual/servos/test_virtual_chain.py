@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from robots.arm import ARMS
 from robots.base import JOINTS, RobotError
 from robots.feetech.registers import REGISTERS
-from robots.virtual import packets
-from robots.virtual.chain import Chain
 from robots.virtual.fault_settings import FaultSettings
 from robots.virtual.faults import Faults
 from robots.virtual.mount import REST_POSE, Mount, factory
-from robots.virtual.packets import Packet, status
+from robots.virtual.servos import packets
+from robots.virtual.servos.chain import Chain
+from robots.virtual.servos.packets import Packet, status
 
 ALL = 0xFE
 SPEED = 1_000_000

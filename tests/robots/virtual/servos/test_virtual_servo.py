@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robots.feetech.registers import REGISTERS
-from robots.virtual.servo import Servo
-from robots.virtual.table import FACTORY, Table
+from robots.virtual.servos.servo import Servo
+from robots.virtual.servos.table import FACTORY, Table
 
 PERIOD = 0.01  # [s]
 

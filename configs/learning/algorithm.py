@@ -9,10 +9,10 @@ from typing import Any, Literal, Self, TypeAlias
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from configs.base import Changeable
-from configs.networks import CriticNetworkConfig
-from configs.policy import GaussianActorConfig
+from configs.learning.networks import CriticNetworkConfig
+from configs.learning.policy import GaussianActorConfig
+from configs.learning.respelled import Respelled, RespelledConfig
 from configs.registry import Registry, RegistryError
-from configs.respelled import Respelled, RespelledConfig
 from configs.text.reading import read_json
 
 CONFIG_FILE = "config.json"

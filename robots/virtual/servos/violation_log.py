@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from robots.feetech.registers import REGISTERS
 from robots.virtual.fault_settings import FaultSettings
-from robots.virtual.servo import POSITION, Servo
-from robots.virtual.table import EEPROM_END
+from robots.virtual.servos.servo import POSITION, Servo
+from robots.virtual.servos.table import EEPROM_END
 
 _GOAL = REGISTERS["Goal_Position"].address
 _TORQUE = REGISTERS["Torque_Enable"].address

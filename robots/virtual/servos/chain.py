@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from robots.base import JOINTS
 from robots.feetech.registers import BAUD_RATES, BROADCAST
-from robots.virtual import packets
 from robots.virtual.fault_settings import FaultSettings
-from robots.virtual.packets import Packet, status
-from robots.virtual.servo import AMBIENT, Servo
-from robots.virtual.table import SIZE, Table
-from robots.virtual.violation_log import ViolationLog
+from robots.virtual.servos import packets
+from robots.virtual.servos.packets import Packet, status
+from robots.virtual.servos.servo import AMBIENT, Servo
+from robots.virtual.servos.table import SIZE, Table
+from robots.virtual.servos.violation_log import ViolationLog
 
 
 class Chain:

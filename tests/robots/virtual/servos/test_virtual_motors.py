@@ -10,9 +10,9 @@ from robots.base import JOINTS
 from robots.kinematics import Kinematics
 from robots.twin.robot import SimRobot
 from robots.twin.world import World
-from robots.virtual.chain import Chain
-from robots.virtual.motors import FreeMotors, Motors
 from robots.virtual.mount import REST_POSE, Mount
+from robots.virtual.servos.chain import Chain
+from robots.virtual.servos.motors import FreeMotors, Motors
 from robots.virtual.world_motors import WorldMotors
 
 PERIOD = 0.01  # [s]

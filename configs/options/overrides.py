@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, ValidationError
 
 from configs.base import ConfigError
-from configs.explain import tag_of
+from configs.options.explain import tag_of
 from configs.registry import block_of
 from configs.run import RunConfig
 from configs.text.reading import Unreadable, parse_yaml, shown

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from robots.virtual.packets import Packet, PacketReader, checksum, status
+from robots.virtual.servos.packets import Packet, PacketReader, checksum, status
 
 
 def instruction(number: int, code: int, parameters: bytes = b"") -> bytes:

@@ -9,9 +9,9 @@ from typing import Any, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from configs.base import MutableConfig
+from configs.learning.networks import NetworksConfig, SpreadConfig
+from configs.learning.respelled import Respelled, RespelledConfig
 from configs.names import ACTION
-from configs.networks import NetworksConfig, SpreadConfig
-from configs.respelled import Respelled, RespelledConfig
 
 
 class FeatureType(StrEnum):

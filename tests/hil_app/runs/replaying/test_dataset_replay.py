@@ -21,10 +21,10 @@ from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.layout import DatasetError
 from hil_app.runs.dataset import recorder
 from hil_app.runs.folder import EVENTS
-from hil_app.runs.recorded_episode import fitted, read_recorded
-from hil_app.runs.rehearsal import rehearse
-from hil_app.runs.replay import Difference, Replayed
-from hil_app.runs.replay import replay as do_again
+from hil_app.runs.replaying.recorded_episode import fitted, read_recorded
+from hil_app.runs.replaying.rehearsal import rehearse
+from hil_app.runs.replaying.replay import Difference, Replayed
+from hil_app.runs.replaying.replay import replay as do_again
 from hil_app.runs.session import Session
 from hil_app.runs.training import Training
 from robots.arm import ARMS

@@ -6,8 +6,8 @@ import math
 import struct
 
 from robots.feetech.registers import FACTORY, REGISTERS, STEPS
-from robots.virtual.drive import TOP_SPEED, Drive
-from robots.virtual.table import Table
+from robots.virtual.servos.drive import TOP_SPEED, Drive
+from robots.virtual.servos.table import Table
 
 VOLTAGE, ANGLE, OVERHEAT, OVERCURRENT, OVERLOAD = 1, 2, 4, 8, 32  # error bits
 POSITION, VELOCITY, PWM, STEP = 0, 1, 2, 3  # operating modes

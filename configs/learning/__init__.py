@@ -1,0 +1,1 @@
+"""The learner's part of a run: its algorithm, networks and policy."""

@@ -1,0 +1,1 @@
+"""The virtual motors: what each has in its memory, does, and answers on the wire."""
