@@ -21,7 +21,7 @@ from configs.options.overrides import merge as merge
 from configs.options.parser import Parser as Parser
 from configs.run import RunConfig
 from configs.text.paths import expanded
-from configs.text.reading import Unreadable, parse_yaml, read_yaml, shown
+from configs.text.reading import Unreadable, did_you_mean, parse_yaml, read_yaml, shown
 
 _MOST_FAULTS, _LONGEST = 8, 700  # that a message tells, and their characters; one is always told
 _OTHER_VERSION = (
@@ -148,8 +148,9 @@ def read(name: str) -> dict[str, Any]:
     except Unreadable as error:
         raise ConfigError(f"{shown(name)}: not a YAML file: {error}") from None
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        hint = did_you_mean(name, known)
         raise ConfigError(
-            f"--config_path: no preset or file '{shown(name)}'; presets: {', '.join(known)}"
+            f"--config_path: no preset or file '{shown(name)}'{hint}; presets: {', '.join(known)}"
         ) from None
     except OSError as error:
         raise ConfigError(f"--config_path: cannot read {shown(name)}: {error.strerror}") from error

@@ -88,6 +88,8 @@ COMMANDS = (
     CliCommand(
         "virtual-arm set", "make things go wrong with it while it runs", "cli.arm.virtual_arm_set"
     ),
+    CliCommand("virtual-arm move", "move it as a hand does", "cli.arm.virtual_arm_move"),
+    CliCommand("virtual-arm sweep", "each joint to both of its ends", "cli.arm.virtual_arm_sweep"),
     CliCommand("gamepad", "try a gamepad or keyboard, teach an unknown one", group="tools"),
     CliCommand(
         "gamepad test", "show live what every control does; nothing moves", "cli.gamepad.live"

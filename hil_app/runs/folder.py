@@ -98,14 +98,22 @@ def best_of(folder: Path) -> Path | None:
         raise ConfigError(f"--checkpoint: {folder / BEST} is damaged: {remedy}") from error
 
 
-def find_checkpoint(named: Path | None, which: str = "last") -> Path:
+def updates_of(checkpoint: Path) -> int | None:
+    """How many updates the policy of a checkpoint has had; None if that cannot be read."""
+    try:
+        return int(read_json(checkpoint / "state.json")["updates"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def find_checkpoint(named: Path | None, which: str = "last", *, learned: bool = False) -> Path:
     """The checkpoint that ``named`` is, or the last or best one of the run that it is.
 
-    ``RUN/checkpoints/best`` and ``…/last`` are understood too; None is the newest run in runs/.
-    Raises ConfigError, in the words of the option --checkpoint.
+    ``RUN/checkpoints/best`` and ``…/last`` are understood too; None is the newest run in runs/, or
+    the newest that has ``learned``. Raises ConfigError, in the words of the option --checkpoint.
     """
     if named is None:
-        named = _newest_run()
+        named = _newest_run(learned)
     elif not named.parent.name:  # a bare name: the run is further up
         named = named.absolute()
     if named.parent.name == CHECKPOINTS and named.name in WHICH:
@@ -148,13 +156,16 @@ def config_beside(root: Path) -> Path | None:
     return saved if root.absolute().name == DATASET and saved.is_file() else None
 
 
-def _newest_run() -> Path:
+def _newest_run(learned: bool) -> Path:
+    """The run in runs/ with the newest checkpoint; one with an update, if it must have learned."""
     found = sorted(RUNS.glob(f"*/{CHECKPOINTS}/tick_*"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    usable = [one for one in found if not learned or updates_of(one) != 0]
+    if not usable:
+        why = f" ({found[-1].parent.parent} ended before its first update)" if found else ""
         raise ConfigError(
-            f"--checkpoint: no trained run in {RUNS}/; run `hil-app train` or name its folder"
+            f"--checkpoint: no trained run in {RUNS}/{why}; run `hil-app train` or name its folder"
         )
-    return found[-1].parent.parent
+    return usable[-1].parent.parent
 
 
 def _check_run(run: Path, named: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,8 @@ from robots.base import NotConnected, RobotError, Truth
 from robots.sockets import LONGEST_ANSWER, connect, parsed, socket_folder
 
 _PATIENCE_S = 5.0
+_STILL_S = 0.5  # in which no motor moves once all are where the hand takes them
+_LOOK_S = 0.1
 _PSEUDO_TERMINALS = "/dev/pts/"  # of Linux
 
 
@@ -74,6 +77,13 @@ class VirtualArm:
             raise RobotError(f"The virtual arm on {port} cannot be reached: {error}") from None
         return cls(connection)
 
+    @classmethod
+    def at(cls, port: str) -> VirtualArm:
+        """The virtual arm whose port this is. Raises RobotError if it is not a virtual arm's."""
+        if (found := cls.behind(port)) is None:
+            raise RobotError(f"No virtual arm at {port}: start hil-app virtual-arm first.")
+        return found
+
     def __enter__(self) -> Self:
         return self
 
@@ -100,6 +110,22 @@ class VirtualArm:
         """An operator's hand takes ``joints`` to these values, body [deg], gripper [%], whatever
         the motors do, at an operator's speed; None lets go."""
         self._ask("hand", joints=None if joints is None else dict(joints))
+
+    def take(self, joints: Mapping[str, float]) -> None:
+        """Have the hand take ``joints`` [deg, %] there, and come back when nothing moves any more.
+
+        It goes on holding them.
+        """
+        self.hand(joints)
+        before, since = self._positions(), time.monotonic()
+        while time.monotonic() - since < _STILL_S:
+            time.sleep(_LOOK_S)
+            if (now := self._positions()) != before:
+                before, since = now, time.monotonic()
+
+    def _positions(self) -> list[int]:
+        """Where the motors stand [step]."""
+        return [motor["present"] for motor in self.report()["motors"].values()]
 
     def set(self, **fault_settings: Any) -> None:
         """Change fault settings: the fields of ``robots.virtual.fault_settings.FaultSettings``."""

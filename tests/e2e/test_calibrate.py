@@ -118,6 +118,43 @@ def test_motors_out_of_the_box_are_calibrated_and_read_what_is_true(tmp_path: Pa
         assert servos.arm.report()["violations"] == []
 
 
+def test_a_virtual_arm_is_calibrated_by_commands_alone(tmp_path: Path) -> None:
+    """As a newcomer does it in two terminals."""
+    path = tmp_path / "mine.json"
+    with virtual_arm("--factory") as servos:
+        give_ids(servos)
+        hand(servos, "sweep")  # and it holds the arm in the middle
+        with guided(*options(servos, tmp_path)) as operator:
+            operator.until("press Enter.")
+            operator.enter()
+            operator.until("when all are done.")
+            hand(servos, "sweep", operator=operator)
+            operator.enter()
+            operator.until("Hold it closed, and press Enter.")
+            hand(servos, "move", "gripper=0", operator=operator)
+            operator.enter()
+            operator.until("[Y/n]")
+            operator.enter()
+            assert operator.end() == 0, operator.text
+        hand(servos, "move")  # lets go
+        words = operator.text.split("Options that use it:")[1].split()
+        check_result(servos, path)
+        assert "has moved" not in operator.text  # every joint by as much as usual
+        assert words
+
+
+def hand(servos: Running, command: str, *joints: str, operator: Guided | None = None) -> None:
+    """``hil-app virtual-arm COMMAND``, while another command listens."""
+    words = [sys.executable, "-m", "hil_app", "virtual-arm", command, servos.port, *joints]
+    with subprocess.Popen(words) as process:
+        while process.poll() is None:
+            if operator is not None:
+                operator.listen(0.1)
+            else:
+                time.sleep(0.1)
+    assert process.returncode == 0
+
+
 def close_gripper(operator: Guided, servos: Running, closed: float) -> None:
     """The third step."""
     operator.until("Hold it closed, and press Enter.")

@@ -105,8 +105,11 @@ def test_every_frame_is_recorded_and_flagged(run: Path) -> None:
 
 
 def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
-    done = hil_app("eval", "--checkpoint", str(run), "--output_dir=again", cwd=run.parent)
+    done = hil_app("eval", str(run), "--output_dir=again", cwd=run.parent)
     assert done.returncode == 0, done.stderr
+    updates = json.loads((run / "summary.json").read_text())["train"]["updates"]
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    assert done.stdout.splitlines()[0] == f"evaluating {checkpoint}: {updates} updates"
     again = json.loads((run.parent / "again" / "summary.json").read_text())
     assert again["eval"] == json.loads((run / "summary.json").read_text())["eval"]
 
@@ -119,6 +122,9 @@ def test_a_run_names_its_checkpoints_and_eval_takes_any(run: Path) -> None:
     done = hil_app("eval", "--checkpoint", str(run), "--which=best", cwd=run.parent)
     assert done.returncode == 2
     assert f"the last one is {checkpoint}" in done.stderr
+    done = hil_app("eval", str(run), "--checkpoint", str(checkpoint), cwd=run.parent)
+    assert done.returncode == 2
+    assert "is named already" in done.stderr
 
 
 def test_a_checkpoint_refuses_observations_it_was_not_trained_on(run: Path) -> None:
@@ -302,6 +308,7 @@ def test_config_show_prints_what_config_path_takes(tmp_path: Path) -> None:
         (["train", "--robot.type=so200"], "allowed: so100, so100_sim, so101, so101_sim"),
         (["train", "--env.fps=-1"], "env.fps"),
         (["train", "--config_path=nowhere.yaml"], "sim_pick_lift"),
+        (["train", "--config_path=so101_pick"], "(did you mean so101_pick_lift?); presets: "),
         (["train", "--teleop=null"], "train.demonstrations"),
         (["eval"], "no trained run"),
         (["eval", "--checkpoint=nowhere"], "no run's folder"),

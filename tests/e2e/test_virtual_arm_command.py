@@ -295,6 +295,34 @@ def test_a_hand_moves_the_limp_arm(running: Running, arm: VirtualArm) -> None:
         arm.hand({"gripper": float("nan")})
 
 
+def test_a_hand_moves_it_from_the_command_line(
+    running: Running, arm: VirtualArm, command: Callable[..., Said]
+) -> None:
+    assert command("move", running.port, "shoulder_pan=30", "gripper=80") == (0, "", "")
+    there = arm.report()["motors"]["shoulder_pan"]["present"]
+    assert command("move", running.port, "shoulder_pan=-30") == (0, "", "")
+    assert abs(arm.report()["motors"]["shoulder_pan"]["present"] - there) == pytest.approx(
+        60 / 360 * 4096, abs=5
+    )
+    assert command("move", running.port) == (0, "", "")
+
+
+@pytest.mark.usefixtures("arm")
+def test_what_no_hand_can_do_is_refused_in_one_line(
+    running: Running, tmp_path: Path, command: Callable[..., Said]
+) -> None:
+    for arguments, said in [
+        ((running.port, "shoulder_pan"), "shoulder_pan: joints are spelled name=value"),
+        ((running.port, "thumb=3"), "No joint thumb; joints: shoulder_pan"),
+        ((running.port, "gripper=nan"), "gripper=nan: joints are spelled name=value"),
+        ((str(tmp_path / "none"), "gripper=3"), "No virtual arm at"),
+    ]:
+        done = command("move", *arguments)
+        assert done.status != 0
+        assert said in done.errors
+        assert done.errors.count("\n") == 1
+
+
 def test_faults_are_set_from_the_command_line(running: Running, arm: VirtualArm) -> None:
     words = [sys.executable, "-m", "hil_app", "virtual-arm", "set", running.port]
     done = subprocess.run(

@@ -23,7 +23,8 @@ An SO100 or SO101 that is not there, on a serial port that is: six servos which 
 protocol, moved by the simulated world, for --robot.port of every command. Ctrl-C ends it.
 
 hil-app virtual-arm set PORT [name=value ...] makes things go wrong while it runs, for example
-drop=0.1 or errors='{gripper: 32}'; without one it shows all settings.
+drop=0.1 or errors='{gripper: 32}'; without one it shows all settings. hil-app virtual-arm move PORT
+joint=value moves it as a hand does, and hil-app virtual-arm sweep PORT takes it to all of its ends.
 """
 _WORLD, _CAMERA_PORT, _CAMERA_FPS = "sim_pick_lift_pixels", 8700, 15.0
 

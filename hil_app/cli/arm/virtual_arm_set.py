@@ -11,7 +11,6 @@ from configs.errors import ConfigError
 from configs.options.parser import Parser
 from configs.text.paths import expanded_text
 from configs.text.reading import Unreadable, parse_yaml
-from robots.errors import RobotError
 
 
 def run(argv: Sequence[str]) -> int:
@@ -23,10 +22,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("setting", nargs="*", help="name=value, the value as in YAML")
     options = parser.parse_args(list(argv))
     changes = dict(_setting(word) for word in options.setting)
-    arm = VirtualArm.behind(options.port)
-    if arm is None:
-        raise RobotError(f"No virtual arm at {options.port}: start hil-app virtual-arm first.")
-    with arm:
+    with VirtualArm.at(options.port) as arm:
         if changes:
             arm.set(**changes)
         else:

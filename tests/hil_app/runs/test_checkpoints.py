@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +17,7 @@ from configs.load import ConfigError
 from hil_app.learning.checkpoint import CheckpointError, Snapshot
 from hil_app.runs import checkpoints
 from hil_app.runs.checkpoints import Checkpoints
-from hil_app.runs.folder import best_of, find_checkpoint
+from hil_app.runs.folder import best_of, find_checkpoint, updates_of
 from hil_app.support.checkpoint_names import checkpoints_in
 from hil_app.support.events import EventLog
 
@@ -303,6 +305,35 @@ def test_a_checkpoint_that_is_not_there_is_refused_in_one_line(trained, named, w
     with pytest.raises(ConfigError, match=says) as refused:
         find_checkpoint(runs.parent / named, which)
     assert "\n" not in str(refused.value)
+
+
+def never_learned(runs, name):
+    """A run that was cut before its first update, newer than any other."""
+    state = runs / name / "checkpoints" / "tick_000005" / "state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text('{"ticks": 5, "updates": 0}')
+    (runs / name / "config.yaml").write_text("{}")
+    later = time.time() + 60
+    os.utime(state.parent, (later, later))
+
+
+def test_the_newest_run_may_be_asked_for_among_those_that_have_learned(trained):
+    state = trained / "tick_000020" / "state.json"
+    state.write_text('{"ticks": 20, "updates": 7}')
+    never_learned(trained.parents[1], "cut")
+    assert find_checkpoint(None).parent.parent.name == "cut"
+    assert find_checkpoint(None, learned=True).resolve() == trained / "tick_000020"
+    assert updates_of(trained / "tick_000020") == 7
+    state.write_text("{")  # what is damaged is not passed over: reading it says so
+    assert updates_of(trained / "tick_000020") is None
+    assert find_checkpoint(None, learned=True).resolve() == trained / "tick_000020"
+
+
+def test_where_no_run_has_learned_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    never_learned(tmp_path / "runs", "cut")
+    with pytest.raises(ConfigError, match=r"no trained run.*runs/cut ended before its first upd"):
+        find_checkpoint(None, learned=True)
 
 
 def test_without_a_run_there_is_nothing_to_find(tmp_path, monkeypatch):
