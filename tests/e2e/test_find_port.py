@@ -62,7 +62,7 @@ def test_an_arm_without_power_is_found_by_unplugging_it(arm: Running) -> None:
     arm.arm.set(missing=list(JOINTS))
     with guided("find-port", f"--also={arm.port}", terminal=True) as operator:
         operator.until("no motor answers")
-        operator.until("No arm answers; is its power on?")
+        operator.until("No arm answers; is its power on, and is a motor on the board?")
         operator.until("Unplug the arm's USB cable, leave the others, and press Enter.")
         operator.enter()  # the wrong one
         operator.listen(0.2)
@@ -80,20 +80,37 @@ def test_an_arm_without_power_is_found_by_unplugging_it(arm: Running) -> None:
     plug_in(arm)
 
 
-def test_a_chain_that_is_not_whole_says_who_answers(arm: Running) -> None:
+def test_a_chain_that_is_not_whole_says_who_answers_and_what_is_next(arm: Running) -> None:
     arm.arm.set(missing=["elbow_flex", "gripper"])
+    with guided("find-port", f"--also={arm.port}") as operator:
+        assert operator.end() == 0
+    assert "motors with the IDs 1, 2, 4, 5, 12.0 V; an SO arm has 1 to 6" in operator.words
+    assert f"Motors answer on {arm.port}, but not the six of an SO arm" in operator.words
+    assert operator.text.endswith(f"  hil-app setup-motors --port={arm.port}\n")
+
+
+@pytest.mark.parametrize(
+    ("connected", "said"),
+    [(JOINTS, "several motors have ID 1"), (JOINTS[:1], "motors with the IDs 1, 12.0 V")],
+)
+def test_motors_out_of_the_box_are_sent_to_setup_motors(
+    connected: tuple[str, ...], said: str
+) -> None:
+    with virtual_arm("--factory") as new:
+        new.arm.set(connected=list(connected))
+        with guided("find-port", f"--also={new.port}") as operator:
+            assert operator.end() == 0
+        assert said in operator.words
+        assert operator.text.endswith(f"  hil-app setup-motors --port={new.port}\n")
+
+
+def test_without_an_answer_the_input_may_end(arm: Running) -> None:
+    arm.arm.set(missing=list(JOINTS))
     with guided("find-port", f"--also={arm.port}") as operator:
         operator.until("press Enter.")
         operator.hang_up()
         assert operator.end() == 1
-    assert "motors with the IDs 1, 2, 4, 5, 12.0 V; an SO arm has 1 to 6" in operator.words
     assert operator.text.splitlines()[-1].startswith("hil-app: The input has ended")
-
-
-def test_motors_out_of_the_box_are_sent_to_setup_motors() -> None:
-    with virtual_arm("--factory") as new, guided("find-port", f"--also={new.port}") as operator:
-        operator.until("press Enter.")
-        assert "several motors have ID 1: hil-app setup-motors" in operator.words
 
 
 def test_a_port_in_use_is_one_clear_line(arm: Running) -> None:

@@ -43,6 +43,7 @@ class _Seen:
 
     text: str
     arm: bool = False
+    next: str = ""  # what to do about motors that are there, but are no arm yet
     problem: str | None = None  # why nobody could look
 
 
@@ -59,12 +60,17 @@ def run(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(argv))
     guide = Guide()
-    _tell(guide, guide.reach(lambda: _find(guide, lambda: _ports(options.also))))
+    port, advice = guide.reach(lambda: _find(guide, lambda: _ports(options.also)))
+    if advice:
+        guide.say(advice)
+        guide.line(f"  hil-app setup-motors {option('port', port)}")
+    else:
+        _tell(guide, port)
     return 0
 
 
-def _find(guide: Guide, ports: Ports) -> str:
-    """The arm's port; raises NotConnected."""
+def _find(guide: Guide, ports: Ports) -> tuple[str, str]:
+    """The arm's port, and what to do if its motors are no arm yet; raises NotConnected."""
     there = ports()
     if not there:
         raise NotConnected(_none_found())
@@ -75,15 +81,21 @@ def _find(guide: Guide, ports: Ports) -> str:
     guide.say(_table(there, seen))
     arms = [port for port, one in seen.items() if one.arm]
     if len(arms) == 1:
-        return arms[0]
+        return arms[0], ""
+    incomplete = [(port, one.next) for port, one in seen.items() if one.next]
+    if not arms and len(incomplete) == 1:
+        return incomplete[0]
     problems = [one.problem for one in seen.values() if one.problem]
     if len(problems) == len(seen):
         raise NotConnected(" ".join(dict.fromkeys(problems)))
     if arms:
         guide.say(f"There are {len(arms)} arms: unplug one, to tell it from the others.")
     else:
-        guide.say("No arm answers; is its power on? Its port can be found all the same:")
-    return _vanished(guide, ports)
+        guide.say(
+            "No arm answers; is its power on, and is a motor on the board? Its port can be found "
+            "all the same:"
+        )
+    return _vanished(guide, ports), ""
 
 
 def _ports(also: Sequence[str]) -> dict[str, str]:
@@ -112,13 +124,21 @@ def _look(port: str) -> _Seen:
             found = bus.scan()
             ids = {*found, *bus.duplicates}
             if bus.duplicates:
-                return _Seen(f"several motors have ID {min(bus.duplicates)}: hil-app setup-motors")
+                return _Seen(
+                    f"several motors have ID {min(bus.duplicates)}",
+                    next=f"The motors on {port} are as they come out of the box. Give them their "
+                    "IDs, one at a time:",
+                )
             if not ids:
                 return _Seen("no motor answers")
             volts = f"{bus.read('Present_Voltage', min(ids)) / 10:.1f} V"
             if not ids >= set(MOTORS.values()):
                 names = ", ".join(map(str, sorted(ids)))
-                return _Seen(f"motors with the IDs {names}, {volts}; an SO arm has 1 to 6")
+                return _Seen(
+                    f"motors with the IDs {names}, {volts}; an SO arm has 1 to 6",
+                    next=f"Motors answer on {port}, but not the six of an SO arm: see that they "
+                    "are all connected. New ones are given their IDs one at a time:",
+                )
             return _Seen(f"an SO arm: six motors, {_calibrated(bus)}, {volts}", arm=True)
     except NotConnected as error:
         return _Seen(str(error), problem=str(error))
