@@ -18,7 +18,7 @@ def explain(fault: Mapping[str, Any]) -> str:
     where = shown(".".join(path), 200) or "config"
     if fault["type"] == "extra_forbidden" and model is not None:
         known = list(model.model_fields)
-        hint = did_you_mean(path[-1], known)
+        hint = did_you_mean(path[-1], known) or _other_types(path)
         return f"{where}: unknown key{hint}; available: {', '.join(known)}"
     if fault["type"] == "union_tag_invalid":
         allowed = fault["ctx"]["expected_tags"].replace("'", "")
@@ -34,6 +34,16 @@ def explain(fault: Mapping[str, Any]) -> str:
     message = shown(message[:1].lower() + message[1:], 600)
     got = "" if isinstance(given, dict | BaseModel) else f", got {shown(repr(given), 80)}"
     return f"{where}: {message}{got}"
+
+
+def _other_types(path: Sequence[str]) -> str:
+    """Which other types of a block have a key that this one has not."""
+    if len(path) != 2:
+        return ""
+    block, key = path
+    models = models_in(RunConfig.model_fields[block].annotation)
+    having = sorted(str(tag_of(one)) for one in models if key in one.model_fields and tag_of(one))
+    return f" ({block}.type={' or '.join(having)} has it)" if having else ""
 
 
 def _unknown_type(where: str, given: object, known: Sequence[str]) -> str:

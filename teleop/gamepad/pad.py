@@ -288,4 +288,7 @@ def _nothing_for(wanted: str | None, found: list[PluggedDevice]) -> str:
         called_so = f"is called '{wanted}'{none_of_these(called)}"
         return f"teleop.pad: no gamepad {called_so}; there are: {', '.join(there)}"
     others = none_of_these(found)
-    return f"No gamepad is plugged in{others}: plug one in, or switch it on; {_TEST} shows it"
+    return (
+        f"No gamepad is plugged in{others}: plug one in, or switch it on ({_TEST} shows it), or "
+        "use the keyboard, --teleop.type=keyboard"
+    )

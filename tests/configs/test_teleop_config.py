@@ -49,7 +49,10 @@ def test_the_help_has_every_teleoperator_and_the_default(
         ("--teleop.type=banana", "teleop.type: got 'banana', allowed: gamepad, gamepad_hid, "),
         ("--teleop.contorl=joints", "teleop.contorl: unknown key (did you mean control?)"),
         ("--teleop.follow_torque=200", "teleop.follow_torque: input should be less than or equal"),
-        ("--teleop.noise=0.1", "teleop.noise: unknown key; available: type, port, "),
+        (
+            "--teleop.noise=0.1",
+            "teleop.noise: unknown key (teleop.type=scripted has it); available: ",
+        ),
     ],
 )
 def test_a_wrong_option_is_reported_in_a_line(option: str, reported: str) -> None:
