@@ -104,7 +104,8 @@ class ObservationConfig(Config):
     target: bool = True
     """The target in force: its offset from the gripper, and the commanded gripper position."""
     object: Literal["absolute", "relative"] | None = "relative"
-    """Simulated worlds only: the object's position in the base frame, or from the gripper."""
+    """Simulated worlds only: the object's position in the base frame, or from the gripper. A real
+    arm does not sense it: left alone, it is null there."""
     images: bool = True
     """The images of all cameras there are; false only records them."""
 

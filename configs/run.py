@@ -102,6 +102,16 @@ class RunConfig(OpenConfig):
         return None if self.teleop is None else self.teleop.manual
 
     @model_validator(mode="after")
+    def _object_where_it_is_sensed(self) -> Self:
+        """Where nobody says whether the object's position is observed, it is if it is known."""
+        looks = self.processor.observation
+        if self.robot.real_time and "object" not in looks.model_fields_set:
+            looks = looks.model_copy(update={"object": None})
+            processor = self.processor.model_copy(update={"observation": looks})
+            self.__dict__["processor"] = processor  # frozen from here on
+        return self
+
+    @model_validator(mode="after")
     def _demonstrator(self) -> Self:
         if self.train.demonstrations and self.teleop is None:
             raise ValueError(

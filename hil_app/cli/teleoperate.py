@@ -22,6 +22,9 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app teleoperate", DESCRIPTION)
     config, _ = load(parser, argv, PRESET)
+    if "control_time_s" not in config.env.model_fields_set:  # a time limit is for tasks
+        env = config.env.model_copy(update={"control_time_s": None})
+        config = config.model_copy(update={"env": env})
     from hil_app.cli.run_command import teleoperate  # loads torch: only once the options are good
 
     return teleoperate(config)

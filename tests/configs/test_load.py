@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from configs.classifier import LearningConfig
 from configs.env import EnvConfig
@@ -607,6 +608,14 @@ def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:
     assert robot.model_dump(include=fields) == options
     assert robot.safety.model_dump() == safety
     assert robot.cameras["top"].index_or_path == 2
+
+
+def test_what_a_real_arm_does_not_sense_is_observed_only_where_somebody_says_so() -> None:
+    given = ("--robot.type=so101_follower", "--robot.port=/dev/ttyACM0")
+    assert loaded(default="sim_teleoperate").processor.observation.object == "relative"
+    real = loaded(*given, default="sim_teleoperate")
+    assert real.processor.observation.object is None
+    assert validate(yaml.safe_load(dump(real))) == real
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attended_sessions import teleoperate
 from recordings import recorded
 from virtual_arms import Running, virtual_arm
 from waiting import PATIENCE_S, until
@@ -100,6 +101,21 @@ def test_a_training_run_on_the_hardware_path(arm: Running, tmp_path: Path) -> No
     assert first["observation.images.front"].shape[1:] == (64, 64, 3)
     assert first["complementary_info.is_intervention"].all()
     assert np.diff(first["stamp"]).mean() > 0.95 / 30  # no faster than asked
+
+
+def test_a_real_arm_is_teleoperated_as_users_of_lerobot_type_it(
+    arm: Running, tmp_path: Path
+) -> None:
+    robot = ("--robot.type=so100_follower", f"--robot.port={arm.port}", *UNHURRIED)
+    with teleoperate(tmp_path, *robot) as running:
+        running.take_over()
+        running.push("leftx", 1.0, 15)
+        running.tap("back")
+        status, output, errors = running.end()
+    assert (status, errors) == (0, ""), output
+    report = arm.arm.report()
+    assert report["violations"] == []
+    assert torque(arm) == {0}
 
 
 @pytest.mark.parametrize(
