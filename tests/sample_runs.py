@@ -48,7 +48,7 @@ def a_loop(*late_ms):
     """As much of a loop as monitor, view and report look at, before its first tick."""
     rate = Rate(fps=30)
     rate.lateness.extend(ms / 1000 for ms in late_ms)
-    return SimpleNamespace(rate=rate, newest=None, phase="acting")
+    return SimpleNamespace(rate=rate, newest=None, phase="acting", reset_until=0.0)
 
 
 def a_recording(**facts):

@@ -100,6 +100,7 @@ class Loop:
         self._asked = NO_INPUT  # with the stops that the operator has asked for so far
         self._held: F32  # what was last sent on the way to the reset pose
         self.phase: Phase = "reset"  # for whoever looks on
+        self.reset_until = 0.0  # monotonic [s], the same: how long a reset takes at least
         self.newest: Transition | None = None  # the same
 
     def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
@@ -223,7 +224,7 @@ class Loop:
 
     def _go_to_reset_pose(self) -> None:
         """Go there at a limited speed, and wait until the scene may be set."""
-        ready = time.monotonic() + self._env.reset_time_s
+        self.reset_until = ready = time.monotonic() + self._env.reset_time_s * self.rate.paced
         step = self._env.reset_speed * self.rate.period
         here = self._held = self._read().joints
         pose = self.robot.spec.reset_pose

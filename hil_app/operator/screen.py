@@ -6,12 +6,13 @@ import threading
 from typing import Self
 
 from configs.events import Event
-from hil_app.control.monitor import TELEOPERATE, Monitor, Stage, success_rate
+from hil_app.control.monitor import Monitor, Stage, success_rate
 from hil_app.events import ScreenStopped
+from hil_app.operator.holder import holder
 from hil_app.operator.view import TITLES
 from hil_app.support.events import EventLog
 from teleop.window.client import Window
-from teleop.window.shown import Mood, Shown
+from teleop.window.shown import Shown
 
 PERIOD = 1 / 15  # between two looks [s]
 
@@ -52,7 +53,7 @@ class Screen:
     def shown(self, stage: Stage) -> Shown:
         """What there is to see now."""
         newest, asking = stage.loop.newest, self._monitor.help
-        state, mood = _state(stage)
+        state, mood = holder(stage)
         return Shown(
             images={} if newest is None else newest.reading.images,
             title=TITLES[stage.name],
@@ -68,15 +69,3 @@ class Screen:
             message=self._message,
             help_wanted=asking is not None and asking.asking,
         )
-
-
-def _state(stage: Stage) -> tuple[str, Mood]:
-    """Who has the arm."""
-    newest, phase = stage.loop.newest, stage.loop.phase
-    if newest is not None and newest.command.sample.emergency_stop:
-        return "STOPPED", "alarm"
-    if newest is None or phase != "acting":
-        return ("PAUSED" if phase == "paused" else "RESET"), "paused"
-    if newest.command.sample.intervening:
-        return "YOU", "you"
-    return ("HOLDS", "paused") if stage.name == TELEOPERATE else ("POLICY", "policy")

@@ -32,10 +32,12 @@ from hil_app.control.monitor import (
 from hil_app.control.rate import milliseconds
 from hil_app.events import DatasetsSoFar, EpisodeEnded, Evaluated, ViewClosed
 from hil_app.learning.learner import Learner
+from hil_app.operator.holder import duration, holder
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import Output
 from hil_app.support.words import plural
 from hil_app.support.worker import Worker
+from teleop.window.shown import Mood
 
 REFRESH = 4.0  # images of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
@@ -57,6 +59,20 @@ LOSSES = {
     "gripper critic": "loss_discrete_critic",
     "actor": "loss_actor",
     "temperature": "loss_temperature",
+}
+
+
+_HAS = {
+    "YOU": "You have the arm",
+    "POLICY": "The policy has the arm",
+    "HOLDS": "The arm holds: take over to move it",
+    "STOPPED": "Emergency stop",
+}
+_STYLES: dict[Mood, str] = {
+    "you": "bold green",
+    "policy": "bold cyan",
+    "paused": "bold yellow",
+    "alarm": "bold red",
 }
 
 
@@ -130,10 +146,10 @@ class View:
             return "" if loading is None else _loading(loading)
         instruments = self._monitor.instruments
         below = [] if instruments is None else [instruments()]
+        above = [_status(stage), *([Text(self._hint)] if self._hint else [])]  # seen in 24 lines
         return Panel(
-            Group(*_bar(stage), *self._notices(stage), self._figures(stage), *below),
+            Group(*above, *_bar(stage), *self._notices(stage), self._figures(stage), *below),
             title=f"[bold]{TITLES[stage.name]}[/bold]",
-            subtitle=self._hint,
         )
 
     def _hear(self, event: Event) -> None:
@@ -217,6 +233,16 @@ def _loading(loading: Loading) -> RenderableType:
     caption = Text(f"{loading.frames} of {loading.total} frames", justify="center")
     bar = _share(loading.frames, loading.total)
     return Panel(Group(bar, caption), title="[bold]Recorded datasets are read[/bold]")
+
+
+def _status(stage: Stage) -> RenderableType:
+    """Who has the arm, and the time."""
+    who, mood = holder(stage)
+    line = Table.grid(expand=True)
+    line.add_column()
+    line.add_column(justify="right")
+    line.add_row(Text(_HAS.get(who, who.capitalize()), _STYLES[mood]), duration(stage))
+    return line
 
 
 def _bar(stage: Stage) -> list[RenderableType]:

@@ -1,6 +1,7 @@
 """The live view: it shows what there is to know and disturbs nobody."""
 
 import io
+import math
 import re
 import threading
 import time
@@ -300,3 +301,49 @@ def test_a_pause_is_seen():
     stage.loop.phase = "paused"
     rig.console.print(rig.view.render())
     assert PAUSED in rig.text()
+
+
+def moved_by(**sample):
+    """As much of a tick as the view looks at, to see who has the arm."""
+    facts = {"emergency_stop": False, "intervening": False} | sample
+    return SimpleNamespace(command=SimpleNamespace(sample=SimpleNamespace(**facts)))
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "sample", "said"),
+    [
+        ("train", "acting", {"intervening": True}, "You have the arm"),
+        ("train", "acting", {}, "The policy has the arm"),
+        ("teleoperate", "acting", {}, "The arm holds: take over to move it"),
+        ("train", "paused", {}, "Paused"),
+        ("train", "reset", {}, "Reset, 7 s left"),
+        ("train", "acting", {"emergency_stop": True}, "Emergency stop"),
+    ],
+)
+def test_a_small_terminal_says_who_has_the_arm_and_how_to_stop_it(name, phase, sample, said):
+    rig = Rig(width=80)
+    rig.view._hint = "B EMERGENCY STOP, RB take over, Y success, A failure, X again, Back quit"
+    stage = rig.stage(name)
+    stage.loop.newest, stage.loop.phase = moved_by(**sample), phase
+    stage.loop.reset_until = time.monotonic() + 7.2
+    rig.console.print(rig.view.render())
+    title, who, hint, *_ = rig.console.export_text().splitlines()
+    assert TITLES[name] in title
+    assert said in who
+    assert "B EMERGENCY STOP, RB take over" in hint
+
+
+@pytest.mark.parametrize(
+    ("goal", "seconds", "said"),
+    [
+        (102, 125, "2:05, about 2:05 left"),
+        (51, 3787, "1:03:07, about 0:00 left"),
+        (math.inf, 125, "2:05 │"),
+    ],
+)
+def test_the_time_and_what_is_left_of_it_are_shown(goal, seconds, said):
+    rig = Rig(width=80)
+    stage = rig.stage("train")
+    stage.goal, stage._timer = goal, SimpleNamespace(seconds=seconds)
+    rig.console.print(rig.view.render())
+    assert said in rig.console.export_text().splitlines()[1]
