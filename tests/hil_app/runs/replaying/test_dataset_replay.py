@@ -37,7 +37,7 @@ ALL_JOINTS = {"observation": {"joints": "all"}}
 # with steps so short the arm's sag is more than one, and targets start again where it changes hands
 SAGGING = {**ALL_JOINTS, "step_size": [0.02, 0.02, 0.0005]}
 EPISODES = 2
-OLDER = Path(__file__).parents[2] / "older_datasets.zip"
+OLDER = Path(__file__).parents[3] / "older_datasets.zip"
 
 
 class Wanderer:
