@@ -15,7 +15,7 @@ class EnvConfig(Config):
     paced: Changeable[bool] = True
     """Keep real time; false lets a simulated world run as fast as it can."""
     control_time_s: float | None = Field(10.0, gt=0, le=86_400)
-    """Longest episode [s]; null for no limit."""
+    """Longest episode [s]; null for no limit, which teleoperate has where nobody sets one."""
     terminate_on_success: bool = True
     """End the episode at success; false goes on until failure, the time limit or the operator."""
     reset_time_s: Changeable[float] = Field(0.0, ge=0, le=3600)

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, dataclass_transform
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class _Told:
+class _EventClass:
     """Makes every class below it a frozen dataclass that knows the name it is written under."""
 
     known_as: ClassVar[str]
@@ -32,7 +32,7 @@ class _Told:
         dataclass(frozen=True, kw_only=True)(cls)
 
 
-class Event(_Told):
+class Event(_EventClass):
     """Something that happened; :attr:`whose` tells a second arm's from the robot's."""
 
     whose: str = ""  # "leader" if it happened to that arm
