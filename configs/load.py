@@ -66,7 +66,12 @@ def load(
     """
     _load_plugins()
     named = default if isinstance(default, str) else named
-    parser.usage = f"{parser.prog} [options] [--block.key=value ...]"  # a full one fills a page
+    own_places = [one for one in parser._actions if not one.option_strings]
+    places = "".join(
+        f" [{one.metavar}]" if one.nargs == "?" else f" {one.metavar or one.dest}"
+        for one in own_places
+    )
+    parser.usage = f"{parser.prog}{places} [options] [--block.key=value ...]"  # all fill a page
     parser.epilog = _EPILOG
     parser.add_argument(
         "--config_path",
