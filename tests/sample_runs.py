@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from configs.load import merge, read, validate
-from hil_app.control.loop import Episode
-from hil_app.control.monitor import Finished, Recording
+from hil_app.control.monitor import Recording
+from hil_app.control.outcomes import Episode, Finished
 from hil_app.control.rate import Rate
 
 TINY = {

@@ -13,8 +13,7 @@ import hil_app.events
 import robots.events
 import teleop.events
 from configs.events import Event, Notice, Problem
-from hil_app.control.loop import Episode
-from hil_app.control.monitor import Evaluation
+from hil_app.control.outcomes import Episode, Evaluation
 
 ROOT = Path(__file__).parents[1]
 MODULES = (robots.events, teleop.events, hil_app.events)

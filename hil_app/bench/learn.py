@@ -22,7 +22,7 @@ from configs.errors import HilAppError
 from configs.text.reading import parse_json, read_json
 from configs.text.writing import write_whole
 from hil_app.bench import Result
-from hil_app.control.monitor import TRAIN
+from hil_app.control.outcomes import TRAIN
 from hil_app.runs.folder import BENCH, EVENTS, SUMMARY
 from robots import isolated
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from configs.errors import HilAppError
 from configs.load import ConfigError, read, validate
 from configs.run import RunConfig
-from hil_app.control.monitor import TRAIN
+from hil_app.control.outcomes import TRAIN
 from hil_app.control.policy import LearnedPolicy
 from hil_app.events import FilmMade, MovedAside, RunResumed
 from hil_app.learning.learner import Learner

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from hil_app.control.loop import Episode, Sink
+from hil_app.control.loop import Sink
 from hil_app.control.monitor import Stage
+from hil_app.control.outcomes import Episode
 
 Seeds = Callable[[int], int]  # how many episodes the stage has so far -> the next one's seed
 

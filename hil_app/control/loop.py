@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Literal
 
 from configs.env import EnvConfig
+from hil_app.control.outcomes import Episode
 from hil_app.control.policy import Policy
 from hil_app.control.rate import Rate
 from hil_app.recording.frames import Frame
@@ -20,22 +21,6 @@ from teleop.base import NO_INPUT, Teleop, TeleopSample
 
 Phase = Literal["reset", "acting", "paused"]
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """What an episode came to."""
-
-    seed: int
-    ticks: int
-    reward: float  # undiscounted return
-    success: bool  # in any of its ticks
-    intervention_ticks: int
-    takeovers: int
-    rerecord: bool  # the operator asked to throw it away
-    stop: bool = False  # the run is to end: this episode is cut short
-    emergency_stop: bool = False  # and the arm was halted
-    terminated: bool = False  # the task was over; false if time was
 
 
 def _pauses(sample: TeleopSample) -> bool:

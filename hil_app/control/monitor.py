@@ -5,50 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 from rich.console import RenderableType
 
 from hil_app.control.help_requests import HelpRequests
-from hil_app.control.loop import Episode, Loop
+from hil_app.control.loop import Loop
+from hil_app.control.outcomes import EVALUATE, RECENT, Episode, Evaluation, Finished
 from hil_app.control.rate import SAMPLES
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 
-DEMONSTRATE, TRAIN, EVALUATE = "demonstrate", "train", "evaluate"
-TELEOPERATE, RECORD, REPLAY = "teleoperate", "record", "replay"
 _LATELY = 60  # ticks over which the rate is taken
-RECENT = 20  # episodes that "recent" looks back on
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """An episode and the tick of its stage at which it ended."""
-
-    episode: Episode
-    tick: int
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How the policy did on its own in the middle of the training."""
-
-    ticks: int  # of the training, so far
-    successes: int
-    episodes: int
-    mean_ticks: float  # of its episodes
-    updates: int
-    train_seconds: float  # of the training, without evaluations [s]
-
-    @property
-    def success_rate(self) -> float:
-        """Share of the episodes that succeeded."""
-        return self.successes / self.episodes
 
 
 class Timer:
@@ -227,21 +198,3 @@ class Monitor:
         """End the stage under way."""
         if self.stages:
             self.stages[-1].close()
-
-
-def success_rate(episodes: Sequence[Episode]) -> float:
-    """Share of episodes that succeeded; 0 of none."""
-    return float(np.mean([episode.success for episode in episodes])) if episodes else 0.0
-
-
-def intervention_fraction(episodes: Iterable[Episode]) -> float:
-    """Share of ticks in which the operator acted; 0 of none."""
-    counts = [(episode.intervention_ticks, episode.ticks) for episode in episodes]
-    ticks = sum(all_ticks for _, all_ticks in counts)
-    return sum(intervention_ticks for intervention_ticks, _ in counts) / ticks if ticks else 0.0
-
-
-def by_share(finished: Sequence[Finished], parts: int) -> list[list[Episode]]:
-    """Episodes split into ``parts`` equal shares of the ticks, by the tick they ended at."""
-    edges = np.linspace(0, finished[-1].tick if finished else 0, parts + 1)
-    return [[f.episode for f in finished if low < f.tick <= high] for low, high in pairwise(edges)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from hil_app.control.monitor import TELEOPERATE, Stage
+from hil_app.control.monitor import Stage
+from hil_app.control.outcomes import TELEOPERATE
 from teleop.window.shown import Mood
 
 

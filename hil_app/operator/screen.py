@@ -6,7 +6,8 @@ import threading
 from typing import Self
 
 from configs.events import Event
-from hil_app.control.monitor import Monitor, Stage, success_rate
+from hil_app.control.monitor import Monitor, Stage
+from hil_app.control.outcomes import success_rate
 from hil_app.events import ScreenStopped
 from hil_app.operator.holder import holder
 from hil_app.operator.view import TITLES

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.events import Event, Problem
-from hil_app.control.monitor import (
+from hil_app.control.monitor import Loading, Monitor, Stage
+from hil_app.control.outcomes import (
     DEMONSTRATE,
     EVALUATE,
     RECENT,
@@ -23,9 +24,6 @@ from hil_app.control.monitor import (
     REPLAY,
     TELEOPERATE,
     TRAIN,
-    Loading,
-    Monitor,
-    Stage,
     intervention_fraction,
     success_rate,
 )

@@ -10,7 +10,8 @@ import numpy as np
 
 from hil_app.control.episodes import run_episodes
 from hil_app.control.loop import Loop
-from hil_app.control.monitor import EVALUATE, Evaluation, Stage
+from hil_app.control.monitor import Stage
+from hil_app.control.outcomes import EVALUATE, Evaluation
 from hil_app.control.policy import LearnedPolicy, Policy
 from hil_app.events import Evaluated
 from hil_app.learning.networks.actor import GaussianActorPolicy

@@ -20,8 +20,7 @@ from typing import Any, NamedTuple, Self, TextIO
 import numpy as np
 
 from configs.load import ConfigError
-from hil_app.control.loop import Episode
-from hil_app.control.monitor import Evaluation, intervention_fraction, success_rate
+from hil_app.control.outcomes import Episode, Evaluation, intervention_fraction, success_rate
 from hil_app.events import MetricsClosed, MetricsCutShort
 from hil_app.learning.learner import Progress
 from hil_app.recording.frames import Frame

@@ -9,7 +9,8 @@ from configs.load import ConfigError
 from configs.run import RunConfig
 from hil_app.control.episodes import run_episodes
 from hil_app.control.instruments import Instruments
-from hil_app.control.monitor import RECORD, Recording
+from hil_app.control.monitor import Recording
+from hil_app.control.outcomes import RECORD
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.events import DatasetGoesOn
 from hil_app.runs.dataset import recorder, root_of

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.text.writing import new_file, write_whole
-from hil_app.control.loop import Episode
-from hil_app.control.monitor import (
+from hil_app.control.monitor import Monitor, Recording, Stage
+from hil_app.control.outcomes import (
     DEMONSTRATE,
     EVALUATE,
     RECENT,
@@ -22,11 +22,9 @@ from hil_app.control.monitor import (
     REPLAY,
     TELEOPERATE,
     TRAIN,
+    Episode,
     Evaluation,
     Finished,
-    Monitor,
-    Recording,
-    Stage,
     by_share,
     intervention_fraction,
     success_rate,

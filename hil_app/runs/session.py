@@ -12,8 +12,8 @@ import torch
 
 from configs.run import RunConfig
 from hil_app.build.assembly import Assembly
-from hil_app.control.loop import Episode
 from hil_app.control.monitor import Monitor, Stage
+from hil_app.control.outcomes import Episode
 from hil_app.control.signals import StopRequest
 from hil_app.events import EpisodeEnded, RunEnded, RunResumed, RunStarted
 from hil_app.runs.folder import EVENTS, new_run, open_folder, save_config

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from hil_app.control.monitor import Evaluation, StageState
+from hil_app.control.monitor import StageState
+from hil_app.control.outcomes import Evaluation
 
 
 @dataclass(frozen=True)

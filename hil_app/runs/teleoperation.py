@@ -9,7 +9,8 @@ from functools import partial
 from hil_app.control.episodes import run_episodes
 from hil_app.control.instruments import Instruments
 from hil_app.control.loop import Sink
-from hil_app.control.monitor import TELEOPERATE, Recording
+from hil_app.control.monitor import Recording
+from hil_app.control.outcomes import TELEOPERATE
 from hil_app.control.policy import NoPolicy
 from hil_app.runs.dataset import recorder, root_of
 from hil_app.runs.session import Session

@@ -14,8 +14,9 @@ from configs.load import ConfigError
 from configs.run import RunConfig
 from hil_app.control.episodes import run_episodes
 from hil_app.control.help_requests import HelpRequests
-from hil_app.control.loop import Episode, Loop, Sink
-from hil_app.control.monitor import DEMONSTRATE, TRAIN, Evaluation, Recording, Stage
+from hil_app.control.loop import Loop, Sink
+from hil_app.control.monitor import Recording, Stage
+from hil_app.control.outcomes import DEMONSTRATE, TRAIN, Episode, Evaluation
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.events import Compiled, Compiling, NotCompiled, NothingLearned
 from hil_app.learning.algorithm import RLAlgorithm

@@ -16,7 +16,7 @@ from configs.load import read, validate
 from configs.run import RunConfig
 from hil_app.build.robots import make_robot
 from hil_app.build.seeds import seed_of
-from hil_app.control.monitor import TELEOPERATE
+from hil_app.control.outcomes import TELEOPERATE
 from robots.base import F32
 from robots.kinematics import Kinematics
 from teleop.oracle import HOVER, _grasp_spot

@@ -9,7 +9,7 @@ import numpy as np
 
 from hil_app.build.assembly import Assembly
 from hil_app.control.episodes import run_episodes
-from hil_app.control.monitor import REPLAY
+from hil_app.control.outcomes import REPLAY
 from hil_app.events import EpisodeReplayed, SceneChosen
 from hil_app.recording.frames import Frame
 from hil_app.runs.replaying.recorded_episode import RecordedEpisode, near

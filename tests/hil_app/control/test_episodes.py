@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from hil_app.control.episodes import run_episodes
-from hil_app.control.loop import Episode, Sink
+from hil_app.control.loop import Sink
 from hil_app.control.monitor import Stage
+from hil_app.control.outcomes import Episode
 
 
 def an_episode(seed: int, **facts: Any) -> Episode:

@@ -20,7 +20,8 @@ from configs.run import RunConfig
 from hil_app.build.actions import EndEffectorActions
 from hil_app.build.assembly import Assembly
 from hil_app.build.robots import make_robot
-from hil_app.control.loop import Episode, Loop
+from hil_app.control.loop import Loop
+from hil_app.control.outcomes import Episode
 from hil_app.control.policy import NoPolicy
 from hil_app.recording.frames import Frame
 from processors.base import Command, Goal, Pipeline, Transition

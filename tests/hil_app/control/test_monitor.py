@@ -5,15 +5,8 @@ from types import SimpleNamespace
 import pytest
 from sample_runs import a_loop, an_episode, ended
 
-from hil_app.control.monitor import (
-    RECENT,
-    TRAIN,
-    Monitor,
-    Stage,
-    by_share,
-    intervention_fraction,
-    success_rate,
-)
+from hil_app.control.monitor import Monitor, Stage
+from hil_app.control.outcomes import RECENT, TRAIN, by_share, intervention_fraction, success_rate
 
 
 def a_frame(tick, version=0):

@@ -20,7 +20,8 @@ from configs.run import RunConfig
 from hil_app.build.assembly import Assembly
 from hil_app.build.robots import make_robot
 from hil_app.control.instruments import Instruments
-from hil_app.control.monitor import TELEOPERATE, TRAIN, Monitor
+from hil_app.control.monitor import Monitor
+from hil_app.control.outcomes import TELEOPERATE, TRAIN
 from hil_app.control.policy import NoPolicy
 from hil_app.operator.screen import Screen
 from hil_app.recording.frames import Frame

@@ -13,7 +13,8 @@ from rich.console import Console
 from sample_runs import a_loop, a_recording, an_episode
 from waiting import until
 
-from hil_app.control.monitor import Evaluation, Monitor
+from hil_app.control.monitor import Monitor
+from hil_app.control.outcomes import Evaluation
 from hil_app.events import EpisodeEnded, Evaluated, HelpWanted, LearnerFailed
 from hil_app.learning.learner import Progress
 from hil_app.operator.view import PAUSED, TITLES, View

@@ -14,7 +14,8 @@ from sample_runs import a_loop, tiny
 
 from configs.load import validate
 from hil_app.cli.run_command import _run
-from hil_app.control.monitor import EVALUATE, Monitor
+from hil_app.control.monitor import Monitor
+from hil_app.control.outcomes import EVALUATE
 from hil_app.control.policy import NoPolicy
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.operator.view import View

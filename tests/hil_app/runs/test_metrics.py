@@ -15,7 +15,7 @@ from waiting import PATIENCE_S
 
 from configs.load import ConfigError
 from hil_app.__main__ import main
-from hil_app.control.monitor import Evaluation
+from hil_app.control.outcomes import Evaluation
 from hil_app.learning.learner import Progress
 from hil_app.runs.metrics import Metrics, of_episode, of_evaluation, of_learner
 from hil_app.runs.session import Session

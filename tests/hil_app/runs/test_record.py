@@ -14,7 +14,7 @@ from configs.task import TaskConfig
 from hil_app.build.assembly import Assembly
 from hil_app.cli import run_command as run_command
 from hil_app.cli.trained import learned_policy
-from hil_app.control.monitor import RECORD
+from hil_app.control.outcomes import RECORD
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.layout import DatasetError
 from hil_app.recording.writer import DatasetWriter

@@ -10,7 +10,8 @@ from matplotlib import image
 from rich.console import Console
 from sample_runs import a_loop, a_recording, an_episode, ended
 
-from hil_app.control.monitor import Evaluation, Monitor
+from hil_app.control.monitor import Monitor
+from hil_app.control.outcomes import Evaluation
 from hil_app.learning.learner import Progress
 from hil_app.runs import report
 from hil_app.runs.folder import PLOT, SUMMARY

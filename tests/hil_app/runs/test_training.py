@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from sample_runs import tiny
 from waiting import until
 
-from hil_app.control.monitor import TRAIN, Stage
+from hil_app.control.monitor import Stage
+from hil_app.control.outcomes import TRAIN
 from hil_app.learning.buffer.returns import NStepReturns
 from hil_app.learning.checkpoint import CheckpointError, load_policy
 from hil_app.learning.health import LearnerDied
