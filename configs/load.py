@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from importlib import resources
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -15,7 +16,10 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDic
 
 from configs import plugins
 from configs.base import ConfigError as ConfigError
-from configs.options.explain import explain, locate, models_in
+from configs.errors import HilAppError
+from configs.options import help_page
+from configs.options.catalogue import topics
+from configs.options.explain import explain, locate
 from configs.options.overrides import TypeChange, overridden
 from configs.options.overrides import merge as merge
 from configs.options.parser import Parser as Parser
@@ -28,12 +32,9 @@ _OTHER_VERSION = (
     "this is a run's own config, of another version of hil-app or changed by hand: take these keys "
     "out of the file or correct them, or use the version that wrote it"
 )
-_EPILOG = """\
-The defaults above are those without a preset or file; `hil-app config show` prints what a run would
-use. null turns an optional thing off.
-"""
 _SHORT = """\
-And the options of the configuration, --block.key=value, which --help lists: {blocks}.
+And the options of the configuration, --block.key=value: --help shows those that matter most,
+--help=TOPIC all of {topics}.
 """
 DEFAULT_PRESET = "sim_pick_lift"  # the embedded default: neither arm nor gamepad
 
@@ -51,19 +52,45 @@ class Base(NamedTuple):
     content: dict[str, Any]
 
 
+Default = str | Callable[[argparse.Namespace], str | Base]
+
+
+class Loaded(NamedTuple):
+    """A configuration, and what it was made of."""
+
+    config: RunConfig
+    options: argparse.Namespace  # the command's own
+    base: Base
+    content: dict[str, Any]  # of the base, with the options on top
+    given: tuple[str, ...]  # names of the options
+
+
 def load(
     parser: Parser,
     argv: Sequence[str],
-    default: str | Callable[[argparse.Namespace], str | Base],
+    default: Default,
     named: str | None = None,
+    main: Sequence[str] = help_page.MAIN,
 ) -> tuple[RunConfig, argparse.Namespace]:
     """Parse ``argv`` with ``parser``'s own options and every dotted config option.
 
     ``default`` is the preset or file used when ``--config_path`` is absent, or tells it from the
     command's own options, and then ``named`` says in the help what it is; a ``Base`` that it tells
-    has taken ``--config_path`` into account. Returns the validated
-    configuration and those options. Raises :class:`ConfigError`.
+    has taken ``--config_path`` into account. ``main`` are the options that the help shows. Returns
+    the validated configuration and the command's own options. Raises :class:`ConfigError`.
     """
+    found = load_with_origins(parser, argv, default, named, main)
+    return found.config, found.options
+
+
+def load_with_origins(
+    parser: Parser,
+    argv: Sequence[str],
+    default: Default,
+    named: str | None = None,
+    main: Sequence[str] = help_page.MAIN,
+) -> Loaded:
+    """The same, with what it was made of."""
     _load_plugins()
     named = default if isinstance(default, str) else named
     own_places = [one for one in parser._actions if not one.option_strings]
@@ -72,17 +99,36 @@ def load(
         for one in own_places
     )
     parser.usage = f"{parser.prog}{places} [options] [--block.key=value ...]"  # all fill a page
-    parser.epilog = _EPILOG
     parser.add_argument(
         "--config_path",
         metavar="PRESET|FILE",
         help=f"a preset ({', '.join(presets())}) or a YAML file (default: {named})",
     )
     if "-h" in argv:
-        parser.epilog = _SHORT.format(blocks=", ".join(_blocks()))
+        parser.epilog = _SHORT.format(topics=", ".join(topics()))
         parser.print_help()
         parser.exit()
+    if (topic := help_page.asked(argv)) is not None:
+        config, base = _for_help(parser, argv, default)
+        help_page.page(parser, topic, main, config, base).print_help()
+        parser.exit()
+    return _parsed(parser, argv, default)
+
+
+def _for_help(parser: Parser, argv: Sequence[str], default: Default) -> tuple[RunConfig, str]:
+    """The configuration whose values the help shows, and what it is that of."""
+    rest = [word for word in argv if word.partition("=")[0] != "--help"]
+    try:
+        found = _parsed(parser, rest, default)
+    except HilAppError:  # which is not what was asked about
+        name = default if isinstance(default, str) else DEFAULT_PRESET
+        return validate(read(name)), name
+    return found.config, found.base.name + ", with your options on top" * bool(found.given)
+
+
+def _parsed(parser: Parser, argv: Sequence[str], default: Default) -> Loaded:
     own = {action.dest for action in parser._actions}
+    parser = deepcopy(parser)  # whose help is to show no more
     CliSettingsSource(_Settings, root_parser=parser, cli_parse_args=False)  # adds all the others
     options, unknown = parser.parse_known_args(list(argv))
     given = [(name, value) for name, value in vars(options).items() if name not in own]
@@ -93,13 +139,8 @@ def load(
     if isinstance(base, str):
         name = base if options.config_path is None else options.config_path
         base = Base(name, read(name))
-    return _over(base, texts, saved=saved), options
-
-
-def _blocks() -> list[str]:
-    """The blocks of the configuration."""
-    named = RunConfig.model_fields.items()
-    return [name for name, field in named if models_in(field.annotation)]
+    config, content = _over(base, texts, saved=saved)
+    return Loaded(config, options, base, content, tuple(name for name, _ in texts))
 
 
 def _load_plugins() -> None:
@@ -109,7 +150,9 @@ def _load_plugins() -> None:
             print(f"hil-app: {plugin} is left out: {plugin.failure}", file=sys.stderr)
 
 
-def _over(under: Base, options: Sequence[tuple[str, Sequence[str]]], *, saved: bool) -> RunConfig:
+def _over(
+    under: Base, options: Sequence[tuple[str, Sequence[str]]], *, saved: bool
+) -> tuple[RunConfig, dict[str, Any]]:
     """A preset or file with options on top; ``saved`` if it is a run's own."""
     name, base = under
     content, changes = overridden(base, options)
@@ -124,7 +167,7 @@ def _over(under: Base, options: Sequence[tuple[str, Sequence[str]]], *, saved: b
         raise ConfigError(f"{shown(name, 300)}: {_joined(wrong)}{remedy}") from None
     for change in changes:
         print(f"hil-app: {_warning(change)}", file=sys.stderr)
-    return config
+    return config, content
 
 
 def _warning(change: TypeChange) -> str:

@@ -209,13 +209,13 @@ def _of_type(old: Mapping[str, Any], kind: str, place: _Keys) -> tuple[Content, 
     before, after = by_tag.get(str(was)), by_tag.get(str(now))
     if before is None or after is None:  # which the check of the whole will tell
         return {"type": kind}, change
-    kept = {k: v for k, v in old.items() if _owner(before, k) is _owner(after, k) and k != "type"}
+    kept = {k: v for k, v in old.items() if owner(before, k) is owner(after, k) and k != "type"}
     kept = {k: v for k, v in kept.items() if k in after.model_fields and _valid(after, k, v)}
     lost = (key for key in old if key in after.model_fields and key not in (*kept, "type"))
     return {"type": kind, **kept}, replace(change, lost=tuple(lost))
 
 
-def _owner(model: type[BaseModel], field: str) -> type | None:
+def owner(model: type[BaseModel], field: str) -> type | None:
     """The class that gives a field its meaning."""
     return next(
         (one for one in model.__mro__ if field in vars(one).get("__annotations__", {})), None

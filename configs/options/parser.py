@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from configs.errors import ConfigError
 
+_WIDEST_NAME = 32  # columns of the options in the help; longer ones have a line of their own
+
 
 class Parser(argparse.ArgumentParser):
     """The options of one command, spelled out in full; a fault is a :class:`ConfigError`.
@@ -41,6 +43,9 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.HelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=_WIDEST_NAME)
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         filled: list[str] = []
         for indented, group in groupby(text.splitlines(), lambda line: line[:1] in ("", " ")):

@@ -31,6 +31,17 @@ examples:
   hil-app doctor --robot.type=so101 --robot.port=/dev/ttyACM0 --robot.id=my_arm
   hil-app doctor --config_path mine.yaml
 """
+MAIN = (
+    "robot.type",
+    "robot.port",
+    "robot.id",
+    "robot.cameras",
+    "teleop.type",
+    "teleop.port",
+    "env.fps",
+    "learner.device",
+    "output_dir",
+)
 _MARKS = {"ok": ("✓", "green"), "note": ("•", "yellow"), "problem": ("✗", "bold red")}
 _WIDE = 10_000  # a finding is one line where nobody reads it on a terminal
 
@@ -39,7 +50,7 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app doctor", DESCRIPTION)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    config, options = load_arm(parser, argv, DEFAULT_PRESET)
+    config, options = load_arm(parser, argv, DEFAULT_PRESET, MAIN)
     console = Console(
         highlight=False, width=None if sys.stdout.isatty() else _WIDE, quiet=options.json
     )

@@ -15,6 +15,18 @@ DESCRIPTION = """\
 Let a trained policy act on its own and count its successes. The run's saved config is used, with
 your options on top: `hil-app eval runs/first --eval.episodes=100`.
 """
+MAIN = (
+    "eval.episodes",
+    "eval.deterministic",
+    "eval.video",
+    "robot.port",
+    "robot.cameras",
+    "env.paced",
+    "env.reset_time_s",
+    "seed",
+    "window",
+    "output_dir",
+)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -37,6 +49,7 @@ def run(argv: Sequence[str]) -> int:
         argv,
         lambda given: str(config_of(_checkpoint(given))),
         named="the run's own",
+        main=MAIN,
     )
     from hil_app.cli.run_command import evaluate  # loads torch: only once the options are good
     from hil_app.cli.trained import policy_of

@@ -30,6 +30,17 @@ always acts. The format is that of LeRobot, version 3.0.
       --dataset.root=data/lift --dataset.task="Lift the cube"
   hil-app record --checkpoint runs/2026-01-31_12-00-00_train --dataset.root=data/corrections
 """
+MAIN = (
+    "dataset.root",
+    "dataset.num_episodes",
+    "dataset.task",
+    "robot.type",
+    "robot.port",
+    "robot.cameras",
+    "teleop.type",
+    "env.fps",
+    "env.reset_time_s",
+)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -42,7 +53,8 @@ def run(argv: Sequence[str]) -> int:
         help="a run's folder, or one of its checkpoints/tick_…: its policy acts (default: none)",
     )
     parser.add_argument("--which", choices=WHICH, help="of the run's checkpoints (default: last)")
-    config, options = load(parser, argv, _base, named=f"{PRESET}, or that of the checkpoint's run")
+    named = f"{PRESET}, or that of the checkpoint's run"
+    config, options = load(parser, argv, _base, named, MAIN)
     from hil_app.cli.run_command import record  # loads torch: only once the options are good
     from hil_app.cli.trained import learned_policy
 

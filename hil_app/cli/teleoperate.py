@@ -16,12 +16,26 @@ moves while the take-over control is held (RB of a gamepad), as in a training.
   hil-app teleoperate --teleop.type=keyboard
   hil-app teleoperate --config_path so101_pick_lift --robot.port=/dev/ttyACM0 --teleop.type=gamepad
 """
+MAIN = (
+    "robot.type",
+    "robot.port",
+    "robot.id",
+    "robot.cameras",
+    "teleop.type",
+    "teleop.port",
+    "teleop.take_over",
+    "env.fps",
+    "teleoperate.episodes",
+    "teleoperate.record",
+    "window",
+    "output_dir",
+)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app teleoperate", DESCRIPTION)
-    config, _ = load(parser, argv, PRESET)
+    config, _ = load(parser, argv, PRESET, main=MAIN)
     if "control_time_s" not in config.env.model_fields_set:  # a time limit is for tasks
         env = config.env.model_copy(update={"control_time_s": None})
         config = config.model_copy(update={"env": env})

@@ -16,6 +16,23 @@ thread while the operator takes over whenever it errs; at the end it is evaluate
 Options can also stand in a YAML file given with --config_path. A run that was cut off, or is to be
 longer, goes on with `hil-app train --resume=true --train.ticks=8000`.
 """
+MAIN = (
+    "robot.type",
+    "robot.port",
+    "robot.cameras",
+    "teleop.type",
+    "env.paced",
+    "env.reset_time_s",
+    "learner.mode",
+    "train.demonstrations",
+    "train.ticks",
+    "train.eval_every",
+    "train.save_every",
+    "eval.episodes",
+    "seed",
+    "window",
+    "output_dir",
+)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -35,7 +52,7 @@ def run(argv: Sequence[str]) -> int:
         metavar="PATH",
         help="with --resume: go on from this one of the run's checkpoints (default: the last)",
     )
-    config, options = load(parser, argv, _base, named=DEFAULT_PRESET)
+    config, options = load(parser, argv, _base, named=DEFAULT_PRESET, main=MAIN)
     from hil_app.cli.run_command import resume, train  # torch: only once the options are good
 
     if options.resume == "false":

@@ -12,6 +12,7 @@ from configs.env import EnvConfig
 from configs.learning.learner import OfflineDatasetConfig
 from configs.load import ConfigError, Parser, dump, load, merge, presets, read, validate
 from configs.manual import GamepadHIDConfig, KeyboardConfig
+from configs.options.catalogue import topics
 from configs.options.explain import models_in
 from configs.options.help import HelpConfig
 from configs.processor import BoundsConfig
@@ -541,14 +542,64 @@ def test_a_commands_own_options_come_back(file: Any) -> None:
     assert (config.seed, config.env.fps, options.run) == (8, 5, mine)
 
 
-def test_help_shows_descriptions_units_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+def help_on(capsys: pytest.CaptureFixture[str], *argv: str, default: str = "sim_pick_lift") -> str:
+    """The words of a help page, one space apart."""
     with pytest.raises(SystemExit) as ended:
-        loaded("--help")
+        loaded(*argv, default=default)
     assert ended.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "--env.fps float Control rate [Hz]. (default: 10.0)" in shown
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_help_shows_what_matters_with_units_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = help_on(capsys, "--help")
+    assert "env (all of it: --help=env): --env.fps=10.0 Control rate [Hz] " in shown
     assert "--config_path PRESET|FILE a preset (hil_serl, " in shown
-    assert "--ask_for_help.ticks int For how long in a row it must be so before " in shown
+    assert "The values are those of sim_pick_lift; null turns an optional thing off." in shown
+    assert "--ask_for_help.ticks" not in shown
+    assert "JSON" not in shown
+    assert "undefined" not in shown
+
+
+def test_help_has_the_values_of_the_preset_and_of_options(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = help_on(capsys, "--help", "--config_path=so101_pick_lift", "--env.reset_time_s=7")
+    for option in ("--env.fps=30.0", "--robot.type=so101 ", "--env.reset_time_s=7.0 "):
+        assert option in shown
+    assert "The values are those of so101_pick_lift, with your options on top;" in shown
+
+
+@pytest.mark.parametrize("wrong", ["--robot.type=banana", "--config_path=nowhere", "--frob"])
+def test_help_comes_whatever_else_is_wrong(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--robot.type=so101_sim" in help_on(capsys, "--help", wrong)
+
+
+def test_a_topic_shows_all_of_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = help_on(capsys, "--help=robot")
+    assert "robot.task: What the arm is to learn, " in shown
+    assert "--robot.task.type=pick_lift The task's name: pick_lift, reach" in shown
+    assert "--robot.cameras.NAME.width=128 Image width [px]" in shown
+    assert "robot, with --robot.type=so100, so101: --robot.port=/dev/ttyACM0 " in shown
+    assert "robot.safety, with --robot.type=so100, so101: What keeps the arm, " in shown
+    assert "--env.fps" not in shown
+    shown = help_on(capsys, "--help=robot", "--robot.type=so101")
+    assert "robot, with --robot.type=so100_sim" not in shown
+    assert shown.count("--robot.port=/dev/ttyACM0") == 1
+    assert "--robot.max_speed" not in help_on(capsys, "--help=robot.task")
+
+
+def test_all_options_are_shown_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = help_on(capsys, "--help=all")
+    for option in ("env.fps=10.0", "teleop.follow_torque=30.0", "ask_for_help.ticks=10", "seed=0"):
+        assert f"--{option} " in shown
+    assert "ask_for_help, unless --ask_for_help=null: When the policy asks " in shown
+
+
+def test_a_topic_that_is_unknown_has_the_topics_listed() -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded("--help=robto")
+    known = ", ".join([*topics(), "all"])
+    assert str(refused.value) == f"--help: no topic 'robto' (did you mean robot?); topics: {known}"
 
 
 def test_every_option_of_a_real_arm_can_be_given_on_the_command_line() -> None:

@@ -335,9 +335,14 @@ def test_an_old_run_is_never_written_over(run: Path) -> None:
 def test_help_teaches(tmp_path: Path) -> None:
     assert "hil-app demo" in hil_app("--help", cwd=tmp_path).stdout
     shown = hil_app("train", "--help", cwd=tmp_path).stdout
-    assert "--env.fps float" in shown
-    assert "Control rate [Hz]. (default: 10.0)" in shown
-    assert "--robot.type {so100,so100_sim,so101,so101_sim}" in shown
+    assert "--robot.type=so101_sim     The robot's name: so100, so100_sim, so101," in shown
+    assert "--train.ticks=3000         Length of the training [ticks]" in shown
+    assert hil_app("train", "--help=env", cwd=tmp_path).stdout.count("--env.fps=10.0 ") == 1
+    for words in ("", "train", "train --help=all", "dataset", "plugins", "config show"):
+        first = f"'{sys.executable}' -m hil_app {words} --help | head -1; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", first], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode in (0, 141)  # by a signal that says that nobody reads
+        assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
 
 
 def test_bench_step_prints_json(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ _BARE = {"so100": "so101_pick_lift", "so101": "so100_pick_lift"}
 
 
 def load_arm(
-    parser: Parser, argv: Sequence[str], without: str
+    parser: Parser, argv: Sequence[str], without: str, main: Sequence[str]
 ) -> tuple[RunConfig, argparse.Namespace]:
     """Like ``configs.load.load``; without --config_path, the arm that --robot.type names alone.
 
-    ``without`` is the preset where that is not given either.
+    ``without`` is the preset where that is not given either, ``main`` what the help shows.
     """
 
     def default(options: argparse.Namespace) -> str:
@@ -30,7 +30,7 @@ def load_arm(
     bare = (
         not _given(argv, "--config_path") and ROBOTS.spelled(_given(argv, "--robot.type")) in _BARE
     )
-    return load(parser, ["--robot.cameras={}", *argv] if bare else argv, default, named)
+    return load(parser, ["--robot.cameras={}", *argv] if bare else argv, default, named, main)
 
 
 def _given(argv: Sequence[str], option: str) -> str:

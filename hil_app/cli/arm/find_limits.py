@@ -58,6 +58,14 @@ examples:
   hil-app find-limits --robot.type=so101 --robot.port=/dev/ttyACM0 --robot.id=my_arm
   hil-app find-limits --config_path mine.yaml --save mine.yaml --reset-pose
 """
+MAIN = (
+    "robot.type",
+    "robot.port",
+    "robot.id",
+    "robot.joint_limits",
+    "processor.bounds.min",
+    "processor.bounds.max",
+)
 _MARGIN = 0.005  # [m]
 _PAUSE = 0.02  # between two looks where nobody is waited for [s]
 
@@ -131,7 +139,7 @@ def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
         help=f"stay so far inside of where the gripper has been [m] (default: {_MARGIN})",
     )
     add("--seconds", type=float, help="measure for so long, instead of until Enter [s]")
-    config, options = load_arm(parser, argv, "so101_pick_lift")
+    config, options = load_arm(parser, argv, "so101_pick_lift", MAIN)
     seconds = options.seconds
     if not 0 <= options.margin <= 0.1 or (seconds is not None and not 0 < seconds < inf):
         raise ConfigError("--margin is 0 to 0.1, --seconds above 0 and finite")

@@ -29,6 +29,14 @@ are refused. --what joints sends the recorded joint targets instead, whatever le
       --robot.port=/dev/ttyACM0 --teleop.type=gamepad
 """
 PACED = "--env.paced"
+MAIN = (
+    "robot.type",
+    "robot.port",
+    "robot.id",
+    "teleop.type",
+    "window",
+    "output_dir",
+)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
         help="the actions, through all steps, or the joint targets that were sent "
         "(default: actions)",
     )
-    config, options = load(parser, argv, _base, named="the run's, or what the dataset says")
+    config, options = load(parser, argv, _base, "the run's, or what the dataset says", MAIN)
     if not any(argument.partition("=")[0] == PACED for argument in argv):
         config = config.model_copy(update={"env": config.env.model_copy(update={"paced": True})})
     from hil_app.recording.dataset import Dataset

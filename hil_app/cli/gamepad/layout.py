@@ -21,13 +21,23 @@ examples:
   hil-app gamepad layout --config_path mine.yaml --svg mine.svg
 """
 PRESET = "sim_teleoperate"  # with a gamepad
+MAIN = (
+    "teleop.type",
+    "teleop.pad",
+    "teleop.take_over",
+    "teleop.controls",
+    "teleop.speed",
+    "teleop.slow_speed",
+    "teleop.dead_zone",
+    "processor.wrist",
+)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app gamepad layout", DESCRIPTION)
     parser.add_argument("--svg", type=expanded, metavar="FILE", help="draw the pad there, as SVG")
-    config, options = load(parser, argv, PRESET)
+    config, options = load(parser, argv, PRESET, main=MAIN)
     teleop, wrist = manual(config), config.processor.wrist is not None
     if options.svg is not None:
         _draw(teleop, wrist, options.svg)

@@ -16,7 +16,7 @@ from rich.live import Live
 from configs.load import ConfigError, Parser, load
 from configs.manual import MOTIONS, ManualConfig
 from hil_app.build import devices
-from hil_app.cli.gamepad.layout import PRESET, manual
+from hil_app.cli.gamepad.layout import MAIN, PRESET, manual
 from hil_app.cli.gamepad.view import image, summary
 from hil_app.cli.gamepad.watch import Watch
 from hil_app.control.signals import StopRequest
@@ -48,7 +48,7 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app gamepad test", DESCRIPTION)
     parser.add_argument("--seconds", type=float, help="end after so long [s]")
-    config, options = load(parser, argv, PRESET)
+    config, options = load(parser, argv, PRESET, main=MAIN)
     if options.seconds is not None and not 0 < options.seconds < inf:
         raise ConfigError("--seconds is above 0 and finite")
     teleop, wrist = manual(config), config.processor.wrist is not None
