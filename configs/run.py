@@ -163,11 +163,17 @@ class RunConfig(OpenConfig):
             f"processor.observation: the policy would see the arm and not its task: {remedy}"
         )
 
+    def _check_paced(self, who: str) -> None:
+        """Raise ValueError, with all that is to be changed, if the run does not keep real time."""
+        if not self.env.paced:
+            waits = self.learner.mode == "lockstep"
+            rest = ", and learner.mode to background, so that no tick waits for an update" * waits
+            raise ValueError(f"env.paced: {who} in real time: set it to true{rest}")
+
     @model_validator(mode="after")
     def _robot_fits(self) -> Self:
         if self.robot.real_time:
-            if not self.env.paced:
-                raise ValueError("env.paced: a real arm moves in real time: set it to true")
+            self._check_paced("a real arm moves")
             if self.learner.mode == "lockstep":
                 raise ValueError("learner.mode: a real arm cannot wait for updates: set background")
         self.robot.check(self)
@@ -176,8 +182,8 @@ class RunConfig(OpenConfig):
     @model_validator(mode="after")
     def _teleop_fits(self) -> Self:
         if self.teleop is not None:
-            if self.teleop.has_operator and not self.env.paced:
-                raise ValueError("env.paced: an operator acts in real time: set it to true")
+            if self.teleop.has_operator:
+                self._check_paced("an operator acts")
             self.teleop.check(self)
         return self
 

@@ -31,7 +31,7 @@ from hil_app.runs.replaying.rehearsal import rehearse
 from hil_app.runs.replaying.replay import What
 from hil_app.runs.replaying.replay import replay as do_again
 from hil_app.runs.resume import Resumed, check_changes, set_aside_after
-from hil_app.runs.session import Session
+from hil_app.runs.session import Session, check_ports
 from hil_app.runs.teleoperation import teleoperate as teleoperate_session
 from hil_app.runs.training import Training
 
@@ -42,7 +42,6 @@ _ENDED_BY: dict[int, str] = {
 
 def train(config: RunConfig, command: str) -> int:
     """A whole training run; returns its exit status."""
-    config.check_sight()
     _check(config)
     session = Session(config, command)
     training = Training(session)  # nothing is written yet if it cannot be built
@@ -59,7 +58,6 @@ def resume(config: RunConfig, checkpoint: Path) -> int:
 
 def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
     changed = check_changes(validate(read(str(config_of(checkpoint)))), config)
-    config.check_sight()
     _check(config)
     resumed = Resumed.read(checkpoint)
     resumption = RunResumed(checkpoint=checkpoint.name, ticks=resumed.state.ticks, changed=changed)
@@ -79,6 +77,8 @@ def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
 
 def _check(config: RunConfig) -> None:
     """Refuse what this machine cannot do before anything is written."""
+    check_ports(config)
+    config.check_sight()
     if config.train.tensorboard:
         summary_writer()
     if config.dataset.root is not None:

@@ -19,6 +19,7 @@ from hil_app.events import EpisodeEnded, RunEnded, RunResumed, RunStarted
 from hil_app.runs.folder import EVENTS, new_run, open_folder, save_config
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import carry_on
+from robots.feetech.wire import check_port
 from teleop import keys, words
 from teleop.base import Acts, Powered, Teleop
 from teleop.events import TeleopReady
@@ -32,6 +33,14 @@ def calm_threads() -> None:
     """Set the process up so that the learner's thread does not hold up the control loop."""
     torch.set_num_threads(1)  # two would fight each other and the loop for the cores
     sys.setswitchinterval(SWITCH_INTERVAL)
+
+
+def check_ports(config: RunConfig) -> None:
+    """Raise NotConnected if an arm's serial port is not there: all else can only follow from it."""
+    leader = None if config.teleop is None else config.teleop.leader
+    for arm in (config.robot.follower, leader):
+        if arm is not None:
+            check_port(arm.port)
 
 
 class Session:
@@ -60,6 +69,7 @@ class Session:
 
     def __enter__(self) -> Self:
         carry_on()
+        check_ports(self.config)
         with ExitStack() as stack:
             for teleop in (self.window, self.device):  # nothing is written if they are not there
                 if teleop is not None:

@@ -191,6 +191,12 @@ def _refuses_speed(problem: Exception) -> bool:
     return isinstance(problem, termios.error) and problem.args[:1] == (errno.EINVAL,)
 
 
+def check_port(port: str) -> None:
+    """Raise NotConnected if there is no ``port``, before anything is asked of it."""
+    if not os.path.exists(port):
+        raise NotConnected(_why_closed(port, FileNotFoundError(errno.ENOENT, "")))
+
+
 def _why_closed(port: str, problem: Exception) -> str:
     """One line on why ``port`` cannot be opened, and what to do."""
     code = problem.errno if isinstance(problem, OSError) else None

@@ -294,6 +294,10 @@ def test_an_operator_lives_in_real_time_even_with_a_simulated_arm(name: str) -> 
     ):
         validate({"teleop": operator, "env": {"paced": False}})
     validate({"teleop": operator, "env": {"paced": True}})
+    with pytest.raises(
+        ConfigError, match=r"env\.paced: .* to true, and learner\.mode to background"
+    ):
+        load(Parser(prog="test"), [f"--teleop.type={name}"], "sim_pick_lift")
 
 
 def test_a_layout_is_checked_for_the_action_space_that_it_is_used_in() -> None:

@@ -82,6 +82,13 @@ def carry(arm: Running, find: Guided, places: Sequence[Sequence[float]]) -> list
     return way
 
 
+def begin(find: Guided) -> None:
+    """The gripper is where measuring is to begin."""
+    find.until("Take it to one of them, and press Enter")
+    find.enter()
+    find.until("when it has been everywhere")
+
+
 def options(arm: Running) -> list[str]:
     return ["find-limits", "--robot.type=so101", f"--robot.port={arm.port}"]
 
@@ -97,7 +104,7 @@ def test_the_box_and_the_reset_pose_that_a_hand_shows_go_into_a_file_whose_rest_
     mine.write_text(MINE)
     named = ["--config_path=so101_pick_lift", f"--save={mine}", "--reset-pose", "--joint-limits"]
     with guided(*options(arm), *named, terminal=True) as find:
-        find.until("when it has been everywhere")
+        begin(find)
         way = carry(arm, find, PLACES)
         for row in ("x", "y", "z", *JOINTS):
             assert f"│ {row} " in find.text  # the live image
@@ -134,9 +141,13 @@ def test_the_box_and_the_reset_pose_that_a_hand_shows_go_into_a_file_whose_rest_
 def test_without_a_file_of_their_own_people_get_the_lines_and_a_new_file_that_a_run_takes(
     arm: Running, tmp_path: Path
 ) -> None:
+    """Where the limp arm lay before they begin does not count."""
     new = tmp_path / "new.yaml"
+    hold(arm, np.array([0, 100, -20, 30, 0, 0], np.float32))  # far below the table
     with guided(*options(arm), f"--save={new}", "--margin=0") as find:
-        find.until("when it has been everywhere")
+        find.listen(0.2)
+        hold(arm, START)
+        begin(find)
         way = carry(arm, find, PLACES)
         find.enter()
         assert find.end() == 0
@@ -152,7 +163,7 @@ def test_without_a_file_of_their_own_people_get_the_lines_and_a_new_file_that_a_
 
 def test_who_has_hardly_moved_it_is_asked_to_and_told_what_cannot_work(arm: Running) -> None:
     with guided(*options(arm)) as find:
-        find.until("when it has been everywhere")
+        begin(find)
         find.listen(0.3)
         find.enter()
         find.until("x has changed by only 0.0 cm; 4.0 are needed.")
@@ -196,12 +207,12 @@ def test_ctrl_c_and_a_vanished_port_leave_the_file_as_it_was(arm: Running, tmp_p
     mine = tmp_path / "mine.yaml"
     mine.write_text(MINE)
     with guided(*options(arm), f"--save={mine}") as find:
-        find.until("when it has been everywhere")
+        begin(find)
         find.interrupt()
         assert find.end() == 130
         assert "Stopped: nothing was written." in find.words
     with guided(*options(arm), f"--save={mine}") as find:
-        find.until("when it has been everywhere")
+        begin(find)
         unplug(arm)
         find.until("is gone: plug the arm's USB cable in again")
         find.until("Nothing is lost; it goes on once that is fixed.")

@@ -22,6 +22,7 @@ from waiting import PATIENCE_S, until
 
 from configs.events import tell_nobody
 from configs.robot import SO100Config
+from hil_app.__main__ import main
 from robots.base import GRIPPER
 from robots.feetech.servos import Servos
 
@@ -191,3 +192,21 @@ def test_the_wrong_kind_of_arm_is_reported(arm: Running, tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert "is an so100, not an so101: say --robot.type=so100" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--config_path=so101_pick_lift"),  # its scripted operator sees no world
+        ("train", "--config_path=so101_pick_lift", "--robot.cameras={}"),  # nothing to see
+        ("teleoperate", "--robot.type=so101_follower"),  # no gamepad
+        ("record", "--config_path=so101_pick_lift", "--teleop.type=so101_leader"),
+    ],
+)
+def test_a_wrong_port_is_said_before_what_follows_from_it(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port, out = tmp_path / "no", tmp_path / "out"
+    assert main([*words, f"--robot.port={port}", f"--output_dir={out}"]) == 1
+    assert capsys.readouterr().err.startswith(f"hil-app: There is no port {port} (serial ports")
+    assert not out.exists()

@@ -67,6 +67,10 @@ def test_a_chain_is_set_up_motor_by_motor_whatever_happens_on_the_way(new: Runni
         asked_for(operator, "wrist_roll")
         operator.enter()  # the gripper is still there
         operator.until("This motor has been set up as gripper (ID 6,")
+        operator.until("Make it the wrist_roll? [y/N]")
+        operator.enter("ok")
+        operator.until("Type y or n, not 'ok'.")
+        operator.until("[y/N]")
         operator.enter()
         operator.until("It is still the gripper.")
         asked_for(operator, "wrist_roll")
@@ -143,11 +147,11 @@ def test_nothing_attached_is_asked_again_until_ctrl_c(arm: Running) -> None:
     assert operator.text.endswith("hil-app: interrupted\n")
 
 
-@pytest.mark.parametrize("prompt", ["Connect only the gripper", "Type yes"])
+@pytest.mark.parametrize("prompt", ["Connect only the gripper", "Make it the gripper?"])
 def test_the_end_of_input_is_one_line(arm: Running, prompt: str) -> None:
     connect(arm, "elbow_flex")
     with guided("setup-motors", f"--port={arm.port}", "--motor=gripper") as operator:
-        if prompt == "Type yes":
+        if prompt == "Make it the gripper?":
             asked_for(operator, "gripper")
             operator.enter()
         operator.until(prompt)

@@ -48,8 +48,9 @@ DESCRIPTION = """\
 Measure the box that the gripper may use, by moving it with your hands through all of it, with the
 motors limp. The result are the lines processor.bounds of a run's configuration:
 
-  1. Move the tip of the gripper to the nearest, furthest, leftmost, rightmost, lowest and highest
-     places that the task needs, and press Enter.
+  1. Take the tip of the gripper to one end of the space that the task needs, and press Enter: from
+     there on it is measured. Move it to the nearest, furthest, leftmost, rightmost, lowest and
+     highest places, and press Enter.
   2. With --reset-pose, put the arm where episodes are to begin, and press Enter.
 
 With --joint-limits the joints, too, stay where they have been (robot.joint_limits).
@@ -206,7 +207,11 @@ def _visited(guide: Guide, arm: _Arm, options: argparse.Namespace) -> Visited | 
         "1. Move the tip of the gripper to all ends of the space that the task needs: near and "
         "far, left and right, down to the table (just above it) and up."
     )
-    visited = Visited.at(*arm.look())
+    if options.seconds is None:
+        guide.ask("Take it to one of them, and press Enter: where it was before does not count.")
+        visited = Visited.at(*guide.persist(arm.look))
+    else:
+        visited = Visited.at(*arm.look())
     prompt = "Press Enter when it has been everywhere."
 
     def look() -> Table:

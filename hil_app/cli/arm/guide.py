@@ -70,11 +70,12 @@ class Guide:
         assert answer is not None
         return answer
 
-    def agrees(self, question: str) -> bool:
-        """Whether the operator says yes or just presses Enter; anything but no is asked again."""
-        while (answer := self.ask(f"{question} [Y/n]").lower()) not in ("", *_YES, *_NO):
+    def agrees(self, question: str, *, default: bool = True) -> bool:
+        """Whether the operator says yes; Enter alone is the ``default``, all else asked again."""
+        choice = "[Y/n]" if default else "[y/N]"
+        while (answer := self.ask(f"{question} {choice}").lower()) not in ("", *_YES, *_NO):
             self.problem(f"Type y or n, not {answer!r}.")
-        return answer not in _NO
+        return answer in _YES if answer else default
 
     def reach(self, attempt: Callable[[], T]) -> T:
         """What the first look at an arm gives, for which an operator at a terminal can plug it in.

@@ -135,11 +135,8 @@ def _set_up(guide: Guide, port: str, name: str) -> str:
         return f"  {name} is right already: {was}."
     if found.id not in (number, FACTORY_ID) and found.id in _NAMES:
         other = _NAMES[found.id]
-        answer = guide.ask(
-            f"This motor has been set up as {other} ({was}). Type yes to make it the {name}; else "
-            "press Enter alone."
-        )
-        if answer.lower() not in ("y", "yes"):
+        question = f"This motor has been set up as {other} ({was}). Make it the {name}?"
+        if not guide.agrees(question, default=False):
             raise ServoFault(f"It is still the {other}.")
     with uninterrupted():
         _write(port, found, number)
