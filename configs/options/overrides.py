@@ -49,7 +49,7 @@ def overridden(
     """
     content, changes = _copy(base), []
     for name, texts in sorted(options, key=lambda option: _rank(option[0])):
-        place = _place(name, content)
+        place = place_of(name, content)
         value = _value(name, place, texts)
         before = _at(content, place[:-1])
         if place[-1] == "type" and isinstance(before, Mapping) and isinstance(value, str):
@@ -99,7 +99,7 @@ def _rank(name: str) -> tuple[int, bool]:
     return name.count("."), not name.endswith(".type")
 
 
-def _place(name: str, content: Content) -> _Keys:
+def place_of(name: str, content: Content) -> _Keys:
     """The keys that a dotted name means; those that the user chose may have dots themselves."""
     keys = tuple(name.split("."))
     for count in range(1, len(keys)):
