@@ -42,9 +42,8 @@ class CliCommand:
         return status
 
 
-PROGRAM = CliCommand(
-    "", "teach a robot arm by taking over when it errs", closing="Start with `hil-app demo`."
-)
+ALSO = "also"  # the group of those that the program's help names without a line for each
+PROGRAM = CliCommand("", "teach a robot arm by taking over when it errs; begin with `hil-app demo`")
 COMMANDS = (
     CliCommand("demo", "the whole loop on the simulated arm", "cli.demo", "run"),
     CliCommand("train", "demonstrate, learn with interventions, evaluate", "cli.train", "run"),
@@ -99,11 +98,9 @@ COMMANDS = (
     CliCommand("config", "show a run's configuration, import one of lerobot", group="tools"),
     CliCommand("config show", "print what preset, file and options come to", "cli.config_show"),
     CliCommand("config import", "make our YAML of a config of lerobot", "cli.config_import"),
-    CliCommand(
-        "plugins", "list what a config can name, and who brought it", "cli.plugins", "tools"
-    ),
+    CliCommand("plugins", "list what a config can name, and who brought it", "cli.plugins", ALSO),
     CliCommand("doctor", "check computer, arm and cameras for a run", "cli.doctor", "tools"),
-    CliCommand("bench", "measure speed, and what faults lead to", group="tools"),
+    CliCommand("bench", "measure speed, and what faults lead to", group=ALSO),
     CliCommand("bench step", "the time of a tick's parts", "bench.commands.step"),
     CliCommand("bench loop", "how late the ticks of a 30 Hz loop are", "bench.commands.loop"),
     CliCommand("bench learner", "an update, plain and fast", "bench.commands.learner"),
@@ -142,9 +139,13 @@ def _help(command: CliCommand) -> Iterator[str]:
     listed, group = command.below(), ""
     wide = max(len(one.word) for one in listed)
     for one in listed:
+        if one.group == ALSO:
+            continue
         heading = one.group if one.group != group else ""
         margin = f"  {heading:<7}" if one.group else "  "
         yield f"{margin}{one.word:<{wide}}  {one.summary}"
         group = one.group
+    if also := [one.word for one in listed if one.group == ALSO]:
+        yield f"  {ALSO:<7}{', '.join(also)}"
     if command.closing:
         yield from ("", command.closing)
