@@ -64,8 +64,6 @@ MAIN = (
     "robot.port",
     "robot.id",
     "robot.joint_limits",
-    "processor.bounds.min",
-    "processor.bounds.max",
 )
 _MARGIN = 0.005  # [m]
 _PAUSE = 0.02  # between two looks where nobody is waited for [s]
