@@ -229,3 +229,12 @@ def _valid(model: type[BaseModel], field: str, value: Any) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below ``content`` with its dotted name; an empty block is a value."""
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

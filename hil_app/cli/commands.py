@@ -48,6 +48,10 @@ COMMANDS = (
     CliCommand("demo", "the whole loop on the simulated arm", "cli.demo", "run"),
     CliCommand("train", "demonstrate, learn with interventions, evaluate", "cli.train", "run"),
     CliCommand("eval", "evaluate a trained policy without interventions", "cli.eval", "run"),
+    CliCommand("runs", "list runs; show, compare, clean them", "cli.runs.listing", "run"),
+    CliCommand("runs show", "what one came to, and how to go on with it", "cli.runs.show"),
+    CliCommand("runs compare", "the curves of several in one picture", "cli.runs.compare"),
+    CliCommand("runs clean", "remove some, or those that came to nothing", "cli.runs.clean"),
     CliCommand("teleoperate", "move an arm by hand, and see how it does", "cli.teleoperate", "run"),
     CliCommand("record", "record episodes into a dataset", "cli.record", "run"),
     CliCommand(

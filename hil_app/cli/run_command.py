@@ -21,6 +21,7 @@ from hil_app.operator.screen import Screen
 from hil_app.operator.view import View
 from hil_app.recording.lock import Lock
 from hil_app.runs import evaluation, report
+from hil_app.runs.browse.figure import plot_training
 from hil_app.runs.dataset import spec_of
 from hil_app.runs.folder import DATASET, PLOT, VIDEO, claim, config_of
 from hil_app.runs.metrics import summary_writer
@@ -192,7 +193,7 @@ def _conclude(session: Session, console: Console, ended: str, learner: Learner |
         report.save(summary, session.folder)
         for stage in session.monitor.stages:
             if stage.name == TRAIN and stage.finished:
-                report.plot(stage.finished, session.monitor.evaluations, session.folder / PLOT)
+                plot_training(stage.finished, session.monitor.evaluations, session.folder / PLOT)
         kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
         console.out(f"in {session.folder}: {kept}", highlight=False)
     except Exception as error:  # whatever it is, the run ends as it would have

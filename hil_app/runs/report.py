@@ -1,4 +1,4 @@
-"""What a run came to: summary.json, a table and an image."""
+"""What a run came to: summary.json and a table."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from configs.text.writing import new_file, write_whole
+from configs.text.writing import write_whole
 from hil_app.control.monitor import Monitor, Recording, Stage
 from hil_app.control.outcomes import (
     DEMONSTRATE,
     EVALUATE,
-    RECENT,
     RECORD,
     REPLAY,
     TELEOPERATE,
     TRAIN,
     Episode,
     Evaluation,
-    Finished,
     by_share,
     intervention_fraction,
     success_rate,
@@ -32,7 +30,6 @@ from hil_app.control.outcomes import (
 from hil_app.control.rate import milliseconds
 from hil_app.learning.learner import Progress
 from hil_app.runs.folder import SUMMARY
-from hil_app.support.caches import for_matplotlib
 from hil_app.support.words import plural
 
 QUARTERS = 4
@@ -79,46 +76,6 @@ def table(summary: Summary) -> Table:
     for name, value in _rows(summary):
         shown.add_row(name, Text(value))  # a message may look like markup
     return shown
-
-
-def plot(finished: list[Finished], evaluations: Sequence[Evaluation], path: Path) -> None:
-    """Success rate, intervention fraction and return over the ticks of the training."""
-    for_matplotlib()
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    ticks = [f.tick for f in finished]
-    ends = range(1, len(finished) + 1)
-    windows = [[f.episode for f in finished[max(0, end - RECENT) : end]] for end in ends]
-    curves = {
-        "success rate, with the operator's help": [success_rate(w) for w in windows],
-        "share of ticks in which the operator acted": [intervention_fraction(w) for w in windows],
-        "return": [float(np.mean([e.reward for e in w])) for w in windows],
-    }
-    figure, axes = plt.subplots(3, 1, figsize=(8, 7), sharex=True, layout="constrained")
-    for axis, (title, values), colour in zip(
-        axes, curves.items(), ("tab:green", "tab:orange", "tab:blue"), strict=True
-    ):
-        axis.plot(ticks, values, color=colour, linewidth=2, marker=".", markersize=4)
-        axis.set_title(f"{title} (last {RECENT} episodes)", loc="left", fontsize=10)
-        axis.set_ylim(bottom=0, top=max([0.2, *values]) * 1.08)
-        axis.set_xlim(left=0)
-        axis.grid(alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
-    if evaluations:
-        evaluated = [(e.ticks, e.success_rate) for e in evaluations]
-        label = "success rate of the policy on its own"
-        axes[0].plot(*zip(*evaluated, strict=True), color="tab:purple", marker="o", label=label)
-        axes[0].set_ylim(top=1.08)
-        axes[0].legend(loc="lower right", fontsize=9, frameon=False)
-    axes[0].yaxis.set_major_formatter("{x:.0%}")
-    axes[1].yaxis.set_major_formatter("{x:.0%}")
-    axes[-1].set_xlabel("training ticks")
-    with new_file(path) as file:
-        figure.savefig(file, dpi=110, format="png")
-    plt.close(figure)
 
 
 def _evaluation_rows(episodes: list[Episode]) -> Summary:

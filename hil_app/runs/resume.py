@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from configs.load import ConfigError
+from configs.options.overrides import flat
 from configs.run import RunConfig
 from hil_app.learning.checkpoint import DAMAGE, Snapshot, damaged, load
 from hil_app.learning.learner import Learner
@@ -56,7 +56,7 @@ class Resumed:
 
 def check_changes(before: RunConfig, now: RunConfig) -> list[str]:
     """The options that differ. Raises ConfigError if one of them cannot change in a run."""
-    old, new = dict(_flat(before)), dict(_flat(now))
+    old, new = _flat(before), _flat(now)
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     for name in changed:
         place = name.split(".")
@@ -97,14 +97,5 @@ def set_aside_after(run: Path, resumed: Resumed, spec: DatasetSpec) -> SetAside 
     return moved if episodes or later else None
 
 
-def _flat(config: RunConfig) -> Iterator[tuple[str, Any]]:
-    content = config.model_dump(mode="json", exclude={"output_dir"})
-
-    def walk(block: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-        for key, value in block.items():
-            if isinstance(value, Mapping) and value:
-                yield from walk(value, f"{prefix}{key}.")
-            else:
-                yield prefix + key, value
-
-    return walk(content, "")
+def _flat(config: RunConfig) -> dict[str, Any]:
+    return dict(flat(config.model_dump(mode="json", exclude={"output_dir"})))

@@ -114,6 +114,16 @@ def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
     assert again["eval"] == json.loads((run / "summary.json").read_text())["eval"]
 
 
+def test_runs_lists_shows_and_compares_a_real_run(run: Path) -> None:
+    done = hil_app("runs", str(run.parent), cwd=run.parent)
+    trained = json.loads((run / "summary.json").read_text())["train"]
+    figures = ("out", "pick_lift", *(str(trained[key]) for key in ("ticks", "updates", "episodes")))
+    assert (done.returncode, done.stdout.splitlines()[1].split()[: len(figures)]) == (0, [*figures])
+    assert "finished" in hil_app("runs", "show", "out", cwd=run.parent).stdout
+    assert hil_app("runs", "compare", "out", cwd=run.parent).returncode == 0
+    assert (run.parent / "comparison.png").is_file()
+
+
 def test_a_run_names_its_checkpoints_and_eval_takes_any(run: Path) -> None:
     (checkpoint,) = (run / "checkpoints").iterdir()
     options = ("--eval.episodes=1", "--eval.video=false", "--checkpoint", str(checkpoint))

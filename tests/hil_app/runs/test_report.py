@@ -14,6 +14,7 @@ from hil_app.control.monitor import Monitor
 from hil_app.control.outcomes import Evaluation
 from hil_app.learning.learner import Progress
 from hil_app.runs import report
+from hil_app.runs.browse.figure import plot_training
 from hil_app.runs.folder import PLOT, SUMMARY
 
 PROGRESS = Progress(updates=321, updates_per_second=40.0, stats={"loss_critic": 0.1234567})
@@ -142,14 +143,14 @@ def test_the_summary_is_saved_whole_or_not_at_all(monitor, tmp_path, monkeypatch
 
 
 def test_the_image_has_a_curve_of_each_kind(monitor, tmp_path):
-    report.plot(monitor.stages[1].finished, [], tmp_path / PLOT)
+    plot_training(monitor.stages[1].finished, [], tmp_path / PLOT)
     assert (tmp_path / PLOT).read_bytes()[:4] == b"\x89PNG"
     found = marks(tmp_path / PLOT)
     assert all(found[name] > 300 for name in COLOURS)
 
 
 def test_a_single_episode_is_visible_in_the_image(tmp_path):
-    report.plot(ended(30, success=True, intervention_ticks=10, reward=1.0), [], tmp_path / PLOT)
+    plot_training(ended(30, success=True, intervention_ticks=10, reward=1.0), [], tmp_path / PLOT)
     found = marks(tmp_path / PLOT)
     assert all(found[name] >= 5 for name in COLOURS)
 
@@ -190,9 +191,11 @@ def test_a_long_row_of_evaluations_is_shortened_in_the_table(monitor):
 
 
 def test_evaluations_amid_the_training_are_a_curve_of_the_image(monitor, tmp_path):
-    report.plot(monitor.stages[1].finished, [evaluated(30, 4), evaluated(60, 19)], tmp_path / PLOT)
+    plot_training(
+        monitor.stages[1].finished, [evaluated(30, 4), evaluated(60, 19)], tmp_path / PLOT
+    )
     assert marks(tmp_path / PLOT)["on its own"] > 300
-    report.plot(monitor.stages[1].finished, [], tmp_path / PLOT)
+    plot_training(monitor.stages[1].finished, [], tmp_path / PLOT)
     assert marks(tmp_path / PLOT)["on its own"] == 0
 
 

@@ -1,0 +1,1 @@
+"""``hil-app runs`` and what is below it."""

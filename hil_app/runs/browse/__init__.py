@@ -1,0 +1,1 @@
+"""Runs that there are: what each came to, several in one picture, which may go."""
