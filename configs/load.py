@@ -107,11 +107,9 @@ def load_with_origins(
     if "-h" in argv:
         parser.epilog = _SHORT.format(topics=", ".join(topics()))
         parser.print_help()
-        parser.exit()
     if (topic := help_page.asked(argv)) is not None:
         config, base = _for_help(parser, argv, default)
         help_page.page(parser, topic, main, config, base).print_help()
-        parser.exit()
     return _parsed(parser, argv, default)
 
 

@@ -6,9 +6,12 @@ import argparse
 import math
 import textwrap
 from itertools import groupby
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from configs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _WIDEST_NAME = 32  # columns of the options in the help; longer ones have a line of their own
 
@@ -37,9 +40,22 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("-h", "--help", action="help", help="say what it does, and how")
 
+    def print_help(self, file: SupportsWrite[str] | None = None) -> NoReturn:
+        """Print the help, and end."""
+        super().print_help(file)
+        raise HelpShown(self)
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which may be long."""
         raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+class HelpShown(SystemExit):
+    """The help that was asked for is printed; ``parser`` is whose it is. Ends with status 0."""
+
+    def __init__(self, parser: Parser) -> None:
+        super().__init__(0)
+        self.parser = parser
 
 
 class _Formatter(argparse.HelpFormatter):

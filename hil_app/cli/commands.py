@@ -104,6 +104,7 @@ COMMANDS = (
     CliCommand("config import", "make our YAML of a config of lerobot", "cli.config_import"),
     CliCommand("plugins", "list what a config can name, and who brought it", "cli.plugins", ALSO),
     CliCommand("doctor", "check computer, arm and cameras for a run", "cli.doctor", "tools"),
+    CliCommand("completion", "have bash or zsh complete all this", "cli.completion", ALSO),
     CliCommand("bench", "measure speed, and what faults lead to", group=ALSO),
     CliCommand("bench step", "the time of a tick's parts", "bench.commands.step"),
     CliCommand("bench loop", "how late the ticks of a 30 Hz loop are", "bench.commands.loop"),

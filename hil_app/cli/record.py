@@ -38,7 +38,6 @@ MAIN = (
     "robot.port",
     "robot.cameras",
     "teleop.type",
-    "env.fps",
     "env.reset_time_s",
 )
 

@@ -27,7 +27,6 @@ MAIN = (
     "train.demonstrations",
     "train.ticks",
     "train.eval_every",
-    "train.save_every",
     "eval.episodes",
     "seed",
     "window",
