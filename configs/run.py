@@ -94,7 +94,7 @@ class RunConfig(OpenConfig):
     seed: int = Field(0, ge=0)
     """Seed of every random source."""
     output_dir: UserPath | None = None
-    """The run's folder; null makes runs/<time>_<command>."""
+    """The run's folder; null makes runs/<time>_<command> where there is something to keep."""
 
     @property
     def manual(self) -> ManualConfig | None:

@@ -13,7 +13,8 @@ from hil_app.support.words import plural
 
 DESCRIPTION = """\
 Let a trained policy act on its own and count its successes. The run's saved config is used, with
-your options on top: `hil-app eval runs/first --eval.episodes=100`.
+your options on top: `hil-app eval runs/first --eval.episodes=100`. A report and a video go into
+the folder evaluations/ of the run, or into a folder that you name by --output_dir.
 """
 MAIN = (
     "eval.episodes",
@@ -57,7 +58,7 @@ def run(argv: Sequence[str]) -> int:
     checkpoint = _checkpoint(options)
     policy = policy_of(config, checkpoint)
     print(_what(checkpoint), flush=True)
-    return evaluate(config, policy)
+    return evaluate(config, policy, checkpoint)
 
 
 def _checkpoint(options: Namespace) -> Path:

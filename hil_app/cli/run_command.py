@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +24,15 @@ from hil_app.recording.lock import Lock
 from hil_app.runs import evaluation, report
 from hil_app.runs.browse.figure import plot_training
 from hil_app.runs.dataset import spec_of
-from hil_app.runs.folder import DATASET, PLOT, VIDEO, claim, config_of
+from hil_app.runs.folder import (
+    DATASET,
+    PLOT,
+    SUMMARY,
+    VIDEO,
+    claim,
+    config_of,
+    new_evaluation,
+)
 from hil_app.runs.metrics import summary_writer
 from hil_app.runs.record import check
 from hil_app.runs.record import record as into_a_dataset
@@ -94,23 +103,29 @@ def _train(session: Session, training: Training) -> int:
 
     def work() -> None:
         training.run()
-        _evaluate(session, console, training.algorithm.policy)
+        _evaluate(session, console, training.algorithm.policy, session.folder / VIDEO)
 
     return _run(session, console, work, training.learner)
 
 
-def evaluate(config: RunConfig, policy: GaussianActorPolicy) -> int:
-    """A trained policy on its own; returns the exit status."""
+def evaluate(config: RunConfig, policy: GaussianActorPolicy, checkpoint: Path) -> int:
+    """The policy of a checkpoint on its own; returns the exit status.
+
+    Where no folder is named, its run's gets a file with the report, and one with the video.
+    """
     config.check_sight()
     console = Console()
-    with Session(config, "eval") as session:
-        return _run(session, console, lambda: _evaluate(session, console, policy))
+    with Session(config, "eval", keeps=False) as session:
+        kept = new_evaluation(checkpoint)
+        video = kept.with_suffix(".mp4") if session.home is None else session.home / VIDEO
+        work = partial(_evaluate, session, console, policy, video)
+        return _run(session, console, work, report_to=kept)
 
 
 def teleoperate(config: RunConfig) -> int:
     """The operator moves the arm; returns the exit status."""
     console = Console()
-    with Session(config, "teleoperate") as session:
+    with Session(config, "teleoperate", keeps=config.teleoperate.record) as session:
         return _run(session, console, lambda: teleoperate_session(session))
 
 
@@ -134,19 +149,25 @@ def replay(config: RunConfig, recorded: RecordedEpisode, what: What) -> int:
         recorded = rehearse(config, recorded)
         config = fitted(config, recorded)  # whose start is known now
     console = Console()
-    with Session(config, "replay") as session:
+    with Session(config, "replay", keeps=False) as session:
         return _run(session, console, lambda: do_again(session, recorded, what))
 
 
 def _run(
-    session: Session, console: Console, work: Callable[[], None], learner: Learner | None = None
+    session: Session,
+    console: Console,
+    work: Callable[[], None],
+    learner: Learner | None = None,
+    *,
+    report_to: Path | None = None,
 ) -> int:
     """Do the ``work`` of a run with its live view; however it ends, save and show what it came to.
 
-    Returns the exit status: 0, 1 after an emergency stop, or 128 and the number of the signal that
-    ended the run.
+    A run without a folder may have a file that its report goes to. Returns the exit status: 0, 1
+    after an emergency stop, or 128 and the number of the signal that ended the run.
     """
-    console.out(f"run folder: {session.folder}", highlight=False)
+    if session.home is not None:
+        console.out(f"run folder: {session.home}", highlight=False)
     ended, stop = "finished", session.stop
     try:
         with ExitStack() as stack:
@@ -167,34 +188,51 @@ def _run(
             ended = _ENDED_BY.get(stop.signal) or signal.Signals(stop.signal).name
         elif stop.by_operator and ended == "finished":
             ended = "emergency stop" if stop.emergency else "stopped by the operator"
-        _conclude(session, console, ended, learner)
+        _conclude(session, console, ended, learner, report_to)
     return int(stop.emergency) if stop.signal is None else 128 + stop.signal
 
 
-def _evaluate(session: Session, console: Console, policy: GaussianActorPolicy) -> None:
+def _evaluate(session: Session, console: Console, policy: GaussianActorPolicy, video: Path) -> None:
     """Evaluate ``policy`` as configured and record a video of it."""
     if session.stop() or not session.config.eval.episodes:
         return
     evaluation.evaluate(session, policy)
     if session.stop() or not session.config.eval.video:
         return
-    problem = evaluation.record_video(session, policy)
-    session.events.emit(FilmMade(file=None if problem else VIDEO, problem=problem))
+    problem = evaluation.record_video(session, policy, video)
+    session.events.emit(FilmMade(file=None if problem else video.name, problem=problem))
     if problem:
         console.out(f"no video: {problem}", highlight=False)
 
 
-def _conclude(session: Session, console: Console, ended: str, learner: Learner | None) -> None:
+def _conclude(
+    session: Session,
+    console: Console,
+    ended: str,
+    learner: Learner | None,
+    report_to: Path | None,
+) -> None:
     session.monitor.close()
     progress = learner.progress if learner else None
     summary = report.summarize(session.monitor, ended=ended, progress=progress)
     console.print(report.table(summary))
     try:
-        report.save(summary, session.folder)
-        for stage in session.monitor.stages:
-            if stage.name == TRAIN and stage.finished:
-                plot_training(stage.finished, session.monitor.evaluations, session.folder / PLOT)
-        kept = ", ".join(sorted(path.name for path in session.folder.iterdir()))
-        console.out(f"in {session.folder}: {kept}", highlight=False)
+        if session.home is not None:
+            _keep(session, summary, session.home)
+            kept = ", ".join(sorted(path.name for path in session.home.iterdir()))
+            console.out(f"in {session.home}: {kept}", highlight=False)
+        elif report_to is not None and any(stage.finished for stage in session.monitor.stages):
+            config = session.config.model_dump(mode="json")
+            report.save({**summary, "config": config}, report_to)
+            files = sorted(report_to.parent.glob(f"{report_to.stem}.*"))
+            console.out(f"report: {', '.join(map(str, files))}", highlight=False)
     except Exception as error:  # whatever it is, the run ends as it would have
         console.out(f"not all of the summary is saved: {error}", highlight=False)
+
+
+def _keep(session: Session, summary: report.Summary, home: Path) -> None:
+    """Write summary and image into the run's folder."""
+    report.save(summary, home / SUMMARY)
+    for stage in session.monitor.stages:
+        if stage.name == TRAIN and stage.finished:
+            plot_training(stage.finished, session.monitor.evaluations, home / PLOT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from hil_app.events import Evaluated
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.frames import Frame
 from hil_app.recording.images.encoding import VideoWriter
-from hil_app.runs.folder import VIDEO
 from hil_app.runs.session import Session
 from robots.base import RenderError, Viewed
 
@@ -77,7 +77,7 @@ def evaluate(session: Session, policy: GaussianActorPolicy) -> None:
             session.ended(stage, episode)
 
 
-def record_video(session: Session, policy: GaussianActorPolicy) -> str | None:
+def record_video(session: Session, policy: GaussianActorPolicy, path: Path) -> str | None:
     """Record a video of the first evaluation episodes; returns why there is none, if so."""
     config, loop, robot = session.config, _loop(session, policy), session.robot
     if not isinstance(robot, Viewed):
@@ -85,7 +85,8 @@ def record_video(session: Session, policy: GaussianActorPolicy) -> str | None:
     stage = Stage(EVALUATE, min(FILMED, config.eval.episodes), "episodes", loop)
     with robot:
         try:
-            with VideoWriter(session.folder / VIDEO, config.env.fps, HEIGHT, WIDTH) as reel:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with VideoWriter(path, config.env.fps, HEIGHT, WIDTH) as reel:
 
                 def shoot(_: Frame) -> None:
                     reel.add(robot.render("overview", HEIGHT, WIDTH))

@@ -29,6 +29,7 @@ PLOT = "learning.png"  # success, interventions and return over the training
 BEST = "best.json"  # which of the checkpoints did best on its own
 BENCH = "bench.json"  # what a benchmark measured
 VIDEO = "evaluation.mp4"  # the first evaluation episodes
+EVALUATIONS = "evaluations"  # what `hil-app eval` found out later, a report and a video each
 
 WHICH = ("last", "best")  # of a run's checkpoints
 
@@ -38,6 +39,15 @@ def new_run(command: str) -> Path:
     name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{command}"
     names = (f"{name}_{number}" if number else name for number in count())
     return next(RUNS / name for name in names if not (RUNS / name).exists())
+
+
+def new_evaluation(checkpoint: Path) -> Path:
+    """A file in the folder of a checkpoint's run for what an evaluation of it comes to."""
+    folder = checkpoint.parent.parent / EVALUATIONS
+    name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{checkpoint.name}"
+    names = (f"{name}_{number}" if number else name for number in count())
+    files = (folder / f"{name}.json" for name in names)
+    return next(file for file in files if not file.exists())
 
 
 def claim(folder: Path) -> Lock:

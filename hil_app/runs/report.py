@@ -29,7 +29,6 @@ from hil_app.control.outcomes import (
 )
 from hil_app.control.rate import milliseconds
 from hil_app.learning.learner import Progress
-from hil_app.runs.folder import SUMMARY
 from hil_app.support.words import plural
 
 QUARTERS = 4
@@ -65,9 +64,10 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
     return summary
 
 
-def save(summary: Summary, folder: Path) -> None:
-    """Write ``summary.json``."""
-    write_whole(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+def save(summary: Summary, path: Path) -> None:
+    """Write a summary as JSON, into a folder that need not be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(summary, indent=2) + "\n").encode())
 
 
 def table(summary: Summary) -> Table:

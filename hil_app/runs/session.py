@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -47,13 +48,21 @@ class Session:
     """Entered around a whole command; each stage enters ``robot`` last, so it is made safe first.
 
     With ``resumed``, what is to tell of a run that goes on, whoever enters has claimed its
-    folder; a new one is the session's alone.
+    folder; a new one is the session's alone. One that ``keeps`` nothing has a folder only if the
+    config names one.
     """
 
-    def __init__(self, config: RunConfig, command: str, resumed: RunResumed | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        command: str,
+        resumed: RunResumed | None = None,
+        *,
+        keeps: bool = True,
+    ) -> None:
         self.config, self._resumed = config, resumed
-        self.folder = config.output_dir or new_run(command)
-        self.events = EventLog(self.folder / EVENTS)
+        self.home = config.output_dir or (new_run(command) if keeps else None)  # its folder
+        self.events = EventLog(None if self.home is None else self.home / EVENTS)
         arm, teleop = config.robot.real_time, config.teleop
         self.stop = StopRequest(arm or (teleop is not None and teleop.has_motors))
         self.parts = Assembly(
@@ -74,10 +83,10 @@ class Session:
             for teleop in (self.window, self.device):  # nothing is written if they are not there
                 if teleop is not None:
                     stack.enter_context(teleop)
-            if self._resumed is None:
-                stack.enter_context(open_folder(self.folder, self.config))
-            else:
+            if self._resumed is not None:
                 save_config(self.folder, self.config)
+            elif self.home is not None:
+                stack.enter_context(open_folder(self.home, self.config))
             calm_threads()
             stack.enter_context(self.events)
             stack.enter_context(self.stop)
@@ -98,6 +107,12 @@ class Session:
         if missing := self.events.missing:
             lack = f"{self.folder / EVENTS} lacks {missing} events"
             print(f"hil-app: {lack}: the disk did not take them", file=sys.stderr)
+
+    @property
+    def folder(self) -> Path:
+        """Where a run that keeps something keeps it."""
+        assert self.home is not None
+        return self.home
 
     @property
     def hint(self) -> str:

@@ -114,6 +114,20 @@ def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
     assert again["eval"] == json.loads((run / "summary.json").read_text())["eval"]
 
 
+def test_eval_leaves_a_report_in_the_folder_of_its_run_and_no_folder_of_its_own(run: Path) -> None:
+    there = set(run.parent.iterdir())
+    done = hil_app("eval", "out", "--eval.episodes=1", "--eval.video=true", cwd=run.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    report, video = sorted((run / "evaluations").iterdir())
+    assert (report.suffix, video.suffix, video.stem) == (".json", ".mp4", report.stem)
+    assert done.stdout.splitlines()[-1] == f"report: {report.absolute()}, {video.absolute()}"
+    found = json.loads(report.read_text())
+    assert (found["eval"]["episodes"], found["config"]["eval"]["episodes"]) == (1, 1)
+    assert set(run.parent.iterdir()) == there
+    shown = hil_app("runs", "show", "out", cwd=run.parent).stdout
+    assert report.stem in shown
+
+
 def test_runs_lists_shows_and_compares_a_real_run(run: Path) -> None:
     done = hil_app("runs", str(run.parent), cwd=run.parent)
     trained = json.loads((run / "summary.json").read_text())["train"]

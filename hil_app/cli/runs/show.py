@@ -71,6 +71,14 @@ def _learned(run: RunOverview) -> Iterator[tuple[str, str]]:
                 for one in run.history.evaluations
             ),
         )
+    if run.evaluations:
+        yield (
+            "evaluations since",
+            "\n".join(
+                f"{name}: {figures['success_rate']:.0%} of {figures['episodes']}"
+                for name, figures in run.evaluations.items()
+            ),
+        )
     best = best_of(run.folder / CHECKPOINTS) if run.checkpoints else None
     marked = {best: ", the best"}
     if run.checkpoints:

@@ -19,7 +19,15 @@ from hil_app.control.outcomes import success_rate as rate_of
 from hil_app.recording.format.layout import DatasetError
 from hil_app.recording.lock import Lock
 from hil_app.runs.browse.history import History
-from hil_app.runs.folder import BENCH, CONFIG, DATASET, SET_ASIDE, SUMMARY, checkpoints_of
+from hil_app.runs.folder import (
+    BENCH,
+    CONFIG,
+    DATASET,
+    EVALUATIONS,
+    SET_ASIDE,
+    SUMMARY,
+    checkpoints_of,
+)
 from hil_app.runs.folder import updates_of as updates_in
 
 _STAGES = (TRAIN, RECORD, TELEOPERATE, REPLAY, EVALUATE)  # a run is what comes first of these
@@ -106,10 +114,22 @@ class RunOverview:
         known = updates_in(self.checkpoints[-1]) if self.checkpoints else None
         return int(self.summary.get("train", {}).get("updates", 0)) if known is None else known
 
+    @cached_property
+    def evaluations(self) -> dict[str, Mapping[str, Any]]:
+        """What `hil-app eval` found out later, the oldest first: figures by a report's name."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for path in sorted((self.folder / EVALUATIONS).glob("*.json")):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                figures = read_json(path)["eval"]
+                found[path.stem] = {name: figures[name] for name in ("success_rate", "episodes")}
+        return found
+
     @property
     def success(self) -> Success | None:
         """Of the last evaluation, or else of the last episodes; None if there was neither."""
         history = self.history
+        for figures in reversed(self.evaluations.values()):
+            return Success(float(figures["success_rate"]), alone=True)
         if history.evaluated:
             return Success(rate_of(history.evaluated), alone=True)
         if history.evaluations:

@@ -24,7 +24,7 @@ nobody: Any = None  # what would act is not looked at
     "command",
     [
         lambda config: run_command.train(config, "train"),
-        lambda config: run_command.evaluate(config, nobody),
+        lambda config: run_command.evaluate(config, nobody, nobody),
         lambda config: run_command.record(config, object()),
     ],
     ids=["train", "eval", "record --checkpoint"],

@@ -129,7 +129,7 @@ def test_an_error_that_looks_like_markup_is_shown_as_it_is():
 
 def test_the_summary_is_saved_whole_or_not_at_all(monitor, tmp_path, monkeypatch):
     summary = report.summarize(monitor, ended="finished", progress=PROGRESS)
-    report.save(summary, tmp_path)
+    report.save(summary, tmp_path / SUMMARY)
     assert json.loads((tmp_path / SUMMARY).read_text()) == summary
 
     def refuse(_):
@@ -137,7 +137,7 @@ def test_the_summary_is_saved_whole_or_not_at_all(monitor, tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OSError, match="No space left"):
-        report.save({"ended": "again"}, tmp_path)
+        report.save({"ended": "again"}, tmp_path / SUMMARY)
     assert json.loads((tmp_path / SUMMARY).read_text()) == summary
     assert [path.name for path in tmp_path.iterdir()] == [SUMMARY]
 

@@ -105,5 +105,5 @@ def test_an_evaluation_without_a_video_says_why(tmp_path, monkeypatch, error):
     with Session(config, "eval") as session:
         monkeypatch.setattr(session.robot, "render", fail)
         policy = session.parts.policy("test")
-        assert record_video(session, policy) == str(error)
+        assert record_video(session, policy, session.folder / VIDEO) == str(error)
         assert not (session.folder / VIDEO).exists()
