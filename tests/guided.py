@@ -95,10 +95,15 @@ class Guided:
 
 
 @contextmanager
-def guided(*arguments: str, terminal: bool = False, cwd: Path | None = None) -> Iterator[Guided]:
+def guided(
+    *arguments: str,
+    terminal: bool = False,
+    cwd: Path | None = None,
+    size: tuple[int, int] = (100, 40),
+) -> Iterator[Guided]:
     """``hil-app`` with ``arguments``; what it prints goes into one stream.
 
-    A ``terminal`` it has to itself.
+    A ``terminal`` it has to itself; ``size`` is its columns and lines.
     """
     if terminal:
         reads, keys = pty.openpty()
@@ -109,7 +114,8 @@ def guided(*arguments: str, terminal: bool = False, cwd: Path | None = None) -> 
     command = [sys.executable, "-m", "hil_app", *arguments]
     if terminal:
         command = [sys.executable, "-c", TAKE, *command]
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    columns, lines = map(str, size)
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": columns, "LINES": lines}
     process = subprocess.Popen(
         command,
         stdin=keys,

@@ -76,6 +76,7 @@ COMMANDS = (
         "cli.train_classifier",
         "data",
     ),
+    CliCommand("setup", "from a boxed arm to a saved config", "cli.setup.command", "arm"),
     CliCommand("find-port", "find the serial port of an arm", "cli.arm.find_port", "arm"),
     CliCommand(
         "setup-motors", "give new motors their IDs, one at a time", "cli.arm.setup_motors", "arm"

@@ -49,14 +49,15 @@ def run(argv: Sequence[str]) -> int:
 
     found = list(cameras(options.also))
     if not found:
-        raise CameraError(_none_found())
-    images = _save(found, options.save)
-    _show(found, images)
+        raise CameraError(none_found())
+    images = save_images(found, options.save)
+    show(found, images)
     _suggest([one for one in found if one.view is not None])
     return 0 if images else 1
 
 
-def _none_found() -> str:
+def none_found() -> str:
+    """That there is no camera, and what to do."""
     remedy = "check its USB plug"
     if sys.platform == "linux":
         remedy += (
@@ -66,7 +67,7 @@ def _none_found() -> str:
     return f"no camera found: {remedy}; --also looks at a stream or file"
 
 
-def _save(found: Sequence[FoundCamera], folder: Path) -> dict[int | str, Path]:
+def save_images(found: Sequence[FoundCamera], folder: Path) -> dict[int | str, Path]:
     """Save the image of each camera that gives one; CameraError if it cannot be written."""
     from robots.camera.opencv import load_opencv
 
@@ -94,7 +95,8 @@ def _name(source: int | str) -> str:
     return re.sub(r"[^\w.-]+", "_", source).strip("_.")[-_LONGEST_NAME:] or "camera"
 
 
-def _show(found: Sequence[FoundCamera], images: dict[int | str, Path]) -> None:
+def show(found: Sequence[FoundCamera], images: dict[int | str, Path]) -> None:
+    """Print what each camera gives, and where its image is."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -120,10 +122,20 @@ def _suggest(found: Sequence[FoundCamera]) -> None:
         return
     print("To use them (rename them as you like; their order is that of the policy's images):")
     for index, one in enumerate(found):
-        assert one.view is not None
-        name = NAMES[index] if index < len(NAMES) else f"camera{index + 1}"
-        height, width = one.view.image.shape[:2]
-        facts = {"index_or_path": one.source, "width": width, "height": height}
-        if one.view.fps is not None:
-            facts["fps"] = round(min(max(one.view.fps, 1.0), FASTEST))
-        print("  " + " ".join(option(f"robot.cameras.{name}.{key}", v) for key, v in facts.items()))
+        block = f"robot.cameras.{suggested_name(index)}"
+        print("  " + " ".join(option(f"{block}.{key}", v) for key, v in settings(one).items()))
+
+
+def suggested_name(index: int) -> str:
+    """What the camera that is found as number ``index`` may be called."""
+    return NAMES[index] if index < len(NAMES) else f"camera{index + 1}"
+
+
+def settings(camera: FoundCamera) -> dict[str, int | str]:
+    """What names a ``camera`` that gives images in a run's configuration."""
+    assert camera.view is not None
+    height, width = camera.view.image.shape[:2]
+    facts = {"index_or_path": camera.source, "width": width, "height": height}
+    if camera.view.fps is not None:
+        facts["fps"] = round(min(max(camera.view.fps, 1.0), FASTEST))
+    return facts

@@ -268,7 +268,7 @@ def test_motors_that_cannot_take_their_supply_are_not_called_right(arm: Running)
     try:
         said = "gets 12.0 V and takes 4.0 to 8.0 V"
         with pytest.raises(ServoFault, match=rf"\(shoulder_lift {said}\)"):
-            setup_motors._chain(arm.port)
+            setup_motors.amiss(arm.port)
         connect(arm, "shoulder_lift")
         with guided("setup-motors", f"--port={arm.port}", "--motor=shoulder_lift") as operator:
             asked_for(operator, "shoulder_lift")

@@ -57,16 +57,31 @@ def run(argv: Sequence[str]) -> int:
     add_arm_options(parser)
     parser.add_argument("--yes", action="store_true", help="write the result without asking")
     options = parser.parse_args(list(argv))
-    arm = chosen_arm(options)
+    arm, guide = chosen_arm(options), Guide()
+    found = calibrate(guide, arm, yes=options.yes)
+    if found is None:
+        return 1
+    guide.say("Options that use it:")
+    way = "down" if found[JOINTS[GRIPPER]].drive_mode else "up"
+    opens = f" --{arm.block}.gripper_opens={way}" * (arm.path is None)  # no file says it
+    guide.line(f"  {arm.options}{opens}")
+    return 0
+
+
+def calibrate(guide: Guide, arm: ChosenArm, *, yes: bool = False) -> Calibration | None:
+    """Calibrate ``arm``, and say where that is kept; None if the operator disagrees.
+
+    With ``yes`` nobody is asked. Raises ConfigError before the operator begins if the calibration's
+    file cannot be written.
+    """
     _check_writable(arm.path)
-    guide = Guide()
     with guide.reach(lambda: _first_look(arm)) as bus:
-        found = _agreed(guide, bus, arm, options.yes)
+        found = _agreed(guide, bus, arm, yes)
         if found is None:
             guide.say("Nothing was written.")
-            return 1
-        _tell(guide, arm, found, _persist(guide, bus, lambda: _write(bus, found, arm.path)))
-    return 0
+            return None
+        _tell(guide, arm, _persist(guide, bus, lambda: _write(bus, found, arm.path)))
+        return found
 
 
 def _first_look(arm: ChosenArm) -> AbstractContextManager[FeetechBus]:
@@ -312,15 +327,11 @@ def _backup(path: Path) -> Path:
     return path.with_name(path.name + ".bak")
 
 
-def _tell(guide: Guide, arm: ChosenArm, found: Calibration, kept: Path | None) -> None:
-    """Say what was done, and how to use it."""
+def _tell(guide: Guide, arm: ChosenArm, kept: Path | None) -> None:
+    """Say where the new calibration is, and the old one."""
     if kept is not None:
         guide.line(f"The old calibration is {kept}")
     if arm.path is None:
         guide.say(f"The motors hold it; name it with --{arm.block}.id to have it in a file, too.")
     else:
         guide.line(f"The motors hold it, and {arm.path}")
-    guide.say("Options that use it:")
-    way = "down" if found[JOINTS[GRIPPER]].drive_mode else "up"
-    opens = f" --{arm.block}.gripper_opens={way}" * (arm.path is None)  # no file says it
-    guide.line(f"  {arm.options}{opens}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,16 @@ _PAUSE = 0.02  # between two looks where nobody is waited for [s]
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What is to be measured, and how."""
+
+    margin: float = _MARGIN  # so far inside of where the gripper has been [m]
+    reset_pose: bool = False
+    joint_limits: bool = False
+    seconds: float | None = None  # for so long, instead of until Enter [s]
+
+
+@dataclass(frozen=True)
 class _Arm:
     """The limp arm."""
 
@@ -85,37 +95,28 @@ class _Arm:
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status, 1 if the gripper hardly moved."""
-    config, options = _options(argv)
+    config, save_to, wanted = _options(argv)
     cfg = config.robot
     if not isinstance(cfg, SO100Config | SO101Config):
         raise ConfigError(
             f"robot.type: {cfg.type} has no motors, so100 and so101 have: name the arm with "
             "--robot.type=so101 --robot.port=PORT"
         )
-    if options.save is not None:
-        wanted = (POSE,) * options.reset_pose + (JOINT_LIMITS,) * options.joint_limits
-        check_savable(options.save, (MIN, MAX, *wanted))
+    if save_to is not None:
+        more = (POSE,) * wanted.reset_pose + (JOINT_LIMITS,) * wanted.joint_limits
+        check_savable(save_to, (MIN, MAX, *more))
     guide = Guide()
-    guide.say(f"Measuring the workspace of the {cfg.type} on {cfg.port}.")
-    try:
-        found = _measured(guide, cfg, config, options)
-    except KeyboardInterrupt:
-        guide.say("", "Stopped: nothing was written.")
-        raise
-    except InputEnded as error:
-        raise InputEnded(f"{error} Nothing was written.") from None
+    found = measured(guide, cfg, config, wanted)
     if found is None:
         return 1
-    guide.say("In a configuration this is:")
-    guide.line(lines(found))
-    if options.save is None:
+    if save_to is None:
         guide.say("With --save FILE it is written into a file.")
     else:
-        save(guide, config, found, options.save)
+        save(guide, config, found, save_to)
     return 0
 
 
-def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
+def _options(argv: Sequence[str]) -> tuple[RunConfig, Path | None, Wanted]:
     parser = Parser("hil-app find-limits", DESCRIPTION)
     add = parser.add_argument
     add(
@@ -142,32 +143,48 @@ def _options(argv: Sequence[str]) -> tuple[RunConfig, argparse.Namespace]:
     seconds = options.seconds
     if not 0 <= options.margin <= 0.1 or (seconds is not None and not 0 < seconds < inf):
         raise ConfigError("--margin is 0 to 0.1, --seconds above 0 and finite")
-    return config, options
+    wanted = Wanted(options.margin, options.reset_pose, options.joint_limits, seconds)
+    return config, options.save, wanted
+
+
+def measured(guide: Guide, cfg: FollowerConfig, config: RunConfig, wanted: Wanted) -> Limits | None:
+    """What the operator's movements show, which is shown; None if that is no box."""
+    guide.say(f"Measuring the workspace of the {config.robot.type} on {cfg.port}.")
+    try:
+        found = _measured(guide, cfg, config, wanted)
+    except KeyboardInterrupt:
+        guide.say("", "Stopped: nothing was written.")
+        raise
+    except InputEnded as error:
+        raise InputEnded(f"{error} Nothing was written.") from None
+    if found is not None:
+        guide.say("In a configuration this is:")
+        guide.line(lines(found))
+    return found
 
 
 def _measured(
-    guide: Guide, cfg: FollowerConfig, config: RunConfig, options: argparse.Namespace
+    guide: Guide, cfg: FollowerConfig, config: RunConfig, wanted: Wanted
 ) -> Limits | None:
-    """What the operator's movements show; None if that is no box."""
     limp = partial(_limp, guide, cfg, config)
-    arm = guide.reach(limp) if options.seconds is None else limp()
+    arm = guide.reach(limp) if wanted.seconds is None else limp()
     try:
-        visited = _visited(guide, arm, options)
+        visited = _visited(guide, arm, wanted)
         if visited is None:
             return None
-        box = visited.box(options.margin)
+        box = visited.box(wanted.margin)
         found: Limits = {MIN: list(box.min), MAX: list(box.max)}
         pose = np.array(config.robot.reset_pose, np.float32)
-        if options.reset_pose:
-            pose = _reset_pose(guide, arm, box, options.seconds)
+        if wanted.reset_pose:
+            pose = _reset_pose(guide, arm, box, wanted.seconds)
             found[POSE] = [round(float(value), 1) + 0.0 for value in pose]
-        if options.joint_limits:
+        if wanted.joint_limits:
             found[JOINT_LIMITS] = visited.joint_limits(arm.limits)
     finally:
         arm.servos.close()
     guide.say(_result(visited, box, arm.limits))
     max_error = config.processor.inverse_kinematics.max_error
-    for doubt in _doubts(arm, box, pose, max_error, measured=options.reset_pose):
+    for doubt in _doubts(arm, box, pose, max_error, measured=wanted.reset_pose):
         guide.problem(doubt)
     return found
 
@@ -199,13 +216,13 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
     return _Arm(servos, Kinematics(model), common_range(model.limits, servos.units.limits))
 
 
-def _visited(guide: Guide, arm: _Arm, options: argparse.Namespace) -> Visited | None:
+def _visited(guide: Guide, arm: _Arm, wanted: Wanted) -> Visited | None:
     """Where the gripper has been; None if it had no time to go far enough."""
     guide.say(
         "1. Move the tip of the gripper to all ends of the space that the task needs: near and "
         "far, left and right, down to the table (just above it) and up."
     )
-    if options.seconds is None:
+    if wanted.seconds is None:
         guide.ask("Take it to one of them, and press Enter: where it was before does not count.")
         visited = Visited.at(*guide.persist(arm.look))
     else:
@@ -217,13 +234,13 @@ def _visited(guide: Guide, arm: _Arm, options: argparse.Namespace) -> Visited | 
         return _image(visited)
 
     while True:
-        _follow(guide, prompt, look, options.seconds)
-        problems = visited.too_small(options.margin)
+        _follow(guide, prompt, look, wanted.seconds)
+        problems = visited.too_small(wanted.margin)
         for problem in problems:
             guide.problem(problem)
         if not problems:
             return visited
-        if options.seconds is not None:
+        if wanted.seconds is not None:
             guide.say("That is no box to work in: nothing was written.")
             return None
         prompt = "Move it there, too, and press Enter."

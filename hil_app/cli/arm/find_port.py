@@ -15,7 +15,7 @@ from rich.table import Table
 from serial.tools.list_ports import comports
 
 from configs.options.parser import Parser
-from configs.text.paths import expanded_text, option
+from configs.text.paths import expanded_text, option, same_device
 from configs.text.reading import shown
 from hil_app.cli.arm.guide import Guide
 from robots.base import NotConnected, RobotError, Uncalibrated
@@ -60,13 +60,31 @@ def run(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(argv))
     guide = Guide()
-    port, advice = guide.reach(lambda: _find(guide, lambda: _ports(options.also)))
+    port, advice = find(guide, options.also)
     if advice:
         guide.say(advice)
         guide.line(f"  hil-app setup-motors {option('port', port)}")
     else:
         _tell(guide, port)
     return 0
+
+
+def find(guide: Guide, also: Sequence[str], other: str | None = None) -> tuple[str, str]:
+    """The arm's port, which is not that of the ``other`` arm, if one is named.
+
+    And what to do if its motors are no arm yet. ``also`` are patterns of further ports to look at.
+    Raises NotConnected where nobody is at a terminal to plug it in.
+    """
+
+    def ports() -> dict[str, str]:
+        there = _ports(also)
+        return {
+            port: name
+            for port, name in there.items()
+            if other is None or not same_device(port, other)
+        }
+
+    return guide.reach(lambda: _find(guide, ports))
 
 
 def _find(guide: Guide, ports: Ports) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import signal
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from select import select
 from types import FrameType
@@ -76,6 +76,14 @@ class Guide:
         while (answer := self.ask(f"{question} {choice}").lower()) not in ("", *_YES, *_NO):
             self.problem(f"Type y or n, not {answer!r}.")
         return answer in _YES if answer else default
+
+    def choose(self, question: str, choices: Sequence[str]) -> str:
+        """Which of the ``choices`` the operator types; Enter alone is the first of them."""
+        first, *others = choices
+        prompt = f"{question} Press Enter for {first}, or type {' or '.join(others)}."
+        while (answer := self.ask(prompt).lower() or first) not in choices:
+            self.problem(f"Type one of {', '.join(choices)}, not {answer!r}.")
+        return answer
 
     def reach(self, attempt: Callable[[], T]) -> T:
         """What the first look at an arm gives, for which an operator at a terminal can plug it in.

@@ -56,36 +56,37 @@ def run(argv: Sequence[str]) -> int:
     options = parser.parse_args(list(argv))
     guide = Guide()
     if options.motor is None:
-        _all(guide, options.port)
+        if set_up_all(guide, options.port):
+            guide.say("Next, once the arm is assembled:")
+            named = option("robot.port", options.port)
+            guide.line(f"  hil-app calibrate --robot.type=so101 {named} --robot.id=my_arm")
     else:
         _one(guide, options.port, options.motor)
     return 0
 
 
-def _all(guide: Guide, port: str) -> None:
-    """Set up every motor, and see that the chain is whole."""
-    if guide.reach(lambda: _chain(port)) is None:
+def set_up_all(guide: Guide, port: str) -> bool:
+    """Set up every motor, and see that the chain is whole; whether there was anything to do."""
+    if guide.reach(lambda: amiss(port)) is None:
         guide.say("All six motors answer and are set up: nothing is to be done.")
-        return
+        return False
     for name in reversed(JOINTS):
         _one(guide, port, name)
     question = "Connect all six motors as a chain, and press Enter."
     while True:
         guide.ask(question)
         try:
-            amiss = _chain(port)
+            problem = amiss(port)
         except RobotError as error:
-            amiss = str(error)
-        if amiss is None:
-            break
-        guide.problem(amiss)
+            problem = str(error)
+        if problem is None:
+            guide.say("All six motors answer.")
+            return True
+        guide.problem(problem)
         question = "Fix that, and press Enter."
-    guide.say("All six motors answer. Next, once the arm is assembled:")
-    named = option("robot.port", port)
-    guide.line(f"  hil-app calibrate --robot.type=so101 {named} --robot.id=my_arm")
 
 
-def _chain(port: str) -> str | None:
+def amiss(port: str) -> str | None:
     """What is amiss with the motors as they are connected; None if all are there, and only they.
 
     Raises RobotError, too, if the port is gone or the supply is not for these motors.

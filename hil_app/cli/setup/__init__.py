@@ -1,0 +1,1 @@
+"""``hil-app setup``: from a boxed arm to a saved configuration."""

@@ -1,0 +1,97 @@
+"""The configuration that a set-up fills, step by step: its file says which steps are done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.errors import ConfigError
+from configs.load import read, validate
+from configs.robot import FollowerConfig, ServoArmConfig
+from configs.run import RunConfig
+from configs.text.edit import edited, value_at
+from configs.text.paths import real
+from configs.text.writing import write_whole
+from robots.base import RobotError
+
+_HEADING = "# Made by `hil-app setup`; it can be changed by hand, and the set-up goes on with it.\n"
+
+
+class Draft:
+    """A run's configuration in a file. What the operator wrote into it, comments too, is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is such a file."""
+        return self.path.exists()
+
+    def begin(self, arm: str, teleop: str) -> None:
+        """Write a file for an ``arm`` (so100, so101) and who takes over with what."""
+        name = self.path.stem
+        preset = read(f"{arm}_pick_lift")
+        leader = {"id": f"{name}_leader"} if teleop.endswith("_leader") else {}
+        own = {"robot": {"type": arm, "id": name}, "teleop": {"type": teleop, **leader}}
+        rest = {key: value for key, value in preset.items() if key not in (*own, "dataset")}
+        texts = [yaml.safe_dump(own, sort_keys=False)]
+        texts += [yaml.safe_dump(rest, sort_keys=False, default_flow_style=None)]
+        self._write(_HEADING + "".join(texts))
+
+    def at(self, *place: str) -> Any:
+        """What the file says at ``place``; None if nothing."""
+        return value_at(self._text(), place)
+
+    def put(self, changes: Mapping[tuple[str, ...], Any]) -> None:
+        """Have the file say ``changes``, by their places; raises RobotError if it cannot."""
+        try:
+            self._write(edited(self._text(), changes))
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}: {error}") from None
+
+    @property
+    def config(self) -> RunConfig:
+        """What the file says, checked. Raises ConfigError."""
+        content = read(str(self.path))
+        try:
+            return validate(content)
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}: {error}") from None
+
+    @property
+    def follower(self) -> FollowerConfig:
+        """The arm that moves. Raises ConfigError if the file is of something else."""
+        robot = self.config.robot
+        if robot.follower is None:
+            raise ConfigError(
+                f"{self.path}: robot.type {robot.type} has no motors to set up, so100 and so101 "
+                "have: name another file"
+            )
+        return robot.follower
+
+    def arm(self, block: str) -> ServoArmConfig:
+        """The arm that a ``block`` of the file describes: robot, or teleop for a leader."""
+        if block == "robot":
+            return self.follower
+        teleop = self.config.teleop
+        assert teleop is not None
+        assert teleop.leader is not None
+        return teleop.leader
+
+    def _text(self) -> str:
+        try:
+            return self.path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.path}: cannot be read ({error}): name another file") from None
+
+    def _write(self, text: str) -> None:
+        try:
+            write_whole(real(self.path), text.encode())
+        except OSError as error:
+            raise RobotError(
+                f"Cannot write {self.path} ({error.strerror}): name another file."
+            ) from error
