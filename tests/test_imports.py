@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("configs", "robots", "teleop", "processors", "hil_app")  # each may import those before it
 APPLICATION = (  # the rooms of hil_app: each may import those of the lines before its own
-    {"errors", "events"},
+    {"namesakes", "events"},
     {"support"},
     {"learning", "recording"},
     {"control"},

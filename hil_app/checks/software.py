@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from importlib import metadata
 
 from hil_app.checks.finding import Findings, note, ok, problem
 from hil_app.checks.probe import probe
+from hil_app.namesakes import PACKAGES as OURS
+from hil_app.namesakes import in_folder
 
 # By the module that it is loaded as, each package but torch, which is asked more.
 PACKAGES = {
@@ -39,6 +42,29 @@ def python() -> Findings:
         yield problem(fact, f"install Python {'.'.join(map(str, _OLDEST))} or newer")
     else:
         yield ok(f"{fact}, hil-app {metadata.version('hil-app')}")
+
+
+def namesakes() -> Findings:
+    """Whether packages of others have the names of ours."""
+    for name, others in sorted(_owners().items()):
+        yield problem(
+            f"{' and '.join(sorted(others))} installs a package {name}, too, among whose files are "
+            "ours",
+            "install hil-app in an environment of its own",
+        )
+    for place in in_folder(os.getcwd()):
+        yield note(
+            f"{place} has the name of a package of hil-app: programs that start here take it for "
+            "ours",
+            "type `hil-app`, not `python -m hil_app`, or rename it",
+        )
+
+
+def _owners() -> dict[str, set[str]]:
+    """Which other distributions installed a package into the same folder, by our packages."""
+    by_name = metadata.packages_distributions()
+    others = {name: {*by_name.get(name, ())} - {"hil-app"} for name in OURS}
+    return {name: owners for name, owners in others.items() if owners}
 
 
 def packages() -> Findings:
@@ -96,7 +122,9 @@ def drawing(needed: bool) -> Findings:
 
 
 def _reinstall(module: str) -> str:
-    return f"install it again: pip install --force-reinstall {PACKAGES.get(module, 'hil-app')}"
+    if module not in PACKAGES:
+        return "make a new environment, and install hil-app there: in a checkout, make clean demo"
+    return f"install it again: pip install --force-reinstall {PACKAGES[module]}"
 
 
 def _version(package: str) -> str:

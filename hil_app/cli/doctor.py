@@ -68,6 +68,7 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
     """Everything to look at for a run of ``config``, ``whole`` if it is for training."""
     found = [
         Check("software", software.python),
+        Check("software", software.namesakes, 30.0),
         Check("software", software.packages, 120.0),
         Check("software", partial(software.torch, config.learner.device), 120.0),
         Check("software", partial(software.drawing, _draws(config)), 120.0),

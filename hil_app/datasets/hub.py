@@ -18,6 +18,7 @@ from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.inside import check_no_links_out
 from hil_app.recording.format.layout import RECOVERY, SET_ASIDE, VERSION, DatasetError
 from hil_app.support.caches import for_hub
+from hil_app.support.extras import how_to_install
 from hil_app.support.words import plural
 
 KIND = "dataset"
@@ -110,7 +111,7 @@ def _client() -> Any:
         import huggingface_hub.errors
     except ImportError:
         raise DatasetError(
-            "the hub's client is not installed: pip install 'hil-app[hub]', and log in once with "
+            f"the hub's client is not installed: run {how_to_install('hub')}, and log in once with "
             "`hf auth login`"
         ) from None
     return huggingface_hub

@@ -26,6 +26,7 @@ from hil_app.learning.learner import Progress
 from hil_app.recording.frames import Frame
 from hil_app.runs.folder import METRICS, TENSORBOARD
 from hil_app.support.events import EventLog
+from hil_app.support.extras import how_to_install
 from hil_app.support.worker import Worker
 
 Figures = Mapping[str, float | list[float]]
@@ -196,7 +197,7 @@ def summary_writer() -> Callable[[str], Any]:
     except ImportError as error:
         raise ConfigError(
             "train.tensorboard: TensorBoard is not installed; run "
-            "`pip install 'hil-app[tensorboard]'`, or leave it false"
+            f"{how_to_install('tensorboard')}, or leave it false"
         ) from error
     writer: Callable[[str], Any] = board.SummaryWriter
     return writer

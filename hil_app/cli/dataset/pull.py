@@ -11,8 +11,8 @@ from hil_app.support.words import plural
 
 DESCRIPTION = """\
 Download a dataset from the Hugging Face hub, in the format's version that hil-app reads. It needs
-the extra `hub` (pip install 'hil-app[hub]'). This has been tried without a network only, against a
-stand-in for the hub.
+the hub's client, an extra that it says how to install. This has been tried without a network only,
+against a stand-in for the hub.
 
   hil-app dataset pull USER/NAME --out data/lift
 """

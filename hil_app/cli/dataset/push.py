@@ -11,9 +11,9 @@ from hil_app.support.outputs import carry_on
 DESCRIPTION = """\
 Upload a dataset to the Hugging Face hub, with the tag of the format's version that other tools ask
 for. What is there already of the same names is replaced. Images show your home and whoever walks
-through it: a repository that this makes is private unless you say --public. It needs the extra
-`hub` (pip install 'hil-app[hub]') and a login (`hf auth login`). This has been tried without a
-network only, against a stand-in for the hub: look at what arrives.
+through it: a repository that this makes is private unless you say --public. It needs the hub's
+client, an extra that it says how to install, and a login (`hf auth login`). This has been tried
+without a network only, against a stand-in for the hub: look at what arrives.
 
   hil-app dataset push data/lift --repo USER/NAME
 """

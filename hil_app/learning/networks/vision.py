@@ -16,6 +16,7 @@ from configs.errors import HilAppError
 from configs.learning.policy import GaussianActorConfig
 from hil_app.learning.networks.weights import read_tensors
 from hil_app.support.caches import for_hub
+from hil_app.support.extras import how_to_install
 
 MAP_SIZE = 8  # the cnn halves an image until its shorter side is at most this [px]
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -205,7 +206,7 @@ def _fetched(source: str) -> Path:
     except ImportError as error:
         raise VisionError(
             f"policy.vision_encoder_weights: {repository} is on the hub, which needs another "
-            "package: pip install 'hil-app[hub]'"
+            f"package: run {how_to_install('hub')}"
         ) from error
     try:
         return Path(hf_hub_download(repository, HUB_FILE, revision=commit))

@@ -53,7 +53,7 @@ IN_A_COMMAND = re.compile(
 QUOTED = re.compile(r"(typed|option|shown\(typed|shlex\.quote)\(")
 OUR_WORDS = {  # nothing for a shell to see in them; `named` is made by option
     *("world.arm", "kind", "cfg.type", "way", "DEFAULT_PRESET", "what", "name", "script.fps"),
-    *("named", "PACKAGES.get(module, 'hil-app')"),
+    *("named", "PACKAGES[module]"),
 }
 
 

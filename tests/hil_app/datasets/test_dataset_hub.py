@@ -201,5 +201,5 @@ def test_without_the_client_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(DatasetError, match=r"pip install 'hil-app\[hub\]'"):
+    with pytest.raises(DatasetError, match=r"-m pip install 'huggingface-hub>="):
         pull("ann/lift", tmp_path / "new")

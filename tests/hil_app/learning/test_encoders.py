@@ -202,7 +202,7 @@ def test_bad_weights_are_one_clear_line(tmp_path, monkeypatch):
     with pytest.raises(VisionError, match=r'Missing key.*"0.weight".*"other"'):
         load_weights(body, str(tmp_path / "other.safetensors"))
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(VisionError, match=r"pip install 'hil-app\[hub\]'"):
+    with pytest.raises(VisionError, match=r"-m pip install 'huggingface-hub>="):
         load_weights(body, f"someone/resnet10@{COMMIT}")
 
 

@@ -214,7 +214,7 @@ def no_board(monkeypatch):
 def test_a_missing_tensorboard_is_reported_before_anything_is_written(
     tmp_path, open_metrics, capsys
 ):
-    with pytest.raises(ConfigError, match=r"pip install 'hil-app\[tensorboard\]'"):
+    with pytest.raises(ConfigError, match=r"-m pip install 'tensorboard>="):
         open_metrics(tensorboard=True)
     options = ["--train.tensorboard=true", f"--output_dir={tmp_path / 'run'}"]
     assert main(["train", *options]) == 2
