@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from importlib import resources
 from itertools import accumulate
@@ -22,6 +22,7 @@ from configs.options.catalogue import topics
 from configs.options.explain import explain, locate
 from configs.options.overrides import TypeChange, overridden
 from configs.options.overrides import merge as merge
+from configs.options.parser import CONFIG_WORD
 from configs.options.parser import Parser as Parser
 from configs.run import RunConfig
 from configs.text.paths import expanded
@@ -36,6 +37,7 @@ _SHORT = """\
 And the options of the configuration, --block.key=value: --help shows those that matter most,
 --help=TOPIC all of {topics}.
 """
+RUN_CONFIG = "config.yaml"  # what it is called in a run's folder
 DEFAULT_PRESET = "sim_pick_lift"  # the embedded default: neither arm nor gamepad
 
 
@@ -99,11 +101,9 @@ def load_with_origins(
         for one in own_places
     )
     parser.usage = f"{parser.prog}{places} [options] [--block.key=value ...]"  # all fill a page
-    parser.add_argument(
-        "--config_path",
-        metavar="PRESET|FILE",
-        help=f"a preset ({', '.join(presets())}) or a YAML file (default: {named})",
-    )
+    if not any(action.dest == "config_path" for action in parser._actions):
+        which = f"a preset ({', '.join(presets())}) or a YAML file (default: {named})"
+        parser.add_argument("--config_path", metavar="PRESET|FILE", help=which)
     if "-h" in argv:
         parser.epilog = _SHORT.format(topics=", ".join(topics()))
         parser.print_help()
@@ -132,6 +132,7 @@ def _parsed(parser: Parser, argv: Sequence[str], default: Default) -> Loaded:
     given = [(name, value) for name, value in vars(options).items() if name not in own]
     texts = [(name, value if isinstance(value, list) else [value]) for name, value in given]
     texts += [_dotted(argument, parser) for argument in unknown]
+    texts += _words(options, [name for name, _ in texts], parser)
     base = default if isinstance(default, str) else default(options)  # which may refuse the options
     saved = options.config_path is None and not isinstance(default, str)
     if isinstance(base, str):
@@ -183,14 +184,16 @@ def presets() -> list[str]:
 
 
 def read(name: str) -> dict[str, Any]:
-    """The raw content of a preset or of a YAML file."""
+    """The raw content of a preset, of a YAML file, or of the one in a run's folder."""
     known = presets()
     try:
         if name in known:
             preset = resources.files("configs.presets").joinpath(f"{name}.yaml")
             content = parse_yaml(preset.read_bytes())
         else:
-            content = read_yaml(expanded(name))
+            path = expanded(name)
+            saved = path / RUN_CONFIG
+            content = read_yaml(saved if saved.is_file() else path)
     except Unreadable as error:
         raise ConfigError(f"{shown(name)}: not a YAML file: {error}") from None
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -235,12 +238,28 @@ def dump(config: RunConfig) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
+def _words(
+    options: argparse.Namespace, named: Sequence[str], parser: Parser
+) -> Iterator[tuple[str, list[str]]]:
+    """What is given as a word; ``named`` are the options that are given by name."""
+    for dest, value in vars(options).items():
+        if dest.startswith(CONFIG_WORD) and value is not None:
+            name = dest.removeprefix(CONFIG_WORD)
+            if name in named:
+                parser.error(f"{shown(value)} and --{name} are the same: leave one out")
+            yield name, [value]
+
+
 def _dotted(argument: str, parser: Parser) -> tuple[str, list[str]]:
     """``--robot.cameras.front.width=64``: the name and its text (for keys the user names)."""
     name, equals, value = argument.removeprefix("--").partition("=")
     if not (argument.startswith("--") and equals and "." in name):
-        unknown = shown(argument)
-        parser.error(f"unknown option {unknown}; config options are spelled --block.key=value")
+        unknown, hint = shown(argument), parser.alike(argument)
+        if argument in presets() or argument.endswith((".yaml", ".yml")):
+            hint = f" (did you mean --config_path={unknown}?)"
+        parser.error(
+            f"unknown option {unknown}{hint}; config options are spelled --block.key=value"
+        )
     return name, [value]
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import textwrap
 from itertools import groupby
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from configs.errors import ConfigError
+from configs.text.reading import did_you_mean, shown
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+CONFIG_WORD = "word "  # begins the dest of what is an option of the configuration
+_UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
+_MOST_MEANT = 3  # options that a word may have been meant for
 _WIDEST_NAME = 32  # columns of the options in the help; longer ones have a line of their own
 
 
@@ -45,9 +50,61 @@ class Parser(argparse.ArgumentParser):
         super().print_help(file)
         raise HelpShown(self)
 
+    def add_place(
+        self, dest: str, *spellings: str, nargs: Literal["?", "*"] = "?", **described: Any
+    ) -> None:
+        """Take what a command is about as a word, or by an option of one of the ``spellings``.
+
+        It is None, or no list, if it is not given; given in both ways it is refused.
+        """
+        described |= {"dest": dest, "action": _Once}
+        self.add_argument(nargs=nargs, **described)
+        self.add_argument(
+            *spellings, **(described | {"help": "the same"}), nargs="+" if nargs == "*" else None
+        )
+
+    def add_config_word(self, name: str, metavar: str, help: str) -> None:
+        """Take an option of the configuration, as ``robot.port``, as a word, too."""
+        self.add_argument(f"{CONFIG_WORD}{name}", nargs="?", metavar=metavar, help=help)
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which may be long."""
-        raise ConfigError(f"{message} (see {self.prog} --help)")
+        unknown = _UNKNOWN.match(message)
+        hint = self.alike(unknown[1]) if unknown else ""
+        raise ConfigError(f"{message}{hint} (see {self.prog} --help)")
+
+    def alike(self, word: str) -> str:
+        """`` (did you mean --env.fps?)`` where an option is meant by a word, else nothing."""
+        name, known = word.partition("=")[0], [*self._option_string_actions]
+        ends = [one for one in known if one.endswith(f".{name.lstrip('-')}")][:_MOST_MEANT]
+        return f" (did you mean {' or '.join(ends)}?)" if ends else did_you_mean(name, known)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is none of an option's choices, in the words of a configuration."""
+        known = [*map(str, action.choices or ())]
+        if known and str(value) not in known:
+            hint = did_you_mean(str(value), known)
+            raise argparse.ArgumentError(
+                action, f"got '{shown(str(value), 60)}'{hint}, allowed: {', '.join(known)}"
+            )
+
+
+class _Once(argparse.Action):
+    """Keep what is given, once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if not values:  # a word that is not given
+            return
+        if getattr(namespace, self.dest, None):
+            spelled = f", the other time by {option_string}" * bool(option_string)
+            parser.error(f"{self.metavar} is given twice{spelled}: leave one out")
+        setattr(namespace, self.dest, values)
 
 
 class HelpShown(SystemExit):

@@ -131,7 +131,9 @@ def find(argv: Sequence[str]) -> tuple[CliCommand, Sequence[str]]:
     if not found.module and argv and argv[0] not in ("-h", "--help"):
         known = [one.word for one in found.below()]
         said = f"{found.name} {shown(argv[0], 60)}".strip()
-        hint = did_you_mean(argv[0], known)
+        deeper = [one.name for one in COMMANDS if one.word == argv[0]]
+        meant = f" (did you mean {' or '.join(deeper)}?)"
+        hint = meant if deeper else did_you_mean(argv[0], [*known, "--help", "--version"])
         raise ConfigError(f"unknown command '{said}'{hint}; commands: {', '.join(known)}")
     return found, argv
 

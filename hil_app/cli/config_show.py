@@ -10,10 +10,10 @@ from configs.text.reading import shown
 
 DESCRIPTION = """\
 Print the configuration that preset, file and options come to, as YAML that --config_path takes.
---explain says what each value is for, and where it comes from: a default, the preset, the file or
-the command line.
+--explain says what each value is for, and where it comes from.
 
-  hil-app config show --config_path so101_pick_lift --env.fps=20
+  hil-app config show so101_pick_lift --env.fps=20
+  hil-app config show runs/first
   hil-app config show --explain > mine.yaml
 """
 
@@ -21,6 +21,13 @@ the command line.
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app config show", DESCRIPTION)
+    parser.add_place(
+        "config_path",
+        "--config_path",
+        metavar="PRESET",
+        help=f"a preset ({', '.join(presets())}), a YAML file or a run's folder (default: "
+        f"{DEFAULT_PRESET})",
+    )
     parser.add_argument("--explain", action="store_true", help="with descriptions and origins")
     found = load_with_origins(parser, argv, DEFAULT_PRESET)
     if found.options.explain:

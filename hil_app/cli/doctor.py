@@ -49,6 +49,7 @@ _WIDE = 10_000  # a finding is one line where nobody reads it on a terminal
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app doctor", DESCRIPTION)
+    parser.add_config_word("robot.port", "PORT", "the arm's serial port")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     config, options = load_arm(parser, argv, DEFAULT_PRESET, MAIN)
     console = Console(

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.load import ConfigError, Parser, load
+from configs.load import Parser, load
 from configs.text.paths import expanded
 from hil_app.runs.folder import WHICH, config_of, find_checkpoint, updates_of
 from hil_app.support.words import plural
@@ -33,15 +33,14 @@ MAIN = (
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app eval", DESCRIPTION)
-    parser.add_argument(
+    parser.add_place(
         "run",
-        nargs="?",
+        "--checkpoint",
         type=expanded,
         metavar="RUN",
         help="a run's folder, or one of its checkpoints/tick_… (default: the newest in runs/ that "
         "has learned)",
     )
-    parser.add_argument("--checkpoint", type=expanded, metavar="RUN", help="the same")
     parser.add_argument(
         "--which", choices=WHICH, default="last", help="of a run's checkpoints (default: last)"
     )
@@ -63,9 +62,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _checkpoint(options: Namespace) -> Path:
     """The checkpoint to evaluate."""
-    if options.run is not None and options.checkpoint is not None:
-        raise ConfigError(f"--checkpoint: {options.run} is named already; leave one out")
-    return find_checkpoint(options.run or options.checkpoint, options.which, learned=True)
+    return find_checkpoint(options.run, options.which, learned=True)
 
 
 def _what(checkpoint: Path) -> str:

@@ -14,24 +14,24 @@ PRESET = "sim_pick_lift_pixels"
 DESCRIPTION = f"""\
 Record episodes into a dataset, by gamepad, keyboard, leader arm or scripted operator on any robot,
 until there are --dataset.num_episodes more. Success, failure and "record again" are controls of the
-operator's device; an episode that is recorded again is thrown away. A dataset that --dataset.root
-already holds is gone on with, never overwritten. Without options it is the preset
+operator's device; an episode that is recorded again is thrown away. A dataset that is there
+already is gone on with, never overwritten. Without options it is the preset
 {PRESET}: the scripted operator lifts the cube on the simulated arm, as fast as
 the machine allows.
 
 With --checkpoint the policy acts and the operator takes over when it errs; without, the operator
 always acts. The format is that of LeRobot, version 3.0.
 
-  hil-app record --dataset.root=data/lift --dataset.num_episodes=50
+  hil-app record data/lift --dataset.num_episodes=50
   hil-app record --config_path sim_teleoperate --robot.cameras.front.width=320
   hil-app record --config_path sim_teleoperate --teleop.type=keyboard --env.reset_time_s=3
-  hil-app record --config_path so101_pick_lift --robot.port=/dev/ttyACM0 \\
+  hil-app record data/lift --config_path so101_pick_lift \\
+      --robot.port=/dev/ttyACM0 \\
       --teleop.type=so101_leader --teleop.port=/dev/ttyACM1 \\
-      --dataset.root=data/lift --dataset.task="Lift the cube"
-  hil-app record --checkpoint runs/2026-01-31_12-00-00_train --dataset.root=data/corrections
+      --dataset.task="Lift the cube"
+  hil-app record data/corrections --checkpoint runs/2026-01-31_12-00-00_train
 """
 MAIN = (
-    "dataset.root",
     "dataset.num_episodes",
     "dataset.task",
     "robot.type",
@@ -45,10 +45,11 @@ MAIN = (
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app record", DESCRIPTION)
+    parser.add_config_word("dataset.root", "ROOT", "the dataset's folder, as --dataset.root has it")
     parser.add_argument(
         "--checkpoint",
         type=expanded,
-        metavar="PATH",
+        metavar="RUN",
         help="a run's folder, or one of its checkpoints/tick_…: its policy acts (default: none)",
     )
     parser.add_argument("--which", choices=WHICH, help="of the run's checkpoints (default: last)")

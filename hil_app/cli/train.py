@@ -40,16 +40,14 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--resume",
         nargs="?",
-        choices=["true", "false"],
+        metavar="RUN",
         const="true",
         default="false",
-        help="go on with the run in output_dir, or with the newest one (default: false)",
+        help="go on with a run, or from one of its checkpoints/tick_…; true is the run in "
+        "output_dir, or the newest one (default: false)",
     )
     parser.add_argument(
-        "--checkpoint",
-        type=expanded,
-        metavar="PATH",
-        help="with --resume: go on from this one of the run's checkpoints (default: the last)",
+        "--checkpoint", type=expanded, metavar="RUN", help="with --resume=true: the same"
     )
     config, options = load(parser, argv, _base, named=DEFAULT_PRESET, main=MAIN)
     from hil_app.cli.run_command import resume, train  # torch: only once the options are good
@@ -61,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _base(options: Namespace) -> str:
     """The preset or file that the options go on top of."""
-    if options.resume == "true":
+    if options.resume != "false":
         if options.config_path is not None:
             raise ConfigError("--resume takes the run's own config: leave out --config_path")
         return str(config_of(_checkpoint(options)))
@@ -73,9 +71,14 @@ def _base(options: Namespace) -> str:
 def _checkpoint(options: Namespace) -> Path:
     """The checkpoint to go on from."""
     given = getattr(options, "output_dir", None)
-    if options.checkpoint is None:
+    named = options.checkpoint
+    if options.resume != "true":
+        if named is not None:
+            raise ConfigError(f"--checkpoint: --resume names {options.resume}; leave one out")
+        named = expanded(options.resume)
+    if named is None:
         return find_checkpoint(None if given is None else expanded(given))
-    found = find_checkpoint(options.checkpoint)
+    found = find_checkpoint(named)
     if given is not None and real(config_of(found).parent) != real(expanded(given)):
         raise ConfigError(f"--checkpoint: {found} is not of the run in {given}; leave one out")
     return found

@@ -43,7 +43,10 @@ the classifier finds everything that only looks like success to it.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    options = _parser().parse_args(list(argv))
+    parser = _parser()
+    options = parser.parse_args(list(argv))
+    if not options.dataset:
+        parser.error("the following arguments are required: ROOT")
     how = _checked({name: getattr(options, name) for name in LearningConfig.model_fields})
     if options.ticks < 1:
         raise ConfigError(f"--ticks must be at least 1, got {options.ticks}")
@@ -133,12 +136,12 @@ def _network(options: argparse.Namespace, features: Any) -> ClassifierConfig:
 
 
 def _parser() -> Parser:
-    parser = Parser("hil-app train-classifier", DESCRIPTION, "--dataset ROOT [ROOT ...] [options]")
-    parser.add_argument(
+    parser = Parser("hil-app train-classifier", DESCRIPTION, "ROOT [ROOT ...] [options]")
+    parser.add_place(
+        "dataset",
         "--dataset",
         type=expanded,
-        nargs="+",
-        required=True,
+        nargs="*",
         metavar="ROOT",
         help="datasets' folders",
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from configs.load import ConfigError, dump
+from configs.load import RUN_CONFIG, ConfigError, dump
 from configs.run import RunConfig
 from configs.text.reading import read_json
 from configs.text.writing import write_whole
@@ -17,7 +17,7 @@ from hil_app.recording.lock import Lock
 from hil_app.support.checkpoint_names import NAME, checkpoints_in, others
 
 RUNS = Path("runs")  # where runs go that name no output_dir
-CONFIG = "config.yaml"  # the merged configuration
+CONFIG = RUN_CONFIG  # the merged configuration
 EVENTS = "events.jsonl"  # what happened, a line each
 DATASET = "dataset"  # every frame
 CHECKPOINTS = "checkpoints"  # a folder each: what a run goes on from, and eval acts with
@@ -105,7 +105,7 @@ def best_of(folder: Path) -> Path | None:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         remedy = others(folder / BEST)
-        raise ConfigError(f"--checkpoint: {folder / BEST} is damaged: {remedy}") from error
+        raise ConfigError(f"{folder / BEST} is damaged: {remedy}") from error
 
 
 def updates_of(checkpoint: Path) -> int | None:
@@ -120,7 +120,7 @@ def find_checkpoint(named: Path | None, which: str = "last", *, learned: bool = 
     """The checkpoint that ``named`` is, or the last or best one of the run that it is.
 
     ``RUN/checkpoints/best`` and ``…/last`` are understood too; None is the newest run in runs/, or
-    the newest that has ``learned``. Raises ConfigError, in the words of the option --checkpoint.
+    the newest that has ``learned``. Raises ConfigError.
     """
     if named is None:
         named = _newest_run(learned)
@@ -130,20 +130,20 @@ def find_checkpoint(named: Path | None, which: str = "last", *, learned: bool = 
         named, which = named.parent.parent, named.name
     elif NAME.fullmatch(named.name):
         if not named.is_dir():
-            raise ConfigError(f"--checkpoint: there is no {named}: {others(named)}")
+            raise ConfigError(f"there is no {named}: {others(named)}")
         _check_run(named.parent.parent, named)
         return named
     run = named.parent if named.name == CHECKPOINTS else named
     _check_run(run, named)
     known = checkpoints_of(run)
     if not known:
-        raise ConfigError(f"--checkpoint: {run} has no checkpoint: it ended before its first")
+        raise ConfigError(f"{run} has no checkpoint: it ended before its first")
     if which == "last":
         return known[-1]
     best = best_of(run / CHECKPOINTS)
     if best is None:
         raise ConfigError(
-            f"--checkpoint: {run} knows of no best checkpoint, as train.eval_every was null; the "
+            f"{run} knows of no best checkpoint, as train.eval_every was null; the "
             f"last one is {known[-1]}"
         )
     return best
@@ -172,12 +172,10 @@ def _newest_run(learned: bool) -> Path:
     usable = [one for one in found if not learned or updates_of(one) != 0]
     if not usable:
         why = f" ({found[-1].parent.parent} ended before its first update)" if found else ""
-        raise ConfigError(
-            f"--checkpoint: no trained run in {RUNS}/{why}; run `hil-app train` or name its folder"
-        )
+        raise ConfigError(f"no trained run in {RUNS}/{why}; run `hil-app train` or name its folder")
     return usable[-1].parent.parent
 
 
 def _check_run(run: Path, named: Path) -> None:
     if not (run / CONFIG).is_file():
-        raise ConfigError(f"--checkpoint: {named} is no run's folder: it has no {CONFIG}")
+        raise ConfigError(f"{named} is no run's folder: it has no {CONFIG}")

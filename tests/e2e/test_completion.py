@@ -95,4 +95,4 @@ def test_another_shell_has_the_known_ones_listed() -> None:
         [sys.executable, "-m", "hil_app", "completion", "fish"], capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "invalid choice: 'fish' (choose from 'bash', 'zsh')" in done.stderr
+    assert "argument shell: got 'fish', allowed: bash, zsh" in done.stderr

@@ -108,7 +108,7 @@ def test_a_training_learns_from_it(folder: Path, said: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "the following arguments are required: --dataset"),
+        ([], "the following arguments are required: ROOT"),
         (["--dataset", "nowhere"], "nowhere"),
         (["--dataset", "lifts", "--cameras", "side"], "lifts has no observation.images.side"),
         (["--dataset", "lifts", "--state", "speed"], "lifts has no speed; it has observation."),

@@ -24,8 +24,12 @@ NAMES = {"sdk": "bare SDK", "ours": "our bus"}
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = showing.parser("bus", DESCRIPTION)
-    parser.add_argument(
-        "--port", type=expanded_text, help="port of an arm (default: a virtual arm of its own)"
+    parser.add_place(
+        "port",
+        "--port",
+        type=expanded_text,
+        metavar="PORT",
+        help="port of an arm (default: a virtual arm of its own)",
     )
     parser.add_argument("--rounds", type=count, default=2000, help="times of each (default: 2000)")
     options = parser.parse_args(argv)

@@ -27,9 +27,11 @@ def run(argv: Sequence[str]) -> int:
     parser = showing.parser("load", DESCRIPTION)
     parser.add_argument("--frames", type=count, default=100_000, help="how many (default: 100000)")
     parser.add_argument("--side", type=int, default=64, help="of an image [px] (default: 64)")
-    parser.add_argument(
+    parser.add_place(
+        "root",
         "--root",
         type=expanded,
+        metavar="ROOT",
         help="the dataset: one that is there is only read (default: a new one)",
     )
     options = parser.parse_args(argv)

@@ -40,8 +40,8 @@ Nothing is written before you agree: until then Ctrl-C, or a pulled plug, leaves
 they were.
 
 examples:
-  hil-app calibrate --robot.type=so101 --robot.port=/dev/ttyACM0 --robot.id=my_arm
-  hil-app calibrate --teleop.type=so101_leader --teleop.port=/dev/ttyACM1 --teleop.id=my_leader
+  hil-app calibrate /dev/ttyACM0 --robot.type=so101 --robot.id=my_arm
+  hil-app calibrate /dev/ttyACM1 --teleop.type=so101_leader --teleop.id=my_leader
 """
 _LEAST, _LITTLE, _NEARLY, _MUCH = 0.25, 0.8, 0.95, 1.2  # shares of what a joint usually moves
 _DEGREES = calibration.DEGREES  # a step
@@ -53,7 +53,8 @@ T = TypeVar("T")
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status, 1 if the operator disagrees."""
-    parser = Parser("hil-app calibrate", DESCRIPTION, "--robot.port=PORT --robot.id=NAME [options]")
+    usage = "PORT --robot.type=so101 --robot.id=NAME [options]"
+    parser = Parser("hil-app calibrate", DESCRIPTION, usage)
     add_arm_options(parser)
     parser.add_argument("--yes", action="store_true", help="write the result without asking")
     options = parser.parse_args(list(argv))

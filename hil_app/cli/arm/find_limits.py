@@ -118,6 +118,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _options(argv: Sequence[str]) -> tuple[RunConfig, Path | None, Wanted]:
     parser = Parser("hil-app find-limits", DESCRIPTION)
+    parser.add_config_word("robot.port", "PORT", "the arm's serial port")
     add = parser.add_argument
     add(
         "--save",

@@ -49,6 +49,7 @@ class ChosenArm:
 
 def add_arm_options(parser: Parser) -> None:
     """Let ``parser`` take the options."""
+    parser.add_argument("port", nargs="?", metavar="PORT", help=_HELP["port"])
     for block, kinds in _KINDS.items():
         group = parser.add_argument_group(_TITLES[block])
         group.add_argument(f"--{block}.type", metavar=kinds, help="which arm")
@@ -71,6 +72,10 @@ def chosen_arm(options: argparse.Namespace) -> ChosenArm:
         }
         for block in _KINDS
     }
+    if options.port is not None:
+        content = given["teleop" if given["teleop"] else "robot"]
+        if content.setdefault("port", options.port) != options.port:
+            raise ConfigError(f"two ports are named, {options.port} and {content['port']}")
     named = [block for block, content in given.items() if content]
     if len(named) != 1:
         fact = "both robot and teleop are named" if named else "no arm is named"

@@ -41,10 +41,12 @@ class _Found:
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app setup-motors", DESCRIPTION)
-    parser.add_argument(
+    parser.add_place(
+        "port",
         "--port",
+        "--robot.port",
         type=expanded_text,
-        required=True,
+        metavar="PORT",
         help="serial port of the board; `hil-app find-port` finds it",
     )
     parser.add_argument(
@@ -54,6 +56,8 @@ def run(argv: Sequence[str]) -> int:
         help=f"set up only this one, such as a replacement: {', '.join(reversed(JOINTS))}",
     )
     options = parser.parse_args(list(argv))
+    if options.port is None:
+        parser.error("the following arguments are required: PORT")
     guide = Guide()
     if options.motor is None:
         if set_up_all(guide, options.port):
