@@ -40,6 +40,11 @@ class TrainConfig(Config):
     """How often the learner's figures are written to metrics.jsonl [updates]."""
     tensorboard: Changeable[bool] = False
     """Write the figures for TensorBoard too."""
+    wandb: Changeable[bool] = False
+    """Send the figures to Weights & Biases too; WANDB_MODE=offline keeps them in the run's folder,
+    and WANDB_PROJECT, WANDB_ENTITY name the place."""
+    rerun: Changeable[bool] = False
+    """Write the figures into a recording for Rerun too: rerun.rrd in the run's folder."""
 
 
 class EvalConfig(Config):

@@ -111,6 +111,14 @@ class MetricsClosed(Problem):
     """The files of figures are given up; the run goes on."""
 
 
+class TrackerFailed(Problem):
+    """A tracker beside the file of figures is given up; the run goes on."""
+
+
+class TrackerCutShort(Problem):
+    """A tracker did not take the last figures."""
+
+
 # Learning
 
 

@@ -371,7 +371,7 @@ _RULES: dict[str, Rule] = {
     "seed": _to("seed"),
     "output_dir": _to("output_dir", "must be empty: name a new one for each run"),
     "resume": _none("`hil-app train --resume=true` goes on with a run", False),
-    "wandb": _none("figures go to metrics.jsonl and, with train.tensorboard, TensorBoard"),
+    "wandb": _none("figures go to metrics.jsonl and, with train.wandb=true, to Weights & Biases"),
     "wandb.enable": _none("figures go to metrics.jsonl", False),
     **{f"policy.{key}": _to(f"policy.{key}") for key in _ACTOR},
     **{f"policy.policy_kwargs.{key}": _to(f"policy.{key}") for key in _SPREAD},

@@ -33,7 +33,6 @@ from hil_app.runs.folder import (
     config_of,
     new_evaluation,
 )
-from hil_app.runs.metrics import summary_writer
 from hil_app.runs.record import check
 from hil_app.runs.record import record as into_a_dataset
 from hil_app.runs.replaying.recorded_episode import RecordedEpisode, fitted
@@ -43,6 +42,7 @@ from hil_app.runs.replaying.replay import replay as do_again
 from hil_app.runs.resume import Resumed, check_changes, set_aside_after
 from hil_app.runs.session import Session, check_ports
 from hil_app.runs.teleoperation import teleoperate as teleoperate_session
+from hil_app.runs.trackers import kinds as trackers
 from hil_app.runs.training import Training
 
 _ENDED_BY: dict[int, str] = {
@@ -89,8 +89,7 @@ def _check(config: RunConfig) -> None:
     """Refuse what this machine cannot do before anything is written."""
     check_ports(config)
     config.check_sight()
-    if config.train.tensorboard:
-        summary_writer()
+    trackers.check(config)
     if config.dataset.root is not None:
         raise ConfigError(
             "dataset.root: a training keeps its dataset in its own folder: leave it null, and name "

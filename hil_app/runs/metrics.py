@@ -1,4 +1,4 @@
-"""The learning in figures: ``metrics.jsonl``, and TensorBoard where it is asked for.
+"""The learning in figures: ``metrics.jsonl``, and the trackers that are asked for.
 
 Names are grouped: ``learner/…`` is what the updates report, ``episode/…`` an episode of the
 training, ``train/…`` the last 20 of them, ``observation/…`` what the policy saw in the episode, a
@@ -7,52 +7,51 @@ list with a value a feature, and ``eval/…`` the policy on its own.
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
 import numpy as np
 
-from configs.load import ConfigError
 from hil_app.control.outcomes import Episode, Evaluation, intervention_fraction, success_rate
 from hil_app.events import MetricsClosed, MetricsCutShort
 from hil_app.learning.learner import Progress
 from hil_app.recording.frames import Frame
-from hil_app.runs.folder import METRICS, TENSORBOARD
+from hil_app.runs.folder import METRICS
+from hil_app.runs.trackers.tracking import Moment, Tracking
 from hil_app.support.events import EventLog
-from hil_app.support.extras import how_to_install
 from hil_app.support.worker import Worker
 
 Figures = Mapping[str, float | list[float]]
 _MOST = 10_000  # lines that wait for a slow disk
 _PATIENCE = 20.0  # with a disk that does not get on, at the end [s]
-BY_UPDATE = "learner/"  # these are drawn over updates in TensorBoard, all others over ticks
 
 
 class Metrics:
     """Writes figures while entered, in a thread of its own; :meth:`log` only enqueues.
 
-    A disk that refuses ends the figures, with an event, and not the run.
-
-    Raises ConfigError if ``tensorboard`` is asked for and not installed.
+    A disk that refuses ends the figures, with an event, and not the run. ``trackers`` makes those
+    that get the figures too, each in a thread of its own.
     """
 
-    def __init__(self, folder: Path, events: EventLog, *, tensorboard: bool) -> None:
-        self._folder, self._events = folder, events
-        self._make_board = summary_writer() if tensorboard else None
-        self._writers: list[Callable[[_Line, Figures], None]] = []
-        self._files = ExitStack()
+    def __init__(
+        self,
+        folder: Path,
+        events: EventLog,
+        trackers: Callable[[], list[Tracking]] = list,
+    ) -> None:
+        self._folder, self._events, self._make_trackers = folder, events, trackers
+        self._trackers: list[Tracking] = []
+        self._file: TextIO | None = None
         self._lines: Worker[_Line] | None = None
 
     def __enter__(self) -> Self:
+        self._trackers = self._make_trackers()
         self._lines = Worker(
-            "metrics", self._write, most=_MOST, failed=self._closed, ended=self._files.close
+            "metrics", self._write, most=_MOST, failed=self._closed, ended=self._end
         )
         return self
 
@@ -61,48 +60,41 @@ class Metrics:
         if lines is not None and lines.close(_PATIENCE) and lines.waiting:
             cause = f"the disk does not take the last {lines.waiting} lines"
             self._events.emit(MetricsCutShort(cause=cause))
+        for tracker in self._trackers:  # all at once
+            tracker.end()
+        for tracker in self._trackers:
+            tracker.close()
 
     def log(self, figures: Callable[[], Figures], *, ticks: int, updates: int) -> None:
         """Write a line of figures, made in the thread, as of so many training ticks and updates."""
         if self._lines is not None:
-            self._lines.put(_Line(time.time(), ticks, updates, figures))
+            self._lines.put(_Line(Moment(time.time(), ticks, updates), figures))
 
     def _write(self, lines: list[_Line]) -> None:
-        if not self._writers:
-            self._open()
+        if self._file is None:
+            self._file = (self._folder / METRICS).open("a", buffering=1)
         for line in lines:
             figures = line.make()
-            for write in self._writers:
-                write(line, figures)
+            for tracker in self._trackers:
+                tracker.log(line.moment, dict(_scalars(figures)))
+            self._file.write(_text(line.moment, figures))
 
-    def _open(self) -> None:
-        file = self._files.enter_context((self._folder / METRICS).open("a", buffering=1))
-        self._writers.append(partial(_to_file, file))
-        if self._make_board is not None:
-            board = self._make_board(str(self._folder / TENSORBOARD))
-            self._files.callback(board.close)
-            self._writers.append(partial(_to_board, board))
+    def _end(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def _closed(self, error: BaseException) -> None:
         self._events.emit(MetricsClosed(cause=f"{type(error).__name__}: {error}"))
 
 
 class _Line(NamedTuple):
-    time: float
-    ticks: int
-    updates: int
+    moment: Moment
     make: Callable[[], Figures]
 
 
-def _to_file(file: TextIO, line: _Line, figures: Figures) -> None:
-    counts = {"time": round(line.time, 3), "ticks": line.ticks, "updates": line.updates}
-    file.write(json.dumps({**counts, **_finite(figures)}) + "\n")
-
-
-def _to_board(board: Any, line: _Line, figures: Figures) -> None:
-    for name, value in _scalars(figures):
-        step = line.updates if name.startswith(BY_UPDATE) else line.ticks
-        board.add_scalar(name, value, step, line.time)
+def _text(moment: Moment, figures: Figures) -> str:
+    counts = {**moment._asdict(), "time": round(moment.time, 3)}
+    return json.dumps({**counts, **_finite(figures)}) + "\n"
 
 
 def of_learner(frames: int, progress: Progress) -> Figures:
@@ -188,16 +180,3 @@ def _scalars(figures: Figures) -> Iterator[tuple[str, float]]:
             yield from ((f"{name}/{index}", each) for index, each in enumerate(value))
         else:
             yield name, value
-
-
-def summary_writer() -> Callable[[str], Any]:
-    """What makes TensorBoard's writer for a folder; ConfigError where it is not installed."""
-    try:
-        board = importlib.import_module("torch.utils.tensorboard")
-    except ImportError as error:
-        raise ConfigError(
-            "train.tensorboard: TensorBoard is not installed; run "
-            f"{how_to_install('tensorboard')}, or leave it false"
-        ) from error
-    writer: Callable[[str], Any] = board.SummaryWriter
-    return writer

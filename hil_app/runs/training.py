@@ -32,6 +32,7 @@ from hil_app.runs.metrics import Figures, Metrics, of_episode, of_evaluation, of
 from hil_app.runs.resume import ACTING, LOOP, Resumed
 from hil_app.runs.session import Session
 from hil_app.runs.state import RunState
+from hil_app.runs.trackers.kinds import trackers_of
 from teleop.base import Remembering
 
 
@@ -55,7 +56,9 @@ class Training:
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
         self.algorithm: RLAlgorithm = parts.algorithm(parts.policy("initial weights"))
         self._metrics = Metrics(
-            session.folder, session.events, tensorboard=config.train.tensorboard
+            session.folder,
+            session.events,
+            partial(trackers_of, session.folder, config, session.events),
         )
         self.learner: Learner = parts.learner(self.algorithm, session.events, self._log_learner)
         self._episode_frames: list[Frame] = []  # of the episode under way

@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -13,8 +12,6 @@ from reported import written
 from sample_runs import an_episode, tiny
 from waiting import PATIENCE_S
 
-from configs.load import ConfigError
-from hil_app.__main__ import main
 from hil_app.control.outcomes import Evaluation
 from hil_app.learning.learner import Progress
 from hil_app.runs.metrics import Metrics, of_episode, of_evaluation, of_learner
@@ -36,7 +33,7 @@ def heard():
 def open_metrics(tmp_path, heard):
     events = EventLog()
     events.listeners.append(lambda event: heard.append(written(event)))
-    return lambda **options: Metrics(tmp_path, events, **{"tensorboard": False, **options})
+    return lambda: Metrics(tmp_path, events)
 
 
 def a_frame(action, state, image=None):
@@ -155,71 +152,6 @@ def test_a_full_disk_ends_the_figures_with_one_event(tmp_path, open_metrics, hea
             time.sleep(0.001)
     assert [event["event"] for event in heard] == ["metrics_closed"]
     assert "No space left" in heard[0]["cause"]
-
-
-# TensorBoard
-
-
-@pytest.fixture
-def board(monkeypatch):
-    """Stands in for TensorBoard's module; has what was written."""
-    seen = SimpleNamespace(scalars=[], closed=0, folder=None)
-
-    class SummaryWriter:
-        def __init__(self, folder):
-            seen.folder = folder
-
-        def add_scalar(self, name, value, step, moment):
-            assert abs(moment - time.time()) < 60
-            seen.scalars.append((name, value, step))
-
-        def close(self):
-            seen.closed += 1
-
-    module = SimpleNamespace(SummaryWriter=SummaryWriter)
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    return seen
-
-
-def test_tensorboard_gets_every_number_over_updates_or_ticks(tmp_path, open_metrics, board):
-    with open_metrics(tensorboard=True) as metrics:
-        figures = {
-            "learner/q_mean": 2.0,
-            "train/success_rate": 0.5,
-            "observation/x/max": [1.0, 3.0],
-        }
-        metrics.log(lambda: figures, ticks=10, updates=7)
-    assert board.scalars == [
-        ("learner/q_mean", 2.0, 7),
-        ("train/success_rate", 0.5, 10),
-        ("observation/x/max/0", 1.0, 10),
-        ("observation/x/max/1", 3.0, 10),
-    ]
-    assert (board.folder, board.closed) == (str(tmp_path / "tensorboard"), 1)
-    assert len(lines(tmp_path)) == 1
-
-
-def test_tensorboard_is_written_only_if_it_is_asked_for(open_metrics, board):
-    with open_metrics() as metrics:
-        metrics.log(lambda: {"learner/q_mean": 2.0}, ticks=10, updates=7)
-    assert board.folder is None
-
-
-@pytest.fixture
-def no_board(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # as if not installed
-
-
-@pytest.mark.usefixtures("no_board")
-def test_a_missing_tensorboard_is_reported_before_anything_is_written(
-    tmp_path, open_metrics, capsys
-):
-    with pytest.raises(ConfigError, match=r"-m pip install 'tensorboard>="):
-        open_metrics(tensorboard=True)
-    options = ["--train.tensorboard=true", f"--output_dir={tmp_path / 'run'}"]
-    assert main(["train", *options]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 # in a run
