@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow coverage check format clean
+.PHONY: help demo test test-slow coverage check docs format clean
 
 help: ## show what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -25,18 +25,24 @@ coverage: $(READY) ## run the tests and print which branches of the code they ta
 	@echo "==> running the tests, traced"
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --timeout 900 --cov --cov-report term $(ARGS)
 
-check: $(READY) ## lint, format check and types
+check: $(READY) ## lint, format check, types, and the handbook's links
 	@echo "==> ruff"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@echo "==> mypy --strict"
 	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory docs
+
+docs: $(READY) ## build the handbook into site/
+	@echo "==> mkdocs --strict"
+	@$(BIN)/python -m tools.reference
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(READY) ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 clean: ## remove the virtual environment, caches and builds; runs/ stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,5 +50,5 @@ $(READY): pyproject.toml constraints.txt
 	@echo "==> building $(VENV) (the first time this takes a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "==> installing hil-app and what it needs, in the tested versions"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	@touch $(READY)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 from plugin_site import TOY, install
 from test_commands import hil_app
 
-README = Path(__file__).parents[2] / "README.md"
+EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 MINE = ("--config_path", str(TOY / "toy.yaml"))
 NAMES = ("toy", "toy_hand", "hover", "slow", "patience", "closeness", "imitation")
 
@@ -96,15 +95,14 @@ def test_the_scripted_operator_does_its_task(mine, tmp_path: Path) -> None:
     assert b"Hover above the table" in tasks
 
 
-def test_the_section_of_the_readme_is_a_plug_in(tmp_path: Path) -> None:
-    section = README.read_text().partition("## Extending\n")[2].partition("\n## ")[0]
-    found = dict(re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL))
-    (tmp_path / "wheels.py").write_text(found["py"])
-    (tmp_path / "pyproject.toml").write_text(found["toml"])
-    (tmp_path / "wheels.yaml").write_text(found["yaml"])
-    install(tmp_path / "site", tmp_path)
-    command = found["sh"].split()[1:]
+@pytest.mark.parametrize(("example", "shown"), [("wheels", 0), ("mountain_car", 1)])
+def test_an_example_of_the_handbook_is_a_plug_in(tmp_path: Path, example: str, shown: int) -> None:
+    install(tmp_path / "site", EXAMPLES / example)
+    config = f"--config_path={EXAMPLES / example / example}.yaml"
     short = ("--train.ticks=120", "--eval.episodes=1", "--learner.batch_size=8", "--output_dir=out")
-    done = hil_app(*command, *short, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    done = hil_app("train", config, *short, f"--train.demonstrations={shown}", cwd=tmp_path,
+                   PYTHONPATH=str(tmp_path / "site"))  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert ended(tmp_path / "out") == "finished"
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["ended"] == "finished"
+    assert summary.get("demonstrations", {"success_rate": 1.0})["success_rate"] == 1.0

@@ -17,7 +17,7 @@ from hil_app.cli.gamepad.view import image, summary
 from hil_app.cli.gamepad.watch import Watch
 from teleop.device import DeviceState
 
-COMMITTED = Path(__file__).parents[3] / "hil_app/images/gamepad_test.svg"
+COMMITTED = Path(__file__).parents[3] / "docs/images/gamepad_test.svg"
 
 
 class Played:

@@ -11,7 +11,7 @@ import pytest
 from configs.manual import GamepadConfig
 from hil_app.setup.pad_drawing import HEIGHT, WIDTH, drawing
 
-COMMITTED = Path(__file__).parents[3] / "hil_app/images/gamepad.svg"
+COMMITTED = Path(__file__).parents[3] / "docs/images/gamepad.svg"
 OTHER = GamepadConfig(
     take_over="toggle",
     controls={
@@ -53,7 +53,7 @@ def box(element: ET.Element) -> tuple[float, float, float, float]:
 
 def test_the_committed_drawing_is_that_of_the_default_layout() -> None:
     assert COMMITTED.read_text() == drawing(GamepadConfig()), (
-        "draw it again: hil-app gamepad layout --svg hil_app/images/gamepad.svg"
+        "draw it again: hil-app gamepad layout --svg docs/images/gamepad.svg"
     )
 
 

@@ -1,0 +1,1 @@
+"""What makes the handbook: its reference pages, and its pictures."""
