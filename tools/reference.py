@@ -21,25 +21,22 @@ from tools.options import option_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTEBOOK = DOCS / "notebooks" / "pendulum.ipynb"
-GROUPS = {"run": "Run", "data": "Data", "arm": "Arm", "tools": "Tools"}
 
 
 def command_page() -> Iterator[str]:
-    """What `-h` prints of each command, in the order of the table."""
+    """What `--help` prints of each command, in the order of the table."""
     yield "# Commands\n"
-    yield "What `hil-app COMMAND -h` prints; [Options](options.md) has the configuration's.\n"
+    yield "What `hil-app COMMAND --help` prints; [Options](options.md) has the configuration's.\n"
     for command in COMMANDS:
-        if command.group:
-            group = command.group
         yield f"## hil-app {command.name}\n"
-        yield f"*{GROUPS[group]}*: {command.summary}.\n"
+        yield f"{command.summary[0].upper()}{command.summary[1:]}.\n"
         yield f"```text\n{_help(command)}\n```\n"
 
 
 def _help(command: CliCommand) -> str:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        command.run(["-h"])
+        command.run(["--help"])
     return printed.getvalue().strip()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib import import_module
-from types import ModuleType
 
 import handbook
 import pytest
@@ -15,7 +13,7 @@ from configs import load as loading
 from configs.options.parser import Parser
 from hil_app.cli.commands import find
 
-OTHERS = {"source", "pip", "export", "lerobot-edit-dataset"}
+OTHERS = {"mkdir", "source", "pip", "export", "lerobot-edit-dataset"}
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|…|\.\.\.")  # such as RUN or --config_path FILE
 FILE = re.compile(r"[\w/]+\.yaml")  # of the reader's own
 RUN_COMMANDS = handbook.commands()
@@ -25,37 +23,30 @@ class Parsed(Exception):
     """All options of a command are known, and make a configuration."""
 
 
-@pytest.fixture
-def parsing(monkeypatch: pytest.MonkeyPatch):
-    """Have commands stop once their options are parsed; takes a command's module."""
-    parse_args = Parser.parse_args
+@pytest.fixture(autouse=True)
+def parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have commands stop once their options are parsed."""
+    parse_args, make = Parser.parse_args, loading._parsed
 
     def parsed(parser: Parser, argv: Sequence[str]) -> None:
         parse_args(parser, list(argv))
         raise Parsed
 
-    def loaded(parser: Parser, argv: Sequence[str], default: object, named: str | None = None):
+    def loaded(parser: Parser, argv: Sequence[str], default: loading.Default) -> None:
         words = [FILE.sub("so101_pick_lift", word) for word in argv]
-        preset = default if isinstance(default, str) else loading.DEFAULT_PRESET
-        loading.load(parser, words, lambda _: preset, named)
+        make(parser, words, default if isinstance(default, str) else loading.DEFAULT_PRESET)
         raise Parsed
 
-    def prepare(module: ModuleType) -> None:
-        for place in (module, import_module("hil_app.cli.arm.config")):
-            if hasattr(place, "load") and not isinstance(place.load, ModuleType):
-                monkeypatch.setattr(place, "load", loaded)
-
     monkeypatch.setattr(Parser, "parse_args", parsed)
-    return prepare
+    monkeypatch.setattr(loading, "_parsed", loaded)
 
 
-def check(line: Line, parsing) -> None:
+def check(line: Line) -> None:
     """Raise ConfigError, or what else is wrong, unless all that a command says is known."""
     command, argv = find(line.words[1:])
     if not command.module:
         assert not argv, f"{line}: which of those below it?"
         return
-    parsing(import_module(f"hil_app.{command.module}"))
     with pytest.raises(Parsed):
         command.run(argv)
 
@@ -63,20 +54,20 @@ def check(line: Line, parsing) -> None:
 @pytest.mark.parametrize(
     "line", [one for one in RUN_COMMANDS if one.words[0] == "hil-app"], ids=str
 )
-def test_a_command_of_a_page_has_what_it_is_given(line: Line, parsing) -> None:
+def test_a_command_of_a_page_has_what_it_is_given(line: Line) -> None:
     if line.printed.startswith("hil-app: "):  # how a mistake is told
         with pytest.raises(loading.ConfigError, match=re.escape(line.printed.strip()[9:])):
-            check(line, parsing)
+            check(line)
         return
-    check(line, parsing)
+    check(line)
 
 
 @pytest.mark.parametrize("line", handbook.spans(), ids=str)
-def test_a_command_in_a_sentence_is_one(line: Line, parsing) -> None:
+def test_a_command_in_a_sentence_is_one(line: Line) -> None:
     if PLACEHOLDER.search(" ".join(line.words)) or len(line.words) < 4:
         find(line.words[1:])
     else:
-        check(line, parsing)
+        check(line)
 
 
 def test_other_programs_are_few_and_make_knows_its_targets() -> None:
@@ -86,10 +77,3 @@ def test_other_programs_are_few_and_make_knows_its_targets() -> None:
             assert line.words[1] in targets, line
         else:
             assert line.words[0] in OTHERS | {"hil-app"}, line
-
-
-def test_the_handbook_names_every_command_that_people_run() -> None:
-    named = {line.words[1] for line in [*RUN_COMMANDS, *handbook.spans()] if len(line.words) > 1}
-    from hil_app.cli.commands import COMMANDS
-
-    assert {one.name for one in COMMANDS if one.group} <= named
