@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from configs.base import Changeable, Config
@@ -20,7 +22,12 @@ class EnvConfig(Config):
     """End the episode at success; false goes on until failure, the time limit or the operator."""
     reset_time_s: Changeable[float] = Field(0.0, ge=0, le=3600)
     """Least time from an episode's end to the next start, to set the scene by hand [s]; paced runs
-    only."""
+    only. Where nobody sets it, an operator beside a real arm has 10 s, in teleoperate none. Enter
+    in the terminal, or the device's success control, ends it sooner."""
+    wait_for_ready: Changeable[Literal["never", "first", "always"]] = "first"
+    """Before which episode of a stage a real arm waits until the operator is ready, who presses
+    Enter in the terminal or the device's success control. Without either it waits for nobody, and
+    teleoperate never waits."""
     reset_speed: Changeable[float] = Field(60.0, ge=0.5, le=1000)
     """Speed limit of every joint on the way to the reset pose [deg/s], gripper [%/s]."""
 

@@ -23,6 +23,7 @@
     ├── RecorderDied               nothing is recorded any more
     ├── CheckpointError            a checkpoint cannot be read or written
     ├── LearnerDied                nothing is learned any more
+    ├── DemonstrationsFailed       nobody shows how the task is done
     ├── VisionError                the weights of a vision encoder cannot be had
     ├── ClassifierError            a classifier cannot be trained, read or used
     └── BenchError                 a run of a benchmark failed

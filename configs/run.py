@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,12 +20,17 @@ from configs.robot import RobotConfig, SO101SimConfig
 from configs.teleop import ScriptedTeleopConfig, TeleopConfig
 from configs.text.paths import UserPath
 
+RESET_TIME = 10.0  # of an operator beside a real arm, where nobody says it [s]
+
 
 class TrainConfig(Config):
     """The stages of a training run."""
 
     demonstrations: int = Field(20, ge=0)
     """Episodes the operator demonstrates before learning starts."""
+    count_demonstrations: Literal["successes", "all"] = "successes"
+    """successes: a demonstration that does not succeed is recorded, but neither counted nor learned
+    from; all: every one is."""
     ticks: Changeable[int] = Field(4000, ge=1)
     """Length of the training [ticks]."""
     eval_every: Changeable[int | None] = Field(None, ge=1)
@@ -114,6 +119,15 @@ class RunConfig(OpenConfig):
             looks = looks.model_copy(update={"object": None})
             processor = self.processor.model_copy(update={"observation": looks})
             self.__dict__["processor"] = processor  # frozen from here on
+        return self
+
+    @model_validator(mode="after")
+    def _time_to_set_the_scene(self) -> Self:
+        """Where nobody says how long a reset takes, an operator beside a real arm has some time."""
+        operator = self.teleop is not None and self.teleop.has_operator
+        if self.robot.real_time and operator and "reset_time_s" not in self.env.model_fields_set:
+            env = self.__dict__["env"] = self.env.model_copy()  # frozen from here on
+            env.__dict__["reset_time_s"] = RESET_TIME  # and still nobody has said it
         return self
 
     @model_validator(mode="after")

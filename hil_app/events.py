@@ -55,6 +55,16 @@ class EpisodeEnded(Event, name="episode"):
     terminated: bool  # the task was over; false if time was
 
 
+class AwaitsOperator(Notice):
+    """The next episode waits until the operator is ready."""
+
+
+class DemonstrationsFail(Problem):
+    """One demonstration after the other does not succeed."""
+
+    in_a_row: int
+
+
 class Evaluated(Event, name="evaluation"):
     """The policy was evaluated in the middle of its training."""
 

@@ -35,6 +35,7 @@ class TeleopSample:
     stop: bool = False
     emergency_stop: bool = False
     paused: bool = False  # the arm is to stand still, and the episode with it
+    ready: bool = False  # between two episodes: the next one may begin
     joints: F32 | None = None  # (6,) of a leader arm [deg], gripper [%]; they stand for the action
 
 
@@ -62,7 +63,7 @@ class Teleop(Protocol):
         """What the operator does now."""
 
     def idle(self) -> TeleopSample:
-        """The same between two episodes, once a control period: only stops count."""
+        """The same between two episodes, once a control period: only stops and ``ready`` count."""
 
 
 @runtime_checkable

@@ -24,11 +24,13 @@ BUTTONS = MappingProxyType(
         "r": "rerecord",
         "t": "switch",
         "q": "stop",
+        "\n": "ready",
     }
 )
 """What each key does: ``switch`` takes over or hands back, the others are of TeleopSample."""
 
-_STOPS = frozenset({"stop", "emergency_stop"})
+_BETWEEN = frozenset({"stop", "emergency_stop", "ready"})  # what counts between two episodes
+_AMID = frozenset(BUTTONS.values()) - {"switch", "ready"}  # and amid one
 _SEQUENCE = re.compile(r"\x1b[\[O][0-9;]*[@-~]")  # what cursor and function keys send
 _MANY = 4096  # bytes, more than anyone types between two looks
 _INPUT, _LOCAL = 0, 3  # places of these modes in a terminal's attributes
@@ -111,7 +113,7 @@ class Attended:
     """A teleoperator with the terminal's keys beside it.
 
     An emergency stop counts at once, whatever the teleoperator does. Between two episodes only
-    stops count. What the teleoperator remembers stays its own.
+    stops and ``ready`` count. What the teleoperator remembers stays its own.
     """
 
     def __init__(self, teleop: Teleop, keys: KeyReader) -> None:
@@ -131,14 +133,14 @@ class Attended:
             return replace(NO_INPUT, emergency_stop=True)
         if "switch" in pressed and isinstance(self._teleop, Switched):
             self._teleop.switch()
-        return _with(self._teleop.read(), pressed - {"switch"})
+        return _with(self._teleop.read(), pressed & _AMID)
 
     def idle(self) -> TeleopSample:
-        """The same between two episodes: only stops count."""
+        """The same between two episodes: only stops and ``ready`` count."""
         pressed = self._keys.pressed()
         if "emergency_stop" in pressed:
             return replace(NO_INPUT, emergency_stop=True)
-        return _with(self._teleop.idle(), pressed & _STOPS)
+        return _with(self._teleop.idle(), pressed & _BETWEEN)
 
     def ask(self) -> None:
         """Have the teleoperator ask for a take-over, if they can."""

@@ -113,13 +113,15 @@ class ManualTeleop:
         )
 
     def idle(self) -> TeleopSample:
-        """The same between two episodes: only stops and pauses count."""
+        """The same between two episodes: stops and pauses count, and success means ready."""
         self._let_go()
         state = self._poll()
         if state is None:
             return replace(NO_INPUT, paused=self._paused)
         self._apply_pauses(state)
-        return replace(NO_INPUT, paused=self._paused, **self._verdicts(state, _STOPS))
+        ready = bool(self._presses(state, "success"))
+        stops = self._verdicts(state, _STOPS)
+        return replace(NO_INPUT, paused=self._paused, ready=ready, **stops)
 
     def ask(self) -> None:
         """Let the operator feel that the policy asks for a take-over."""

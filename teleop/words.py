@@ -147,6 +147,12 @@ def stick_words(does: Does, side: str) -> list[str]:
     return lines
 
 
+def ready(config: ManualConfig) -> str:
+    """What to press to have an episode begin: the control that says success."""
+    pad, terms = config.sticks is not None, config.layout(wrist=False).get("success", ())
+    return " or ".join(place(term.control, pad=pad) for term in terms)
+
+
 def hint(config: ManualConfig, *, wrist: bool) -> str:
     """How the operator tells the run what to do, in a line."""
     pad, layout = config.sticks is not None, config.layout(wrist=wrist)

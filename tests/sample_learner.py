@@ -78,7 +78,7 @@ def assemble(
     )
 
 
-def frame(tick, *, intervention=False, ends=False, rerecord=False):
+def frame(tick, *, intervention=False, ends=False, rerecord=False, success=False):
     """The state holds the tick's number, the next state the next one's; the reward is 1."""
     action = np.array([0.1, 0.2, 0.3, 1], np.float32)
     state, after = (
@@ -96,7 +96,7 @@ def frame(tick, *, intervention=False, ends=False, rerecord=False):
         next_reading=Reading(np.zeros(6, np.float32), (tick + 1) / 10),
         reward=1.0,
         discrete_penalty=0.0,
-        success=False,
+        success=success,
         terminated=False,
         truncated=ends,
         is_intervention=intervention,

@@ -24,7 +24,14 @@ def tiny(folder, **changes):
 
 
 def an_episode(
-    ticks=10, *, success=False, intervention_ticks=0, reward=0.0, rerecord=False, terminated=False
+    ticks=10,
+    *,
+    success=False,
+    intervention_ticks=0,
+    reward=0.0,
+    rerecord=False,
+    terminated=False,
+    stop=False,
 ):
     return Episode(
         seed=0,
@@ -35,6 +42,7 @@ def an_episode(
         takeovers=int(intervention_ticks > 0),
         rerecord=rerecord,
         terminated=terminated,
+        stop=stop,
     )
 
 

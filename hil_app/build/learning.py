@@ -85,6 +85,7 @@ def make_learner(
         n_steps=settings.n_steps,
         discount=config.algorithm.discount,
         keep=algorithm.policy.replay_state,
+        failures=config.train.count_demonstrations == "all",
     )
     trainer = RLTrainer(
         algorithm=algorithm,

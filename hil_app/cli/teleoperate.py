@@ -36,9 +36,9 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app teleoperate", DESCRIPTION)
     config, _ = load(parser, argv, PRESET, main=MAIN)
-    if "control_time_s" not in config.env.model_fields_set:  # a time limit is for tasks
-        env = config.env.model_copy(update={"control_time_s": None})
-        config = config.model_copy(update={"env": env})
+    task = {"control_time_s": None, "reset_time_s": 0.0}  # what is for a task, unless it is set
+    unset = {name: none for name, none in task.items() if name not in config.env.model_fields_set}
+    config = config.model_copy(update={"env": config.env.model_copy(update=unset)})
     from hil_app.cli.run_command import teleoperate  # loads torch: only once the options are good
 
     return teleoperate(config)

@@ -11,7 +11,18 @@ from hil_app.control.outcomes import Episode
 Seeds = Callable[[int], int]  # how many episodes the stage has so far -> the next one's seed
 
 
-def run_episodes(stage: Stage, seeds: Seeds, sinks: Sequence[Sink] = ()) -> Iterator[Episode]:
+def at_once() -> bool:
+    """Never wait for the operator."""
+    return False
+
+
+def run_episodes(
+    stage: Stage,
+    seeds: Seeds,
+    sinks: Sequence[Sink] = (),
+    *,
+    when_ready: Callable[[], bool] = at_once,
+) -> Iterator[Episode]:
     """Episode after episode until the stage has reached its goal, or its loop is to stop.
 
     ::
@@ -22,13 +33,13 @@ def run_episodes(stage: Stage, seeds: Seeds, sinks: Sequence[Sink] = ()) -> Iter
 
     Every sink gets every frame. Each episode is given as it ends; the stage counts it unless the
     operator threw it away or the stop cut it short, and the next one waits until the caller is done
-    with it.
+    with it, and until the operator is ready if ``when_ready()`` says so.
     """
     loop = stage.loop
     while stage.done < stage.goal and not loop.stop():
-        episode = loop.episode(seeds(len(stage.finished)), [stage.frame, *sinks])
-        if not (episode.rerecord or episode.stop):
-            stage.end(episode)
+        seed = seeds(len(stage.finished))
+        episode = loop.episode(seed, [stage.frame, *sinks], when_ready=when_ready())
+        stage.end(episode)
         yield episode
         if episode.stop:
             return

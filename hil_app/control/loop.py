@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from configs.env import EnvConfig
 from hil_app.control.outcomes import Episode
@@ -19,7 +22,7 @@ from robots.base import F32, Reading, Robot
 from robots.safety.guard import ramp
 from teleop.base import NO_INPUT, Teleop, TeleopSample
 
-Phase = Literal["reset", "acting", "paused"]
+Phase = Literal["reset", "ready", "acting", "paused"]  # ready: it waits for the operator
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
 
 
@@ -88,9 +91,20 @@ class Loop:
         self.reset_until = 0.0  # monotonic [s], the same: how long a reset takes at least
         self.newest: Transition | None = None  # the same
 
-    def episode(self, seed: int, sinks: Sequence[Sink] = ()) -> Episode:
-        """Reset, then tick until the episode is done; every sink gets every frame."""
-        transition = self.reset(seed)
+    @property
+    def images(self) -> Mapping[str, NDArray[np.uint8]]:
+        """What the robot's cameras saw last, amid a reset too."""
+        reading = self._seen.reading
+        return {} if reading is None else reading.images
+
+    def episode(
+        self, seed: int, sinks: Sequence[Sink] = (), *, when_ready: bool = False
+    ) -> Episode:
+        """Reset, then tick until the episode is done; every sink gets every frame.
+
+        With ``when_ready`` the reset lasts until the operator says that it may begin.
+        """
+        transition = self.reset(seed, when_ready=when_ready)
         reward, intervention_ticks, takeovers, held, success = 0.0, 0, 0, False, False
         while not transition.done:
             transition = self.tick(transition)
@@ -192,14 +206,14 @@ class Loop:
             self.robot.command(self.newest.command.target)
         self.rate.wait()
 
-    def reset(self, seed: int) -> Transition:
+    def reset(self, seed: int, *, when_ready: bool = False) -> Transition:
         """Bring the robot to its reset pose at a limited speed, set the scene, look around."""
         self.phase = "reset"
         self.rate.start()
         if not self._apply_stops(
             self.teleop.idle()
         ).stop:  # nothing else that was pressed before counts
-            self._go_to_reset_pose()
+            self._go_to_reset_pose(when_ready)
         self.robot.reset(seed)
         reading = self._read()
         self.rate.start()
@@ -207,31 +221,34 @@ class Loop:
         command = Command.at_reset(reading, self._actions.goal(reading.joints).tip)
         return self.env_pipeline(Transition(command, reading.joints, reading))
 
-    def _go_to_reset_pose(self) -> None:
+    def _go_to_reset_pose(self, when_ready: bool) -> None:
         """Go there at a limited speed, and wait until the scene may be set."""
         self.reset_until = ready = time.monotonic() + self._env.reset_time_s * self.rate.paced
         step = self._env.reset_speed * self.rate.period
         here = self._held = self._read().joints
         pose = self.robot.spec.reset_pose
         for target in () if pose is None else ramp(here, pose, step):
-            if not self._move(target):
+            if self._move(target).stop:
                 return
-        while self.rate.paced and time.monotonic() < ready:
-            if not self._move(here if pose is None else pose):
+        waiting: Phase = "ready" if when_ready else "reset"
+        while self.rate.paced and (when_ready or time.monotonic() < ready):
+            sample = self._move(here if pose is None else pose, waiting)
+            if sample.stop or sample.ready:
                 return
 
-    def _move(self, target: F32) -> bool:
-        """One control period of the reset; False if the run is to stop."""
+    def _move(self, target: F32, phase: Phase = "reset") -> TeleopSample:
+        """One control period of the reset; returns what the operator asks for."""
         while _pauses(sample := self._apply_stops(self.teleop.idle())):
             self.phase = "paused"
             self.robot.command(self._held)
             self.rate.wait()
-        self.phase = "reset"
-        if sample.stop:
-            return False
-        self._held = self.robot.command(target)
-        self.rate.wait()
-        return True
+        self.phase = phase
+        if not sample.stop:
+            self._held = self.robot.command(target)
+            self.rate.wait()
+            if self.rate.paced:
+                self._read()  # for whoever looks on
+        return sample
 
     def _apply_stops(self, sample: TeleopSample) -> TeleopSample:
         """``sample``, with a stop if one was ever asked for; an emergency acts at once."""

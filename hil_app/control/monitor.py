@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -20,6 +21,11 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 
 _LATELY = 60  # ticks over which the rate is taken
+
+
+def always(_: Episode) -> bool:
+    """Every episode counts."""
+    return True
 
 
 class Timer:
@@ -74,11 +80,19 @@ class StageState:
 class Stage:
     """One stage of a run: its ticks and finished episodes."""
 
-    def __init__(self, name: str, goal: float, unit: str, loop: Loop) -> None:
+    def __init__(
+        self,
+        name: str,
+        goal: float,
+        unit: str,
+        loop: Loop,
+        counts: Callable[[Episode], bool] = always,
+    ) -> None:
         self.name, self.goal, self.unit = name, goal, unit  # unit: "ticks" or "episodes"
-        self.loop = loop
+        self.loop, self._counts = loop, counts
         self.ticks = 0
         self.finished: list[Finished] = []
+        self.thrown_away = self.cut_short = 0  # episodes: by the operator, by the end of the run
         self.version = 0  # of the weights in use
         self.episode_ticks = 0  # of the episode under way
         self.ages: deque[float] = deque(maxlen=SAMPLES)  # of each tick's oldest image [s]
@@ -95,8 +109,13 @@ class Stage:
             self.ages.append(max(frame.reading.ages.values()))
 
     def end(self, episode: Episode) -> None:
-        """Count a finished episode."""
-        self.finished.append(Finished(episode, self.ticks))
+        """Count an episode that is over."""
+        if episode.rerecord:
+            self.thrown_away += 1
+        elif episode.stop:
+            self.cut_short += bool(episode.ticks)
+        else:
+            self.finished.append(Finished(episode, self.ticks))
 
     def state(self) -> StageState:
         """The stage as it stands, at the end of an episode."""
@@ -116,12 +135,19 @@ class Stage:
     @property
     def progress(self) -> str:
         """How much is done, in words."""
-        return f"{self.done}" if self.endless else f"{self.done} of {self.goal}"
+        failed = len(self.finished) - self.done if self.unit == "episodes" else 0
+        more = f", {failed} failed" if failed else ""
+        return f"{self.done}" if self.endless else f"{self.done} of {self.goal}{more}"
 
     @property
     def done(self) -> int:
         """How much of the goal is reached, in its unit."""
-        return self.ticks if self.unit == "ticks" else len(self.finished)
+        return self.ticks if self.unit == "ticks" else sum(map(self._counts, self.episodes))
+
+    @property
+    def failed_in_a_row(self) -> int:
+        """How many of the last episodes were no success."""
+        return len(list(takewhile(lambda episode: not episode.success, self.episodes[::-1])))
 
     @property
     def hz(self) -> float | None:
@@ -175,13 +201,21 @@ class Monitor:
         """What happens now: an evaluation amid the training, or the last stage."""
         return self._amid or (self.stages[-1] if self.stages else None)
 
-    def begin(self, name: str, goal: float, unit: str, loop: Loop) -> Stage:
+    def begin(
+        self,
+        name: str,
+        goal: float,
+        unit: str,
+        loop: Loop,
+        counts: Callable[[Episode], bool] = always,
+    ) -> Stage:
         """Start a stage that lasts ``goal`` ``unit`` ("ticks" or "episodes"); it ends the last.
 
-        With the goal ``inf`` it goes on until it is stopped.
+        With the goal ``inf`` it goes on until it is stopped. Only episodes that ``counts`` takes
+        bring it nearer to a goal in episodes.
         """
         self.close()
-        self.stages.append(Stage(name, goal, unit, loop))
+        self.stages.append(Stage(name, goal, unit, loop, counts))
         return self.stages[-1]
 
     @contextmanager

@@ -54,6 +54,10 @@ class Experience(Protocol):
         """Whether the episode ends here, the one way or the other."""
 
     @property
+    def success(self) -> bool:
+        """Whether the task was found done here."""
+
+    @property
     def is_intervention(self) -> bool:
         """Whether the operator acted."""
 

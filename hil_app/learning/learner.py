@@ -117,7 +117,7 @@ class Learner:
         self._hand_over(partial(self._learn, frame))
 
     def demonstrate(self, frame: Experience) -> None:
-        """Keep a frame of a demonstration for the offline buffer, unless it is re-recorded."""
+        """Keep a frame of a demonstration for the offline buffer (see `ExperienceStore`)."""
         self._hand_over(partial(self._demonstrate, frame))
 
     def rest(self, meanwhile: Callable[[], None] | None = None) -> None:

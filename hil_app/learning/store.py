@@ -23,8 +23,9 @@ class ExperienceStore:
         trainer = RLTrainer(algorithm, store.mixer(online_ratio=0.5), batch_size=256)
 
     An intervention goes into both, a demonstration into the offline one, once it has ended: one
-    that is to be done again leaves nothing. ``keep`` makes of an observation what the rows have of
-    it (see `GaussianActorPolicy.replay_state`).
+    that is to be done again leaves nothing, nor does one without success unless ``failures`` are
+    wanted, too. ``keep`` makes of an observation what the rows have of it (see
+    `GaussianActorPolicy.replay_state`).
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class ExperienceStore:
         n_steps: int = 1,
         discount: float = 1.0,
         keep: Callable[[Observation], Observation] = lambda seen: seen,
+        failures: bool = False,
     ) -> None:
-        self.online, self.offline = online, offline
+        self.online, self.offline, self._failures = online, offline, failures
         self._own, self._demonstrated = (NStepReturns(n_steps, discount, keep) for _ in range(2))
         self._open_episode: list[Row] = []  # of the demonstration that has not ended
+        self._succeeded = False  # the same
 
     def add(self, frame: Experience) -> None:
         """Keep a frame of the policy's own episodes."""
@@ -48,13 +51,14 @@ class ExperienceStore:
                 self.offline.add(**row.transition())
 
     def demonstrate(self, frame: Experience) -> None:
-        """Keep a frame of a demonstration, unless the operator asks to do that again."""
+        """Keep a frame of a demonstration, if that turns out to be one to learn from."""
         self._open_episode += self._demonstrated.push(frame)
+        self._succeeded |= frame.success
         if not frame.done:
             return
-        if not frame.rerecord:
+        if not frame.rerecord and (self._succeeded or self._failures):
             self.fill(self._open_episode)
-        self._open_episode = []
+        self._open_episode, self._succeeded = [], False
 
     def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:
         """Put rows, each of this weight, into the offline buffer; returns how many there were."""

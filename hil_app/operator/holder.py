@@ -14,6 +14,8 @@ def holder(stage: Stage) -> tuple[str, Mood]:
     newest, phase = stage.loop.newest, stage.loop.phase
     if newest is not None and newest.command.sample.emergency_stop:
         return "STOPPED", "alarm"
+    if phase == "ready":
+        return "READY?", "paused"
     if newest is None or phase != "acting":
         return ("PAUSED" if phase == "paused" else f"RESET{_countdown(stage)}"), "paused"
     if newest.command.sample.intervening:

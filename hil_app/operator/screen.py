@@ -53,10 +53,10 @@ class Screen:
 
     def shown(self, stage: Stage) -> Shown:
         """What there is to see now."""
-        newest, asking = stage.loop.newest, self._monitor.help
+        asking = self._monitor.help
         state, mood = holder(stage)
         return Shown(
-            images={} if newest is None else newest.reading.images,
+            images=stage.loop.images,
             title=TITLES[stage.name],
             state=state,
             mood=mood,

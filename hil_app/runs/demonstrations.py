@@ -1,4 +1,4 @@
-"""The recorded datasets that a training learns from beside its own episodes."""
+"""What people have shown: recorded datasets to learn from, and demonstrations that fail."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import time
 from collections.abc import Sequence
 from itertools import takewhile
 
+from configs.errors import HilAppError
+from configs.events import Tell
 from configs.learning.learner import OfflineDatasetConfig
-from hil_app.control.monitor import Loading
+from hil_app.control.gate import Gate
+from hil_app.control.monitor import Loading, Stage
 from hil_app.datasets.to_buffer import Source, check, rows_of, unsaid
 from hil_app.events import (
     DatasetsLoaded,
     DatasetsSoFar,
     DatasetsTooLarge,
     DatasetsUnsaid,
+    DemonstrationsFail,
     DepthLeftOut,
     LoadingDatasets,
 )
@@ -22,7 +26,30 @@ from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.runs.session import Session
 
+ASK, GIVE_UP = 3, 10  # demonstrations that fail in a row: then somebody is asked, or nobody there
 TELL_EVERY = 10.0  # seconds between two events that say how far it is
+
+
+class DemonstrationsFailed(HilAppError):
+    """Nobody is there to say why no demonstration succeeds; the message has what to look at."""
+
+
+def demonstrations_fail(stage: Stage, gate: Gate, tell: Tell) -> None:
+    """Have a run that nobody shows how to do it ask what is wrong; raises DemonstrationsFailed.
+
+    ``gate`` is the stage's: an operator who is there is waited for.
+    """
+    failed = stage.failed_in_a_row
+    said = (
+        f"{failed} demonstrations in a row did not succeed, and do not count: is the task within "
+        "reach, is env.control_time_s long enough, and does somebody (the success control, or a "
+        "classifier) say when it is done? --train.count_demonstrations=all learns from failures too"
+    )
+    if gate.attended and failed % ASK == 0:
+        tell(DemonstrationsFail(cause=said, in_a_row=failed))
+        gate.close()
+    elif not gate.attended and failed >= GIVE_UP:
+        raise DemonstrationsFailed(said)
 
 
 class OfflineData:

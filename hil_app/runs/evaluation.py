@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hil_app.control.episodes import run_episodes
+from hil_app.control.episodes import at_once, run_episodes
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import Stage
 from hil_app.control.outcomes import EVALUATE, Evaluation
@@ -71,9 +71,11 @@ class Evaluator:
 def evaluate(session: Session, policy: GaussianActorPolicy) -> None:
     """Run the config's evaluation episodes; the session's monitor has the result."""
     loop = _loop(session, policy)
+    gate = at_once if session.monitor.stages else session.gate()  # a training was watched
     stage = session.monitor.begin(EVALUATE, session.config.eval.episodes, "episodes", loop)
     with session.robot:
-        for episode in run_episodes(stage, partial(session.parts.seed, EVALUATE)):
+        seeds = partial(session.parts.seed, EVALUATE)
+        for episode in run_episodes(stage, seeds, when_ready=gate):
             session.ended(stage, episode)
 
 

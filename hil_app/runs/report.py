@@ -104,6 +104,8 @@ def _trained(stage: Stage, progress: Progress | None, evaluations: Sequence[Eval
 def _recorded(stage: Stage) -> Summary:
     return {
         **_evaluation_rows(stage.episodes),
+        "cut_short": stage.cut_short,
+        "thrown_away": stage.thrown_away,
         "ticks": stage.ticks,
         "intervention_fraction": round(intervention_fraction(stage.episodes), 4),
     }
@@ -146,7 +148,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("by hand", f"{moved['ticks']} ticks, {_successes(moved)} successful"))
     if shown := summary.get("record"):
         is_intervention = f"{shown['intervention_fraction']:.0%} by hand"
-        rows.append(("recorded", f"{_successes(shown)}, {shown['ticks']} ticks, {is_intervention}"))
+        said = f"{_successes(shown)}, {shown['ticks']} ticks, {is_intervention}{_also(shown)}"
+        rows.append(("recorded", said))
     if kept := summary.get("dataset"):
         frames, seconds = kept["backlog_max_frames"], kept["backlog_max_s"]
         missing = kept["missing_frames"]
@@ -165,6 +168,12 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
 def _successes(evaluated: Summary) -> str:
     count = round(evaluated["success_rate"] * evaluated["episodes"])
     return f"{count}/{evaluated['episodes']} ({evaluated['success_rate']:.1%})"
+
+
+def _also(shown: Summary) -> str:
+    """Episodes that are not among those counted."""
+    names = {"cut_short": "cut short by the end", "thrown_away": "thrown away"}
+    return "".join(f"; {shown[name]} {said}" for name, said in names.items() if shown.get(name))
 
 
 def _evaluations(evaluations: Sequence[Summary]) -> str:

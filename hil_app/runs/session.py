@@ -13,6 +13,7 @@ import torch
 
 from configs.run import RunConfig
 from hil_app.build.assembly import Assembly
+from hil_app.control.gate import Gate
 from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.outcomes import Episode
 from hil_app.control.signals import StopRequest
@@ -71,8 +72,9 @@ class Session:
         self.robot = self.parts.robot
         self.monitor = Monitor()
         self.window, self.device = self.parts.window, self.parts.device
-        operator = teleop is not None and teleop.has_operator
-        self.keys = KeyReader() if operator or arm else None  # a real arm has an operator beside it
+        self._has_operator = teleop is not None and teleop.has_operator
+        # a real arm has an operator beside it
+        self.keys = KeyReader() if self._has_operator or arm else None
         self._powered: list[Powered] = []
         self._open = ExitStack()
 
@@ -123,6 +125,15 @@ class Session:
         if self.keys is None or not self.keys.live:
             return CTRL_C
         return keys.hint(switched=teleop is not None and teleop.by_keys)
+
+    def gate(self) -> Gate:
+        """What has the next stage wait for the operator, on a real arm with one beside it."""
+        env, manual = self.config.env, self.config.manual
+        keys = ["Enter"] if self.keys is not None and self.keys.live else []
+        press = keys + ([] if manual is None else [words.ready(manual)])
+        beside = self.config.teleop is None or self._has_operator
+        when = env.wait_for_ready if self.config.robot.real_time else "never"
+        return Gate(when, " or ".join(press) if beside else "", self.events.emit)
 
     def teleop(self, acts: Acts) -> Teleop:
         """Who acts, and when, with the operator at the terminal's keys beside, where there are

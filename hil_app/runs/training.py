@@ -15,7 +15,7 @@ from configs.run import RunConfig
 from hil_app.control.episodes import run_episodes
 from hil_app.control.help_requests import HelpRequests
 from hil_app.control.loop import Loop, Sink
-from hil_app.control.monitor import Recording, Stage
+from hil_app.control.monitor import Recording, Stage, always
 from hil_app.control.outcomes import DEMONSTRATE, TRAIN, Episode, Evaluation
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.events import Compiled, Compiling, NotCompiled, NothingLearned
@@ -25,7 +25,7 @@ from hil_app.learning.learner import COUNTS, Learner, Progress
 from hil_app.recording.frames import Frame
 from hil_app.runs.checkpoints import Checkpoints
 from hil_app.runs.dataset import recorder
-from hil_app.runs.demonstrations import OfflineData
+from hil_app.runs.demonstrations import OfflineData, demonstrations_fail
 from hil_app.runs.evaluation import Evaluator
 from hil_app.runs.folder import CHECKPOINTS, DATASET
 from hil_app.runs.metrics import Figures, Metrics, of_episode, of_evaluation, of_learner
@@ -121,9 +121,14 @@ class Training:
             events.emit(Compiled(seconds=round(time.monotonic() - started, 1)))
 
     def _demonstrate(self, loop: Loop) -> None:
-        count = self._config.train.demonstrations
-        stage = self._begin(DEMONSTRATE, count, "episodes", loop)
-        self._episodes(stage, self.learner.demonstrate)
+        wanted = self._config.train
+        stage = self._begin(DEMONSTRATE, wanted.demonstrations, "episodes", loop, self._counts)
+        if not self._before.stage(TRAIN):  # else that is over, however it is counted today
+            self._episodes(stage, self.learner.demonstrate)
+
+    def _counts(self, demonstration: Episode) -> bool:
+        """Whether a demonstration is learned from."""
+        return demonstration.success or self._config.train.count_demonstrations == "all"
 
     def _train(self, loop: Loop) -> None:
         stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
@@ -148,9 +153,16 @@ class Training:
         self._session.monitor.help = requests
         return [requests]
 
-    def _begin(self, name: str, goal: int, unit: str, loop: Loop) -> Stage:
+    def _begin(
+        self,
+        name: str,
+        goal: int,
+        unit: str,
+        loop: Loop,
+        counts: Callable[[Episode], bool] = always,
+    ) -> Stage:
         """Begin a stage, where the run that is resumed left it."""
-        stage = self._session.monitor.begin(name, goal, unit, loop)
+        stage = self._session.monitor.begin(name, goal, unit, loop, counts)
         if before := self._before.stage(name):
             stage.restore(before)
             if before is self._before.stages[-1] and isinstance(loop.teleop, Remembering):
@@ -167,12 +179,15 @@ class Training:
     def _episodes(self, stage: Stage, *learn: Sink) -> None:
         """Episode after episode until the stage has reached its goal or the run is to stop."""
         record = partial(self._recorder.add, stage=stage.name)
-        seeds = partial(self._session.parts.seed, stage.name)
+        seeds, gate = partial(self._session.parts.seed, stage.name), self._session.gate()
+        sinks: list[Sink] = [record, self._see, *learn]
         with stage.loop.teleop:
-            for episode in run_episodes(stage, seeds, [record, self._see, *learn]):
+            for episode in run_episodes(stage, seeds, sinks, when_ready=gate):
                 self._session.ended(stage, episode)
                 if not episode.stop:
                     self._between(stage, episode)
+                    if stage.name == DEMONSTRATE and not self._counts(episode):
+                        demonstrations_fail(stage, gate, self._session.events.emit)
 
     def _see(self, frame: Frame) -> None:
         """Keep the frames of the episode under way."""

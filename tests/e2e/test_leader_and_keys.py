@@ -25,7 +25,7 @@ robot:
   type: so101
   rest_pose: null
   safety: {patience_s: 2, watchdog_s: 2, let_down_s: 10, deadman_s: 60}  # busy machines
-env: {fps: 30, paced: true, control_time_s: 30, reset_speed: 120}
+env: {fps: 30, paced: true, control_time_s: 30, reset_speed: 120, wait_for_ready: never}
 processor:
   step_size: [0.01, 0.01, 0.01]
   observation: {object: null}
@@ -144,9 +144,13 @@ def test_an_operator_leads_a_demonstration_lets_the_policy_act_and_takes_over(
         ways = np.abs(np.subtract(motors(leader, "present"), motors(follower, "present")))
         return int(ways[:-1].max())
 
-    with train(tmp_path, follower, "--teleop.type=so101_leader", *teleop) as terminal:
+    ready = ("--env.wait_for_ready=first", "--env.reset_time_s=0")
+    with train(tmp_path, follower, "--teleop.type=so101_leader", *teleop, *ready) as terminal:
         wait(terminal, lambda: "leader_ready" in reported(tmp_path))
+        wait(terminal, lambda: "awaits_operator" in reported(tmp_path))
         assert set(motors(leader, "torque_enable")) == {1}
+        assert "taken_over" not in reported(tmp_path)
+        terminal.press("\n")
         wait(terminal, lambda: "taken_over" in reported(tmp_path))  # the demonstration
         wait(terminal, lambda: set(motors(leader, "torque_enable")) == {0})
         leader.arm.hand(ALL)
@@ -159,6 +163,8 @@ def test_an_operator_leads_a_demonstration_lets_the_policy_act_and_takes_over(
         leader.arm.hand(None)
         wait(terminal, lambda: set(motors(leader, "torque_enable")) == {1})  # the policy acts
         wait(terminal, lambda: reported(tmp_path).count("leader_ready") == 2)
+        wait(terminal, lambda: reported(tmp_path).count("awaits_operator") == 2)
+        terminal.press("\n")
         wait(terminal, lambda: moves(follower) and moves(leader))
         take_over(terminal, leader)
         wait(terminal, lambda: gap() < 12)  # and the arm stays with it

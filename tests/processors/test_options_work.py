@@ -136,6 +136,7 @@ def usual() -> Iterator[Any]:
 def test_every_option_is_in_the_table() -> None:
     options = {*leaves(EnvConfig, "env"), *leaves(ProcessorConfig, "processor")}
     elsewhere = {
+        "env.wait_for_ready",  # tests/hil_app/control/test_gate.py
         "processor.success_classifier",  # tests/hil_app/runs/test_classifier_in_a_run.py
         "processor.reward.type",  # tests/e2e/test_plugin_package.py
         "processor.steps",  # tests/hil_app/build/test_steps.py

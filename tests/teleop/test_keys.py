@@ -79,7 +79,7 @@ def test_all_that_was_pressed_since_the_last_look_counts(stdin: Stdin) -> None:
         assert pressed.pressed() == {"success", "failure", "emergency_stop"}
 
 
-@pytest.mark.parametrize("text", ["x", "\n", "\x1b[A", "\x1b[1;5F", "\x1bOS", "é", "\x1b"])
+@pytest.mark.parametrize("text", ["x", "\x1b[A", "\x1b[1;5F", "\x1bOS", "é", "\x1b"])
 def test_other_keys_do_nothing(stdin: Stdin, text: str) -> None:
     with KeyReader() as pressed:
         stdin.type(text)
@@ -340,7 +340,8 @@ def test_hands_open_close_and_remember_as_without_keys() -> None:
 
 
 def test_the_hint_names_every_key() -> None:
-    for key, button in BUTTONS.items():
+    amid = {key: button for key, button in BUTTONS.items() if button != "ready"}
+    for key, button in amid.items():
         name = "space" if key == " " else key
         assert f"{name} " in keys.hint(switched=True), button
     assert "t take" not in keys.hint(switched=False)

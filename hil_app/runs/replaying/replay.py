@@ -77,6 +77,7 @@ class Replayed:
             stop=sample.stop,
             emergency_stop=sample.emergency_stop,
             paused=sample.paused,
+            ready=sample.ready,
         )
 
 
@@ -144,7 +145,9 @@ def replay(session: Session, recorded: RecordedEpisode, what: What) -> None:
     with robot, again:
         stage = session.monitor.begin(REPLAY, 1, "episodes", loop)
         seed = parts.seed(*recorded.scene) if recorded.seed is None else recorded.seed
-        episode = next(run_episodes(stage, lambda _: seed, [look, again.count]), None)
+        sinks = [look, again.count]
+        episodes = run_episodes(stage, lambda _: seed, sinks, when_ready=session.gate())
+        episode = next(episodes, None)
         if episode is not None:
             session.ended(stage, episode)
     success = episode.success if episode is not None and robot.truth is not None else None

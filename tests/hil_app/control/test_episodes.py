@@ -24,9 +24,11 @@ class Loop:
 
     def __init__(self, stop: Callable[[], bool] = lambda: False, **odd: dict[str, bool]) -> None:
         self.stop, self._odd, self.seeds = stop, odd, list[int]()
+        self.waited = list[bool]()
 
-    def episode(self, seed: int, sinks: Sequence[Sink]) -> Episode:
+    def episode(self, seed: int, sinks: Sequence[Sink], *, when_ready: bool) -> Episode:
         self.seeds.append(seed)
+        self.waited.append(when_ready)
         for tick in range(1, 6):
             frame: Any = SimpleNamespace(
                 tick=tick, weights_version=0, reading=SimpleNamespace(ages={})
@@ -58,13 +60,32 @@ def test_what_is_thrown_away_does_not_count_and_is_done_again_in_the_same_scene(
     assert loop.seeds == [100, 101, 101, 102]
     assert [e.rerecord for e in ended] == [False, True, False, False]
     assert [e.seed for e in stage.episodes] == [100, 101, 102]
+    assert (stage.thrown_away, stage.cut_short) == (1, 0)
 
 
 def test_a_stop_in_an_episode_ends_the_stage_without_counting_it() -> None:
     loop = Loop(number_2={"stop": True})
     stage = stage_of(loop, 9)
     assert [e.stop for e in run_episodes(stage, seeds)] == [False, True]
-    assert len(stage.finished) == 1
+    assert (len(stage.finished), stage.thrown_away, stage.cut_short) == (1, 0, 1)
+
+
+def test_only_what_counts_brings_a_stage_nearer_to_its_goal_and_each_has_a_scene_of_its_own() -> (
+    None
+):
+    failed = {"success": False}
+    loop = Loop(number_1=failed, number_3=failed, number_4=failed)
+    stage = Stage("demonstrate", 2, "episodes", loop, lambda episode: episode.success)  # type: ignore[arg-type]
+    in_a_row = [stage.failed_in_a_row for _ in run_episodes(stage, seeds)]
+    assert loop.seeds == [100, 101, 102, 103, 104]
+    assert in_a_row == [1, 0, 1, 2, 0]
+    assert (stage.done, stage.progress) == (2, "2 of 2, 3 failed")
+
+
+def test_an_episode_waits_for_the_operator_when_it_is_to() -> None:
+    loop, answers = Loop(), iter([True, False, True])
+    list(run_episodes(stage_of(loop, 3), seeds, when_ready=lambda: next(answers)))
+    assert loop.waited == [True, False, True]
 
 
 def test_no_episode_begins_once_the_loop_is_to_stop() -> None:

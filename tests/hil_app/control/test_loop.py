@@ -524,6 +524,46 @@ def test_a_ramp_counts_towards_the_reset_time(scene: Scene) -> None:
     assert scene.reset_at - 50 == pytest.approx(1.0)
 
 
+def test_the_operator_ends_the_reset_when_ready(scene: Scene) -> None:
+    scene.between[5] = replace(NO_INPUT, ready=True)
+    loop_of(scene, reset_time_s=30.0).reset(7)
+    assert scene.reset_at - 50 == pytest.approx(0.4)
+
+
+def test_an_episode_waits_until_the_operator_is_ready_however_long(scene: Scene) -> None:
+    phases: list[str] = []
+    loop = loop_of(scene, stop=lambda: bool(phases.append(loop.phase)))
+    scene.between[300] = replace(NO_INPUT, ready=True)
+    episode = loop.episode(7, when_ready=True)
+    assert (scene.idles, scene.reset_at - 50) == (300, pytest.approx(29.9))
+    assert phases[2:300] == ["ready"] * 298
+    assert episode.ticks == 5
+
+
+def test_a_stop_ends_the_wait_for_an_operator(scene: Scene) -> None:
+    scene.between[9] = replace(NO_INPUT, stop=True)
+    episode = loop_of(scene).episode(7, when_ready=True)
+    assert (episode.stop, scene.idles) == (True, 9)
+
+
+def test_whoever_looks_on_sees_what_the_cameras_see_amid_a_reset(scene: Scene) -> None:
+    def read() -> Reading:
+        return Reading(RESET_POSE, stamp=scene.now, images={"front": picture(scene.now)})
+
+    def picture(now: float) -> Any:
+        return np.full((2, 2, 3), round((now - 50) * 10), np.uint8)
+
+    scene.read = read  # type: ignore[method-assign]
+    shown: list[int] = []
+    loop = loop_of(
+        scene,
+        stop=lambda: bool(shown.extend(i[0, 0, 0] for i in loop.images.values())),
+        reset_time_s=1.0,
+    )
+    loop.reset(7)
+    assert shown == list(range(10))
+
+
 def test_the_reset_time_is_ignored_when_not_paced(scene: Scene) -> None:
     scene.joints = scene.target = RESET_POSE + 60
     episode, _ = run(loop_of(scene, reset_time_s=30.0, paced=False))

@@ -16,7 +16,7 @@ def filled():
     one = store()
     for tick in (1, 2, 3):
         one.add(frame(tick, intervention=tick == 2))
-        one.demonstrate(frame(10 + tick, ends=tick == 2))
+        one.demonstrate(frame(10 + tick, ends=tick == 2, success=tick == 1))
     return one
 
 
@@ -24,9 +24,17 @@ def test_frames_go_where_they_belong():
     one = filled()
     assert ticks(one.online) == [1, 2, 3]
     assert ticks(one.offline) == [2, 11, 12]  # 13 began a demonstration that has not ended
-    one.demonstrate(frame(14, ends=True, rerecord=True))
-    one.demonstrate(frame(15, ends=True))
+    one.demonstrate(frame(14, ends=True, success=True, rerecord=True))
+    one.demonstrate(frame(15, ends=True, success=True))
     assert ticks(one.offline) == [2, 11, 12, 15]
+
+
+@pytest.mark.parametrize(("failures", "kept"), [(False, [33]), (True, [31, 32, 33])])
+def test_demonstrations_without_success_are_kept_only_if_they_are_wanted(failures, kept):
+    one = store(failures=failures)
+    for tick, success in ((31, False), (32, False), (33, True)):
+        one.demonstrate(frame(tick, ends=tick != 31, success=success))
+    assert ticks(one.offline) == kept
 
 
 def test_rows_may_be_put_in_at_a_weight():

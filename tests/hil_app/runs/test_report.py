@@ -213,12 +213,16 @@ def test_what_was_recorded_is_reported():
     for ticks, success in ((20, True), (30, True), (50, False)):
         stage.ticks += ticks
         stage.end(an_episode(ticks, success=success, intervention_ticks=10))
+    stage.end(an_episode(9, rerecord=True))
+    stage.end(an_episode(7, stop=True))
     monitor.recording = a_recording()
     summary = report.summarize(monitor, ended="finished")
     assert summary["record"] == {
         "success_rate": 0.6667,
         "episodes": 3,
         "mean_ticks": 33.33,
+        "cut_short": 1,
+        "thrown_away": 1,
         "ticks": 100,
         "intervention_fraction": 0.3,
     }
@@ -232,7 +236,7 @@ def test_what_was_recorded_is_reported():
     }
     assert summary["loop"]["lateness_ms"]["p50"] == 2.0
     text = shown(summary)
-    assert "2/3 (66.7%), 100 ticks, 30% by hand" in text
+    assert "2/3 (66.7%), 100 ticks, 30% by hand; 1 cut short" in text
     assert "8 episodes, 3 of them new" in text
     assert "34 frames, 1.2 s; none dropped" in text
     summary["dataset"]["episodes"] = 1

@@ -42,7 +42,7 @@ CHANGES: dict[str, Any] = {
     "train.ticks": 400,
     "eval.episodes": 3,
     "eval.deterministic": False,
-    "teleop.noise": 0.5,
+    "teleop.noise": 0.3,
     "teleop.intervention.free_ticks": 60,
     "teleop.intervention.stall_ticks": 30,
     "teleop.intervention.reaction_ticks": 8,
@@ -55,6 +55,7 @@ CHANGES: dict[str, Any] = {
 }
 ELSEWHERE = {
     "learner.device": "test_build",
+    "train.count_demonstrations": "test_demonstrations_count",
     "learner.mode": "test_training, test_learner_thread",
     "learner.queue_size": "below",
     "learner.datasets": "test_offline_data, tests/hil_app/datasets/test_from_dataset",
