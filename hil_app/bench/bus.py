@@ -18,10 +18,19 @@ from robots.feetech.servos import SENSED
 Cycle = Callable[[], None]
 TICK_MS = 1000 / 30
 WARM_UP = 20  # rounds that do not count
+PATIENCE_S = 5.0  # for an answer: other programs may have the machine
 PLACES = [REGISTERS[name] for name in SENSED]
 START = PLACES[0].address
 SIZE = PLACES[-1].address + PLACES[-1].size - START  # 15 bytes
 GOAL = REGISTERS["Goal_Position"]
+
+
+class _PatientPort(PortHandler):  # type: ignore[misc]  # the SDK has no types
+    """A port of the SDK that waits longer for an answer than its 34 ms."""
+
+    def setPacketTimeout(self, packet_length: int) -> None:  # noqa: N802  # the SDK's name
+        super().setPacketTimeout(packet_length)
+        self.packet_timeout = 1000 * PATIENCE_S
 
 
 def bus(port: str, rounds: int) -> Result:
@@ -29,8 +38,8 @@ def bus(port: str, rounds: int) -> Result:
 
     The goals are where the motors are, so nothing moves. Raises RobotError.
     """
-    sdk_port = PortHandler(port)
-    with FeetechBus(port, MOTORS, timeout_s=0.2) as ours:
+    sdk_port = _PatientPort(port)
+    with FeetechBus(port, MOTORS, timeout_s=PATIENCE_S) as ours:
         sdk_port.openPort()  # after ours, which says what is wrong with a port
         try:
             goals = _positions(ours)

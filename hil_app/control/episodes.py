@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from hil_app.control.loop import Sink
+from hil_app.control.loop import Ask, Sink
 from hil_app.control.monitor import Stage
 from hil_app.control.outcomes import Episode
 
 Seeds = Callable[[int], int]  # how many episodes the stage has so far -> the next one's seed
 
 
-def at_once() -> bool:
+def at_once() -> None:
     """Never wait for the operator."""
-    return False
 
 
 def run_episodes(
@@ -21,7 +20,7 @@ def run_episodes(
     seeds: Seeds,
     sinks: Sequence[Sink] = (),
     *,
-    when_ready: Callable[[], bool] = at_once,
+    gate: Callable[[], Ask | None] = at_once,
 ) -> Iterator[Episode]:
     """Episode after episode until the stage has reached its goal, or its loop is to stop.
 
@@ -33,12 +32,12 @@ def run_episodes(
 
     Every sink gets every frame. Each episode is given as it ends; the stage counts it unless the
     operator threw it away or the stop cut it short, and the next one waits until the caller is done
-    with it, and until the operator is ready if ``when_ready()`` says so.
+    with it, and until the operator is ready if ``gate()`` has a way to ask.
     """
     loop = stage.loop
     while stage.done < stage.goal and not loop.stop():
         seed = seeds(len(stage.finished))
-        episode = loop.episode(seed, [stage.frame, *sinks], when_ready=when_ready())
+        episode = loop.episode(seed, [stage.frame, *sinks], ask=gate())
         stage.end(episode)
         yield episode
         if episode.stop:

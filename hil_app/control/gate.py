@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from configs.events import Tell
+from hil_app.control.loop import Ask
 from hil_app.events import AwaitsOperator
 
 When = Literal["never", "first", "always"]
 
 
 class Gate:
-    """Says before each episode of a stage whether it waits for the operator, and tells them.
+    """Says before each episode of a stage whether it waits for the operator, and how to ask.
 
-        run_episodes(stage, seeds, sinks, when_ready=Gate("first", "Enter", events.emit))
+        run_episodes(stage, seeds, sinks, gate=Gate("first", "Enter", events.emit))
 
     ``press`` is what the operator presses when ready; without anything it never waits.
     """
@@ -31,9 +32,10 @@ class Gate:
         """Have the next episode wait, whatever is configured."""
         self._wait = True
 
-    def __call__(self) -> bool:
-        """Whether the next episode waits."""
+    def __call__(self) -> Ask | None:
+        """How to ask whether the next episode may begin; None if it just does."""
         wait, self._wait = self._wait and self.attended, self._when == "always"
-        if wait:
-            self._tell(AwaitsOperator(note=f"press {self._press} when the scene is set"))
-        return wait
+        return self._ask if wait else None
+
+    def _ask(self) -> None:
+        self._tell(AwaitsOperator(note=f"press {self._press} when the scene is set"))

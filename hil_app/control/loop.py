@@ -23,6 +23,7 @@ from robots.safety.guard import ramp
 from teleop.base import NO_INPUT, Teleop, TeleopSample
 
 Phase = Literal["reset", "ready", "acting", "paused"]  # ready: it waits for the operator
+Ask = Callable[[], None]  # has the operator know that they are waited for
 Sink = Callable[[Frame], None]  # gets every frame within the tick: it may only enqueue
 
 
@@ -97,14 +98,13 @@ class Loop:
         reading = self._seen.reading
         return {} if reading is None else reading.images
 
-    def episode(
-        self, seed: int, sinks: Sequence[Sink] = (), *, when_ready: bool = False
-    ) -> Episode:
+    def episode(self, seed: int, sinks: Sequence[Sink] = (), *, ask: Ask | None = None) -> Episode:
         """Reset, then tick until the episode is done; every sink gets every frame.
 
-        With ``when_ready`` the reset lasts until the operator says that it may begin.
+        With ``ask``, which is called then, the arm waits in its reset pose until the operator is
+        ready.
         """
-        transition = self.reset(seed, when_ready=when_ready)
+        transition = self.reset(seed, ask)
         reward, intervention_ticks, takeovers, held, success = 0.0, 0, 0, False, False
         while not transition.done:
             transition = self.tick(transition)
@@ -206,14 +206,14 @@ class Loop:
             self.robot.command(self.newest.command.target)
         self.rate.wait()
 
-    def reset(self, seed: int, *, when_ready: bool = False) -> Transition:
+    def reset(self, seed: int, ask: Ask | None = None) -> Transition:
         """Bring the robot to its reset pose at a limited speed, set the scene, look around."""
         self.phase = "reset"
         self.rate.start()
         if not self._apply_stops(
             self.teleop.idle()
         ).stop:  # nothing else that was pressed before counts
-            self._go_to_reset_pose(when_ready)
+            self._go_to_reset_pose(ask)
         self.robot.reset(seed)
         reading = self._read()
         self.rate.start()
@@ -221,7 +221,7 @@ class Loop:
         command = Command.at_reset(reading, self._actions.goal(reading.joints).tip)
         return self.env_pipeline(Transition(command, reading.joints, reading))
 
-    def _go_to_reset_pose(self, when_ready: bool) -> None:
+    def _go_to_reset_pose(self, ask: Ask | None) -> None:
         """Go there at a limited speed, and wait until the scene may be set."""
         self.reset_until = ready = time.monotonic() + self._env.reset_time_s * self.rate.paced
         step = self._env.reset_speed * self.rate.period
@@ -230,8 +230,10 @@ class Loop:
         for target in () if pose is None else ramp(here, pose, step):
             if self._move(target).stop:
                 return
-        waiting: Phase = "ready" if when_ready else "reset"
-        while self.rate.paced and (when_ready or time.monotonic() < ready):
+        waiting: Phase = "ready" if ask else "reset"
+        if ask:
+            ask()
+        while self.rate.paced and (ask or time.monotonic() < ready):
             sample = self._move(here if pose is None else pose, waiting)
             if sample.stop or sample.ready:
                 return

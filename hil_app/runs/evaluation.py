@@ -75,7 +75,7 @@ def evaluate(session: Session, policy: GaussianActorPolicy) -> None:
     stage = session.monitor.begin(EVALUATE, session.config.eval.episodes, "episodes", loop)
     with session.robot:
         seeds = partial(session.parts.seed, EVALUATE)
-        for episode in run_episodes(stage, seeds, when_ready=gate):
+        for episode in run_episodes(stage, seeds, gate=gate):
             session.ended(stage, episode)
 
 

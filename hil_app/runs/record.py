@@ -50,7 +50,7 @@ def record(session: Session, policy: LearnedPolicy | None = None) -> None:
             stage,
             lambda count: session.parts.seed(RECORD, before + count),
             [partial(kept.add, stage=RECORD)],
-            when_ready=session.gate(),
+            gate=session.gate(),
         ):
             session.ended(stage, episode)
             kept.check()

@@ -182,7 +182,7 @@ class Training:
         seeds, gate = partial(self._session.parts.seed, stage.name), self._session.gate()
         sinks: list[Sink] = [record, self._see, *learn]
         with stage.loop.teleop:
-            for episode in run_episodes(stage, seeds, sinks, when_ready=gate):
+            for episode in run_episodes(stage, seeds, sinks, gate=gate):
                 self._session.ended(stage, episode)
                 if not episode.stop:
                     self._between(stage, episode)

@@ -146,7 +146,7 @@ def replay(session: Session, recorded: RecordedEpisode, what: What) -> None:
         stage = session.monitor.begin(REPLAY, 1, "episodes", loop)
         seed = parts.seed(*recorded.scene) if recorded.seed is None else recorded.seed
         sinks = [look, again.count]
-        episodes = run_episodes(stage, lambda _: seed, sinks, when_ready=session.gate())
+        episodes = run_episodes(stage, lambda _: seed, sinks, gate=session.gate())
         episode = next(episodes, None)
         if episode is not None:
             session.ended(stage, episode)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hil_app.control.episodes import run_episodes
-from hil_app.control.loop import Sink
+from hil_app.control.loop import Ask, Sink
 from hil_app.control.monitor import Stage
 from hil_app.control.outcomes import Episode
 
@@ -26,9 +26,9 @@ class Loop:
         self.stop, self._odd, self.seeds = stop, odd, list[int]()
         self.waited = list[bool]()
 
-    def episode(self, seed: int, sinks: Sequence[Sink], *, when_ready: bool) -> Episode:
+    def episode(self, seed: int, sinks: Sequence[Sink], *, ask: Ask | None) -> Episode:
         self.seeds.append(seed)
-        self.waited.append(when_ready)
+        self.waited.append(ask is not None)
         for tick in range(1, 6):
             frame: Any = SimpleNamespace(
                 tick=tick, weights_version=0, reading=SimpleNamespace(ages={})
@@ -83,8 +83,8 @@ def test_only_what_counts_brings_a_stage_nearer_to_its_goal_and_each_has_a_scene
 
 
 def test_an_episode_waits_for_the_operator_when_it_is_to() -> None:
-    loop, answers = Loop(), iter([True, False, True])
-    list(run_episodes(stage_of(loop, 3), seeds, when_ready=lambda: next(answers)))
+    loop, answers = Loop(), iter([print, None, print])
+    list(run_episodes(stage_of(loop, 3), seeds, gate=lambda: next(answers)))
     assert loop.waited == [True, False, True]
 
 

@@ -534,7 +534,9 @@ def test_an_episode_waits_until_the_operator_is_ready_however_long(scene: Scene)
     phases: list[str] = []
     loop = loop_of(scene, stop=lambda: bool(phases.append(loop.phase)))
     scene.between[300] = replace(NO_INPUT, ready=True)
-    episode = loop.episode(7, when_ready=True)
+    asked: list[int] = []
+    episode = loop.episode(7, ask=lambda: asked.append(scene.idles))
+    assert asked == [1]
     assert (scene.idles, scene.reset_at - 50) == (300, pytest.approx(29.9))
     assert phases[2:300] == ["ready"] * 298
     assert episode.ticks == 5
@@ -542,7 +544,7 @@ def test_an_episode_waits_until_the_operator_is_ready_however_long(scene: Scene)
 
 def test_a_stop_ends_the_wait_for_an_operator(scene: Scene) -> None:
     scene.between[9] = replace(NO_INPUT, stop=True)
-    episode = loop_of(scene).episode(7, when_ready=True)
+    episode = loop_of(scene).episode(7, ask=lambda: None)
     assert (episode.stop, scene.idles) == (True, 9)
 
 
