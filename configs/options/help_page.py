@@ -70,7 +70,10 @@ def _about(topic: str, known: Sequence[Block]) -> list[Block]:
 
 def _fill_main(parser: Parser, main: Sequence[str], known: Sequence[Block]) -> None:
     """Show some options, each in a line or two, under their topics."""
-    found = {option.name: option for block in reversed(known) for option in block.options}
+    found: dict[str, Option] = {}
+    for block in known:  # those that are there now come before those that could be
+        for option in block.options:
+            found.setdefault(option.name, option)
     groups: dict[str, list[Option]] = {}
     for name in main:
         topic, dot, _ = name.partition(".")

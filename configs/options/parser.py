@@ -45,6 +45,11 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("-h", "--help", action="help", help="say what it does, and how")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As ever; ``--help=TOPIC`` shows all help there is, where the command has no topics."""
+        words = ["--help" if word.startswith("--help=") else word for word in args]
+        return super().parse_known_args(words, namespace)
+
     def print_help(self, file: SupportsWrite[str] | None = None) -> NoReturn:
         """Print the help, and end."""
         super().print_help(file)

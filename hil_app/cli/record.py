@@ -24,7 +24,6 @@ always acts. The format is that of LeRobot, version 3.0.
 
   hil-app record data/lift --dataset.num_episodes=50
   hil-app record --config_path sim_teleoperate --robot.cameras.front.width=320
-  hil-app record --config_path sim_teleoperate --teleop.type=keyboard --env.reset_time_s=3
   hil-app record data/lift --config_path so101_pick_lift \\
       --robot.port=/dev/ttyACM0 \\
       --teleop.type=so101_leader --teleop.port=/dev/ttyACM1 \\

@@ -23,7 +23,6 @@ MAIN = (
     "teleop.type",
     "env.paced",
     "env.reset_time_s",
-    "learner.mode",
     "train.demonstrations",
     "train.ticks",
     "train.eval_every",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import pytest
+from help_lines import help_of
 
 import hil_app
 from configs.errors import ConfigError
@@ -19,12 +19,6 @@ def name(command: CliCommand) -> str:
     return command.name
 
 
-def shown(command: CliCommand, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    with contextlib.suppress(SystemExit):
-        command.run(["--help"])
-    return capsys.readouterr().out.splitlines()
-
-
 @pytest.mark.parametrize("command", RUNNABLE, ids=name)
 def test_a_command_is_found_by_its_words_and_has_the_rest(command: CliCommand) -> None:
     assert find([*command.name.split(), "--json", "x"]) == (command, ["--json", "x"])
@@ -32,10 +26,8 @@ def test_a_command_is_found_by_its_words_and_has_the_rest(command: CliCommand) -
 
 
 @pytest.mark.parametrize("command", LISTS, ids=name)
-def test_what_is_below_a_command_fits_a_terminal(
-    command: CliCommand, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lines = shown(command, capsys)
+def test_what_is_below_a_command_fits_a_terminal(command: CliCommand) -> None:
+    lines = help_of(command)
     assert len(lines) < 24  # and the prompt
     assert max(map(len, lines)) <= 80
     for one in command.below():
@@ -47,14 +39,25 @@ def test_what_is_below_a_command_fits_a_terminal(
 
 @pytest.mark.parametrize("command", RUNNABLE, ids=name)
 def test_the_help_of_a_command_names_it_and_fits_a_screen(
-    command: CliCommand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: CliCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    lines = shown(command, capsys)
+    lines = help_of(command)
     assert lines[0].startswith(f"usage: hil-app {command.name}")
     assert "options:" in lines
     assert len(lines) <= 60
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("topic", ["all", "robot"])
+def test_a_command_without_topics_shows_all_of_its_help(
+    topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, _ = find(["find-port"])
+    with pytest.raises(SystemExit) as ended:
+        command.run([f"--help={topic}"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.splitlines() == help_of(command)
 
 
 @pytest.mark.parametrize("name", ["demo", "train", "eval", "teleoperate", "config show"])
