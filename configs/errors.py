@@ -20,10 +20,12 @@
     │   └── InputEnded             nobody is there to answer
     ├── TeleopError                a teleoperator cannot do what was asked
     ├── DatasetError               a dataset cannot be read or written
+    ├── HubError                   the Hugging Face hub cannot be reached, or refuses
     ├── RecorderDied               nothing is recorded any more
     ├── CheckpointError            a checkpoint cannot be read or written
     ├── LearnerDied                nothing is learned any more
     ├── DemonstrationsFailed       nobody shows how the task is done
+    ├── ExportError                a policy cannot be what another program needs
     ├── VisionError                the weights of a vision encoder cannot be had
     ├── ClassifierError            a classifier cannot be trained, read or used
     └── BenchError                 a run of a benchmark failed

@@ -7,10 +7,9 @@ not as its authors have it:
   are on this machine already, or come without another build of CUDA.
 - torchvision is a stand-in of a few lines (``lerobot_side/shims``): its wheels fit one build of
   torch each. Videos are read with PyAV, as lerobot itself does where torchcodec cannot be had. ACT
-  alone gets torchvision itself, for its ResNet, without the compiled operations that it never uses.
-- What reading, writing and editing datasets and training ACT never import is left out (wandb,
-  rerun, gymnasium, OpenCV, …): lerobot is installed without its dependencies, and NEEDED is named
-  here.
+  and SAC get torchvision itself, without the compiled operations that they never use.
+- What datasets, training ACT and acting by SAC never import is left out (wandb, rerun, gymnasium,
+  OpenCV, …): lerobot is installed without its dependencies, and NEEDED is named here.
 - It is told to stay off the hub, so that whatever would go there fails.
 
 lerobot's own code is not touched.
@@ -85,6 +84,13 @@ class LeRobot:
         """What came of it; see ``lerobot_side/act.py``."""
         out = self.work / f"{root.name}-act.json"
         self._python("act.py", root, out, steps, shims=False)
+        return dict(json.loads(out.read_text()))
+
+    def act_sac(self, folder: Path, observations: Arrays) -> dict[str, Any]:
+        """What its SACPolicy does at observations; see ``lerobot_side/sac.py``."""
+        seen, out = self.work / f"{folder.name}-seen.npz", self.work / f"{folder.name}-sac.json"
+        np.savez(seen, **observations)
+        self._python("sac.py", folder, seen, out, shims=False)
         return dict(json.loads(out.read_text()))
 
     def edit(self, *arguments: str) -> None:

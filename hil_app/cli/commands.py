@@ -52,6 +52,7 @@ COMMANDS = (
     CliCommand("runs show", "what one came to, and how to go on with it", "cli.runs.show"),
     CliCommand("runs compare", "the curves of several in one picture", "cli.runs.compare"),
     CliCommand("runs clean", "remove some, or those that came to nothing", "cli.runs.clean"),
+    CliCommand("export", "a trained policy for other programs", "cli.export", "run"),
     CliCommand("teleoperate", "move an arm by hand, and see how it does", "cli.teleoperate", "run"),
     CliCommand("record", "record episodes into a dataset", "cli.record", "run"),
     CliCommand(

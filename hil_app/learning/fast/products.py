@@ -7,7 +7,8 @@ enough to be worth the call. Which one it is depends on shapes alone, so runs re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -31,6 +32,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if torch.compiler.is_compiling():  # the bias is fused with what follows
         return _product(x, weight) + bias
     return _linear(x, weight, bias)
+
+
+@contextmanager
+def plain_products() -> Iterator[None]:
+    """Torch's own product alone, for what other programs are to understand."""
+    global HAS_ONEDNN
+    before, HAS_ONEDNN = HAS_ONEDNN, False
+    try:
+        yield
+    finally:
+        HAS_ONEDNN = before
 
 
 def _worthwhile(x: Tensor, weight: Tensor) -> bool:

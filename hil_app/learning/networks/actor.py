@@ -183,6 +183,10 @@ class GaussianActorPolicy(nn.Module):
             action = self._action(batch, deterministic, generator or self.generator)
         return action.clone()  # a tensor like any other, which may be changed and learned from
 
+    def deterministic(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """What `select_action` gives deterministically, in a form that torch can trace."""
+        return self._action(batch, True, self.generator)
+
     def _action(
         self, batch: Mapping[str, Tensor], deterministic: bool, generator: torch.Generator
     ) -> Tensor:

@@ -45,6 +45,12 @@ class Normalizer:
             centre, half = self._scales.pop(ACTION)
             self._action = centre[:dims], half[:dims]
 
+    @property
+    def ranges(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """What is mapped to -1 and to 1, (n,) each, of every feature that is scaled."""
+        scales = self._scales if self._action is None else {**self._scales, ACTION: self._action}
+        return {key: (centre - half, centre + half) for key, (centre, half) in scales.items()}
+
     def observation(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scale each (..., n) feature that has statistics."""
         if not self._scales:

@@ -15,6 +15,7 @@ from hil_app.datasets.hub import pull, push
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.layout import DatasetError
 from hil_app.recording.writer import DatasetWriter
+from hil_app.support.hub import HubError
 
 
 class Missing(Exception):
@@ -127,7 +128,7 @@ def test_a_card_that_is_there_stays_and_the_tag_moves(hub: Hub) -> None:
 
 def test_images_are_public_only_if_somebody_says_so(hub: Hub) -> None:
     hub.private = False  # a repository that is there already
-    with pytest.raises(DatasetError, match=r"ann/lift is public: everybody would see .* --public"):
+    with pytest.raises(HubError, match=r"ann/lift is public: everybody would see .* --public"):
         push(hub.held, "ann/lift")
     assert not hub.calls("upload_folder")
     push(hub.held, "ann/lift", private=False)
@@ -181,7 +182,7 @@ def test_a_download_that_ends_half_way_or_is_no_dataset_leaves_nothing(
 def test_a_refusal_is_one_line(hub: Hub, tmp_path: Path, refusal: Exception) -> None:
     hub.refusal = refusal
     for ask in (lambda: push(hub.held, "ann/lift"), lambda: pull("ann/lift", tmp_path / "new")):
-        with pytest.raises(DatasetError, match="the hub does not give or take ann/lift") as error:
+        with pytest.raises(HubError, match="the hub does not give or take ann/lift") as error:
             ask()
         assert "\n" not in str(error.value)
 
@@ -190,7 +191,7 @@ def test_nothing_is_asked_for_a_name_that_is_none_or_what_is_no_dataset(
     hub: Hub, tmp_path: Path
 ) -> None:
     for name in ("lift", "a/b/c", "a b/c"):
-        with pytest.raises(DatasetError, match="it is USER/NAME"):
+        with pytest.raises(HubError, match="it is USER/NAME"):
             push(hub.held, name)
     with pytest.raises(DatasetError, match="is no dataset"):
         push(tmp_path / "nowhere", "ann/lift")
@@ -201,5 +202,5 @@ def test_without_the_client_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(DatasetError, match=r"-m pip install 'huggingface-hub>="):
+    with pytest.raises(HubError, match=r"-m pip install 'huggingface-hub>="):
         pull("ann/lift", tmp_path / "new")
