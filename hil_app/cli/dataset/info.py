@@ -8,9 +8,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from configs.options.parser import Parser
-from hil_app.cli.dataset.options import add_root, megabytes
+from hil_app.cli.dataset.options import add_root
 from hil_app.datasets.sparkline import sparkline
-from hil_app.support.words import plural
+from hil_app.support.words import data_size, plural
 
 if TYPE_CHECKING:
     from hil_app.datasets.overview import Overview, UnfinishedEpisode
@@ -78,7 +78,7 @@ def _contents(found: Overview) -> Iterator[tuple[str, str]]:
         "\n".join(f"{task} ({plural(number, 'episode')})" for task, number in found.tasks.items()),
     )
     yield "cameras", "\n".join(f"{n} {what}" for n, what in found.cameras.items()) or "none"
-    yield "on the disk", megabytes(found.bytes)
+    yield "on the disk", data_size(found.bytes)
     width = max((len(key) for group in found.columns.values() for key in group), default=0)
     for group, columns in found.columns.items():
         yield group, "\n".join(f"{key:<{width}}  {what}" for key, what in columns.items())

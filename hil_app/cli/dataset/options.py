@@ -27,8 +27,3 @@ def in_sight(items: Sequence[T], doing: str) -> Iterator[T]:
     console = Console(stderr=True)
     hidden = not console.is_terminal or len(items) < 2
     yield from track(items, doing, console=console, transient=True, disable=hidden)
-
-
-def megabytes(count: int) -> str:
-    """So many bytes, in words."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from configs.errors import ConfigError
 from configs.options.parser import Parser
 from configs.text.paths import expanded, typed
+from hil_app.support.words import data_size, plural
 
 if TYPE_CHECKING:
     from hil_app.runs.browse.overview import RunOverview
@@ -44,7 +47,6 @@ def run(argv: Sequence[str]) -> int:
 def _facts(run: RunOverview) -> Iterator[tuple[str, str]]:
     from hil_app.cli.runs.table import when
     from hil_app.control.outcomes import success_rate
-    from hil_app.support.words import plural
 
     yield "began", when(run)
     yield "ended", "a program has it now" if run.going_on else _end(run)
@@ -61,39 +63,36 @@ def _end(run: RunOverview) -> str:
 
 
 def _learned(run: RunOverview) -> Iterator[tuple[str, str]]:
+    amid = [
+        f"{one.successes}/{one.episodes} after {one.ticks} ticks, {one.updates} updates"
+        for one in run.history.evaluations
+    ]
+    since = [
+        f"{name}: {later.success_rate:.0%} of {later.episodes}"
+        for name, later in run.evaluations.items()
+    ]
+    for name, lines in (
+        ("evaluations amid it", amid),
+        ("evaluations since", since),
+        ("checkpoints", [*_checkpoints(run)]),
+    ):
+        if lines:
+            yield name, "\n".join(lines)
+
+
+def _checkpoints(run: RunOverview) -> Iterator[str]:
     from hil_app.runs.folder import CHECKPOINTS, best_of, updates_of
 
-    if run.history.evaluations:
-        yield (
-            "evaluations amid it",
-            "\n".join(
-                f"{one.successes}/{one.episodes} after {one.ticks} ticks, {one.updates} updates"
-                for one in run.history.evaluations
-            ),
-        )
-    if run.evaluations:
-        yield (
-            "evaluations since",
-            "\n".join(
-                f"{name}: {figures['success_rate']:.0%} of {figures['episodes']}"
-                for name, figures in run.evaluations.items()
-            ),
-        )
-    best = best_of(run.folder / CHECKPOINTS) if run.checkpoints else None
-    marked = {best: ", the best"}
-    if run.checkpoints:
-        yield (
-            "checkpoints",
-            "\n".join(
-                f"{one.name}: {updates_of(one)} updates{marked.get(one, '')}"
-                for one in run.checkpoints
-            ),
-        )
+    best = None
+    with suppress(ConfigError):  # what says so is damaged
+        best = best_of(run.folder / CHECKPOINTS)
+    for one in run.checkpoints:
+        updates = updates_of(one)
+        learned = "damaged" if updates is None else plural(updates, "update")
+        yield f"{one.name}: {learned}{', the best' if one == best else ''}"
 
 
 def _inside(run: RunOverview) -> Iterator[tuple[str, str]]:
-    from hil_app.support.words import data_size
-
     sizes = {path.name: run.size_of(path) for path in sorted(run.folder.iterdir())}
     width = max(map(len, sizes))
     yield "files", "\n".join(f"{name:<{width}}  {data_size(n)}" for name, n in sizes.items())
@@ -106,7 +105,7 @@ def _next(run: RunOverview) -> Iterator[str]:
     if run.updates:
         yield f"hil-app eval {name}"
     if run.checkpoints and not run.going_on:
-        more = 2 * int(run.config.get("train", {}).get("ticks", 0))
-        yield f"hil-app train --resume=true --output_dir={name} --train.ticks={more}"
+        more = f" --train.ticks={2 * run.goal}" if run.goal else ""
+        yield f"hil-app train --resume=true --output_dir={name}{more}"
     if run.recorded:
         yield f"hil-app dataset info {name}"

@@ -42,6 +42,14 @@ class Success:
     alone: bool  # without interventions; otherwise the operator had a hand in it
 
 
+@dataclass(frozen=True)
+class LaterEvaluation:
+    """What a report of `hil-app eval` says."""
+
+    success_rate: float
+    episodes: int
+
+
 class RunOverview:
     """What a run's folder tells; each part is read when it is asked for, and once."""
 
@@ -111,25 +119,37 @@ class RunOverview:
     @property
     def updates(self) -> int:
         """How much it has learned."""
-        known = updates_in(self.checkpoints[-1]) if self.checkpoints else None
-        return int(self.summary.get("train", {}).get("updates", 0)) if known is None else known
+        return (updates_in(self.checkpoints[-1]) or 0) if self.checkpoints else 0
+
+    @property
+    def learned(self) -> bool:
+        """Whether it has a policy that learned; or one of which that cannot be read."""
+        return any(updates_in(one) != 0 for one in self.checkpoints)
+
+    @property
+    def goal(self) -> int:
+        """Ticks that it was to train for."""
+        train = self.config.get("train")
+        ticks = train.get("ticks") if isinstance(train, Mapping) else None
+        return ticks if isinstance(ticks, int) else 0
 
     @cached_property
-    def evaluations(self) -> dict[str, Mapping[str, Any]]:
-        """What `hil-app eval` found out later, the oldest first: figures by a report's name."""
-        found: dict[str, Mapping[str, Any]] = {}
+    def evaluations(self) -> dict[str, LaterEvaluation]:
+        """What `hil-app eval` found out later, the oldest first, by a report's name."""
+        found = {}
         for path in sorted((self.folder / EVALUATIONS).glob("*.json")):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 figures = read_json(path)["eval"]
-                found[path.stem] = {name: figures[name] for name in ("success_rate", "episodes")}
+                rate, episodes = float(figures["success_rate"]), int(figures["episodes"])
+                found[path.stem] = LaterEvaluation(rate, episodes)
         return found
 
     @property
     def success(self) -> Success | None:
         """Of the last evaluation, or else of the last episodes; None if there was neither."""
         history = self.history
-        for figures in reversed(self.evaluations.values()):
-            return Success(float(figures["success_rate"]), alone=True)
+        for later in reversed(self.evaluations.values()):
+            return Success(later.success_rate, alone=True)
         if history.evaluated:
             return Success(rate_of(history.evaluated), alone=True)
         if history.evaluations:

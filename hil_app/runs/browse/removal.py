@@ -14,7 +14,7 @@ def worthless(runs: Iterable[RunOverview]) -> list[RunOverview]:
     They never learned, nothing was recorded in them, no benchmark measured, and nobody is at work.
     """
     return [
-        run for run in runs if not (run.updates or run.recorded or run.measured or run.going_on)
+        run for run in runs if not (run.learned or run.recorded or run.measured or run.going_on)
     ]
 
 

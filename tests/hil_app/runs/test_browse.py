@@ -203,13 +203,15 @@ def test_clean_keeps_what_was_recorded_or_measured_or_goes_on(place: Path) -> No
     (place / "runs" / "aside" / "set_aside").mkdir()
     (place / "runs" / "aside" / "set_aside" / "frames").write_bytes(b"frames")
     (make_run(place / "runs" / "bench") / "bench.json").write_text("{}")
+    damaged = make_run(place / "runs" / "damaged", updates=0)
+    (damaged / "checkpoints" / "tick_000060" / "state.json").write_text("{")
     make_run(place / "runs" / "linked")
     (place / "runs" / "linked" / "dataset").symlink_to(place / "runs" / "good" / "dataset")
     (place / "runs" / "link").symlink_to(place / "runs" / "cut")
     with Lock(place / "runs" / "hand"):
         assert main(["runs", "clean", "--yes"]) == 0
     left = {path.name for path in (place / "runs").iterdir()}
-    assert left == {"good", "hand", "shown", "aside", "bench", "linked", "link"}
+    assert left == {"good", "hand", "shown", "aside", "bench", "linked", "link", "damaged"}
 
 
 def test_clean_removes_what_is_named_and_follows_no_link_out_of_it(
