@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from configs.load import presets
-from hil_app.cli.config_show import run
+from hil_app.cli.config.show import run
 
 
 def explained(capsys: pytest.CaptureFixture[str], *argv: str) -> str:

@@ -95,10 +95,11 @@ def test_config_show_takes_a_preset_a_file_and_a_run(capsys: pytest.CaptureFixtu
         ("setup-motors one --port=two", "PORT is given twice, the other time by --port: leave one"),
         ("calibrate one --robot.type=so101 --robot.port=two", "two ports are named, one and two"),
         ("train --resume=one --checkpoint=two", "--checkpoint: --resume names one; leave one out"),
+        ("completion fish", "argument shell: got 'fish', allowed: bash, zsh (see "),
         ("setup-motors", "the following arguments are required: PORT (see "),
     ],
 )
-def test_what_is_named_twice_or_not_at_all_is_refused(
+def test_what_is_named_twice_or_not_at_all_or_unknown_is_refused(
     line: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, _, reported = outcome(capsys, line)

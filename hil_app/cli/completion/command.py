@@ -14,7 +14,7 @@ from configs.options.catalogue import NAME, Option, blocks, topics
 from configs.options.help_page import ALL
 from configs.options.parser import HelpShown
 from hil_app.cli.commands import COMMANDS, PROGRAM, CliCommand
-from hil_app.cli.completion_scripts import SCRIPTS
+from hil_app.cli.completion.scripts import SCRIPTS
 
 DESCRIPTION = """\
 Print a script that has the shell complete commands, options, presets and the types that robots,

@@ -1,0 +1,1 @@
+"""What has a shell complete commands, options and their values."""

@@ -1,0 +1,1 @@
+"""What a run's configuration comes to, and ours of others."""
