@@ -135,21 +135,23 @@ class RunOverview:
 
     @cached_property
     def evaluations(self) -> dict[str, LaterEvaluation]:
-        """What `hil-app eval` found out later, the oldest first, by a report's name."""
+        """What `hil-app eval` found out later, if it came to its end: by a report's name."""
         found = {}
         for path in sorted((self.folder / EVALUATIONS).glob("*.json")):
             with suppress(OSError, ValueError, KeyError, TypeError):
-                figures = read_json(path)["eval"]
-                rate, episodes = float(figures["success_rate"]), int(figures["episodes"])
-                found[path.stem] = LaterEvaluation(rate, episodes)
+                report = read_json(path)
+                rate, episodes = (report["eval"][name] for name in ("success_rate", "episodes"))
+                if report["ended"] == "finished":
+                    found[path.stem] = LaterEvaluation(float(rate), int(episodes))
         return found
 
     @property
     def success(self) -> Success | None:
         """Of the last evaluation, or else of the last episodes; None if there was neither."""
         history = self.history
-        for later in reversed(self.evaluations.values()):
-            return Success(later.success_rate, alone=True)
+        if self.evaluations:
+            last = self.evaluations[max(self.evaluations)]
+            return Success(last.success_rate, alone=True)
         if history.evaluated:
             return Success(rate_of(history.evaluated), alone=True)
         if history.evaluations:

@@ -118,6 +118,18 @@ def test_size_counts_a_file_of_two_names_once_and_no_file_that_a_link_leads_to(
     assert 10_000 <= overview(run).size - before < 11_000
 
 
+def test_the_last_evaluation_that_came_to_its_end_counts(place: Path) -> None:
+    folder = place / "runs" / "good" / "evaluations"
+    folder.mkdir()
+    for name, ended, rate in (("1", "finished", 0.25), ("2", "finished", 0.5), ("3", "SIGINT", 1)):
+        report = {"ended": ended, "eval": {"success_rate": rate, "episodes": 8}}
+        (folder / f"{name}.json").write_text(json.dumps(report))
+    (folder / "4.json").write_text("{")
+    found = by_name(place)["good"]
+    assert list(found.evaluations) == ["1", "2"]
+    assert (found.success.rate, found.success.alone) == (0.5, True)
+
+
 # the commands
 
 
