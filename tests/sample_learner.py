@@ -71,7 +71,8 @@ def assemble(
     events.listeners.append(lambda event: heard.append(written(event)))
     settings = LearnerConfig(**{"mode": "lockstep", "learning_starts": 1, **config})
     keep = trainer.algorithm.policy.replay_state
-    store = ExperienceStore(online, offline, n_steps=settings.n_steps, discount=0.5, keep=keep)
+    returns = {"n_steps": settings.n_steps, "discount": 0.5}
+    store = ExperienceStore(online, offline, **returns, keep=keep, failures=True)
     learner = Learner(trainer, store, settings, events, log, log_every, q_values_of)
     return SimpleNamespace(
         learner=learner, trainer=trainer, online=online, offline=offline, heard=heard

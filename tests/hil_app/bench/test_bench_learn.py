@@ -121,6 +121,7 @@ TINY = (
     "--learner.learning_starts=20",
     "--policy.hidden_dims=[8]",
     "--env.control_time_s=1",
+    "--train.count_demonstrations=all",
 )
 
 
