@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from configs.load import DEFAULT_PRESET, Parser
+from configs.load import DEFAULT_PRESET, Parser, load
 from configs.run import RunConfig
 from hil_app.checks import gamepads, machine, software
 from hil_app.checks.arm import arm
 from hil_app.checks.cameras import PATIENCE_S, cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, ok
 from hil_app.checks.workspace import sight, workspace
-from hil_app.cli.arm.config import load_arm
+from hil_app.cli.arm.config import arm_or, named
 from robots.virtual.client import VirtualArm
 
 DESCRIPTION = """\
@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser("hil-app doctor", DESCRIPTION)
     parser.add_config_word("robot.port", "PORT", "the arm's serial port")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    config, options = load_arm(parser, argv, DEFAULT_PRESET, MAIN)
+    config, options = load(parser, argv, arm_or(DEFAULT_PRESET), named(DEFAULT_PRESET), MAIN)
     console = Console(
         highlight=False, width=None if sys.stdout.isatty() else _WIDE, quiet=options.json
     )

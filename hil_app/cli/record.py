@@ -8,6 +8,7 @@ from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
 from configs.text.paths import expanded
+from hil_app.cli.arm.config import arm_or, named
 from hil_app.runs.folder import WHICH, config_of, find_checkpoint
 
 PRESET = "sim_pick_lift_pixels"
@@ -52,8 +53,8 @@ def run(argv: Sequence[str]) -> int:
         help="a run's folder, or one of its checkpoints/tick_…: its policy acts (default: none)",
     )
     parser.add_argument("--which", choices=WHICH, help="of the run's checkpoints (default: last)")
-    named = f"{PRESET}, or that of the checkpoint's run"
-    config, options = load(parser, argv, _base, named, MAIN)
+    default = named(f"{PRESET}, or that of the checkpoint's run")
+    config, options = load(parser, argv, arm_or(_base), default, MAIN)
     from hil_app.cli.run_command import record  # loads torch: only once the options are good
     from hil_app.cli.trained import learned_policy
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
 from configs.text.paths import expanded, real
+from hil_app.cli.arm.config import arm_or, named
 from hil_app.runs.folder import config_of, find_checkpoint
 
 DESCRIPTION = """\
@@ -48,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--checkpoint", type=expanded, metavar="RUN", help="with --resume=true: the same"
     )
-    config, options = load(parser, argv, _base, named=DEFAULT_PRESET, main=MAIN)
+    config, options = load(parser, argv, arm_or(_base), named(DEFAULT_PRESET), MAIN)
     from hil_app.cli.run_command import resume, train  # torch: only once the options are good
 
     if options.resume == "false":

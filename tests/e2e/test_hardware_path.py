@@ -199,6 +199,7 @@ def test_the_wrong_kind_of_arm_is_reported(arm: Running, tmp_path: Path) -> None
     [
         ("train", "--config_path=so101_pick_lift"),  # its scripted operator sees no world
         ("train", "--config_path=so101_pick_lift", "--robot.cameras={}"),  # nothing to see
+        ("train", "--robot.type=so101_follower"),  # neither cameras nor a world
         ("teleoperate", "--robot.type=so101_follower"),  # no gamepad
         ("record", "--config_path=so101_pick_lift", "--teleop.type=so101_leader"),
     ],

@@ -1,42 +1,35 @@
-"""A run's configuration for the tools that look at its arm."""
+"""A run's configuration where --robot.type names a real arm and no file describes it."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable
 
-from configs.load import Parser, load
+from configs.load import Base, presets, read
 from configs.robot import ROBOTS
-from configs.run import RunConfig
 
-# The preset of the other arm: a changed robot.type drops what it says of its own arm, and what it
-# says of the rest of a run fits any real arm; its cameras are left out.
-_BARE = {"so100": "so101_pick_lift", "so101": "so100_pick_lift"}
+# What such a preset says of the rest of a run fits any real arm; cameras are everybody's own.
+_PRESETS = {"so100": "so100_pick_lift", "so101": "so101_pick_lift"}
 
 
-def load_arm(
-    parser: Parser, argv: Sequence[str], without: str, main: Sequence[str]
-) -> tuple[RunConfig, argparse.Namespace]:
-    """Like ``configs.load.load``; without --config_path, the arm that --robot.type names alone.
+def arm_or(
+    otherwise: str | Callable[[argparse.Namespace], str],
+) -> Callable[[argparse.Namespace], str | Base]:
+    """For ``configs.load.load``: the arm that --robot.type names alone, without --config_path.
 
-    ``without`` is the preset where that is not given either, ``main`` what the help shows.
+    Where it names none, and on top of a file, it is the preset or file that is taken ``otherwise``.
     """
 
-    def default(options: argparse.Namespace) -> str:
-        kind = getattr(options, "robot.type", None) or ""
-        return _BARE.get(ROBOTS.spelled(kind), without)
+    def default(options: argparse.Namespace) -> str | Base:
+        name = otherwise if isinstance(otherwise, str) else otherwise(options)
+        kind = ROBOTS.spelled(getattr(options, "robot.type", None) or "")
+        if options.config_path is not None or kind not in _PRESETS or name not in presets():
+            return name
+        return Base(_PRESETS[kind], {**read(_PRESETS[kind]), "robot": {"type": kind}})
 
-    named = f"the arm that --robot.type names, or {without}"
-    bare = (
-        not _given(argv, "--config_path") and ROBOTS.spelled(_given(argv, "--robot.type")) in _BARE
-    )
-    return load(parser, ["--robot.cameras={}", *argv] if bare else argv, default, named, main)
+    return default
 
 
-def _given(argv: Sequence[str], option: str) -> str:
-    """What ``argv`` says of ``option``, "" if nothing."""
-    for index, word in enumerate(argv, 1):
-        name, _, value = word.partition("=")
-        if name == option:
-            return value or "".join(argv[index : index + 1])
-    return ""
+def named(otherwise: str) -> str:
+    """What the help says of that."""
+    return f"the arm that --robot.type names, or {otherwise}"

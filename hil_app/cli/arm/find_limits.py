@@ -17,13 +17,13 @@ from rich.live import Live
 from rich.table import Table
 
 from configs.events import Event, Notice
-from configs.load import ConfigError, Parser
+from configs.load import ConfigError, Parser, load
 from configs.processor import BoundsConfig
 from configs.robot import FollowerConfig, SO100Config, SO101Config
 from configs.run import RunConfig
 from configs.text.paths import expanded
 from hil_app.build.workspace import AXES, Visited, at_ends, outside, unreachable
-from hil_app.cli.arm.config import load_arm
+from hil_app.cli.arm.config import arm_or, named
 from hil_app.cli.arm.guide import Guide, InputEnded
 from hil_app.cli.arm.limp import make_limp
 from hil_app.cli.arm.saved_limits import (
@@ -65,6 +65,7 @@ MAIN = (
     "robot.id",
     "robot.joint_limits",
 )
+_PRESET = "so101_pick_lift"
 _MARGIN = 0.005  # [m]
 _PAUSE = 0.02  # between two looks where nobody is waited for [s]
 
@@ -140,7 +141,7 @@ def _options(argv: Sequence[str]) -> tuple[RunConfig, Path | None, Wanted]:
         help=f"stay so far inside of where the gripper has been [m] (default: {_MARGIN})",
     )
     add("--seconds", type=float, help="measure for so long, instead of until Enter [s]")
-    config, options = load_arm(parser, argv, "so101_pick_lift", MAIN)
+    config, options = load(parser, argv, arm_or(_PRESET), named(_PRESET), MAIN)
     seconds = options.seconds
     if not 0 <= options.margin <= 0.1 or (seconds is not None and not 0 < seconds < inf):
         raise ConfigError("--margin is 0 to 0.1, --seconds above 0 and finite")
