@@ -18,9 +18,10 @@ import pytest
 from configs.load import ConfigError, Parser, load
 from configs.robot import SO101Config
 from configs.text.paths import option, typed
-from hil_app.cli import config_import, find_cameras
+from hil_app.cli import find_cameras
 from hil_app.cli.arm import find_port, saved_limits
 from hil_app.cli.arm.options import ChosenArm
+from hil_app.cli.config import importing
 from hil_app.recording.disk import disk
 from hil_app.recording.format.layout import DatasetError
 from hil_app.support.checkpoint_names import others
@@ -231,6 +232,6 @@ def test_an_import_never_writes_over_a_link(tmp_path: Path) -> None:
     (tmp_path / "link.yaml").symlink_to(tmp_path / "other.yaml")
     for name in ("dangling.yaml", "link.yaml"):
         with pytest.raises(ConfigError, match="is there already: name a new file"):
-            config_import.run([str(tmp_path / "theirs.json"), f"--save={tmp_path / name}"])
+            importing.run([str(tmp_path / "theirs.json"), f"--save={tmp_path / name}"])
     assert not (tmp_path / "elsewhere.yaml").exists()
     assert (tmp_path / "other.yaml").read_text() == "seed: 3\n"
