@@ -151,9 +151,9 @@ def test_who_has_done_nothing_yet_leaves_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("robot: {type: so101_sim}\n", "robot.type so101_sim has no motors to set up"),
+        ("robot: {type: so101_sim}\n", "robot.type: so101_sim has no motors, so101 and so100 have"),
         ("robot: {type: so7}\n", "robot.type: got 'so7', allowed: "),
-        ("- 1\n", "expected keys and values"),
+        ("- 1\n", "keys and values expected, not a list"),
     ],
 )
 def test_a_file_of_something_else_is_left_alone(

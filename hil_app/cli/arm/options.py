@@ -84,11 +84,15 @@ def chosen_arm(options: argparse.Namespace) -> ChosenArm:
             "or with teleop in robot's place a leader, --teleop.type=so101_leader"
         )
     (block,) = named
-    cfg = _validated(block, given[block])
+    cfg = servo_arm(block, given[block])
     return ChosenArm(block, cfg.model_dump()["type"], cfg)
 
 
-def _validated(block: str, content: Mapping[str, Any]) -> ServoArmConfig:
+def servo_arm(block: str, content: Mapping[str, Any]) -> ServoArmConfig:
+    """The arm on its servo bus that a ``block`` of a configuration describes; raises ConfigError.
+
+    Nothing else in the configuration is looked at.
+    """
     wrong = [text for place, text in faults({block: content}) if place[:1] == (block,)]
     if wrong:
         raise ConfigError("; ".join(wrong))

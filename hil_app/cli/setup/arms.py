@@ -88,18 +88,16 @@ def calibrate(guide: Guide, draft: Draft, block: str) -> bool:
 
 def box(draft: Draft) -> str | None:
     """The box that the gripper may use."""
-    found = draft.at("processor", "bounds")
-    if not isinstance(found, dict):
-        return None
-    bounds = draft.config.processor.bounds
-    sides = [f"{low:g} to {high:g}" for low, high in zip(bounds.min, bounds.max, strict=True)]
-    return f"{', '.join(sides)} m"
+    low, high = draft.at("processor", "bounds", "min"), draft.at("processor", "bounds", "max")
+    return None if low is None or high is None else f"{low} to {high} m"
 
 
 def measure(guide: Guide, draft: Draft) -> bool:
     """Measure the box and where episodes begin."""
     wanted = find_limits.Wanted(reset_pose=True)
-    found = find_limits.measured(guide, draft.follower, draft.config, wanted)
+    config = draft.config
+    assert config.robot.follower is not None
+    found = find_limits.measured(guide, config.robot.follower, config, wanted)
     if found is not None:
         draft.put(found)
     return found is not None

@@ -15,7 +15,7 @@ from configs.teleop import TELEOPS
 from configs.text.paths import expanded, expanded_text, option, typed
 from hil_app.cli import doctor
 from hil_app.cli.arm.guide import Guide, InputEnded
-from hil_app.cli.setup.draft import Draft
+from hil_app.cli.setup.draft import LEADERS, Draft
 from hil_app.cli.setup.steps import SetupStep, steps_of
 from robots.base import RobotError
 
@@ -32,13 +32,13 @@ examples:
   hil-app setup left_arm.yaml --robot.type=so100 --teleop.type=so101_leader
 """
 _ARMS = ("so101", "so100")
-_TELEOPS = ("gamepad", "keyboard", "so101_leader", "so100_leader")
+_TELEOPS = ("gamepad", "keyboard", *LEADERS)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if something is left to do, or has a problem."""
     options, guide = _options(argv), Guide()
-    draft: Draft = Draft(options.file)
+    draft = Draft(options.file)
     try:
         return _guided(guide, draft, options)
     except (KeyboardInterrupt, RobotError):
@@ -86,7 +86,7 @@ def _guided(guide: Guide, draft: Draft, options: argparse.Namespace) -> int:
     new = not draft.begun
     if new:
         _begin(guide, draft, options)
-    draft.follower  # noqa: B018 - raises ConfigError if there is nothing to set up
+    draft.check()
     steps = steps_of(draft, options.also)
     again = set() if new else _overview(guide, draft, steps)
     for number, step in enumerate(steps, 1):

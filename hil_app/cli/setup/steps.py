@@ -34,9 +34,8 @@ def steps_of(draft: Draft, also: Sequence[str]) -> list[SetupStep]:
     """
     ports = [one for one in also if any(Path(path).is_char_device() for path in glob.glob(one))]
     sources = [one for one in also if one not in ports]
-    teleop = draft.config.teleop
     found = _of_arm("robot", ports)
-    if teleop is not None and teleop.leader is not None:
+    if draft.leader:
         found += _of_arm("teleop", ports)
     look = partial(cameras.choose, also=sources)
     found.append(SetupStep("cameras", "what the policy sees", cameras.state, look, optional=True))
