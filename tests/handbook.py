@@ -61,3 +61,28 @@ def spans() -> list[Line]:
         named = (" ".join(span.split()) for span in _SPAN.findall(text))
         found += [Line(str(page.relative_to(ROOT)), tuple(shlex.split(one))) for one in named]
     return found
+
+
+def told(page: str, *words: str) -> Line:
+    """The command of a page that begins with these words."""
+    lines = [line for block in blocks(ROOT / page) for line in block]
+    return next(line for line in lines if line.words[: len(words)] == words)
+
+
+def shape(text: str) -> list[str]:
+    """The lines of a text without its numbers, spaces and the lines of its tables.
+
+    A page leaves out what "…" stands for, amid a line or for some.
+    """
+    plain = re.sub(r"[─-╿]", " ", text).replace("…", "\n")
+    plain = re.sub(r"[-+]?\d[\d.,:]*", "#", plain)
+    return [line for each in plain.splitlines() if (line := " ".join(each.split()))]
+
+
+def check_shape(told: str, printed: str) -> None:
+    """Raise unless all lines of the page are printed, in their order, wherever lines break."""
+    stream, place = " ".join(shape(printed)), 0
+    for line in shape(told):
+        found = stream.find(line, place)
+        assert found >= 0, f"{line!r} is not printed (any more), or elsewhere:\n{printed}"
+        place = found + len(line)

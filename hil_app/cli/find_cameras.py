@@ -102,7 +102,7 @@ def show(found: Sequence[FoundCamera], images: dict[int | str, Path]) -> None:
 
     from hil_app.support.tables import print_table
 
-    table = Table("camera", "name", "size", "fps", "format", "picture", title="Cameras")
+    table = Table("camera", "name", "size", "fps", "format", "image", title="Cameras")
     for column in table.columns:
         column.overflow = "fold"
     for one in found:
