@@ -116,7 +116,8 @@ def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
 
 def test_eval_leaves_a_report_in_the_folder_of_its_run_and_no_folder_of_its_own(run: Path) -> None:
     there = set(run.parent.iterdir())
-    done = hil_app("eval", "out", "--eval.episodes=1", "--eval.video=true", cwd=run.parent)
+    options = ("--eval.episodes=1", "--eval.video=true", "--env.control_time_s=1")
+    done = hil_app("eval", "out", *options, cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
     report, video = sorted((run / "evaluations").iterdir())
     assert (report.suffix, video.suffix, video.stem) == (".json", ".mp4", report.stem)

@@ -260,7 +260,8 @@ def test_a_pushed_policy_is_a_run_that_can_be_evaluated_elsewhere(
     assert there.state_dict().keys() == here.state_dict().keys()
     assert updates_of(checkpoint) == updates_of(find_checkpoint(run))
     assert not (hub.place / "dataset").exists()
-    assert main(["eval", str(hub.place), "--eval.episodes=1", "--eval.video=false"]) == 0
+    options = ["--eval.episodes=1", "--eval.video=false", "--env.control_time_s=1"]
+    assert main(["eval", str(hub.place), *options]) == 0
 
 
 def test_a_public_repository_gets_a_policy_only_if_that_is_said(
