@@ -97,7 +97,7 @@ class Draft:
 
     def _text(self) -> str:
         try:
-            return self.path.read_text()
+            return self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{self.path}: cannot be read ({error}): name another file") from None
 
