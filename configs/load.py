@@ -25,7 +25,7 @@ from configs.options.overrides import merge as merge
 from configs.options.parser import CONFIG_WORD
 from configs.options.parser import Parser as Parser
 from configs.run import RunConfig
-from configs.text.paths import expanded
+from configs.text.paths import expanded, option
 from configs.text.reading import Unreadable, did_you_mean, parse_yaml, read_yaml, shown
 
 _MOST_FAULTS, _LONGEST = 8, 700  # that a message tells, and their characters; one is always told
@@ -256,7 +256,7 @@ def _dotted(argument: str, parser: Parser) -> tuple[str, list[str]]:
     if not (argument.startswith("--") and equals and "." in name):
         unknown, hint = shown(argument), parser.alike(argument)
         if argument in presets() or argument.endswith((".yaml", ".yml")):
-            hint = f" (did you mean --config_path={unknown}?)"
+            hint = f" (did you mean {option('config_path', unknown)}?)"
         parser.error(
             f"unknown option {unknown}{hint}; config options are spelled --block.key=value"
         )

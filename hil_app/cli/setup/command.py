@@ -150,7 +150,7 @@ def _done(guide: Guide, draft: Draft, step: SetupStep, *, asked: bool) -> bool:
 def _finish(guide: Guide, draft: Draft) -> int:
     """Have the doctor look at it, and say what is next."""
     _head(guide, "doctor: whether all of it is ready")
-    status = doctor.run([f"--config_path={draft.path}"])
+    status = doctor.run(["--config_path", str(draft.path)])
     guide.say("", "The configuration is saved. Move the arm with it:")
     guide.line(f"  hil-app teleoperate {option('config_path', draft.path)}")
     return status

@@ -53,8 +53,9 @@ IN_A_COMMAND = re.compile(
 )
 QUOTED = re.compile(r"(typed|option|shown\(typed|shlex\.quote)\(")
 OUR_WORDS = {  # nothing for a shell to see in them; `named` is made by option
-    *("world.arm", "kind", "cfg.type", "way", "DEFAULT_PRESET", "what", "name", "script.fps"),
-    *("named", "PACKAGES[module]"),
+    *("world.arm", "kind", "cfg.type", "way", "DEFAULT_PRESET", "what", "name", "recorded.fps"),
+    *("named", "PACKAGES[module]", "2 * run.goal"),
+    *("ALL", "topic", "option.text", "', '.join(tags(those))"),  # of the help
 }
 
 
