@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from handbook import shape, told
 from recordings import recorded
 from safetensors.numpy import load_file
 from waiting import until
@@ -63,8 +65,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = hil_app("demo", *SMALL, "--output_dir=out", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "Summary" in done.stdout
+    (folder / "printed").write_text(done.stdout)
     return folder / "out"
+
+
+def session(text: str) -> set[str]:
+    """What kinds of lines a run prints: those of its table by their first cell."""
+    rows = {line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│")}
+    lines = shape("\n".join(line for line in text.splitlines() if not line.startswith("│")))
+    kinds = {re.sub(r"\bepisodes?\b", "episode", line) for line in lines}
+    return {one for one in rows | kinds if one and not one.startswith(("in ", "run folder"))}
+
+
+def test_the_readme_shows_a_session_as_it_is_printed(run: Path) -> None:
+    shown = told("README.md", "hil-app", "demo").printed
+    assert session(shown) == session((run.parent / "printed").read_text())
 
 
 def test_a_demo_leaves_the_documented_folder(run: Path) -> None:
