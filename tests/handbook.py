@@ -80,9 +80,12 @@ def shape(text: str) -> list[str]:
 
 
 def check_shape(told: str, printed: str) -> None:
-    """Raise unless all lines of the page are printed, in their order, wherever lines break."""
-    stream, place = " ".join(shape(printed)), 0
-    for line in shape(told):
+    """Raise unless all lines of the page are printed, in their order.
+
+    Lines may break anywhere: a narrow terminal breaks a long path amid a name.
+    """
+    stream, place = "".join(shape(printed)).replace(" ", ""), 0
+    for line in (one.replace(" ", "") for one in shape(told)):
         found = stream.find(line, place)
         assert found >= 0, f"{line!r} is not printed (any more), or elsewhere:\n{printed}"
         place = found + len(line)
