@@ -201,8 +201,8 @@ def read_by_us(root: Path) -> list[tuple[int, int, int]]:
         for frame in dataset.frames(episode.index):
             reported = [
                 (
-                    sample.reported(frame.observation[key]),
-                    sample.reported(frame.next_observation[key]),
+                    sample.identified(frame.observation[key]),
+                    sample.identified(frame.next_observation[key]),
                 )
                 for key in CAMERAS
             ]
@@ -215,7 +215,7 @@ def read_by_us(root: Path) -> list[tuple[int, int, int]]:
 
 def identified_images(found: Arrays) -> list[tuple[int, int]]:
     """Episode and number that each frame's images tell, those of all cameras alike."""
-    by_camera = [[sample.reported(each) for each in np.moveaxis(found[k], 1, -1)] for k in CAMERAS]
+    by_camera = [[sample.identified(each) for each in np.moveaxis(found[k], 1, -1)] for k in CAMERAS]
     for number, reported in enumerate(by_camera):
         assert {camera for camera, _, _ in reported} == {number}
     places = [[place for _, *place in reported] for reported in by_camera]
