@@ -215,7 +215,9 @@ def read_by_us(root: Path) -> list[tuple[int, int, int]]:
 
 def identified_images(found: Arrays) -> list[tuple[int, int]]:
     """Episode and number that each frame's images tell, those of all cameras alike."""
-    by_camera = [[sample.identified(each) for each in np.moveaxis(found[k], 1, -1)] for k in CAMERAS]
+    by_camera = [
+        [sample.identified(each) for each in np.moveaxis(found[k], 1, -1)] for k in CAMERAS
+    ]
     for number, reported in enumerate(by_camera):
         assert {camera for camera, _, _ in reported} == {number}
     places = [[place for _, *place in reported] for reported in by_camera]
