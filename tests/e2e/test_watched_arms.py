@@ -19,7 +19,7 @@ robot:
   rest_pose: null
   safety: {patience_s: 2, watchdog_s: 2, let_down_s: 10, deadman_s: 60}  # busy machines
 teleop: {type: so101_leader, deadman_s: 2}
-env: {fps: 30, paced: true, control_time_s: 1, reset_speed: 120}
+env: {fps: 30, paced: true, control_time_s: 1, reset_speed: 120, reset_time_s: 0}
 processor:
   step_size: [0.01, 0.01, 0.01]
   observation: {object: null}
