@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import ConfigError
 from configs.options.parser import Parser
 from configs.text.paths import expanded
-from hil_app.runs.folder import WHICH, config_of, dataset_of, find_checkpoint, updates_of
+from hil_app.cli.chosen_run import add_run, checkpoint_of, described
+from hil_app.runs.folder import config_of, dataset_of, updates_of
 
 if TYPE_CHECKING:
     from hil_app.learning.networks.actor import GaussianActorPolicy
@@ -54,9 +55,8 @@ def run(argv: Sequence[str]) -> int:
         raise ConfigError("name what to export to: --onnx FILE, --lerobot FOLDER or --push NAME")
     if options.public and options.push is None:
         raise ConfigError("--public is for --push USER/NAME")
-    checkpoint = find_checkpoint(options.run, options.which, learned=True)
-    updates = updates_of(checkpoint)
-    print(f"exporting {checkpoint}: {updates} updates", flush=True)
+    checkpoint = checkpoint_of(options)
+    print(f"exporting {described(checkpoint)}", flush=True)
     if options.onnx is not None or options.lerobot is not None:
         _export(options, checkpoint)
     if options.push is not None:
@@ -69,17 +69,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser("hil-app export", DESCRIPTION)
-    parser.add_place(
-        "run",
-        "--checkpoint",
-        type=expanded,
-        metavar="RUN",
-        help="a run's folder, or one of its checkpoints/tick_… (default: the newest in runs/ that "
-        "has learned)",
-    )
-    parser.add_argument(
-        "--which", choices=WHICH, default="last", help="of a run's checkpoints (default: last)"
-    )
+    add_run(parser)
     parser.add_argument("--onnx", type=expanded, metavar="FILE", help="write an ONNX file")
     parser.add_argument("--lerobot", type=expanded, metavar="FOLDER", help="write one for lerobot")
     parser.add_argument("--push", metavar="USER/NAME", help="upload it to the Hugging Face hub")
