@@ -28,6 +28,7 @@ from hil_app.support.events import EventLog
 POLL = 0.01  # how often a waiting thread looks up [s]
 BEHIND, CAUGHT_UP = 0.5, 0.1  # shares of the frames that may wait: reported, and over again
 LONG = 1.0  # an end that takes longer is announced [s]
+STUCK = 120.0  # whoever has not taken one frame for so long never will [s]
 REMEDY = "smaller images (processor.images.resize), fewer cameras, or --dataset.encoding.codec=h264"
 
 
@@ -92,6 +93,7 @@ class Recorder:
         self._later: list[Callable[[], None]] = []  # when the episode has its last frame
         self._open_frames = 0  # frames of the episode that is being written
         self._in_progress: float | None = None  # when the frame being written was handed over
+        self._begun: float | None = None  # when the writing of that frame began
         self._reported = False  # that it is behind
         self._error: BaseException | None = None
         self._given_up = False  # what waits: the operator has had enough
@@ -194,12 +196,22 @@ class Recorder:
         """Have the loop wait, or the run end."""
         while self._patient and self.waiting > self._max_waiting:
             self.check()
+            self._check_that_it_moves()
             time.sleep(POLL)
         if not self._patient:
             raise RecorderDied(
                 f"{self.waiting} frames wait for encoder and disk, {self.behind:.1f} s of them: "
                 f"more than dataset.max_waiting, {self._max_waiting}. They are still written; what "
                 f"helps is {REMEDY}"
+            )
+
+    def _check_that_it_moves(self) -> None:
+        """Raise RecorderDied if one frame takes for ever: an encoder may hang, or a disk."""
+        begun = self._begun
+        if begun is not None and time.monotonic() - begun > STUCK:
+            raise RecorderDied(
+                f"encoder and disk have not taken one frame for {STUCK:.0f} s, and {self.waiting} "
+                f"wait; what may help is {REMEDY}"
             )
 
     def _cut_short(self, last: Frame, stage: str) -> None:
@@ -239,8 +251,9 @@ class Recorder:
         self._close()
 
     def _deal(self, since: float, frame: Frame, stage: str) -> None:
-        self._in_progress = since
+        self._in_progress, self._begun = since, time.monotonic()
         self._write(frame, stage)
+        self._begun = None
         self.furthest_behind = max(self.furthest_behind, self.behind)
         self._tell()
         if not self.waiting:

@@ -443,6 +443,22 @@ def test_a_patient_recorder_does_not_wait_for_a_dead_disk() -> None:
         record(recorder, [frame(number) for number in range(1, 10_000)])
 
 
+def test_a_patient_recorder_does_not_wait_for_an_encoder_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recording, "STUCK", 0.2)
+    writer = Memory()
+    with suppress(RecorderDied), recorder_of(writer, max_waiting=1, patient=True) as recorder:
+        writer.may_write.clear()
+        with pytest.raises(RecorderDied, match=r"not taken one frame .*codec=h264") as died:
+            record(recorder, episode(1, 50))
+        writer.may_write.set()  # it does not, after all
+        raise died.value  # as the loop does
+    (kept,) = (frames for frames, _ in writer.episodes)
+    assert [each.tick for each in kept] == list(range(1, len(kept) + 1))
+    assert kept[-1].truncated
+
+
 # whole files
 
 
