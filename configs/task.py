@@ -1,6 +1,6 @@
 """What a simulated arm is to do. One of your own: a subclass of :class:`TaskConfig`, registered.
 
-Its factory makes a :class:`robots.twin.tasks.Task` of the config.
+Its factory makes a :class:`robots.twin.tasks.base.Task` of the config.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class TaskConfig(Config):
 
     label: ClassVar[str] = "The task of this arm"  # in a dataset that names none
     operator: ClassVar[Factory | None] = None
-    """What makes the scripted operator's way, of its stick and the gripper's closed and open
-    position; None if nobody shows how."""
+    """What makes the scripted operator's way, a :class:`teleop.oracles.base.Oracle`, of its stick
+    and the gripper's closed and open position; None if nobody shows how."""
 
     type: str
     """The task's name."""
@@ -38,23 +38,78 @@ class TaskConfig(Config):
 TASKS: Registry[TaskConfig] = Registry("task", TaskConfig, bare=True)
 
 
-@TASKS.register("robots.twin.tasks:PickLift")
+@TASKS.register("robots.twin.tasks.pick_lift:PickLift")
 class PickLiftConfig(TaskConfig):
     """Lift the cube."""
 
     label = "Pick up the cube and lift it"
-    operator = "teleop.oracle:PickLiftOracle"
+    operator = "teleop.oracles.pick_lift:PickLiftOracle"
 
     type: Literal["pick_lift"] = "pick_lift"
     """The task's name."""
 
 
-@TASKS.register("robots.twin.tasks:Reach")
+@TASKS.register("robots.twin.tasks.reach:Reach")
 class ReachConfig(TaskConfig):
     """Bring the gripper to the marked point."""
 
     label = "Bring the gripper to the point"
-    operator = "teleop.oracle:reach"
+    operator = "teleop.oracles.reach:ReachOracle"
 
     type: Literal["reach"] = "reach"
+    """The task's name."""
+
+
+@TASKS.register("robots.twin.tasks.push:Push")
+class PushConfig(TaskConfig):
+    """Push the puck to the marked spot."""
+
+    label = "Push the puck to the spot"
+    operator = "teleop.oracles.push:PushOracle"
+
+    type: Literal["push"] = "push"
+    """The task's name."""
+
+
+@TASKS.register("robots.twin.tasks.pick_place:PickPlace")
+class PickPlaceConfig(TaskConfig):
+    """Put the cube into the bin."""
+
+    label = "Put the cube into the bin"
+    operator = "teleop.oracles.pick_place:PickPlaceOracle"
+
+    type: Literal["pick_place"] = "pick_place"
+    """The task's name."""
+
+
+@TASKS.register("robots.twin.tasks.stack:Stack")
+class StackConfig(TaskConfig):
+    """Put the small cube on the large one."""
+
+    label = "Put the small cube on the large one"
+    operator = "teleop.oracles.stack:StackOracle"
+
+    type: Literal["stack"] = "stack"
+    """The task's name."""
+
+
+@TASKS.register("robots.twin.tasks.drawer:Drawer")
+class DrawerConfig(TaskConfig):
+    """Pull the drawer open by its handle."""
+
+    label = "Pull the drawer open"
+    operator = "teleop.oracles.drawer:DrawerOracle"
+
+    type: Literal["drawer"] = "drawer"
+    """The task's name."""
+
+
+@TASKS.register("robots.twin.tasks.insert:Insert")
+class InsertConfig(TaskConfig):
+    """Put the peg into the hole."""
+
+    label = "Put the peg into the hole"
+    operator = "teleop.oracles.insert:InsertOracle"
+
+    type: Literal["insert"] = "insert"
     """The task's name."""

@@ -101,6 +101,9 @@ class ActionSpace(Protocol):
     def still(self, goal: Goal) -> F32:
         """The action (a,) that leaves a ``goal`` in force."""
 
+    def held(self, goal: Goal) -> F32:
+        """What a robot (n,) is sent that is to stay where a ``goal`` brought it."""
+
     def taken(self, goal: Goal, sent: F32) -> Goal:
         """The goal of a robot that was sent ``sent`` (n,) where ``goal`` was asked for.
 

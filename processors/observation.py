@@ -130,23 +130,25 @@ def gripper_target(spec: RobotSpec, limits: F32) -> Observe:
     return Observe(OBS_STATE, (f"{name}.target",), low, high, lambda t: t.command.goal.joints[at])
 
 
-def object_position(locate: Locate, low: F32, high: F32, relative: bool) -> Observe:
-    """The simulated object (3,) [m], in the base frame or seen from the gripper."""
-    names = tuple(f"object.{axis}" for axis in XYZ)
+def object_positions(
+    spec: RobotSpec, locate: Locate, low: F32, high: F32, relative: bool
+) -> Observe:
+    """The simulated objects (3k,) [m], in the base frame or seen from the gripper."""
+    names, count = spec.environment, len(spec.environment) // len(XYZ)
 
     def absolute(transition: Transition) -> F32:
         return _sensed(transition.reading.environment_state, "object position")
 
     if relative:
-        half = (high - low) * np.float32(0.5)
+        half = np.tile((high - low) * np.float32(0.5), count)
         return Observe(
             OBS_ENV_STATE,
             names,
             -half,
             half,
-            lambda t: absolute(t) - locate(t.reading.joints),
+            lambda t: absolute(t) - np.tile(locate(t.reading.joints), count),
         )
-    return Observe(OBS_ENV_STATE, names, low, high, absolute)
+    return Observe(OBS_ENV_STATE, names, np.tile(low, count), np.tile(high, count), absolute)
 
 
 def images(

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.task import TASKS
 from robots.base import F32, GRIPPER, JOINTS, RobotSpec
 
 F64 = NDArray[np.float64]
@@ -49,10 +50,20 @@ class Arm:
         """Motor speeds (6,) [deg/s, %/s] of URDF ``rates`` (6,) [rad/s]."""
         return (rates / self.scale).astype(np.float32)
 
-    def spec(self, **more: Any) -> RobotSpec:
-        """What a robot with this arm is; ``more`` are the fields that the arm does not decide."""
+    def spec(self, *, task: str | None = None, **more: Any) -> RobotSpec:
+        """What a robot with this arm is, that is to do a ``task``; ``more`` are fields that neither
+        decides."""
         units = tuple("%" if index == self.gripper else "deg" for index in range(len(self.names)))
-        return RobotSpec(self.names, self.limits, units, gripper=self.gripper, arm=self, **more)
+        return RobotSpec(
+            self.names,
+            self.limits,
+            units,
+            gripper=self.gripper,
+            arm=self,
+            task=task,
+            operator=TASKS[task].config.operator if task in TASKS else None,
+            **more,
+        )
 
     def calibrated(self, signs: Sequence[int] | None, offsets: Sequence[float]) -> Arm:
         """This arm on motors that read ``offsets`` (5,) [deg] at the middle of its range.

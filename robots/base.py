@@ -7,7 +7,7 @@ are body joints in degrees about the middle of their range, and the gripper in p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from configs.events import Tell as Tell
 from configs.events import tell_nobody as tell_nobody
+from configs.registry import Factory
 from robots.errors import BusTimeout as BusTimeout
 from robots.errors import CameraError as CameraError
 from robots.errors import LoopStalled as LoopStalled
@@ -38,7 +39,7 @@ JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_ro
 GRIPPER = JOINTS.index("gripper")
 
 
-Sense = Literal["velocities", "currents", "loads", "temperatures", "environment_state"]
+Sense = Literal["velocities", "currents", "loads", "temperatures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +66,15 @@ class RobotSpec:
     arm: Arm | None = None  # the model of its kinematics
     cameras: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # height, width [px]
     senses: frozenset[Sense] = frozenset()  # what its Readings have beside joints and images
+    environment: tuple[str, ...] = ()  # names of the numbers of a Reading's environment_state
+    environment_limits: F32 | None = None  # (m, 2) usual ends of each; None for points in space [m]
+    neutral: F32 | None = None  # (n,) command that changes nothing; None: the one in force does not
     reset_pose: F32 | None = None  # (n,) where an episode begins; None for where reset() puts it
     max_speed: float | None = None  # fastest that a target may move, in units a second
     real_time: bool = False  # it moves whether or not anybody waits for it
     tasks: tuple[str, ...] = ()  # that its world knows
     task: str | None = None  # which of them is wanted
+    operator: Factory | None = None  # what makes the scripted operator's way, if anything does
 
     def __post_init__(self) -> None:
         n = len(self.names)
@@ -84,8 +89,15 @@ class RobotSpec:
             raise ValueError(f"each lowest limit must be below its highest: {self.limits.tolist()}")
         if self.gripper is not None and self.gripper not in range(n):
             raise ValueError(f"gripper {self.gripper} is none of the {n} names")
-        if self.reset_pose is not None and self.reset_pose.shape != (n,):
-            raise ValueError(f"reset_pose must be ({n},): got {self.reset_pose.shape}")
+        limits = self.environment_limits
+        if limits is not None and limits.shape != (len(self.environment), 2):
+            raise ValueError(
+                f"environment_limits must be ({len(self.environment)}, 2): got {limits.shape}"
+            )
+        for name in ("reset_pose", "neutral"):
+            given = getattr(self, name)
+            if given is not None and given.shape != (n,):
+                raise ValueError(f"{name} must be ({n},): got {given.shape}")
 
     @property
     def not_gripper(self) -> NDArray[np.bool_]:
@@ -104,7 +116,7 @@ class Reading:
     currents: F32 | None = None  # (n,) [mA]
     loads: F32 | None = None  # (n,) [% of stall torque], signed
     temperatures: F32 | None = None  # (n,) [deg C]
-    environment_state: F32 | None = None  # (3,) object position, base frame [m]
+    environment_state: F32 | None = None  # (m,) by the spec's environment; points in the base frame
     images: Mapping[str, U8] = field(default_factory=dict)  # (H, W, 3) RGB
     ages: Mapping[str, float] = field(default_factory=dict)  # of each image, at ``stamp`` [s]
 
@@ -121,8 +133,18 @@ class Truth:
     tick: int  # commands since the reset
     tip: F32  # (3,) gripper frame, base frame [m]
     gripper: float  # measured opening [%]
-    object: F32  # (3,) object (or goal) position, base frame [m]
+    objects: Mapping[str, F32]  # by name, what is acted on first: points (3,), base frame [m]
     success: bool
+
+    @property
+    def object(self) -> F32:
+        """The first of its objects: the point (3,) of what is acted on [m]."""
+        return next(iter(self.objects.values()))
+
+
+def positions_of(objects: Iterable[str]) -> tuple[str, ...]:
+    """The names of the numbers of each object's place: ``object.x``, ``object.y`` and so on."""
+    return tuple(f"{name}.{axis}" for name in objects for axis in "xyz")
 
 
 TruthSource = Callable[[], Truth]

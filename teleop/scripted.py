@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,11 +11,10 @@ from configs.base import ConfigError
 from configs.env import EnvConfig
 from configs.processor import ProcessorConfig
 from configs.registry import imported
-from configs.task import TASKS
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from robots.base import F32, Robot, Truth, TruthSource
 from teleop.base import NEUTRAL, NO_INPUT, Acts, TeleopSample
-from teleop.oracle import Oracle, Stick, progress
+from teleop.oracles.base import Oracle, Stick
 
 ENDLESS = 10**9  # ticks of an episode without a time limit
 
@@ -36,13 +35,13 @@ def make(
             "teleop.type: the scripted operator knows its way only in a simulated world, which the "
             "arm on robot.port has not; choose another, or null for nobody"
         )
-    task, grip = TASKS[robot.spec.task or ""], processor.gripper
-    if task.config.operator is None:
+    spec, grip = robot.spec, processor.gripper
+    if spec.operator is None:
         raise ConfigError(
-            f"teleop.type: the scripted operator does not know how to do the task {task.name}: "
+            f"teleop.type: the scripted operator does not know how to do the task {spec.task}: "
             "choose another, or null for nobody"
         )
-    oracle = imported(task.config.operator)
+    oracle = imported(spec.operator)
     return ScriptedTeleop(
         config,
         robot.truth,
@@ -76,7 +75,7 @@ class ScriptedTeleop:
     ) -> None:
         self._config, self._truth, self._oracle = config, truth, oracle
         self._low, self._high = workspace
-        self._watcher = Watcher(config.intervention, max_ticks)
+        self._watcher = Watcher(config.intervention, max_ticks, oracle.progress)
         self._demonstrating = demonstrating
         self._random = np.random.default_rng(seed)
 
@@ -123,8 +122,10 @@ class ScriptedTeleop:
 class Watcher:
     """Decides, tick by tick, whether a human-like operator has the stick."""
 
-    def __init__(self, config: InterventionConfig, max_ticks: int) -> None:
-        self._config = config
+    def __init__(
+        self, config: InterventionConfig, max_ticks: int, progress: Callable[[Truth], float]
+    ) -> None:
+        self._config, self._progress = config, progress
         self._budget = int(config.max_share * max_ticks)  # ticks an episode
         self._episode = -1
 
@@ -132,7 +133,7 @@ class Watcher:
         """Whether the operator acts in this tick; call it once a tick."""
         if truth.episode != self._episode:
             self._begin(truth)
-        made = progress(truth)
+        made = self._progress(truth)
         if self._until > truth.tick:  # on the stick
             if made - self._grabbed_at >= self._config.enough_progress:
                 self._let_go(truth, made)
@@ -149,7 +150,7 @@ class Watcher:
         self._until = -1  # tick at which the take-over under way ends
         self._grabbed_at = 0.0  # progress when it began
         self._due: int | None = None  # tick at which the hand reaches the stick
-        self._let_go(truth, progress(truth))
+        self._let_go(truth, self._progress(truth))
 
     def _let_go(self, truth: Truth, made: float) -> None:
         self._until = -1

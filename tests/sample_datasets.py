@@ -25,13 +25,14 @@ CAMERAS = ("front", "wrist")
 SIZE = (64, 80)  # height and width of the images [px]
 FPS = 30
 CODE = 16  # side of an image's block, of which each tells a bit [px]
+OBJECT = ("object.x", "object.y", "object.z")
 NAMES = {
     STATE: ("shoulder_pan.pos", "gripper.pos"),
-    ENV_STATE: ("object.x", "object.y", "object.z"),
+    ENV_STATE: OBJECT,
     "action": ("delta_x", "delta_y", "delta_z", "gripper"),
-    **sensed_names(JOINTS),
+    **sensed_names(JOINTS, OBJECT),
 }
-INFO = sensed_units(["deg"] * 5 + ["%"])
+INFO = sensed_units(["deg"] * 5 + ["%"], len(OBJECT))
 
 
 def spec(**changes: Any) -> DatasetSpec:

@@ -63,6 +63,10 @@ class EndEffectorActions:
         """No motion, and the gripper stays."""
         return NEUTRAL
 
+    def held(self, goal: Goal) -> F32:
+        """The joints in force."""
+        return goal.joints
+
     def taken(self, goal: Goal, sent: F32) -> Goal:
         """The goal goes on from what was sent, where that is another; the gripper's stays."""
         if np.abs(goal.joints - sent)[self._body].max() <= SAME:
@@ -79,6 +83,7 @@ class DirectActions:
         self.names = tuple(f"{name}.pos" for name in spec.names)
         self.limits: F32 | None = spec.limits
         self._limits = spec.limits.T  # (2, n)
+        self._neutral = spec.neutral
 
     def steps(self) -> Mapping[str, Step[Command]]:
         """Who acts, within the limits."""
@@ -92,8 +97,12 @@ class DirectActions:
         return Goal(NO_TIP, joints)
 
     def still(self, goal: Goal) -> F32:
-        """What is in force already."""
-        return goal.joints
+        """What changes nothing: the robot's neutral command, or the one in force."""
+        return goal.joints if self._neutral is None else self._neutral
+
+    def held(self, goal: Goal) -> F32:
+        """The same."""
+        return self.still(goal)
 
     def taken(self, goal: Goal, sent: F32) -> Goal:
         """What was sent."""

@@ -78,9 +78,12 @@ def _in_space(
             yield "wrist target", observation.wrist_offset(wrist)
         yield "gripper target", observation.gripper_target(spec, _gripper(config))
     if wanted.object:
-        _check_sensed(spec, "environment_state", "object")
+        if not spec.environment:
+            raise ConfigError(
+                "processor.observation.object: this robot senses no objects: set null"
+            )
         relative = wanted.object == "relative"
-        yield "object", observation.object_position(locate, low, high, relative)
+        yield "object", observation.object_positions(spec, locate, low, high, relative)
 
 
 def by_key(parts: Mapping[str, Observe]) -> dict[str, list[Observe]]:

@@ -187,7 +187,7 @@ class Loop:
         """Hold while the operator has the episode paused; returns what is then seen, and asked."""
         self.phase = "paused"
         while self.phase == "paused":
-            self.robot.command(last.command.target)
+            self.robot.command(self._actions.held(last.command.goal))
             self.rate.wait()
             reading = self._read()
             sample = self._apply_stops(self.teleop.read())
@@ -203,7 +203,7 @@ class Loop:
         """
         self._apply_stops(self.teleop.idle())
         if self.newest is not None:
-            self.robot.command(self.newest.command.target)
+            self.robot.command(self._actions.held(self.newest.command.goal))
         self.rate.wait()
 
     def reset(self, seed: int, ask: Ask | None = None) -> Transition:
@@ -226,6 +226,7 @@ class Loop:
         self.reset_until = ready = time.monotonic() + self._env.reset_time_s * self.rate.paced
         step = self._env.reset_speed * self.rate.period
         here = self._held = self._read().joints
+        still = self._actions.held(self._actions.goal(here))
         pose = self.robot.spec.reset_pose
         for target in () if pose is None else ramp(here, pose, step):
             if self._move(target).stop:
@@ -234,7 +235,7 @@ class Loop:
         if ask:
             ask()
         while self.rate.paced and (ask or time.monotonic() < ready):
-            sample = self._move(here if pose is None else pose, waiting)
+            sample = self._move(still if pose is None else pose, waiting)
             if sample.stop or sample.ready:
                 return
 

@@ -29,12 +29,13 @@ def root_of(config: RunConfig, folder: Path) -> Path:
 def spec_of(parts: Assembly) -> DatasetSpec:
     """What a run's dataset is to hold."""
     config, spec = parts.config, parts.robot.spec
+    points = len(spec.environment) if spec.environment_limits is None else 0
     return DatasetSpec(
         fps=config.env.fps,
         robot_type=config.robot.type,
         task=config.dataset.task or _label(spec.task),
-        names={**parts.names, **sensed_names(spec.names)},
-        info={**sensed_units(spec.units), ACTION: {CONFIG: _motion(config, spec)}},
+        names={**parts.names, **sensed_names(spec.names, spec.environment)},
+        info={**sensed_units(spec.units, points), ACTION: {CONFIG: _motion(config, spec)}},
         encoding=config.dataset.encoding,
     )
 

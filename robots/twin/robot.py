@@ -19,9 +19,11 @@ from robots.base import (
     RobotError,
     Truth,
     TruthSource,
+    positions_of,
 )
 from robots.poses import within
 from robots.twin.renderer import Renderer
+from robots.twin.tasks.base import Task
 from robots.twin.world import World
 
 # An estimate from the STS3215's sheet at 12 V: 2.7 A at its stall torque of 3.35 N m.
@@ -38,10 +40,12 @@ class SimRobot:
 
     def __init__(self, cfg: SimRobotConfig, fps: float, **_: object) -> None:
         self._arm = arm = ARMS[cfg.type.removesuffix("_sim")]
+        self._task: Task = TASKS.factory(cfg.task)(cfg.task)
         self._reset_pose = within("robot.reset_pose", cfg.reset_pose, arm.limits)
         self.spec = arm.spec(
             cameras={name: (camera.height, camera.width) for name, camera in cfg.cameras.items()},
-            senses=frozenset({"velocities", "currents", "environment_state"}),
+            senses=frozenset({"velocities", "currents"}),
+            environment=positions_of(self._task.objects),
             reset_pose=self._reset_pose,
             tasks=tuple(entry.name for entry in TASKS),
             task=cfg.task.type,
@@ -56,7 +60,7 @@ class SimRobot:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._close)
-            self._world = World(self._arm, self._cfg.task, period=1.0 / self._fps)
+            self._world = World(self._arm, self._task, period=1.0 / self._fps)
             self._world.reset(self._arm.zero, seed=0)  # at mid-range until the first ramp
             self._halted = None
             for camera in self._cfg.cameras.values():  # fail now, not in the loop
@@ -68,7 +72,7 @@ class SimRobot:
         self._close()
 
     def reset(self, seed: int) -> None:
-        """Put the arm at its reset pose and the object where ``seed`` says."""
+        """Put the arm at its reset pose and the objects where ``seed`` says."""
         world = self._entered()
         world.reset(self._arm.to_urdf(self._reset_pose), seed)
         self._episode, self._tick = self._episode + 1, 0
@@ -81,7 +85,7 @@ class SimRobot:
             stamp=self._tick / self._fps,
             velocities=self._arm.velocity_from_urdf(world.rates),
             currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
-            environment_state=world.object.astype(np.float32),
+            environment_state=world.positions.astype(np.float32).ravel(),
             images={
                 name: self._renderer(camera.height, camera.width, fine=False).paint(
                     world.data, camera.view
@@ -124,7 +128,7 @@ class SimRobot:
             tick=self._tick,
             tip=world.tip.astype(np.float32),
             gripper=float(self._arm.from_urdf(world.angles)[GRIPPER]),
-            object=world.object.astype(np.float32),
+            objects=dict(zip(world.objects, world.positions.astype(np.float32), strict=True)),
             success=world.success,
         )
 

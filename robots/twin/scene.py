@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from robots.arm import Arm
 from robots.base import JOINTS
 from robots.twin.physics import mujoco
-from robots.twin.tasks import Task, set_contact
+from robots.twin.tasks.base import Task, set_contact
 
 _BODY_SERVO = (100.0, 3.35)  # stiffness [N m/rad] and most torque [N m]
 _GRIPPER_SERVO = (50.0, 2.0)

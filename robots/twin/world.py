@@ -6,16 +6,17 @@ It knows nothing of motor units or of the loop's contract; ``robots.twin.robot``
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.task import TASKS, TaskConfig
+from configs.task import TASKS
 from robots.arm import F64, Arm
 from robots.base import JOINTS
 from robots.twin.physics import mujoco
 from robots.twin.scene import build_scene
-from robots.twin.tasks import Task
+from robots.twin.tasks.base import Situation, Task
 
 _LONGEST_STEP = 0.01  # [s]; at 0.02 s a third of the grasps fail
 _SETTLING = 20  # physics steps in which a placed object comes to rest
@@ -33,18 +34,19 @@ class World:
         world.advance(target)
     """
 
-    def __init__(self, arm: Arm, task: TaskConfig | str, period: float) -> None:
-        wanted = TASKS.validate(task) if isinstance(task, str) else task
-        self._task: Task = TASKS.factory(wanted)(wanted)
+    def __init__(self, arm: Arm, task: Task | str, period: float) -> None:
+        self._task: Task = _made(task) if isinstance(task, str) else task
         self.substeps = math.ceil(round(period / _LONGEST_STEP, 6))
         self.model = build_scene(arm, self._task, timestep=period / self.substeps)
         self.data = mujoco.MjData(self.model)
+        self.objects = self._task.objects
+        """The bodies whose positions can be observed; the first is what is acted on."""
         self._tip = self.model.body(arm.tip).id
-        self._object = self.model.body("object").id
+        self._bodies = [self.model.body(name).id for name in self.objects]
         self._strength = self.model.actuator_forcerange[:, 1].copy()  # (6,) [N m]
         self._damping = self.model.dof_damping[_ARM].copy()  # (6,) [N m s/rad]
         self._armature = self.model.dof_armature[_ARM].copy()
-        self._rest: F64 = np.zeros(3)  # where the object lay at first [m]
+        self._rest: Mapping[str, F64] = {}  # where each object lay at first (3,) [m]
 
     @property
     def angles(self) -> F64:
@@ -67,14 +69,23 @@ class World:
         return np.array(self.data.xpos[self._tip])
 
     @property
-    def object(self) -> F64:
-        """Position (3,) of the task's object, such as the cube's centre [m]."""
-        return np.array(self.data.xpos[self._object])
+    def positions(self) -> F64:
+        """Positions (k, 3) of the task's objects, such as the cube's centre [m]."""
+        return np.array(self.data.xpos[self._bodies])
 
     @property
     def success(self) -> bool:
         """Whether the task is done."""
-        return self._task.done(self.tip, self.object, self._rest)
+        return self._task.done(
+            Situation(
+                self.model,
+                self.data,
+                self.tip,
+                self._places(),
+                self._rest,
+                self.model.body_rootid[self._tip],
+            )
+        )
 
     def limit_torques(self, most: F64) -> None:
         """Let no servo exert more than ``most`` (6,) [N m], nor more than it can; 0 is limp."""
@@ -88,13 +99,13 @@ class World:
         self.data.qvel[_ARM] = np.where(stuck, 0.0, self.data.qvel[_ARM])
 
     def put_object(self, seed: int) -> None:
-        """Put the object where ``reset`` would with that ``seed``; the arm is not touched."""
+        """Put the objects where ``reset`` would with that ``seed``; the arm is not touched."""
         self._task.place(self.data, np.random.default_rng(seed))
         mujoco.mj_forward(self.model, self.data)
-        self._rest = self.object
+        self._rest = self._places()
 
     def reset(self, angles: F64, seed: int) -> None:
-        """Hold the arm still at ``angles`` (6,) [rad] and draw the object's place from ``seed``."""
+        """Hold the arm still at ``angles`` (6,) [rad] and draw the objects' places from ``seed``."""
         mujoco.mj_resetData(self.model, self.data)
         self._task.place(self.data, np.random.default_rng(seed))
         self._hold(angles)
@@ -102,7 +113,7 @@ class World:
         self._hold(angles)
         self.data.time = 0.0
         mujoco.mj_forward(self.model, self.data)
-        self._rest = self.object
+        self._rest = self._places()
 
     def advance(self, target: F64) -> None:
         """Move the servos' goal evenly to ``target`` (6,) [rad] over one control period."""
@@ -111,6 +122,15 @@ class World:
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_kinematics(self.model, self.data)  # positions of now, not of a step ago
 
+    def _places(self) -> dict[str, F64]:
+        return dict(zip(self.objects, self.positions, strict=True))
+
     def _hold(self, angles: F64) -> None:
         self.data.qpos[_ARM] = self.data.ctrl[:] = angles
         self.data.qvel[:] = 0.0
+
+
+def _made(name: str) -> Task:
+    config = TASKS.validate(name)
+    task: Task = TASKS.factory(config)(config)
+    return task

@@ -98,12 +98,12 @@ class VirtualArm:
             tick=0,
             tip=np.array(answer["tip"], np.float32),
             gripper=answer["gripper"],
-            object=np.array(answer["object"], np.float32),
+            objects={name: np.array(at, np.float32) for name, at in answer["objects"].items()},
             success=answer["success"],
         )
 
     def reset(self, seed: int) -> None:
-        """Put the object where ``seed`` says; the arm is not touched."""
+        """Put the objects where ``seed`` says; the arm is not touched."""
         self._ask("reset", seed=seed)
 
     def hand(self, joints: Mapping[str, float] | None) -> None:

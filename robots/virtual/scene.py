@@ -45,7 +45,7 @@ class VirtualScene:
         arm.close()
 
     def reset(self, seed: int) -> None:
-        """Put the object where ``seed`` says."""
+        """Put the objects where ``seed`` says."""
         self._connected().reset(seed)
 
     def truth(self) -> Truth:

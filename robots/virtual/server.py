@@ -183,6 +183,6 @@ class Server:
             "episode": truth.episode,
             "tip": truth.tip.tolist(),
             "gripper": truth.gripper,
-            "object": truth.object.tolist(),
+            "objects": {name: at.tolist() for name, at in truth.objects.items()},
             "success": truth.success,
         }

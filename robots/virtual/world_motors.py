@@ -55,18 +55,19 @@ class WorldMotors:
         self._hand.take(joints, self._mount.joints(self.positions))
 
     def reset(self, seed: int) -> None:
-        """Put the object where ``seed`` says."""
+        """Put the objects where ``seed`` says."""
         self.world.put_object(seed)
         self._episode += 1
 
     def truth(self) -> Truth:
         """What only the world knows."""
+        places = self.world.positions.astype(np.float32)
         return Truth(
             episode=self._episode,
             tick=0,
             tip=self.world.tip.astype(np.float32),
             gripper=float(self._arm.from_urdf(self.world.angles)[GRIPPER]),
-            object=self.world.object.astype(np.float32),
+            objects=dict(zip(self.world.objects, places, strict=True)),
             success=self.world.success,
         )
 

@@ -19,7 +19,8 @@ from hil_app.build.seeds import seed_of
 from hil_app.control.outcomes import TELEOPERATE
 from robots.base import F32
 from robots.kinematics import Kinematics
-from teleop.oracle import HOVER, _grasp_spot
+from teleop.oracles.base import HOVER, Grasp, Stick
+from teleop.oracles.pick_lift import INSIDE
 
 SLOW = 0.3
 SMALL = """
@@ -43,8 +44,8 @@ def to_the_cube(config: RunConfig, episode: int) -> F32:
         assert robot.truth is not None
         cube = robot.truth().object
         tip = Kinematics(robot.spec.arm).tip(np.array(config.robot.reset_pose, np.float32))
-    way: F32 = _grasp_spot(cube) - tip
-    return way
+    stick = Stick(np.ones(3, np.float32), config.env.fps)
+    return Grasp(stick, 0.0, 45.0, INSIDE).spot(cube) - tip
 
 
 def go(running: Running, way: F32) -> None:

@@ -23,7 +23,7 @@ from robots.base import GRIPPER, Reading, Truth
 
 
 def world(success: bool) -> Any:
-    truth = Truth(1, 5, f32(0.2, 0, 0.1), 30.0, f32(0.2, 0, 0.1), success)
+    truth = Truth(1, 5, f32(0.2, 0, 0.1), 30.0, {"object": f32(0.2, 0, 0.1)}, success)
     return lambda: truth
 
 

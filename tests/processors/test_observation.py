@@ -19,13 +19,13 @@ from processors import observation
 from processors.base import Transition
 from processors.observation import Observe, images
 from robots.arm import ARMS
-from robots.base import F32, U8, RobotError
+from robots.base import F32, U8, RobotError, positions_of
 from robots.kinematics import Kinematics
 from robots.twin.robot import SimRobot
 
 LOW, HIGH, STEP = f32(0.1, -0.2, 0.0), f32(0.3, 0.2, 0.1), f32(0.02, 0.01, 0.005)
 LIMITS = np.stack((np.arange(-60, 0, 10), np.arange(10, 70, 10)), axis=1).astype(np.float32)
-SPEC = replace(ARMS["so101"].spec(), limits=LIMITS)
+SPEC = replace(ARMS["so101"].spec(environment=positions_of(["object"])), limits=LIMITS)
 GRIPPER_ENDS = f32(5, 45)
 OBJECT = f32(0.25, 0.05, 0.02)
 
@@ -73,12 +73,12 @@ def sensed() -> Transition:
         (observation.target_offset(locate, STEP), OBS_STATE, [0.19, -0.01, 0.02]),
         (observation.gripper_target(SPEC, GRIPPER_ENDS), OBS_STATE, [31]),
         (
-            observation.object_position(locate, LOW, HIGH, relative=False),
+            observation.object_positions(SPEC, locate, LOW, HIGH, relative=False),
             OBS_ENV_STATE,
             [0.25, 0.05, 0.02],
         ),
         (
-            observation.object_position(locate, LOW, HIGH, relative=True),
+            observation.object_positions(SPEC, locate, LOW, HIGH, relative=True),
             OBS_ENV_STATE,
             [0.24, 0.03, -0.01],
         ),
@@ -107,8 +107,12 @@ def test_each_part_shows_its_numbers(part: Observe, key: str, numbers: list[floa
         ),
         (observation.target_offset(locate, STEP), -2 * STEP, 2 * STEP),
         (observation.gripper_target(SPEC, GRIPPER_ENDS), [5], [45]),
-        (observation.object_position(locate, LOW, HIGH, False), LOW, HIGH),
-        (observation.object_position(locate, LOW, HIGH, True), (LOW - HIGH) / 2, (HIGH - LOW) / 2),
+        (observation.object_positions(SPEC, locate, LOW, HIGH, False), LOW, HIGH),
+        (
+            observation.object_positions(SPEC, locate, LOW, HIGH, True),
+            (LOW - HIGH) / 2,
+            (HIGH - LOW) / 2,
+        ),
     ],
 )
 def test_the_ends_of_each_range(part: Observe, lowest: Any, highest: Any) -> None:
@@ -136,7 +140,7 @@ def test_a_policy_fits_a_reversed_gripper() -> None:
 def test_parts_of_one_key_are_appended_in_order() -> None:
     first = observation.gripper_position(SPEC, GRIPPER_ENDS)(sensed())
     done = observation.end_effector_pose(locate, LOW, HIGH, relative=False)(first)
-    done = observation.object_position(locate, LOW, HIGH, relative=False)(done)
+    done = observation.object_positions(SPEC, locate, LOW, HIGH, relative=False)(done)
     np.testing.assert_allclose(done.observation[OBS_STATE], [40, 0.01, 0.02, 0.03], atol=1e-6)
     np.testing.assert_allclose(done.observation[OBS_ENV_STATE], OBJECT)
     np.testing.assert_allclose(first.observation[OBS_STATE], [40])  # the first one did not grow
@@ -147,7 +151,7 @@ def test_parts_of_one_key_are_appended_in_order() -> None:
     [
         (observation.joint_velocity(SPEC), "joint velocities"),
         (observation.motor_current(SPEC), "motor currents"),
-        (observation.object_position(locate, LOW, HIGH, relative=True), "object position"),
+        (observation.object_positions(SPEC, locate, LOW, HIGH, relative=True), "object position"),
     ],
 )
 def test_what_the_robot_does_not_sense_is_a_clear_error(part: Observe, what: str) -> None:
@@ -163,7 +167,7 @@ def test_what_the_robot_does_not_sense_is_a_clear_error(part: Observe, what: str
         observation.joint_velocity(SPEC),
         observation.end_effector_pose(locate, LOW, HIGH, relative=True),
         observation.target_offset(locate, STEP),
-        observation.object_position(locate, LOW, HIGH, relative=True),
+        observation.object_positions(SPEC, locate, LOW, HIGH, relative=True),
         images({"front": (1, 1, 4, 4)}, (2, 2)),
     ],
 )

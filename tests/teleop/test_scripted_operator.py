@@ -18,7 +18,9 @@ from hil_app.recording.frames import Frame
 from robots.base import F32, Truth
 from teleop.base import NEUTRAL, STAY
 from teleop.no_teleop import NoTeleop
-from teleop.oracle import PickLiftOracle, Stick, progress, reach
+from teleop.oracles.base import Stick
+from teleop.oracles.pick_lift import PickLiftOracle
+from teleop.oracles.reach import ReachOracle
 from teleop.scripted import ScriptedTeleop, Watcher
 
 CONFIG = InterventionConfig(
@@ -31,13 +33,14 @@ CONFIG = InterventionConfig(
     max_share=0.5,
 )
 STICK = Stick(np.array([0.02, 0.02, 0.02], np.float32), fps=10)
+LIFT = PickLiftOracle(STICK, closed=0.0, open=45.0)
 
 
 def truth(tick: int, made: float = 0.0, *, episode: int = 1, gripper: float = 40.0) -> Truth:
     """A world in which the progress is ``made``: an object on the floor, the tip above it."""
     tip = np.array([0.2, 0.0, -made], np.float32)
     place = np.array([0.2, 0.0, 0.0], np.float32)
-    return Truth(episode, tick, tip, gripper, place, success=False)
+    return Truth(episode, tick, tip, gripper, {"object": place}, success=False)
 
 
 def teleop(
@@ -48,7 +51,7 @@ def teleop(
 
 
 def changed(**changes: Any) -> Watcher:
-    return Watcher(CONFIG.model_copy(update=changes), max_ticks=100)
+    return Watcher(CONFIG.model_copy(update=changes), 100, LIFT.progress)
 
 
 def blocks(ticks: Iterable[int]) -> list[tuple[int, int]]:
@@ -63,14 +66,14 @@ def blocks(ticks: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def test_the_made_up_world_makes_the_progress_it_is_asked_for() -> None:
-    assert progress(truth(0, -0.07)) == pytest.approx(-0.07)
+    assert LIFT.progress(truth(0, -0.07)) == pytest.approx(-0.07)
 
 
 # the watcher
 
 
 def test_a_stall_brings_the_operator_after_free_time_and_reaction_for_max_ticks() -> None:
-    first = blocks(teleop(Watcher(CONFIG, max_ticks=100)))[0]
+    first = blocks(teleop(Watcher(CONFIG, 100, LIFT.progress)))[0]
     assert first == (20 + 3, 10)
 
 
@@ -158,7 +161,7 @@ def scripted(world: list[Truth], *, seed: int = 5, noise: float = 0.1, **options
     config = ScriptedTeleopConfig(noise=noise, intervention=CONFIG, **given_up)
     box = (np.float32([0.1, -0.1, 0.0]), np.float32([0.3, 0.1, 0.1]))
     options = {"demonstrating": True, "max_ticks": 100, "workspace": box, **options}
-    return ScriptedTeleop(config, lambda: next(seen), reach(STICK), seed=seed, **options)
+    return ScriptedTeleop(config, lambda: next(seen), ReachOracle(STICK), seed=seed, **options)
 
 
 WORLD = [truth(tick, -0.01 * (tick % 3)) for tick in range(60)]
@@ -176,7 +179,7 @@ def test_the_same_seed_gives_the_same_actions_bit_for_bit() -> None:
 
 def test_without_noise_the_operator_acts_as_the_oracle() -> None:
     for act, world in zip(acts(noise=0.0), WORLD, strict=True):
-        np.testing.assert_array_equal(act, reach(STICK)(world))
+        np.testing.assert_array_equal(act, ReachOracle(STICK)(world))
 
 
 def test_noise_shakes_the_stick_within_its_range_and_never_the_gripper() -> None:
@@ -214,7 +217,9 @@ def test_a_demonstrator_always_holds_the_stick_and_a_watcher_only_at_times() -> 
 def test_the_operator_gives_up_on_an_object_out_of_reach(
     place: Any, failure: bool, demonstrating: bool
 ) -> None:
-    world = Truth(1, 5, np.float32([0.2, 0, 0.05]), 40.0, np.float32(place), success=False)
+    world = Truth(
+        1, 5, np.float32([0.2, 0, 0.05]), 40.0, {"object": np.float32(place)}, success=False
+    )
     assert scripted([world], demonstrating=demonstrating).read().failure is failure
     assert scripted([world], gives_up_beyond=None).read().failure is False
 
@@ -246,8 +251,9 @@ def test_no_teleop_never_asks_for_anything() -> None:
 )
 def test_reach_goes_straight_and_no_further(offset: Any, action: Any) -> None:
     tip = np.array([0.2, 0.0, 0.05], np.float32)
-    world = Truth(1, 0, tip, 40.0, tip + np.array(offset, np.float32), success=False)
-    np.testing.assert_allclose(reach(STICK)(world), action, atol=1e-5)
+    goal = tip + np.array(offset, np.float32)
+    world = Truth(1, 0, tip, 40.0, {"object": goal}, success=False)
+    np.testing.assert_allclose(ReachOracle(STICK)(world), action, atol=1e-5)
 
 
 def test_the_oracle_never_says_stay_while_picking() -> None:
@@ -256,7 +262,9 @@ def test_the_oracle_never_says_stay_while_picking() -> None:
     oracle = PickLiftOracle(STICK, closed=0.0, open=45.0)
     for tick in range(500):
         tip, cube = rng.uniform((0.14, -0.1, 0.01), (0.31, 0.1, 0.1), (2, 3)).astype(np.float32)
-        act = oracle(Truth(1, tick, tip, float(rng.uniform(0, 45)), cube, success=False))
+        act = oracle(
+            Truth(1, tick, tip, float(rng.uniform(0, 45)), {"object": cube}, success=False)
+        )
         assert act[3] != STAY
         assert (np.abs(act[:3]) <= 1).all()
 

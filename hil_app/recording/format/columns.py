@@ -53,14 +53,14 @@ _OF_JOINTS = {  # what is behind a joint's name, and the unit, where {} stands f
     f"{MEASURED}loads": (".load", "% of stall torque"),
     f"{MEASURED}temperatures": (".temperature", "deg C"),
 }
-_OBJECT = f"{MEASURED}environment_state"
+_OBJECTS = f"{MEASURED}environment_state"
 SENSED: dict[str, Callable[[Reading], F32 | None]] = {
     MEASURED_JOINTS: lambda reading: reading.joints,
     f"{MEASURED}velocities": lambda reading: reading.velocities,
     f"{MEASURED}currents": lambda reading: reading.currents,
     f"{MEASURED}loads": lambda reading: reading.loads,
     f"{MEASURED}temperatures": lambda reading: reading.temperatures,
-    _OBJECT: lambda reading: reading.environment_state,
+    _OBJECTS: lambda reading: reading.environment_state,
 }
 """What a robot senses, beside images: it may sense less than all."""
 
@@ -90,16 +90,21 @@ _BY_KEY = {column.key: column for column in COLUMNS}
 FLAGS = {column.key for column in COLUMNS if column.dtype == "bool"}
 
 
-def sensed_names(joints: Sequence[str]) -> dict[str, Sequence[str]]:
+def sensed_names(joints: Sequence[str], environment: Sequence[str]) -> dict[str, Sequence[str]]:
     """What the numbers of joint targets and of all that is sensed are called, by column."""
     names = {key: [f"{joint}{what}" for joint in joints] for key, (what, _) in _OF_JOINTS.items()}
-    return {**names, _OBJECT: ("object.x", "object.y", "object.z")}
+    return {**names, _OBJECTS: environment}
 
 
-def sensed_units(positions: Sequence[str]) -> dict[str, dict[str, Sequence[str]]]:
-    """The units of the same, to be said of the columns; of ``positions`` each joint's own."""
+def sensed_units(positions: Sequence[str], points: int) -> dict[str, dict[str, Sequence[str]]]:
+    """The units of the same, to be said of the columns.
+
+    Of ``positions`` each joint's own; ``points`` is how many numbers are places in space.
+    """
     units = {key: [unit.format(own) for own in positions] for key, (_, unit) in _OF_JOINTS.items()}
-    return {key: {UNITS: said} for key, said in {**units, _OBJECT: ("m", "m", "m")}.items()}
+    if points:
+        units[_OBJECTS] = ["m"] * points
+    return {key: {UNITS: said} for key, said in units.items()}
 
 
 def is_known(key: str) -> bool:

@@ -109,4 +109,4 @@ class FreeMotors:
         """The gripper's opening; there is no object, and no success."""
         nowhere = np.zeros(3, np.float32)
         opening = float(self._mount.joints(self.positions)[-1])
-        return Truth(self._episode, 0, nowhere, opening, nowhere, success=False)
+        return Truth(self._episode, 0, nowhere, opening, {"object": nowhere}, success=False)

@@ -122,7 +122,7 @@ def toy_frame(number: int, length: int) -> Frame:
 
 def test_a_robot_of_two_joints(tmp_path: Path) -> None:
     joints, units = ("shoulder", "elbow"), ("deg", "deg")
-    described = {"names": sensed_names(joints), "info": sensed_units(units)}
+    described = {"names": sensed_names(joints, ()), "info": sensed_units(units, 0)}
     with closing(DatasetWriter(tmp_path, spec(robot_type="toy", **described))) as writer:
         for number in range(4):
             writer.add(toy_frame(number, 4), "record")

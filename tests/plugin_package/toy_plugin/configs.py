@@ -41,7 +41,7 @@ class HoverConfig(TaskConfig):
     """Bring the gripper to a point above the table."""
 
     label = "Hover above the table"
-    operator = "teleop.oracle:reach"
+    operator = "teleop.oracles.reach:ReachOracle"
 
     type: Literal["hover"] = "hover"
     """The task's name."""

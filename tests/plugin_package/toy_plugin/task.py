@@ -5,8 +5,8 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from robots.arm import F64
-from robots.twin.tasks import Reach
+from robots.twin.tasks.base import Situation
+from robots.twin.tasks.reach import Reach
 from toy_plugin.configs import HoverConfig
 
 
@@ -20,6 +20,6 @@ class Hover(Reach):
         """In front of the arm."""
         data.mocap_pos[0] = (*rng.uniform((0.2, -0.05), (0.25, 0.05)), self._height)
 
-    def done(self, tip: F64, thing: F64, rest: F64) -> bool:  # noqa: ARG002
+    def done(self, now: Situation) -> bool:
         """Within 3 cm."""
-        return bool(np.linalg.norm(tip - thing) < 0.03)
+        return bool(np.linalg.norm(now.tip - now.objects["object"]) < 0.03)

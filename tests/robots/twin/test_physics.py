@@ -9,7 +9,7 @@ PROGRAM = """
 import os
 from configs.task import ReachConfig
 from robots.twin.scene import build_scene
-from robots.twin.tasks import Reach
+from robots.twin.tasks.reach import Reach
 from robots.arm import ARMS
 from robots.base import RenderError
 from robots.twin.renderer import Renderer

@@ -1,0 +1,68 @@
+"""``hil-app bench oracle``: how surely the scripted operator does each task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from configs.options.parser import count
+from hil_app.bench import showing
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hil_app.bench.oracle import Oracle
+
+DESCRIPTION = """\
+How surely the scripted operator does each task of the simulated arms, its stick shaken by 10 % of
+its range, at 10 Hz with steps of 2 cm and at 30 Hz with steps of 7 mm.
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from configs.plugins import load
+    from hil_app.bench import oracle
+
+    load()
+    parser = showing.parser("oracle", DESCRIPTION)
+    known, arms = oracle.tasks(), oracle.arms()
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(known)}")
+    parser.add_argument("--robots", nargs="+", choices=arms, default=arms, help="simulated arms")
+    parser.add_argument(
+        "--episodes", type=count, default=100, help="scenes of each task (default: 100)"
+    )
+    options = parser.parse_args(argv)
+    if unknown := set(options.tasks) - set(known):
+        parser.error(f"no task {', '.join(unknown)} with an operator; known: {', '.join(known)}")
+    names = options.tasks or known
+    found = list(
+        track(
+            oracle.oracles(names, options.robots, options.episodes),
+            "[dim]task, arm, rate",
+            total=len(names) * len(options.robots) * len(oracle.RATES),
+            console=Console(stderr=True),
+            transient=True,
+        )
+    )
+    result = {"oracles": [asdict(one) for one in found]}
+    showing.show(result, options.json, lambda: _table(found))
+    return 0
+
+
+def _table(found: Sequence[Oracle]) -> Table:
+    rows: list[showing.TableRow] = [
+        [
+            one.task,
+            one.robot.removesuffix("_sim"),
+            f"{one.fps:.0f} Hz, {1000 * one.step:.0f} mm",
+            f"{one.successes} of {one.episodes}",
+            "–" if one.ticks is None else f"{one.ticks:.0f}",
+        ]
+        for one in found
+    ]
+    return showing.table("scripted operator", ("task", "arm", "rate", "success", "ticks"), rows)

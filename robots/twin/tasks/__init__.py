@@ -1,0 +1,1 @@
+"""The tasks of the twin's arm, one in each file, and what they share."""
