@@ -105,7 +105,7 @@ class World:
         self._rest = self._places()
 
     def reset(self, angles: F64, seed: int) -> None:
-        """Hold the arm still at ``angles`` (6,) [rad] and draw the objects' places from ``seed``."""
+        """Hold the arm still at ``angles`` (6,) [rad]; the objects are where ``seed`` says."""
         mujoco.mj_resetData(self.model, self.data)
         self._task.place(self.data, np.random.default_rng(seed))
         self._hold(angles)
