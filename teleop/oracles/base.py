@@ -60,7 +60,8 @@ class Grasp:
     same situation always has the same answer. It remembers only the last gripper position of the
     episode, to see when the fingers have come to rest. ``inside`` [m] is how far the thing lies
     outside the gripper frame, along its radius, when the fingers stand around it: half of its
-    width.
+    width. They come down once they are ``over`` that place by so much [m], and hold nothing once
+    they are as shut as ``empty`` [share of the way]. A ``careful`` one stays over it as they close.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Grasp:
         closed: float,
         open: float,
         inside: float,
-        hover: float = HOVER,
+        over: float = OVER,
         empty: float = EMPTY,
+        careful: bool = False,
     ) -> None:
         self.stick, self._closed, self._delta = stick, closed, open - closed
-        self._inside, self._hover, self._empty = inside, hover, empty
+        self._inside, self._over, self._empty = inside, over, empty
+        self._careful = careful
         self._last_opening = 1.0
 
     def opening(self, truth: Truth) -> float:
@@ -95,15 +98,19 @@ class Grasp:
         around = off_xy < HELD_XY and off_z < HELD_Z
         if around and opening < WIDE:
             if not resting:
-                return np.array([0, 0, 0, CLOSE], np.float32)
+                return self._closing(spot, truth)
             if opening > self._empty:
                 return None
-        if off_xy < OVER and opening >= WIDE:
+        if off_xy < self._over and opening >= WIDE:
             if off_z < LEVEL:
-                return np.array([0, 0, 0, CLOSE], np.float32)
+                return self._closing(spot, truth)
             return self.stick.towards(spot, truth, OPEN)
-        above = spot + np.array([0, 0, self._hover], np.float32)
+        above = spot + np.array([0, 0, HOVER], np.float32)
         return self.stick.towards(above, truth, OPEN)
+
+    def _closing(self, spot: F32, truth: Truth) -> F32:
+        still: F32 = np.array([0, 0, 0, CLOSE], np.float32)
+        return self.stick.towards(spot, truth, CLOSE) if self._careful else still
 
     def spot(self, thing: F32) -> F32:
         """Where the gripper frame (3,) [m] is when its fingers stand around ``thing`` (3,)."""

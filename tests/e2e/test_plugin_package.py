@@ -95,7 +95,7 @@ def test_the_scripted_operator_does_its_task(mine, tmp_path: Path) -> None:
     assert b"Hover above the table" in tasks
 
 
-@pytest.mark.parametrize(("example", "shown"), [("wheels", 0), ("mountain_car", 1)])
+@pytest.mark.parametrize(("example", "shown"), [("wheels", 0), ("mountain_car", 1), ("domino", 1)])
 def test_an_example_of_the_handbook_is_a_plug_in(tmp_path: Path, example: str, shown: int) -> None:
     install(tmp_path / "site", EXAMPLES / example)
     config = f"--config_path={EXAMPLES / example / example}.yaml"

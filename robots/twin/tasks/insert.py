@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from configs.task import TaskConfig
+from robots.arm import F64
 from robots.twin.physics import mujoco
-from robots.twin.tasks.base import RED, WOOD, Situation, add_box, add_loose, face, put, put_facing
+from robots.twin.tasks.base import (
+    RED,
+    WOOD,
+    Situation,
+    add_box,
+    add_loose,
+    face,
+    put,
+    put_facing,
+    turned,
+)
 
 PEG, TALL = 0.016, 0.05  # the peg's side and height [m]
 HOLE, DEPTH = PEG + 0.002, 0.025  # the hole's side and the block's height [m]
+_CHAMFER = 0.004  # by which the hole is wider on every side at its top, and how deep that is [m]
 _BLOCK = 0.06  # the block's side [m]
 _IN = 0.018  # how deep is in [m]
 _LOW, _HIGH = (0.14, -0.45), (0.20, 0.45)  # of both, from the pan axis [m], and where [rad]
@@ -18,7 +32,7 @@ _TURNED = 0.25  # a peg may be off the direction of the arm [rad]
 
 
 class Insert:
-    """Put a peg into a hole."""
+    """Put a peg into a hole with a chamfer."""
 
     objects = ("object", "hole")
 
@@ -30,11 +44,8 @@ class Insert:
         peg = add_loose(spec, "object", TALL / 2)
         add_box(peg, (PEG / 2, PEG / 2, TALL / 2), rgba=RED, mass=0.02)
         block = spec.worldbody.add_body(name="hole", mocap=True)
-        wall = (_BLOCK - HOLE) / 4
-        at = HOLE / 2 + wall
-        for sign in (-1, 1):
-            add_box(block, (wall, _BLOCK / 2, DEPTH / 2), (sign * at, 0.0, DEPTH / 2), rgba=WOOD)
-            add_box(block, (HOLE / 2, wall, DEPTH / 2), (0.0, sign * at, DEPTH / 2), rgba=WOOD)
+        for turn in range(4):
+            _add_wall(block, turn * math.pi / 2)
 
     def place(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Both in front of the arm, and so apart that the fingers have room."""
@@ -50,3 +61,34 @@ class Insert:
         off = now.objects["object"] - now.objects["hole"]
         inside = np.linalg.norm(off[:2]) < HOLE / 2
         return bool(inside and off[2] < TALL / 2 + DEPTH - _IN)
+
+
+def _add_wall(block: mujoco.MjsBody, yaw: float) -> None:
+    """One of the four walls about the hole, with a slope at its inner edge."""
+    along, half = (math.cos(yaw), math.sin(yaw)), _BLOCK / 2
+    low, inner = DEPTH - _CHAMFER, HOLE / 2
+
+    def slab(start: float, bottom: float, top: float) -> None:
+        at = (start + half) / 2
+        size = ((half - start) / 2, half, (top - bottom) / 2)
+        place = (at * along[0], at * along[1], (bottom + top) / 2)
+        add_box(block, size, place, rgba=WOOD, yaw=yaw)
+
+    slab(inner, 0.0, low)
+    slab(inner + _CHAMFER, low, DEPTH)
+    slope = _CHAMFER / math.sqrt(2)  # half of its length; as thick as it is long
+    at = inner + _CHAMFER / 2 + slope / math.sqrt(2)
+    wedge = add_box(
+        block,
+        (slope, inner + _CHAMFER, slope),
+        (at * along[0], at * along[1], low + _CHAMFER / 2 - slope / math.sqrt(2)),
+        rgba=WOOD,
+    )
+    wedge.quat = _sloping(yaw)
+
+
+def _sloping(yaw: float) -> F64:
+    """A turn (4,) by 45 degrees about y, and then by ``yaw`` [rad] about the vertical."""
+    slope, quat = (math.cos(math.pi / 8), 0.0, -math.sin(math.pi / 8), 0.0), np.zeros(4)
+    mujoco.mju_mulQuat(quat, turned(yaw), slope)
+    return quat

@@ -53,7 +53,7 @@ def test_cubes_lie_at_rest_all_over_the_workspace() -> None:
     world, places = start(ARMS["so101"], "pick_lift"), []
     for seed in range(200):
         world.reset(world.angles, seed)
-        places.append(world.object)
+        places.append(world.positions[0])
     low, high = np.min(places, axis=0), np.max(places, axis=0)
     np.testing.assert_allclose([low[0], high[0]], [0.17, 0.30], atol=0.005)
     np.testing.assert_allclose([low[1], high[1]], [-0.12, 0.12], atol=0.005)
@@ -64,7 +64,7 @@ def test_goals_lie_all_over_the_workspace() -> None:
     world, places = start(ARMS["so101"], "reach"), []
     for seed in range(200):
         world.reset(world.angles, seed)
-        places.append(world.object)
+        places.append(world.positions[0])
     np.testing.assert_allclose(np.min(places, axis=0), [0.16, -0.12, 0.02], atol=0.005)
     np.testing.assert_allclose(np.max(places, axis=0), [0.29, 0.12, 0.075], atol=0.005)
 
@@ -90,7 +90,7 @@ def test_the_goal_counts_as_reached_within_15_mm(away: float, success: bool) -> 
 def test_a_cube_can_be_grasped_and_lifted(arm: Arm, seed: int) -> None:
     world, kinematics = start(arm, "pick_lift", seed), Kinematics(arm)
     joints = np.array(RESET[arm.name], np.float32)
-    cube = world.object
+    cube = world.positions[0]
     bearing = np.arctan2(cube[1], cube[0] - 0.04)
     beside = cube - 0.012 * np.array([np.cos(bearing), np.sin(bearing), 0])
     for height, gripper, ticks in ((0.06, 45, 12), (0.0, 45, 6), (0.0, 0, 5), (0.06, 0, 12)):
