@@ -11,6 +11,8 @@ from teleop.oracles.pick_place import brought
 
 LOW, HIGH = 0.014, 0.055  # height of the gripper as it pushes, and on its way [m]
 BEHIND, TOUCHING = 0.052, 0.034  # from the puck's centre to the gripper, before and in a push [m]
+GENTLE = 0.012  # longest push at once, or the puck slides on [m a tick at 10 Hz]
+FURTHEST = 0.304  # x that the gripper gets to [m]
 ASIDE = 0.012  # so far beside the way of the puck it no longer pushes [m]
 AROUND = 0.015  # so near the place to begin at, it comes down [m]
 
@@ -31,9 +33,11 @@ class PushOracle:
         along = float(off @ ahead)
         aside: F32 = off - along * ahead
         if tip[2] < 0.025 and along < -0.02 and float(np.linalg.norm(aside)) < ASIDE:
-            going = (far - (along + TOUCHING)) * ahead - aside
+            on = min(far - along - TOUCHING, GENTLE)
+            going = on * ahead - aside
             return self._stick.along(np.append(going, LOW - tip[2]).astype(np.float32), CLOSE)
         start = np.append(puck[:2] - BEHIND * ahead, np.float32(HIGH))
+        start[0] = min(start[0], FURTHEST)
         if float(np.linalg.norm((start - tip)[:2])) < AROUND:
             start[2] = LOW
         elif tip[2] < HIGH - 0.015:

@@ -18,7 +18,7 @@ from robots.twin.tasks.base import (
 )
 
 RADIUS, HEIGHT = 0.022, 0.024  # of the puck [m]
-_LOW, _HIGH = (0.18, -0.10), (0.26, 0.10)  # x, y of the puck and of the spot
+_LOW, _HIGH = (0.18, -0.10), (0.25, 0.10)  # x, y of the puck and of the spot
 _WAY = (0.06, 0.14)  # least and longest distance between them
 _SLIPPERY = (0.5, 0.005, 0.0001)
 _THERE = 0.015  # [m] from the puck's centre to the spot's
