@@ -81,7 +81,7 @@ def _add_cameras(spec: mujoco.MjSpec, arm: Arm) -> None:
     """The views: two that a real set-up has, and one for people who watch."""
     world, tip = spec.worldbody, spec.body(arm.tip)
     _add_camera(world, "front", eye=(0.62, 0.0, 0.36), target=(0.17, 0.0, 0.07), fovy=45.0)
-    _add_camera(world, "overview", eye=(0.58, -0.40, 0.36), target=(0.15, 0.0, 0.125), fovy=31.0)
+    _add_camera(world, "overview", eye=(0.64, -0.46, 0.44), target=(0.17, 0.0, 0.085), fovy=32.0)
     _add_camera(
         tip,
         "wrist",

@@ -45,7 +45,7 @@ class Insert:
         add_box(peg, (PEG / 2, PEG / 2, TALL / 2), rgba=RED, mass=0.02)
         block = spec.worldbody.add_body(name="hole", mocap=True)
         for turn in range(4):
-            _add_wall(block, turn * math.pi / 2)
+            _add_wall(block, turn * math.pi / 2, whole=turn % 2 == 0)
 
     def place(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Both in front of the arm, and so apart that the fingers have room."""
@@ -63,14 +63,17 @@ class Insert:
         return bool(inside and off[2] < TALL / 2 + DEPTH - _IN)
 
 
-def _add_wall(block: mujoco.MjsBody, yaw: float) -> None:
-    """One of the four walls about the hole, with a slope at its inner edge."""
+def _add_wall(block: mujoco.MjsBody, yaw: float, *, whole: bool) -> None:
+    """One of the four walls about the hole, with a slope at its inner edge.
+
+    Two that face each other are ``whole``, and the others stand between them.
+    """
     along, half = (math.cos(yaw), math.sin(yaw)), _BLOCK / 2
     low, inner = DEPTH - _CHAMFER, HOLE / 2
 
     def slab(start: float, bottom: float, top: float) -> None:
         at = (start + half) / 2
-        size = ((half - start) / 2, half, (top - bottom) / 2)
+        size = ((half - start) / 2, half if whole else start, (top - bottom) / 2)
         place = (at * along[0], at * along[1], (bottom + top) / 2)
         add_box(block, size, place, rgba=WOOD, yaw=yaw)
 
