@@ -52,15 +52,19 @@ def oracles(names: list[str], robots: list[str], episodes: int) -> Iterator[Orac
                 yield demonstrated(task, robot, fps, step, episodes)
 
 
-def demonstrated(task: str, robot: str, fps: float, step: float, episodes: int) -> Oracle:
-    """The scripted operator does ``task`` in the scenes of the seeds 0, 1 and so on."""
-    config = RunConfig(
+def configured(task: str, robot: str, fps: float, step: float) -> RunConfig:
+    """A run of the scripted operator, as fast as the machine allows."""
+    return RunConfig(
         robot=ROBOTS.validate({"type": robot, "task": task}),
         env=EnvConfig(paced=False, fps=fps, control_time_s=LONGEST),
         teleop=ScriptedTeleopConfig(noise=NOISE),
         processor=ProcessorConfig(step_size=(step, step, step)),
     )
-    parts = Assembly(config)
+
+
+def demonstrated(task: str, robot: str, fps: float, step: float, episodes: int) -> Oracle:
+    """The scripted operator does ``task`` in the scenes of the seeds 0, 1 and so on."""
+    parts = Assembly(configured(task, robot, fps, step))
     operator = parts.teleop("always")
     loop = parts.loop(operator, NoPolicy(), stop=lambda: False)
     with parts.robot, operator:
