@@ -61,7 +61,7 @@ class Arm:
             gripper=self.gripper,
             arm=self,
             task=task,
-            operator=TASKS[task].config.operator if task in TASKS else None,
+            operator=None if task is None or task not in TASKS else TASKS[task].config.operator,
             **more,
         )
 

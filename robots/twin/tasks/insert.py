@@ -24,6 +24,7 @@ from robots.twin.tasks.base import (
 PEG, TALL = 0.016, 0.05  # the peg's side and height [m]
 HOLE, DEPTH = PEG + 0.002, 0.025  # the hole's side and the block's height [m]
 _CHAMFER = 0.004  # by which the hole is wider on every side at its top, and how deep that is [m]
+_SMOOTH = (0.2, 0.002, 0.0001)  # friction of the block, whatever it is touched by
 _BLOCK = 0.06  # the block's side [m]
 _IN = 0.018  # how deep is in [m]
 _LOW, _HIGH = (0.14, -0.45), (0.20, 0.45)  # of both, from the pan axis [m], and where [rad]
@@ -46,6 +47,8 @@ class Insert:
         block = spec.worldbody.add_body(name="hole", mocap=True)
         for turn in range(4):
             _add_wall(block, turn * math.pi / 2, whole=turn % 2 == 0)
+        for geom in block.geoms:
+            geom.friction, geom.priority = _SMOOTH, 1
 
     def place(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Both in front of the arm, and so apart that the fingers have room."""
