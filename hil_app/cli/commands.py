@@ -118,6 +118,7 @@ COMMANDS = (
     CliCommand("bench record", "what recording two cameras costs", "bench.commands.record"),
     CliCommand("bench load", "a dataset into a replay buffer", "bench.commands.load"),
     CliCommand("bench learn", "how soon and how surely a preset learns", "bench.commands.learn"),
+    CliCommand("bench hil", "how much of somebody's time tasks take", "bench.commands.hil"),
     CliCommand("bench oracle", "how surely the scripted operator does it", "bench.commands.oracle"),
     CliCommand("bench faults", "what happens when the arm fails", "bench.commands.faults"),
     CliCommand("bench crashes", "what kill -9 does to a dataset", "bench.commands.crashes"),

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from configs.load import DEFAULT_PRESET, Parser, load, presets
 from configs.options.parser import count
-from configs.text.paths import expanded
+from hil_app.bench.learning.console import add_options, watched
 from hil_app.runs.folder import BENCH, new_run
-
-if TYPE_CHECKING:  # both are loaded late
-    from rich.console import Console
-
-    from hil_app.bench.learn import Experiment
 
 PLOT = "learning.png"
 DESCRIPTION = """\
@@ -36,25 +29,29 @@ def run(argv: Sequence[str]) -> int:
     options, handed_on = _options(argv)
     from rich.console import Console
 
-    from hil_app.bench import curves  # loads torch: only once the options are known to be good
-    from hil_app.bench.learn import Experiment, Seed, arms, save
+    from hil_app.bench.learning import curves, outcome  # late: once the options are good
+    from hil_app.bench.learning.arms import arms, runs, save
+    from hil_app.bench.learning.experiment import Experiment
 
     console = Console(stderr=options.json)
     found = arms(options.preset, handed_on, options.ablations)
     for arm in found:
         load(Parser("hil-app bench learn"), arm.options, DEFAULT_PRESET)  # or fail now
     folder = options.output_dir or new_run("bench_learn")
-    experiment = Experiment(folder, found, range(options.seeds), options.jobs)
-    results: dict[str, list[Seed]] = {arm.name: [] for arm in found}
-    with _watched(experiment, console):
-        for arm, seed in experiment.run():
-            results[arm.name].append(seed)
+    experiment = Experiment(folder, runs(found, range(options.seeds)), options.jobs)
+    results: dict[str, list[outcome.Outcome]] = {arm.name: [] for arm in found}
+    with watched(experiment, console):
+        for done in experiment.run():
+            results[done.name].append(outcome.read(experiment.path(done), done.seed))
+    for seeds in results.values():
+        seeds.sort(key=lambda one: one.seed)
     saved = save(results, folder)
     curves.plot(results, folder / PLOT)
     if options.json:
         print(json.dumps(saved, indent=2))
     console.print(curves.table(results))
     console.out(f"in {folder}: {BENCH}, {PLOT} and a folder a run", highlight=False)
+    experiment.check()
     return 0
 
 
@@ -73,25 +70,5 @@ def _options(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         action="store_true",
         help="also without demonstrations, and with nothing but demonstrations",
     )
-    parser.add_argument("--jobs", type=count, default=1, help="runs at a time (default: 1)")
-    parser.add_argument("--json", action="store_true", help="print JSON; the table goes to stderr")
-    parser.add_argument(
-        "--output_dir", type=expanded, help="folder of the runs (default: runs/<time>_bench_learn)"
-    )
+    add_options(parser, "bench_learn")
     return parser.parse_known_args(argv)
-
-
-@contextmanager
-def _watched(experiment: Experiment, console: Console) -> Iterator[None]:
-    """Show how far each run is while the block runs them."""
-    from rich.live import Live
-    from rich.table import Table
-
-    def so_far() -> Table:
-        grid = Table.grid(padding=(0, 2))
-        for (name, seed), words in experiment.progress().items():
-            grid.add_row(f"{name}, seed {seed}", words)
-        return grid
-
-    with Live(get_renderable=so_far, console=console, refresh_per_second=1):
-        yield

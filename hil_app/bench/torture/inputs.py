@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from hil_app.bench.learn import BenchError
+from hil_app.bench import BenchError
 from hil_app.bench.torture.row import TortureRow
 from hil_app.bench.torture.worker import LIMIT_S, SUBJECTS
 from robots import isolated

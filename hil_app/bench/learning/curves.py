@@ -1,4 +1,4 @@
-"""What a learning benchmark came to: a table and an image."""
+"""What ``hil-app bench learn`` came to: a table and an image."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from hil_app.bench.learn import EPISODES, EVERY, FINAL, Seed
+from hil_app.bench.learning.outcome import Outcome
+from hil_app.bench.learning.protocol import EPISODES, EVERY, FINAL
 from hil_app.support.caches import for_matplotlib
 
-Results = Mapping[str, Sequence[Seed]]
+Results = Mapping[str, Sequence[Outcome]]
 COLUMNS = ("reached", "T95, ticks", "updates", "s", "held", "final", "by hand")
 
 
@@ -33,7 +34,7 @@ def table(results: Results) -> Table:
     return shown
 
 
-def _row(seeds: Sequence[Seed]) -> list[str]:
+def _row(seeds: Sequence[Outcome]) -> list[str]:
     there = [seed for seed in seeds if seed.t95_ticks is not None]
     first = [seed.interventions[0] for seed in seeds if seed.interventions]
     last = [seed.interventions[-1] for seed in seeds if seed.interventions]
@@ -67,9 +68,9 @@ def plot(results: Results, path: Path) -> None:
     figure, axes = plt.subplots(2, 1, figsize=(8, 7), sharex=True, layout="constrained")
     for index, (name, seeds) in enumerate(results.items()):
         colour = f"C{index}"
-        _curves(axes[0], [(seed.ticks, seed.success) for seed in seeds], colour, name)
+        draw(axes[0], [(seed.ticks, seed.success) for seed in seeds], colour, name)
         edges = [(np.arange(1, len(s.interventions) + 1) * EVERY, s.interventions) for s in seeds]
-        _curves(axes[1], edges, colour, name)
+        draw(axes[1], edges, colour, name)
     for axis, title in zip(
         axes,
         ("success without interventions", "share of training ticks in which the operator acted"),
@@ -88,7 +89,7 @@ def plot(results: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def _curves(axis: Any, curves: Sequence[tuple[Any, Any]], colour: str, name: str) -> None:
+def draw(axis: Any, curves: Sequence[tuple[Any, Any]], colour: str, name: str) -> None:
     """Each seed thin, their mean thick, over the length that all of them have."""
     curves = [(np.array(x), np.array(y)) for x, y in curves if len(x)]
     for x, y in curves:

@@ -1,0 +1,41 @@
+"""What the commands of the learning benchmarks share: options, and how far the runs are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from configs.options.parser import Parser, count
+from configs.text.paths import expanded
+
+if TYPE_CHECKING:  # both are loaded late
+    from rich.console import Console
+
+    from hil_app.bench.learning.experiment import Experiment
+
+
+def add_options(parser: Parser, command: str) -> None:
+    """Take how many runs there are at a time, where they go and how they are told."""
+    parser.add_argument("--jobs", type=count, default=1, help="runs at a time (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON; the table goes to stderr")
+    parser.add_argument(
+        "--output_dir", type=expanded, help=f"folder of the runs (default: runs/<time>_{command})"
+    )
+
+
+@contextmanager
+def watched(experiment: Experiment, console: Console) -> Iterator[None]:
+    """Show how far the runs are while the block does them."""
+    from rich.live import Live
+    from rich.table import Table
+
+    def so_far() -> Table:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row("runs", f"{experiment.over} of {len(experiment.runs)} are over")
+        for name, words in experiment.under_way().items():
+            grid.add_row(name, words)
+        return grid
+
+    with Live(get_renderable=so_far, console=console, refresh_per_second=1):
+        yield
