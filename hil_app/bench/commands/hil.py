@@ -14,7 +14,6 @@ from configs.text.paths import expanded
 from configs.text.writing import write_whole
 from hil_app.bench.learning import suite
 from hil_app.bench.learning.console import add_options, watched
-from hil_app.bench.learning.experiment import TRAIN
 from hil_app.bench.learning.suite import OBSERVATIONS, OPERATORS, SUITES, TASKS, Case, Learner
 from hil_app.runs.folder import new_run
 
@@ -132,10 +131,9 @@ def _cases(options: argparse.Namespace) -> tuple[list[Case], int]:
 
 
 def _check(cases: Sequence[Case], options: Sequence[str]) -> None:
-    """Raise ConfigError if a run of ours would refuse its options."""
+    """Raise ConfigError if a training would refuse its options."""
     for case in cases:
-        if case.learner.program == TRAIN:
-            load(Parser("hil-app bench hil"), case.run(0, options).options, DEFAULT_PRESET)
+        load(Parser("hil-app bench hil"), case.run(0, options).options, DEFAULT_PRESET)
 
 
 def _show(found: Sequence[Line], beside: Sequence[Line], folder: Path, console: Console) -> None:

@@ -94,7 +94,7 @@ def line(case: Case, seed: int, folder: Path, alone: Alone | None) -> Line:
         hands_s=hands,
         watching_s=watching,
         alone=alone,
-        versions=start.get("versions", {}),
+        versions={**start.get("versions", {}), **read_json(folder / SUMMARY).get("versions", {})},
         hardware=start.get("hardware", {}),
         options=start.get("options", []),
     )
