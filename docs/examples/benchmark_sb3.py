@@ -24,15 +24,15 @@ from configs.load import Parser, load
 from configs.run import RunConfig
 from hil_app.build.seeds import seed_of
 from hil_app.control.outcomes import EVALUATE, TRAIN
-from hil_app.gym import id_of
 from hil_app.runs.evaluation import AMID
 
 
 def make(config: RunConfig) -> gymnasium.Env[Any, Any]:
     """The task of a run, seen as the run sees it."""
     obs = "pixels" if config.robot.cameras else "state"
-    task = config.robot.task.type
-    return gymnasium.make(id_of(task), obs=obs, max_episode_steps=config.env.time_limit)
+    task = "".join(word.capitalize() for word in config.robot.task.type.split("_"))
+    name = f"hil_app.gym:HilApp/{task}-v0"
+    return gymnasium.make(name, obs=obs, max_episode_steps=config.env.time_limit)
 
 
 def evaluate(model: SAC, config: RunConfig, scenes: str, episodes: int) -> dict[str, Any]:
