@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,29 +58,30 @@ class Results:
     """Gathers what runs of a suite come to, in whatever order they end."""
 
     def __init__(self, cases: Sequence[Case]) -> None:
-        self._cases = cases
-        self._folders: dict[str, list[tuple[int, Path]]] = {case.name: [] for case in cases}
+        self._cases = {case.name: case for case in cases}
+        self._trained: dict[tuple[str, int], Line] = {}  # by the name of the run, and its seed
         self._alone: dict[str, Alone] = {}  # by the name of the run
 
     def add(self, run: Run, folder: Path) -> None:
-        """A run has ended well."""
-        if run.name in self._folders:
-            self._folders[run.name].append((run.seed, folder))
+        """A run has ended well. Raises BenchError if it left something else than it should."""
+        if run.name in self._cases:
+            self._trained[run.name, run.seed] = line(self._cases[run.name], run.seed, folder)
         else:
             self._alone[run.name] = alone(folder)
 
     @property
     def lines(self) -> list[Line]:
         """One a training that has ended, case after case."""
+        places = [*self._cases]
+        in_order = sorted(self._trained, key=lambda run: (places.index(run[0]), run[1]))
         return [
-            line(case, seed, folder, self._alone.get(case.alone_name))
-            for case in self._cases
-            for seed, folder in sorted(self._folders[case.name])
+            replace(self._trained[run], alone=self._alone.get(self._cases[run[0]].alone_name))
+            for run in in_order
         ]
 
 
-def line(case: Case, seed: int, folder: Path, alone: Alone | None) -> Line:
-    """What the run of a case in ``folder`` came to."""
+def line(case: Case, seed: int, folder: Path, alone: Alone | None = None) -> Line:
+    """What the run of a case in ``folder`` came to. Raises BenchError if that cannot be read."""
     found, start = outcome.read(folder, seed), noted(folder)
     hands, watching = _seconds(found)
     return Line(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from configs.text.reading import parse_json, read_json
+from hil_app.bench import BenchError
 from hil_app.bench.learning.protocol import EVERY, held, reached
 from hil_app.control.outcomes import DEMONSTRATE, TRAIN
 from hil_app.runs.folder import EVENTS, SUMMARY
@@ -51,7 +52,17 @@ def finished(folder: Path) -> bool:
 
 
 def read(folder: Path, seed: int) -> Outcome:
-    """What the finished run in ``folder`` came to."""
+    """What the finished run in ``folder`` came to. Raises BenchError if that cannot be read."""
+    try:
+        return _read(folder, seed)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(
+            f"{folder}: {SUMMARY} and {EVENTS} are not what a training leaves: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _read(folder: Path, seed: int) -> Outcome:
     summary, events = read_json(folder / SUMMARY), [*_events(folder)]
     evaluated, episodes = summary["train"]["evaluations"], _episodes(events, TRAIN)
     shown = _episodes(events, DEMONSTRATE)

@@ -3,6 +3,7 @@
 import pytest
 from sample_benchmarks import a_run
 
+from hil_app.bench import BenchError
 from hil_app.bench.learning.outcome import HumanTime, finished, read, so_far
 from hil_app.bench.learning.protocol import held, reached
 
@@ -56,6 +57,13 @@ def test_a_run_that_never_got_there_says_so(tmp_path):
     assert (seed.t95_ticks, seed.t95_updates, seed.t95_seconds, seed.held) == (None,) * 4
     assert seed.human is None
     assert seed.human_whole.hands_ticks == 99 + 100
+
+
+def test_what_another_program_has_left_out_is_named(tmp_path):
+    run = a_run(tmp_path / "run", [20, 20])
+    (run / "events.jsonl").write_text('{"event": "episode", "stage": "train", "ticks": 3}\n')
+    with pytest.raises(BenchError, match=r"not what a training leaves: KeyError: 'interv"):
+        read(run, 0)
 
 
 def test_only_a_run_that_came_to_its_end_is_finished(tmp_path):
