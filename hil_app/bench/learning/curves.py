@@ -98,4 +98,4 @@ def draw(axis: Any, curves: Sequence[tuple[Any, Any]], colour: str, name: str) -
         return
     length = min(len(x) for x, _ in curves)
     x, y = (np.mean([curve[part][:length] for curve in curves], axis=0) for part in (0, 1))
-    axis.plot(x, y, color=colour, linewidth=2.5, label=name)
+    axis.plot(x, y, color=colour, linewidth=2.5, marker=".", label=name)

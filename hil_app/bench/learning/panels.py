@@ -26,6 +26,7 @@ def plot(lines: Sequence[Line], path: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.lines import Line2D
 
     panels: dict[str, dict[str, list[Line]]] = {}
     for (task, *rest), seeds in grouped(lines).items():
@@ -38,7 +39,7 @@ def plot(lines: Sequence[Line], path: Path) -> None:
     for number, (task, rows) in enumerate(panels.items()):
         colours = {name: f"C{names.index(name)}" for name in rows}
         _panel(places[number], task, rows, colours, first=number % across == 0)
-    handles = [plt.Line2D([], [], color=f"C{i}", linewidth=2.5) for i in range(len(names))]
+    handles = [Line2D([], [], color=f"C{i}", linewidth=2.5, marker=".") for i in range(len(names))]
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
     with new_file(path) as file:
         figure.savefig(file, dpi=110, format="png")

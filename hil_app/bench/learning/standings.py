@@ -36,9 +36,9 @@ CAPTION = (
 def table(lines: Sequence[Line]) -> Table:
     """A row a task, observation, operator and learner, over its seeds."""
     shared = shared_by(lines)
-    title = f"hil: {', '.join(name for name in shared if name)}" if any(shared) else "hil"
+    title = ": ".join(filter(None, ("hil", ", ".join(filter(None, shared)))))
     rows = [
-        ["\n".join(part for part in _parted(row, shared)), *("\n".join(cell) for cell in cells)]
+        ["\n".join(_parted(row, shared)), *("\n".join(cell) for cell in cells)]
         for row, cells in _rows(lines)
     ]
     columns = ("task", *("\n".join(names).strip() for names in COLUMNS))
@@ -55,16 +55,15 @@ def markdown(lines: Sequence[Line]) -> str:
     return "\n".join(shown) + "\n"
 
 
-def shared_by(lines: Sequence[Line]) -> tuple[str, ...]:
-    """What all rows share of task, observation, operator and learner; else nothing."""
-    parts = [set(part) for part in zip(*(line.row for line in lines), strict=True)]
-    return tuple(next(iter(part)) if len(part) == 1 else "" for part in parts)
+def shared_by(lines: Sequence[Line]) -> list[str]:
+    """Observation, operator and learner, where they are the same in all rows; else nothing."""
+    parts = [set(part) for part in zip(*(line.row[1:] for line in lines), strict=True)]
+    return [next(iter(part)) if len(part) == 1 else "" for part in parts]
 
 
 def _parted(row: Sequence[str], shared: Sequence[str]) -> list[str]:
     """What tells a row from others: its task, and what not all share."""
-    rest = [part for part, same in zip(row[1:], shared[1:], strict=True) if not same]
-    return [row[0], *([", ".join(rest)] if rest else [])]
+    return [row[0], *(part for part, same in zip(row[1:], shared, strict=True) if not same)]
 
 
 def _rows(lines: Sequence[Line]) -> list[tuple[tuple[str, ...], list[tuple[str, str]]]]:
@@ -106,9 +105,9 @@ def _ends(shares: Sequence[Sequence[float]]) -> tuple[str, str]:
 
 
 def _spread(values: Sequence[float]) -> tuple[str, str]:
-    """The median, and the least and the most."""
-    least, most = min(values), max(values)
-    return _figure(float(np.median(values))), f"{_figure(least)}–{_figure(most)}"
+    """The median, and the least and the most if they differ."""
+    least, most = (_figure(value) for value in (min(values), max(values)))
+    return _figure(float(np.median(values))), f"{least}–{most}" if least != most else ""
 
 
 def _figure(value: float) -> str:
