@@ -553,7 +553,7 @@ def help_on(capsys: pytest.CaptureFixture[str], *argv: str, default: str = "sim_
 def test_help_shows_what_matters_with_units_and_values(capsys: pytest.CaptureFixture[str]) -> None:
     shown = help_on(capsys, "--help")
     assert "env (all of it: --help=env): --env.fps=10.0 Control rate [Hz] " in shown
-    assert "--config_path PRESET|FILE a preset (hil_serl, " in shown
+    assert "--config_path PRESET|FILE a preset (hil, " in shown
     assert "The values are those of sim_pick_lift; null turns an optional thing off." in shown
     assert "--ask_for_help.ticks" not in shown
     assert "JSON" not in shown
