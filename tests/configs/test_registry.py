@@ -176,18 +176,18 @@ def test_help_is_asked_for_by_critics_or_not_at_all() -> None:
 def test_a_task_is_named_alone_or_as_a_block_and_read_back() -> None:
     with TASKS.restored():
 
-        @TASKS.register("nowhere:Stack")
-        class StackConfig(TaskConfig):
-            type: Literal["stack"] = "stack"
+        @TASKS.register("nowhere:Tower")
+        class TowerConfig(TaskConfig):
+            type: Literal["tower"] = "tower"
             cubes: int = 2
 
         config, _ = load(
-            Parser("hil-app test"), ["--robot.task=stack", "--robot.task.cubes=3"], "sim_pick_lift"
+            Parser("hil-app test"), ["--robot.task=tower", "--robot.task.cubes=3"], "sim_pick_lift"
         )
         assert isinstance(config.robot, SO101SimConfig)
-        assert config.robot.task == StackConfig(cubes=3)
-        assert validate({"robot": {"type": "so101_sim", "task": "stack"}}).robot.task.cubes == 2  # type: ignore[attr-defined]
-        assert "task:\n    type: stack\n    cubes: 3\n" in dump(config)
+        assert config.robot.task == TowerConfig(cubes=3)
+        assert validate({"robot": {"type": "so101_sim", "task": "tower"}}).robot.task.cubes == 2  # type: ignore[attr-defined]
+        assert "task:\n    type: tower\n    cubes: 3\n" in dump(config)
     usual = validate(read("sim_pick_lift"))
     assert usual.robot == SO101SimConfig(task=PickLiftConfig())
     assert "  task: pick_lift\n" in dump(usual)

@@ -69,7 +69,8 @@ def test_a_twin_describes_its_arm(config: type[SO100SimConfig | SO101SimConfig])
     assert found.arm is not None
     assert found.limits is found.arm.limits
     assert found.cameras == {"front": (48, 64)}
-    assert found.senses == {"velocities", "currents", "environment_state"}
+    assert found.senses == {"velocities", "currents"}
+    assert found.environment == ("object.x", "object.y", "object.z")
     assert (found.real_time, found.max_speed) == (False, None)
     assert (found.tasks, found.task) == (("pick_lift", "reach"), "reach")
     assert found.reset_pose is not None

@@ -112,7 +112,7 @@ def test_the_features_of_a_tick_fit_the_policy_that_is_built_for_them(observatio
             Assembly(config, robot=robot)
             .loop(NoTeleop(), NoPolicy(), StopRequest())
             .reset(3)
-            .features
+            .observation
         )
     shapes = {key: feature.shape for key, feature in made.input_features.items()}
     assert {key: value.shape for key, value in features.items()} == shapes
@@ -148,7 +148,7 @@ def test_a_policy_sees_the_images_as_crop_and_resize_leave_them(images, front, w
             Assembly(config, robot=robot)
             .loop(NoTeleop(), NoPolicy(), StopRequest())
             .reset(3)
-            .features
+            .observation
         )
     assert features["observation.images.front"].shape == (*front, 3)
     assert features["observation.images.wrist"].shape == (*wrist, 3)
