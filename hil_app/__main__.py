@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
+from types import FrameType
 
 from configs.errors import HilAppError
 from hil_app.cli.commands import find
@@ -32,7 +33,16 @@ def _main(argv: Sequence[str] | None) -> int:
         return _fail("the working folder is gone: change to one that is there", 1)
     # Before torch is loaded: its idle threads must sleep, or they starve the control loop.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return _run(words)
+    before = signal.signal(signal.SIGTERM, _end_in_order)
+    try:
+        return _run(words)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end_in_order(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
+    """Leave what is open as it is left at any end: programs that were started are ended too."""
+    raise SystemExit(128 + number)
 
 
 def _has_folder() -> bool:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from select import select
-from types import FrameType
 from typing import TypeVar
 
 from rich.console import Console, RenderableType
@@ -122,7 +120,7 @@ class Guide:
         """Call ``look`` again and again, showing what it gives, until Enter is pressed."""
         self.prompt(prompt)
         drawn = -_DRAW_EVERY
-        with _ending_in_order(), self._no_echo(), self._live() as live:
+        with self._no_echo(), self._live() as live:
             while self._line(_LOOK_EVERY) is None:
                 image, now = look(), time.monotonic()
                 if now - drawn >= _DRAW_EVERY:
@@ -164,20 +162,6 @@ class Guide:
             yield
         finally:
             termios.tcsetattr(self._input, termios.TCSANOW, before)
-
-
-@contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Meanwhile SIGTERM ends the program so that the terminal is left as it was found."""
-
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

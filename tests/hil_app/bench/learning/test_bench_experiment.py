@@ -2,10 +2,15 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
+from glob import glob
+from pathlib import Path
 
 import pytest
 from sample_benchmarks import a_run
+from waiting import until
 
 from hil_app.bench import BenchError
 from hil_app.bench.learning import started
@@ -106,3 +111,16 @@ def test_a_training_is_by_the_protocol():
     assert run.options == ("--train.ticks=9", *protocol(3))
     assert "--seed=3" in run.options
     assert run.program[-1] == "train"
+
+
+def test_an_end_of_the_program_ends_what_it_started(tmp_path: Path) -> None:
+    options = ("--tasks=reach", "--seeds=1", f"--output_dir={tmp_path / 'out'}")
+    bench = subprocess.Popen(
+        [sys.executable, "-m", "hil_app", "bench", "hil", *options], stderr=subprocess.DEVNULL
+    )
+    child = f"/proc/{bench.pid}/task/*/children"
+    until(lambda: any(Path(at).read_text().split() for at in glob(child)))
+    (started,) = {int(one) for at in glob(child) for one in Path(at).read_text().split()}
+    bench.terminate()
+    assert bench.wait(60) == 128 + signal.SIGTERM
+    until(lambda: not Path(f"/proc/{started}").exists())
