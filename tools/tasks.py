@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from configs.run import RunConfig
-from hil_app.bench.oracle import configured, tasks
+from configs.task import TASKS
+from hil_app.bench.oracle import configured
 from hil_app.build.assembly import Assembly
 from hil_app.control.policy import NoPolicy
 from robots.base import U8, Viewed
@@ -23,7 +24,8 @@ COLUMNS = 2  # tasks a row
 
 def main(file: Path) -> None:
     """Write the sheet."""
-    cells = [_cell(name, *_both(configured(name, "so101_sim", 10.0, 0.02))) for name in tasks()]
+    names = [entry.name for entry in TASKS]
+    cells = [_cell(name, *_both(configured(name, "so101_sim", 10.0, 0.02))) for name in names]
     rows = -(-len(cells) // COLUMNS)
     width, height = cells[0].size
     sheet = Image.new("RGB", (COLUMNS * width, rows * height), "white")
@@ -31,7 +33,7 @@ def main(file: Path) -> None:
         sheet.paste(cell, (number % COLUMNS * width, number // COLUMNS * height))
     file.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(file, optimize=True)
-    print(f"{file}: {', '.join(tasks())}")
+    print(f"{file}: {', '.join(names)}")
 
 
 def _both(config: RunConfig) -> tuple[U8, U8]:

@@ -11,7 +11,6 @@ from configs.env import EnvConfig
 from configs.processor import ProcessorConfig
 from configs.robot import ROBOTS
 from configs.run import RunConfig
-from configs.task import TASKS
 from configs.teleop import ScriptedTeleopConfig
 from hil_app.build.assembly import Assembly
 from hil_app.control.policy import NoPolicy
@@ -32,16 +31,6 @@ class Oracle:
     episodes: int
     successes: int
     ticks: float | None  # median of the successes
-
-
-def tasks() -> list[str]:
-    """The tasks that an operator knows."""
-    return [entry.name for entry in TASKS if entry.config.operator is not None]
-
-
-def arms() -> list[str]:
-    """The simulated arms."""
-    return [entry.name for entry in ROBOTS if entry.name.endswith("_sim")]
 
 
 def oracles(names: list[str], robots: list[str], episodes: int) -> Iterator[Oracle]:

@@ -577,7 +577,7 @@ def test_help_comes_whatever_else_is_wrong(wrong: str, capsys: pytest.CaptureFix
 def test_a_topic_shows_all_of_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     shown = help_on(capsys, "--help=robot")
     assert "robot.task: What the arm is to learn, " in shown
-    assert "--robot.task.type=pick_lift The task's name: pick_lift, reach," in shown
+    assert "--robot.task.type=pick_lift The task's name: drawer, insert, pick_lift," in shown
     assert "--robot.cameras.NAME.width=128 Image width [px]" in shown
     assert "robot, with --robot.type=so100, so101: --robot.port=/dev/ttyACM0 " in shown
     assert "robot.safety, with --robot.type=so100, so101: What keeps the arm, " in shown

@@ -7,6 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from configs.options.parser import count
+from configs.plugins import load
+from configs.robot import ROBOTS
+from configs.task import TASKS
 from hil_app.bench import showing
 
 if TYPE_CHECKING:
@@ -25,12 +28,10 @@ def run(argv: Sequence[str]) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from configs.plugins import load
-    from hil_app.bench import oracle
-
-    load()
     parser = showing.parser("oracle", DESCRIPTION)
-    known, arms = oracle.tasks(), oracle.arms()
+    load()
+    known = [entry.name for entry in TASKS if entry.config.operator is not None]
+    arms = [entry.name for entry in ROBOTS if entry.name.endswith("_sim")]
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(known)}")
     parser.add_argument("--robots", nargs="+", choices=arms, default=arms, help="simulated arms")
     parser.add_argument(
@@ -39,6 +40,8 @@ def run(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     if unknown := set(options.tasks) - set(known):
         parser.error(f"no task {', '.join(unknown)} with an operator; known: {', '.join(known)}")
+    from hil_app.bench import oracle  # loads torch: only once the options are good
+
     names = options.tasks or known
     found = list(
         track(
