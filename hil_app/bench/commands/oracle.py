@@ -33,7 +33,14 @@ def run(argv: Sequence[str]) -> int:
     known = [entry.name for entry in TASKS if entry.config.operator is not None]
     arms = [entry.name for entry in ROBOTS if entry.name.endswith("_sim")]
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(known)}")
-    parser.add_argument("--robots", nargs="+", choices=arms, default=arms, help="simulated arms")
+    parser.add_argument(
+        "--robots",
+        nargs="+",
+        choices=arms,
+        metavar="ROBOT",
+        default=arms,
+        help=f"of {', '.join(arms)} (default: all)",
+    )
     parser.add_argument(
         "--episodes", type=count, default=100, help="scenes of each task (default: 100)"
     )
