@@ -17,7 +17,7 @@ APPLICATION = (  # the rooms of hil_app: each may import those of the lines befo
     {"control"},
     {"rewards", "datasets"},
     {"build"},
-    {"runs"},
+    {"runs", "gym"},
     {"operator", "page", "remote", "bench", "checks", "setup"},
     {"cli"},
     {"__main__"},

@@ -114,9 +114,14 @@ class Assembly:
         return observations(self.config.processor, self.robot.spec, self.kinematics)
 
     @cached_property
+    def images(self) -> dict[str, PolicyFeature]:
+        """The images of all cameras, as a policy would see them."""
+        return image_features(self.config.processor.images, self.robot.spec)
+
+    @cached_property
     def policy_config(self) -> GaussianActorConfig:
         """The policy's config with its features and their ranges."""
-        return learning.policy_config(self.config, self.observations, self._images, self.actions)
+        return learning.policy_config(self.config, self.observations, self.images, self.actions)
 
     @property
     def names(self) -> dict[str, Sequence[str]]:
@@ -134,7 +139,7 @@ class Assembly:
         Raises ConfigError if it looks at something else than this config shows, and ClassifierError
         if it cannot be read.
         """
-        shown = self.policy_config.input_features | self._images
+        shown = self.policy_config.input_features | self.images
         return success_classifier(self.config, shown)
 
     def teleop(self, acts: Acts, *, along: Callable[[], object] = lambda: None) -> Teleop:
@@ -251,10 +256,6 @@ class Assembly:
     def seed(self, name: str, index: int = 0) -> int:
         """A seed of its own for each random source of the run."""
         return seed_of(self.config, name, index)
-
-    @cached_property
-    def _images(self) -> dict[str, PolicyFeature]:
-        return image_features(self.config.processor.images, self.robot.spec)
 
     def _joints(self) -> F32:
         """Where the robot's joints (n,) were when a loop looked last."""
