@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from configs.load import merge, validate
@@ -28,6 +30,8 @@ from hil_app.support.events import EventLog
 from robots.base import Robot
 
 SOFTWARE = ("teleop", "action steps", "env steps", "hand-over")  # sections of a tick that are ours
+ROBOT = ("robot.command", "robot.read")  # and those that are not
+EPISODE = 100  # steps of a gymnasium environment from one reset to the next
 
 
 def step(config: RunConfig, ticks: int) -> Result:
@@ -49,8 +53,33 @@ def step(config: RunConfig, ticks: int) -> Result:
         "tick_ms": milliseconds(software),
         "sections_ms": {name: milliseconds(values) for name, values in sections.items()},
         "steps_ms": {name: milliseconds(values) for name, values in steps.items()},
+        "gymnasium_ms": environment(config, ticks),
         "ticks": len(software),
     }
+
+
+def environment(config: RunConfig, ticks: int) -> dict[str, float] | None:
+    """Time of a step of the robot's gymnasium environment, without the robot [ms].
+
+    None of a robot that has none, and where gymnasium is not installed.
+    """
+    twin = config.robot.twin
+    if twin is None or find_spec("gymnasium") is None:
+        return None
+    from hil_app.gym import ArmEnv
+
+    env, taken = ArmEnv(twin.task.type, twin.type.removesuffix("_sim")), []
+    env.action_space.seed(0)
+    sections = env.loop.watch.sections
+    for tick in range(ticks):
+        if tick % EPISODE == 0:
+            env.reset(seed=tick)
+        action = env.action_space.sample()
+        start = perf_counter()
+        env.step(action)
+        taken.append(perf_counter() - start - sum(sections[name][-1] for name in ROBOT))
+    env.close()
+    return milliseconds(taken)
 
 
 def loop(config: RunConfig, seconds: float, turns: int) -> Result:

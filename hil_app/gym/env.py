@@ -75,7 +75,7 @@ class ArmEnv(gymnasium.Env[Seen, F32]):
         super().reset(seed=seed, options=options)
         scene = int(self.np_random.integers(_SCENES)) if seed is None else seed
         self._enter()
-        self.newest = now = self._loop.reset(scene)
+        self.newest = now = self.loop.reset(scene)
         return self._observed(now.observation), {"is_success": False, "seed": scene}
 
     def step(self, action: F32) -> tuple[Seen, float, bool, bool, dict[str, Any]]:
@@ -83,7 +83,7 @@ class ArmEnv(gymnasium.Env[Seen, F32]):
         if self.newest is None:
             raise gymnasium.error.ResetNeeded("no episode is under way: call reset() first")
         self._policy.action = commanded(action, self._actions)
-        self.newest = now = self._loop.tick(self.newest)
+        self.newest = now = self.loop.tick(self.newest)
         self._show(now)
         info = {"is_success": now.success, "discrete_penalty": now.discrete_penalty}
         return self._observed(now.observation), now.reward, now.terminated, now.truncated, info
@@ -113,7 +113,7 @@ class ArmEnv(gymnasium.Env[Seen, F32]):
     def _seat(self, teleop: Teleop) -> None:
         """Make the loop between who acts and the robot."""
         self._teleop, self._policy = teleop, _Given(self._actions.shape)
-        self._loop = self.parts.loop(teleop, self._policy, stop=lambda: False)
+        self.loop = self.parts.loop(teleop, self._policy, stop=lambda: False)
 
     def _enter(self) -> None:
         """Make the simulated world, and open what the operator has in hand, unless that is done."""
