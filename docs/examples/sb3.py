@@ -31,11 +31,13 @@ model = SAC(
     env,
     replay_buffer_class=ExecutedActions,
     learning_starts=200,
+    learning_rate=1e-3,
     gamma=0.97,
     ent_coef=0.01,
+    verbose=1,
     seed=0,
 )
-model.learn(steps, log_interval=20)
+model.learn(steps, log_interval=50)
 env.close()
 
 alone = Monitor(gymnasium.make("HilApp/Reach-v0"))

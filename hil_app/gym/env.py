@@ -18,14 +18,14 @@ from processors.base import Observation, Transition
 from robots.base import F32, U8, Viewed
 from teleop.base import Acts, Teleop
 from teleop.no_teleop import NoTeleop
-from teleop.window.shown import Shown
+from teleop.window.shown import Mood, Shown
 
 HEIGHT, WIDTH = 360, 480  # of what is rendered [px]
 _SMALL = (240, 320)  # of the same in the operator's window [px]
 _SCENES = 2**31  # that are drawn from
 
 
-class ArmEnv(gymnasium.Env[Seen, F32]):
+class ArmEnv(gymnasium.Env[Any, F32]):
     """An SO100 or SO101 at a task; ``gymnasium.make("HilApp/PickLift-v0")`` makes one.
 
     ``task`` is the name of a task or a block that describes one, and ``robot`` "so101" or "so100".
@@ -88,7 +88,7 @@ class ArmEnv(gymnasium.Env[Seen, F32]):
         info = {"is_success": now.success, "discrete_penalty": now.discrete_penalty}
         return self._observed(now.observation), now.reward, now.terminated, now.truncated, info
 
-    def render(self) -> U8 | None:  # type: ignore[override] - one of gymnasium's kinds of frame
+    def render(self) -> U8 | None:
         """The scene as a bystander sees it (360, 480, 3), in the mode rgb_array."""
         return None if self.render_mode is None else self._overview(HEIGHT, WIDTH)
 
@@ -136,9 +136,8 @@ class ArmEnv(gymnasium.Env[Seen, F32]):
         window = self.parts.window
         if window is not None:
             images = now.reading.images or {"overview": self._overview(*_SMALL)}
-            you = now.command.sample.intervening
-            state = ("YOU", "you") if you else ("POLICY", "policy")
-            window.show(Shown(*state, images, message=self._message))
+            mood: Mood = "you" if now.command.sample.intervening else "policy"
+            window.show(Shown(mood.upper(), mood, images, message=self._message))
 
     def _tell(self, event: Event) -> None:
         """Tell the operator what happened to their device."""

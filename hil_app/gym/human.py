@@ -10,6 +10,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from configs.base import ConfigError
 from configs.teleop import TeleopConfig
+from hil_app.build.assembly import Assembly
 from hil_app.gym.env import ArmEnv
 from hil_app.gym.settings import Blocks
 from hil_app.gym.spaces import Seen, as_given
@@ -17,7 +18,7 @@ from robots.base import F32
 from teleop.base import Acts, Remembering, Teleop, TeleopError
 
 
-class HumanInTheLoop(gymnasium.Wrapper[Seen, F32, Seen, F32], RecordConstructorArgs):
+class HumanInTheLoop(gymnasium.Wrapper[Any, F32, Any, F32], RecordConstructorArgs):
     """An operator at the controls of one of our environments, who takes over when it goes wrong.
 
     ::
@@ -43,7 +44,7 @@ class HumanInTheLoop(gymnasium.Wrapper[Seen, F32, Seen, F32], RecordConstructorA
 
     def __init__(
         self,
-        env: gymnasium.Env[Seen, F32],
+        env: gymnasium.Env[Any, F32],
         teleop: str | Blocks | TeleopConfig | Teleop = "scripted",
         acts: Acts = "on_take_over",
     ) -> None:
@@ -52,22 +53,20 @@ class HumanInTheLoop(gymnasium.Wrapper[Seen, F32, Seen, F32], RecordConstructorA
         self._arm = _ours(env)
         longest = None if env.spec is None else env.spec.max_episode_steps
         self._teleop = self._arm.operate(_block(teleop), acts, longest)
-        memory = self._teleop
-        self._fresh = memory.state() if isinstance(memory, Remembering) else None
+        self._acts: Acts = acts
         self._stopped = False  # by the operator
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Seen, dict[str, Any]]:
-        """Begin an episode; with a ``seed`` a scripted operator begins anew, too.
+        """Begin an episode; the ``seed`` is that of a scripted operator, too.
 
         Raises TeleopError once the operator has asked to stop.
         """
         if self._stopped:
             raise TeleopError("The operator has asked to stop: no episode begins any more.")
-        if seed is not None and self._fresh is not None:
-            assert isinstance(self._teleop, Remembering)
-            self._teleop.load_state(self._fresh)
+        if seed is not None:
+            self._reseed(seed)
         observation, info = self.env.reset(seed=seed, options=options)
         return observation, info | {"is_intervention": False}
 
@@ -83,6 +82,15 @@ class HumanInTheLoop(gymnasium.Wrapper[Seen, F32, Seen, F32], RecordConstructorA
             info["intervene_action"] = as_given(command.action)
         self._stopped |= sample.stop
         return observation, float(reward), terminated, truncated, info
+
+    def _reseed(self, seed: int) -> None:
+        """Have a scripted operator's noise be that of ``seed`` from now on."""
+        parts, teleop = self._arm.parts, self._teleop
+        if parts.config.teleop is not None and isinstance(teleop, Remembering):
+            config = parts.config.model_copy(update={"seed": seed})
+            fresh = Assembly(config, robot=parts.robot).teleop(self._acts)
+            assert isinstance(fresh, Remembering)
+            teleop.load_state(fresh.state())
 
 
 def _ours(env: gymnasium.Env[Any, Any]) -> ArmEnv:

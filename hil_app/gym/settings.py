@@ -20,7 +20,7 @@ _CAMERAS = {view: {"view": view, "width": _SIDE, "height": _SIDE} for view in ("
 _AT_ONCE = 1000.0  # the way to the reset pose is no part of an episode [deg/s]
 
 
-def settings(task: str, robot: str, obs: str, config: Blocks | None) -> RunConfig:
+def settings(task: str | Blocks, robot: str, obs: str, config: Blocks | None) -> RunConfig:
     """The configuration behind an environment, with the blocks of ``config`` on top.
 
     It is that of the presets ``sim_pick_lift`` and ``sim_pick_lift_pixels``, at any task. Raises

@@ -23,12 +23,12 @@ THIRD = 1 / 3  # of the gripper's command: below -1/3 it closes, above 1/3 it op
 Seen = F32 | dict[str, F32 | U8]
 
 
-def action_space(parts: Assembly) -> Box:
+def action_space(parts: Assembly) -> Box[np.float32]:
     """Each motion in [-1, 1], and the gripper behind them: -1 closes, 0 leaves it, 1 opens."""
     return Box(-1.0, 1.0, (len(parts.actions.names),), np.float32)
 
 
-def commanded(action: Any, space: Box) -> F32:
+def commanded(action: Any, space: Box[np.float32]) -> F32:
     """Our action for one of the ``space``. Raises InvalidAction for one of another shape."""
     given = np.array(action, np.float32)
     if given.shape != space.shape:
@@ -64,20 +64,20 @@ class Observations:
         self._middle, self._half = (low + high) / 2, (high - low) / 2  # (n,)
         self._images = _images(parts) if pixels else {}
         numbers = Box(-LIMIT, LIMIT, self._half.shape, np.float32)
-        self.space: Box | Dict = Dict({STATE: numbers, **self._images}) if pixels else numbers
+        self.space = Dict({STATE: numbers, **self._images}) if pixels else numbers
 
     def __call__(self, observation: Observation) -> Seen:
         """What is shown of an observation."""
         values = np.concatenate([observation[key] for key in self._keys])
         scaled = (values - self._middle) / self._half
-        numbers = np.clip(scaled, -LIMIT, LIMIT).astype(np.float32)
+        numbers: F32 = np.clip(scaled, -LIMIT, LIMIT).astype(np.float32)
         if not self._images:
             return numbers
         images = {name: observation[f"{OBS_IMAGES}.{name}"] for name in self._images}
         return {STATE: numbers, **images}
 
 
-def _images(parts: Assembly) -> Mapping[str, Box]:
+def _images(parts: Assembly) -> Mapping[str, Box[np.uint8]]:
     """The space (H, W, 3) of each camera's images."""
     found = {}
     for key, feature in parts.images.items():

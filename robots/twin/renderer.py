@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from importlib import import_module
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -22,6 +24,8 @@ _BACKENDS = {name: name for name in ("egl", "osmesa", "glfw", "cgl")} | {
     "glx": "glfw",
     "wgl": "glfw",
 }
+_open: WeakSet[Renderer] = WeakSet()
+_drawing: set[int] = set()  # the process that has opened one, and any that it was forked from
 
 
 class Renderer:
@@ -31,6 +35,7 @@ class Renderer:
     """
 
     def __init__(self, model: mujoco.MjModel, height: int, width: int, fine: bool) -> None:
+        _check_not_forked()
         model.vis.global_.offheight, model.vis.global_.offwidth = height, width
         model.vis.quality.offsamples, model.vis.quality.shadowsize = (4, 2048) if fine else (0, 0)
         try:
@@ -45,6 +50,10 @@ class Renderer:
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        _open.add(self)
+        if os.getpid() not in _drawing:
+            _drawing.add(os.getpid())
+            atexit.register(_close_all)  # before OpenGL's own end, which comes after it
 
     def paint(self, data: mujoco.MjData, view: str) -> U8:
         """An RGB image (H, W, 3) from the camera ``view``."""
@@ -68,9 +77,26 @@ class Renderer:
 
     def close(self) -> None:
         """Give the OpenGL context back."""
+        _open.discard(self)
         self._surface.make_current()
         self._context.free()
         self._surface.free()
+
+
+def _check_not_forked() -> None:
+    """Raise RenderError in a process forked from one that draws: there OpenGL would hang."""
+    if _drawing - {os.getpid()}:
+        raise RenderError(
+            "Cannot draw the twin: this process was forked from one that had drawn it, and OpenGL "
+            'would hang. Start it by spawn, as AsyncVectorEnv(..., context="spawn") does.'
+        )
+
+
+def _close_all() -> None:
+    """Give back what nobody has closed, while there is something to give it back to."""
+    if os.getpid() in _drawing:
+        for renderer in [*_open]:
+            renderer.close()
 
 
 def _open_surface(width: int, height: int) -> Any:

@@ -25,6 +25,7 @@ from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from hil_app.gym import ArmEnv, HumanInTheLoop, id_of
 from robots.base import RenderError
 from teleop.base import CLOSE, NO_INPUT, OPEN, TeleopError, TeleopSample
+from teleop.scripted import ScriptedTeleop
 from teleop.virtual.remote import Remote
 
 REACH = "HilApp/Reach-v0"
@@ -159,13 +160,24 @@ def acted(env: gymnasium.Env[Any, Any], seed: int) -> list[bool]:
     return flags
 
 
-def test_with_a_seed_the_operator_begins_anew_too() -> None:
+def test_a_seed_is_the_operators_too() -> None:
     env = HumanInTheLoop(gymnasium.make("HilApp/PickLift-v0"), "scripted", acts="always")
     first, other, again = (
         [env.reset(seed=seed)[0], *(env.step(STILL)[0] for _ in range(5))] for seed in (1, 2, 1)
     )
     assert data_equivalence(first, again, exact=True)
     assert not data_equivalence(first, other)
+    env.close()
+
+
+def test_operators_beside_each_other_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(ScriptedTeleop, "load_state", lambda _, state: begun.append(state))
+    env = HumanInTheLoop(gymnasium.make(REACH), "scripted")
+    for seed in (1, 2, 1, None):
+        env.reset(seed=seed)
+    first, other, again = begun
+    assert first == again != other
     env.close()
 
 
@@ -194,7 +206,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="no teleoperator is called 'scriptd'"):
         HumanInTheLoop(arm, "scriptd")
     with pytest.raises(ConfigError, match="put that around this one"):
-        HumanInTheLoop(RescaleAction(arm, 0.0, 1.0))
+        HumanInTheLoop(RescaleAction(arm, np.float32(0), np.float32(1)))
     with pytest.raises(ConfigError, match="CartPole"):
         HumanInTheLoop(gymnasium.make("CartPole-v1"))
     arm.close()
