@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from configs.base import Changeable, Config
 from configs.registry import Registry
@@ -64,8 +65,27 @@ class InterventionConfig(Config):
     """Longest take-over [ticks]."""
     enough_progress: float = Field(0.03, gt=0, le=1)
     """Progress after which the operator lets go [m]."""
+    lets_go_early: float = Field(0.0, ge=0, le=1)
+    """Share of the take-overs in which the operator loses patience, and lets go of the stick after
+    at most half of max_ticks."""
     max_share: float = Field(0.5, ge=0, le=1)
     """Largest share of an episode's longest length that the operator takes."""
+
+
+Skill = Literal["expert", "ordinary", "poor"]
+_Said = Mapping[Skill, Mapping[str, float]]
+
+# What a skill makes of the options that nobody sets; an ordinary operator is as their defaults say.
+_HANDS: _Said = {
+    "expert": {"noise": 0.03},
+    "ordinary": {},
+    "poor": {"noise": 0.3, "bias": 0.25, "mistakes": 0.25},
+}
+_TAKE_OVERS: _Said = {
+    "expert": {"stall_ticks": 8, "reaction_ticks": 1},
+    "ordinary": {},
+    "poor": {"stall_ticks": 25, "reaction_ticks": 6, "lets_go_early": 0.3},
+}
 
 
 @TELEOPS.register("teleop.scripted:make")
@@ -76,13 +96,49 @@ class ScriptedTeleopConfig(TeleopConfig):
 
     type: Literal["scripted"] = "scripted"
     """The teleoperator's name."""
+    skill: Changeable[Skill] = "ordinary"
+    """How well it operates. An expert is quick and calm; a poor operator is slow, shaky and biased,
+    takes over late, lets go early and makes mistakes. It says how much so where the options below
+    do not."""
     noise: Changeable[float] = Field(0.1, ge=0, le=1)
     """Standard deviation of the operator's stick, as a share of its range."""
+    bias: Changeable[float] = Field(0.0, ge=0, le=1)
+    """How far the stick is off to one side all the time, as a share of its range; to which side is
+    drawn for each episode."""
+    mistakes: Changeable[float] = Field(0.0, ge=0, lt=1)
+    """About how much of its time on the stick the operator does something wrong: it goes off in any
+    direction, or opens the gripper."""
+    mistake_ticks: Changeable[int] = Field(4, ge=1)
+    """How long it is before it sees such a mistake [ticks]."""
     gives_up_beyond: Changeable[float | None] = Field(0.02, ge=0, le=1)
     """How far outside the workspace the object may lie before the operator calls the episode a
     failure [m]; null for never."""
     intervention: Changeable[InterventionConfig] = InterventionConfig()
     """When the operator takes over, and for how long."""
+
+    @model_validator(mode="after")
+    def _skilled(self) -> Self:
+        """What nobody says is as the skill has it; and still nobody has said it."""
+        take_over = self.__dict__["intervention"] = self.intervention.model_copy()
+        for block, own in ((self, _HANDS[self.skill]), (take_over, _TAKE_OVERS[self.skill])):
+            unsaid = own.keys() - block.model_fields_set
+            block.__dict__.update({name: own[name] for name in unsaid})  # frozen from here on
+        return self
+
+    @model_serializer(mode="wrap")
+    def _beside_the_skill(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what the skill says anyway, so that another skill can be set on top."""
+        named = {"type": self.type, "skill": self.skill}
+        return named | _beside(handler(self), handler(ScriptedTeleopConfig(skill=self.skill)))
+
+
+def _beside(content: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from what is ``usual``, block by block."""
+    return {
+        name: _beside(value, usual[name]) if isinstance(value, Mapping) else value
+        for name, value in content.items()
+        if name not in usual or value != usual[name]
+    }
 
 
 @STEPS.register("processors.leader:make_tip")

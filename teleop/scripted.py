@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from configs.base import ConfigError
 from configs.env import EnvConfig
@@ -13,9 +14,10 @@ from configs.processor import ProcessorConfig
 from configs.registry import imported
 from configs.teleop import InterventionConfig, ScriptedTeleopConfig
 from robots.base import F32, Robot, Truth, TruthSource
-from teleop.base import NEUTRAL, NO_INPUT, Acts, TeleopSample
+from teleop.base import NEUTRAL, NO_INPUT, OPEN, Acts, TeleopSample
 from teleop.oracles.base import Oracle, Stick
 
+F64 = NDArray[np.float64]
 ENDLESS = 10**9  # ticks of an episode without a time limit
 
 
@@ -75,9 +77,10 @@ class ScriptedTeleop:
     ) -> None:
         self._config, self._truth, self._oracle = config, truth, oracle
         self._low, self._high = workspace
-        self._watcher = Watcher(config.intervention, max_ticks, oracle.progress)
         self._demonstrating = demonstrating
-        self._random = np.random.default_rng(seed)
+        self._random = random = np.random.default_rng(seed)
+        self._watcher = Watcher(config.intervention, max_ticks, oracle.progress, random)
+        self._hand = Hand(config, random)
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +93,7 @@ class ScriptedTeleop:
         truth = self._truth()
         action = self._oracle(truth)
         intervening = self._demonstrating or self._watcher.intervenes(truth)
-        executed = self._shaken(action) if intervening else NEUTRAL
+        executed = self._hand(action, truth.episode) if intervening else NEUTRAL
         return TeleopSample(executed, intervening, failure=self._hopeless(truth))
 
     def idle(self) -> TeleopSample:
@@ -112,20 +115,63 @@ class ScriptedTeleop:
         beyond = np.maximum(self._low - truth.object, truth.object - self._high)  # (3,) [m]
         return bool(beyond[:2].max() > limit)
 
-    def _shaken(self, action: F32) -> F32:
-        noise = self._random.normal(0.0, self._config.noise, 3)
-        shaken = action.copy()
-        shaken[:3] = np.clip(action[:3] + noise, -1.0, 1.0)
-        return shaken
+
+class Hand:
+    """What an operator's hand makes of what is meant: it shakes, leans to a side, and errs."""
+
+    def __init__(self, config: ScriptedTeleopConfig, random: np.random.Generator) -> None:
+        self._config, self._random = config, random
+        wrong, length = config.mistakes, config.mistake_ticks
+        self._errs = wrong / (wrong + length * (1.0 - wrong))  # in a tick that is not wrong yet
+        self._episode = -1
+
+    def __call__(self, meant: F32, episode: int) -> F32:
+        """The action (4,) where ``meant`` (4,) is meant, in this tick of an ``episode``."""
+        if episode != self._episode:
+            self._begin(episode)
+        done = self._mistaken(meant) if self._errs else meant.copy()
+        shake = self._random.normal(0.0, self._config.noise, 3)
+        done[:3] = np.clip(done[:3] + self._lean + shake, -1.0, 1.0)
+        return done
+
+    def _begin(self, episode: int) -> None:
+        self._episode = episode
+        self._wrong_for = 0  # ticks
+        self._astray: F64 | None = None  # where to; None opens the gripper
+        bias = self._config.bias
+        self._lean = bias * self._direction() if bias else np.zeros(3)
+
+    def _mistaken(self, meant: F32) -> F32:
+        """What is meant, or something wrong."""
+        if not self._wrong_for and self._random.random() < self._errs:
+            self._wrong_for = self._config.mistake_ticks
+            self._astray = self._direction() if self._random.random() < 0.5 else None
+        done = meant.copy()
+        if self._wrong_for:
+            self._wrong_for -= 1
+            if self._astray is None:
+                done[-1] = OPEN
+            else:
+                done[:3] = self._astray
+        return done
+
+    def _direction(self) -> F64:
+        """Any direction (3,), each as likely as the others."""
+        way: F64 = self._random.normal(size=3)
+        return way / np.linalg.norm(way)
 
 
 class Watcher:
     """Decides, tick by tick, whether a human-like operator has the stick."""
 
     def __init__(
-        self, config: InterventionConfig, max_ticks: int, progress: Callable[[Truth], float]
+        self,
+        config: InterventionConfig,
+        max_ticks: int,
+        progress: Callable[[Truth], float],
+        random: np.random.Generator,
     ) -> None:
-        self._config, self._progress = config, progress
+        self._config, self._progress, self._random = config, progress, random
         self._budget = int(config.max_share * max_ticks)  # ticks an episode
         self._episode = -1
 
@@ -166,10 +212,18 @@ class Watcher:
         if self._due is None or truth.tick < self._due or self._used >= self._budget:
             return False
         self._due = None
-        self._until = truth.tick + min(config.max_ticks, self._budget - self._used)
+        self._until = truth.tick + self._stay()
         self._grabbed_at = made
         self._used += 1
         return True
+
+    def _stay(self) -> int:
+        """How long this take-over is to last at most [ticks]."""
+        most = min(self._config.max_ticks, self._budget - self._used)
+        early = self._config.lets_go_early
+        if not early or self._random.random() >= early:
+            return most
+        return int(self._random.integers(1, max(most // 2, 1), endpoint=True))
 
 
 def _f32(values: Sequence[float]) -> F32:

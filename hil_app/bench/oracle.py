@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,13 +11,15 @@ from configs.env import EnvConfig
 from configs.processor import ProcessorConfig
 from configs.robot import ROBOTS
 from configs.run import RunConfig
-from configs.teleop import ScriptedTeleopConfig
+from configs.teleop import InterventionConfig, ScriptedTeleopConfig, Skill
 from hil_app.build.assembly import Assembly
+from hil_app.control.outcomes import Episode, intervention_fraction
 from hil_app.control.policy import NoPolicy
+from teleop.base import Acts
 
 RATES = ((10.0, 0.02), (30.0, 0.007))  # control rate [Hz], and the longest step [m]
 LONGEST = 20.0  # of an episode [s]
-NOISE = 0.1  # of the stick, as a share of its range
+USUAL = 10.0  # the rate that an operator's ticks are meant for [Hz]
 
 
 @dataclass(frozen=True)
@@ -26,38 +28,71 @@ class Oracle:
 
     task: str
     robot: str
+    skill: Skill
     fps: float
     step: float  # [m]
     episodes: int
     successes: int
     ticks: float | None  # median of the successes
+    rescues: int | None = None  # successes of a policy that keeps still, with its take-overs
+    share: float | None = None  # of the ticks of those episodes, in which it has the stick
 
 
-def oracles(names: list[str], robots: list[str], episodes: int) -> Iterator[Oracle]:
+def oracles(
+    names: list[str], robots: list[str], episodes: int, skill: Skill = "ordinary"
+) -> Iterator[Oracle]:
     """Each task on each arm at each rate, one after the other."""
     for task in names:
         for robot in robots:
             for fps, step in RATES:
-                yield demonstrated(task, robot, fps, step, episodes)
+                yield rescued(demonstrated(task, robot, fps, step, episodes, skill))
 
 
-def configured(task: str, robot: str, fps: float, step: float) -> RunConfig:
+def configured(
+    task: str, robot: str, fps: float, step: float, skill: Skill = "ordinary"
+) -> RunConfig:
     """A run of the scripted operator, as fast as the machine allows."""
     return RunConfig(
         robot=ROBOTS.validate({"type": robot, "task": task}),
         env=EnvConfig(paced=False, fps=fps, control_time_s=LONGEST),
-        teleop=ScriptedTeleopConfig(noise=NOISE),
+        teleop=operator(skill, fps),
         processor=ProcessorConfig(step_size=(step, step, step)),
     )
 
 
-def demonstrated(task: str, robot: str, fps: float, step: float, episodes: int) -> Oracle:
+def operator(skill: Skill, fps: float) -> ScriptedTeleopConfig:
+    """The operator of a ``skill``, who takes as long for anything at any rate."""
+    usual, times = ScriptedTeleopConfig(skill=skill), fps / USUAL
+    take_over = usual.intervention.model_dump().items()
+    ticks = {name: round(times * n) for name, n in take_over if name.endswith("_ticks")}
+    return ScriptedTeleopConfig(
+        skill=skill,
+        mistake_ticks=round(times * usual.mistake_ticks),
+        intervention=InterventionConfig(**ticks),
+    )
+
+
+def demonstrated(
+    task: str, robot: str, fps: float, step: float, episodes: int, skill: Skill = "ordinary"
+) -> Oracle:
     """The scripted operator does ``task`` in the scenes of the seeds 0, 1 and so on."""
-    parts = Assembly(configured(task, robot, fps, step))
-    operator = parts.teleop("always")
-    loop = parts.loop(operator, NoPolicy(), stop=lambda: False)
-    with parts.robot, operator:
-        done = [loop.episode(seed) for seed in range(episodes)]
+    done = _episodes(configured(task, robot, fps, step, skill), "always", episodes)
     ticks = [episode.ticks for episode in done if episode.success]
     median = float(np.median(ticks)) if ticks else None
-    return Oracle(task, robot, fps, step, episodes, len(ticks), median)
+    return Oracle(task, robot, skill, fps, step, episodes, len(ticks), median)
+
+
+def rescued(found: Oracle) -> Oracle:
+    """The same with what its take-overs make of a policy that keeps still, in these scenes."""
+    config = configured(found.task, found.robot, found.fps, found.step, found.skill)
+    done = _episodes(config, "on_take_over", found.episodes)
+    rescues = sum(episode.success for episode in done)
+    return replace(found, rescues=rescues, share=round(intervention_fraction(done), 4))
+
+
+def _episodes(config: RunConfig, acts: Acts, episodes: int) -> list[Episode]:
+    parts = Assembly(config)
+    teleop = parts.teleop(acts)
+    loop = parts.loop(teleop, NoPolicy(), stop=lambda: False)
+    with parts.robot, teleop:
+        return [loop.episode(seed) for seed in range(episodes)]

@@ -51,7 +51,8 @@ def teleop(
 
 
 def changed(**changes: Any) -> Watcher:
-    return Watcher(CONFIG.model_copy(update=changes), 100, LIFT.progress)
+    config = CONFIG.model_copy(update=changes)
+    return Watcher(config, 100, LIFT.progress, np.random.default_rng(0))
 
 
 def blocks(ticks: Iterable[int]) -> list[tuple[int, int]]:
@@ -73,7 +74,7 @@ def test_the_made_up_world_makes_the_progress_it_is_asked_for() -> None:
 
 
 def test_a_stall_brings_the_operator_after_free_time_and_reaction_for_max_ticks() -> None:
-    first = blocks(teleop(Watcher(CONFIG, 100, LIFT.progress)))[0]
+    first = blocks(teleop(changed()))[0]
     assert first == (20 + 3, 10)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from configs.options.parser import count
 from configs.plugins import load
 from configs.robot import ROBOTS
 from configs.task import TASKS
+from configs.teleop import Skill
 from hil_app.bench import showing
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from hil_app.bench.oracle import Oracle
 
 DESCRIPTION = """\
-How surely the scripted operator does each task of the simulated arms, its stick shaken by 10 % of
-its range, at 10 Hz with steps of 2 cm and at 30 Hz with steps of 7 mm.
+How surely the scripted operator does each task of the simulated arms, at 10 Hz with steps of 2 cm
+and at 30 Hz with steps of 7 mm: all by itself, and by taking over from a policy that keeps still,
+with the share of the ticks in which it then has the stick.
 """
 
 
@@ -44,6 +46,12 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--episodes", type=count, default=100, help="scenes of each task (default: 100)"
     )
+    parser.add_argument(
+        "--skill",
+        choices=get_args(Skill),
+        default="ordinary",
+        help="of the operator (default: ordinary)",
+    )
     options = parser.parse_args(argv)
     if unknown := set(options.tasks) - set(known):
         parser.error(f"no task {', '.join(unknown)} with an operator; known: {', '.join(known)}")
@@ -52,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
     names = options.tasks or known
     found = list(
         track(
-            oracle.oracles(names, options.robots, options.episodes),
+            oracle.oracles(names, options.robots, options.episodes, options.skill),
             "[dim]task, arm, rate",
             total=len(names) * len(options.robots) * len(oracle.RATES),
             console=Console(stderr=True),
@@ -72,7 +80,10 @@ def _table(found: Sequence[Oracle]) -> Table:
             f"{one.fps:.0f} Hz, {1000 * one.step:.0f} mm",
             f"{one.successes} of {one.episodes}",
             "–" if one.ticks is None else f"{one.ticks:.0f}",
+            f"{one.rescues} of {one.episodes}",
+            f"{one.share:.0%}",
         ]
         for one in found
     ]
-    return showing.table("scripted operator", ("task", "arm", "rate", "success", "ticks"), rows)
+    columns = ("task", "arm", "rate", "success", "ticks", "rescues", "share")
+    return showing.table(f"oracle: {found[0].skill} operator", columns, rows)
