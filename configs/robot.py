@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from configs.base import Config, number
+from configs.base import Changeable, Config, number
 from configs.camera import CameraName, OpenCVCameraConfig
 from configs.registry import OpenConfig, Registry
 from configs.task import PickLiftConfig, TaskConfig
@@ -33,6 +33,7 @@ def _file_name(name: str) -> str:
 _LONGEST = 200  # bytes of a file's name, with room for what is put behind it
 JointPose = tuple[float, float, float, float, float, float]
 Sign = Literal[-1, 1]
+Randomize = Literal["none", "visual", "full"]
 Volts = Annotated[float, Field(ge=0, le=25.5)]  # what a motor's register can say
 Turned = Annotated[float, Field(ge=-180, le=180)]  # off the middle of a range [deg]
 JointSpan = Annotated[tuple[float, float], AfterValidator(_rising)]  # lowest, highest
@@ -97,6 +98,11 @@ class SimRobotConfig(OpenConfig, RobotConfig):
     """What the arm is to learn, such as pick_lift (the cube) or reach (the marked point)."""
     cameras: dict[CameraName, SimCameraConfig] = {}
     """Cameras by name; none needs no OpenGL."""
+    randomize: Changeable[Randomize] = "none"
+    """What differs from episode to episode beside where things lie. visual: colours, sizes within
+    8 % where the task allows it, light, and where the cameras look from, by up to 2 cm and some
+    degrees. full: also friction and mass, 0 to 2 ticks from a command to the motion, and noise on
+    what is sensed, of 0.3 deg and 2 mm."""
 
     @property
     def twin(self) -> SimRobotConfig:

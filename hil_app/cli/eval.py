@@ -19,6 +19,7 @@ MAIN = (
     "eval.video",
     "robot.port",
     "robot.cameras",
+    "robot.randomize",
     "env.paced",
     "env.reset_time_s",
     "seed",

@@ -24,6 +24,7 @@ from robots.base import (
 from robots.poses import within
 from robots.twin.renderer import Renderer
 from robots.twin.tasks.base import Task
+from robots.twin.variation import Wire
 from robots.twin.world import World
 
 # An estimate from the STS3215's sheet at 12 V: 2.7 A at its stall torque of 3.35 N m.
@@ -52,6 +53,7 @@ class SimRobot:
         )
         self.truth: TruthSource | None = self._truth
         self._cfg, self._fps = cfg, fps
+        self._wire = Wire()
         self._world: World | None = None
         self._renderers: dict[tuple[int, int, bool], Renderer] = {}
         self._episode = self._tick = 0
@@ -60,9 +62,10 @@ class SimRobot:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._close)
-            self._world = World(self._arm, self._task, period=1.0 / self._fps)
+            period = 1.0 / self._fps
+            self._world = World(self._arm, self._task, period, self._cfg.randomize)
             self._world.reset(self._arm.zero, seed=0)  # at mid-range until the first ramp
-            self._halted = None
+            self._halted, self._wire = None, Wire()
             for camera in self._cfg.cameras.values():  # fail now, not in the loop
                 self._renderer(camera.height, camera.width, fine=False)
             undo.pop_all()
@@ -72,20 +75,21 @@ class SimRobot:
         self._close()
 
     def reset(self, seed: int) -> None:
-        """Put the arm at its reset pose and the objects where ``seed`` says."""
-        world = self._entered()
-        world.reset(self._arm.to_urdf(self._reset_pose), seed)
+        """Put the arm at its reset pose and make the scene that ``seed`` says."""
+        world, pose = self._entered(), self._arm.to_urdf(self._reset_pose)
+        world.reset(pose, seed)
+        self._wire = Wire(self._cfg.randomize, seed, pose)
         self._episode, self._tick = self._episode + 1, 0
 
     def read(self) -> Reading:
         """Sense now: joints, speeds, currents (estimated from the torque), object and images."""
         world = self._entered()
         return Reading(
-            joints=self._arm.from_urdf(world.angles),
+            joints=self._wire.joints(self._arm.from_urdf(world.angles)),
             stamp=self._tick / self._fps,
             velocities=self._arm.velocity_from_urdf(world.rates),
             currents=(np.abs(world.torques) * _MILLIAMPERES).astype(np.float32),
-            environment_state=world.positions.astype(np.float32).ravel(),
+            environment_state=self._wire.places(world.positions.astype(np.float32)).ravel(),
             images={
                 name: self._renderer(camera.height, camera.width, fine=False).paint(
                     world.data, camera.view
@@ -104,7 +108,7 @@ class SimRobot:
             raise RobotError(f"The joint target {target} is not finite: look at the step before.")
         target = target if self._halted is None else self._halted
         sent: F32 = np.clip(target, *self.spec.limits.T).astype(np.float32)
-        world.advance(self._arm.to_urdf(sent))
+        world.advance(self._wire.through(self._arm.to_urdf(sent)))
         self._tick += 1
         return sent
 
@@ -118,7 +122,7 @@ class SimRobot:
 
     def halt(self, cause: str) -> None:  # noqa: ARG002 - nobody has to be told of a simulated arm
         """Stay here: commands from now on change nothing."""
-        self._halted = self.joints_now()
+        self._halted, self._wire = self.joints_now(), Wire()
 
     def _truth(self) -> Truth:
         """What only the simulated world knows."""

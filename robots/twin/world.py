@@ -11,12 +11,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.robot import Randomize
 from configs.task import TASKS
 from robots.arm import F64, Arm
 from robots.base import JOINTS
 from robots.twin.physics import mujoco
 from robots.twin.scene import build_scene
 from robots.twin.tasks.base import Situation, Task
+from robots.twin.variation import Resizable, Variation
 
 _LONGEST_STEP = 0.01  # [s]; at 0.02 s a third of the grasps fail
 _SETTLING = 20  # physics steps in which a placed object comes to rest
@@ -27,6 +29,8 @@ _ARM = slice(0, len(JOINTS))
 class World:
     """A simulated arm at its ``task``; each ``advance`` is exactly one control period.
 
+    Scenes differ in where things lie, and in what ``randomize`` says.
+
     ::
 
         world = World(ARMS["so101"], "pick_lift", period=0.1)
@@ -34,7 +38,9 @@ class World:
         world.advance(target)
     """
 
-    def __init__(self, arm: Arm, task: Task | str, period: float) -> None:
+    def __init__(
+        self, arm: Arm, task: Task | str, period: float, randomize: Randomize = "none"
+    ) -> None:
         self._task: Task = _made(task) if isinstance(task, str) else task
         self.substeps = math.ceil(round(period / _LONGEST_STEP, 6))
         self.model = build_scene(arm, self._task, timestep=period / self.substeps)
@@ -46,6 +52,8 @@ class World:
         self._strength = self.model.actuator_forcerange[:, 1].copy()  # (6,) [N m]
         self._damping = self.model.dof_damping[_ARM].copy()  # (6,) [N m s/rad]
         self._armature = self.model.dof_armature[_ARM].copy()
+        resizable = self._task.resizable if isinstance(self._task, Resizable) else ()
+        self._variation = Variation(self.model, randomize, self.objects, resizable)
         self._rest: Mapping[str, F64] = {}  # where each object lay at first (3,) [m]
 
     @property
@@ -105,7 +113,8 @@ class World:
         self._rest = self._places()
 
     def reset(self, angles: F64, seed: int) -> None:
-        """Hold the arm still at ``angles`` (6,) [rad]; the objects are where ``seed`` says."""
+        """Hold the arm still at ``angles`` (6,) [rad]; the scene is as ``seed`` says."""
+        self._variation.draw(seed)
         mujoco.mj_resetData(self.model, self.data)
         self._task.place(self.data, np.random.default_rng(seed))
         self._hold(angles)

@@ -132,6 +132,7 @@ def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
 def test_eval_leaves_a_report_in_the_folder_of_its_run_and_no_folder_of_its_own(run: Path) -> None:
     there = set(run.parent.iterdir())
     options = ("--eval.episodes=1", "--eval.video=true", "--env.control_time_s=1")
+    options += ("--robot.randomize=full",)
     done = hil_app("eval", "out", *options, cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
     report, video = sorted((run / "evaluations").iterdir())
@@ -139,6 +140,7 @@ def test_eval_leaves_a_report_in_the_folder_of_its_run_and_no_folder_of_its_own(
     assert done.stdout.splitlines()[-1] == f"report: {report.absolute()}, {video.absolute()}"
     found = json.loads(report.read_text())
     assert (found["eval"]["episodes"], found["config"]["eval"]["episodes"]) == (1, 1)
+    assert found["config"]["robot"]["randomize"] == "full"
     assert set(run.parent.iterdir()) == there
 
 

@@ -43,6 +43,7 @@ CHANGES: dict[str, Any] = {
     "eval.episodes": 3,
     "eval.deterministic": False,
     "teleop.noise": 0.3,
+    "teleop.skill": "poor",
     "teleop.intervention.free_ticks": 60,
     "teleop.intervention.stall_ticks": 30,
     "teleop.intervention.reaction_ticks": 8,
@@ -51,6 +52,7 @@ CHANGES: dict[str, Any] = {
     "teleop.intervention.enough_progress": 0.3,
     "teleop.intervention.max_share": 0.01,
     "robot.task": "reach",
+    "robot.randomize": "full",
     "robot.reset_pose": (0.0, -12.2, 13.6, 88.5, 0.0, 30.0),
 }
 ELSEWHERE = {
@@ -76,6 +78,10 @@ ELSEWHERE = {
     "eval.video": "tests/e2e/test_commands",
     "teleop.type": "the tag",
     "teleop.gives_up_beyond": "tests/teleop",
+    "teleop.bias": "tests/teleop/test_operator_skills, as the following",
+    "teleop.mistakes": "",
+    "teleop.mistake_ticks": "",
+    "teleop.intervention.lets_go_early": "",
     "teleop.intervention": "by its fields",
     "leader.type": "the tag",
     "leader.control": "tests/processors/test_leader_step",
