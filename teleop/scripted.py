@@ -17,6 +17,7 @@ from teleop.base import NEUTRAL, NO_INPUT, Acts, TeleopSample
 from teleop.oracles.base import Oracle, Stick
 
 ENDLESS = 10**9  # ticks of an episode without a time limit
+_SHARES = np.tile(np.array([-1, 1], np.float32), (3, 1))  # limits of the motions of an arm
 
 
 def make(
@@ -29,7 +30,10 @@ def make(
     seed: int,
     **_: object,
 ) -> ScriptedTeleop:
-    """The scripted operator beside a robot. Raises ConfigError if that has no simulated world."""
+    """The scripted operator beside a robot.
+
+    Raises ConfigError if that has no simulated world, or nobody knows the way in it.
+    """
     if robot.truth is None:
         raise ConfigError(
             "teleop.type: the scripted operator knows its way only in a simulated world, which the "
@@ -39,17 +43,25 @@ def make(
     if spec.operator is None:
         raise ConfigError(
             f"teleop.type: the scripted operator does not know how to do the task {spec.task}: "
-            "choose another, or null for nobody"
+            + ("" if spec.arm is not None else "name what does in robot.operator, or ")
+            + "choose another, or null for nobody"
         )
-    oracle = imported(spec.operator)
+    known = imported(spec.operator)
+    ways: dict[str, Any] = {}
+    if spec.arm is None:
+        oracle = known() if isinstance(known, type) else known
+        ways["limits"] = spec.limits[spec.not_gripper]
+    else:
+        oracle = known(Stick(_f32(processor.step_size), env.fps), grip.closed, grip.open)
+        ways["workspace"] = (_f32(processor.bounds.min), _f32(processor.bounds.max))
     return ScriptedTeleop(
         config,
         robot.truth,
-        oracle(Stick(_f32(processor.step_size), env.fps), grip.closed, grip.open),
-        workspace=(_f32(processor.bounds.min), _f32(processor.bounds.max)),
+        oracle,
         max_ticks=env.time_limit or ENDLESS,
         seed=seed,
         demonstrating=acts == "always",
+        **ways,
     )
 
 
@@ -57,25 +69,30 @@ class ScriptedTeleop:
     """Acts like an operator at the pad, from what the simulated world says is true.
 
     With ``demonstrating`` it has the stick all the time; otherwise it watches and takes over for
-    a short while whenever the policy makes no progress. It calls an episode a failure when the
-    object lies out of reach of the ``workspace``, a low and a high corner (3,) [m]. ``max_ticks``
-    is the longest episode, of which it takes at most the configured share.
+    a short while whenever the policy makes no progress; of an oracle that knows of none, the policy
+    never makes any. The oracle's first numbers have ``limits`` (c, 2), as shares of which they are
+    shaken. It calls an episode a failure when the object lies out of reach of the ``workspace``, a
+    low and a high corner (3,) [m]. ``max_ticks`` is the longest episode, of which it takes at most
+    the configured share.
     """
 
     def __init__(
         self,
         config: ScriptedTeleopConfig,
         truth: TruthSource,
-        oracle: Oracle,
+        oracle: Oracle | Callable[[Truth], F32],
         *,
-        workspace: tuple[F32, F32],
+        limits: F32 = _SHARES,
+        workspace: tuple[F32, F32] | None = None,
         max_ticks: int,
         seed: int,
         demonstrating: bool,
     ) -> None:
         self._config, self._truth, self._oracle = config, truth, oracle
-        self._low, self._high = workspace
-        self._watcher = Watcher(config.intervention, max_ticks, oracle.progress)
+        self._low, self._high = limits.T
+        self._workspace = workspace
+        progress = getattr(oracle, "progress", _none)
+        self._watcher = Watcher(config.intervention, max_ticks, progress)
         self._demonstrating = demonstrating
         self._random = np.random.default_rng(seed)
 
@@ -107,15 +124,17 @@ class ScriptedTeleop:
 
     def _hopeless(self, truth: Truth) -> bool:
         limit = self._config.gives_up_beyond
-        if limit is None:
+        if limit is None or self._workspace is None:
             return False
-        beyond = np.maximum(self._low - truth.object, truth.object - self._high)  # (3,) [m]
+        low, high = self._workspace
+        beyond = np.maximum(low - truth.object, truth.object - high)  # (3,) [m]
         return bool(beyond[:2].max() > limit)
 
     def _shaken(self, action: F32) -> F32:
-        noise = self._random.normal(0.0, self._config.noise, 3)
-        shaken = action.copy()
-        shaken[:3] = np.clip(action[:3] + noise, -1.0, 1.0)
+        count, half = len(self._low), (self._high - self._low) / 2
+        noise = half * self._random.normal(0.0, self._config.noise, count)
+        shaken = np.array(action, np.float32)
+        shaken[:count] = np.clip(shaken[:count] + noise, self._low, self._high)
         return shaken
 
 
@@ -170,6 +189,11 @@ class Watcher:
         self._grabbed_at = made
         self._used += 1
         return True
+
+
+def _none(truth: Truth) -> float:  # noqa: ARG001
+    """The progress that an onlooker sees who does not know the task."""
+    return 0.0
 
 
 def _f32(values: Sequence[float]) -> F32:

@@ -42,7 +42,7 @@ def spec_of(parts: Assembly) -> DatasetSpec:
 
 def _label(task: str | None) -> str:
     """What a task is called in a dataset."""
-    return (TaskConfig if task is None or task not in TASKS else TASKS[task].config).label
+    return TASKS[task].config.label if task in TASKS else task or TaskConfig.label
 
 
 def recorder(parts: Assembly, root: Path, events: EventLog) -> Recorder:

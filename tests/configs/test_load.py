@@ -470,7 +470,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(option: str, message: str) -
         ("roobt: {}", "roobt: unknown key (did you mean robot?); available: robot, teleop, "),
         (
             "robot: {task: reach}",
-            "robot.type: missing, allowed: so100, so100_sim, so101, ",
+            "robot.type: missing, allowed: gymnasium, so100, so100_sim, so101, ",
         ),
         ("robot: {type: so101_sim, tsk: reach}", "robot.tsk: unknown key (did you mean task?)"),
         (
