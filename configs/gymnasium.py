@@ -21,7 +21,7 @@ class GymnasiumConfig(RobotConfig):
 
     type: Literal["gymnasium"] = "gymnasium"
     """The robot's name."""
-    env_id: Annotated[str, Field(min_length=1)]
+    env_id: Annotated[str, Field(min_length=1)] = "Pendulum-v1"
     """The environment's id, such as FetchReach-v4, or with the module that registers it, such as
     my_module:MyEnv-v0."""
     kwargs: dict[str, Any] = {}
@@ -34,9 +34,9 @@ class GymnasiumConfig(RobotConfig):
     operator then choose between close, stay (the middle of its span) and open; null for none."""
     gripper_opens: Literal["up", "down"] = "up"
     """Whether that number is at the upper or at the lower end of its span to open."""
-    ranges: dict[str, JointSpan | list[JointSpan]] = {}
-    """What normalises to -1 and 1, by key of the observation: a span for all of its numbers, or one
-    for each. For any other key it is the space's own, where that has ends, else -1 to 1."""
+    ranges: dict[str, list[JointSpan]] = {}
+    """What normalises to -1 and 1, by key of the observation: a span for each of its numbers, or a
+    single one for all. For any other key it is the space's own if that has ends, else -1 to 1."""
     success: str | None = None
     """Which entry of info says that an episode succeeded; null is the first of is_success, succeed
     and success that there is."""

@@ -90,7 +90,8 @@ def away_from_neutral(spec: RobotSpec) -> ActionOf:
         push = np.zeros_like(rest)
         push[: len(moves)] = moves[: len(push)]
         numbers = rest + np.abs(push) * (np.where(push > 0, high, low) - rest)
-        return through_space(numbers.tolist(), gripper) if spec.gripper is not None else numbers
+        grip = [] if spec.gripper is None else [gripper]
+        return np.array([*numbers, *grip], np.float32)
 
     return action
 

@@ -12,7 +12,7 @@ from robots.base import F32, Truth
 from teleop.base import CLOSE, OPEN
 
 ID = "sample_gym:Table-v0"
-NEAR, EDGE, STEP = 0.1, 1.0, 0.1
+NEAR, EDGE, STEP = 0.1, 0.95, 0.1
 ENDLESS = spaces.Box(-np.inf, np.inf, (2,), np.float64)
 
 

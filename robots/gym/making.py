@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
-from importlib import import_module
+from importlib import import_module, reload
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from gymnasium import Env
 
 _PACKAGES = {"gym_hil/": "gym_hil", "": "gymnasium_robotics"}  # that register ids which begin so
+_DRAWING = "mujoco.rendering.classic.gl_context"
 _LONGEST = 300  # characters of an error's text
 
 
@@ -24,6 +27,11 @@ def make(env_id: str, kwargs: Mapping[str, Any]) -> Env[Any, Any]:
     Raises ConfigError if there is none of that id, or it cannot be made.
     """
     gymnasium = _gymnasium()
+    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo itself would ask for a screen
+    drawing = sys.modules.get(_DRAWING)
+    if drawing is not None and not hasattr(drawing, "GLContext"):
+        reload(drawing)  # our twin has loaded MuJoCo without
     package = next(name for start, name in _PACKAGES.items() if env_id.startswith(start))
     try:
         try:

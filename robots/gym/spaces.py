@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from configs.gymnasium import GymnasiumConfig
 from robots.base import F32, U8
 
 _ENDLESS = 1e6  # an end of a span that is further away says nothing
+Span = tuple[float, float]  # lowest, highest
 _GOALS = {"observation", "achieved_goal", "desired_goal"}  # keys that have a meaning together
 
 
@@ -34,15 +35,15 @@ class Actions:
         self.gripper = self._gripper(config.gripper)
         self._others = np.clip(0.0, self._space.low, self._space.high)
         low, high = self.limits.T
-        self.neutral: F32 = np.clip(np.float32(0), low, high)
+        self.neutral: F32 = np.clip(np.zeros_like(low), low, high)
         if self.gripper is not None:
             self.neutral[self.gripper] = (low + high)[self.gripper] / 2
 
     def __call__(self, sent: F32) -> NDArray[Any]:
         """The environment's action (n,) for what is commanded."""
-        action = self._others.copy()
+        action: NDArray[Any] = self._others.astype(self._space.dtype)
         action[self._places] = sent
-        return action.astype(self._space.dtype)
+        return action
 
     def _gripper(self, place: int | None) -> int | None:
         if place is None or place in self._places:
@@ -64,7 +65,7 @@ def _box_of_numbers(space: Space[Any]) -> spaces.Box:
     return space
 
 
-def _spans(space: spaces.Box, config: GymnasiumConfig) -> list[tuple[float, float] | None]:
+def _spans(space: spaces.Box, config: GymnasiumConfig) -> list[Span | None]:
     """Lowest and highest of each number; None for one that is not commanded."""
     ends = list(zip(space.low.tolist(), space.high.tolist(), strict=True))
     if config.actions is None:
@@ -105,7 +106,7 @@ class Senses:
     Raises ConfigError for a space that has something else, or that the config does not fit.
     """
 
-    def __init__(self, space: Space[Any], ranges: Mapping[str, Any]) -> None:
+    def __init__(self, space: Space[Any], ranges: Mapping[str, Sequence[Span]]) -> None:
         leaves = list(_leaves(space))
         images = [path for path, box in leaves if _is_image(box)]
         self._images = dict(zip(_names(images), images, strict=True))
@@ -130,7 +131,8 @@ class Senses:
     def numbers(self, observation: Any) -> F32:
         """All numbers (m,) of an observation."""
         found = [np.ravel(part.of(observation)) for part in self._parts]
-        return np.concatenate([np.zeros(0), *found]).astype(np.float32)
+        numbers: F32 = np.concatenate([np.zeros(0), *found]).astype(np.float32)
+        return numbers
 
     def images(self, observation: Any) -> dict[str, U8]:
         """Its images (H, W, 3) by camera."""
@@ -207,14 +209,14 @@ def _with_goal(parts: list[Part]) -> list[Part]:
     return [offset if part is desired else part for part in parts]
 
 
-def _range(part: Part, given: Any) -> NDArray[Any]:
+def _range(part: Part, given: Sequence[Span] | None) -> NDArray[Any]:
     """What normalises to -1 and 1 (k, 2), of each of its numbers."""
     count = int(np.prod(part.box.shape))
     if given is None:
         ends = np.stack([part.box.low.ravel(), part.box.high.ravel()], axis=1).astype(float)
         known = (np.abs(ends) < _ENDLESS).all(axis=1) & (ends[:, 0] < ends[:, 1])
         return np.where(known[:, None], ends, (-1.0, 1.0))
-    if not isinstance(given, list):
+    if len(given) == 1:
         return np.tile(given, (count, 1))
     if len(given) != count:
         raise ConfigError(

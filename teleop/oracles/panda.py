@@ -11,6 +11,7 @@ from robots.base import F32, Truth
 from teleop.base import CLOSE, OPEN
 
 STEP = 0.025  # of a full action [m]
+SHARE = 0.5  # of a way that is gone in a tick: the arm follows with a lag
 HOVER, OVER = 0.06, 0.012  # so far above the cube it comes from, and so near its middle it may be
 LEVEL, HELD = 0.008, 0.03  # so near the cube it closes, and so near it holds it [m]
 CLOSED = 250.0  # of the gripper's command, 255 at its end
@@ -39,7 +40,7 @@ class PandaPickCubeOracle:
         if aside < OVER and down < LEVEL:
             return np.array([0, 0, 0, CLOSE], np.float32)
         above = np.array([0, 0, 0 if aside < OVER else HOVER], np.float32)
-        move = np.clip(off + above, -STEP, STEP)
+        move = np.clip(SHARE * (off + above), -STEP, STEP)
         return np.append(move, OPEN).astype(np.float32)
 
     def progress(self, truth: Truth) -> float:

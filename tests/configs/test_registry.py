@@ -46,7 +46,7 @@ def toy(factory: str = "nowhere:Toy") -> type[RobotConfig]:
 def test_what_is_registered_late_works_in_files_and_options(
     robots: Registry[RobotConfig], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ConfigError, match=r"^robot\.type: got 'toy', allowed: so100, "):
+    with pytest.raises(ConfigError, match=r"^robot\.type: got 'toy', allowed: gymnasium, so100, "):
         validate({"robot": {"type": "toy"}})
     made = toy()
     config = validate({"robot": {"type": "toy", "wheels": 3}})
@@ -118,7 +118,7 @@ def test_an_unknown_name_is_reported_the_names_there_are() -> None:
     [
         ("nowhere_at_all:Toy", "nowhere_at_all:Toy is registered, and not there: No module"),
         ("configs.base:Toy", "configs.base:Toy is registered, and not there: module"),
-        (None, "the robot 'toy' has a config, and nothing that makes it; available: so100, "),
+        (None, "the robot 'toy' has a config, and nothing that makes it; available: gymnasium, "),
     ],
 )
 def test_a_factory_that_is_not_there_is_reported(

@@ -110,11 +110,11 @@ def test_a_pause_changes_nothing_but_holds_what_is_held() -> None:
 
 def test_its_reward_and_its_end_are_its_own() -> None:
     frames = acted(run(processor={"reward": {"type": "environment"}}), Actor(1, 0, STAY))
-    assert len(frames) == 11  # off the edge
+    assert len(frames) == 10  # off the edge
     assert (frames[-1].terminated, frames[-1].truncated, frames[-1].success) == (True, False, False)
     assert all(frame.reward < 0 for frame in frames)
     sparse = acted(run(), Actor(1, 0, STAY))
-    assert [frame.reward for frame in sparse] == [0.0] * 11
+    assert [frame.reward for frame in sparse] == [0.0] * 10
     assert sparse[-1].terminated
 
 

@@ -39,11 +39,11 @@ def test_it_says_what_it_is_commanded_by_and_what_it_senses() -> None:
     assert spec.neutral is not None
     assert spec.neutral.tolist() == [0, 0, 1]
     assert spec.environment == (
-        *("observation.0", "observation.1", "observation.2"),
         *("achieved_goal.0", "achieved_goal.1", "goal.0", "goal.1"),
+        *("observation.0", "observation.1", "observation.2"),
     )
     assert spec.environment_limits is not None
-    assert spec.environment_limits.tolist() == [[-2, 2]] * 3 + [[-1, 1]] * 4
+    assert spec.environment_limits.tolist() == [[-1, 1]] * 4 + [[-2, 2]] * 3
     assert (spec.task, spec.operator, spec.rewards) == (ID, "sample_gym:towards", True)
     assert (spec.arm, spec.real_time, dict(spec.cameras)) == (None, False, {})
 
@@ -66,12 +66,12 @@ def test_a_step_is_a_command_and_a_goal_is_seen_from_what_is_achieved() -> None:
     assert after.joints.tolist() == [0.5, -1, 1]
     assert (before.stamp, after.stamp) == (0.0, 0.1)
     np.testing.assert_allclose(after.environment_state[:2], [0.05, -0.1], atol=1e-6)
-    np.testing.assert_allclose(after.environment_state[3:5], [0.05, -0.1], atol=1e-6)
+    np.testing.assert_allclose(after.environment_state[4:6], [0.05, -0.1], atol=1e-6)
     goal = truth.objects["desired_goal"] - truth.objects["achieved_goal"]
-    np.testing.assert_allclose(after.environment_state[5:], goal, atol=1e-6)
+    np.testing.assert_allclose(after.environment_state[2:4], goal, atol=1e-6)
     np.testing.assert_allclose(truth.reward, -np.linalg.norm(goal), atol=1e-6)
     assert (truth.tip.shape, truth.tick, truth.success) == ((0,), 1, False)
-    assert [*truth.objects] == ["observation", "achieved_goal", "desired_goal"]
+    assert [*truth.objects] == ["achieved_goal", "desired_goal", "observation"]
 
 
 @pytest.mark.parametrize("drawn", [False, True])
@@ -92,7 +92,7 @@ def test_an_episode_is_a_function_of_its_seed(drawn: bool) -> None:
 def test_no_episode_ends_for_its_length_and_none_goes_on_after_its_end() -> None:
     with table() as robot:
         robot.reset(0)
-        for _ in range(10):
+        for _ in range(9):
             robot.command(f32(1, 0, 1))
         assert not robot.truth().terminated  # the id is registered with 3 steps
         robot.command(f32(1, 0, 1))
@@ -154,10 +154,10 @@ def test_numbers_that_are_not_commanded_stay_at_0() -> None:
 
 
 def test_ranges_are_those_that_are_given_by_key() -> None:
-    ranges = {"observation": [[0, 1], [2, 3], [4, 5]], "goal": [-0.5, 0.5]}
+    ranges = {"observation": [[0, 1], [2, 3], [4, 5]], "goal": [[-0.5, 0.5]]}
     limits = table(ranges=ranges).spec.environment_limits
     assert limits is not None
-    assert limits.tolist() == [[0, 1], [2, 3], [4, 5], [-1, 1], [-1, 1], [-0.5, 0.5], [-0.5, 0.5]]
+    assert limits.tolist() == [[-1, 1]] * 2 + [[-0.5, 0.5]] * 2 + [[0, 1], [2, 3], [4, 5]]
 
 
 def test_success_is_the_entry_of_info_that_is_named() -> None:
@@ -189,8 +189,8 @@ def test_a_video_shows_what_the_environment_draws() -> None:
         ({"actions": [[-1, 1]]}, "robot.actions: 1 spans, .* set 3"),
         ({"actions": [[-1, 1], [-2, 1], None]}, r"robot.actions.1: \[-2.0, 1.0\] reaches beyond"),
         ({"actions": [None, None, None]}, "robot.actions: all are null"),
-        ({"ranges": {"speed": [0, 1]}}, "robot.ranges.speed: no numbers .* achieved_goal, goal"),
-        ({"ranges": {"observation": [[0, 1]]}}, "robot.ranges.observation: 1 spans, .* 3 numbers"),
+        ({"ranges": {"speed": [[0, 1]]}}, "robot.ranges.speed: no numbers .* achieved_goal, goal"),
+        ({"ranges": {"observation": [[0, 1]] * 2}}, "robot.ranges.observation: 2 spans, .* 3 num"),
     ],
 )
 def test_what_does_not_fit_is_told_in_a_line(options: dict[str, Any], said: str) -> None:
@@ -247,7 +247,7 @@ def test_a_box_alone_and_nested_dicts_have_names_of_their_own() -> None:
     image = spaces.Box(0, 255, (8, 9, 3), np.uint8)
     assert Senses(image, {}).cameras == {"image": (8, 9)}
     hands = {side: spaces.Dict({"at": BOX, "eye": image}) for side in ("left", "right")}
-    senses = Senses(spaces.Dict(hands), {"left.at": [0, 3]})
+    senses = Senses(spaces.Dict(hands), {"left.at": [(0, 3)]})
     assert senses.names == ("left.at.0", "left.at.1", "right.at.0", "right.at.1")
     assert senses.cameras == {"left_eye": (8, 9), "right_eye": (8, 9)}
     assert senses.limits.tolist() == [[0, 3], [0, 3], [-1, 1], [-1, 1]]
