@@ -29,3 +29,11 @@ class SparseRewardConfig(RewardConfig):
 
     type: Literal["sparse"] = "sparse"
     """The reward's name."""
+
+
+@REWARDS.register("processors.events:environment")
+class EnvironmentRewardConfig(RewardConfig):
+    """What a gymnasium environment itself gives."""
+
+    type: Literal["environment"] = "environment"
+    """The reward's name."""

@@ -48,6 +48,8 @@ class RobotConfig(Config):
 
     real_time: ClassVar[bool] = False  # it moves whether or not anybody waits for it
     apart: ClassVar[bool] = False  # its task is with things that its own joints do not tell of
+    brings_cameras: ClassVar[bool] = False  # which cameras it has is known once it is made
+    observes: ClassVar[Mapping[str, Any]] = {}  # parts of the observation, where nobody says others
 
     type: str
     """The robot's name."""

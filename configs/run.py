@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from configs.base import Changeable, Config, ConfigError
 from configs.dataset import DatasetConfig
 from configs.env import EnvConfig
+from configs.gymnasium import GymnasiumConfig as GymnasiumConfig
 from configs.learning.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from configs.learning.learner import LearnerConfig
 from configs.learning.networks import NetworksConfig
@@ -112,11 +113,13 @@ class RunConfig(OpenConfig):
         return None if self.teleop is None else self.teleop.manual
 
     @model_validator(mode="after")
-    def _object_where_it_is_sensed(self) -> Self:
-        """Where nobody says whether the object's position is observed, it is if it is known."""
-        looks = self.processor.observation
-        if self.robot.real_time and "object" not in looks.model_fields_set:
-            looks = looks.model_copy(update={"object": None})
+    def _observes_what_is_sensed(self) -> Self:
+        """Where nobody says what is observed, it is what this robot can sense."""
+        looks, real = self.processor.observation, self.robot.real_time
+        usual = {**({"object": None} if real else {}), **self.robot.observes}
+        unsaid = {name: usual[name] for name in usual.keys() - looks.model_fields_set}
+        if unsaid:
+            looks = looks.model_copy(update=unsaid)
             processor = self.processor.model_copy(update={"observation": looks})
             self.__dict__["processor"] = processor  # frozen from here on
         return self
@@ -210,7 +213,7 @@ class RunConfig(OpenConfig):
     def _crops_have_cameras(self) -> Self:
         cameras = list(self.robot.cameras)
         for name in self.processor.images.crop:
-            if name not in cameras:
+            if name not in cameras and not self.robot.brings_cameras:
                 known = ", ".join(cameras) or "none"
                 raise ValueError(f"processor.images.crop.{name}: no such camera; cameras: {known}")
         return self

@@ -4,7 +4,8 @@ With an arm model an action moves the gripper through space: x, y and z in [-1, 
 pitch and roll too, and the gripper's command behind them. Order: intervention, hand-over,
 end-effector target, workspace bounds, gripper, inverse kinematics; with a wrist, its share of the
 action after the intervention, and its target after the bounds. Without an arm model an action is
-what the robot is sent. Order: intervention, bounds.
+what the robot is sent, but for a gripper, which has its command behind the others, too. Order:
+intervention, bounds, gripper.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from processors.base import Command, Goal, Step
 from processors.wrist import Attempt, Wrist
 from robots.arm import Arm
-from robots.base import F32, RobotError
+from robots.base import F32, RobotError, RobotSpec
 from teleop.base import CLOSE, OPEN
 
 _QUICK, _CAREFUL = 2, 10  # iterations; a wanted pitch takes one more
@@ -65,20 +66,43 @@ def intervention(still: Callable[[Goal], F32]) -> Step[Command]:
     return step
 
 
-def bounds(low: F32, high: F32) -> Step[Command]:
-    """The action itself (n,), from ``low`` to ``high``, is what the robot is sent.
+def bounds(spec: RobotSpec) -> Step[Command]:
+    """The action (n,) itself, within the limits of its numbers, is what the robot is sent.
 
-    Raises RobotError for an action of another length, which is made for another robot.
+    The command of a gripper, behind the others, is for :func:`direct_gripper`. Raises RobotError
+    for an action of another length, which is made for another robot.
     """
+    count, others = len(spec.names), spec.not_gripper
+    low, high = spec.limits[others].T
 
     def step(command: Command) -> Command:
-        if command.action.shape != low.shape:
+        if command.action.shape != (count,):
             raise RobotError(
-                f"An action of {len(command.action)} numbers, and the robot takes {len(low)}: "
+                f"An action of {len(command.action)} numbers, and the robot takes {count}: "
                 "choose a teleop that is made for it."
             )
-        action = np.clip(command.action, low, high).astype(np.float32)
-        return replace(command, action=action, goal=replace(command.goal, joints=action))
+        action, joints = command.action.astype(np.float32), command.goal.joints.copy()
+        joints[others] = action[: len(low)] = np.clip(action[: len(low)], low, high)
+        return _with_goal(replace(command, action=action), joints=joints)
+
+    return step
+
+
+def direct_gripper(spec: RobotSpec) -> Step[Command]:
+    """The gripper's number, by the action's last one: 0 closes, 2 opens, 1 stays.
+
+    To stay is what changes nothing: its neutral number, or the one in force.
+    """
+    index = spec.gripper
+    assert index is not None
+    closed, open = spec.gripper_ends
+    ends = {CLOSE: closed, OPEN: open}
+
+    def step(command: Command) -> Command:
+        stay = (command.before.joints if spec.neutral is None else spec.neutral)[index]
+        joints = command.goal.joints.copy()
+        joints[index] = ends.get(round(float(command.action[-1])), stay)
+        return _with_goal(command, joints=joints)
 
     return step
 

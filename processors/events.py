@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from configs.base import ConfigError
 from configs.env import EnvConfig
 from configs.reward import RewardConfig
 from processors.base import Step, Transition
-from robots.base import TruthSource
+from robots.base import RobotSpec, TruthSource
 
 
 def simulated_success(truth: TruthSource) -> Step[Transition]:
@@ -17,6 +18,22 @@ def simulated_success(truth: TruthSource) -> Step[Transition]:
         if transition.command.tick > 0 and truth().success:
             return replace(transition, success=True)
         return transition
+
+    return step
+
+
+def end_of_world(truth: TruthSource) -> Step[Transition]:
+    """The episode ends where the simulated world says that its own does, success or not."""
+
+    def step(transition: Transition) -> Transition:
+        now = truth()
+        if not (now.terminated or now.truncated):
+            return transition
+        return replace(
+            transition,
+            terminated=transition.terminated or now.terminated,
+            truncated=transition.truncated or now.truncated,
+        )
 
     return step
 
@@ -48,6 +65,32 @@ def sparse_reward(terminate_on_success: bool) -> Step[Transition]:
             return transition
         terminated = transition.terminated or terminate_on_success
         return replace(transition, reward=1.0, terminated=terminated)
+
+    return step
+
+
+def environment(
+    config: RewardConfig,
+    *,
+    spec: RobotSpec,
+    truth: TruthSource | None,
+    env: EnvConfig,
+    **_: object,
+) -> Step[Transition]:
+    """What the robot's world gives; a success ends the episode as configured.
+
+    Raises ConfigError for a robot whose world gives nothing.
+    """
+    if truth is None or not spec.rewards:
+        raise ConfigError(
+            f"processor.reward.type: {config.type} is the reward of a gymnasium environment, and "
+            "this robot is none: set sparse"
+        )
+
+    def step(transition: Transition) -> Transition:
+        reward = truth().reward if transition.command.tick else 0.0
+        ends = transition.success and env.terminate_on_success
+        return replace(transition, reward=reward, terminated=transition.terminated or ends)
 
     return step
 

@@ -151,6 +151,22 @@ def object_positions(
     return Observe(OBS_ENV_STATE, names, np.tile(low, count), np.tile(high, count), absolute)
 
 
+def environment(spec: RobotSpec) -> Observe:
+    """All numbers (m,) of a world that is no arm's, as it senses them.
+
+    Those without usual ends are points in space, within a metre of its origin.
+    """
+    limits = spec.environment_limits
+    if limits is None:
+        limits = np.tile(np.array([-1, 1], np.float32), (len(spec.environment), 1))
+    low, high = limits.T
+
+    def values(transition: Transition) -> F32:
+        return _sensed(transition.reading.environment_state, "environment")
+
+    return Observe(OBS_ENV_STATE, spec.environment, low, high, values)
+
+
 def images(
     crop: Mapping[str, tuple[int, int, int, int]], resize: tuple[int, int] | None
 ) -> Step[Transition]:

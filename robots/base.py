@@ -63,6 +63,7 @@ class RobotSpec:
     limits: F32  # (n, 2) lowest and highest value of each
     units: tuple[str, ...]  # (n,) such as deg, %, m/s
     gripper: int | None = None  # which of them is the gripper, if one is
+    gripper_opens: Literal["up", "down"] = "up"  # whether its number counts up or down as it opens
     arm: Arm | None = None  # the model of its kinematics
     cameras: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # height, width [px]
     senses: frozenset[Sense] = frozenset()  # what its Readings have beside joints and images
@@ -74,6 +75,7 @@ class RobotSpec:
     real_time: bool = False  # it moves whether or not anybody waits for it
     tasks: tuple[str, ...] = ()  # that its world knows
     task: str | None = None  # which of them is wanted
+    rewards: bool = False  # its Truth has a reward and an end of the world's own
     operator: Factory | None = None  # what makes the scripted operator's way, if anything does
 
     def __post_init__(self) -> None:
@@ -105,6 +107,12 @@ class RobotSpec:
         others: NDArray[np.bool_] = np.arange(len(self.names)) != self.gripper
         return others
 
+    @property
+    def gripper_ends(self) -> tuple[float, float]:
+        """Its number where it is closed, and where it is open; for a robot that has one."""
+        low, high = map(float, self.limits[self.gripper or 0])
+        return (low, high) if self.gripper_opens == "up" else (high, low)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -127,14 +135,20 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What only a simulated world knows; the scripted operator and the success step use it."""
+    """What only a simulated world knows; the scripted operator and the success step use it.
+
+    Of a world that is no arm's, ``tip`` is empty and the ``objects`` are what it observes, by key.
+    """
 
     episode: int  # counts resets
     tick: int  # commands since the reset
-    tip: F32  # (3,) gripper frame, base frame [m]
+    tip: F32  # (3,) gripper frame, base frame [m], or (0,)
     gripper: float  # measured opening [%]
     objects: Mapping[str, F32]  # by name, what is acted on first: points (3,), base frame [m]
     success: bool
+    reward: float = 0.0  # these three where the spec says that it rewards: of the newest command,
+    terminated: bool = False  # whether the world says that its episode is over,
+    truncated: bool = False  # or cut short
 
     @property
     def object(self) -> F32:

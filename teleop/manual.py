@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from configs.base import ConfigError
 from configs.events import Tell
 from configs.manual import MOTIONS, STICKS, TRIGGERS, ManualConfig, Motion
 from configs.processor import ProcessorConfig
-from robots.base import F32, Robot
+from robots.base import F32, Robot, RobotSpec
 from teleop.base import CLOSE, NO_INPUT, OPEN, STAY, Acts, TeleopSample
 from teleop.device import Device, DeviceState
 from teleop.events import Paused, TeleopBack, TeleopLost, Unpaused
@@ -25,6 +25,8 @@ _ASKED = (1.0, 0.5)
 _VERDICTS = ("success", "failure", "rerecord", "stop", "emergency_stop")
 _STOPS = ("stop", "emergency_stop")
 _CURVE = 1.5  # exponent of a stick's response
+POSITION = 3  # motions that are none of the wrist's
+ActionOf = Callable[[Sequence[float], int], F32]  # motions in [-1, 1], gripper's command -> action
 
 
 def make(
@@ -38,30 +40,67 @@ def make(
     acts: Acts,
     **_: object,
 ) -> ManualTeleop:
-    """The operator at the device. Raises ConfigError if there is none, or no gripper to move."""
+    """The operator at the device. Raises ConfigError if there is none, or nothing it could move."""
     if device is None:
         raise ConfigError(f"teleop.type: {config.type} needs an operator at a device")
-    arm = robot.spec.arm
-    if arm is None:
+    spec, grip = robot.spec, processor.gripper
+    if spec.arm is None and spec.neutral is None:
         raise ConfigError(
-            f"teleop.type: {config.type} moves a gripper through space, and this robot has no arm "
-            "model to do so by; choose a teleop that is made for it, or null for nobody"
+            f"teleop.type: {config.type} moves a gripper through space, or what a robot is "
+            "commanded by away from its neutral command, and this robot has neither an arm model "
+            "nor such a command; choose a teleop that is made for it, or null for nobody"
         )
-    grip = processor.gripper
-    middle = (grip.closed + grip.open) / 2
+    closed, open = (grip.closed, grip.open) if spec.arm is not None else spec.gripper_ends
 
     def is_open() -> bool:
-        return bool((joints()[arm.gripper] > middle) == (grip.open > grip.closed))
+        if spec.gripper is None:
+            return False
+        return bool((joints()[spec.gripper] > (closed + open) / 2) == (open > closed))
 
-    wrist = processor.wrist is not None
-    return ManualTeleop(config, device, tell, is_open, acts=acts, wrist=wrist)
+    action_of = through_space if spec.arm is not None else away_from_neutral(spec)
+    wrist = has_wrist(spec, processor)
+    return ManualTeleop(config, device, tell, is_open, acts=acts, wrist=wrist, action_of=action_of)
+
+
+def has_wrist(spec: RobotSpec, processor: ProcessorConfig) -> bool:
+    """Whether a device has motions for a wrist, behind x, y and z.
+
+    Of a robot without an arm model they move the fourth and fifth number of its action.
+    """
+    if spec.arm is None:
+        return int(spec.not_gripper.sum()) > POSITION
+    return processor.wrist is not None
+
+
+def through_space(moves: Sequence[float], gripper: int) -> F32:
+    """The action of an arm: its motions in [-1, 1], and the gripper's command."""
+    return np.array([*moves, gripper], np.float32)
+
+
+def away_from_neutral(spec: RobotSpec) -> ActionOf:
+    """The action of a robot without an arm model: its first numbers follow the motions, in order.
+
+    A full motion brings a number from its neutral command to its lowest or highest.
+    """
+    assert spec.neutral is not None
+    others = spec.not_gripper
+    rest, (low, high) = spec.neutral[others], spec.limits[others].T
+
+    def action(moves: Sequence[float], gripper: int) -> F32:
+        push = np.zeros_like(rest)
+        push[: len(moves)] = moves[: len(push)]
+        numbers = rest + np.abs(push) * (np.where(push > 0, high, low) - rest)
+        grip = [] if spec.gripper is None else [gripper]
+        return np.array([*numbers, *grip], np.float32)
+
+    return action
 
 
 class ManualTeleop:
     """What the operator's ``device`` does, as actions and events.
 
-    The action has a place for each motion of the action space, (3,) or with ``wrist`` (5,), and
-    the gripper's command behind them. The operator acts "always" (demonstrating), "on_take_over",
+    The action is made by ``action_of`` of the motions, (3,) or with ``wrist`` (5,) in [-1, 1], and
+    the gripper's command. The operator acts "always" (demonstrating), "on_take_over",
     when the control for that says so, or "never" (watching the policy: verdicts, pauses and stops
     count). ``is_open`` says whether the gripper is, for its toggle. The ``device`` is entered and
     left by whoever shares it out.
@@ -80,12 +119,14 @@ class ManualTeleop:
         *,
         acts: Acts,
         wrist: bool = False,
+        action_of: ActionOf = through_space,
     ) -> None:
         self._config, self._device, self._tell, self._is_open = config, device, tell, is_open
         self._pad = config.sticks
         self._acts = acts
         self._layout = config.layout(wrist=wrist)
-        self._motions = MOTIONS if wrist else MOTIONS[:3]
+        self._motions = MOTIONS if wrist else MOTIONS[:POSITION]
+        self._action_of = action_of
         self._acting = False  # as the take-over control has it
         self._paused = self._lost = False
         self._name = device.name  # of the one that was there last
@@ -173,11 +214,11 @@ class ManualTeleop:
         return {name: True for name in names if self._presses(state, name)}
 
     def _action(self, state: DeviceState) -> F32:
-        """Each motion in [-1, 1], and the gripper's command."""
+        """What the motions and the gripper's command come to."""
         axes = state.axes if self._pad is None else shaped(state.axes, self._pad.dead_zone)
         slow = self._config.slow_speed if self._down(state, "slow") else 1.0
         moves = [slow * self._motion(name, axes, state) for name in self._motions]
-        return np.array([*moves, self._gripper(state)], np.float32)
+        return self._action_of(moves, self._gripper(state))
 
     def _motion(self, name: Motion, axes: Mapping[str, float], state: DeviceState) -> float:
         """One motion in [-1, 1], at its usual speed."""

@@ -19,6 +19,7 @@ from teleop.oracles.base import Oracle, Stick
 
 F64 = NDArray[np.float64]
 ENDLESS = 10**9  # ticks of an episode without a time limit
+_SHARES = np.tile(np.array([-1, 1], np.float32), (3, 1))  # limits of the motions of an arm
 
 
 def make(
@@ -31,7 +32,10 @@ def make(
     seed: int,
     **_: object,
 ) -> ScriptedTeleop:
-    """The scripted operator beside a robot. Raises ConfigError if that has no simulated world."""
+    """The scripted operator beside a robot.
+
+    Raises ConfigError if that has no simulated world, or nobody knows the way in it.
+    """
     if robot.truth is None:
         raise ConfigError(
             "teleop.type: the scripted operator knows its way only in a simulated world, which the "
@@ -41,17 +45,25 @@ def make(
     if spec.operator is None:
         raise ConfigError(
             f"teleop.type: the scripted operator does not know how to do the task {spec.task}: "
-            "choose another, or null for nobody"
+            + ("" if spec.arm is not None else "name what does in robot.operator, or ")
+            + "choose another, or null for nobody"
         )
-    oracle = imported(spec.operator)
+    known = imported(spec.operator)
+    ways: dict[str, Any] = {}
+    if spec.arm is None:
+        oracle = known() if isinstance(known, type) else known
+        ways["limits"] = spec.limits[spec.not_gripper]
+    else:
+        oracle = known(Stick(_f32(processor.step_size), env.fps), grip.closed, grip.open)
+        ways["workspace"] = (_f32(processor.bounds.min), _f32(processor.bounds.max))
     return ScriptedTeleop(
         config,
         robot.truth,
-        oracle(Stick(_f32(processor.step_size), env.fps), grip.closed, grip.open),
-        workspace=(_f32(processor.bounds.min), _f32(processor.bounds.max)),
+        oracle,
         max_ticks=env.time_limit or ENDLESS,
         seed=seed,
         demonstrating=acts == "always",
+        **ways,
     )
 
 
@@ -59,28 +71,32 @@ class ScriptedTeleop:
     """Acts like an operator at the pad, from what the simulated world says is true.
 
     With ``demonstrating`` it has the stick all the time; otherwise it watches and takes over for
-    a short while whenever the policy makes no progress. It calls an episode a failure when the
-    object lies out of reach of the ``workspace``, a low and a high corner (3,) [m]. ``max_ticks``
-    is the longest episode, of which it takes at most the configured share.
+    a short while whenever the policy makes no progress; of an oracle that knows of none, the policy
+    never makes any. The oracle's first numbers have ``limits`` (c, 2), as shares of which they are
+    shaken. It calls an episode a failure when the object lies out of reach of the ``workspace``, a
+    low and a high corner (3,) [m]. ``max_ticks`` is the longest episode, of which it takes at most
+    the configured share.
     """
 
     def __init__(
         self,
         config: ScriptedTeleopConfig,
         truth: TruthSource,
-        oracle: Oracle,
+        oracle: Oracle | Callable[[Truth], F32],
         *,
-        workspace: tuple[F32, F32],
+        limits: F32 = _SHARES,
+        workspace: tuple[F32, F32] | None = None,
         max_ticks: int,
         seed: int,
         demonstrating: bool,
     ) -> None:
         self._config, self._truth, self._oracle = config, truth, oracle
-        self._low, self._high = workspace
+        self._workspace = workspace
         self._demonstrating = demonstrating
         self._random = random = np.random.default_rng(seed)
-        self._watcher = Watcher(config.intervention, max_ticks, oracle.progress, random)
-        self._hand = Hand(config, random)
+        progress = getattr(oracle, "progress", _none)
+        self._watcher = Watcher(config.intervention, max_ticks, progress, random)
+        self._hand = Hand(config, random, limits)
 
     def __enter__(self) -> Self:
         return self
@@ -110,28 +126,40 @@ class ScriptedTeleop:
 
     def _hopeless(self, truth: Truth) -> bool:
         limit = self._config.gives_up_beyond
-        if limit is None:
+        if limit is None or self._workspace is None:
             return False
-        beyond = np.maximum(self._low - truth.object, truth.object - self._high)  # (3,) [m]
+        low, high = self._workspace
+        beyond = np.maximum(low - truth.object, truth.object - high)  # (3,) [m]
         return bool(beyond[:2].max() > limit)
 
 
 class Hand:
-    """What an operator's hand makes of what is meant: it shakes, leans to a side, and errs."""
+    """What an operator's hand makes of what is meant: it shakes, leans to a side, and errs.
 
-    def __init__(self, config: ScriptedTeleopConfig, random: np.random.Generator) -> None:
+    An action's first numbers have ``limits`` (c, 2); half of the way between them is their share 1.
+    """
+
+    def __init__(
+        self, config: ScriptedTeleopConfig, random: np.random.Generator, limits: F32 = _SHARES
+    ) -> None:
         self._config, self._random = config, random
+        self._low, self._high = limits.T
+        self._half, self._middle = (self._high - self._low) / 2, (self._high + self._low) / 2
         wrong, length = config.mistakes, config.mistake_ticks
         self._errs = wrong / (wrong + length * (1.0 - wrong))  # in a tick that is not wrong yet
         self._episode = -1
 
     def __call__(self, meant: F32, episode: int) -> F32:
-        """The action (4,) where ``meant`` (4,) is meant, in this tick of an ``episode``."""
+        """The action (a,) where ``meant`` (a,) is meant, in this tick of an ``episode``."""
         if episode != self._episode:
             self._begin(episode)
-        done = self._mistaken(meant) if self._errs else meant.copy()
-        shake = self._random.normal(0.0, self._config.noise, 3)
-        done[:3] = np.clip(done[:3] + self._lean + shake, -1.0, 1.0)
+        done = np.array(meant, np.float32)
+        if self._errs:
+            self._err(done)
+        count = len(self._half)
+        shake = self._random.normal(0.0, self._config.noise, count)
+        off = self._half * (self._lean + shake)
+        done[:count] = np.clip(done[:count] + off, self._low, self._high)
         return done
 
     def _begin(self, episode: int) -> None:
@@ -139,25 +167,25 @@ class Hand:
         self._wrong_for = 0  # ticks
         self._astray: F64 | None = None  # where to; None opens the gripper
         bias = self._config.bias
-        self._lean = bias * self._direction() if bias else np.zeros(3)
+        self._lean = bias * self._direction() if bias else np.zeros(len(self._half))
 
-    def _mistaken(self, meant: F32) -> F32:
-        """What is meant, or something wrong."""
+    def _err(self, done: F32) -> None:
+        """Make of an action (a,) something wrong, at times."""
+        count = len(self._half)
         if not self._wrong_for and self._random.random() < self._errs:
             self._wrong_for = self._config.mistake_ticks
-            self._astray = self._direction() if self._random.random() < 0.5 else None
-        done = meant.copy()
+            moves = len(done) == count or self._random.random() < 0.5
+            self._astray = self._direction() if moves else None
         if self._wrong_for:
             self._wrong_for -= 1
             if self._astray is None:
                 done[-1] = OPEN
             else:
-                done[:3] = self._astray
-        return done
+                done[:count] = self._middle + self._half * self._astray
 
     def _direction(self) -> F64:
-        """Any direction (3,), each as likely as the others."""
-        way: F64 = self._random.normal(size=3)
+        """Any direction (c,), each as likely as the others."""
+        way: F64 = self._random.normal(size=len(self._half))
         return way / np.linalg.norm(way)
 
 
@@ -224,6 +252,11 @@ class Watcher:
         if not early or self._random.random() >= early:
             return most
         return int(self._random.integers(1, max(most // 2, 1), endpoint=True))
+
+
+def _none(truth: Truth) -> float:  # noqa: ARG001
+    """The progress that an onlooker sees who does not know the task."""
+    return 0.0
 
 
 def _f32(values: Sequence[float]) -> F32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from configs.text.reading import shown
 
 ARMS = ("so100_follower", "so101_follower")
 CROPS = ("processor", "images", "crop")  # our place of the crops, by camera
+ENDS = ("min", "max")
+_RENAMED_MODES = {"gamepad": "gamepad", "keyboard": "keyboard", "keyboard_ee": "keyboard"}
 AS_HERE: Keys = ()  # where a value goes that asks for what is always so here
 
 
@@ -116,7 +119,7 @@ def _arm(robot: Mapping[str, Any]) -> Rules:
     if name.startswith("so100"):
         note = "of a frame with x forward, y left, z up here: check with `hil-app find-limits`"
         box = ("env", "processor", "inverse_kinematics", "end_effector_bounds")
-        for end in ("min", "max"):
+        for end in ENDS:
             rules[*box, end] = _to(f"processor.bounds.{end}", note)
     return rules
 
@@ -193,17 +196,40 @@ def _teleop(teleop: Mapping[str, Any]) -> Rules:
     return rules
 
 
+def _panda(task: Any) -> str:
+    """The id of gym_hil's environment that has neither a viewer nor an operator of its own."""
+    found = re.fullmatch(r"(Panda\w+?)(?:Base|Viewer|Gamepad|Keyboard)?-(v\d+)", str(task))
+    if found is None:
+        raise ValueError(f"{task} is none of gym_hil's")
+    return "gym_hil/{}-{}".format(*found.groups())
+
+
 def _simulated() -> Rules:
-    """Rules for a config of gym_hil, which becomes one of the simulated arm."""
+    """Rules for a config of gym_hil, whose environment is the robot."""
+    processor = ("env", "processor")
+    observed = _none("gym_hil observes the arm's position and speed, always", True, False)
+    own = _none("the Panda is controlled by gym_hil")
     demonstrated = "they are demonstrated at the start of a run, not recorded beforehand"
-    panda = "gym_hil's Panda becomes the simulated SO101"
+    hand = "the operator's device is hil-app's, not gym_hil's"
     return {
-        ("env", "name"): _to("robot.type", panda, lambda _: "so101_sim"),
-        ("env", "task"): _to("robot.task", "its cube is to be lifted", lambda _: "pick_lift"),
-        ("env", "processor", "control_mode"): _to(
-            "teleop.type", "the scripted operator takes over", lambda _: "scripted"
-        ),
-        ("env", "processor", "reset", "fixed_reset_joint_positions"): _none("the Panda's joints"),
+        ("env", "name"): _to("robot.type", "it needs the package gym-hil", lambda _: "gymnasium"),
+        ("env", "task"): _to("robot.env_id", hand, _panda),
+        (*processor, "control_mode"): _to("teleop.type", hand, _RENAMED_MODES.__getitem__),
+        **{
+            (*processor, "observation", f"add_{what}_to_observation"): observed
+            for what in ("joint_velocity", "current", "ee_pose")
+        },
+        (*processor, "max_gripper_pos"): own,
+        (*processor, "reset", "fixed_reset_joint_positions"): own,
+        (*processor, "inverse_kinematics"): own,
+        (*processor, "inverse_kinematics", "end_effector_bounds"): own,
+        **{(*processor, "inverse_kinematics", "end_effector_bounds", end): own for end in ENDS},
+        **{
+            (*processor, "inverse_kinematics", "end_effector_step_sizes", axis): _none(
+                "gym_hil's steps are 2.5 cm", 0.025
+            )
+            for axis in "xyz"
+        },
         ("dataset", "num_episodes_to_record"): _to("train.demonstrations", demonstrated),
         ("dataset", "num_episodes"): _to("train.demonstrations", demonstrated),
     }

@@ -21,6 +21,7 @@ from configs.text.reading import Unreadable, read_json, read_yaml, shown
 ImportKind = Literal["taken", "nothing", "changed", "left out"]
 
 _NAMES = ("real_robot", "gym_hil")
+PANDAS = ("front", "wrist")  # gym_hil's cameras
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _instead(stands: Any, place: Keys) -> str:
 def _wrong(entries: Sequence[ImportedKey]) -> dict[int, str]:
     """Which entries cannot stay, and why."""
     content = _assembled(entries)
-    cameras = content["robot"].get("cameras", {})
+    robot = content["robot"]
+    cameras = robot.get("cameras", PANDAS if robot["type"] == "gymnasium" else {})
     if lost := {
         index: f"there is no camera '{shown(entry.ours[-1], 60)}' here"
         for index, entry in enumerate(entries)

@@ -22,6 +22,7 @@ _DEFAULTS: tuple[tuple[str, str, Any], ...] = (
         None,
     ),
 )
+_OF_ARMS = ("processor.gripper.open", "processor.observation.end_effector")  # of ours
 _RESET_POSES = {
     kind: model.model_fields["reset_pose"].default
     for kind, model in (("so100", SO100Config), ("so101", SO101Config))
@@ -39,15 +40,15 @@ class Unsaid(NamedTuple):
 def unsaid(form: Form, names: Collection[str], taken: Mapping[Keys, Any]) -> Iterator[Unsaid]:
     """All of them: ``names`` are those that the file has, ``taken`` is ours that came of it."""
     simulated = is_simulated(form.content["env"])
-    yield from _steps(taken)
-    if not simulated:
-        yield from _places(taken)
-        yield from _devices(taken)
-    yield _ours("processor.observation.object", None, "")
-    yield from _defaults(form, names)
+    yield from _defaults(form, names, _OF_ARMS if simulated else ())
     if simulated:
-        yield from _simulation(names, taken)
-    elif ("teleop", "type") not in taken:
+        yield from _simulation(form.content["env"], taken)
+        return
+    yield from _steps(taken)
+    yield from _places(taken)
+    yield from _devices(taken)
+    yield _ours("processor.observation.object", None, "")
+    if ("teleop", "type") not in taken:
         yield _ours("teleop", None, "")
         yield _ours("train.demonstrations", 0, "nobody demonstrates: there is no teleop")
 
@@ -56,11 +57,11 @@ def _ours(name: str, value: Any, note: str) -> Unsaid:
     return Unsaid(tuple(name.split(".")), value, note)
 
 
-def _defaults(form: Form, names: Collection[str]) -> Iterator[Unsaid]:
+def _defaults(form: Form, names: Collection[str], without: Collection[str]) -> Iterator[Unsaid]:
     """lerobot's own values, as they were in the version that the file is of."""
     once = {name: value for applies, name, value in _ONCE if applies(form)}
     for name, ours, value in _DEFAULTS:
-        if name not in names:
+        if name not in names and ours not in without:
             note = f"lerobot's value where a file has no {name}"
             yield _ours(ours, once.get(name, value), note)
 
@@ -111,12 +112,15 @@ def _steps(taken: Mapping[Keys, Any]) -> Iterator[Unsaid]:
             yield _ours(f"processor.step_size.{axis}", step, note)
 
 
-def _simulation(names: Collection[str], taken: Mapping[Keys, Any]) -> Iterator[Unsaid]:
-    """Ours, in place of gym_hil's world."""
+def _simulation(env: Mapping[str, Any], taken: Mapping[Keys, Any]) -> Iterator[Unsaid]:
+    """How gym_hil's world is made, and who has it in hand."""
     if ("robot", "type") not in taken:
-        yield _ours("robot.type", "so101_sim", "gym_hil's Panda becomes the simulated SO101")
-    for camera in ("front", "wrist"):
-        note = "gym_hil's images come from two cameras"
-        yield _ours(f"robot.cameras.{camera}.view", camera, note)
-    if "env.processor.control_mode" not in names:
-        yield _ours("teleop.type", "scripted", "")
+        yield _ours("robot.type", "gymnasium", "it needs the package gym-hil")
+    if ("robot", "env_id") not in taken:
+        yield _ours("robot.env_id", "gym_hil/PandaPickCube-v0", "gym_hil's first task")
+    yield _ours("robot.kwargs", {"image_obs": True, "reset_delay_seconds": 0.0}, "as there")
+    yield _ours("robot.gripper", 3, "the last number of its actions")
+    yield _ours("robot.gripper_opens", "down", "")
+    if ("teleop", "type") not in taken:
+        by_keys = "Keyboard" in str(env.get("task"))
+        yield _ours("teleop.type", "keyboard" if by_keys else "gamepad", "")

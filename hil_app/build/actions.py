@@ -20,7 +20,7 @@ from processors.base import ActionSpace, Command, Goal, Step
 from processors.wrist import Wrist
 from robots.base import F32, RobotSpec
 from robots.kinematics import Kinematics
-from teleop.base import NEUTRAL
+from teleop.base import NEUTRAL, STAY
 
 CAN_GRIP = 3  # close, stay, open
 SAME = 0.5  # a joint target that differs by less is the same one [deg]
@@ -75,22 +75,28 @@ class EndEffectorActions:
 
 
 class DirectActions:
-    """An action is what the robot is sent, in its own units and within its limits."""
+    """An action is what the robot is sent, in its own units and within its limits.
 
-    choices: int | None = None
+    Where it has a gripper, the gripper's command stands behind the other numbers.
+    """
 
     def __init__(self, spec: RobotSpec) -> None:
-        self.names = tuple(f"{name}.pos" for name in spec.names)
-        self.limits: F32 | None = spec.limits
-        self._limits = spec.limits.T  # (2, n)
-        self._neutral = spec.neutral
+        self._spec, self._others = spec, np.flatnonzero(spec.not_gripper)
+        self.limits: F32 | None = spec.limits[self._others]
+        self.names = tuple(f"{spec.names[place]}.pos" for place in self._others)
+        self.choices: int | None = None
+        if spec.gripper is not None:
+            self.names, self.choices = (*self.names, "gripper"), CAN_GRIP
 
     def steps(self) -> Mapping[str, Step[Command]]:
-        """Who acts, within the limits."""
-        return {
+        """Who acts, within the limits, and the gripper."""
+        steps = {
             "intervention": action.intervention(self.still),
-            "bounds": action.bounds(*self._limits),
+            "bounds": action.bounds(self._spec),
         }
+        if self.choices is not None:
+            steps["gripper"] = action.direct_gripper(self._spec)
+        return steps
 
     def goal(self, joints: F32) -> Goal:
         """The one of ``joints`` (n,)."""
@@ -98,15 +104,21 @@ class DirectActions:
 
     def still(self, goal: Goal) -> F32:
         """What changes nothing: the robot's neutral command, or the one in force."""
-        return goal.joints if self._neutral is None else self._neutral
+        numbers = self._neutral(goal)[self._others]
+        return numbers if self.choices is None else np.append(numbers, np.float32(STAY))
 
     def held(self, goal: Goal) -> F32:
-        """The same."""
-        return self.still(goal)
+        """The same, with the gripper as it was commanded: it may hold something."""
+        joints = goal.joints.copy()
+        joints[self._others] = self._neutral(goal)[self._others]
+        return joints
 
     def taken(self, goal: Goal, sent: F32) -> Goal:
         """What was sent."""
         return replace(goal, joints=sent)
+
+    def _neutral(self, goal: Goal) -> F32:
+        return goal.joints if self._spec.neutral is None else self._spec.neutral
 
 
 def actions_of(config: RunConfig, spec: RobotSpec, kinematics: Kinematics | None) -> Actions:
@@ -116,13 +128,16 @@ def actions_of(config: RunConfig, spec: RobotSpec, kinematics: Kinematics | None
     """
     if kinematics is not None:
         return EndEffectorActions(config.processor, kinematics)
-    _check_direct(config)
+    _check_direct(config, spec)
     return DirectActions(spec)
 
 
-def _check_direct(config: RunConfig) -> None:
+def _check_direct(config: RunConfig, spec: RobotSpec) -> None:
     """Raise ConfigError for settings that a robot without an arm model has no use for."""
     given, usual = config.processor, ProcessorConfig()
+    if spec.gripper is not None:  # its flips may cost something
+        penalty = {"penalty": given.gripper.penalty}
+        usual = usual.model_copy(update={"gripper": usual.gripper.model_copy(update=penalty)})
     names = ("step_size", "bounds", "gripper", "wrist", "inverse_kinematics")
     changed = [name for name in names if getattr(given, name) != getattr(usual, name)]
     if changed:
@@ -131,8 +146,10 @@ def _check_direct(config: RunConfig) -> None:
             f"by: leave out {', '.join(f'processor.{name}' for name in changed)}"
         )
     seen = given.observation
-    off = {"end_effector": "null", "target": "false", "object": "null"}
+    off = {"end_effector": "null", "target": "false"}
     wrong = [f"{name}: {value}" for name, value in off.items() if getattr(seen, name)]
+    if seen.object == "relative" or (seen.object and not (spec.environment or spec.cameras)):
+        wrong.append(f"object: {'absolute' if spec.environment else 'null'}")
     if wrong:
         raise ConfigError(
             f"processor.observation: {config.robot.type} has no arm model, by which to tell where "

@@ -41,6 +41,7 @@ from robots.base import F32, Robot
 from robots.kinematics import Kinematics
 from teleop.base import Acts, Teleop
 from teleop.device import Device
+from teleop.manual import has_wrist
 from teleop.no_teleop import NoTeleop
 from teleop.window.client import Window
 
@@ -84,8 +85,7 @@ class Assembly:
         title = f"hil-app {self._command}: {self.config.robot.type}"
         manual = self.config.manual
         if manual is not None and manual.in_window:
-            wrist = self.config.processor.wrist is not None
-            return devices.window_with_keys(manual, title, wrist=wrist)
+            return devices.window_with_keys(manual, title, wrist=self.wrist)
         return Window(title, None) if self.config.window else None
 
     @cached_property
@@ -94,8 +94,13 @@ class Assembly:
         manual = self.config.manual
         if self._device is not None or manual is None:
             return self._device
-        stop = manual.layout(wrist=self.config.processor.wrist is not None).get("stop")
+        stop = manual.layout(wrist=self.wrist).get("stop")
         return devices.device(manual, self.window, stop[0].control if stop else None)
+
+    @property
+    def wrist(self) -> bool:
+        """Whether the operator's device has motions for a wrist, behind x, y and z."""
+        return has_wrist(self.robot.spec, self.config.processor)
 
     @cached_property
     def kinematics(self) -> Kinematics | None:
@@ -220,7 +225,9 @@ class Assembly:
             truth = None
         reward = self.config.processor.reward
         made = REWARDS.factory(reward)(reward, **self._context)
-        steps = env_steps(self.config, self.robot.spec, self.observations, truth, classified, made)
+        spec = self.robot.spec
+        end = self.robot.truth if spec.rewards else None
+        steps = env_steps(self.config, spec, self.observations, truth, classified, made, end)
         return self._with_steps("env", steps)
 
     def _with_steps(self, pipeline: str, steps: Mapping[str, Step[T]]) -> dict[str, Step[T]]:

@@ -32,7 +32,21 @@ def observations(
     Raises ConfigError for one that the robot does not sense.
     """
     parts = dict(_measured(config, spec))
-    return parts if kinematics is None else parts | dict(_in_space(config, spec, kinematics))
+    if kinematics is not None:
+        return parts | dict(_in_space(config, spec, kinematics))
+    if config.observation.object and spec.environment:
+        parts["environment"] = observation.environment(spec)
+    _check_seen(config, spec, parts)
+    return parts
+
+
+def _check_seen(config: ProcessorConfig, spec: RobotSpec, parts: Mapping[str, Observe]) -> None:
+    """Raise ConfigError if there is nothing in what the policy is to see."""
+    if not parts and not (config.observation.images and spec.cameras):
+        raise ConfigError(
+            "processor.observation: the policy would see nothing of this robot: turn on joints, "
+            "or images where it has cameras"
+        )
 
 
 def _measured(config: ProcessorConfig, spec: RobotSpec) -> Iterator[tuple[str, Observe]]:
@@ -44,7 +58,8 @@ def _measured(config: ProcessorConfig, spec: RobotSpec) -> Iterator[tuple[str, O
             raise ConfigError(
                 "processor.observation.joints: this robot has no gripper: set all, or null"
             )
-        yield "joints", observation.gripper_position(spec, _gripper(config))
+        ends = _gripper(config) if spec.arm is not None else _f32(spec.gripper_ends)
+        yield "joints", observation.gripper_position(spec, ends)
     if wanted.joint_velocity:
         _check_sensed(spec, "velocities", "joint_velocity")
         yield "joint velocity", observation.joint_velocity(spec)
@@ -93,7 +108,14 @@ def by_key(parts: Mapping[str, Observe]) -> dict[str, list[Observe]]:
 
 
 def image_features(config: ImageConfig, spec: RobotSpec) -> dict[str, PolicyFeature]:
-    """The images of all cameras, as they are after crop and resize."""
+    """The images of all cameras, as they are after crop and resize.
+
+    Raises ConfigError for a crop of a camera that is not there.
+    """
+    if unknown := config.crop.keys() - spec.cameras.keys():
+        known = ", ".join(spec.cameras) or "none"
+        name = min(unknown)
+        raise ConfigError(f"processor.images.crop.{name}: no such camera; cameras: {known}")
     found = {}
     for name, size in spec.cameras.items():
         seen = config.crop.get(name, (0, 0, *size))[2:]
@@ -109,11 +131,13 @@ def env_steps(
     truth: TruthSource | None,
     classified: ClassifiedSuccess | None,
     reward: Step[Transition],
+    end: TruthSource | None = None,
 ) -> dict[str, Step[Transition]]:
     """From what the robot sensed to features, reward and the episode's end, in order.
 
     ``parts`` are those of the observation. Success is what a simulated world says, or what is
-    ``classified``, and without either what the operator says.
+    ``classified``, and without either what the operator says. A world may have an ``end`` of its
+    own.
     """
     grip, images = config.processor.gripper, config.processor.images
     steps: dict[str, Step[Transition]] = dict(parts)
@@ -123,11 +147,14 @@ def env_steps(
         steps["simulated success"] = events.simulated_success(truth)
     if classified is not None:
         steps["success classifier"] = classified
+    if end is not None:
+        steps["end of the world's episode"] = events.end_of_world(end)
     steps["operator events"] = events.operator_events
     steps["reward"] = reward
-    if grip.penalty is not None and spec.arm is not None:
+    if grip.penalty is not None and spec.gripper is not None:
+        ends = (grip.closed, grip.open) if spec.arm is not None else spec.gripper_ends
         steps["gripper penalty"] = gripper_penalty.gripper_penalty(
-            spec.arm.gripper, grip.penalty, grip.closed, grip.open
+            spec.gripper, grip.penalty, *ends
         )
     if config.env.time_limit is not None:
         steps["time limit"] = events.time_limit(config.env.time_limit)

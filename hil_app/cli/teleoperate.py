@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from configs.load import Parser, load
+from hil_app.cli.arm.config import any_robot
 
 PRESET = "sim_teleoperate"
 DESCRIPTION = f"""\
@@ -35,7 +36,7 @@ MAIN = (
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app teleoperate", DESCRIPTION)
-    config, _ = load(parser, argv, PRESET, main=MAIN)
+    config, _ = load(parser, argv, any_robot(PRESET), PRESET, MAIN)
     task = {"control_time_s": None, "reset_time_s": 0.0}  # what is for a task, unless it is set
     unset = {name: none for name, none in task.items() if name not in config.env.model_fields_set}
     config = config.model_copy(update={"env": config.env.model_copy(update=unset)})

@@ -42,7 +42,9 @@ def spec_of(parts: Assembly) -> DatasetSpec:
 
 def _label(task: str | None) -> str:
     """What a task is called in a dataset."""
-    return (TaskConfig if task is None or task not in TASKS else TASKS[task].config).label
+    if task is None:
+        return TaskConfig.label
+    return TASKS[task].config.label if task in TASKS else task
 
 
 def recorder(parts: Assembly, root: Path, events: EventLog) -> Recorder:

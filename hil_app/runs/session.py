@@ -121,7 +121,7 @@ class Session:
         """How an operator tells the run what to do, in a line."""
         teleop, manual = self.config.teleop, self.config.manual
         if manual is not None:
-            return words.hint(manual, wrist=self.config.processor.wrist is not None)
+            return words.hint(manual, wrist=self.parts.wrist)
         if self.keys is None or not self.keys.live:
             return CTRL_C
         return keys.hint(switched=teleop is not None and teleop.by_keys)

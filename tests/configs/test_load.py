@@ -414,7 +414,7 @@ def test_help_that_could_not_be_asked_for_is_refused_in_one_line(
         ),
         (
             "--robot.type=so102",
-            "robot.type: got 'so102' (did you mean so101?), allowed: so100, ",
+            "robot.type: got 'so102' (did you mean so101?), allowed: gymnasium, so100, ",
         ),
         ("--teleop.type=banana", "teleop.type: "),
         ("--env.fps=0", "env.fps: input should be greater than or equal to 1, got "),
@@ -470,7 +470,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(option: str, message: str) -
         ("roobt: {}", "roobt: unknown key (did you mean robot?); available: robot, teleop, "),
         (
             "robot: {task: reach}",
-            "robot.type: missing, allowed: so100, so100_sim, so101, ",
+            "robot.type: missing, allowed: gymnasium, so100, so100_sim, so101, ",
         ),
         ("robot: {type: so101_sim, tsk: reach}", "robot.tsk: unknown key (did you mean task?)"),
         (
@@ -553,7 +553,7 @@ def help_on(capsys: pytest.CaptureFixture[str], *argv: str, default: str = "sim_
 def test_help_shows_what_matters_with_units_and_values(capsys: pytest.CaptureFixture[str]) -> None:
     shown = help_on(capsys, "--help")
     assert "env (all of it: --help=env): --env.fps=10.0 Control rate [Hz] " in shown
-    assert "--config_path PRESET|FILE a preset (hil, " in shown
+    assert "--config_path PRESET|FILE a preset (fetch_pick_and_place, " in shown
     assert "The values are those of sim_pick_lift; null turns an optional thing off." in shown
     assert "--ask_for_help.ticks" not in shown
     assert "JSON" not in shown

@@ -87,7 +87,9 @@ def test_a_plug_in_that_fails_registers_nothing_and_is_reported(
     assert reported in line
     assert line.count("\n") == 1
     assert validate({"robot": {"type": "first"}}).robot.type == "first"
-    with pytest.raises(ConfigError, match=r"robot\.type: got 'second', allowed: first, so100, "):
+    with pytest.raises(
+        ConfigError, match=r"robot\.type: got 'second', allowed: first, gymnasium, so100, "
+    ):
         validate({"robot": {"type": "second"}})
     assert validate({"robot": {"type": "so101_sim"}}).robot.type == "so101_sim"
 

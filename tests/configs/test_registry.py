@@ -46,7 +46,7 @@ def toy(factory: str = "nowhere:Toy") -> type[RobotConfig]:
 def test_what_is_registered_late_works_in_files_and_options(
     robots: Registry[RobotConfig], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ConfigError, match=r"^robot\.type: got 'toy', allowed: so100, "):
+    with pytest.raises(ConfigError, match=r"^robot\.type: got 'toy', allowed: gymnasium, so100, "):
         validate({"robot": {"type": "toy"}})
     made = toy()
     config = validate({"robot": {"type": "toy", "wheels": 3}})
@@ -58,7 +58,7 @@ def test_what_is_registered_late_works_in_files_and_options(
     with pytest.raises(SystemExit):
         load(Parser("hil-app test"), ["--help"], "sim_pick_lift")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "The robot's name: so100, so100_sim, so101, so101_sim, toy" in shown
+    assert "The robot's name: gymnasium, so100, so100_sim, so101, so101_sim, toy" in shown
     with pytest.raises(ConfigError, match=r"robot\.whels: unknown key \(did you mean wheels\?\)"):
         validate({"robot": {"type": "toy", "whels": 3}})
     assert "toy" in robots
@@ -99,7 +99,8 @@ def test_a_config_class_needs_a_name_and_the_right_base() -> None:
             ROBOTS.register("nowhere:x")(wrong)
     with pytest.raises(RegistryError, match=r"cannot be a robot: it is no configs\.robot\.RobotCo"):
         ROBOTS.register("nowhere:x")(Stranger)  # type: ignore[arg-type]
-    assert [entry.name for entry in ROBOTS] == ["so101_sim", "so100_sim", "so101", "so100"]
+    names = ["so101_sim", "so100_sim", "so101", "so100", "gymnasium"]
+    assert [entry.name for entry in ROBOTS] == names
 
 
 def test_an_unknown_name_is_reported_the_names_there_are() -> None:
@@ -107,7 +108,7 @@ def test_an_unknown_name_is_reported_the_names_there_are() -> None:
         ROBOTS["so102"]
     assert str(refused.value) == (
         "no robot is called 'so102' (did you mean so101?); available: "
-        "so100, so100_sim, so101, so101_sim"
+        "gymnasium, so100, so100_sim, so101, so101_sim"
     )
     assert ROBOTS["so101_follower"].config is SO101Config
 
@@ -117,7 +118,7 @@ def test_an_unknown_name_is_reported_the_names_there_are() -> None:
     [
         ("nowhere_at_all:Toy", "nowhere_at_all:Toy is registered, and not there: No module"),
         ("configs.base:Toy", "configs.base:Toy is registered, and not there: module"),
-        (None, "the robot 'toy' has a config, and nothing that makes it; available: so100, "),
+        (None, "the robot 'toy' has a config, and nothing that makes it; available: gymnasium, "),
     ],
 )
 def test_a_factory_that_is_not_there_is_reported(

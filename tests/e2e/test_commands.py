@@ -343,7 +343,7 @@ def test_config_show_prints_what_config_path_takes(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["train", "--env.fsp=3"], "env.fsp: unknown key (did you mean fps?)"),
-        (["train", "--robot.type=so200"], "allowed: so100, so100_sim, so101, so101_sim"),
+        (["train", "--robot.type=so200"], "allowed: gymnasium, so100, so100_sim, so101, so101_sim"),
         (["train", "--env.fps=-1"], "env.fps"),
         (["train", "--config_path=nowhere.yaml"], "sim_pick_lift"),
         (["train", "--config_path=so101_pick"], "(did you mean so101_pick_lift?); presets: "),
@@ -373,7 +373,7 @@ def test_an_old_run_is_never_written_over(run: Path) -> None:
 def test_help_teaches(tmp_path: Path) -> None:
     assert "hil-app demo" in hil_app("--help", cwd=tmp_path).stdout
     shown = hil_app("train", "--help", cwd=tmp_path).stdout
-    assert "--robot.type=so101_sim     The robot's name: so100, so100_sim, so101," in shown
+    assert "--robot.type=so101_sim     The robot's name: gymnasium, so100," in shown
     assert "--train.ticks=3000         Length of the training [ticks]" in shown
     assert hil_app("train", "--help=env", cwd=tmp_path).stdout.count("--env.fps=10.0 ") == 1
     for words in ("", "train --help=all"):

@@ -47,16 +47,19 @@ def test_the_list_has_all_that_the_package_brings(mine) -> None:
 
 def test_help_and_errors_have_its_names(mine, site: Path, tmp_path: Path) -> None:
     shown = " ".join(mine("train", "--help=all").split())
-    assert "The robot's name: so100, so100_sim, so101, so101_sim, toy" in shown
+    assert "The robot's name: gymnasium, so100, so100_sim, so101, so101_sim, toy" in shown
     assert "--algorithm.type=sac Name of the algorithm: imitation, sac" in shown
     assert "robot, with --robot.type=toy: " in shown
     completed = mine("completion", "bash")
-    assert " --robot.type') printf '%s\\n' so100 so100_sim so101 so101_sim toy ;;" in completed
+    assert (
+        " --robot.type') printf '%s\\n' gymnasium so100 so100_sim so101 so101_sim toy ;;"
+        in completed
+    )
     assert " --robot.lag= " in completed
     reported = hil_app("config", "show", "--robot.type=toyy", cwd=tmp_path, PYTHONPATH=str(site))
     assert reported.stderr == (
-        "hil-app: robot.type: got 'toyy' (did you mean toy?), allowed: so100, so100_sim, so101, "
-        "so101_sim, toy\n"
+        "hil-app: robot.type: got 'toyy' (did you mean toy?), allowed: gymnasium, so100, "
+        "so100_sim, so101, so101_sim, toy\n"
     )
 
 

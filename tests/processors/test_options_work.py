@@ -138,7 +138,7 @@ def test_every_option_is_in_the_table() -> None:
     elsewhere = {
         "env.wait_for_ready",  # tests/hil_app/control/test_gate.py
         "processor.success_classifier",  # tests/hil_app/runs/test_classifier_in_a_run.py
-        "processor.reward.type",  # tests/e2e/test_plugin_package.py
+        "processor.reward",  # tests/e2e/test_plugin_package.py
         "processor.steps",  # tests/hil_app/build/test_steps.py
     }
     assert options == {*CHANGES, *elsewhere}

@@ -19,7 +19,7 @@ from hil_app.bench.learning.outcome import finished, so_far
 from hil_app.bench.learning.protocol import protocol
 from robots import isolated
 
-TRAIN = tuple(isolated.command("hil_app", "train"))
+TRAIN, RECORD = (tuple(isolated.command("hil_app", name)) for name in ("train", "record"))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from hil_app.bench.learning.experiment import TRAIN, Run, training
+from hil_app.bench.learning.experiment import RECORD, TRAIN, Run, training
 from hil_app.bench.learning.protocol import ALONE
-from robots import isolated
 
 FPS = 10.0  # of every run [Hz]
-RECORD = tuple(isolated.command("hil_app", "record"))
 
 
 @dataclass(frozen=True)

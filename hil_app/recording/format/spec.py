@@ -61,7 +61,7 @@ def _differences(info: Info, spec: DatasetSpec) -> Iterator[str]:
 
 
 MOTION = {
-    "robot": ("task",),
+    "robot": ("task", "env_id", "kwargs"),
     "processor": ("step_size", "bounds", "gripper", "wrist", "inverse_kinematics"),
 }
 """What of a run's config makes joint targets of actions, and a scene of a seed."""

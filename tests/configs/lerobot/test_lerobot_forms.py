@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs.gymnasium import GymnasiumConfig
 from configs.lerobot.translation import Imported, leaves, translate
 from configs.load import ConfigError, validate
 
@@ -240,7 +241,10 @@ SIMULATED: dict[str, Any] = {
 def test_the_simulation_was_a_type_of_its_own_under_any_name(theirs: dict[str, Any]) -> None:
     imported = translate(theirs)
     config = validate(imported.content)
-    assert (config.robot.type, list(config.robot.cameras)) == ("so101_sim", ["front", "wrist"])
+    assert isinstance(config.robot, GymnasiumConfig)
+    assert config.robot.env_id == "gym_hil/PandaPickCube-v0"
+    assert config.teleop is not None
+    assert config.teleop.type == "keyboard"
     assert (config.env.fps, config.env.control_time_s, config.env.reset_time_s) == (11, 14, 2.5)
     assert (config.train.demonstrations, config.processor.gripper.penalty) == (7, -0.04)
     assert config.processor.images.crop == {"front": (3, 5, 90, 80)}
@@ -254,7 +258,7 @@ def test_a_simulation_without_anything_is_read_with_the_ticks_of_its_time() -> N
     theirs = {"type": "hil", "task": "PandaPickCubeBase-v0"}
     for one in (theirs, {**theirs, "name": None}, {**theirs, "name": "PandaPickCube"}):
         config = validate(translate(one).content)
-        assert (config.robot.type, config.env.fps) == ("so101_sim", 100)
+        assert (config.robot.type, config.env.fps) == ("gymnasium", 100)
 
 
 def test_demonstrations_that_are_there_are_named_with_the_option_for_them() -> None:

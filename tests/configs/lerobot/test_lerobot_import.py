@@ -10,10 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs.gymnasium import GymnasiumConfig
 from configs.lerobot.translation import Imported, ImportedKey, leaves, read_lerobot, translate
 from configs.load import ConfigError, validate
 from configs.manual import GamepadConfig, KeyboardConfig
-from configs.robot import SO100Config, SO101Config, SO101SimConfig
+from configs.robot import SO100Config, SO101Config
 
 REAL: dict[str, Any] = {
     "env": {
@@ -187,16 +188,39 @@ def test_a_training_config_means_the_same_here() -> None:
     assert config.seed == 7
 
 
-def test_a_config_of_gym_hil_becomes_the_simulated_arm() -> None:
+def test_a_config_of_gym_hil_is_its_environment() -> None:
     imported = translate(GYM_HIL)
     config = validate(imported.content)
-    assert isinstance(config.robot, SO101SimConfig)
-    assert (config.robot.task.type, list(config.robot.cameras)) == ("pick_lift", ["front", "wrist"])
+    assert isinstance(config.robot, GymnasiumConfig)
+    assert config.robot.env_id == "gym_hil/PandaPickCube-v0"
+    assert config.robot.kwargs == {"image_obs": True, "reset_delay_seconds": 0.0}
+    assert (config.robot.gripper, config.robot.gripper_opens) == (3, "down")
     assert (config.env.fps, config.env.control_time_s) == (10, 15)
-    assert config.processor.step_size == (0.025, 0.025, 0.025)
+    assert (config.teleop, config.processor.gripper.penalty) == (GamepadConfig(), -0.02)
+    assert config.processor.observation.object == "absolute"
     assert config.train.demonstrations == 10
-    assert "Panda" in entry(imported, "env.name").note
+    assert "gym-hil" in entry(imported, "env.name").note
     assert "Panda" in note(GYM_HIL, "env.processor.reset.fixed_reset_joint_positions")
+    step = "env.processor.inverse_kinematics.end_effector_step_sizes.x"
+    assert entry(imported, step).kind == "taken"
+    assert "2.5 cm" in note(changed(GYM_HIL, step, 0.01), step)
+
+
+@pytest.mark.parametrize(
+    ("task", "env_id"),
+    [
+        ("PandaPickCubeBase-v0", "gym_hil/PandaPickCube-v0"),
+        ("PandaArrangeBoxesKeyboard-v0", "gym_hil/PandaArrangeBoxes-v0"),
+        ("PandaPickCube-v0", "gym_hil/PandaPickCube-v0"),
+        ("Franka-v0", "gym_hil/PandaPickCube-v0"),  # the first one, where it says none of them
+    ],
+)
+def test_an_environment_of_gym_hil_is_taken_without_its_viewer_and_device(
+    task: str, env_id: str
+) -> None:
+    config = validate(translate(changed(GYM_HIL, "env.task", task)).content)
+    assert isinstance(config.robot, GymnasiumConfig)
+    assert config.robot.env_id == env_id
 
 
 def test_a_leader_arm_takes_over_and_demonstrates() -> None:
