@@ -15,11 +15,10 @@ from typing import Any, Self
 import cv2
 
 from configs.robot import SimCameraConfig
-from robots.arm import F64
 from robots.base import RenderError
 from robots.twin.physics import mujoco
 from robots.twin.renderer import Renderer
-from robots.virtual.world_motors import draw_from
+from robots.virtual.world_motors import SceneState, draw_from
 
 _HOST = "127.0.0.1"
 _BOUNDARY = "picture"
@@ -30,7 +29,7 @@ _JPEG = (  # images are small: spare the colours
 _PATIENCE_S = 10.0  # for the first image, and with who asks or takes one slowly
 _MOST = 32  # that watch; more are turned away
 
-StateSource = Callable[[], tuple[F64, F64]]
+StateSource = Callable[[], SceneState]
 
 
 class Streams:

@@ -14,6 +14,7 @@ from robots.twin.world import World
 from robots.virtual.mount import Mount
 from robots.virtual.servos.motors import Hand
 
+SceneState = tuple[F64, F64, F64]  # joints' positions, and places and turns of what stays put
 STALL = 3.35  # torque of an STS3215 at 12 V, by its sheet [N m]
 _HAND = 6.0  # what an operator exerts on a joint [N m]
 
@@ -82,12 +83,12 @@ class WorldMotors:
         self.positions = self._mount.shaft(joints)
         self.velocities = self._mount.scale * (self.world.rates / arm.scale)
         self.efforts = efforts
-        self.scene = (data.qpos.copy(), data.mocap_pos.copy())
+        self.scene = (data.qpos.copy(), data.mocap_pos.copy(), data.mocap_quat.copy())
 
 
-def draw_from(model: mujoco.MjModel, data: mujoco.MjData, scene: tuple[F64, F64]) -> None:
+def draw_from(model: mujoco.MjModel, data: mujoco.MjData, scene: SceneState) -> None:
     """Make ``data`` show ``scene``."""
-    data.qpos[:], data.mocap_pos[:] = scene
+    data.qpos[:], data.mocap_pos[:], data.mocap_quat[:] = scene
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)
     mujoco.mj_camlight(model, data)

@@ -19,6 +19,7 @@ class PickLift:
     """Lift a small cube."""
 
     objects = ("object",)
+    resizable = ("object",)
 
     def __init__(self, config: TaskConfig) -> None:
         """There is nothing to choose."""

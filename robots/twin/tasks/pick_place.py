@@ -22,6 +22,7 @@ class PickPlace:
     """Put a cube into a bin."""
 
     objects = ("object", "bin")
+    resizable = ("object",)
 
     def __init__(self, config: TaskConfig) -> None:
         """There is nothing to choose."""

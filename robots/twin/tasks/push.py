@@ -28,6 +28,7 @@ class Push:
     """Push a puck to a marked spot."""
 
     objects = ("object", "goal")
+    resizable = ("object",)
 
     def __init__(self, config: TaskConfig) -> None:
         """There is nothing to choose."""

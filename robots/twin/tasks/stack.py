@@ -22,6 +22,7 @@ class Stack:
     """Put a cube on another."""
 
     objects = ("object", "base")
+    resizable = ("object", "base")
 
     def __init__(self, config: TaskConfig) -> None:
         """There is nothing to choose."""

@@ -10,9 +10,10 @@ from waiting import until
 from configs.robot import SimCameraConfig
 from robots.arm import ARMS
 from robots.base import RenderError
+from robots.twin.physics import mujoco
 from robots.twin.renderer import Renderer
 from robots.virtual.mount import Mount
-from robots.virtual.world_motors import WorldMotors
+from robots.virtual.world_motors import WorldMotors, draw_from
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
 streams = pytest.importorskip("robots.virtual.streams")
@@ -55,6 +56,16 @@ def test_a_stream_shows_the_scene_of_now_as_the_renderer_draws_it(
     renderer.close()
     assert after.shape == expected.shape
     assert np.abs(after.astype(int) - expected).mean() < 3  # what JPEG loses
+
+
+def test_what_stays_put_is_shown_turned_as_it_is() -> None:
+    motors = WorldMotors(ARMS["so101"], "drawer", Mount(ARMS["so101"]), REACHING, 0.01)
+    motors.reset(3)
+    motors.advance(motors.positions, np.zeros(6))
+    world, shown = motors.world, mujoco.MjData(motors.world.model)
+    draw_from(world.model, shown, motors.scene)
+    np.testing.assert_allclose(shown.body("cabinet").xquat, world.data.body("cabinet").xquat)
+    assert abs(world.data.body("cabinet").xquat[3]) > 0.01  # it is turned
 
 
 def test_only_what_is_watched_is_drawn(cameras: "streams.Streams") -> None:
