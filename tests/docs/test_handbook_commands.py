@@ -11,12 +11,14 @@ from handbook import ROOT, Line
 
 from configs import load as loading
 from configs.options.parser import Parser
+from hil_app.cli import teleoperate
 from hil_app.cli.commands import find
 
 OTHERS = {"mkdir", "source", "pip", "export", "lerobot-edit-dataset"}
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|…|\.\.\.")  # such as RUN or --config_path FILE
 FILE = re.compile(r"[\w/]+\.yaml")  # of the reader's own
 RUN_COMMANDS = handbook.commands()
+USUAL = {"hil-app teleoperate": teleoperate.PRESET}  # presets of commands, where robots differ
 
 
 class Parsed(Exception):
@@ -34,7 +36,8 @@ def parsing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def loaded(parser: Parser, argv: Sequence[str], default: loading.Default) -> None:
         words = [FILE.sub("so101_pick_lift", word) for word in argv]
-        make(parser, words, default if isinstance(default, str) else loading.DEFAULT_PRESET)
+        usual = USUAL.get(parser.prog, loading.DEFAULT_PRESET)
+        make(parser, words, default if isinstance(default, str) else usual)
         raise Parsed
 
     monkeypatch.setattr(Parser, "parse_args", parsed)
