@@ -135,7 +135,7 @@ class ScriptedTeleopConfig(TeleopConfig):
 def _beside(content: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
     """What differs from what is ``usual``, block by block."""
     return {
-        name: _beside(value, usual[name]) if isinstance(value, Mapping) else value
+        name: _beside(value, usual.get(name, {})) if isinstance(value, Mapping) else value
         for name, value in content.items()
         if name not in usual or value != usual[name]
     }

@@ -9,9 +9,9 @@ from hil_app.cli.chosen_run import add_run, checkpoint_of, described
 from hil_app.runs.folder import config_of
 
 DESCRIPTION = """\
-Let a trained policy act on its own and count its successes. The run's saved config is used, with
-your options on top: `hil-app eval runs/first --eval.episodes=100`. A report and a video go into
-the folder evaluations/ of the run, or into a folder that you name by --output_dir.
+Let a trained policy act on its own, by its run's config with your options on top, and count its
+successes: `hil-app eval runs/first --eval.episodes=100`. Report and video go into the run's folder
+evaluations/, or where --output_dir says.
 """
 MAIN = (
     "eval.episodes",

@@ -27,7 +27,7 @@ _hil_app
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 TOP = [one.word for one in PROGRAM.below()]
-ROBOTS = ["so100", "so100_sim", "so101", "so101_sim"]
+ROBOTS = ["gymnasium", "so100", "so100_sim", "so101", "so101_sim"]
 
 
 def script(folder: Path, shell: str) -> Path:

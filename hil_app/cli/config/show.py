@@ -9,8 +9,8 @@ from configs.options.commented import commented, origins
 from configs.text.reading import shown
 
 DESCRIPTION = """\
-Print the configuration that preset, file and options come to, as YAML that --config_path takes.
---explain says what each value is for, and where it comes from.
+Print the configuration that preset, file and options come to, as YAML for --config_path. --explain
+says what each value is for, and where it comes from.
 
   hil-app config show so101_pick_lift --env.fps=20
   hil-app config show runs/first
