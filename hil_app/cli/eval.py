@@ -10,8 +10,8 @@ from hil_app.runs.folder import config_of
 
 DESCRIPTION = """\
 Let a trained policy act on its own, by its run's config with your options on top, and count its
-successes: `hil-app eval runs/first --eval.episodes=100`. Report and video go into the run's folder
-evaluations/, or where --output_dir says.
+successes: `hil-app eval runs/first --eval.episodes=100`. Report and video go into the run's
+evaluations/, or to --output_dir.
 """
 MAIN = (
     "eval.episodes",
