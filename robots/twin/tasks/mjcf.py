@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from robots.twin.physics import mujoco
 from robots.twin.tasks.base import Situation
 
 
-class MjcfTask:
+class MjcfTask(ABC):
     """Base of a task whose things lie in a file; the task says where, and what is a success.
 
     ::
@@ -48,10 +49,10 @@ class MjcfTask:
         except (ValueError, OSError) as error:
             raise RobotError(f"{self.file} is not a scene that MuJoCo reads: {error}") from error
 
+    @abstractmethod
     def place(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Put everything, at rest, where ``rng`` says."""
-        raise NotImplementedError
 
+    @abstractmethod
     def done(self, now: Situation) -> bool:
         """Whether it is done."""
-        raise NotImplementedError

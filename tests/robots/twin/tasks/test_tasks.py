@@ -147,5 +147,11 @@ def test_a_file_that_is_no_scene_is_one_line(tmp_path: Path) -> None:
         file = tmp_path / "nothing.xml"
         objects = ("thing",)
 
+        def place(self, data: Any, rng: Any) -> None:
+            """There is nothing to put."""
+
+        def done(self, now: Any) -> bool:  # noqa: ARG002
+            return False
+
     with pytest.raises(RobotError, match=r"nothing.xml is not a scene that MuJoCo reads: \S"):
         World(ARMS["so101"], Broken(TaskConfig(type="broken")), period=0.1)
