@@ -48,7 +48,8 @@ class World:
         self.objects = self._task.objects
         """The bodies whose positions can be observed; the first is what is acted on."""
         self._tip = self.model.body(arm.tip).id
-        self._bodies = [self.model.body(name).id for name in self.objects]
+        self._bodies = np.array([self.model.body(name).id for name in self.objects])
+        self._root = int(self.model.body_rootid[self._tip])
         self._strength = self.model.actuator_forcerange[:, 1].copy()  # (6,) [N m]
         self._damping = self.model.dof_damping[_ARM].copy()  # (6,) [N m s/rad]
         self._armature = self.model.dof_armature[_ARM].copy()
@@ -79,21 +80,14 @@ class World:
     @property
     def positions(self) -> F64:
         """Positions (k, 3) of the task's objects, such as the cube's centre [m]."""
-        return np.array(self.data.xpos[self._bodies])
+        places: F64 = self.data.xpos[self._bodies]  # a copy, as the bodies are listed
+        return places
 
     @property
     def success(self) -> bool:
         """Whether the task is done."""
-        return self._task.done(
-            Situation(
-                self.model,
-                self.data,
-                self.tip,
-                self._places(),
-                self._rest,
-                self.model.body_rootid[self._tip],
-            )
-        )
+        now = Situation(self.model, self.data, self.tip, self._places(), self._rest, self._root)
+        return self._task.done(now)
 
     def limit_torques(self, most: F64) -> None:
         """Let no servo exert more than ``most`` (6,) [N m], nor more than it can; 0 is limp."""
