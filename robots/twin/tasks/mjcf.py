@@ -37,7 +37,7 @@ class MjcfTask(ABC):
     file: ClassVar[Path]
     objects: tuple[str, ...]
 
-    def __init__(self, config: TaskConfig) -> None:
+    def __init__(self, config: TaskConfig) -> None:  # noqa: B027 - those with options differ
         """There is nothing to choose."""
 
     def add(self, spec: mujoco.MjSpec) -> None:
