@@ -217,3 +217,22 @@ class RunConfig(OpenConfig):
                 known = ", ".join(cameras) or "none"
                 raise ValueError(f"processor.images.crop.{name}: no such camera; cameras: {known}")
         return self
+
+    @model_validator(mode="after")
+    def _image_sizes_have_cameras(self) -> Self:
+        cameras, sizes = list(self.robot.cameras), self.policy.image_size
+        for name in sizes if isinstance(sizes, dict) else ():
+            if name not in cameras and not self.robot.brings_cameras:
+                known = ", ".join(cameras) or "none"
+                raise ValueError(f"policy.image_size.{name}: no such camera; cameras: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _images_are_there_to_be_lit(self) -> Self:
+        if self.learner.photometric is not None and self.policy.freeze_vision_encoder:
+            raise ValueError(
+                "learner.photometric: with policy.freeze_vision_encoder the replay buffer has "
+                "feature maps and no images to light: set null, or policy.freeze_vision_encoder to "
+                "false"
+            )
+        return self

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.base import Changeable, Config
+from configs.learning.photometric import PhotometricConfig
 from configs.text.paths import UserPath
 
 MOST_ROWS = 100_000_000  # of a buffer
@@ -63,7 +64,11 @@ class LearnerConfig(Config):
     n_steps: Changeable[int] = Field(1, ge=1, le=50)
     """Rewards summed before the bootstrap (n-step return) [ticks]."""
     random_shift: Changeable[int | None] = Field(None, ge=1, le=1000)
-    """How far each image of a batch is moved, at random, to either side [px]; null for not."""
+    """How far each image of a batch is moved, at random, to either side [px]; null for not. It is
+    pixels of what the camera shows: where policy.image_size makes an image smaller, it is moved by
+    as much less."""
+    photometric: Changeable[PhotometricConfig | None] = None
+    """How differently the images of a batch are lit and coloured; null leaves them as they are."""
     prefetch: Changeable[int | None] = Field(None, ge=1, le=1000)
     """Background: batches that a thread of their own draws ahead; null draws each when needed."""
     queue_size: Changeable[int] = Field(1024, ge=1, le=1_000_000)

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from configs.base import Config, MutableConfig
+from configs.camera import CameraName
 from configs.text.paths import UserText
 
 WIDEST = 10_000  # of a layer
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
+SIDES = 8, 4096  # least and most of an image [px]
 Activation = Literal[
     "ELU", "GELU", "Identity", "LeakyReLU", "Mish", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"
 ]
@@ -93,6 +95,11 @@ class NetworksConfig(SpreadConfig):
     shared_encoder: bool = True
     """The actor reads the encoder that the critics train; otherwise it trains one of its own."""
 
+    image_size: int | dict[CameraName, int] | None = None
+    """Height and width of the images that the policy looks at, of all cameras or by camera [px]:
+    they are made so small by averaging, while people see and recordings keep them large. A smaller
+    image stays as it is; null leaves all so."""
+
     vision_encoder_name: Literal["cnn", "resnet10"] = "cnn"
     """What looks at the images: a small network of a few convolutions, or a ResNet-10."""
 
@@ -114,6 +121,17 @@ class NetworksConfig(SpreadConfig):
     """Share of the discrete choices (the gripper's) that are drawn at random, unless the policy
     acts deterministically; 0 always takes the best one, and leaves it to the operator who takes
     over to show others. Where nobody does, .05 is enough to try them all."""
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _sides(cls, given: Any) -> Any:
+        least, most = SIDES
+        sides = given.values() if isinstance(given, dict) else [given]
+        if given is not None and not all(type(n) is int and least <= n <= most for n in sides):
+            raise ValueError(
+                f"must be {least} to {most} pixels, or that by camera, as in {{front: 32, wrist: 16}}"
+            )
+        return given
 
     @field_validator("vision_encoder_name", mode="before")
     @classmethod

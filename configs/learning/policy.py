@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from configs.base import MutableConfig
 from configs.learning.networks import NetworksConfig, SpreadConfig
 from configs.learning.respelled import Respelled, RespelledConfig
-from configs.names import ACTION
+from configs.names import ACTION, OBS_IMAGES
 
 
 class FeatureType(StrEnum):
@@ -165,6 +165,16 @@ class GaussianActorConfig(NetworksConfig, RespelledConfig):
         """The keys that hold images."""
         features = self.input_features.items()
         return tuple(key for key, feature in features if feature.type == FeatureType.VISUAL)
+
+    def seen_shape(self, key: str) -> tuple[int, int, int]:
+        """Shape (C, h, w) of the image at `key` as the networks see it, which may be smaller."""
+        channels, height, width = self.input_features[key].shape
+        size = self.image_size
+        if isinstance(size, dict):
+            size = size.get(key.removeprefix(f"{OBS_IMAGES}."))
+        if size is None:
+            return channels, height, width
+        return channels, min(size, height), min(size, width)
 
     def validate_features(self) -> None:
         """Raise ValueError, listing what is there, unless networks can be built from this."""

@@ -23,10 +23,6 @@ from hil_app.learning.sac.losses import example_batch
 from hil_app.learning.sac.sac import SACAlgorithm
 
 PLAIN, EAGER, COMPILED, PRODUCTS = "plain", "eager", "compiled", "its products"
-CAMERAS = {
-    f"{OBS_IMAGES}.{name}": PolicyFeature(FeatureType.VISUAL, (3, 128, 128))
-    for name in ("front", "wrist")
-}
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Case:
     algorithm: dict[str, Any] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=dict)
     batch_size: int = 256
-    cameras: bool = False  # two of 3 x 128 x 128
+    side: int = 0  # of the images of two cameras [px]; without any where it is 0
 
 
 CASES = {
@@ -47,9 +43,15 @@ CASES = {
 }
 FROZEN = {
     f"two cameras, frozen {name}": Case(
-        {}, {"vision_encoder_name": name, "freeze_vision_encoder": True}, 64, cameras=True
+        {}, {"vision_encoder_name": name, "freeze_vision_encoder": True}, 64, side=128
     )
     for name in ("cnn", "resnet10")
+}
+TRAINED = {
+    f"two cameras of {side} px, trained cnn": Case(
+        {"utd_ratio": 2, "num_critics": 4}, {"latent_dim": 128, "hidden_dims": [128] * 2}, 128, side
+    )
+    for side in (64, 32, 16)
 }
 
 
@@ -59,15 +61,16 @@ def learner(rounds: int, compiled: bool, images: bool) -> Result:
     The forms take turns, so that all see the same machine. The plain form of the images recomputes
     what a frozen encoder makes of them wherever an observation is used.
     """
-    cases = {name: _state(case, rounds, compiled) for name, case in CASES.items()}
+    cases = {name: _trained(case, rounds, compiled) for name, case in CASES.items()}
     if images:
         few = max(rounds // 10, 3)
         cases |= {name: _images(case, few) for name, case in FROZEN.items()}
+        cases |= {name: _trained(case, few, False) for name, case in TRAINED.items()}
     first = cases[next(iter(CASES))]
     return {"ratios": first["ratios"], "cases": cases, "onednn": HAS_ONEDNN}
 
 
-def _state(case: Case, rounds: int, compiled: bool) -> Result:
+def _trained(case: Case, rounds: int, compiled: bool) -> Result:
     batch = _filled(example_batch(make_policy(case), case.batch_size))
     plain = PlainSAC(make_algorithm(case))
     turns: dict[str, Callable[[], object]] = {
@@ -123,10 +126,11 @@ def _updating(algorithm: SACAlgorithm, batches: Iterator[Batch]) -> Callable[[],
 
 def make_policy(case: Case) -> GaussianActorPolicy:
     """The policy of a case: 15 + 3 numbers, and its cameras, to 3 + 1 action dimensions."""
+    image = PolicyFeature(FeatureType.VISUAL, (3, case.side, case.side))
     inputs = {
         OBS_STATE: PolicyFeature(FeatureType.STATE, (15,)),
         OBS_ENV_STATE: PolicyFeature(FeatureType.ENV, (3,)),
-        **(CAMERAS if case.cameras else {}),
+        **({f"{OBS_IMAGES}.{name}": image for name in ("front", "wrist")} if case.side else {}),
     }
     config = GaussianActorConfig(
         input_features=inputs,

@@ -113,13 +113,21 @@ def _device(name: str) -> torch.device:
         raise ConfigError(f"learner.device: {error}") from error
 
 
+def scaled(shift: int, policy: GaussianActorConfig, key: str) -> int:
+    """A move by ``shift`` [px] of the image at ``key``, in pixels of what the policy sees of it."""
+    large, small = policy.input_features[key].shape, policy.seen_shape(key)
+    share = min(after / before for before, after in zip(large[1:], small[1:], strict=True))
+    return max(round(shift * share), 1) if shift else 0
+
+
 def _buffer(config: RunConfig, algorithm: RLAlgorithm, capacity: int, name: str) -> ReplayBuffer:
-    shift = config.learner.random_shift
+    shift, policy = config.learner.random_shift, algorithm.policy.config
     return ReplayBuffer(
         capacity,
         algorithm.policy.device,
         algorithm.policy.replay_keys,
         use_drq=shift is not None,
-        image_pad=shift or 0,
+        image_pad={key: scaled(shift or 0, policy, key) for key in policy.image_keys},
+        photometric=config.learner.photometric,
         seed=seed_of(config, name),
     )

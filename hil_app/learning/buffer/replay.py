@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from configs.learning.photometric import PhotometricConfig
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from hil_app.learning.buffer.augmentation import Augmentation
 from hil_app.learning.buffer.batch import Batch
 from hil_app.learning.buffer.draws import RowSampler
 from hil_app.learning.buffer.prefetch import endless
@@ -35,7 +37,8 @@ class ReplayBuffer:
     Numbers live on `storage_device`, batches come on `device`. Images, uint8 (C, H, W), and
     feature maps (D, h, w) live in main memory; one that several rows show is kept once. Everything
     is copied, so arrays may be used again after `add`. With `use_drq` a sampled image is moved at
-    random by up to `image_pad` pixels.
+    random by up to `image_pad` pixels, which may differ by key, and with `photometric` it is lit
+    and coloured at random: see `Augmentation`.
 
     `seed` fixes what is drawn; without one, `torch.manual_seed` does.
 
@@ -51,21 +54,23 @@ class ReplayBuffer:
         *,
         storage_device: str | torch.device = "cpu",
         use_drq: bool = False,
-        image_pad: int = 4,
+        image_pad: int | Mapping[str, int] = 4,
+        photometric: PhotometricConfig | None = None,
         seed: int | None = None,
     ) -> None:
         if capacity < 1 or not state_keys or isinstance(state_keys, str):
             raise ValueError(
                 f"need capacity >= 1 and a list of state keys, got {capacity} and {state_keys!r}"
             )
-        if image_pad < 0:
+        pads = [image_pad] if isinstance(image_pad, int) else image_pad.values()
+        if any(pad < 0 for pad in pads):
             raise ValueError(f"image_pad {image_pad} is negative")
         self.capacity = operator.index(capacity)
         self.state_keys = tuple(state_keys)
         self.device = usable(device)
         self.storage_device = usable(storage_device)
         self._draws = RowSampler(capacity, self.storage_device, seed)
-        self._pad = image_pad if use_drq else 0
+        self.augmentation = Augmentation(image_pad if use_drq else 0, photometric)
         self._ring = Ring(capacity, self.state_keys, self.storage_device)
         self._lock = threading.Lock()
 
@@ -142,7 +147,7 @@ class ReplayBuffer:
             raise ValueError(f"a row's weight is positive, got {weight}")
         with self._lock:
             place = self._ring.next
-            self._ring.put(row, self._pad)
+            self._ring.put(row, self.augmentation)
             self._draws.weigh(place, weight)
 
     def sample(self, batch_size: int) -> Batch:
@@ -153,8 +158,9 @@ class ReplayBuffer:
             if not self._ring.size:
                 raise ValueError("the replay buffer is empty: add transitions before sampling")
             index = self._draws.draw(self._ring.size, batch_size)
-            shifts = (self._pad, self._draws.generator)
-            found = self._ring.take(index, shifts, pinned=self._onto_gpu)
+            found = self._ring.take(
+                index, self.augmentation, self._draws.generator, pinned=self._onto_gpu
+            )
         return _batch({name: self._carried(value) for name, value in found.items()})
 
     def at(self, places: Sequence[int]) -> Batch:

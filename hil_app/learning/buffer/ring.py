@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hil_app.learning.buffer.augmentation import Augmentation
 from hil_app.learning.buffer.images import ImageStore
 from hil_app.learning.buffer.values import GROUPS
 
 BLOCKS = "blocks"
+AS_STORED = Augmentation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,14 @@ class Ring:
         self._columns: dict[str, _Column] = {}
         self._stores: dict[str, ImageStore] = {}  # state key -> its images
 
-    def put(self, row: Mapping[str, NDArray[Any]], pad: int = 0) -> None:
+    def put(self, row: Mapping[str, NDArray[Any]], augmentation: Augmentation = AS_STORED) -> None:
         """Write a row of float32, and images of uint8, over the oldest one if the ring is full.
 
         Raises KeyError or ValueError if it is not like the first one, or if that one's images are
-        too small to be moved by ``pad`` pixels.
+        too small to be moved so far.
         """
         if not self._columns:
-            self._allocate({name: _tensor(value) for name, value in row.items()}, pad)
+            self._allocate({name: _tensor(value) for name, value in row.items()}, augmentation)
         self._check(row)
         full = self.size == self.capacity
         for name, value in row.items():
@@ -73,21 +75,26 @@ class Ring:
     def take(
         self,
         index: Tensor,
-        shifts: tuple[int, torch.Generator | None] = (0, None),
+        augmentation: Augmentation = AS_STORED,
+        generator: torch.Generator | None = None,
         *,
         pinned: bool = False,
     ) -> dict[str, Tensor]:
         """The rows at ``index`` (B,).
 
-        ``shifts`` say how far each uint8 image is moved at random, at most [px], and by what.
+        uint8 images are augmented, by what the ``generator`` draws.
         """
         columns = self._columns.items()
         found = {name: column.rows.index_select(0, index) for name, column in columns}
-        for group in GROUPS:  # in an order of its own: each draws its shifts
+        for group in GROUPS:  # in an order of its own: each draws for its images
             for key, store in self._stores.items():
-                slots = found[f"{group}.{key}"]
-                moved = _drawn(slots, *shifts) if store.dtype == torch.uint8 else None
-                found[f"{group}.{key}"] = store.gather(slots.tolist(), moved, pinned=pinned)
+                slots: list[int] = found[f"{group}.{key}"].tolist()
+                if store.dtype != torch.uint8:
+                    found[f"{group}.{key}"] = store.gather(slots, None, pinned=pinned)
+                    continue
+                shifts = augmentation.shifts(key, len(slots), generator)
+                images = found[f"{group}.{key}"] = store.gather(slots, shifts, pinned=pinned)
+                augmentation.relight(images, generator)
         return found
 
     @property
@@ -143,7 +150,7 @@ class Ring:
             raise ValueError(f"the next of {size} rows cannot be at {place}")
         return size, place % self.capacity
 
-    def _allocate(self, row: Mapping[str, Tensor], pad: int) -> None:
+    def _allocate(self, row: Mapping[str, Tensor], augmentation: Augmentation) -> None:
         for key in self._keys:
             first, then = row[f"state.{key}"], row[f"next_state.{key}"]
             if first.shape != then.shape or first.dtype != then.dtype:
@@ -156,6 +163,7 @@ class Ring:
             if row[f"state.{key}"].ndim == 3
         }
         for key, store in self._stores.items():
+            pad = augmentation.pad_of(key)
             if store.dtype == torch.uint8 and pad >= min(store.shape[1:]):
                 raise ValueError(f"image_pad {pad} is too much for {key}, {tuple(store.shape)}")
         self._columns = {name: self._column(name, value[None]) for name, value in row.items()}
@@ -194,16 +202,6 @@ def _restored(key: str, state: Mapping[str, Tensor], rows: Mapping[str, Tensor])
     slots = torch.cat([rows[f"{group}.{key}"] for group in GROUPS])
     store.load_state(blocks, slots.numpy())
     return store
-
-
-def _drawn(slots: Tensor, pad: int, generator: torch.Generator | None) -> list[list[int]] | None:
-    """How far each image is moved (dy, dx) [px]."""
-    if not pad:
-        return None
-    shape = (len(slots), 2)
-    drawn = torch.randint(2 * pad + 1, shape, generator=generator, device=slots.device)
-    shifts: list[list[int]] = (drawn - pad).tolist()
-    return shifts
 
 
 def _tensor(value: NDArray[Any]) -> Tensor:

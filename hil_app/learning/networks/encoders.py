@@ -18,6 +18,7 @@ from hil_app.learning.networks.vision import (
     ImageScaler,
     VisionEncoder,
     make_scaler,
+    make_squint,
     make_vision_encoder,
 )
 
@@ -25,13 +26,15 @@ from hil_app.learning.networks.vision import (
 class Perception(nn.Module):
     """What happens to an observation before the trained encoders: nothing here is ever trained.
 
-    Images are scaled, and where the vision encoder is frozen they become its feature maps. Two
-    policies of the same config perceive the same, whatever their seeds.
+    Images are made as small as the policy looks at them and scaled, and where the vision encoder is
+    frozen they become its feature maps. Two policies of the same config perceive the same, whatever
+    their seeds.
     """
 
     def __init__(self, config: GaussianActorConfig) -> None:
         super().__init__()
         self.keys = config.image_keys
+        self.squints = nn.ModuleList(make_squint(config, key) for key in self.keys)
         self.scalers = nn.ModuleList(make_scaler(config, key) for key in self.keys)
         self.encoders: nn.ModuleList | None = None
         if config.freeze_vision_encoder:
@@ -48,17 +51,20 @@ class Perception(nn.Module):
         perceived = dict(observation)
         for index, key in enumerate(self.keys):
             if self.encoders is None:
-                perceived[key] = self.scalers[index](observation[key])
+                perceived[key] = self.scalers[index](self.squints[index](observation[key]))
             elif map_key(key) not in perceived:
                 scaler, encoder = self.scalers[index], self.encoders[index]
                 assert isinstance(scaler, ImageScaler)
                 image = perceived.pop(key).to(scaler.mean.device)
-                perceived[map_key(key)] = encoder(scaler(image))
+                perceived[map_key(key)] = encoder(scaler(self.squints[index](image)))
         return perceived
 
     def kept(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What a replay buffer keeps of it: feature maps, or the images as they are."""
-        return dict(observation) if self.encoders is None else self(observation)
+        """What a replay buffer keeps of it: feature maps, or images as small as it looks at."""
+        if self.encoders is not None:
+            return self(observation)
+        images = zip(self.keys, self.squints, strict=True)
+        return dict(observation) | {key: squint(observation[key]) for key, squint in images}
 
     def map_shape(self, key: str) -> tuple[int, int, int] | None:
         """Shape (D, h, w) of the feature map of the image at `key`; None if it has none here."""

@@ -50,6 +50,41 @@ class ImageScaler(nn.Module):
         return scaled.mul_(1 / (full * self.std)).sub_(self.mean / self.std)
 
 
+class Squint(nn.Module):
+    """uint8 images (..., C, H, W) -> smaller ones (..., C, h, w) by averaging over areas.
+
+    So fine patterns fade instead of turning into coarse ones. Images that are small already, as
+    those of a replay buffer are, stay as they are.
+    """
+
+    down: Tensor
+    across: Tensor
+
+    def __init__(self, large: tuple[int, int], small: tuple[int, int]) -> None:
+        super().__init__()
+        self.small = small
+        self.register_buffer("down", _areas(large[0], small[0]), persistent=False)
+        self.register_buffer("across", _areas(large[1], small[1]).T, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """A new tensor, or the same one."""
+        if images.shape[-2:] == self.small:
+            return images
+        rows = images.movedim(-3, -1).flatten(-2).to(self.down)  # (..., H, W * C), as it lies
+        lower = (self.down @ rows).unflatten(-1, (-1, images.shape[-3]))  # (..., h, W, C)
+        means = (lower.transpose(-1, -2) @ self.across).transpose(-2, -3)
+        return means.round_().to(images.dtype) if images.dtype == torch.uint8 else means
+
+
+def _areas(before: int, after: int) -> Tensor:
+    """How much (after, before) each pixel of a side counts in those of a shorter one."""
+    edges = torch.linspace(0, before, after + 1, dtype=torch.float64)
+    pixels = torch.arange(before, dtype=torch.float64)
+    begin = torch.maximum(edges[:-1, None], pixels)
+    end = torch.minimum(edges[1:, None], pixels + 1)
+    return ((end - begin).clamp_(min=0) * (after / before)).float()
+
+
 class VisionEncoder(nn.Module):
     """Scaled images (..., C, H, W) -> feature maps (..., D, h, w), whose shape is `map_shape`."""
 
@@ -76,6 +111,13 @@ def make_scaler(config: GaussianActorConfig, key: str) -> ImageScaler:
     return ImageScaler((config.dataset_stats or {}).get(key) or usual)
 
 
+def make_squint(config: GaussianActorConfig, key: str) -> Squint:
+    """From the images at `key` to what the config has the networks see of them."""
+    _, *large = config.input_features[key].shape
+    _, *small = config.seen_shape(key)
+    return Squint((large[0], large[1]), (small[0], small[1]))
+
+
 def make_vision_encoder(
     config: GaussianActorConfig, key: str, generator: torch.Generator
 ) -> VisionEncoder:
@@ -84,7 +126,7 @@ def make_vision_encoder(
     Raises:
         VisionError: the weights cannot be read, or are of another network.
     """
-    shape = config.input_features[key].shape
+    shape = config.seen_shape(key)
     if config.vision_encoder_name == "resnet10":
         body = resnet10(shape[0], generator)
     else:
@@ -95,10 +137,15 @@ def make_vision_encoder(
 
 
 def cnn(shape: tuple[int, ...], channels: int, generator: torch.Generator) -> nn.Sequential:
-    """A few convolutions, the first over 4 x 4 blocks, down to a map of MAP_SIZE or less."""
+    """A few convolutions down to a map of MAP_SIZE or less.
+
+    The first one goes by 4 pixels, and by less where the map of a small image would get smaller
+    than it need be.
+    """
     side = min(shape[1:])
-    layers: list[nn.Module] = [Convolution(shape[0], channels, 5, 4, generator), nn.ReLU()]
-    side = -(-side // 4)
+    stride = next((step for step in (4, 2) if side >= step * MAP_SIZE), 1)
+    layers: list[nn.Module] = [Convolution(shape[0], channels, 5, stride, generator), nn.ReLU()]
+    side = -(-side // stride)
     while side > MAP_SIZE:
         layers += [Convolution(channels, channels, 3, 2, generator), nn.ReLU()]
         side = -(-side // 2)
