@@ -129,7 +129,8 @@ class NetworksConfig(SpreadConfig):
         sides = given.values() if isinstance(given, dict) else [given]
         if given is not None and not all(type(n) is int and least <= n <= most for n in sides):
             raise ValueError(
-                f"must be {least} to {most} pixels, or that by camera, as in {{front: 32, wrist: 16}}"
+                f"must be {least} to {most} pixels, or that by camera, as in "
+                "{front: 32, wrist: 16}"
             )
         return given
 

@@ -166,15 +166,20 @@ class GaussianActorConfig(NetworksConfig, RespelledConfig):
         features = self.input_features.items()
         return tuple(key for key, feature in features if feature.type == FeatureType.VISUAL)
 
-    def seen_shape(self, key: str) -> tuple[int, int, int]:
-        """Shape (C, h, w) of the image at `key` as the networks see it, which may be smaller."""
-        channels, height, width = self.input_features[key].shape
+    @property
+    def seen_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one sample by key, as the networks see it: of an image (C, h, w), as small as
+        `image_size` has it."""
+        return {key: self._seen(key, feature) for key, feature in self.input_features.items()}
+
+    def _seen(self, key: str, feature: PolicyFeature) -> tuple[int, ...]:
         size = self.image_size
         if isinstance(size, dict):
             size = size.get(key.removeprefix(f"{OBS_IMAGES}."))
-        if size is None:
-            return channels, height, width
-        return channels, min(size, height), min(size, width)
+        if size is None or feature.type != FeatureType.VISUAL:
+            return feature.shape
+        channels, *sides = feature.shape
+        return channels, *(min(size, side) for side in sides)
 
     def validate_features(self) -> None:
         """Raise ValueError, listing what is there, unless networks can be built from this."""

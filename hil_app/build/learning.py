@@ -115,7 +115,7 @@ def _device(name: str) -> torch.device:
 
 def scaled(shift: int, policy: GaussianActorConfig, key: str) -> int:
     """A move by ``shift`` [px] of the image at ``key``, in pixels of what the policy sees of it."""
-    large, small = policy.input_features[key].shape, policy.seen_shape(key)
+    large, small = policy.input_features[key].shape, policy.seen_shapes[key]
     share = min(after / before for before, after in zip(large[1:], small[1:], strict=True))
     return max(round(shift * share), 1) if shift else 0
 

@@ -45,7 +45,8 @@ class Augmentation:
     def relight(self, images: Tensor, generator: torch.Generator | None) -> None:
         """Light uint8 images (B, C, H, W), which lie in memory as (B, H, W, C), in place."""
         if self.photometric is not None:
-            relight(images, *drawn_light(self.photometric, *images.shape[:2], generator))
+            count, channels, _, _ = images.shape
+            relight(images, *drawn_light(self.photometric, count, channels, generator))
 
 
 def drawn_light(

@@ -62,9 +62,11 @@ class Perception(nn.Module):
     def kept(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What a replay buffer keeps of it: feature maps, or images as small as it looks at."""
         if self.encoders is not None:
-            return self(observation)
+            perceived: dict[str, Tensor] = self(observation)
+            return perceived
         images = zip(self.keys, self.squints, strict=True)
-        return dict(observation) | {key: squint(observation[key]) for key, squint in images}
+        small: dict[str, Tensor] = {key: squint(observation[key]) for key, squint in images}
+        return {**observation, **small}
 
     def map_shape(self, key: str) -> tuple[int, int, int] | None:
         """Shape (D, h, w) of the feature map of the image at `key`; None if it has none here."""

@@ -19,6 +19,7 @@ from hil_app.support.caches import for_hub
 from hil_app.support.extras import how_to_install
 
 MAP_SIZE = 8  # the cnn halves an image until its shorter side is at most this [px]
+LEAST_MAP = 4  # and at least this, as far as the image has it
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 CENTRED = {"mean": [0.5], "std": [0.5]}
 GROUPS = 4  # of channels that a ResNet-10 normalises together
@@ -70,9 +71,10 @@ class Squint(nn.Module):
         """A new tensor, or the same one."""
         if images.shape[-2:] == self.small:
             return images
+        *some, channels, _, width = images.shape
         rows = images.movedim(-3, -1).flatten(-2).to(self.down)  # (..., H, W * C), as it lies
-        lower = (self.down @ rows).unflatten(-1, (-1, images.shape[-3]))  # (..., h, W, C)
-        means = (lower.transpose(-1, -2) @ self.across).transpose(-2, -3)
+        lower = (self.down @ rows).view(*some, self.small[0], width, channels)
+        means: Tensor = (lower.transpose(-1, -2) @ self.across).transpose(-2, -3)
         return means.round_().to(images.dtype) if images.dtype == torch.uint8 else means
 
 
@@ -113,9 +115,8 @@ def make_scaler(config: GaussianActorConfig, key: str) -> ImageScaler:
 
 def make_squint(config: GaussianActorConfig, key: str) -> Squint:
     """From the images at `key` to what the config has the networks see of them."""
-    _, *large = config.input_features[key].shape
-    _, *small = config.seen_shape(key)
-    return Squint((large[0], large[1]), (small[0], small[1]))
+    large, small = config.input_features[key].shape, config.seen_shapes[key]
+    return Squint((large[1], large[2]), (small[1], small[2]))
 
 
 def make_vision_encoder(
@@ -126,7 +127,7 @@ def make_vision_encoder(
     Raises:
         VisionError: the weights cannot be read, or are of another network.
     """
-    shape = config.seen_shape(key)
+    shape = config.seen_shapes[key]
     if config.vision_encoder_name == "resnet10":
         body = resnet10(shape[0], generator)
     else:
@@ -137,13 +138,12 @@ def make_vision_encoder(
 
 
 def cnn(shape: tuple[int, ...], channels: int, generator: torch.Generator) -> nn.Sequential:
-    """A few convolutions down to a map of MAP_SIZE or less.
+    """A few convolutions down to a map whose shorter side is MAP_SIZE or less.
 
-    The first one goes by 4 pixels, and by less where the map of a small image would get smaller
-    than it need be.
+    The first one goes by 4 pixels, and by fewer where the map would get smaller than LEAST_MAP.
     """
     side = min(shape[1:])
-    stride = next((step for step in (4, 2) if side >= step * MAP_SIZE), 1)
+    stride = next((step for step in (4, 2) if side >= step * LEAST_MAP), 1)
     layers: list[nn.Module] = [Convolution(shape[0], channels, 5, stride, generator), nn.ReLU()]
     side = -(-side // stride)
     while side > MAP_SIZE:

@@ -73,9 +73,11 @@ def check_shapes(batch: Batch, config: GaussianActorConfig) -> None:
     asked: list[tuple[str, Tensor, tuple[int, ...]]] = []
     asked.append(("action", batch["action"], (config.action_dims,)))
     for group, state in (("state", batch["state"]), ("next_state", batch["next_state"])):
-        for key, feature in config.input_features.items():
+        for key, shape in config.seen_shapes.items():
             if key in state:  # else there is what a frozen vision encoder makes of it
-                asked.append((f"{group}.{key}", state[key], feature.shape))
+                whole = config.input_features[key].shape
+                large = state[key].shape[1:] == whole
+                asked.append((f"{group}.{key}", state[key], whole if large else shape))
     for name, value, shape in asked:
         if value.shape != (rows, *shape):
             raise ValueError(
@@ -94,8 +96,8 @@ def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
 
     def state() -> dict[str, Tensor]:
         return {
-            key: zeros(*feature.shape, dtype=torch.uint8 if key in images else torch.float32)
-            for key, feature in config.input_features.items()
+            key: zeros(*shape, dtype=torch.uint8 if key in images else torch.float32)
+            for key, shape in config.seen_shapes.items()
         }
 
     return {

@@ -203,7 +203,7 @@ def test_the_buffers_keep_images_or_a_frozen_encoder_s_maps(tmp_path, frozen):
     for buffer in (mixer.online_buffer, mixer.offline_buffer):
         assert ("observation.images.front" in buffer.state_keys) == (not frozen)
         assert ("observation.images.front.map" in buffer.state_keys) == frozen
-        assert buffer._pad == 2
+        assert buffer.augmentation.pad_of("observation.images.front") == 2
 
 
 def test_a_gripper_that_opens_towards_0_has_a_policy_too():

@@ -68,7 +68,9 @@ def test_every_camera_counts(make_policy):
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [(16, 4), (64, 8), (128, 8), (96, 6)], ids=lambda value: str(value)
+    ("size", "expected"),
+    [(8, 4), (12, 6), (16, 4), (24, 6), (32, 8), (64, 8), (128, 8), (96, 6)],
+    ids=lambda value: str(value),
 )
 def test_the_cnn_ends_at_a_small_map_whatever_the_image(size, expected):
     body = cnn((3, size, size), 16, torch.Generator())
@@ -262,6 +264,7 @@ CHANGES = {
     "image_encoder_hidden_dim": 6,
     "image_embedding_pooling_dim": 3,
     "freeze_vision_encoder": True,
+    "image_size": 8,
 }
 
 
