@@ -534,6 +534,21 @@ def test_a_crop_needs_its_camera() -> None:
     assert "processor.images.crop.fornt: no such camera; cameras: front" in line
 
 
+def test_an_image_size_needs_its_camera() -> None:
+    line = refusal("--robot.cameras.front.width=64", "--policy.image_size.fornt=32")
+    assert "policy.image_size.fornt: no such camera; cameras: front" in line
+
+
+def test_an_image_size_is_a_number_or_one_by_camera() -> None:
+    line = refusal("--policy.image_size=[32, 32]")
+    assert "policy.image_size: must be 8 to 4096 pixels, or that by camera" in line
+
+
+def test_feature_maps_are_not_to_be_lit() -> None:
+    line = refusal("--learner.photometric={}", "--policy.freeze_vision_encoder=true")
+    assert "learner.photometric: with policy.freeze_vision_encoder the replay buffer has" in line
+
+
 def test_a_commands_own_options_come_back(file: Any) -> None:
     parser = Parser(prog="hil-app test")
     parser.add_argument("--run")

@@ -129,11 +129,12 @@ def places(*kinds: type) -> list[typing.Any]:
 
 
 def refused(model: type[BaseModel], place: tuple[str | int, ...], value: object) -> bool:
-    """Whether the model has a fault to tell at that very place."""
+    """Whether the model has a fault to tell at that very place, or of the whole field."""
     try:
         model.model_validate(nested(place, value))
     except ValidationError as error:
-        return any(one["loc"][: len(place)] == place for one in error.errors())
+        told = [one["loc"] for one in error.errors()]
+        return any(loc[: len(place)] == place or loc == place[:1] for loc in told)
     return False
 
 

@@ -5,10 +5,12 @@ import pytest
 import torch
 from sample_runs import tiny
 
-from configs.learning.policy import FeatureType, PolicyFeature
+from configs.learning.photometric import PhotometricConfig
+from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.load import ConfigError, Parser, load, validate
 from configs.names import ACTION, OBS_ENV_STATE, OBS_STATE
 from hil_app.build.assembly import Assembly
+from hil_app.build.learning import scaled
 from hil_app.build.robots import env_of, make_robot
 from hil_app.build.seeds import seed_of
 from hil_app.control.policy import LearnedPolicy, NoPolicy
@@ -204,6 +206,34 @@ def test_the_buffers_keep_images_or_a_frozen_encoder_s_maps(tmp_path, frozen):
         assert ("observation.images.front" in buffer.state_keys) == (not frozen)
         assert ("observation.images.front.map" in buffer.state_keys) == frozen
         assert buffer.augmentation.pad_of("observation.images.front") == 2
+
+
+def test_a_move_is_as_much_less_as_the_policy_s_images_are_smaller(tmp_path):
+    views = {"front": {"width": 64, "height": 48}, "wrist": {"width": 64, "height": 64}}
+    config = tiny(
+        tmp_path,
+        robot={"cameras": views},
+        policy={"image_size": {"wrist": 16}},
+        learner={"random_shift": 6, "photometric": {"colour": 0.5}},
+    )
+    parts = Assembly(config)
+    algorithm = parts.algorithm(parts.policy("test"))
+    mixer = parts.learner(algorithm, EventLog())._trainer.data_mixer
+    for buffer in (mixer.online_buffer, mixer.offline_buffer):
+        how = buffer.augmentation
+        pads = {key: how.pad_of(f"observation.images.{key}") for key in views}
+        assert pads == {"front": 6, "wrist": 2}
+        assert how.photometric == PhotometricConfig(colour=0.5)
+
+
+@pytest.mark.parametrize(
+    ("shift", "size", "pad"), [(4, 64, 4), (4, 32, 2), (4, 16, 1), (1, 16, 1), (0, 16, 0)]
+)
+def test_the_least_move_is_a_pixel_unless_there_is_none(shift, size, pad):
+    key = "observation.images.front"
+    features = {key: PolicyFeature(FeatureType.VISUAL, (3, 64, 64))}
+    policy = GaussianActorConfig(input_features=features, image_size=size)
+    assert scaled(shift, policy, key) == pad
 
 
 def test_a_gripper_that_opens_towards_0_has_a_policy_too():

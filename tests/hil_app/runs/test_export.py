@@ -29,7 +29,7 @@ from hil_app.runs.training import Training
 
 PIXELS = {
     "robot": {"cameras": {"front": {"view": "front", "width": 32, "height": 24}}},
-    "policy": {"image_encoder_hidden_dim": 4},
+    "policy": {"image_encoder_hidden_dim": 4, "image_size": 16},
 }
 
 

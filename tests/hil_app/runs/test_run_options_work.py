@@ -12,6 +12,7 @@ from sample_runs import tiny
 
 from configs.dataset import DatasetConfig, EncodingConfig
 from configs.learning.learner import LearnerConfig, OfflineDatasetConfig
+from configs.learning.photometric import PhotometricConfig
 from configs.load import ConfigError
 from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig, PadConfig
 from configs.options.help import HelpConfig
@@ -66,6 +67,10 @@ ELSEWHERE = {
     "offline.weight": "tests/hil_app/datasets/test_from_dataset, test_offline_data",
     "learner.prefetch": "below",
     "learner.random_shift": "test_build, tests/hil_app/learning/test_replay_images",
+    "learner.photometric": "by its fields",
+    "photometric.brightness": "tests/hil_app/learning/test_photometric, as the following",
+    "photometric.contrast": "",
+    "photometric.colour": "",
     "learner.max_skipped_updates": "tests/hil_app/learning/test_learner_thread",
     "train.eval_every": "test_evaluator",
     "train.eval_episodes": "test_evaluator",
@@ -184,6 +189,7 @@ def test_no_option_is_missing_here() -> None:
     models = {
         "learner": LearnerConfig,
         "offline": OfflineDatasetConfig,
+        "photometric": PhotometricConfig,
         "train": TrainConfig,
         "eval": EvalConfig,
         "teleop": ScriptedTeleopConfig,
