@@ -122,6 +122,12 @@ class NetworksConfig(SpreadConfig):
     acts deterministically; 0 always takes the best one, and leaves it to the operator who takes
     over to show others. Where nobody does, .05 is enough to try them all."""
 
+    def looks_at(self, camera: str, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a camera's image as the networks see it [px]."""
+        size = self.image_size
+        side = size.get(camera) if isinstance(size, dict) else size
+        return (height, width) if side is None else (min(side, height), min(side, width))
+
     @field_validator("image_size", mode="before")
     @classmethod
     def _sides(cls, given: Any) -> Any:

@@ -173,13 +173,10 @@ class GaussianActorConfig(NetworksConfig, RespelledConfig):
         return {key: self._seen(key, feature) for key, feature in self.input_features.items()}
 
     def _seen(self, key: str, feature: PolicyFeature) -> tuple[int, ...]:
-        size = self.image_size
-        if isinstance(size, dict):
-            size = size.get(key.removeprefix(f"{OBS_IMAGES}."))
-        if size is None or feature.type != FeatureType.VISUAL:
+        if feature.type != FeatureType.VISUAL:
             return feature.shape
-        channels, *sides = feature.shape
-        return channels, *(min(size, side) for side in sides)
+        channels, height, width = feature.shape
+        return channels, *self.looks_at(key.removeprefix(f"{OBS_IMAGES}."), height, width)
 
     def validate_features(self) -> None:
         """Raise ValueError, listing what is there, unless networks can be built from this."""

@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from configs.learning.photometric import PhotometricConfig
 from configs.names import OBS_IMAGES, OBS_STATE
 from hil_app.bench import Result
 from hil_app.learning.buffer.replay import ReplayBuffer
 
 STATE_DIM, ACTION_DIM = 18, 4
 CAMERAS = (f"{OBS_IMAGES}.front", f"{OBS_IMAGES}.wrist")
-SIZE = 128  # of an image [px]
 PAD = 4  # of the random shift [px]
 SHIFTED, PLAIN = "two cameras, random shift", "the same, plain float32"
+LIT = "two cameras, random shift and light"
 
 
 class PlainImages:
@@ -52,15 +53,18 @@ class PlainImages:
         )
 
 
-def replay(batch_size: int, rows: int, rounds: int) -> Result:
-    """Median, least and most time of sample(batch_size) [ms], and bytes a transition."""
-    images = _images(rows + 1)
-    ours, shifted, numbers = (
+def replay(batch_size: int, rows: int, rounds: int, side: int) -> Result:
+    """Median, least and most time of sample(batch_size) [ms], and bytes a transition.
+
+    Images are ``side`` high and wide [px].
+    """
+    images = _images(rows + 1, side)
+    ours, shifted, lit, numbers = (
         ReplayBuffer(rows, state_keys=keys, **options) for keys, options in _KINDS
     )
     plain = {key: PlainImages(PAD) for key in CAMERAS}
     for now, then in pairwise(images):
-        for buffer in (ours, shifted, numbers):
+        for buffer in (ours, shifted, lit, numbers):
             buffer.add(now, np.zeros(ACTION_DIM, np.float32), 0.0, then, False, False)
         for key in CAMERAS:
             plain[key].add(now[key], then[key])
@@ -77,6 +81,7 @@ def replay(batch_size: int, rows: int, rounds: int) -> Result:
             "state only": lambda: numbers.sample(batch_size),
             "two cameras": lambda: ours.sample(batch_size),
             SHIFTED: lambda: shifted.sample(batch_size),
+            LIT: lambda: lit.sample(batch_size),
             PLAIN: plainly,
         },
         rounds,
@@ -114,15 +119,19 @@ def _spread(seconds: list[float]) -> dict[str, float]:
 _KINDS: list[tuple[list[str], dict[str, Any]]] = [
     ([OBS_STATE, *CAMERAS], {}),
     ([OBS_STATE, *CAMERAS], {"use_drq": True, "image_pad": PAD}),
+    (
+        [OBS_STATE, *CAMERAS],
+        {"use_drq": True, "image_pad": PAD, "photometric": PhotometricConfig()},
+    ),
     ([OBS_STATE], {}),
 ]
 
 
-def _images(count: int) -> list[dict[str, Tensor]]:
+def _images(count: int, side: int) -> list[dict[str, Tensor]]:
     draw = torch.Generator().manual_seed(0)
 
     def image() -> Tensor:
-        pixels = torch.randint(0, 256, (SIZE, SIZE, 3), generator=draw, dtype=torch.uint8)
+        pixels = torch.randint(0, 256, (side, side, 3), generator=draw, dtype=torch.uint8)
         return pixels.permute(2, 0, 1)
 
     return [

@@ -63,7 +63,7 @@ def memory(config: RunConfig) -> Findings:
     elif needed > free - _LITTLE_MEMORY:
         yield note(
             f"{fact}, and the images of a whole training may need {needed:.1f} GB",
-            "make them smaller with processor.images.resize, or set learner.online_capacity lower",
+            "make them smaller with policy.image_size, or set learner.online_capacity lower",
         )
     else:
         yield ok(fact)
@@ -73,9 +73,11 @@ def _images(config: RunConfig) -> float:
     """What the replay buffer keeps of a training [GB]."""
     if not config.processor.observation.images:
         return 0.0
-    resize = config.processor.images.resize
-    cameras = config.robot.cameras.values()
-    pixels = [resize or (camera.height, camera.width) for camera in cameras]
+    resize, cameras = config.processor.images.resize, config.robot.cameras.items()
+    pixels = [
+        config.policy.looks_at(name, *(resize or (camera.height, camera.width)))
+        for name, camera in cameras
+    ]
     frames = min(config.train.ticks, config.learner.online_capacity)
     return frames * sum(height * width * _COLOURS for height, width in pixels) / GB
 

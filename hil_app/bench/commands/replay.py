@@ -21,12 +21,15 @@ def run(argv: Sequence[str]) -> int:
     parser = showing.parser("replay", DESCRIPTION)
     parser.add_argument("--rounds", type=count, default=20, help="times of each (default: 20)")
     parser.add_argument("--batch_size", type=count, default=256, help="rows (default: 256)")
+    parser.add_argument(
+        "--size", type=count, default=128, help="side of an image [px] (default: 128)"
+    )
     options = parser.parse_args(argv)
     from hil_app.bench import replay  # loads torch: only once the options are good
     from hil_app.runs.session import calm_threads
 
     calm_threads()
-    result = replay.replay(options.batch_size, 4 * options.batch_size, options.rounds)
+    result = replay.replay(options.batch_size, 4 * options.batch_size, options.rounds, options.size)
     showing.show(result, options.json, lambda: _table(result))
     return 0
 

@@ -173,13 +173,27 @@ def test_a_busy_computer_is_worth_a_word(
 
 
 @pytest.mark.parametrize(
-    ("free", "images", "mark"),
-    [(0.5, True, "problem"), (1.5, True, "note"), (2.5, False, "ok"), (2.5, True, "note")],
+    ("free", "images", "size", "mark"),
+    [
+        (0.5, True, None, "problem"),
+        (1.5, True, None, "note"),
+        (2.5, False, None, "ok"),
+        (2.5, True, None, "note"),
+        (2.5, True, 32, "ok"),
+        (2.5, True, {"front": 32}, "ok"),
+        (2.2, True, {"front": 127}, "note"),
+    ],
 )
 def test_memory_is_held_against_what_the_images_need(
-    free: float, images: bool, mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    free: float,
+    images: bool,
+    size: int | dict[str, int] | None,
+    mark: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     content = read("so101_pick_lift")
+    content["policy"]["image_size"] = size
     for camera in content["robot"]["cameras"].values():
         camera |= {"width": 128, "height": 128}  # 2 GB for two cameras and 20,000 ticks
     content["processor"]["observation"]["images"] = images
