@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
 from time import perf_counter
 from typing import Any
 
 import torch
 
+from configs.base import ConfigError
 from configs.learning.algorithm import SACAlgorithmConfig
 from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION, OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
@@ -55,18 +57,22 @@ TRAINED = {
 }
 
 
-def learner(rounds: int, compiled: bool, images: bool) -> Result:
+def learner(rounds: int, compiled: bool, images: bool, only: str = "") -> Result:
     """Time of an update [ms] in every case, and how often it fits into the plain form's.
 
-    The forms take turns, so that all see the same machine. The plain form of the images recomputes
-    what a frozen encoder makes of them wherever an observation is used.
+    Of all cases, those with `only` in their names; ConfigError if there is none. The forms take
+    turns, so that all see the same machine. The plain form of the images recomputes what a frozen
+    encoder makes of them wherever an observation is used.
     """
-    cases = {name: _trained(case, rounds, compiled) for name, case in CASES.items()}
+    few = max(rounds // 10, 3)
+    timed = {name: partial(_trained, case, rounds, compiled) for name, case in CASES.items()}
     if images:
-        few = max(rounds // 10, 3)
-        cases |= {name: _images(case, few) for name, case in FROZEN.items()}
-        cases |= {name: _trained(case, few, False) for name, case in TRAINED.items()}
-    first = cases[next(iter(CASES))]
+        timed |= {name: partial(_images, case, few) for name, case in FROZEN.items()}
+        timed |= {name: partial(_trained, case, few, False) for name, case in TRAINED.items()}
+    cases = {name: time() for name, time in timed.items() if only in name}
+    if not cases:
+        raise ConfigError(f"--only: no case has {only!r} in its name; there are {', '.join(timed)}")
+    first = cases[next(iter(cases))]
     return {"ratios": first["ratios"], "cases": cases, "onednn": HAS_ONEDNN}
 
 

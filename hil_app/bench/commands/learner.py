@@ -23,12 +23,16 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=count, default=40, help="times of each (default: 40)")
     parser.add_argument("--no-compile", action="store_true", help="leave out the compiled form")
     parser.add_argument("--no-images", action="store_true", help="leave out the cameras")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="those cases that have this in their names"
+    )
     options = parser.parse_args(argv)
     from hil_app.bench import learner  # loads torch: only once the options are good
     from hil_app.runs.session import calm_threads
 
     calm_threads()
-    result = learner.learner(options.rounds, not options.no_compile, not options.no_images)
+    compiled, images = not options.no_compile, not options.no_images
+    result = learner.learner(options.rounds, compiled, images, options.only)
     showing.show(result, options.json, lambda: _table(result["cases"]))
     return 0
 

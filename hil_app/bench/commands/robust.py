@@ -15,7 +15,7 @@ from hil_app.runs.folder import WHICH, config_of, find_checkpoint
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hil_app.bench.robust import Outcome
+    from hil_app.bench.learning.robust import Outcome
 
 DESCRIPTION = """\
 How a policy that was trained on a simulated arm does in scenes of which one thing is changed: the
@@ -50,7 +50,9 @@ def run(argv: Sequence[str]) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from hil_app.bench import robust  # loads torch and MuJoCo: only once the options are good
+    from hil_app.bench.learning import (
+        robust,
+    )  # loads torch and MuJoCo: only once the options are good
     from hil_app.learning.checkpoint import load_policy
     from hil_app.runs.session import calm_threads
 

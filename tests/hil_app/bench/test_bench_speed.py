@@ -34,6 +34,25 @@ def test_learner_prints_ratios_to_the_plain_form(capsys):
 
 
 @pytest.mark.usefixtures("small")
+def test_learner_times_the_cases_that_it_is_asked_for(capsys):
+    assert command.run(["--no-compile", "--only=128 wide", "--rounds=2", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["cases"]) == ["state, 128 wide, utd 2"]
+    with pytest.raises(ConfigError, match=r"--only: no case has 'wider' in its name; there are st"):
+        command.run(["--only=wider"])
+
+
+def test_learner_times_images_of_the_size_that_the_case_says(monkeypatch, capsys):
+    sizes = {"latent_dim": 8, "hidden_dims": [8], "image_encoder_hidden_dim": 4}
+    tiny = learner.Case(policy=sizes, batch_size=2, side=16)
+    monkeypatch.setattr(learner, "TRAINED", {"two cameras of 16 px": tiny})
+    features = learner.make_policy(tiny).config.input_features
+    assert [f.shape for f in features.values() if len(f.shape) == 3] == [(3, 16, 16)] * 2
+    assert command.run(["--only=16 px", "--rounds=2", "--json"]) == 0
+    (case,) = json.loads(capsys.readouterr().out)["cases"].values()
+    assert set(case["ms"]) == {"plain", "eager"}
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("what", ["learner", "swap", "replay"])
 def test_tables_have_a_row_each(capsys, what):
     quick = {"learner": ["--no-compile", "--no-images"], "replay": ["--batch_size=4"]}

@@ -14,7 +14,7 @@ from configs.errors import ConfigError
 from configs.load import validate
 from configs.robot import SimCameraConfig, SO101SimConfig
 from hil_app.__main__ import main
-from hil_app.bench.robust import CONDITIONS, ChangedRobot, Condition, outcomes
+from hil_app.bench.learning.robust import CONDITIONS, ChangedRobot, Condition, outcomes
 from hil_app.learning.checkpoint import load_policy
 from hil_app.runs.folder import find_checkpoint
 from hil_app.runs.session import Session
