@@ -50,9 +50,7 @@ def run(argv: Sequence[str]) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from hil_app.bench.learning import (
-        robust,
-    )  # loads torch and MuJoCo: only once the options are good
+    from hil_app.bench.learning import robust  # loads torch: only once the options are good
     from hil_app.learning.checkpoint import load_policy
     from hil_app.runs.session import calm_threads
 

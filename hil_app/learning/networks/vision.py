@@ -52,7 +52,7 @@ class ImageScaler(nn.Module):
 
 
 class Squint(nn.Module):
-    """uint8 images (..., C, H, W) -> smaller ones (..., C, h, w) by averaging over areas.
+    """Images (..., C, H, W), of uint8 or floats -> smaller ones (..., C, h, w): means over areas.
 
     So fine patterns fade instead of turning into coarse ones. Images that are small already, as
     those of a replay buffer are, stay as they are.
