@@ -37,7 +37,15 @@ class ActorNetworkConfig(_HiddenLayers):
 
 
 class CriticNetworkConfig(_HiddenLayers):
-    """The hidden layers of a critic."""
+    """The hidden layers of a critic, and the form that its values have."""
+
+    bins: int | None = Field(default=None, ge=2, le=1001)
+    """Bins of a categorical critic, which learns how likely a value is to lie in each of them
+    (HL-Gauss); null for one that learns the value itself, by squared errors."""
+
+    bin_range: tuple[float, float] | None = None
+    """Lowest and highest value [reward] that the bins cover, a little more than there is; what lies
+    beyond is taken for these."""
 
     final_activation: Activation | None = None
     """The activation of the last of them, as torch calls it; null for SiLU, which the others
@@ -47,6 +55,14 @@ class CriticNetworkConfig(_HiddenLayers):
     def _is_activated(self) -> Self:
         if self.final_activation is not None and not self.activate_final:
             raise ValueError("final_activation needs activate_final")
+        return self
+
+    @model_validator(mode="after")
+    def _has_whole_bins(self) -> Self:
+        if (self.bins is None) != (self.bin_range is None):
+            raise ValueError("bins and bin_range belong together: set both, or neither")
+        if self.bin_range is not None and not self.bin_range[0] < self.bin_range[1]:
+            raise ValueError(f"bin_range {list(self.bin_range)} does not rise")
         return self
 
 

@@ -17,10 +17,12 @@ from torch.distributions import Independent, Normal, TanhTransform, TransformedD
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.optim import Adam
 
+from configs.learning.networks import CriticNetworkConfig
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.buffer.batch import Batch
 from hil_app.learning.networks.encoders import SpatialEmbedding
 from hil_app.learning.networks.mlp import Critic, CriticEnsemble, Dense, Tanh
+from hil_app.learning.networks.values import SPREAD
 from hil_app.learning.sac.losses import IMITATION_MARGIN
 from hil_app.learning.sac.sac import SACAlgorithm
 
@@ -102,31 +104,36 @@ class PlainSAC:
         with torch.no_grad():
             action, log_prob = self._sample(observation, self.encode(observation), noise)
             inputs = torch.cat((self.encode_target(observation), action), dim=1)
-            values = torch.stack([critic(inputs) for critic in self._subset()]).squeeze(2)
+            values = torch.stack([self._value(critic(inputs)) for critic in self._subset()])
             value = values.min(dim=0).values
             if self.config.use_backup_entropy:
                 value = value - self.log_alpha.exp() * log_prob
             target = self.config.reward_scale * batch["reward"] + self._discount(batch) * value
         features = self.policy.encoder(self.policy.perceive(batch["state"]))
         inputs = torch.cat((features, self._continuous(batch)), dim=1)
-        losses = [F.mse_loss(critic(inputs).squeeze(1), target) for critic in self.critics]
+        network = self.config.critic_network_kwargs
+        losses = [plain_error(network, critic(inputs), target).mean() for critic in self.critics]
         return torch.stack(losses).sum()
 
     def _discrete_loss(self, batch: Batch) -> Tensor:
         critic, target_network = self.policy.discrete_critic, self.discrete_target
         assert critic is not None
         assert target_network is not None
+        network = self.policy.config.discrete_critic_network_kwargs
+        count = self.policy.config.num_discrete_actions or 0
         with torch.no_grad():
             best = critic(self.encode(batch["next_state"])).argmax(dim=1, keepdim=True)
-            values = (
-                target_network(self.encode_target(batch["next_state"])).gather(1, best).squeeze(1)
+            given = target_network(self.encode_target(batch["next_state"])).unflatten(
+                1, (count, -1)
             )
+            values = plain_value(network, given).gather(1, best).squeeze(1)
             reward = batch["reward"] + batch["complementary_info"].get(DISCRETE_PENALTY, 0)
             target = self.config.reward_scale * reward + self._discount(batch) * values
-        q = critic(self.encode(batch["state"]))
-        chosen = batch["action"][:, -1:].long()
+        given = critic.head(self.encode(batch["state"])).unflatten(1, (count, -1))
+        q, chosen = plain_value(network, given), batch["action"][:, -1:].long()
+        rows = zip(given, chosen.flatten(), strict=True)
+        loss = plain_error(network, torch.stack([row[one] for row, one in rows]), target).mean()
         taken = q.gather(1, chosen).squeeze(1)
-        loss = F.mse_loss(taken, target)
         if self.config.behavior_cloning_weight:
             margin = torch.full_like(q, IMITATION_MARGIN).scatter(1, chosen, 0)
             loss = loss + self._imitation(batch, (q + margin).max(dim=1).values - taken)
@@ -137,7 +144,8 @@ class PlainSAC:
         for_actor, for_critics, for_temperature = before
         action, log_prob = self._sample(batch["state"], for_actor, noise)
         inputs = torch.cat((for_critics, action), dim=1)
-        q = torch.stack([critic(inputs) for critic in self.critics]).squeeze(2).min(dim=0).values
+        values = torch.stack([self._value(critic(inputs)) for critic in self.critics])
+        q = values.min(dim=0).values
         loss = (self.log_alpha.exp().detach() * log_prob - q).mean()
         if self.config.behavior_cloning_weight:
             mean, _ = self.policy.actor(self.policy.actor_features(batch["state"], for_actor))
@@ -148,6 +156,9 @@ class PlainSAC:
         surplus = log_prob + self.target_entropy
         self._optimizer_step("actor", loss)
         self._optimizer_step("temperature", (-self.log_alpha.exp() * surplus).mean())
+
+    def _value(self, given: Tensor) -> Tensor:
+        return plain_value(self.config.critic_network_kwargs, given)
 
     def _sample(
         self, observation: Tensors, features: Tensor, noise: Tensor
@@ -203,6 +214,33 @@ class PlainSAC:
     def _discount(self, batch: Batch) -> Tensor:
         discount = batch["complementary_info"].get(DISCOUNT, self.config.discount)
         return discount * (1 - batch["done"])
+
+
+def plain_value(network: CriticNetworkConfig, given: Tensor) -> Tensor:
+    """Values (...) of what a critic gives (..., 1 or bins)."""
+    if network.bins is None:
+        return given.squeeze(-1)
+    edges = _edges(network)
+    return (F.softmax(given, dim=-1) * (edges[1:] + edges[:-1]) / 2).sum(dim=-1)
+
+
+def plain_error(network: CriticNetworkConfig, given: Tensor, target: Tensor) -> Tensor:
+    """Losses (B,) of what a critic gives (B, 1 or bins) where its value should be (B,)."""
+    if network.bins is None:
+        return F.mse_loss(given.squeeze(-1), target, reduction="none")
+    edges = _edges(network)
+    width = edges[1] - edges[0]
+    spread = SPREAD * width
+    around = Normal(target.clamp(edges[0], edges[-1]).unsqueeze(1), spread)
+    below = around.cdf(edges)  # type: ignore[no-untyped-call]
+    likely = below.diff(dim=1) / (below[:, -1:] - below[:, :1])
+    return 2 * (spread**2 + width**2 / 12) * F.cross_entropy(given, likely, reduction="none")
+
+
+def _edges(network: CriticNetworkConfig) -> Tensor:
+    assert network.bins is not None
+    assert network.bin_range is not None
+    return torch.linspace(*network.bin_range, network.bins + 1)
 
 
 def plain_copy(module: M) -> M:

@@ -21,6 +21,7 @@ from hil_app.learning.buffer.values import usable
 from hil_app.learning.networks.distributions import gaussian, squash
 from hil_app.learning.networks.encoders import Encoder, Perception
 from hil_app.learning.networks.mlp import MLP, Dense
+from hil_app.learning.networks.values import value_form
 from hil_app.learning.networks.weights import (
     Weights,
     check_finite,
@@ -88,13 +89,22 @@ class DiscreteCritic(nn.Module):
             layer_norm=config.layer_norm,
             generator=generator,
         )
-        actions = config.num_discrete_actions or 0
-        self.head = nn.Sequential(trunk, Dense(hidden_dims[-1], actions, generator))
+        self.form = value_form(network)
+        outputs = (config.num_discrete_actions or 0) * self.form.outputs
+        self.head = nn.Sequential(trunk, Dense(hidden_dims[-1], outputs, generator))
+        self.form.begin(self.head[-1])
 
     def forward(self, features: Tensor) -> Tensor:
         """Values (..., n) at features (..., F)."""
-        values: Tensor = self.head(features)
-        return values
+        return self.form.value(self.given(features))
+
+    def given(self, features: Tensor) -> Tensor:
+        """What the head gives (..., n, form.outputs) for the same."""
+        return self.apart(self.head(features))
+
+    def apart(self, given: Tensor) -> Tensor:
+        """What a head gives (..., n * form.outputs) as (..., n, form.outputs)."""
+        return given.unflatten(-1, (-1, self.form.outputs))
 
 
 class GaussianActorPolicy(nn.Module):

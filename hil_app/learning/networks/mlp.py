@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from hil_app.learning.fast.products import linear
+from hil_app.learning.networks.values import BinnedValue, PlainValue
 
 
 class Dense(nn.Linear):
@@ -119,8 +120,10 @@ class Critic(nn.Module):
         generator: torch.Generator,
         activate_final: bool = True,
         final_activation: str | None = None,
+        form: PlainValue | BinnedValue | None = None,
     ) -> None:
         super().__init__()
+        self.form = form or PlainValue()
         bound = (features + actions) ** -0.5
         self.first = Dense(features, hidden_dims[0], generator, bound)
         self.action = nn.Parameter(torch.empty(actions, hidden_dims[0]))
@@ -133,20 +136,27 @@ class Critic(nn.Module):
             nn.LayerNorm(width) if layer_norm else nn.Identity() for width in activated
         )
         self._final = None if final_activation is None else activation(final_activation)
-        self.output = Dense(hidden_dims[-1], 1, generator)
+        self.output = Dense(hidden_dims[-1], self.form.outputs, generator)
+        self.form.begin(self.output)
 
     def forward(
         self, features: Tensor, action: Tensor, kept: Sequence[Tensor] | None = None
     ) -> Tensor:
         """Q (B,) of features (B, F) and actions (B, c); `kept` (B, width) a hidden layer."""
+        return self.form.value(self.given(features, action, kept))
+
+    def given(
+        self, features: Tensor, action: Tensor, kept: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """What the last layer gives (B, form.outputs) for the same."""
         x = torch.addmm(self.first(features), action, self.action)
         for index in range(len(self.deeper) + 1):
             if index:
                 x = self.deeper[index - 1](x)
             if index < len(self.norms):
                 x = self._activated(x, index, None if kept is None else kept[index])
-        q: Tensor = self.output(x)
-        return q.squeeze(1)
+        given: Tensor = self.output(x)
+        return given
 
     def _activated(self, x: Tensor, index: int, kept: Tensor | None) -> Tensor:
         if kept is not None:
@@ -178,17 +188,29 @@ class CriticEnsemble(nn.Module):
             Critic(features, actions, hidden_dims, **options) for _ in range(num_critics)
         )
 
+    @property
+    def form(self) -> PlainValue | BinnedValue:
+        """The form that all their values have."""
+        form: PlainValue | BinnedValue = self.critics[0].form
+        return form
+
     def forward(
         self, features: Tensor, action: Tensor, kept: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Q (E, B) of features (B, F) and actions (B, c).
+        """Q (E, B) of features (B, F) and actions (B, c); see :meth:`given`."""
+        return self.form.value(self.given(features, action, kept))
+
+    def given(
+        self, features: Tensor, action: Tensor, kept: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """What their last layers give (E, B, form.outputs) for the same.
 
         `kept` is what dropout leaves: a mask (E, B, width) a hidden layer, already scaled (DroQ,
         Hiraoka et al. 2022: before the LayerNorm); without it there is no dropout.
         """
+        critics: Sequence[Critic] = [*self.critics]  # type: ignore[list-item]
         if kept is None:
-            return torch.stack([critic(features, action) for critic in self.critics])
+            return torch.stack([critic.given(features, action) for critic in critics])
         masks = zip(*(mask.unbind() for mask in kept), strict=True)
-        return torch.stack(
-            [critic(features, action, own) for critic, own in zip(self.critics, masks, strict=True)]
-        )
+        pairs = zip(critics, masks, strict=True)
+        return torch.stack([critic.given(features, action, own) for critic, own in pairs])

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from configs.learning.algorithm import SACAlgorithmConfig
 from configs.learning.policy import GaussianActorConfig
@@ -160,11 +159,12 @@ class Losses:
         """
         features: Tensor = self.policy.encoder(batch.state)
         target, discrete_target = self.targets(batch, draws, target_features)
-        q = self.critics(features, self._continuous(batch), kept=draws.kept)  # (E, B)
-        losses = {"critic": (q - target).square().mean(dim=1).sum()}
+        given = self.critics.given(features, self._continuous(batch), kept=draws.kept)
+        form = self.critics.form
+        losses = {"critic": form.error(given, target).mean(dim=1).sum()}  # of (E, B)
         if discrete_target is not None:
             losses["discrete_critic"] = self._discrete(batch, features.detach(), discrete_target)
-        return losses, features.detach(), q.detach().mean()
+        return losses, features.detach(), form.value(given.detach()).mean()
 
     @torch.no_grad()
     def targets(
@@ -188,19 +188,21 @@ class Losses:
         if critic is None or self.discrete_target is None:
             return target, None
         best = critic(features).argmax(dim=1, keepdim=True)  # (B, 1)
-        value = self.discrete_target(target_features).gather(1, best).squeeze(1)
+        values = critic.form.value(critic.apart(self.discrete_target(target_features)))  # (B, n)
+        value = values.gather(1, best).squeeze(1)
         return target, batch.reward + batch.penalty + batch.discount * value
 
     def _discrete(self, batch: Transitions, features: Tensor, target: Tensor) -> Tensor:
-        assert self.policy.discrete_critic is not None
-        q = self.policy.discrete_critic(features)  # (B, n)
-        assert batch.choice is not None
-        chosen = batch.choice
-        q_chosen = q.gather(1, chosen).squeeze(1)
-        loss = F.mse_loss(q_chosen, target)
+        critic, chosen = self.policy.discrete_critic, batch.choice
+        assert critic is not None
+        assert chosen is not None
+        given = critic.given(features)  # (B, n, outputs)
+        taken = given.take_along_dim(chosen.unsqueeze(2), dim=1).squeeze(1)
+        loss = critic.form.error(taken, target).mean()
         if self.config.behavior_cloning_weight:
             # A cross-entropy would drive the values apart for ever; the margin (DQfD, Hester et
             # al. 2018) asks for a small lead and then leaves the scale of the values alone.
+            q, q_chosen = critic.form.value(given), critic.form.value(taken)  # (B, n), (B,)
             lead = torch.full_like(q_chosen, IMITATION_MARGIN).unsqueeze(1)
             rivals = (q + IMITATION_MARGIN).scatter_add(1, chosen, -lead)
             loss = loss + self._imitation(batch, rivals.amax(dim=1) - q_chosen)

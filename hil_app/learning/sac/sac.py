@@ -40,6 +40,7 @@ from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.fast import foreach
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.mlp import CriticEnsemble
+from hil_app.learning.networks.values import value_form
 from hil_app.learning.sac.losses import Losses, StepNoise, Transitions, example_batch
 from hil_app.learning.sac.optimizers import adam, optimizer_step, set_rate
 from hil_app.learning.sac.passes import Passes
@@ -74,6 +75,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             activate_final=config.critic_network_kwargs.activate_final,
             final_activation=config.critic_network_kwargs.final_activation,
             layer_norm=config.layer_norm,
+            form=value_form(config.critic_network_kwargs),
             generator=seeded(seed),
         ).to(policy.device)
         self._temperature = Temperature(

@@ -65,6 +65,8 @@ def _check(config: GaussianActorConfig) -> None:
         why = "its networks always have LayerNorm (policy.layer_norm)"
     elif not config.use_tanh_squash:
         why = "its actions are always squashed by tanh"
+    elif config.discrete_critic_network_kwargs.bins and config.num_discrete_actions:
+        why = "its discrete critic has no bins (policy.discrete_critic_network_kwargs.bins)"
     else:
         return
     raise ExportError(f"lerobot's SACPolicy cannot be this policy: {why}; --onnx can")

@@ -19,6 +19,13 @@ CASES: dict[str, dict[str, Any]] = {
     "ensemble": {"num_critics": 5, "num_subsample_critics": 2},
     "two batches, delayed actor": {"utd_ratio": 2, "policy_update_freq": 2},
     "own encoder": {"policy": {"shared_encoder": False}},
+    "categorical": {
+        "critic_network_kwargs": {"bins": 21, "bin_range": (-1.5, 1.5)},
+        "policy": {"discrete_critic_network_kwargs": {"bins": 11, "bin_range": (-2.0, 1.0)}},
+        "behavior_cloning_weight": 0.5,
+        "actor_lr": 1e-4,
+        "critic_lr": 1e-4,
+    },
     "no layer norm": {"layer_norm": False, "policy": {"layer_norm": False}},
     "scaled rewards": {"reward_scale": 3.0},
     "wide enough for oneDNN": {
