@@ -91,8 +91,9 @@ class DiscreteCritic(nn.Module):
         )
         self.form = value_form(network)
         outputs = (config.num_discrete_actions or 0) * self.form.outputs
-        self.head = nn.Sequential(trunk, Dense(hidden_dims[-1], outputs, generator))
-        self.form.begin(self.head[-1])
+        last = Dense(hidden_dims[-1], outputs, generator)
+        self.form.begin(last)
+        self.head = nn.Sequential(trunk, last)
 
     def forward(self, features: Tensor) -> Tensor:
         """Values (..., n) at features (..., F)."""
@@ -104,7 +105,7 @@ class DiscreteCritic(nn.Module):
 
     def apart(self, given: Tensor) -> Tensor:
         """What a head gives (..., n * form.outputs) as (..., n, form.outputs)."""
-        return given.unflatten(-1, (-1, self.form.outputs))
+        return given.reshape(*given.shape[:-1], -1, self.form.outputs)
 
 
 class GaussianActorPolicy(nn.Module):

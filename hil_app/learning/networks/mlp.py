@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -181,18 +181,16 @@ class CriticEnsemble(nn.Module):
         features: int,
         actions: int,
         hidden_dims: Sequence[int],
+        *,
+        form: PlainValue | BinnedValue | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
+        self.form = form or PlainValue()
         self.critics = nn.ModuleList(
-            Critic(features, actions, hidden_dims, **options) for _ in range(num_critics)
+            Critic(features, actions, hidden_dims, form=self.form, **options)
+            for _ in range(num_critics)
         )
-
-    @property
-    def form(self) -> PlainValue | BinnedValue:
-        """The form that all their values have."""
-        form: PlainValue | BinnedValue = self.critics[0].form
-        return form
 
     def forward(
         self, features: Tensor, action: Tensor, kept: Sequence[Tensor] | None = None
@@ -208,7 +206,7 @@ class CriticEnsemble(nn.Module):
         `kept` is what dropout leaves: a mask (E, B, width) a hidden layer, already scaled (DroQ,
         Hiraoka et al. 2022: before the LayerNorm); without it there is no dropout.
         """
-        critics: Sequence[Critic] = [*self.critics]  # type: ignore[list-item]
+        critics = cast("Sequence[Critic]", self.critics)
         if kept is None:
             return torch.stack([critic.given(features, action) for critic in critics])
         masks = zip(*(mask.unbind() for mask in kept), strict=True)

@@ -69,10 +69,19 @@ COMPILED = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def pair(make_sac):
+BINS = {"bins": 51, "bin_range": [-1, 2]}
+FORMS = {
+    "plain": ({}, {}),
+    "categorical": ({"discrete_critic_network_kwargs": BINS}, {"critic_network_kwargs": BINS}),
+}
+
+
+@pytest.fixture(params=FORMS)
+def pair(make_sac, request):
     """A compiled algorithm and an eager twin."""
-    sac = make_sac(policy={"hidden_dims": [256, 128], "latent_dim": 64}, **COMPILED)
+    policy, critics = FORMS[request.param]
+    policy = {"hidden_dims": [256, 128], "latent_dim": 64, **policy}
+    sac = make_sac(policy=policy, **COMPILED, **critics)
     eager = copy.deepcopy(sac)
     eager._warm = True
     eager.make_optimizers_and_scheduler()
