@@ -112,7 +112,7 @@ class ScriptedTeleopConfig(TeleopConfig):
     """How long it is before it sees such a mistake [ticks]."""
     gives_up_beyond: Changeable[float | None] = Field(0.02, ge=0, le=1)
     """How far outside the workspace the object may lie before the operator calls the episode a
-    failure [m]; null for never."""
+    failure [m]; null for never. Without a workspace `robot.operator` may say what is hopeless."""
     intervention: Changeable[InterventionConfig] = InterventionConfig()
     """When the operator takes over, and for how long."""
 

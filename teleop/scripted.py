@@ -126,8 +126,11 @@ class ScriptedTeleop:
 
     def _hopeless(self, truth: Truth) -> bool:
         limit = self._config.gives_up_beyond
-        if limit is None or self._workspace is None:
+        if limit is None:
             return False
+        if self._workspace is None:  # there is no box: only who knows the way can tell
+            hopeless = getattr(self._oracle, "hopeless", None)
+            return hopeless is not None and bool(hopeless(truth))
         low, high = self._workspace
         beyond = np.maximum(low - truth.object, truth.object - high)  # (3,) [m]
         return bool(beyond[:2].max() > limit)

@@ -16,6 +16,7 @@ SHARE = 0.5  # of a way that is gone in a tick; more would overshoot
 HOVER, OVER = 0.06, 0.015  # so far above the object it comes from, and so near its middle it may be
 LEVEL, HELD = 0.01, 0.02  # so near the object it closes, and so near it holds it [m]
 GRASPED = 0.03  # fingers further shut stand at the object [m]
+TABLE = 0.4  # height of what the object stands on [m]
 
 
 class FetchReachOracle:
@@ -49,6 +50,10 @@ class FetchPickAndPlaceOracle:
         """Closer to the object, and with it to the goal [m]."""
         off = truth.objects["observation"][6:9]
         return -float(np.linalg.norm(off)) - 2.0 * float(np.linalg.norm(_to_goal(truth)))
+
+    def hopeless(self, truth: Truth) -> bool:
+        """Whether the object has fallen off the table, where the arm does not get to."""
+        return float(truth.objects["achieved_goal"][2]) < TABLE
 
 
 def _to_goal(truth: Truth) -> F32:

@@ -18,6 +18,7 @@ from robots.gym.robot import GymRobot
 from teleop.base import CLOSE, OPEN, STAY, TeleopSample
 from teleop.device import DeviceState
 from teleop.manual import away_from_neutral, has_wrist, make
+from teleop.oracles.fetch import FetchPickAndPlaceOracle
 from teleop.scripted import ScriptedTeleop
 
 
@@ -144,3 +145,29 @@ def test_it_takes_over_where_nothing_goes_on(oracle: Any) -> None:
     teleop = scripted(oracle, f32((-1, 1), (-1, 1)), demonstrating=False)
     acts = [teleop.read().intervening for _ in range(12)]
     assert acts == [*[False] * 4, True, True, *[False] * 3, True, True, False]
+
+
+class Falling:
+    """Nothing can be done once the object is too low."""
+
+    def __call__(self, truth: Truth) -> Any:
+        return f32(0, 0)
+
+    def hopeless(self, truth: Truth) -> bool:
+        return truth.tick >= 3
+
+
+def test_it_calls_an_episode_a_failure_where_the_one_who_knows_sees_no_way() -> None:
+    teleop = scripted(Falling(), f32((-1, 1), (-1, 1)), demonstrating=False)
+    assert [teleop.read().failure for _ in range(5)] == [False, False, False, True, True]
+    teleop = scripted(towards, f32((-1, 1), (-1, 1)), demonstrating=False)
+    assert not any(teleop.read().failure for _ in range(5))
+
+
+def test_a_block_that_fell_off_the_table_is_hopeless() -> None:
+    on, off = (
+        Truth(1, 0, f32(), 0.0, {"achieved_goal": f32(1.3, 0.7, height)}, success=False)
+        for height in (0.425, 0.39)
+    )
+    assert not FetchPickAndPlaceOracle().hopeless(on)
+    assert FetchPickAndPlaceOracle().hopeless(off)
