@@ -150,7 +150,7 @@ def test_it_takes_over_where_nothing_goes_on(oracle: Any) -> None:
 class Falling:
     """Nothing can be done once the object is too low."""
 
-    def __call__(self, truth: Truth) -> Any:
+    def __call__(self, truth: Truth) -> Any:  # noqa: ARG002 - it has no idea
         return f32(0, 0)
 
     def hopeless(self, truth: Truth) -> bool:
