@@ -32,6 +32,9 @@ class TrainConfig(Config):
     count_demonstrations: Literal["successes", "all"] = "successes"
     """successes: a demonstration that does not succeed is recorded, but neither counted nor learned
     from; all: every one is."""
+    warm_start_updates: int = Field(0, ge=0)
+    """Updates from the demonstrations alone before the policy acts for the first time: it imitates
+    them, while its critics learn what they are worth; 0 for none."""
     ticks: Changeable[int] = Field(4000, ge=1)
     """Length of the training [ticks]."""
     eval_every: Changeable[int | None] = Field(None, ge=1)
@@ -138,6 +141,20 @@ class RunConfig(OpenConfig):
         if self.train.demonstrations and self.teleop is None:
             raise ValueError(
                 "train.demonstrations needs a teleop; set one, or train.demonstrations to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warm_start_has_a_start(self) -> Self:
+        if not self.train.warm_start_updates:
+            return self
+        if not self.algorithm.warm_starts:
+            kind = self.algorithm.type
+            raise ValueError(f"train.warm_start_updates: algorithm {kind} cannot: set it to 0")
+        if not self.train.demonstrations and not self.learner.datasets:
+            raise ValueError(
+                "train.warm_start_updates: there is nothing to learn from: set "
+                "train.demonstrations or learner.datasets, or train.warm_start_updates to 0"
             )
         return self
 

@@ -65,6 +65,22 @@ class DemonstrationsFail(Problem):
     in_a_row: int
 
 
+class WarmStarting(Notice):
+    """The policy learns from the demonstrations alone, before it acts for the first time."""
+
+    updates: int  # that it is to make so
+
+
+class WarmStarted(Notice):
+    """It has done so, or the run ended meanwhile."""
+
+    updates: int  # made so far
+
+
+class NoWarmStart(Problem):
+    """There is nothing to start from."""
+
+
 class Evaluated(Event, name="evaluation"):
     """The policy was evaluated in the middle of its training."""
 

@@ -43,6 +43,8 @@ class FakeTrainer:
         self.updates += 1
         return TrainingStats({"loss_critic": self.updates / 10})
 
+    warm_start_step = training_step
+
     def get_weights(self):
         return {"policy": {"w": torch.tensor([float(self.updates)])}}
 

@@ -83,6 +83,11 @@ class RLAlgorithmConfig(RespelledConfig):
         """Whether `warm_up` has much to do before a run starts."""
         return False
 
+    @property
+    def warm_starts(self) -> bool:
+        """Whether it can learn from demonstrations alone: `warm_start`."""
+        return False
+
     @classmethod
     def from_policy_config(cls, policy_config: GaussianActorConfig, **overrides: Any) -> Self:
         """Make a config that fits this policy. ValueError if its features are unusable."""
@@ -195,6 +200,10 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
 
     use_torch_compile = Respelled("compile")  # type: ignore[pydantic-field] # it is none
 
+    imitation_filter: bool = False
+    """Imitate the operator only where the critics expect at least as much of that as of the
+    policy's own action (Nair et al. 2018)."""
+
     @model_validator(mode="after")
     def _schedule_is_whole(self) -> Self:
         given = {name: getattr(self, name) for name in ("lr_decay_steps", "lr_final_fraction")}
@@ -250,6 +259,11 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     def compiles(self) -> bool:
         """As configured."""
         return self.compile
+
+    @property
+    def warm_starts(self) -> bool:
+        """It imitates, while its critics learn."""
+        return True
 
     @property
     def discrete_critic_network_kwargs(self) -> CriticNetworkConfig | None:

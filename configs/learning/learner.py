@@ -63,6 +63,11 @@ class LearnerConfig(Config):
     """Online transitions before the first update."""
     n_steps: Changeable[int] = Field(1, ge=1, le=50)
     """Rewards summed before the bootstrap (n-step return) [ticks]."""
+    takeover_penalty: Changeable[float] = Field(0.0, ge=0)
+    """What each of the policy's last takeover_ticks before a take-over costs [reward], as somebody
+    found them bad. Only learning sees it; what is recorded has the task's reward."""
+    takeover_ticks: Changeable[int] = Field(5, ge=1, le=1000)
+    """How many of the policy's ticks before a take-over takeover_penalty is for."""
     random_shift: Changeable[int | None] = Field(None, ge=1, le=1000)
     """How far each image of a batch is moved, at random, to either side [px]; null for not. It is
     pixels of what the camera shows: where policy.image_size makes an image smaller, it is moved by

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from configs.base import ConfigError
+from configs.learning.learner import LearnerConfig
 from configs.learning.policy import FeatureType, GaussianActorConfig, PolicyFeature
 from configs.names import ACTION
 from configs.run import RunConfig
@@ -16,6 +17,7 @@ from hil_app.build.observations import KINDS, by_key
 from hil_app.build.seeds import seed_of
 from hil_app.learning.algorithm import RLAlgorithm
 from hil_app.learning.algorithm import make_algorithm as algorithm_of
+from hil_app.learning.buffer.credit import TakeOverPenalty
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.values import usable
 from hil_app.learning.learner import Learner, Log
@@ -86,6 +88,7 @@ def make_learner(
         discount=config.algorithm.discount,
         keep=algorithm.policy.replay_state,
         failures=config.train.count_demonstrations == "all",
+        take_over=_take_over(settings),
     )
     trainer = RLTrainer(
         algorithm=algorithm,
@@ -103,6 +106,11 @@ def make_learner(
         config.train.log_every,
         None if config.ask_for_help is None else q_values_of(trainer),
     )
+
+
+def _take_over(settings: LearnerConfig) -> TakeOverPenalty | None:
+    penalty, ticks = settings.takeover_penalty, settings.takeover_ticks
+    return TakeOverPenalty(penalty, ticks) if penalty else None
 
 
 def _device(name: str) -> torch.device:

@@ -93,6 +93,11 @@ class Loop:
         self.newest: Transition | None = None  # the same
 
     @property
+    def asked(self) -> TeleopSample:
+        """With the stops that the operator has asked for so far."""
+        return self._asked
+
+    @property
     def images(self) -> Mapping[str, NDArray[np.uint8]]:
         """What the robot's cameras saw last, amid a reset too."""
         reading = self._seen.reading

@@ -67,6 +67,14 @@ class Loading:
 
 
 @dataclass(frozen=True)
+class WarmStart:
+    """How far the policy is that learns from the demonstrations before it acts."""
+
+    total: int  # updates
+    done: Callable[[], int]  # so far
+
+
+@dataclass(frozen=True)
 class StageState:
     """A stage as it stood at the end of an episode."""
 
@@ -194,6 +202,7 @@ class Monitor:
         self.instruments: Callable[[], RenderableType] | None = None  # of an arm moved by hand
         self.recording: Recording | None = None  # if the run is recorded
         self.loading: Loading | None = None  # while datasets are read, before the first stage
+        self.warm_start: WarmStart | None = None  # while nothing but that happens
         self._amid: Stage | None = None  # the evaluation under way
 
     @property

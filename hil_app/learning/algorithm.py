@@ -88,6 +88,13 @@ class RLAlgorithm(ABC):
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
         """Train on the next batches. RuntimeError before `make_optimizers_and_scheduler`."""
 
+    def warm_start(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
+        """Train on the next batches, of demonstrations alone, before the policy acts.
+
+        NotImplementedError if it does not know how; then its config's `warm_starts` says so.
+        """
+        raise NotImplementedError(f"{self.name} does not learn from demonstrations alone")
+
     @abstractmethod
     def make_optimizers_and_scheduler(self) -> dict[str, Optimizer]:
         """Make this the learner's side, and return the optimisers by name."""

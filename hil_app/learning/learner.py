@@ -30,6 +30,7 @@ from hil_app.support.worker import Worker
 
 POLL = 0.1  # how often a waiting thread looks up [s]
 COUNTS = "learner"  # group of a snapshot's tensors
+_WARMED = "warmed"
 _STATS = "stats."  # how the names begin there of what the last update reported
 
 
@@ -91,6 +92,7 @@ class Learner:
         self._worker: Worker[_Job] | None = None
         self._resting = False
         self._frames = self._updates = 0  # learned from, of the policy's own episodes; made
+        self.warmed = 0  # updates from the demonstrations alone, which are among them
         self._health = Health(events, config.max_skipped_updates)
         self._clock: deque[float] = deque(maxlen=100)
 
@@ -119,6 +121,25 @@ class Learner:
     def demonstrate(self, frame: Experience) -> None:
         """Keep a frame of a demonstration for the offline buffer (see `ExperienceStore`)."""
         self._hand_over(partial(self._demonstrate, frame))
+
+    def warm_start(
+        self,
+        updates: int,
+        stop: Callable[[], bool],
+        meanwhile: Callable[[], None] = lambda: time.sleep(POLL),
+    ) -> None:
+        """Learn from the demonstrations alone until it has made so many updates that way.
+
+        Between two looks at ``stop``, which ends it after the update under way, ``meanwhile``,
+        which takes its time, is called.
+        """
+        ended = threading.Event()
+        job = self._put(partial(self._warm_start, updates, ended))
+        while not job.done.is_set():
+            self.check()
+            if stop():
+                ended.set()
+            meanwhile()
 
     def rest(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Stop running free until :meth:`go_on`; returns once the update under way is done.
@@ -158,6 +179,7 @@ class Learner:
         self._store.load_state_dict(tensors)
         counts = {name: value.item() for name, value in tensors[COUNTS].items()}
         self._frames, self._updates = int(counts["frames"]), int(counts["updates"])
+        self.warmed = int(counts.get(_WARMED, 0))  # nothing in older checkpoints
         self._health.told = bool(counts["told"])  # a number in older checkpoints
         if self._updates:
             self.mailbox.publish(self._updates, algorithm.get_weights())
@@ -239,7 +261,7 @@ class Learner:
     def _state(self) -> Tensors:
         algorithm = self._trainer.algorithm
         counts: dict[str, float] = {"frames": self._frames, "updates": self._updates}
-        counts["told"] = self._health.told
+        counts |= {"told": self._health.told, _WARMED: self.warmed}
         counts |= {f"{_STATS}{name}": value for name, value in self.progress.stats.items()}
         return {
             POLICY: cpu_copy(own_tensors(algorithm.policy)),
@@ -261,6 +283,11 @@ class Learner:
                 self._update()
         self._unjudged = frame
 
+    def _warm_start(self, updates: int, ended: threading.Event) -> None:
+        while self.warmed < updates and not ended.is_set():
+            self._update(self._trainer.warm_start_step)
+            self.warmed += 1
+
     def _evaluate_newest(self) -> None:
         """Evaluate the newest frame, unless nobody wants to know or it has been."""
         frame, self._unjudged = self._unjudged, None
@@ -275,8 +302,8 @@ class Learner:
         online, offline = len(self._store.online), len(self._store.offline)
         self.progress = replace(self.progress, online=online, offline=offline)
 
-    def _update(self) -> None:
-        stats = self._trainer.training_step()
+    def _update(self, step: Callable[[], TrainingStats] | None = None) -> None:
+        stats = (step or self._trainer.training_step)()
         self._updates += 1
         algorithm = self._trainer.algorithm
         try:

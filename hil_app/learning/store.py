@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from torch import Tensor
 
+from hil_app.learning.buffer.credit import TakeOverPenalty
 from hil_app.learning.buffer.mixer import OnlineOfflineMixer
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns, Row
@@ -24,8 +25,8 @@ class ExperienceStore:
 
     An intervention goes into both, a demonstration into the offline one, once it has ended: one
     that is to be done again leaves nothing, nor does one without success unless ``failures`` are
-    wanted, too. ``keep`` makes of an observation what the rows have of it (see
-    `GaussianActorPolicy.replay_state`).
+    wanted, too. What the policy did before a ``take_over`` may cost something. ``keep`` makes of an
+    observation what the rows have of it (see `GaussianActorPolicy.replay_state`).
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class ExperienceStore:
         discount: float = 1.0,
         keep: Callable[[Observation], Observation] = lambda seen: seen,
         failures: bool = False,
+        take_over: TakeOverPenalty | None = None,
     ) -> None:
         self.online, self.offline, self._failures = online, offline, failures
-        self._own, self._demonstrated = (NStepReturns(n_steps, discount, keep) for _ in range(2))
+        self._own = NStepReturns(n_steps, discount, keep, take_over)
+        self._demonstrated = NStepReturns(n_steps, discount, keep)
         self._open_episode: list[Row] = []  # of the demonstration that has not ended
         self._succeeded = False  # the same
 

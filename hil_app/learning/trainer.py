@@ -57,11 +57,18 @@ class RLTrainer:
 
     def training_step(self) -> TrainingStats:
         """Run one update of the algorithm on freshly drawn, normalised batches."""
+        return self.algorithm.update(self._batches())
+
+    def warm_start_step(self) -> TrainingStats:
+        """The same of `RLAlgorithm.warm_start`."""
+        return self.algorithm.warm_start(self._batches())
+
+    def _batches(self) -> Iterator[Batch]:
         if self._source is None:
             self._source = self.algorithm.configure_data_iterator(
                 self.data_mixer, self.batch_size, **self._ahead
             )
-        return self.algorithm.update(map(self._prepared, self._source))
+        return map(self._prepared, self._source)
 
     def _prepared(self, batch: Batch) -> Batch:
         if (own := self._preprocessor) is not None:

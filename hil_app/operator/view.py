@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.events import Event, Problem
-from hil_app.control.monitor import Loading, Monitor, Stage
+from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.outcomes import (
     DEMONSTRATE,
     EVALUATE,
@@ -140,8 +140,13 @@ class View:
     def render(self) -> RenderableType:
         """The view as it stands now."""
         stage, loading = self._monitor.shown, self._monitor.loading
+        if (warm := self._monitor.warm_start) is not None:
+            title = "The policy learns from the demonstrations"
+            return _far(title, warm.done(), warm.total, "updates")
+        if stage is None and loading is not None:
+            return _far("Recorded datasets are read", loading.frames, loading.total, "frames")
         if stage is None:
-            return "" if loading is None else _loading(loading)
+            return ""
         instruments = self._monitor.instruments
         below = [] if instruments is None else [instruments()]
         above = [_status(stage), *([Text(self._hint)] if self._hint else [])]  # seen in 24 lines
@@ -227,10 +232,10 @@ class View:
         return [("critics' value", _number(value)), ("they disagree by", _number(disagreement))]
 
 
-def _loading(loading: Loading) -> RenderableType:
-    caption = Text(f"{loading.frames} of {loading.total} frames", justify="center")
-    bar = _share(loading.frames, loading.total)
-    return Panel(Group(bar, caption), title="[bold]Recorded datasets are read[/bold]")
+def _far(title: str, done: int, total: int, unit: str) -> RenderableType:
+    """How far the run is with something in which nothing moves."""
+    caption = Text(f"{done} of {total} {unit}", justify="center")
+    return Panel(Group(_share(done, total), caption), title=f"[bold]{title}[/bold]")
 
 
 def _status(stage: Stage) -> RenderableType:

@@ -1,16 +1,17 @@
-"""What people have shown: recorded datasets to learn from, and demonstrations that fail."""
+"""What people have shown: recorded datasets, demonstrations that fail, and a policy's start."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 from configs.errors import HilAppError
 from configs.events import Tell
 from configs.learning.learner import OfflineDatasetConfig
 from hil_app.control.gate import Gate
-from hil_app.control.monitor import Loading, Stage
+from hil_app.control.loop import Loop
+from hil_app.control.monitor import Loading, Stage, WarmStart
 from hil_app.datasets.to_buffer import Source, check, rows_of, unsaid
 from hil_app.events import (
     DatasetsLoaded,
@@ -20,6 +21,9 @@ from hil_app.events import (
     DemonstrationsFail,
     DepthLeftOut,
     LoadingDatasets,
+    NoWarmStart,
+    WarmStarted,
+    WarmStarting,
 )
 from hil_app.learning.learner import Learner
 from hil_app.learning.networks.actor import GaussianActorPolicy
@@ -50,6 +54,33 @@ def demonstrations_fail(stage: Stage, gate: Gate, tell: Tell) -> None:
         gate.close()
     elif not gate.attended and failed >= GIVE_UP:
         raise DemonstrationsFailed(said)
+
+
+def warm_start(session: Session, learner: Learner, loop: Loop, stop: Callable[[], bool]) -> bool:
+    """Have the policy learn from the demonstrations alone, while the arm of their ``loop`` is held.
+
+    It goes on where a run that is resumed has left it. False if there is nothing to do.
+    """
+    total, before = session.config.train.warm_start_updates, learner.warmed
+    events, monitor, started = session.events, session.monitor, time.monotonic()
+    if before >= total or stop():
+        return False
+    if not learner.progress.offline:
+        cause = "no demonstration is there to learn from: the policy begins as it was made"
+        events.emit(NoWarmStart(cause=cause))
+        return False
+    note = f"the policy learns from the demonstrations, {total - before} updates"
+    events.emit(WarmStarting(updates=total - before, note=note))
+    monitor.warm_start = WarmStart(total, lambda: learner.warmed)
+    with loop.teleop:
+        held = (loop.hold,) if loop.rate.paced else ()
+        learner.warm_start(total, lambda: stop() or loop.asked.stop, *held)
+    monitor.warm_start = None
+    session.apply_stops(loop.asked)
+    made = learner.warmed - before
+    note = f"{made} updates in {time.monotonic() - started:.1f} s"
+    events.emit(WarmStarted(updates=made, note=note))
+    return True
 
 
 class OfflineData:

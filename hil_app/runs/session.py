@@ -23,7 +23,7 @@ from hil_app.support.events import EventLog
 from hil_app.support.outputs import carry_on
 from robots.feetech.wire import check_port
 from teleop import keys, words
-from teleop.base import Acts, Powered, Teleop
+from teleop.base import Acts, Powered, Teleop, TeleopSample
 from teleop.events import TeleopReady
 from teleop.keys import Attended, KeyReader
 
@@ -152,10 +152,10 @@ class Session:
             if leader.entered:
                 leader.idle()
 
-    def apply_stops(self, episode: Episode) -> None:
-        """Stop the run if the operator asked for it in ``episode``."""
-        self.stop.by_operator |= episode.stop and self.stop.signal is None
-        self.stop.emergency |= episode.emergency_stop
+    def apply_stops(self, asked: Episode | TeleopSample) -> None:
+        """Stop the run if the operator ``asked`` for it."""
+        self.stop.by_operator |= asked.stop and self.stop.signal is None
+        self.stop.emergency |= asked.emergency_stop
 
     @cached_property
     def _bystander(self) -> Teleop:

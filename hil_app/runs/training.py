@@ -25,7 +25,7 @@ from hil_app.learning.learner import COUNTS, Learner, Progress
 from hil_app.recording.frames import Frame
 from hil_app.runs.checkpoints import Checkpoints
 from hil_app.runs.dataset import recorder
-from hil_app.runs.demonstrations import OfflineData, demonstrations_fail
+from hil_app.runs.demonstrations import OfflineData, demonstrations_fail, warm_start
 from hil_app.runs.evaluation import Evaluator
 from hil_app.runs.folder import CHECKPOINTS, DATASET
 from hil_app.runs.metrics import Figures, Metrics, of_episode, of_evaluation, of_learner
@@ -105,6 +105,7 @@ class Training:
                 self._snapshot()
             if self._config.train.demonstrations:
                 self._demonstrate(demonstration)
+            self._warm_start(demonstration)
             if not self._session.stop():
                 self._train(training)
 
@@ -130,6 +131,13 @@ class Training:
         """Whether a demonstration is learned from."""
         return demonstration.success or self._config.train.count_demonstrations == "all"
 
+    def _warm_start(self, loop: Loop) -> None:
+        """Have the policy learn from the demonstrations alone, unless it has acted already."""
+        if not self._before.stage(TRAIN) and warm_start(
+            self._session, self.learner, loop, self._stop
+        ):
+            self._snapshot(*self._session.monitor.stages[-1:])
+
     def _train(self, loop: Loop) -> None:
         stage = self._begin(TRAIN, self._config.train.ticks, "ticks", loop)
         if self._evaluator.due(stage.ticks):  # the run was ended in the middle of it
@@ -140,7 +148,7 @@ class Training:
     def _check_that_it_learned(self) -> None:
         """Tell of a training that has changed nothing."""
         progress, starts = self.learner.progress, self._config.learner.learning_starts
-        if not progress.updates:
+        if progress.updates <= self.learner.warmed:
             cause = f"{progress.online} of the {starts} transitions of learner.learning_starts"
             self._session.events.emit(NothingLearned(updates=0, cause=cause))
 

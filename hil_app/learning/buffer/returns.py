@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from configs.names import DISCOUNT, DISCRETE_PENALTY, IS_INTERVENTION
+from hil_app.learning.buffer.credit import Blame, TakeOverPenalty
 from hil_app.learning.buffer.values import Value, flag, number
 from hil_app.learning.experience import Experience, Observation
 
@@ -59,6 +60,10 @@ class _Tick(NamedTuple):
     discrete_penalty: float
     is_intervention: bool
 
+    def charged(self, penalty: float) -> _Tick:
+        """The same where it costs this."""
+        return self._replace(reward=self.reward - penalty)
+
     @classmethod
     def of(cls, frame: Experience, state: Observation, next_state: Observation) -> _Tick:
         return cls(
@@ -84,7 +89,8 @@ class NStepReturns:
 
     A row is self-contained, so nothing reaches over an episode's end, an intervention's edge or a
     buffer's seam. Near an episode's end, and before a pause, rows are shorter: k < n. Of frames,
-    ``keep`` makes of an observation what the rows have; it is called once for each.
+    ``keep`` makes of an observation what the rows have; it is called once for each. With
+    ``take_over`` the policy's ticks before a take-over cost something, and come so much later.
     """
 
     def __init__(
@@ -92,10 +98,12 @@ class NStepReturns:
         n: int,
         discount: float,
         keep: Callable[[Observation], Observation] = lambda observation: observation,
+        take_over: TakeOverPenalty | None = None,
     ) -> None:
         if n < 1 or not 0 <= discount <= 1:
             raise ValueError(f"need n >= 1 and a discount in [0, 1], got {n} and {discount}")
         self._n, self._discount, self._keep = n, discount, keep
+        self._blame = None if take_over is None else Blame(take_over, _Tick.charged)
         self._window: deque[_Tick] = deque()
         self._last: tuple[Observation, Observation] = (
             {},
@@ -145,18 +153,26 @@ class NStepReturns:
         return rows + self._push(_Tick.of(frame, state, self._last[1]))
 
     def _push(self, tick: _Tick) -> list[Row]:
-        self._window.append(tick)
-        if tick.terminated or tick.truncated:
-            return self._rest()
-        if len(self._window) < self._n:
-            return []
-        row = self._row(0)
-        self._window.popleft()
-        return [row]
+        known: Sequence[_Tick] = [tick]
+        if self._blame is not None:
+            known = self._blame.push(tick, is_intervention=tick.is_intervention)
+        rows = self._rows(known)
+        return rows + self._rest() if tick.terminated or tick.truncated else rows
+
+    def _rows(self, ticks: Sequence[_Tick]) -> list[Row]:
+        """The rows that these complete, each as soon as it has its n ticks."""
+        rows = []
+        for tick in ticks:
+            self._window.append(tick)
+            if len(self._window) == self._n:
+                rows.append(self._row(0))
+                self._window.popleft()
+        return rows
 
     def _rest(self) -> list[Row]:
-        """The rows that begin in the window; it is empty then."""
-        rows = [self._row(first) for first in range(len(self._window))]
+        """The rows that begin in the window, with what is held back; it is empty then."""
+        rows = [] if self._blame is None else self._rows(self._blame.rest())
+        rows += [self._row(first) for first in range(len(self._window))]
         self._window.clear()
         return rows
 

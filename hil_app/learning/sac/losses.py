@@ -205,7 +205,8 @@ class Losses:
             q, q_chosen = critic.form.value(given), critic.form.value(taken)  # (B, n), (B,)
             lead = torch.full_like(q_chosen, IMITATION_MARGIN).unsqueeze(1)
             rivals = (q + IMITATION_MARGIN).scatter_add(1, chosen, -lead)
-            loss = loss + self._imitation(batch, rivals.amax(dim=1) - q_chosen)
+            as_good = target >= q.detach().amax(dim=1)  # as what is best, which what follows tells
+            loss = loss + self._imitation(batch, rivals.amax(dim=1) - q_chosen, as_good)
         return loss
 
     def actor(
@@ -220,18 +221,45 @@ class Losses:
         if self.config.behavior_cloning_weight:
             # Nair et al. 2018, on the mean: it is what a deterministic policy executes.
             error = self.policy.actor.bounded(mean) - self._continuous(batch)
-            loss = loss + self._imitation(batch, error.square().mean(dim=1))
+            as_good = self._as_good(batch, features, q)
+            loss = loss + self._imitation(batch, error.square().mean(dim=1), as_good)
+        return self._with_temperature(loss, log_prob)
+
+    def imitation(
+        self, batch: Transitions, features: Tensor, draws: StepNoise
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The same where the actor is to do what was done in the batch, whatever critics say.
+
+        Of what it draws the squared distance is taken, and not of its mean, so that it also learns
+        how little it may stray.
+        """
+        mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
+        action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
+        error = (action - self._continuous(batch)).square().mean(dim=1)
+        loss = (self.temperature().detach() * log_prob + error).mean()
+        return self._with_temperature(loss, log_prob)
+
+    def _with_temperature(self, loss: Tensor, log_prob: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         entropy = -log_prob.detach().mean()
         losses = {"actor": loss}
         if self.temperature.learned:
-            losses["temperature"] = alpha * (entropy - self.target_entropy)
+            losses["temperature"] = self.temperature() * (entropy - self.target_entropy)
         return losses, entropy
 
-    def _imitation(self, batch: Transitions, row_loss: Tensor) -> Tensor:
+    @torch.no_grad()
+    def _as_good(self, batch: Transitions, features: Tensor, q: Tensor) -> Tensor:
+        """Whether (B,) the critics expect as much of what was done as `q` (B,) of the policy."""
+        if not self.config.imitation_filter:
+            return q
+        return self.critics(features, self._continuous(batch)).amin(dim=0) >= q
+
+    def _imitation(self, batch: Transitions, row_loss: Tensor, as_good: Tensor) -> Tensor:
         """Weighted mean of row_loss (B,) over the interventions; 0 without any."""
         assert batch.intervention is not None
-        rows = batch.intervention
-        mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)
+        rows = wanted = batch.intervention
+        if self.config.imitation_filter:
+            wanted = rows * as_good
+        mean = (row_loss * wanted).sum() / rows.sum().clamp(min=1)
         return self.config.behavior_cloning_weight * mean
 
     def _continuous(self, batch: Transitions) -> Tensor:

@@ -54,6 +54,13 @@ class Passes:
         self.actor = compiled(self._actor, self._device)
         rehearse()
 
+    def imitation(
+        self, transitions: Transitions, features: Tensor, noise: StepNoise
+    ) -> tuple[Gradients, Tensor]:
+        """In the place of `actor` before the policy acts for the first time; never compiled."""
+        losses, entropy = self._losses.imitation(transitions, features, noise)
+        return gradients_of(losses, self.trained), entropy
+
     def _go_eager(self) -> None:
         self.critic, self.actor = self._critic, self._actor
 

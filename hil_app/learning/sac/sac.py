@@ -43,7 +43,7 @@ from hil_app.learning.networks.mlp import CriticEnsemble
 from hil_app.learning.networks.values import value_form
 from hil_app.learning.sac.losses import Losses, StepNoise, Transitions, example_batch
 from hil_app.learning.sac.optimizers import adam, optimizer_step, set_rate
-from hil_app.learning.sac.passes import Passes
+from hil_app.learning.sac.passes import ActorPass, Passes
 from hil_app.learning.sac.records import StepRecord, max_abs, summarise
 from hil_app.learning.sac.schedules import learning_rates, rate_factor
 from hil_app.learning.sac.temperature import Temperature
@@ -101,6 +101,13 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         `last_skip_cause` has its cause. Before the end nothing is read from the device but whether
         the discrete choices are some.
         """
+        return self._update(batch_iterator, self._passes.actor)
+
+    def warm_start(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
+        """The same, but the actor imitates what was done in the batch."""
+        return self._update(batch_iterator, self._passes.imitation)
+
+    def _update(self, batch_iterator: Iterator[Batch], actor_pass: ActorPass) -> TrainingStats:
         if not self.optimizers:
             raise RuntimeError("call make_optimizers_and_scheduler() before update()")
         self._schedule()
@@ -113,7 +120,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             record, features = self._train_critics(batch, transitions, index)
             records.append(record)
         if self.optimization_step % self.config.policy_update_freq == 0:
-            records.append(self._train_actor(record, transitions, features))
+            records.append(self._train_actor(actor_pass, record, transitions, features))
         self.optimization_step += 1
         return self._report(records)
 
@@ -132,12 +139,10 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         ), features
 
     def _train_actor(
-        self, before: StepRecord, transitions: Transitions, features: Tensor
+        self, actor_pass: ActorPass, before: StepRecord, transitions: Transitions, features: Tensor
     ) -> StepRecord:
         """A step on the batch of the step `before`, unless that one was skipped."""
-        found, entropy = self._passes.actor(
-            transitions, features, self._draw(len(transitions.reward))
-        )
+        found, entropy = actor_pass(transitions, features, self._draw(len(transitions.reward)))
         nothing, limit = before.max_abs[:0], self.config.grad_clip_norm
         outcome = optimizer_step(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()

@@ -1,6 +1,7 @@
 """A run that was cut off goes on exactly where its last whole episode ended."""
 
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -73,6 +74,31 @@ def left(folder):
     for timed in state["evaluations"]:
         del timed["train_seconds"]
     return last.name, tensors, episodes, state
+
+
+def cut_off_warm(monkeypatch, folder, update, **changes):
+    """A run that Ctrl-C ends after this update of its warm start, or soon after."""
+    session, step = Session(config(folder, **changes), "train"), RLTrainer.warm_start_step
+    asked, heeded, made = StopRequest.__call__, threading.Event(), []
+
+    def stopping(trainer):
+        made.append(step(trainer))
+        if len(made) == update:
+            session.stop.signal = 2
+            assert heeded.wait(PATIENCE_S)
+        return made[-1]
+
+    def watched(self):
+        ended = asked(self)
+        if ended:
+            heeded.set()
+        return ended
+
+    with monkeypatch.context() as patch, session:
+        patch.setattr(RLTrainer, "warm_start_step", stopping)
+        patch.setattr(StopRequest, "__call__", watched)
+        Training(session).run()
+    return len(made)
 
 
 def reported(folder, name):
@@ -384,3 +410,20 @@ def test_leftovers_of_a_killed_run_are_swept_away(stopped):
     draft_of(stopped / "checkpoints" / "tick_000999").mkdir()
     assert resume(stopped, "--train.ticks=200") == 0
     assert not list((stopped / "checkpoints").glob("*.part"))
+
+
+@pytest.mark.parametrize("mode", ["lockstep", "background"])
+def test_a_warm_start_that_was_cut_off_goes_on_with_the_rest(tmp_path, monkeypatch, mode):
+    changes = {"train": {"warm_start_updates": 200, "ticks": 30}, "learner": {"mode": mode}}
+    cut, goal = tmp_path / "cut", 200
+    made = cut_off_warm(monkeypatch, cut, 5, **changes)
+    assert 5 <= made < goal
+    assert resume(cut) == 0
+    assert [event["updates"] for event in reported(cut, "warm_starting")] == [goal, goal - made]
+    assert [event["updates"] for event in reported(cut, "warm_started")] == [made, goal - made]
+    assert resume(cut, "--train.ticks=60") == 0  # it is over, and not repeated
+    assert len(reported(cut, "warm_starting")) == 2
+    if mode == "lockstep":
+        train(tmp_path / "whole", **changes)
+        assert resume(tmp_path / "whole", "--train.ticks=60") == 0
+        assert left(cut) == left(tmp_path / "whole")
