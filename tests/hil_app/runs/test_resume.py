@@ -10,12 +10,15 @@ from pyarrow.parquet import read_table
 from recordings import recorded
 from safetensors.torch import load_file
 from sample_runs import tiny
+from waiting import PATIENCE_S
 
 from configs.load import ConfigError, merge, validate
 from configs.text.writing import draft_of
 from hil_app.__main__ import main
 from hil_app.control.monitor import Stage
+from hil_app.control.signals import StopRequest
 from hil_app.learning.learner import Learner
+from hil_app.learning.trainer import RLTrainer
 from hil_app.recording.lock import Lock
 from hil_app.runs.evaluation import Evaluator
 from hil_app.runs.folder import EVENTS, checkpoints_of, claim, find_checkpoint

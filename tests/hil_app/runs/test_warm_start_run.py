@@ -1,4 +1,4 @@
-"""A run whose policy learns from the demonstrations before it acts: what moves, and what is told."""
+"""A run whose policy learns from the demonstrations before it acts, and what a take-over costs."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_without_a_demonstration_to_learn_from_it_is_told_that_there_is_none(tmp
     episodes = {"demonstrations": 2, "count_demonstrations": "all", "warm_start_updates": 6}
     with Session(tiny(tmp_path / "run", train=episodes), "train") as session:
         training = Training(session)
-        training.learner.demonstrate = lambda frame: None
+        training.learner.demonstrate = lambda _: None
         training.run()
     assert not moves
     assert len(told(session.folder, "no_warm_start")) == 1
