@@ -136,7 +136,8 @@ class PlainSAC:
         taken = q.gather(1, chosen).squeeze(1)
         if self.config.behavior_cloning_weight:
             margin = torch.full_like(q, IMITATION_MARGIN).scatter(1, chosen, 0)
-            loss = loss + self._imitation(batch, (q + margin).max(dim=1).values - taken)
+            as_good = target >= q.detach().max(dim=1).values
+            loss = loss + self._imitation(batch, (q + margin).max(dim=1).values - taken, as_good)
         return loss
 
     def _train_actor(self, batch: Batch, before: Sequence[Tensor], noise: Tensor) -> None:
@@ -150,7 +151,10 @@ class PlainSAC:
         if self.config.behavior_cloning_weight:
             mean, _ = self.policy.actor(self.policy.actor_features(batch["state"], for_actor))
             error = (mean.tanh() - self._continuous(batch)) ** 2
-            loss = loss + self._imitation(batch, error.mean(dim=1))
+            inputs = torch.cat((for_critics, self._continuous(batch)), dim=1)
+            theirs = torch.stack([critic(inputs) for critic in self.critics]).squeeze(2)
+            as_good = (theirs.min(dim=0).values >= q).detach()
+            loss = loss + self._imitation(batch, error.mean(dim=1), as_good)
         with torch.no_grad():
             _, log_prob = self._sample(batch["state"], for_temperature, noise)
         surplus = log_prob + self.target_entropy
@@ -170,9 +174,10 @@ class PlainSAC:
         squashed = Independent(TransformedDistribution(normal, [tanh]), 1)
         return action, squashed.log_prob(action)  # type: ignore[no-untyped-call]
 
-    def _imitation(self, batch: Batch, row_loss: Tensor) -> Tensor:
+    def _imitation(self, batch: Batch, row_loss: Tensor, as_good: Tensor) -> Tensor:
         rows = batch["complementary_info"][IS_INTERVENTION]
-        mean = (row_loss * rows).sum() / rows.sum().clamp(min=1)
+        wanted = rows * as_good if self.config.imitation_filter else rows
+        mean = (row_loss * wanted).sum() / rows.sum().clamp(min=1)
         return self.config.behavior_cloning_weight * mean
 
     def _optimizer_step(self, name: str, loss: Tensor) -> None:

@@ -205,7 +205,8 @@ class Losses:
             q, q_chosen = critic.form.value(given), critic.form.value(taken)  # (B, n), (B,)
             lead = torch.full_like(q_chosen, IMITATION_MARGIN).unsqueeze(1)
             rivals = (q + IMITATION_MARGIN).scatter_add(1, chosen, -lead)
-            as_good = target >= q.detach().amax(dim=1)  # as what is best, which what follows tells
+            # of what it is worth, what followed tells: no critic compares with its own best choice
+            as_good = target >= q.detach().amax(dim=1) if self.config.imitation_filter else None
             loss = loss + self._imitation(batch, rivals.amax(dim=1) - q_chosen, as_good)
         return loss
 
@@ -247,18 +248,17 @@ class Losses:
         return losses, entropy
 
     @torch.no_grad()
-    def _as_good(self, batch: Transitions, features: Tensor, q: Tensor) -> Tensor:
-        """Whether (B,) the critics expect as much of what was done as `q` (B,) of the policy."""
+    def _as_good(self, batch: Transitions, features: Tensor, q: Tensor) -> Tensor | None:
+        """Whether (B,) the critics expect as much of what was done as ``q`` (B,) of the policy."""
         if not self.config.imitation_filter:
-            return q
+            return None
         return self.critics(features, self._continuous(batch)).amin(dim=0) >= q
 
-    def _imitation(self, batch: Transitions, row_loss: Tensor, as_good: Tensor) -> Tensor:
-        """Weighted mean of row_loss (B,) over the interventions; 0 without any."""
+    def _imitation(self, batch: Transitions, row_loss: Tensor, as_good: Tensor | None) -> Tensor:
+        """Weighted mean over the interventions of row_loss (B,), which counts if it is as good."""
         assert batch.intervention is not None
-        rows = wanted = batch.intervention
-        if self.config.imitation_filter:
-            wanted = rows * as_good
+        rows = batch.intervention
+        wanted = rows if as_good is None else rows * as_good
         mean = (row_loss * wanted).sum() / rows.sum().clamp(min=1)
         return self.config.behavior_cloning_weight * mean
 

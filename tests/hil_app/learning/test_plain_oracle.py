@@ -16,6 +16,7 @@ CASES: dict[str, dict[str, Any]] = {
     "clipped": {"grad_clip_norm": 0.05},
     "not clipped": {"grad_clip_norm": None},
     "cloning": {"behavior_cloning_weight": 0.5},
+    "cloning what is as good": {"behavior_cloning_weight": 0.5, "imitation_filter": True},
     "ensemble": {"num_critics": 5, "num_subsample_critics": 2},
     "two batches, delayed actor": {"utd_ratio": 2, "policy_update_freq": 2},
     "own encoder": {"policy": {"shared_encoder": False}},
