@@ -78,7 +78,7 @@ class WarmStarted(Notice):
 
 
 class NoWarmStart(Problem):
-    """There is nothing to start from."""
+    """There is nothing to learn from before the policy acts."""
 
 
 class Evaluated(Event, name="evaluation"):

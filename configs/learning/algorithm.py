@@ -202,7 +202,13 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
 
     imitation_filter: bool = False
     """Imitate the operator only where the critics expect at least as much of that as of the
-    policy's own action (Nair et al. 2018)."""
+    policy's own action (Nair et al. 2018), so that a poor one does not cap what is learned."""
+
+    @model_validator(mode="after")
+    def _filter_has_what_it_filters(self) -> Self:
+        if self.imitation_filter and not self.behavior_cloning_weight:
+            raise ValueError("imitation_filter needs behavior_cloning_weight > 0: set both or none")
+        return self
 
     @model_validator(mode="after")
     def _schedule_is_whole(self) -> Self:

@@ -151,9 +151,11 @@ class PlainSAC:
         if self.config.behavior_cloning_weight:
             mean, _ = self.policy.actor(self.policy.actor_features(batch["state"], for_actor))
             error = (mean.tanh() - self._continuous(batch)) ** 2
-            inputs = torch.cat((for_critics, self._continuous(batch)), dim=1)
-            theirs = torch.stack([critic(inputs) for critic in self.critics]).squeeze(2)
-            as_good = (theirs.min(dim=0).values >= q).detach()
+            as_good = q
+            if self.config.imitation_filter:
+                inputs = torch.cat((for_critics, self._continuous(batch)), dim=1)
+                theirs = torch.stack([critic(inputs) for critic in self.critics]).squeeze(2)
+                as_good = (theirs.min(dim=0).values >= q).detach()
             loss = loss + self._imitation(batch, error.mean(dim=1), as_good)
         with torch.no_grad():
             _, log_prob = self._sample(batch["state"], for_temperature, noise)

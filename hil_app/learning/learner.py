@@ -235,7 +235,7 @@ class Learner:
                 self._evaluate_newest()
             job.done.set()
         if self._is_free():
-            self._update()
+            self._update(self._trainer.training_step)
 
     def _died(self, error: BaseException) -> None:
         self._events.emit(LearnerFailed(cause=_in_one_line(error)))
@@ -280,7 +280,7 @@ class Learner:
         self._frames += 1
         if self._lockstep and self._ready and self._frames % self._config.train_freq == 0:
             for _ in range(self._config.gradient_steps):
-                self._update()
+                self._update(self._trainer.training_step)
         self._unjudged = frame
 
     def _warm_start(self, updates: int, ended: threading.Event) -> None:
@@ -302,8 +302,8 @@ class Learner:
         online, offline = len(self._store.online), len(self._store.offline)
         self.progress = replace(self.progress, online=online, offline=offline)
 
-    def _update(self, step: Callable[[], TrainingStats] | None = None) -> None:
-        stats = (step or self._trainer.training_step)()
+    def _update(self, step: Callable[[], TrainingStats]) -> None:
+        stats = step()
         self._updates += 1
         algorithm = self._trainer.algorithm
         try:

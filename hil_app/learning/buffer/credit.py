@@ -39,14 +39,11 @@ class Blame(Generic[T]):
         if is_intervention:
             return [*(self._charge(held, self._settings.penalty) for held in self.rest()), tick]
         self._held.append(tick)
-        known, self._held = self._split(len(self._held) - self._settings.ticks)
+        overdue = max(0, len(self._held) - self._settings.ticks)
+        known, self._held = self._held[:overdue], self._held[overdue:]
         return known
 
     def rest(self) -> list[T]:
         """What is held back: nobody took over after it."""
         held, self._held = self._held, []
         return held
-
-    def _split(self, count: int) -> tuple[list[T], list[T]]:
-        place = max(0, count)
-        return self._held[:place], self._held[place:]

@@ -229,15 +229,17 @@ class Losses:
     def imitation(
         self, batch: Transitions, features: Tensor, draws: StepNoise
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """The same where the actor is to do what was done in the batch, whatever critics say.
+        """The same where the actor is to do what the operator did, whatever critics say of it.
 
         Of what it draws the squared distance is taken, and not of its mean, so that it also learns
-        how little it may stray.
+        how little it may stray. Without a flag all that was done is the operator's.
         """
         mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
         action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
         error = (action - self._continuous(batch)).square().mean(dim=1)
-        loss = (self.temperature().detach() * log_prob + error).mean()
+        rows = torch.ones_like(error) if batch.intervention is None else batch.intervention
+        loss = (self.temperature().detach() * log_prob).mean()
+        loss = loss + (error * rows).sum() / rows.sum().clamp(min=1)
         return self._with_temperature(loss, log_prob)
 
     def _with_temperature(self, loss: Tensor, log_prob: Tensor) -> tuple[dict[str, Tensor], Tensor]:

@@ -33,6 +33,18 @@ def test_the_policy_does_what_was_shown_and_strays_little_from_it(make_sac, make
     torch.testing.assert_close(values, torch.ones_like(values), atol=0.1, rtol=0)
 
 
+def test_it_imitates_the_operator_alone_where_the_rows_say_who_acted(make_sac, make_batch):
+    batch = demonstrated(make_batch, [0.5, -0.5, 0.2, 2.0])
+    acted = torch.arange(64) < 32
+    batch["action"][~acted, :3] = torch.tensor([-0.9, 0.9, -0.9])
+    batch["complementary_info"]["is_intervention"] = acted.float()
+    sac = make_sac(temperature_init=0.01, behavior_cloning_weight=0.1, actor_lr=3e-3)
+    for _ in range(300):
+        sac.warm_start(repeat(batch))
+    mean = sac.policy.select_action(batch["state"], deterministic=True)[:, :3]
+    assert (mean - torch.tensor([0.5, -0.5, 0.2])).abs().mean().item() < 0.15
+
+
 def test_it_asks_no_critic(make_sac, make_batch, weights_of):
     one, other = make_sac(), make_sac()
     for parameter in other.critic_ensemble.parameters():
