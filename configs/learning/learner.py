@@ -38,6 +38,9 @@ class LearnerConfig(Config):
     mode: Changeable[Literal["background", "lockstep"]] = "background"
     """background: learn as fast as the machine allows; lockstep: a round of updates every
     train_freq ticks while the loop waits, so that a seed gives the same run (simulated worlds)."""
+    where: Changeable[Literal["thread", "process"]] = "thread"
+    """thread: it runs in the program that moves the robot; process: in one of its own on the same
+    computer, which cannot hold up the control loop, and takes memory and a few seconds to start."""
     train_freq: Changeable[int] = Field(1, ge=1)
     """Lockstep: time between two rounds of updates [ticks]."""
     gradient_steps: Changeable[int] = Field(1, ge=1)

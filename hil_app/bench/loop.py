@@ -22,7 +22,7 @@ from hil_app.control.monitor import Stage
 from hil_app.control.policy import LearnedPolicy
 from hil_app.control.rate import milliseconds
 from hil_app.control.signals import StopRequest
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.recording.frames import Frame
 from hil_app.recording.recorder import Recorder
 from hil_app.runs.dataset import recorder
@@ -109,7 +109,7 @@ class Rig:
     """A loop with everything that listens to it, as in a training run."""
 
     loop: Loop
-    learner: Learner
+    learner: AnyLearner
     recorder: Recorder
     sinks: list[Sink]
     ticks: int = 0
@@ -132,8 +132,7 @@ def a_rig(
 ) -> Iterator[Rig]:
     """A rig to run; ``robot`` may be another than the config's, and ``root`` keeps the dataset."""
     events, parts = EventLog(), Assembly(config, robot=robot)
-    algorithm = parts.algorithm(parts.policy("initial weights"))
-    learner = parts.learner(algorithm, events)
+    learner = parts.learner(parts.initial_policy, events)
     acting = parts.policy("exploration")
     policy = LearnedPolicy(acting, learner.mailbox, deterministic=False)
     teleop = parts.teleop("on_take_over")

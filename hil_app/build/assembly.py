@@ -30,7 +30,8 @@ from hil_app.build.workspace import check_reachable
 from hil_app.control.loop import Loop, Seen
 from hil_app.control.policy import Policy
 from hil_app.learning.algorithm import RLAlgorithm
-from hil_app.learning.learner import Learner, Log
+from hil_app.learning.elsewhere.surface import AnyLearner
+from hil_app.learning.learner import Log
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.rewards.classifier import SuccessClassifier
 from hil_app.support.events import EventLog
@@ -252,13 +253,20 @@ class Assembly:
         """An untrained policy that fits the config; ``seed_name`` tells copies apart."""
         return learning.make_policy(self.config, self.policy_config, seed_name)
 
+    @property
+    def initial_policy(self) -> GaussianActorPolicy:
+        """Another copy of the policy that a training begins with."""
+        return learning.initial_policy(self.config, self.policy_config)
+
     def algorithm(self, actor: GaussianActorPolicy) -> RLAlgorithm:
         """The learning algorithm, ready to train ``actor``, which it moves to its device."""
         return learning.make_algorithm(self.config, actor)
 
-    def learner(self, algorithm: RLAlgorithm, events: EventLog, log: Log | None = None) -> Learner:
-        """The learner thread with its buffers; ``log`` gets its figures now and then."""
-        return learning.make_learner(self.config, algorithm, events, log)
+    def learner(
+        self, actor: GaussianActorPolicy, events: EventLog, log: Log | None = None
+    ) -> AnyLearner:
+        """What trains ``actor``, with its buffers; ``log`` gets its figures now and then."""
+        return learning.make_learner(self.config, actor, events, log)
 
     def seed(self, name: str, index: int = 0) -> int:
         """A seed of its own for each random source of the run."""

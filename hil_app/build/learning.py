@@ -20,6 +20,8 @@ from hil_app.learning.algorithm import make_algorithm as algorithm_of
 from hil_app.learning.buffer.credit import TakeOverPenalty
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.values import usable
+from hil_app.learning.elsewhere.process import LearnerProcess
+from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.learning.learner import Learner, Log
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.sac.q_values import q_values_of
@@ -27,6 +29,9 @@ from hil_app.learning.store import ExperienceStore
 from hil_app.learning.trainer import RLTrainer
 from hil_app.support.events import EventLog
 from processors.observation import Observe
+
+_PROCESS = "hil_app.remote.learner_process"
+_LEARNERS = {"algorithm", "learner", "train", "ask_for_help", "seed"}  # all that one looks at
 
 
 def policy_config(
@@ -59,6 +64,11 @@ def policy_config(
     )
 
 
+def initial_policy(config: RunConfig, features: GaussianActorConfig) -> GaussianActorPolicy:
+    """The policy that a training begins with, the same wherever it is made."""
+    return make_policy(config, features, "initial weights")
+
+
 def make_policy(
     config: RunConfig, features: GaussianActorConfig, seed_name: str
 ) -> GaussianActorPolicy:
@@ -75,6 +85,20 @@ def make_algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm
 
 
 def make_learner(
+    config: RunConfig, actor: GaussianActorPolicy, events: EventLog, log: Log | None = None
+) -> AnyLearner:
+    """What trains ``actor``, where the config says; ``log`` gets its figures now and then."""
+    if config.learner.where == "thread":
+        return thread_learner(config, make_algorithm(config, actor), events, log)
+    _device(config.learner.device)
+    setup = {
+        "config": config.model_dump(mode="json", include=_LEARNERS),
+        "policy": actor.config.model_dump(mode="json"),
+    }
+    return LearnerProcess(_PROCESS, setup, actor, config.learner, events, log)
+
+
+def thread_learner(
     config: RunConfig, algorithm: RLAlgorithm, events: EventLog, log: Log | None = None
 ) -> Learner:
     """The learner thread with its buffers; ``log`` gets its figures now and then."""

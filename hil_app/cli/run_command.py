@@ -16,7 +16,7 @@ from configs.run import RunConfig
 from hil_app.control.outcomes import TRAIN
 from hil_app.control.policy import LearnedPolicy
 from hil_app.events import FilmMade, MovedAside, RunResumed
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.operator.screen import Screen
 from hil_app.operator.view import View
@@ -102,7 +102,7 @@ def _train(session: Session, training: Training) -> int:
 
     def work() -> None:
         training.run()
-        _evaluate(session, console, training.algorithm.policy, session.folder / VIDEO)
+        _evaluate(session, console, training.policy, session.folder / VIDEO)
 
     return _run(session, console, work, training.learner)
 
@@ -156,7 +156,7 @@ def _run(
     session: Session,
     console: Console,
     work: Callable[[], None],
-    learner: Learner | None = None,
+    learner: AnyLearner | None = None,
     *,
     report_to: Path | None = None,
 ) -> int:
@@ -208,7 +208,7 @@ def _conclude(
     session: Session,
     console: Console,
     ended: str,
-    learner: Learner | None,
+    learner: AnyLearner | None,
     report_to: Path | None,
 ) -> None:
     session.monitor.close()

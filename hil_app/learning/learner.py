@@ -83,6 +83,7 @@ class Learner:
         self.mailbox = Mailbox()
         self.progress = Progress()
         self.q_values: QValues | None = None  # replaced as a whole, like progress
+        self.dealt: Callable[[int], None] = lambda _: None  # in the thread: so much was dealt with
         self._trainer, self._store = trainer, store
         self._config, self._events = config, events
         self._log, self._log_every = log, log_every
@@ -167,6 +168,11 @@ class Learner:
         if self._lockstep:
             self._await(job)
 
+    def warm_up(self) -> str | None:
+        """Before entering, do what would make the first update slow; returns why not all of it."""
+        self._trainer.algorithm.warm_up(self._trainer.batch_size)
+        return self._trainer.algorithm.compile_problem
+
     def restore(self, tensors: Tensors) -> None:
         """Go on from what :meth:`snapshot` gave; call it before entering.
 
@@ -196,11 +202,14 @@ class Learner:
         self._count()
         return count
 
+    def close(self) -> None:
+        """End what was begun before entering, if nobody has entered: of a thread, nothing."""
+
     def check(self) -> None:
         """Raise :class:`LearnerDied` if the thread has died."""
         error = None if self._worker is None else self._worker.error
         if error is not None:
-            raise LearnerDied(f"the learner died: {_in_one_line(error)}") from error
+            raise died_of(error) from error
 
     def _hand_over(self, task: Callable[[], None]) -> None:
         """Queue what a tick asks for: without waiting, unless in lockstep."""
@@ -234,6 +243,7 @@ class Learner:
             if job is jobs[-1]:  # else a newer frame may follow
                 self._evaluate_newest()
             job.done.set()
+        self.dealt(len(jobs))
         if self._is_free():
             self._update(self._trainer.training_step)
 
@@ -325,6 +335,11 @@ class Learner:
         )
         if self._log is not None and self._updates % self._log_every == 0:
             self._log(self._frames, self.progress)
+
+
+def died_of(error: BaseException) -> LearnerDied:
+    """What to raise where this has ended a learner."""
+    return LearnerDied(f"the learner died: {_in_one_line(error)}")
 
 
 def _number(value: float) -> Tensor:

@@ -29,7 +29,7 @@ from hil_app.control.outcomes import (
 )
 from hil_app.control.rate import milliseconds
 from hil_app.events import DatasetsSoFar, EpisodeEnded, Evaluated, ViewClosed
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.operator.holder import duration, holder
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import Output
@@ -86,7 +86,7 @@ class View:
         console: Console,
         monitor: Monitor,
         events: EventLog,
-        learner: Learner | None = None,
+        learner: AnyLearner | None = None,
         hint: str = "",
     ) -> None:
         self._console, self._monitor, self._learner = console, monitor, learner

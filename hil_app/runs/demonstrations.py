@@ -25,7 +25,7 @@ from hil_app.events import (
     WarmStarted,
     WarmStarting,
 )
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
 from hil_app.runs.session import Session
@@ -96,7 +96,7 @@ class OfflineData:
         check(self._sources, parts.policy_config, self._config.env.fps, parts.names)
         self._reported = 0.0
 
-    def load(self, learner: Learner, policy: GaussianActorPolicy) -> bool:
+    def load(self, learner: AnyLearner, policy: GaussianActorPolicy) -> bool:
         """Fill the offline buffer; False if the run is to stop meanwhile. Raises DatasetError."""
         if not self._sources:
             return True
@@ -121,7 +121,7 @@ class OfflineData:
         return True
 
     def _rows(
-        self, source: Source, learner: Learner, policy: GaussianActorPolicy, loading: Loading
+        self, source: Source, learner: AnyLearner, policy: GaussianActorPolicy, loading: Loading
     ) -> int:
         """Add a dataset's rows to the offline buffer; returns how many there were."""
 

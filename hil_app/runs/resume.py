@@ -15,7 +15,7 @@ from configs.load import ConfigError
 from configs.options.overrides import flat
 from configs.run import RunConfig
 from hil_app.learning.checkpoint import DAMAGE, Snapshot, damaged, load
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.recording.disk import disk
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
 from hil_app.runs.folder import BEST, CHECKPOINTS, DATASET, SET_ASIDE, best_of, checkpoints_of
@@ -42,7 +42,7 @@ class Resumed:
         except DAMAGE as error:
             raise damaged(checkpoint, error) from error
 
-    def restore(self, learner: Learner, acting: torch.Generator) -> None:
+    def restore(self, learner: AnyLearner, acting: torch.Generator) -> None:
         """Bring a learner and the acting policy's generator to where they were.
 
         Raises CheckpointError if the checkpoint is of other networks or damaged.

@@ -19,9 +19,9 @@ from hil_app.control.monitor import Recording, Stage, always
 from hil_app.control.outcomes import DEMONSTRATE, TRAIN, Episode, Evaluation
 from hil_app.control.policy import LearnedPolicy, NoPolicy
 from hil_app.events import Compiled, Compiling, NotCompiled, NothingLearned
-from hil_app.learning.algorithm import RLAlgorithm
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
-from hil_app.learning.learner import COUNTS, Learner, Progress
+from hil_app.learning.elsewhere.surface import AnyLearner
+from hil_app.learning.learner import COUNTS, Progress
 from hil_app.recording.frames import Frame
 from hil_app.runs.checkpoints import Checkpoints
 from hil_app.runs.dataset import recorder
@@ -54,13 +54,13 @@ class Training:
         self._session, self._config, parts = session, config, session.parts
         demonstrator, operator = session.teleop("always"), session.teleop("on_take_over")
         self._fresh, self._before = resumed is None, resumed.state if resumed else RunState()
-        self.algorithm: RLAlgorithm = parts.algorithm(parts.policy("initial weights"))
+        self.policy = parts.initial_policy  # has the newest weights once the run is over
         self._metrics = Metrics(
             session.folder,
             session.events,
             partial(trackers_of, session.folder, config, session.events),
         )
-        self.learner: Learner = parts.learner(self.algorithm, session.events, self._log_learner)
+        self.learner: AnyLearner = parts.learner(self.policy, session.events, self._log_learner)
         self._episode_frames: list[Frame] = []  # of the episode under way
         self._acting = parts.policy("exploration")
         wanted = config.learner.datasets if self._fresh else []  # a checkpoint has their rows
@@ -68,7 +68,7 @@ class Training:
         if resumed is not None:
             resumed.restore(self.learner, self._acting.generator)
             session.monitor.evaluations += resumed.state.evaluations
-        self._acting.load_actor_weights(self.algorithm.get_weights())
+        self._acting.load_actor_weights(self.policy.get_weights())
         self._root = session.folder / DATASET
         self._recorder = recorder(parts, self._root, session.events)
         self._checkpoints = Checkpoints(
@@ -89,11 +89,12 @@ class Training:
 
     def run(self) -> None:
         """Both stages; whatever ends them, the arm is made safe first and the checkpoint last."""
-        self._warm_up()
-        if not self._offline_data.load(self.learner, self.algorithm.policy):
-            return
         demonstration, training = self._loops
         with ExitStack() as stack:
+            stack.callback(self.learner.close)
+            self._warm_up()
+            if not self._offline_data.load(self.learner, self.policy):
+                return
             stack.enter_context(self._metrics)
             stack.enter_context(self._checkpoints)
             stack.enter_context(self.learner)
@@ -115,8 +116,7 @@ class Training:
             return
         events, started = self._session.events, time.monotonic()
         events.emit(Compiling(note="the first time takes a minute or two, later ones are faster"))
-        self.algorithm.warm_up(self._config.learner.batch_size)
-        if problem := self.algorithm.compile_problem:
+        if problem := self.learner.warm_up():
             events.emit(NotCompiled(cause=f"it learns without: {problem}"))
         else:
             events.emit(Compiled(seconds=round(time.monotonic() - started, 1)))
@@ -272,8 +272,8 @@ class Training:
         """Put the loop's and the learner's parts together, in the learner's thread."""
         state = replace(state, updates=int(tensors[COUNTS]["updates"]))
         configs = {
-            POLICY: self.algorithm.policy.config.model_dump_json(indent=2),
-            ALGORITHM: self.algorithm.config.model_dump_json(indent=2),
+            POLICY: self.policy.config.model_dump_json(indent=2),
+            ALGORITHM: self._config.algorithm.model_dump_json(indent=2),
         }
         snapshot = Snapshot(vars(state), configs, {**tensors, LOOP: random})
         mark = asdict(best) if best else None

@@ -200,8 +200,8 @@ def test_the_buffers_keep_images_or_a_frozen_encoder_s_maps(tmp_path, frozen):
         learner={"random_shift": 2},
     )
     robot = make_robot(config)
-    algorithm = Assembly(config).algorithm(Assembly(config, robot=robot).policy("test"))
-    mixer = Assembly(config).learner(algorithm, EventLog())._trainer.data_mixer
+    policy = Assembly(config, robot=robot).policy("test")
+    mixer = Assembly(config).learner(policy, EventLog())._trainer.data_mixer
     for buffer in (mixer.online_buffer, mixer.offline_buffer):
         assert ("observation.images.front" in buffer.state_keys) == (not frozen)
         assert ("observation.images.front.map" in buffer.state_keys) == frozen

@@ -122,9 +122,9 @@ def test_every_evaluation_is_judged_by_the_world(tmp_path: Path) -> None:
     with Session(made, "train") as session:
         training = Training(session)
         training.run()
-        evaluate(session, training.algorithm.policy)
+        evaluate(session, training.policy)
         stages = {stage.name: stage for stage in session.monitor.stages}
-        policy = LearnedPolicy(training.algorithm.policy, deterministic=True)
+        policy = LearnedPolicy(training.policy, deterministic=True)
         amid = Evaluator(session, policy, lambda: False)
         names = [name for name, _ in amid._loop.env_pipeline.steps]
     assert "simulated success" in names

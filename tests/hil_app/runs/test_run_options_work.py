@@ -143,7 +143,7 @@ def outcome(folder: Path, **changes: Any) -> tuple[Any, ...]:
     with Session(tiny(folder, **changes), "train") as session:
         training = Training(session)
         training.run()
-        evaluated = acted(session, training.algorithm.policy)
+        evaluated = acted(session, training.policy)
     columns = [load_file(file) for file in sorted(folder.rglob("*.safetensors"))]
     columns += recorded(folder)
     return [{k: v.tobytes() for k, v in each.items()} for each in columns], evaluated
