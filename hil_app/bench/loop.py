@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from configs.load import merge, validate
@@ -31,6 +31,7 @@ from robots.base import Robot
 
 SOFTWARE = ("teleop", "action steps", "env steps", "hand-over")  # sections of a tick that are ours
 ROBOT = ("robot.command", "robot.read")  # and those that are not
+OFF, LEARNERS = "off", ("off", "thread", "process")  # where the learner is
 EPISODE = 100  # steps of a gymnasium environment from one reset to the next
 
 
@@ -83,24 +84,31 @@ def environment(config: RunConfig, ticks: int) -> dict[str, float] | None:
 
 
 def loop(config: RunConfig, seconds: float, turns: int) -> Result:
-    """Lateness of a 30 Hz loop without and with the learner [ms], in turns."""
-    paced = changed(
-        config, env={"fps": 30, "paced": True}, learner={"mode": "background", "learning_starts": 1}
-    )
-    late: dict[str, list[float]] = {"learner_off": [], "learner_on": []}
-    updates = 0
-    for turn in range(2 * turns):
-        learning = turn % 2 == 1
-        with a_rig(paced, learning) as rig:
+    """Lateness of a 30 Hz loop [ms], in turns: no learner, its thread, its process."""
+    late: dict[str, list[float]] = {name: [] for name in LEARNERS}
+    cpu, updates = dict.fromkeys(LEARNERS, 0.0), dict.fromkeys(LEARNERS, 0)
+    for name in turns * list(LEARNERS):
+        where = {} if name == OFF else {"where": name}
+        learner = {"mode": "background", "learning_starts": 1, **where}
+        paced = changed(config, env={"fps": 30, "paced": True}, learner=learner)
+        with a_rig(paced, learning=name != OFF) as rig:
+            started = process_time()
             rig.run(round(seconds * paced.env.fps))
-        late["learner_on" if learning else "learner_off"] += rig.loop.rate.lateness
-        updates += rig.learner.progress.updates
-    off, on = (milliseconds(values) or {} for values in late.values())
+            cpu[name] += process_time() - started
+            updates[name] += rig.learner.progress.updates
+        late[name] += rig.loop.rate.lateness
+    lateness = {name: milliseconds(values) or {} for name, values in late.items()}
+    off = lateness[OFF]
     return {
-        "lateness_ms": {"learner_off": off, "learner_on": on},
-        "ratio_on_to_off": {key: round(on[key] / off[key], 2) for key in on},
-        "updates_per_s": round(updates / (turns * seconds), 1),
-        "ticks_each": len(late["learner_on"]),
+        "lateness_ms": lateness,
+        "ratio_to_off": {
+            name: {key: round(found[key] / off[key], 2) for key in found}
+            for name, found in lateness.items()
+            if name != OFF
+        },
+        "updates_per_s": {n: round(u / (turns * seconds), 1) for n, u in updates.items()},
+        "cpu_share": {n: round(spent / (turns * seconds), 3) for n, spent in cpu.items()},
+        "ticks_each": len(late[OFF]),
     }
 
 

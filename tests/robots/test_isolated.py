@@ -17,6 +17,7 @@ HELPERS = (
     "hil_app.checks.probe",
     "hil_app.bench.torture.worker",
     "hil_app.bench.crashes",
+    "hil_app.remote.learner_process",
 )
 ROOT = Path(__file__).parents[2]
 FORKS = ("hil_app/bench/torture/command.py",)  # stands for users, who start as they like

@@ -12,9 +12,9 @@ from configs.options.parser import count, seconds
 from hil_app.bench import showing
 
 DESCRIPTION = """\
-How late the ticks of a 30 Hz loop are, in turns without and with the learner training in its
-thread, so that both see the same machine. With --output_dir the figures are also saved, as
-bench.json beside the config.
+How late the ticks of a 30 Hz loop are, in turns without a learner, with one that trains in a
+thread, and with one in a process of its own (learner.where), so that all see the same machine.
+With --output_dir the figures are also saved, as bench.json beside the config.
 """
 
 
@@ -36,8 +36,16 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _table(result: Mapping[str, Any]) -> Table:
-    late, ratio = result["lateness_ms"], result["ratio_on_to_off"]
-    rows = [[name, *showing.figures(values)] for name, values in late.items()]
-    rows += [[], ["on / off", *(f"{value}x" for value in showing.figures(ratio))]]
-    caption = f"{result['ticks_each']} ticks each, {result['updates_per_s']} updates/s"
-    return showing.table("loop [ms]", ("", *showing.PERCENTILES), rows, caption)
+    def row(name: str) -> list[str]:
+        cpu = format(100 * result["cpu_share"][name], ".0f")
+        return [*showing.figures(result["lateness_ms"][name]), f"{updates[name]:g}", cpu]
+
+    updates, ratios = result["updates_per_s"], result["ratio_to_off"]
+    rows = [[f"learner {name}", *row(name)] for name in updates]
+    rows += [[]] + [
+        [f"{name} / off", *(f"{value}x" for value in showing.figures(ratio)), "", ""]
+        for name, ratio in ratios.items()
+    ]
+    caption = f"{result['ticks_each']} ticks each; % of a core is of the loop's own process"
+    columns = "", *showing.PERCENTILES, "updates/s", "% of a core"
+    return showing.table("loop [ms]", columns, rows, caption)

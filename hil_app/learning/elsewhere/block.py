@@ -67,9 +67,12 @@ class WeightsBlock:
         if new:
             self._bytes(0, _HASH)[:] = np.frombuffer(self.architecture, np.uint8)
         self.check()
-        self.close = weakref.finalize(
-            self, os.close, self.file
-        )  # the memory stays till none has it
+        self._close = weakref.finalize(self, os.close, self.file) if new else None
+
+    def close(self) -> None:
+        """Let go of the file, if it is ours; the memory stays for as long as somebody has it."""
+        if self._close is not None:
+            self._close()
 
     def check(self) -> None:
         """Raise ValueError if the memory is of other networks."""

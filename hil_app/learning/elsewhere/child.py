@@ -43,7 +43,7 @@ class Child:
             raise
 
     @property
-    def number(self) -> int:
+    def process_id(self) -> int:
         """By which the system knows it."""
         return self._process.pid
 

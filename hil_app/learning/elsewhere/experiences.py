@@ -62,7 +62,7 @@ class FramePacker:
         arrays |= _named(_NEXT, frame.next_observation)
         if not facts[_GOES_ON]:
             arrays |= _named(_STATE, frame.observation)
-        return facts, save(arrays)
+        return facts, _saved(arrays)
 
 
 class FrameUnpacker:
@@ -90,7 +90,7 @@ def pack_row(row: Row) -> tuple[dict[str, Any], bytes]:
     """Facts and arrays of a message that has a row."""
     arrays = {"action": row.action, **_named(_STATE, row.state), **_named(_NEXT, row.next_state)}
     facts: dict[str, Any] = {name: float(getattr(row, name)) for name in _ROW_NUMBERS}
-    return facts | {name: bool(getattr(row, name)) for name in _ROW_FLAGS}, save(arrays)
+    return facts | {name: bool(getattr(row, name)) for name in _ROW_FLAGS}, _saved(arrays)
 
 
 def unpack_row(message: Message) -> Row:
@@ -99,6 +99,11 @@ def unpack_row(message: Message) -> Row:
     facts = {name: message.facts[name] for name in (*_ROW_NUMBERS, *_ROW_FLAGS)}
     state, next_state = _taken(_STATE, arrays), _taken(_NEXT, arrays)
     return Row(state=state, next_state=next_state, action=arrays["action"], **facts)
+
+
+def _saved(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """As safetensors has them, which takes arrays for what they are only if they lie in order."""
+    return save({name: np.require(array, requirements="C") for name, array in arrays.items()})
 
 
 def _named(prefix: str, observation: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

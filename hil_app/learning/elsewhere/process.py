@@ -77,6 +77,11 @@ class LearnerProcess:
         self._restoring: Tensors | None = None
         self._compile_problem: str | None = None
 
+    @property
+    def process_id(self) -> int | None:
+        """By which the system knows the process; None while there is none."""
+        return None if self._child is None else self._child.process_id
+
     # Before entering.
 
     def restore(self, tensors: Tensors) -> None:
