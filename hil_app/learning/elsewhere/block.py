@@ -14,7 +14,6 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +30,6 @@ _HASH = 32  # [B]
 _ALIGNED = 64  # where a tensor may begin [B]
 _HEAD = 64  # of the memory, and of each slot [B]
 _BEGUN, _VERSION, _SUM, _ENDED = range(4)  # numbers in a slot's head
-_MEMORY = Path("/dev/shm")
 
 
 class _Place(NamedTuple):
@@ -206,6 +204,8 @@ def _sum(content: Tensor) -> np.uint64:
 
 
 def _unnamed() -> int:
-    """A file in memory, where the system has such, that is gone with the last who has it open."""
-    with tempfile.TemporaryFile(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as file:
+    """A file that is gone with the last who has it open: in memory, where the system has such."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("weights")
+    with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

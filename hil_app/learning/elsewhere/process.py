@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from configs.learning.learner import LearnerConfig
@@ -21,7 +21,7 @@ from hil_app.learning.elsewhere.snapshots import SnapshotReceiver, SnapshotSende
 from hil_app.learning.elsewhere.wire import Message
 from hil_app.learning.experience import Experience
 from hil_app.learning.health import LearnerDied
-from hil_app.learning.learner import POLL, Log, Progress
+from hil_app.learning.learner import POLL, Log, Progress, died_of
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.weights import copy_into
 from hil_app.learning.sac.q_values import QValues
@@ -110,7 +110,7 @@ class LearnerProcess:
         child = self._opened()
         self._send(child, "enter")
         self._count = child.connection.sent
-        self._sender = Worker("learner link", self._hand_out)
+        self._sender = Worker("learner link", self._hand_out, failed=self._not_sent)
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
@@ -135,7 +135,8 @@ class LearnerProcess:
         child.end(now=not self._ended)
         if self._sender is not None:
             self._sender.close()
-        self._receiver.join()
+        if self._receiver.is_alive():
+            self._receiver.join()
         child.connection.close()
         self._block.close()
 
@@ -220,25 +221,39 @@ class LearnerProcess:
             self._child = child = Child(self._module, [self._block.file])
         except OSError as error:
             raise LearnerDied(f"the learner's process cannot be started: {error}") from error
+        try:
+            self._begin(child)
+        except BaseException:
+            self.close()
+            raise
+        return child
+
+    def _begin(self, child: Child) -> None:
         self._heard = time.monotonic()
         self._receiver.start()
         self._send(child, "setup", {**self._setup, "block": self._block.file})
         self._wait_for(lambda: self._ready)
         if (tensors := self._restoring) is not None:
             self._restoring = None
-            SnapshotSender(child.connection).send(tensors)
+            with self._why_if_gone():
+                SnapshotSender(child.connection).send(tensors)
             self._send(child, "restore")
             self._await(child.connection.sent)
-        return child
 
     def _send(
         self, child: Child, kind: str, facts: dict[str, Any] | None = None, arrays: bytes = b""
     ) -> None:
         """Send at once. Raises LearnerDied if there is nobody any more."""
-        try:
+        with self._why_if_gone():
             child.connection.send(kind, facts, arrays)
+
+    @contextmanager
+    def _why_if_gone(self) -> Iterator[None]:
+        """Where sending fails, wait until it is known why, and raise that as LearnerDied."""
+        try:
+            yield
         except OSError:
-            self._wait_for(lambda: False)  # until it is known why
+            self._wait_for(lambda: False)
 
     # What follows runs in the thread that sends.
 
@@ -249,20 +264,24 @@ class LearnerProcess:
                 if child is not None:
                     child.connection.send(*parcel())
 
+    def _not_sent(self, error: BaseException) -> None:
+        self._fail(str(died_of(error)))
+
     # What follows runs in the thread that receives.
 
     def _receive(self) -> None:
         child = self._child
         assert child is not None
-        cause = None
         try:
             while (message := child.connection.receive()) is not None:
                 self._heard = time.monotonic()
                 self._take(message)
+        except OSError:  # it was cut off
+            pass
         except Exception as error:
-            cause = None if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            self._fail(str(died_of(error)))
         if not (self._closing or self._ended):
-            self._fail(f"the learner died: {cause or child.why()}; {_REMEDY}")
+            self._fail(f"the learner died: {child.why()}; {_REMEDY}")
 
     def _take(self, message: Message) -> None:
         kind, facts = message.kind, message.facts

@@ -18,7 +18,7 @@ from hil_app.runs.session import Session
 from hil_app.runs.training import Training
 
 SEEING = {"robot": {"cameras": {"front": {"width": 24, "height": 24}}}}
-HELP = {"ask_for_help": {"max_disagreement": 1e-6, "ticks": 1, "after_updates": 5}}
+HELP = {"ask_for_help": {"min_value": 9, "ticks": 1, "again_after": 3, "after_updates": 5}}
 ALL = {**SEEING, **HELP, "train": {"eval_every": 30, "eval_episodes": 1, "log_every": 5}}
 
 

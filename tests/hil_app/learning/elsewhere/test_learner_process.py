@@ -286,6 +286,26 @@ def test_a_process_that_cannot_make_its_learner_says_why(run):
         other.send("died", {"cause": "the learner died: ConfigError: algorithm.type: no such one"})
 
     made = run(serve=refuse)
-    with pytest.raises(LearnerDied, match="no such one"), made.learner:
+    with pytest.raises(LearnerDied, match="no such one"):
+        made.learner.warm_up()
+    assert made.child.ended_now is True
+
+
+def test_a_process_that_cannot_be_started_is_told(run, monkeypatch):
+    def refuse(*_):
+        raise OSError(12, "Cannot allocate memory")
+
+    made = run()
+    monkeypatch.setattr(process, "Child", refuse)
+    with (
+        pytest.raises(LearnerDied, match="cannot be started.*Cannot allocate memory"),
+        made.learner,
+    ):
         pass
-    made.learner.close()
+
+
+def test_a_frame_that_cannot_be_sent_ends_the_run_and_nobody_waits(run):
+    made = run()
+    odd = replace(frame(1), action=np.array(["no number"]))
+    with pytest.raises(LearnerDied, match="the learner died: "), made.learner as learner:
+        learner.offer(odd)
