@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 
 from configs.events import Event
+from hil_app.events import LearnerFailed
 from hil_app.learning.checkpoint import Tensors
 from hil_app.learning.elsewhere.experiences import FrameUnpacker, SentFrame, unpack_row
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver, SnapshotSender
@@ -145,4 +146,6 @@ class Serving:
         self._connection.send("log", {"frames": frames, "progress": asdict(progress)})
 
     def _forward(self, event: Event) -> None:
+        if isinstance(event, LearnerFailed):  # which the run tells of itself, however it dies
+            return
         self._connection.send("event", {"class": type(event).__name__, "fields": asdict(event)})

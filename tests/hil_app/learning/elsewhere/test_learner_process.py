@@ -16,7 +16,7 @@ from waiting import PATIENCE_S, until
 from configs.learning.learner import LearnerConfig
 from hil_app.learning import TrainingStats
 from hil_app.learning.buffer.returns import Row
-from hil_app.learning.elsewhere import process
+from hil_app.learning.elsewhere import answers, process
 from hil_app.learning.elsewhere.block import SharedMailbox, WeightsBlock
 from hil_app.learning.elsewhere.process import LearnerProcess
 from hil_app.learning.elsewhere.serving import Serving
@@ -238,7 +238,7 @@ def hang(other, child):
 
 
 def test_a_process_that_hangs_is_found_out_and_the_tick_never_waits(run, monkeypatch):
-    monkeypatch.setattr(process, "SILENT_S", 0.3)
+    monkeypatch.setattr(answers, "SILENT_S", 0.3)
     made = run(serve=hang, mode="background")
     big = {"observation.images.front": np.zeros((200, 200, 3), np.uint8)}
     offered = []
@@ -261,7 +261,7 @@ def test_a_full_queue_is_an_error_with_its_remedy(run):
     with made.learner as learner:
         learner.offer(frame(1))
         assert gate.reached.wait(PATIENCE_S)
-        until(lambda: learner._done == learner._count)
+        until(lambda: learner._answers.done == learner._count)
         for tick in range(2, 5):
             learner.offer(frame(tick))
         with pytest.raises(LearnerDied, match=r"3 frames wait.*raise learner\.queue_size"):
@@ -283,11 +283,13 @@ def test_a_learner_that_does_not_run_refuses_frames(run):
 def test_a_process_that_cannot_make_its_learner_says_why(run):
     def refuse(other, _):
         other.receive()
-        other.send("died", {"cause": "the learner died: ConfigError: algorithm.type: no such one"})
+        cause = "the learner died: ConfigError: algorithm.type: no such one"
+        other.send("died", {"cause": cause})
 
     made = run(serve=refuse)
     with pytest.raises(LearnerDied, match="no such one"):
         made.learner.warm_up()
+    assert [event["cause"] for event in made.heard] == ["ConfigError: algorithm.type: no such one"]
     assert made.child.ended_now is True
 
 
@@ -298,7 +300,7 @@ def test_a_process_that_cannot_be_started_is_told(run, monkeypatch):
     made = run()
     monkeypatch.setattr(process, "Child", refuse)
     with (
-        pytest.raises(LearnerDied, match="cannot be started.*Cannot allocate memory"),
+        pytest.raises(LearnerDied, match=r"cannot be started.*Cannot allocate memory"),
         made.learner,
     ):
         pass
