@@ -83,7 +83,8 @@ class Learner:
         self.mailbox = Mailbox()
         self.progress = Progress()
         self.q_values: QValues | None = None  # replaced as a whole, like progress
-        self.dealt: Callable[[int], None] = lambda _: None  # in the thread: so much was dealt with
+        # called in the thread with how much was dealt with, and with 0 after an update
+        self.dealt: Callable[[int], None] = lambda _: None
         self._trainer, self._store = trainer, store
         self._config, self._events = config, events
         self._log, self._log_every = log, log_every
@@ -243,7 +244,8 @@ class Learner:
             if job is jobs[-1]:  # else a newer frame may follow
                 self._evaluate_newest()
             job.done.set()
-        self.dealt(len(jobs))
+        if jobs:
+            self.dealt(len(jobs))
         if self._is_free():
             self._update(self._trainer.training_step)
 
@@ -335,6 +337,7 @@ class Learner:
         )
         if self._log is not None and self._updates % self._log_every == 0:
             self._log(self._frames, self.progress)
+        self.dealt(0)
 
 
 def died_of(error: BaseException) -> LearnerDied:

@@ -40,6 +40,7 @@ class Serving:
         self._frames, self._restored = FrameUnpacker(), SnapshotReceiver()
         self._snapshots = SnapshotSender(connection)
         self._done = connection.received  # messages
+        self._counting = threading.Lock()
         self._told = 0.0  # when the run was told of the progress
         self._q_values_told: QValues | None = None
         self._over = threading.Event()
@@ -118,7 +119,8 @@ class Serving:
     # What follows is called in the learner's thread, or while that does not run.
 
     def _dealt(self, count: int) -> None:
-        self._done += count
+        with self._counting:
+            self._done += count
         if count or time.monotonic() - self._told > _TELL_EVERY:
             self._tell()
 
