@@ -13,7 +13,7 @@ import mmap
 import os
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +38,14 @@ class _Place(NamedTuple):
     group: str
     name: str
     shape: torch.Size
+    stride: tuple[int, ...]
     dtype: torch.dtype
-    start: int  # [B]
-    size: int  # [B]
+    first: int  # where it begins, in numbers of its kind
+
+    def of(self, kinds: Mapping[torch.dtype, Tensor]) -> Tensor:
+        """It, in a slot's content, which is given as numbers of each kind."""
+        own = kinds[self.dtype]
+        return own.as_strided(self.shape, self.stride, own.storage_offset() + self.first)
 
 
 class WeightsBlock:
@@ -50,9 +55,8 @@ class WeightsBlock:
     """
 
     def __init__(self, like: Weights, file: int | None = None) -> None:
-        self._places = list(_places(like))
-        last = self._places[-1]
-        self._size = last.start + _rounded(last.size)  # of a slot's content [B]
+        self._places, self._size = _places(like)  # and of a slot's content [B]
+        self._kinds = {place.dtype for place in self._places}
         self.architecture = _hash(self._places)
         new = file is None
         self.file = _unnamed() if file is None else file
@@ -93,15 +97,18 @@ class WeightsBlock:
         count = self.count + 1
         head, content = self._head(count), self._content(count)
         head[_BEGUN] = count
+        kinds = {dtype: content.view(dtype) for dtype in self._kinds}
         for place in self._places:
-            into = content[place.start : place.start + place.size].view(place.dtype)
-            into.copy_(weights[place.group][place.name].reshape(-1))
+            place.of(kinds).copy_(weights[place.group][place.name])
         head[_VERSION], head[_SUM] = version, _sum(content)
         head[_ENDED] = count
         self._newest[0] = count
 
     def read(self, count: int) -> Parcel | None:
-        """Copies of what was published as this; None if it is being written to."""
+        """Copies of what was published as this; None if it is being written to.
+
+        Raises ValueError if they are not finite.
+        """
         head = self._head(count)
         if head[_ENDED] != count:
             return None
@@ -109,10 +116,11 @@ class WeightsBlock:
         content = self._content(count).clone()
         if head[_BEGUN] != count or _sum(content) != total:
             return None
+        kinds = {dtype: content.view(dtype) for dtype in self._kinds}
+        check_finite({str(dtype): values for dtype, values in kinds.items()}, "weights")
         found: dict[str, dict[str, Tensor]] = {}
         for place in self._places:
-            values = content[place.start : place.start + place.size].view(place.dtype)
-            found.setdefault(place.group, {})[place.name] = values.view(place.shape)
+            found.setdefault(place.group, {})[place.name] = place.of(kinds)
         return Parcel(version, found)
 
     @property
@@ -160,16 +168,14 @@ class SharedMailbox(Mailbox):
         count = self._block.count
         if not count or self._block.version <= version:
             return None
-        parcel = self._block.read(count)
+        try:
+            self._block.check()
+            parcel = self._block.read(count)
+        except ValueError as error:
+            raise LearnerDied(f"the learner's weights are no use: {error}") from error
         if parcel is None:
             self._look_again(count)
             return None
-        try:
-            self._block.check()
-            for group, tensors in parcel.weights.items():
-                check_finite(tensors, group)
-        except ValueError as error:
-            raise LearnerDied(f"the learner's weights are no use: {error}") from error
         return parcel if parcel.version > version else None
 
     def _look_again(self, count: int) -> None:
@@ -179,13 +185,16 @@ class SharedMailbox(Mailbox):
         self._failed = count
 
 
-def _places(like: Weights) -> Iterator[_Place]:
-    start = 0
+def _places(like: Weights) -> tuple[list[_Place], int]:
+    """Where weights like these lie in a slot, and its size [B]."""
+    places, start = [], 0
     for group, tensors in like.items():
         for name, tensor in tensors.items():
-            size = tensor.numel() * tensor.element_size()
-            yield _Place(group, name, tensor.shape, tensor.dtype, start, size)
-            start += _rounded(size)
+            dtype, stride = tensor.dtype, torch.empty(tensor.shape, device="meta").stride()
+            first = start // tensor.element_size()
+            places.append(_Place(group, name, tensor.shape, stride, dtype, first))
+            start += _rounded(tensor.numel() * tensor.element_size())
+    return places, start
 
 
 def _rounded(size: int) -> int:
