@@ -30,8 +30,13 @@ from hil_app.support.worker import Worker
 
 POLL = 0.1  # how often a waiting thread looks up [s]
 COUNTS = "learner"  # group of a snapshot's tensors
-_WARMED = "warmed"
+WARMED = "warmed"  # of those counts
 _STATS = "stats."  # how the names begin there of what the last update reported
+
+
+def pause() -> None:
+    """Take the time between two looks."""
+    time.sleep(POLL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +130,7 @@ class Learner:
         self._hand_over(partial(self._demonstrate, frame))
 
     def warm_start(
-        self,
-        updates: int,
-        stop: Callable[[], bool],
-        meanwhile: Callable[[], None] = lambda: time.sleep(POLL),
+        self, updates: int, stop: Callable[[], bool], meanwhile: Callable[[], None] = pause
     ) -> None:
         """Learn from the demonstrations alone until it has made so many updates that way.
 
@@ -186,7 +188,7 @@ class Learner:
         self._store.load_state_dict(tensors)
         counts = {name: value.item() for name, value in tensors[COUNTS].items()}
         self._frames, self._updates = int(counts["frames"]), int(counts["updates"])
-        self.warmed = int(counts.get(_WARMED, 0))  # nothing in older checkpoints
+        self.warmed = int(counts.get(WARMED, 0))  # nothing in older checkpoints
         self._health.told = bool(counts["told"])  # a number in older checkpoints
         if self._updates:
             self.mailbox.publish(self._updates, algorithm.get_weights())
@@ -273,7 +275,7 @@ class Learner:
     def _state(self) -> Tensors:
         algorithm = self._trainer.algorithm
         counts: dict[str, float] = {"frames": self._frames, "updates": self._updates}
-        counts |= {"told": self._health.told, _WARMED: self.warmed}
+        counts |= {"told": self._health.told, WARMED: self.warmed}
         counts |= {f"{_STATS}{name}": value for name, value in self.progress.stats.items()}
         return {
             POLICY: cpu_copy(own_tensors(algorithm.policy)),

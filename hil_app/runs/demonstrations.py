@@ -56,7 +56,7 @@ def demonstrations_fail(stage: Stage, gate: Gate, tell: Tell) -> None:
         raise DemonstrationsFailed(said)
 
 
-def warm_start(session: Session, learner: Learner, loop: Loop, stop: Callable[[], bool]) -> bool:
+def warm_start(session: Session, learner: AnyLearner, loop: Loop, stop: Callable[[], bool]) -> bool:
     """Have the policy learn from the demonstrations alone, while the arm of their ``loop`` is held.
 
     It goes on where a run that is resumed has left it. False if there is nothing to do.

@@ -38,6 +38,7 @@ class Answers:
         self.q_values: QValues | None = None
         self.compile_problem: str | None = None
         self.ready = self.ended = False
+        self.warmed = 0  # updates from the demonstrations alone
         self.done = 0  # messages dealt with
         self._events, self._log = events, log
         self._changed = threading.Condition()
@@ -150,6 +151,7 @@ class Answers:
 
     def _take_state(self, facts: Mapping[str, Any]) -> None:
         self.progress = Progress(**facts["progress"])
+        self.warmed = facts["warmed"]
         if found := facts.get("q_values"):
             number, *values = found
             for known, frame in [*self._recent]:

@@ -16,7 +16,7 @@ from hil_app.learning.elsewhere.experiences import FramePacker, pack_row
 from hil_app.learning.elsewhere.snapshots import SnapshotSender
 from hil_app.learning.experience import Experience
 from hil_app.learning.health import LearnerDied
-from hil_app.learning.learner import Log, Progress, died_of
+from hil_app.learning.learner import COUNTS, WARMED, Log, Progress, died_of, pause
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.networks.weights import copy_into
 from hil_app.learning.sac.q_values import QValues
@@ -67,6 +67,11 @@ class LearnerProcess:
         return self._answers.q_values
 
     @property
+    def warmed(self) -> int:
+        """See `Learner`."""
+        return self._answers.warmed
+
+    @property
     def process_id(self) -> int | None:
         """By which the system knows the process; None while there is none."""
         return None if self._child is None else self._child.process_id
@@ -76,6 +81,8 @@ class LearnerProcess:
     def restore(self, tensors: Tensors) -> None:
         """See `Learner.restore`; what does not fit beside the policy is found at the start."""
         copy_into(own_tensors(self._policy), tensors[POLICY])
+        if (warmed := tensors[COUNTS].get(WARMED)) is not None:
+            self._answers.warmed = int(warmed)
         self._restoring = tensors
 
     def begin_with(self, rows: Iterable[Row], weight: float) -> int:
@@ -137,6 +144,18 @@ class LearnerProcess:
     def demonstrate(self, frame: Experience) -> None:
         """See `Learner.demonstrate`."""
         self._hand_over("demonstrate", frame)
+
+    def warm_start(
+        self, updates: int, stop: Callable[[], bool], meanwhile: Callable[[], None] = pause
+    ) -> None:
+        """See `Learner.warm_start`."""
+        number, stopped = self._put(lambda: ("warm_start", {"updates": updates}, b"")), False
+        while self._answers.done < number:
+            self.check()
+            if stop() and not stopped:
+                stopped = True
+                self._put(lambda: ("stop", {}, b""))
+            meanwhile()
 
     def rest(self, meanwhile: Callable[[], None] | None = None) -> None:
         """See `Learner.rest`."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from configs.events import Event
 from hil_app.events import LearnerFailed
@@ -16,7 +17,7 @@ from hil_app.learning.elsewhere.experiences import FrameUnpacker, SentFrame, unp
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver, SnapshotSender
 from hil_app.learning.elsewhere.wire import Connection, Message
 from hil_app.learning.health import LearnerDied
-from hil_app.learning.learner import Learner, Log, Progress, died_of
+from hil_app.learning.learner import POLL, Learner, Log, Progress, died_of
 from hil_app.learning.sac.q_values import QValues
 from hil_app.support.events import EventLog
 
@@ -95,6 +96,13 @@ class Serving:
                 learner.demonstrate(self._frames.unpack(self._connection.received, message))
             elif message.kind == "snapshot":
                 learner.snapshot(partial(self._send_snapshot, self._connection.received))
+            elif message.kind == "warm_start":  # nothing but a stop comes meanwhile
+                look = partial(self._connection.waits, POLL)
+                learner.warm_start(
+                    message.facts["updates"], partial(self._connection.waits, 0), look
+                )
+            elif message.kind == "stop":  # of a warm start, which has heard of it
+                self._dealt(1)
             elif message.kind == "rest":
                 learner.rest()
             elif message.kind == "go_on":
@@ -127,7 +135,8 @@ class Serving:
     def _tell(self) -> None:
         """How much is done, and what has come of it."""
         self._told = time.monotonic()
-        facts = {"done": self._done, "progress": asdict(self._learner.progress)}
+        facts: dict[str, Any] = {"done": self._done, "progress": asdict(self._learner.progress)}
+        facts["warmed"] = self._learner.warmed
         newest = self._learner.q_values
         if newest is not None and newest is not self._q_values_told:
             self._q_values_told = newest

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from hil_app.learning.buffer.returns import Row
 from hil_app.learning.checkpoint import Tensors
 from hil_app.learning.experience import Experience
-from hil_app.learning.learner import Progress
+from hil_app.learning.learner import Progress, pause
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.sac.q_values import QValues
 
@@ -33,6 +33,10 @@ class AnyLearner(Protocol):
     def q_values(self) -> QValues | None:
         """The newest there are; their frame is one that was offered."""
 
+    @property
+    def warmed(self) -> int:
+        """Updates from the demonstrations alone."""
+
     def __enter__(self) -> Self:
         """Start."""
 
@@ -49,6 +53,11 @@ class AnyLearner(Protocol):
 
     def demonstrate(self, frame: Experience) -> None:
         """Keep a frame of a demonstration."""
+
+    def warm_start(
+        self, updates: int, stop: Callable[[], bool], meanwhile: Callable[[], None] = pause
+    ) -> None:
+        """Learn from the demonstrations alone; returns once it has, or ``stop`` says so."""
 
     def rest(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Stop running free."""

@@ -15,6 +15,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
+from select import POLLIN, poll
 from typing import Any, NamedTuple, Self
 
 _LENGTHS = struct.Struct("<IQ")  # of facts and arrays [B]
@@ -78,6 +79,12 @@ class Connection:
         message = Message(kind, said, self._exactly(arrays))
         self.received += 1
         return message
+
+    def waits(self, seconds: float) -> bool:
+        """Whether a message, or the end, comes within so many seconds; who receives may ask."""
+        waiting = poll()
+        waiting.register(self._socket, POLLIN)
+        return bool(waiting.poll(1000 * seconds))
 
     def shut_down(self) -> None:
         """Have whoever sends or receives here go on, with an error or at the end."""

@@ -19,7 +19,8 @@ from hil_app.runs.training import Training
 
 SEEING = {"robot": {"cameras": {"front": {"width": 24, "height": 24}}}}
 HELP = {"ask_for_help": {"min_value": 9, "ticks": 1, "again_after": 3, "after_updates": 5}}
-ALL = {**SEEING, **HELP, "train": {"eval_every": 30, "eval_episodes": 1, "log_every": 5}}
+RARE = {"eval_every": 30, "eval_episodes": 1, "log_every": 5, "warm_start_updates": 4}
+ALL = {**SEEING, **HELP, "train": RARE}
 
 
 def train(folder, **changes):
@@ -58,7 +59,7 @@ def left(folder):
 
 
 def test_the_same_seed_gives_the_same_run_bit_for_bit_as_the_thread(tmp_path):
-    """With images, the critics' values, evaluations in between and the learner's figures."""
+    """With a warm start, images, critics' values, evaluations in between, and all figures."""
     one, thread = train(tmp_path / "a", **ALL)
     two, process = train(tmp_path / "b", **in_a_process(ALL))
     assert isinstance(process.learner, LearnerProcess)

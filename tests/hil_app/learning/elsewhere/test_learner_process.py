@@ -140,6 +140,20 @@ def test_background_offers_do_not_wait_and_none_is_lost_at_the_end(run):
     assert ticks(made.online) == list(range(1, 51))
 
 
+@MODES
+def test_a_warm_start_makes_so_many_updates_and_a_stop_ends_it(run, mode):
+    made = run(mode=mode)
+    with made.learner as learner:
+        learner.demonstrate(frame(1, intervention=True, ends=True))
+        learner.warm_start(7, stop=lambda: False)
+        assert made.trainer.updates == learner.warmed == learner.mailbox.version == 7
+        learner.warm_start(10**9, stop=lambda: learner.warmed >= 9)
+        assert 9 <= learner.warmed == made.trainer.updates < 10**9
+        learner.offer(frame(2))
+        learner.rest()
+        assert learner.progress.online == 1
+
+
 def test_a_resting_learner_makes_no_update_until_it_goes_on(run):
     made = run(mode="background")
     with made.learner as learner:
