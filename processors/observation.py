@@ -146,7 +146,7 @@ def object_positions(
             names,
             -half,
             half,
-            lambda t: absolute(t) - np.tile(locate(t.reading.joints), count),
+            lambda t: (absolute(t).reshape(count, len(XYZ)) - locate(t.reading.joints)).ravel(),
         )
     return Observe(OBS_ENV_STATE, names, np.tile(low, count), np.tile(high, count), absolute)
 

@@ -161,8 +161,8 @@ class Hand:
             self._err(done)
         count = len(self._half)
         shake = self._random.normal(0.0, self._config.noise, count)
-        off = self._half * (self._lean + shake)
-        done[:count] = np.clip(done[:count] + off, self._low, self._high)
+        moved = done[:count] + self._half * (self._lean + shake)
+        done[:count] = np.minimum(np.maximum(moved, self._low), self._high)
         return done
 
     def _begin(self, episode: int) -> None:

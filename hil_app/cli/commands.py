@@ -121,6 +121,7 @@ COMMANDS = (
     CliCommand("bench hil", "how much of somebody's time tasks take", "bench.commands.hil"),
     CliCommand("bench oracle", "how surely the scripted operator does it", "bench.commands.oracle"),
     CliCommand("bench robust", "a policy in scenes that are changed", "bench.commands.robust"),
+    CliCommand("bench twin", "how fast the simulated arm runs", "bench.commands.twin"),
     CliCommand("bench faults", "what happens when the arm fails", "bench.commands.faults"),
     CliCommand("bench crashes", "what kill -9 does to a dataset", "bench.commands.crashes"),
     CliCommand("bench torture", "hostile inputs and surroundings", "bench.commands.torture"),

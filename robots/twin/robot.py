@@ -58,6 +58,7 @@ class SimRobot:
         self._renderers: dict[tuple[int, int, bool], Renderer] = {}
         self._episode = self._tick = 0
         self._halted: F32 | None = None  # where
+        self._known: Truth | None = None  # of this instant, once somebody has asked
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -79,7 +80,7 @@ class SimRobot:
         world, pose = self._entered(), self._arm.to_urdf(self._reset_pose)
         world.reset(pose, seed)
         self._wire = Wire(self._cfg.randomize, seed, pose)
-        self._episode, self._tick = self._episode + 1, 0
+        self._episode, self._tick, self._known = self._episode + 1, 0, None
 
     def read(self) -> Reading:
         """Sense now: joints, speeds, currents (estimated from the torque), object and images."""
@@ -109,7 +110,7 @@ class SimRobot:
         target = target if self._halted is None else self._halted
         sent: F32 = np.clip(target, *self.spec.limits.T).astype(np.float32)
         world.advance(self._wire.through(self._arm.to_urdf(sent)))
-        self._tick += 1
+        self._tick, self._known = self._tick + 1, None
         return sent
 
     def joints_now(self) -> F32:
@@ -125,16 +126,18 @@ class SimRobot:
         self._halted, self._wire = self.joints_now(), Wire()
 
     def _truth(self) -> Truth:
-        """What only the simulated world knows."""
-        world = self._entered()
-        return Truth(
-            episode=self._episode,
-            tick=self._tick,
-            tip=world.tip.astype(np.float32),
-            gripper=float(self._arm.from_urdf(world.angles)[GRIPPER]),
-            objects=dict(zip(world.objects, world.positions.astype(np.float32), strict=True)),
-            success=world.success,
-        )
+        """What only the simulated world knows; the operator and the success step both ask."""
+        if self._known is None:
+            world = self._entered()
+            self._known = Truth(
+                episode=self._episode,
+                tick=self._tick,
+                tip=world.tip.astype(np.float32),
+                gripper=float(self._arm.from_urdf(world.angles)[GRIPPER]),
+                objects=dict(zip(world.objects, world.positions.astype(np.float32), strict=True)),
+                success=world.success,
+            )
+        return self._known
 
     def render(self, view: str, height: int, width: int) -> U8:
         """A fine RGB image (H, W, 3) for people; ``view`` is front, wrist or overview.
@@ -145,7 +148,7 @@ class SimRobot:
         return self._renderer(height, width, fine=True).paint(world.data, view)
 
     def _close(self) -> None:
-        self._world = None
+        self._world = self._known = None
         with ExitStack() as stack:
             for renderer in self._renderers.values():
                 stack.callback(renderer.close)

@@ -80,8 +80,7 @@ class World:
     @property
     def positions(self) -> F64:
         """Positions (k, 3) of the task's objects, such as the cube's centre [m]."""
-        places: F64 = self.data.xpos[self._bodies]  # a copy, as the bodies are listed
-        return places
+        return self.data.xpos.take(self._bodies, axis=0)
 
     @property
     def success(self) -> bool:

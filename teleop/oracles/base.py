@@ -49,8 +49,10 @@ class Stick:
     def along(self, way: F32, gripper: int) -> F32:
         """The action (4,) that moves the gripper frame by ``way`` (3,) [m], or a part of it."""
         share = min(1.0, CORRECTIONS / self.fps)
-        move = np.clip(share * way / self.step_size, -1.0, 1.0)
-        return np.append(move, gripper).astype(np.float32)
+        action = np.empty(4, np.float32)
+        action[:3] = np.minimum(np.maximum(share * way / self.step_size, -1.0), 1.0)
+        action[3] = gripper
+        return action
 
 
 class Grasp:

@@ -106,6 +106,19 @@ def test_truth_counts_episodes_and_ticks() -> None:
         assert truth.gripper == pytest.approx(float(robot.read().joints[GRIPPER]))
 
 
+def test_the_truth_is_found_out_once_an_instant() -> None:
+    """The operator and the success step both ask."""
+    with SimRobot(SO101SimConfig(), fps=10) as robot:
+        seen = []
+        for change in (lambda: robot.reset(4), lambda: robot.command(robot.read().joints)) * 2:
+            change()
+            seen.append(robot.truth())
+            assert robot.truth() is seen[-1]
+    assert [(one.episode, one.tick) for one in seen] == [(1, 0), (1, 1), (2, 0), (2, 1)]
+    with pytest.raises(NotConnected, match="with"):
+        robot.truth()
+
+
 def test_nothing_works_outside_its_block() -> None:
     robot: Robot = SimRobot(SO101SimConfig(), fps=10)
     joints = np.zeros(6, np.float32)
