@@ -35,7 +35,7 @@ check: $(READY) ## lint, format check, types, and the handbook's links
 
 docs: $(READY) ## build the handbook into site/
 	@echo "==> mkdocs --strict"
-	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m docs.tools.reference
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(READY) ## format the code

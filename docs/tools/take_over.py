@@ -5,7 +5,7 @@ The README's, of a simulated arm::
     hil-app train --robot.cameras.front.width=400 --robot.cameras.front.height=300 \\
         --processor.observation.images=false --train.ticks=400 --eval.episodes=0 \\
         --output_dir=runs/clip
-    python -m tools.take_over runs/clip docs/images/take_over.gif
+    python -m docs.tools.take_over runs/clip docs/images/take_over.gif
 """
 
 from __future__ import annotations

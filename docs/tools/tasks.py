@@ -1,6 +1,6 @@
 """Draw the simulated tasks, each at its start and done by the scripted operator::
 
-python -m tools.tasks docs/images/tasks.png
+python -m docs.tools.tasks docs/images/tasks.png
 """
 
 from __future__ import annotations

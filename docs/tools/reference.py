@@ -16,10 +16,10 @@ from importlib import resources
 from pathlib import Path
 
 from configs.load import presets
+from docs.tools.options import option_page
 from hil_app.cli.commands import COMMANDS, CliCommand
-from tools.options import option_page
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1]
 NOTEBOOK = DOCS / "notebooks" / "pendulum.ipynb"
 
 

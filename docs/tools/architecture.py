@@ -1,4 +1,4 @@
-"""Draw the architecture: ``python -m tools.architecture docs/images/architecture.svg``."""
+"""Draw the architecture: ``python -m docs.tools.architecture docs/images/architecture.svg``."""
 
 from __future__ import annotations
 
