@@ -18,11 +18,13 @@ def _known(name: str) -> str:
 
 
 def _listed(names: object) -> object:
+    if names == "all":
+        return JOINTS
     return [names] if isinstance(names, str) else names
 
 
 Motor = Annotated[str, AfterValidator(_known)]
-MotorNames = Annotated[tuple[Motor, ...], BeforeValidator(_listed)]  # one may stand alone
+MotorNames = Annotated[tuple[Motor, ...], BeforeValidator(_listed)]  # also one, or "all"
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -65,7 +67,7 @@ class FaultSettings(Config):
     duplicate: MotorNames = ()
     """Motors whose ID answers twice."""
     connected: MotorNames = JOINTS
-    """Motors that are plugged in; the others have no power."""
+    """Motors that are plugged in, or all; the others have no power."""
     model: dict[Motor, Annotated[int, Field(ge=0, le=0xFFFF)]] = Field(default_factory=dict)
     """Model numbers that differ."""
     firmware: dict[Motor, tuple[Byte, Byte]] = Field(default_factory=dict)

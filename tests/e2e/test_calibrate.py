@@ -387,6 +387,37 @@ def test_a_port_or_a_motor_that_goes_for_a_moment_loses_nothing_at_any_step(
         assert calibration.of_motors(bus, MOTORS) == calibration.load(tmp_path / "mine.json")
 
 
+def test_a_motor_that_falls_silent_as_the_gripper_closes_is_moved_once_more(
+    arm: Running, tmp_path: Path
+) -> None:
+    with guided(*options(arm, tmp_path)) as operator:
+        operator.until("Hold the arm there, and press Enter.")
+        operator.enter()
+        operator.until("when all are done.")
+        place(arm, only(LOW), operator)
+        place(arm, only(HIGH), operator)
+        operator.enter()
+        operator.until("Hold it closed, and press Enter.")
+        arm.arm.set(missing=["elbow_flex"])
+        operator.until("elbow_flex (ID 3) has stopped to answer")
+        arm.arm.set(missing=[])
+        operator.until("All motors answer again: go on.")
+        place(arm, {"gripper": LOW["gripper"]}, operator)
+        operator.enter()
+        operator.until("Once more: elbow_flex could not be followed for a moment.")
+        operator.until("when all are done.")
+        place(arm, only(LOW), operator)
+        place(arm, only(HIGH), operator)
+        operator.enter()
+        close_gripper(operator, arm, LOW["gripper"])
+        operator.until("[Y/n]")
+        operator.enter()
+        assert operator.end() == 0, operator.text
+    saved = calibration.load(tmp_path / "mine.json")["elbow_flex"]
+    moved = (saved.range_max - saved.range_min) * calibration.DEGREES
+    assert moved == pytest.approx(HIGH["elbow_flex"] - LOW["elbow_flex"], abs=3)
+
+
 def test_what_cannot_be_saved_is_refused_before_an_operator_moves(tmp_path: Path) -> None:
     (tmp_path / "mine.json").mkdir()
     arguments = ["--robot.type=so101", f"--robot.calibration_dir={tmp_path}"]

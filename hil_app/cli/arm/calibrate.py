@@ -136,16 +136,28 @@ def _measured(guide: Guide, bus: FeetechBus, kind: str) -> Calibration:
     guide.ask("Hold the arm there, and press Enter.")
     shafts = _persist(guide, bus, lambda: Shafts(bus))
     travel = Travel(guide.persist(shafts.all), time.monotonic())
-    usual = _usual(kind)
-    guide.say(f"2. Move every joint but {ENDLESS} to both of its ends, one after the other.")
-    _record(guide, travel, shafts, usual)
-    part = "handle" if kind.endswith("_leader") else "gripper"
-    guide.say(f"3. Close the {part} all the way, which shows which way it counts.")
-    falls = _gripper_falls(guide, travel, shafts, usual)
+    falls = _all_ends(guide, travel, shafts, kind)
     found = travel.calibration(bus.motors, gripper_falls=falls)
     calibration.check(found, "This calibration")
     guide.say("4. The result:", _result(found))
     return found
+
+
+def _all_ends(guide: Guide, travel: Travel, shafts: Shafts, kind: str) -> bool:
+    """Follow the joints to their ends; returns whether the gripper's steps fall as it opens.
+
+    A motor that falls silent while the gripper is closed has lost its range: that is done again.
+    """
+    usual, part = _usual(kind), "handle" if kind.endswith("_leader") else "gripper"
+    while True:
+        guide.say(f"2. Move every joint but {ENDLESS} to both of its ends, one after the other.")
+        _record(guide, travel, shafts, usual)
+        guide.say(f"3. Close the {part} all the way, which shows which way it counts.")
+        falls = _gripper_falls(guide, travel, shafts, usual)
+        lost = [name for name in JOINTS if name in travel.lost and name != ENDLESS]
+        if not lost:
+            return falls
+        guide.problem(f"Once more: {', '.join(lost)} could not be followed for a moment.")
 
 
 def _gripper_falls(guide: Guide, travel: Travel, shafts: Shafts, usual: Mapping[str, int]) -> bool:
