@@ -20,6 +20,7 @@ from virtual_arms import Running, virtual_arm
 from robots.base import JOINTS
 
 PAGE = "docs/set-up.md"
+WELL, BUSY = "✓ a read of all motors", "• a read of all motors"  # the computer may be busy
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -66,14 +67,16 @@ def follow(arm: Running, folder: Path):
         return text.replace("/tmp/arm", arm.port)
 
     @contextmanager
-    def typed(*words: str, more: Sequence[str] = (), since: str = "") -> Iterator[Guided]:
+    def typed(
+        *words: str, more: Sequence[str] = (), since: str = "", status: int = 0
+    ) -> Iterator[Guided]:
         line = told(PAGE, "hil-app", *words)
         arguments = [here(word) for word in line.words[1:]]
         with guided(*arguments, *more, terminal=True, cwd=folder, size=(80, 24)) as operator:
             yield operator
-            assert operator.end() == 0, operator.text
+            assert operator.end() == status, operator.text
         shown = line.printed[line.printed.index(since) :]
-        check_shape(here(shown), operator.text)
+        check_shape(here(shown), operator.text.replace(BUSY, WELL))
 
     return typed
 
@@ -88,48 +91,64 @@ def by_hand(arm: Running, *words: str, operator: Guided | None = None) -> None:
     assert process.returncode == 0
 
 
+def give_ids(operator: Guided, arm: Running) -> None:
+    """The motors of an arm out of its box, one by one."""
+    for name in reversed(JOINTS):
+        operator.until(f"Connect only the {name} motor")
+        arm.arm.set(connected=name)
+        operator.enter()
+    operator.until("Connect all six motors")
+    arm.arm.set(connected="all")
+    operator.enter()
+
+
+def calibrate(operator: Guided, arm: Running) -> None:
+    """Of an arm that is held in the middle."""
+    operator.until("Hold the arm there, and press Enter.")
+    operator.enter()
+    operator.until("when all are done.")
+    by_hand(arm, "sweep", operator=operator)
+    operator.enter()
+    operator.until("Hold it closed, and press Enter.")
+    by_hand(arm, "move", "/tmp/arm", "gripper=0", operator=operator)
+    operator.enter()
+    operator.until("[Y/n]")
+    operator.enter()
+
+
+PLACES = [
+    line.words[2:]
+    for line in commands()
+    if line.words[1:3] == ("virtual-arm", "move") and len(line.words) > 5
+]
+
+
+def measure(operator: Guided, arm: Running) -> None:
+    """The box, of an arm that is held in the pose where episodes begin."""
+    assert len(PLACES) == 6
+    operator.until("Take it to one of them, and press Enter")
+    operator.enter()
+    operator.until("when it has been everywhere")
+    for place in PLACES[1:]:
+        by_hand(arm, *place, operator=operator)
+    operator.enter()
+    operator.until("Put the arm where episodes are to begin")
+    by_hand(arm, *PLACES[0], operator=operator)
+    operator.enter()
+
+
 @pytest.mark.parametrize("arm", [("--factory",)], indirect=True)
 def test_new_motors_become_an_arm_that_knows_its_joints_and_its_box(arm: Running, follow) -> None:
-    arm.arm.set(connected=["gripper"])
     with follow("setup-motors") as operator:
-        for name in reversed(JOINTS):
-            operator.until(f"Connect only the {name} motor")
-            arm.arm.set(connected=[name])
-            operator.enter()
-        operator.until("Connect all six motors")
-        arm.arm.set(connected=list(JOINTS))
-        operator.enter()
+        give_ids(operator, arm)
     with follow("find-port"):
         pass
     by_hand(arm, "sweep")
     with follow("calibrate") as operator:
-        operator.until("press Enter.")
-        operator.enter()
-        operator.until("when all are done.")
-        by_hand(arm, "sweep", operator=operator)
-        operator.enter()
-        operator.until("Hold it closed, and press Enter.")
-        by_hand(arm, "move", "/tmp/arm", "gripper=0", operator=operator)
-        operator.enter()
-        operator.until("[Y/n]")
-        operator.enter()
-    places = [
-        line
-        for line in commands()
-        if line.words[1:3] == ("virtual-arm", "move") and len(line.words) > 5
-    ]
-    assert len(places) == 6
-    by_hand(arm, *places[0].words[2:])
+        calibrate(operator, arm)
+    by_hand(arm, *PLACES[0])
     with follow("find-limits") as operator:
-        operator.until("Take it to one of them, and press Enter")
-        operator.enter()
-        operator.until("when it has been everywhere")
-        for place in places[1:]:
-            by_hand(arm, *place.words[2:], operator=operator)
-        operator.enter()
-        operator.until("Put the arm where episodes are to begin")
-        by_hand(arm, *places[0].words[2:], operator=operator)
-        operator.enter()
+        measure(operator, arm)
     by_hand(arm, "move", "/tmp/arm")
 
 
@@ -145,3 +164,32 @@ def test_its_cameras_are_found_and_all_is_well(arm: Running, follow) -> None:
     cameras = [f"--robot.cameras.{name}.index_or_path={address}/{name}" for name in names]
     with follow("doctor", more=cameras, since="serial ports"):  # above it, the computer
         pass
+
+
+@pytest.mark.parametrize("arm", [("--factory", *WORLD)], indirect=True)
+def test_a_session_of_setup_is_as_the_page_shows_it(arm: Running, follow) -> None:
+    with follow("setup", "--also", status=130) as operator:
+        operator.until("Which arm is it?")
+        operator.enter()
+        operator.until("What do you take over with?")
+        operator.enter()
+        operator.until("Are the motors new?")
+        operator.enter()
+        give_ids(operator, arm)
+        operator.until("Hold the arm there, and press Enter.")
+        operator.interrupt()
+    by_hand(arm, "sweep")
+    with follow("setup", "my_arm.yaml", status=1) as operator:  # the doctor misses the gamepad
+        operator.until("Press Enter to go on with calibrate")
+        operator.enter()
+        calibrate(operator, arm)
+        operator.until("Do this now")
+        operator.enter()
+        for name in ("front", "wrist"):
+            operator.until(f"(Enter: {name})")
+            operator.enter()
+        operator.until("Do this now")
+        by_hand(arm, *PLACES[0], operator=operator)
+        operator.enter()
+        measure(operator, arm)
+    by_hand(arm, "move", "/tmp/arm")
