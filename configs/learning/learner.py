@@ -19,7 +19,7 @@ class OfflineDatasetConfig(Config):
     """A recorded dataset to learn from."""
 
     root: UserPath
-    """The dataset's folder; a dataset given as text is this."""
+    """The dataset's folder, or its run's; a dataset given as text is this."""
     only: Only = "all"
     """all: every row; interventions: those in which the operator acted; successes: those of
     episodes that succeeded."""
@@ -58,7 +58,7 @@ class LearnerConfig(Config):
     """Transitions the offline buffer holds."""
     datasets: list[OfflineDatasetConfig] = []
     """Recorded datasets to fill the offline buffer from before anything moves: folders, or
-    {"root": "runs/pick/dataset", "only": "all|interventions|successes", "weight": 1} to take the
+    {"root": "runs/pick", "only": "all|interventions|successes", "weight": 1} to take the
     rows in which the operator acted or the episodes that succeeded, and to draw rows more often.
     Where a dataset of other tools does not say so, the operator acted, there was no penalty, an end
     with a reward is a success, and one without is the time limit."""

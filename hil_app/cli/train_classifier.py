@@ -67,11 +67,12 @@ def _train(options: argparse.Namespace, how: LearningConfig, folder: Path) -> in
     from hil_app.rewards.examples import inputs_of, read_examples
     from hil_app.rewards.report import ClassifierReport, table
     from hil_app.rewards.training import split, train, trainings
+    from hil_app.runs.folder import dataset_of
 
     carry_on()
     torch.set_num_threads(1)  # more are no faster at networks this small
     console = Console()
-    datasets = [Dataset(root) for root in options.dataset]
+    datasets = [Dataset(dataset_of(root)) for root in options.dataset]
     for line in filter(None, (dataset.left_out for dataset in datasets)):
         console.out(line, highlight=False)
     features = inputs_of(datasets, options.cameras, options.state)

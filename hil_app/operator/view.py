@@ -54,7 +54,7 @@ PAUSED = "Paused: take over or press pause to go on"
 ASKS = "The policy asks for a take-over"
 LOSSES = {
     "critic": "loss_critic",
-    "gripper critic": "loss_discrete_critic",
+    "gripper": "loss_discrete_critic",
     "actor": "loss_actor",
     "temperature": "loss_temperature",
 }
@@ -205,7 +205,7 @@ class View:
             return []
         recorder = recording.recorder
         backlog = f"{recorder.waiting} frames, {recorder.behind:.1f} s"
-        return [("episodes in the dataset", f"{recorder.safe}"), ("recording backlog", backlog)]
+        return [("episodes recorded", f"{recorder.safe}"), ("recording backlog", backlog)]
 
     def _learner_cells(self, stage: Stage) -> list[tuple[str, str]]:
         if self._learner is None or stage.name != TRAIN:
@@ -266,7 +266,7 @@ def _episode_cells(stage: Stage) -> list[tuple[str, str]]:
         (stage.unit, stage.progress),
         ("episode, its tick", f"{len(stage.finished) + 1}, {stage.episode_ticks}"),
         (f"success, last {RECENT}", rate),
-        (f"interventions, last {RECENT}", f"{intervention_fraction(recent):.1%} of ticks"),
+        (f"by hand, last {RECENT}", f"{intervention_fraction(recent):.1%} of ticks"),
         ("last return", reward),
     ]
 

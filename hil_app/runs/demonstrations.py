@@ -28,6 +28,7 @@ from hil_app.events import (
 from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.recording.dataset import Dataset
+from hil_app.runs.folder import dataset_of
 from hil_app.runs.session import Session
 
 ASK, GIVE_UP = 3, 10  # demonstrations that fail in a row: then somebody is asked, or nobody there
@@ -91,7 +92,8 @@ class OfflineData:
 
     def __init__(self, session: Session, wanted: Sequence[OfflineDatasetConfig]) -> None:
         self._session, self._config = session, session.config
-        self._sources = [Source(Dataset(one.root), one.only, one.weight) for one in wanted]
+        opened = [(Dataset(dataset_of(one.root)), one) for one in wanted]
+        self._sources = [Source(dataset, one.only, one.weight) for dataset, one in opened]
         parts = session.parts
         check(self._sources, parts.policy_config, self._config.env.fps, parts.names)
         self._reported = 0.0

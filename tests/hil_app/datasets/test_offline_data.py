@@ -104,7 +104,11 @@ def test_recorded_demonstrations_are_the_rows_that_live_ones_were(
 def test_demonstrations_and_several_datasets_go_together(recorded: Path, tmp_path: Path) -> None:
     wanted = {"root": str(recorded), "only": "interventions", "weight": 3}
     training, _ = train(
-        tiny(tmp_path / "run", learner={"datasets": [str(recorded), wanted]}, eval={"episodes": 0})
+        tiny(
+            tmp_path / "run",
+            learner={"datasets": [str(recorded.parent), wanted]},
+            eval={"episodes": 0},
+        )
     )
     rows = offline(tmp_path / "run")
     frames, helped = len(Dataset(recorded)), is_intervention(recorded)

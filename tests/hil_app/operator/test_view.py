@@ -103,7 +103,7 @@ def test_every_stage_shows_where_it_is(name):
         "ticks": "51 of 400",
         "episode, its tick": "6, 4",
         "success, last 20": "60%",
-        "interventions, last 20": "20.0% of ticks",
+        "by hand, last 20": "20.0% of ticks",
         "last return": "0.75",
         "lateness p50 / p99 / max": "1.25 / 1.25 / 1.25 ms",
         "oldest image, p99": "20 ms",
@@ -123,7 +123,7 @@ def test_training_shows_the_learner():
         "temperature": "0.0123",
         "critic loss": "0.1111",
         "actor loss": "-0.2222",
-        "gripper critic loss": "0.3333",
+        "gripper loss": "0.3333",
         "temperature loss": "0.4444",
     }
     assert {title: cells.get(title) for title in shown} == shown
@@ -201,11 +201,12 @@ def test_what_waits_to_be_recorded_is_shown_in_every_recorded_run():
     rig.monitor.recording = a_recording()
     cells = rig.cells()
     assert cells["recording backlog"] == "12 frames, 0.4 s"
-    assert cells["episodes in the dataset"] == "8"
+    assert cells["episodes recorded"] == "8"
 
 
 @pytest.mark.parametrize("name", list(TITLES))
-def test_every_figure_fits_a_window_of_100_columns(name):
+def test_every_figure_fits_a_window_of_100_columns(name, monkeypatch):
+    monkeypatch.setattr("hil_app.operator.view.duration", lambda stage: "0:41, about 0:20 left")
     wide, narrow = Rig(width=160), Rig(width=100)
     for rig in (wide, narrow):
         rig.stage(name)
