@@ -206,7 +206,7 @@ def test_what_waits_to_be_recorded_is_shown_in_every_recorded_run():
 
 @pytest.mark.parametrize("name", list(TITLES))
 def test_every_figure_fits_a_window_of_100_columns(name, monkeypatch):
-    monkeypatch.setattr("hil_app.operator.view.duration", lambda stage: "0:41, about 0:20 left")
+    monkeypatch.setattr("hil_app.operator.view.duration", lambda _: "0:41, about 0:20 left")
     wide, narrow = Rig(width=160), Rig(width=100)
     for rig in (wide, narrow):
         rig.stage(name)
