@@ -40,6 +40,11 @@ class Config(BaseModel):
         inner = getattr(self, place[0])
         return isinstance(inner, Config) and inner.may_change(place[1:])
 
+    @classmethod
+    def block(cls, content: Any) -> Any:
+        """The block that a short form of it, such as a truth, stands for; else what is there."""
+        return content
+
     @model_validator(mode="before")
     @classmethod
     def _numbers_are_no_truths(cls, given: Any) -> Any:

@@ -115,7 +115,7 @@ class ManualConfig(TeleopConfig):
             except ValueError as error:
                 raise ValueError(f"controls.{deed}: {error}") from None
             for _, control in used:
-                if deed not in MOTIONS and control in _STICK_AXES:
+                if deed not in MOTIONS and control.removeprefix("touch") in _STICK_AXES:
                     raise ValueError(f"controls.{deed}: a stick cannot be pressed: name a button")
                 if control not in self.available:
                     known = ", ".join(self.available)

@@ -241,6 +241,9 @@ def block_of(content: Any, models: Collection[Any]) -> Any:
     for registry in Registry.all:
         if any(entry.config in models for entry in registry):
             return registry.block(content)
+    for model in models:
+        if isinstance(model, type) and issubclass(model, Config):
+            content = model.block(content)
     return content
 
 

@@ -15,6 +15,7 @@ from configs.learning.learner import LearnerConfig
 from configs.learning.networks import NetworksConfig
 from configs.manual import ManualConfig
 from configs.options.help import HelpConfig
+from configs.page import PageConfig
 from configs.processor import ProcessorConfig
 from configs.registry import OpenConfig
 from configs.robot import RobotConfig, SO101SimConfig
@@ -105,6 +106,8 @@ class RunConfig(OpenConfig):
     """Where episodes are kept, and how."""
     window: bool = False
     """Show the cameras and the state of the episode in a window; the keyboard has it anyway."""
+    page: Changeable[PageConfig] = PageConfig()
+    """The operator's page, in a browser."""
     seed: int = Field(0, ge=0)
     """Seed of every random source."""
     output_dir: UserPath | None = None

@@ -121,6 +121,14 @@ class ScreenStopped(Problem):
     """The window shows no news any more; the keys go on."""
 
 
+class PageLost(Problem):
+    """The process of the operator's page has ended, or hangs; another is started."""
+
+
+class PageStopped(Problem):
+    """The operator's page is given up; the run goes on."""
+
+
 class ListenerFailed(Problem):
     """Something that listens to events has failed for the first time."""
 

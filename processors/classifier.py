@@ -26,6 +26,7 @@ class ClassifiedSuccess:
         self._probability, self._threshold, self._ticks = success_probability, threshold, ticks
         self._tick = 0  # that was classified last
         self._row = 0  # positive ticks up to it
+        self.newest: float | None = None  # probability, for whoever looks on
 
     def __call__(self, transition: Transition) -> Transition:
         """``transition`` with the verdict."""
@@ -36,6 +37,7 @@ class ClassifiedSuccess:
         self._tick = command.tick
         if command.tick == 0 or looked_again:
             return transition
-        positive = self._probability(transition.observation) >= self._threshold
+        self.newest = self._probability(transition.observation)
+        positive = self.newest >= self._threshold
         self._row = self._row + 1 if positive else 0
         return replace(transition, success=True) if self._row >= self._ticks else transition

@@ -75,6 +75,14 @@ class Switched(Protocol):
 
 
 @runtime_checkable
+class Pausing(Protocol):
+    """Teleoperators that keep whether the operator has paused."""
+
+    def pause(self) -> None:
+        """Pause, or go on; from the next poll on."""
+
+
+@runtime_checkable
 class Powered(Protocol):
     """Hands with motors of their own, that must be polled while others act."""
 

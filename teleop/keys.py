@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from teleop.base import NO_INPUT, Attentive, Remembering, Switched, Teleop, TeleopSample
+from teleop.base import NO_INPUT, Attentive, Pausing, Remembering, Switched, Teleop, TeleopSample
 
 BUTTONS = MappingProxyType(
     {
@@ -109,15 +109,23 @@ class KeyReader:
         _set(terminal, modes)
 
 
+class Presses(Protocol):
+    """Buttons beside a teleoperator: the terminal's keys, or those of the operator's page."""
+
+    def pressed(self) -> frozenset[str]:
+        """What was pressed since the last call, of the names in BUTTONS, or "pause"."""
+
+
 class Attended:
-    """A teleoperator with the terminal's keys beside it.
+    """A teleoperator with buttons beside it, such as the terminal's keys.
 
     An emergency stop counts at once, whatever the teleoperator does. Between two episodes only
-    stops and ``ready`` count. What the teleoperator remembers stays its own.
+    stops, pauses and ``ready`` count. What the teleoperator remembers stays its own.
     """
 
-    def __init__(self, teleop: Teleop, keys: KeyReader) -> None:
-        self._teleop, self._keys = teleop, keys
+    def __init__(self, teleop: Teleop, *buttons: Presses) -> None:
+        self._teleop, self._buttons = teleop, buttons
+        self._paused = False  # by a button, where the teleoperator itself cannot
 
     def __enter__(self) -> Self:
         self._teleop.__enter__()
@@ -128,19 +136,35 @@ class Attended:
 
     def read(self) -> TeleopSample:
         """What the teleoperator does now, and what was pressed."""
-        pressed = self._keys.pressed()
+        pressed = self._pressed()
         if "emergency_stop" in pressed:
             return replace(NO_INPUT, emergency_stop=True)
         if "switch" in pressed and isinstance(self._teleop, Switched):
             self._teleop.switch()
-        return _with(self._teleop.read(), pressed & _AMID)
+        return self._with(self._teleop.read(), pressed & _AMID)
 
     def idle(self) -> TeleopSample:
-        """The same between two episodes: only stops and ``ready`` count."""
-        pressed = self._keys.pressed()
+        """The same between two episodes: only stops, pauses and ``ready`` count."""
+        pressed = self._pressed()
         if "emergency_stop" in pressed:
             return replace(NO_INPUT, emergency_stop=True)
-        return _with(self._teleop.idle(), pressed & _BETWEEN)
+        return self._with(self._teleop.idle(), pressed & _BETWEEN)
+
+    def _pressed(self) -> frozenset[str]:
+        """What was pressed; a pause is passed on, or kept."""
+        found = frozenset[str]().union(*(buttons.pressed() for buttons in self._buttons))
+        if "pause" in found:
+            if isinstance(self._teleop, Pausing):
+                self._teleop.pause()
+            else:
+                self._paused = not self._paused
+        return found
+
+    def _with(self, sample: TeleopSample, pressed: frozenset[str]) -> TeleopSample:
+        events: dict[str, Any] = dict.fromkeys(pressed, True)
+        if self._paused:
+            events["paused"] = True
+        return replace(sample, **events) if events else sample
 
     def ask(self) -> None:
         """Have the teleoperator ask for a take-over, if they can."""
@@ -155,11 +179,6 @@ class Attended:
         """Have the teleoperator go on from what :meth:`state` gave."""
         if isinstance(self._teleop, Remembering):
             self._teleop.load_state(state)
-
-
-def _with(sample: TeleopSample, pressed: frozenset[str]) -> TeleopSample:
-    events: dict[str, Any] = dict.fromkeys(pressed, True)
-    return replace(sample, **events) if events else sample
 
 
 def _set(terminal: int, modes: list[Any]) -> None:

@@ -186,10 +186,14 @@ class ManualTeleop:
             self._name = self._device.name
         return state
 
+    def pause(self) -> None:
+        """Pause, or go on, as the control for that does."""
+        self._paused = not self._paused
+        self._tell(_PAUSED if self._paused else _UNPAUSED)
+
     def _apply_pauses(self, state: DeviceState) -> None:
         if self._presses(state, "pause") % 2:
-            self._paused = not self._paused
-            self._tell(_PAUSED if self._paused else _UNPAUSED)
+            self.pause()
 
     def _apply_takeover(self, state: DeviceState) -> None:
         presses = self._presses(state, "take_over")
@@ -260,8 +264,9 @@ def shaped(axes: Mapping[str, float], dead_zone: float) -> dict[str, float]:
     """The ``axes`` of a pad without their dead zone: motion begins at 0 on its edge.
 
     A stick's is radial, so that directions stay what they are; at most 1 away from the middle.
+    Axes that are no pad's have none.
     """
-    found = {name: min(_beyond(axes.get(name, 0.0), dead_zone), 1.0) for name in TRIGGERS}
+    found = dict(axes) | {name: min(_beyond(axes.get(name, 0.0), dead_zone), 1.0) for name in TRIGGERS}
     for across, along in STICKS:
         x, y = axes.get(across, 0.0), axes.get(along, 0.0)
         push = math.hypot(x, y)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from configs.manual import STICKS, ManualConfig, Term
+from configs.page import KEY, TOUCH
 
 DIRECTIONS = MappingProxyType(
     {
@@ -104,8 +105,11 @@ def uses(config: ManualConfig, *, wrist: bool) -> tuple[Use, ...]:
 
 
 def place(control: str, direction: int = 0, *, pad: bool) -> str:
-    """What to move, such as "left stick up"; a keyboard's controls are no ``pad``'s."""
-    name = PLACES[control] if pad else control
+    """What to move, such as "left stick up"; a keyboard's controls are no ``pad``'s.
+
+    Beside a pad's, the operator's page has keys.
+    """
+    name = PLACES.get(control, control.removeprefix(KEY)) if pad else control
     if not direction:
         return name
     directions = ("up", "down") if control.endswith("y") else ("left", "right")
@@ -149,16 +153,18 @@ def stick_words(does: Does, side: str) -> list[str]:
 
 def ready(config: ManualConfig) -> str:
     """What to press to have an episode begin: the control that says success."""
-    pad, terms = config.sticks is not None, config.layout(wrist=False).get("success", ())
-    return " or ".join(place(term.control, pad=pad) for term in terms)
+    return _either(config, config.layout(wrist=False).get("success", ()))
 
 
 def hint(config: ManualConfig, *, wrist: bool) -> str:
     """How the operator tells the run what to do, in a line."""
-    pad, layout = config.sticks is not None, config.layout(wrist=wrist)
-    said = []
-    for deed, words in _HINTS.items():
-        if used := layout.get(deed):
-            controls = " or ".join(place(term.control, pad=pad) for term in used)
-            said.append(f"{controls} {words}")
-    return ", ".join(said)
+    layout = config.layout(wrist=wrist)
+    said = {words: _either(config, layout.get(deed, ())) for deed, words in _HINTS.items()}
+    return ", ".join(f"{controls} {words}" for words, controls in said.items() if controls)
+
+
+def _either(config: ManualConfig, used: Iterable[Term]) -> str:
+    """Which controls do the same; what is touched says so itself."""
+    pad = config.sticks is not None
+    found = (term.control for term in used if not term.control.startswith(TOUCH))
+    return " or ".join(place(control, pad=pad) for control in found)

@@ -72,6 +72,11 @@ class Parser(argparse.ArgumentParser):
         """Take an option of the configuration, as ``robot.port``, as a word, too."""
         self.add_argument(f"{CONFIG_WORD}{name}", nargs="?", metavar=metavar, help=help)
 
+    def add_config_flag(self, flag: str, name: str, help: str) -> None:
+        """Take ``--flag`` for ``--name=true``, a truth of the configuration."""
+        dest = f"{CONFIG_WORD}{name}"
+        self.add_argument(flag, action="store_const", const="true", dest=dest, help=help)
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which may be long."""
         unknown = _UNKNOWN.match(message)

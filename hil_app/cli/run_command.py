@@ -20,6 +20,8 @@ from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.operator.screen import Screen
 from hil_app.operator.view import View
+from hil_app.page.feeder import Page
+from hil_app.page.link import show_link
 from hil_app.recording.lock import Lock
 from hil_app.runs import evaluation, report
 from hil_app.runs.browse.figure import plot_training
@@ -167,11 +169,15 @@ def _run(
     """
     if session.home is not None:
         console.out(f"run folder: {session.home}", highlight=False)
+    if session.page is not None:
+        show_link(session.page, console)
     ended, stop = "finished", session.stop
     try:
         with ExitStack() as stack:
             if session.window is not None:
                 stack.enter_context(Screen(session.window, session.monitor, session.events))
+            if session.page is not None:
+                stack.enter_context(Page(session, session.page, learner))
             stack.enter_context(
                 View(console, session.monitor, session.events, learner, session.hint)
             )

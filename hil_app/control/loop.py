@@ -38,6 +38,7 @@ class Seen:
     """What a robot sensed last, for whoever looks on."""
 
     reading: Reading | None = None
+    at: float = 0.0  # when, monotonic [s]
 
 
 class Stopwatch:
@@ -85,7 +86,7 @@ class Loop:
         self.rate = Rate(env.fps, env.paced)
         self.watch = Stopwatch()
         self._env, self._actions, self.stop = env, actions, stop
-        self._seen = seen or Seen()
+        self.seen = seen or Seen()
         self._asked = NO_INPUT  # with the stops that the operator has asked for so far
         self._held: F32  # what was last sent on the way to the reset pose
         self.phase: Phase = "reset"  # for whoever looks on
@@ -100,7 +101,7 @@ class Loop:
     @property
     def images(self) -> Mapping[str, NDArray[np.uint8]]:
         """What the robot's cameras saw last, amid a reset too."""
-        reading = self._seen.reading
+        reading = self.seen.reading
         return {} if reading is None else reading.images
 
     def episode(self, seed: int, sinks: Sequence[Sink] = (), *, ask: Ask | None = None) -> Episode:
@@ -185,7 +186,8 @@ class Loop:
         return self._actions.still(last.command.goal) if policy_action is None else policy_action
 
     def _read(self) -> Reading:
-        self._seen.reading = reading = self.robot.read()
+        self.seen.reading = reading = self.robot.read()
+        self.seen.at = time.monotonic()
         return reading
 
     def _stand_still(self, last: Transition) -> tuple[Transition, TeleopSample]:

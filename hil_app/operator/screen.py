@@ -6,11 +6,10 @@ import threading
 from typing import Self
 
 from configs.events import Event
+from hil_app.control.holder import TITLES, holder
 from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.outcomes import success_rate
 from hil_app.events import ScreenStopped
-from hil_app.operator.holder import holder
-from hil_app.operator.view import TITLES
 from hil_app.support.events import EventLog
 from teleop.window.client import Window
 from teleop.window.shown import Shown

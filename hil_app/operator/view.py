@@ -15,22 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.events import Event, Problem
+from hil_app.control.holder import TITLES, duration, holder
 from hil_app.control.monitor import Monitor, Stage
-from hil_app.control.outcomes import (
-    DEMONSTRATE,
-    EVALUATE,
-    RECENT,
-    RECORD,
-    REPLAY,
-    TELEOPERATE,
-    TRAIN,
-    intervention_fraction,
-    success_rate,
-)
+from hil_app.control.outcomes import RECENT, TRAIN, intervention_fraction, success_rate
 from hil_app.control.rate import milliseconds
 from hil_app.events import DatasetsSoFar, EpisodeEnded, Evaluated, ViewClosed
 from hil_app.learning.elsewhere.surface import AnyLearner
-from hil_app.operator.holder import duration, holder
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import Output
 from hil_app.support.words import plural
@@ -42,14 +32,6 @@ LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
 MOST = 1000  # lines that wait to be printed
 LEAVING = 2.0  # how long they are waited for at the end [s]
 NEWEST = 300  # ticks whose lateness and images' age are shown
-TITLES = {
-    DEMONSTRATE: "The operator demonstrates",
-    TRAIN: "The policy acts and learns; the operator takes over when it errs",
-    EVALUATE: "The policy on its own",
-    TELEOPERATE: "The operator moves the arm",
-    RECORD: "Episodes go into the dataset",
-    REPLAY: "The arm does a recorded episode again",
-}
 PAUSED = "Paused: take over or press pause to go on"
 ASKS = "The policy asks for a take-over"
 LOSSES = {

@@ -18,6 +18,7 @@ from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.outcomes import Episode
 from hil_app.control.signals import StopRequest
 from hil_app.events import EpisodeEnded, RunEnded, RunResumed, RunStarted
+from hil_app.runs.at_the_page import PagePlace, is_wanted
 from hil_app.runs.folder import EVENTS, new_run, open_folder, save_config
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import carry_on
@@ -61,7 +62,7 @@ class Session:
         *,
         keeps: bool = True,
     ) -> None:
-        self.config, self._resumed = config, resumed
+        self.config, self.command, self._resumed = config, command, resumed
         self.home = config.output_dir or (new_run(command) if keeps else None)  # its folder
         self.events = EventLog(None if self.home is None else self.home / EVENTS)
         arm, teleop = config.robot.real_time, config.teleop
@@ -72,6 +73,7 @@ class Session:
         self.robot = self.parts.robot
         self.monitor = Monitor()
         self.window, self.device = self.parts.window, self.parts.device
+        self.page = PagePlace(config.page) if is_wanted(config) else None
         self._has_operator = teleop is not None and teleop.has_operator
         # a real arm has an operator beside it
         self.keys = KeyReader() if self._has_operator or arm else None
@@ -82,9 +84,9 @@ class Session:
         carry_on()
         check_ports(self.config)
         with ExitStack() as stack:
-            for teleop in (self.window, self.device):  # nothing is written if they are not there
-                if teleop is not None:
-                    stack.enter_context(teleop)
+            for needed in (self.page, self.window, self.device):
+                if needed is not None:  # nothing is written if they are not there
+                    stack.enter_context(needed)
             if self._resumed is not None:
                 save_config(self.folder, self.config)
             elif self.home is not None:
@@ -131,20 +133,23 @@ class Session:
         env, manual = self.config.env, self.config.manual
         keys = ["Enter"] if self.keys is not None and self.keys.live else []
         press = keys + ([] if manual is None else [words.ready(manual)])
+        press += [] if self.page is None else ["Ready on the page"]
         beside = self.config.teleop is None or self._has_operator
         when = env.wait_for_ready if self.config.robot.real_time else "never"
         return Gate(when, " or ".join(press) if beside else "", self.events.emit)
 
     def teleop(self, acts: Acts) -> Teleop:
-        """Who acts, and when, with the operator at the terminal's keys beside, where there are
-        keys.
+        """Who acts, and when, with the operator at the terminal's keys and at the page beside,
+        where there are any.
 
         Raises ConfigError if they cannot work on this robot.
         """
         teleop = self.parts.teleop(acts, along=self._have_leaders_go_along)
         if isinstance(teleop, Powered):
             self._powered.append(teleop)
-        return teleop if self.keys is None else Attended(teleop, self.keys)
+        beside = [self.keys, None if self.page is None else self.page.buttons]
+        buttons = [one for one in beside if one is not None]
+        return Attended(teleop, *buttons) if buttons else teleop
 
     def _have_leaders_go_along(self) -> None:
         """A leader that nobody polls would be taken for one whose program stands still."""
