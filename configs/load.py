@@ -34,7 +34,7 @@ _OTHER_VERSION = (
     "out of the file or correct them, or use the version that wrote it"
 )
 _SHORT = """\
-And the options of the configuration, --block.key=value: --help shows those that matter most,
+And the options of the configuration, --block.key=value: --help shows the main ones,
 --help=TOPIC all of {topics}.
 """
 RUN_CONFIG = "config.yaml"  # what it is called in a run's folder

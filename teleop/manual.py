@@ -266,7 +266,9 @@ def shaped(axes: Mapping[str, float], dead_zone: float) -> dict[str, float]:
     A stick's is radial, so that directions stay what they are; at most 1 away from the middle.
     Axes that are no pad's have none.
     """
-    found = dict(axes) | {name: min(_beyond(axes.get(name, 0.0), dead_zone), 1.0) for name in TRIGGERS}
+    found = dict(axes) | {
+        name: min(_beyond(axes.get(name, 0.0), dead_zone), 1.0) for name in TRIGGERS
+    }
     for across, along in STICKS:
         x, y = axes.get(across, 0.0), axes.get(along, 0.0)
         push = math.hypot(x, y)

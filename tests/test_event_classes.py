@@ -31,7 +31,8 @@ NAMES = """
     episode_interrupted evaluation event_log_closed film gripper_way_unknown halted handed_back
     hands_back hands_lost hands_ready help_wanted leader_back leader_lost leader_ready learner_died
     listener_failed loading_datasets metrics_closed metrics_cut_short motor_silent not_compiled
-    not_switched nothing_learned other_arm paused port_back port_gone recorder_behind
+    not_switched nothing_learned other_arm page_lost page_stopped paused port_back port_gone
+    recorder_behind
     recorder_caught_up recorder_died recorder_ended recorder_finishes released replayed
     rest_not_reached resumed run_ended run_resumed run_started scene screen_stopped set_aside
     taken_over torque_left_on torque_lost torque_stays_on torque_unwatched trouble unusual_motors

@@ -15,6 +15,7 @@ from configs.text.reading import did_you_mean, shown
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+OPEN = ("--open", "page.open", "open the run's page in a browser")  # of commands that have one
 CONFIG_WORD = "word "  # begins the dest of what is an option of the configuration
 _UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
 _MOST_MEANT = 3  # options that a word may have been meant for

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from configs.load import DEFAULT_PRESET, Parser, load
+from configs.options.parser import OPEN
 from hil_app.cli.train import MAIN
 
 DESCRIPTION = f"""\
@@ -17,7 +18,9 @@ for example `hil-app demo --seed=1` or `hil-app demo --robot.type=so100_sim`.
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    config, _ = load(Parser("hil-app demo", DESCRIPTION), argv, DEFAULT_PRESET, main=MAIN)
+    parser = Parser("hil-app demo", DESCRIPTION)
+    parser.add_config_flag(*OPEN)
+    config, _ = load(parser, argv, DEFAULT_PRESET, main=MAIN)
     print("Demonstrate, train with interventions, evaluate without: about two minutes.", flush=True)
     from hil_app.cli.run_command import (
         train,  # loads torch: only once the options are known to be good

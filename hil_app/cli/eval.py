@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from configs.load import Parser, load
+from configs.options.parser import OPEN
 from hil_app.cli.chosen_run import add_run, checkpoint_of, described
 from hil_app.runs.folder import config_of
 
@@ -32,6 +33,7 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = Parser("hil-app eval", DESCRIPTION)
     add_run(parser)
+    parser.add_config_flag(*OPEN)
     config, options = load(
         parser,
         argv,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import ConfigError, Parser, load
+from configs.options.parser import OPEN
 from configs.text.paths import expanded
 from hil_app.cli.arm.config import arm_or, named
 from hil_app.runs.folder import WHICH, config_of, find_checkpoint
@@ -15,10 +16,9 @@ PRESET = "sim_pick_lift_pixels"
 DESCRIPTION = f"""\
 Record episodes into a dataset, by gamepad, keyboard, leader arm or scripted operator on any robot,
 until there are --dataset.num_episodes more. Success, failure and "record again" are controls of the
-operator's device; an episode that is recorded again is thrown away. A dataset that is there
-already is gone on with, never overwritten. Without options it is the preset
-{PRESET}: the scripted operator lifts the cube on the simulated arm, as fast as
-the machine allows.
+operator's device; an episode recorded again is thrown away. A dataset that is there already is gone
+on with, never overwritten. Without options it is the preset {PRESET}: the scripted
+operator lifts the cube, as fast as it can.
 
 With --checkpoint the policy acts and the operator takes over when it errs; without, the operator
 always acts. The format is that of LeRobot, version 3.0.
@@ -54,6 +54,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--which", choices=WHICH, help="of the run's checkpoints (default: last)")
     default = named(f"{PRESET}, or that of the checkpoint's run")
+    parser.add_config_flag(*OPEN)
     config, options = load(parser, argv, arm_or(_base), default, MAIN)
     from hil_app.cli.run_command import record  # loads torch: only once the options are good
     from hil_app.cli.trained import learned_policy

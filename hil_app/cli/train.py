@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.load import DEFAULT_PRESET, ConfigError, Parser, load
+from configs.options.parser import OPEN
 from configs.text.paths import expanded, real
 from hil_app.cli.arm.config import arm_or, named
 from hil_app.runs.folder import config_of, find_checkpoint
@@ -49,6 +50,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--checkpoint", type=expanded, metavar="RUN", help="with --resume=true: the same"
     )
+    parser.add_config_flag(*OPEN)
     config, options = load(parser, argv, arm_or(_base), named(DEFAULT_PRESET), MAIN)
     from hil_app.cli.run_command import resume, train  # torch: only once the options are good
 

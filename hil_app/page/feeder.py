@@ -215,9 +215,9 @@ class Page:
         """Another process in place of one that is gone; who drove from there has let go."""
         if self._device is not None:
             self._device.hold(None)
-        process.end(0.0 if isinstance(error, WireError) else _LEAVE_S)
+        words = process.end(0.0 if isinstance(error, WireError) else _LEAVE_S)
+        why = str(error) if isinstance(error, WireError) else words
         self._failures += not self._served
-        why = str(error) if isinstance(error, WireError) else process.why()
         if self._failures >= _TRIES:
             self._give_up(why)
             return

@@ -22,7 +22,7 @@ class PageProcess:
 
     def __init__(self, address: socket.socket, setup: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - end() closes it
         with theirs:
             self._process = subprocess.Popen(  # a session of its own: Ctrl-C is not for it
                 isolated.command("hil_app.page", str(address.fileno())),
@@ -42,15 +42,8 @@ class PageProcess:
         """Its number."""
         return self._process.pid
 
-    def why(self) -> str:
-        """How it has ended, once :meth:`end` is called, in a few words."""
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").splitlines()
-        said = [line for line in lines if line.strip() and not line[0].isspace()]
-        return f"status {self._process.poll()}: {said[-1] if said else 'no word of why'}"
-
-    def end(self, patience_s: float = _LEAVE_S) -> None:
-        """Have it end, by itself if it can within ``patience_s``."""
+    def end(self, patience_s: float = _LEAVE_S) -> str:
+        """Have it end, by itself if it can within ``patience_s``; returns how it did, in words."""
         with suppress(OSError):
             self.link.connection.shutdown(socket.SHUT_RDWR)
         for patience, insist in (
@@ -63,3 +56,11 @@ class PageProcess:
                 insist()
         self._process.wait()
         self.link.connection.close()
+        with self._errors:
+            return self._last_words()
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").splitlines()
+        said = [line for line in lines if line.strip() and not line[0].isspace()]
+        return f"status {self._process.poll()}: {said[-1] if said else 'no word of why'}"

@@ -48,7 +48,7 @@ class Downstream:
         head = msgpack.packb(message)
         self._waiting.append(memoryview(_LENGTH.pack(len(head)) + head))
         if image is not None:
-            self._waiting.append(memoryview(np.ascontiguousarray(image)).cast("B"))
+            self._waiting.append(np.ascontiguousarray(image).data.cast("B"))
 
     def flush(self) -> None:
         """Send what there is room for. Raises OSError if the page is gone."""
@@ -100,7 +100,7 @@ class Upstream:
         if "shape" not in message:
             return message, None
         image = np.empty(message["shape"], np.uint8)
-        self._fill(memoryview(image).cast("B"))
+        self._fill(image.data.cast("B"))
         return message, image
 
     def send(self, message: Mapping[str, Any]) -> None:

@@ -58,8 +58,6 @@ class PagePlace:
         return f"{scheme}://{host}:{self.address.port}/#token={self.token}"
 
 
-
-
 def check_certificate(config: PageConfig) -> None:
     """Raise ConfigError if the certificate cannot be used."""
     if config.certificate is None:

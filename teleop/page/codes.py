@@ -25,9 +25,13 @@ _SPECIAL = {
     **{f"Arrow{way.capitalize()}": way for way in ("up", "down", "left", "right")},
     **{name: name.lower() for name in ("Home", "End", "Insert", "Delete", "Space", "Tab")},
     **{name: name.lower() for name in ("PageUp", "PageDown", "Backspace", "Escape")},
-    **{"Enter": "return", "ControlLeft": "leftctrl", "ControlRight": "rightctrl"},
-    **{"ShiftLeft": "leftshift", "ShiftRight": "rightshift"},
-    **{"AltLeft": "leftalt", "AltRight": "rightalt"},
+    "Enter": "return",
+    "ControlLeft": "leftctrl",
+    "ControlRight": "rightctrl",
+    "ShiftLeft": "leftshift",
+    "ShiftRight": "rightshift",
+    "AltLeft": "leftalt",
+    "AltRight": "rightalt",
 }
 CODES: Mapping[str, str] = MappingProxyType(
     {

@@ -28,8 +28,8 @@ class PageDevice:
 
     While nobody has the controls everything is at rest. An operator *drives* while anything is held
     or a stick is out of its dead zone. Once a browser that drives has been silent for
-    ``config.dead_man_ms``, or loses the controls, all is let go and the device is lost; presses that
-    came before are given first. It is back with the next message, and what was held then counts
+    ``config.dead_man_ms``, or loses the controls, all is let go and the device is lost; what was
+    pressed before is given first. It is back with the next message, and what was held then counts
     again once it was let go.
 
     Any thread may call any method.
