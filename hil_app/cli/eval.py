@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
         parser,
         argv,
         lambda given: str(config_of(checkpoint_of(given))),
-        named="the run's own",
+        named="RUN's",
         main=MAIN,
     )
     from hil_app.cli.run_command import evaluate  # loads torch: only once the options are good

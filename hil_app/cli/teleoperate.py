@@ -11,9 +11,9 @@ from hil_app.cli.arm.config import any_robot
 PRESET = "sim_teleoperate"
 DESCRIPTION = f"""\
 Move an arm with a gamepad, the keyboard, a leader arm or a scripted operator, and see how it does:
-rate, lateness, the time of each step, joints, gripper, and the motors' load and temperature.
+rate, lateness, time of each step, joints, gripper, the motors' load and heat.
 Without options it is the preset {PRESET}: a simulated SO101 and a gamepad. The arm
-moves while the take-over control (RB) is held.
+moves while take-over (RB) is held.
 
   hil-app teleoperate --teleop.type=keyboard
   hil-app teleoperate --config_path so101_pick_lift --robot.port=/dev/ttyACM0 --teleop.type=gamepad

@@ -15,8 +15,8 @@ from hil_app.runs.folder import config_of, find_checkpoint
 DESCRIPTION = """\
 Train a policy. The operator demonstrates the task, then the policy acts and learns in a background
 thread while the operator takes over whenever it errs; at the end it is evaluated alone.
-Options can also stand in a YAML file given with --config_path. A run that was cut off, or is to be
-longer, goes on with `hil-app train --resume runs/first --train.ticks=8000`.
+A run that was cut off, or is to be longer, goes on with
+`hil-app train --resume runs/first --train.ticks=8000`.
 """
 MAIN = (
     "robot.type",
