@@ -38,7 +38,9 @@ class Browser:
 
     def __init__(self, link: str, **options: Any) -> None:
         place, self.token = link.split("/#token=")
-        self._connection = connect(place.replace("http", "ws") + "/ws", max_size=None, **options)
+        self._connection = connect(
+            place.replace("http", "ws") + "/ws", max_size=None, close_timeout=1, **options
+        )
         self.state: dict[str, Any] = {}
         self.heard: list[dict[str, Any]] = []  # all but states
         self.images: dict[int, list[bytes]] = {}
@@ -95,7 +97,7 @@ class Browser:
             state = self.state
             return state if condition(state) else None
 
-        return until(found, why=f"the state stays {self.state}")  # type: ignore[return-value]
+        return until(found, why="no such state comes")  # type: ignore[return-value]
 
     def until_who(self, who: str) -> dict[str, Any]:
         return self.until(lambda state: state["who"] == who)

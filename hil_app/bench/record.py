@@ -34,8 +34,8 @@ def record(config: RunConfig, seconds: float, turns: int) -> Result:
     for turn in range(2 * turns):
         filming = turn % 2 == 1
         with tempfile.TemporaryDirectory() as folder:
-            wanted = _config(config, filming)
-            robot = _Filmed(wanted)
+            wanted = filmed(config, filming=filming)
+            robot = FilmedRobot(wanted)
             with a_rig(wanted, True, robot, Path(folder)) as rig:
                 rig.run(round(seconds * FPS))
             measured.add("with cameras" if filming else "without", rig, Path(folder))
@@ -76,7 +76,8 @@ class _Measured:
         }
 
 
-def _config(config: RunConfig, filming: bool) -> RunConfig:
+def filmed(config: RunConfig, *, filming: bool = True) -> RunConfig:
+    """``config`` at 30 Hz, with two cameras that the policy does not look at, or without."""
     cameras = {name: {"width": WIDTH, "height": HEIGHT} for name in CAMERAS}
     return changed(
         config,
@@ -87,7 +88,7 @@ def _config(config: RunConfig, filming: bool) -> RunConfig:
     )
 
 
-class _Filmed(SimRobot):
+class FilmedRobot(SimRobot):
     """A simulated arm whose cameras need no drawing."""
 
     def __init__(self, config: RunConfig) -> None:

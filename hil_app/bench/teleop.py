@@ -106,7 +106,7 @@ def _move(config: RunConfig, presser: _Presser) -> None:
     """Run the loop until all presses are done."""
     parts = Assembly(config)
     assert parts.device is not None
-    teleop = _Watched(parts.teleop("always"), presser.polls)
+    teleop = WatchedTeleop(parts.teleop("always"), presser.polls)
     loop = parts.loop(teleop, NoPolicy(), lambda: False)
     with parts.device, parts.robot:
         transition = loop.reset(seed=0)
@@ -126,7 +126,7 @@ def _config(port: str, socket: Path) -> dict[str, Any]:
     }
 
 
-class _Watched:
+class WatchedTeleop:
     """A teleoperator whose polls are timed."""
 
     def __init__(self, teleop: Teleop, polls: list[float]) -> None:

@@ -115,6 +115,7 @@ COMMANDS = (
     CliCommand("bench swap", "new weights to the policy that acts", "bench.commands.swap"),
     CliCommand("bench bus", "our servo bus beside the bare SDK", "bench.commands.bus"),
     CliCommand("bench teleop", "how soon the arm does what the pad says", "bench.commands.teleop"),
+    CliCommand("bench page", "what the page costs, how soon it is obeyed", "bench.commands.page"),
     CliCommand("bench record", "what recording two cameras costs", "bench.commands.record"),
     CliCommand("bench load", "a dataset into a replay buffer", "bench.commands.load"),
     CliCommand("bench learn", "how soon and how surely a preset learns", "bench.commands.learn"),

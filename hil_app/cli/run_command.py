@@ -24,6 +24,7 @@ from hil_app.page.feeder import Page
 from hil_app.page.link import show_link
 from hil_app.recording.lock import Lock
 from hil_app.runs import evaluation, report
+from hil_app.runs.at_the_page import PagePlace
 from hil_app.runs.browse.figure import plot_training
 from hil_app.runs.dataset import spec_of
 from hil_app.runs.folder import (
@@ -177,7 +178,7 @@ def _run(
             if session.window is not None:
                 stack.enter_context(Screen(session.window, session.monitor, session.events))
             if session.page is not None:
-                stack.enter_context(Page(session, session.page, learner))
+                stack.enter_context(_page(session, session.page, learner))
             stack.enter_context(
                 View(console, session.monitor, session.events, learner, session.hint)
             )
@@ -195,6 +196,20 @@ def _run(
             ended = "emergency stop" if stop.emergency else "stopped by the operator"
         _conclude(session, console, ended, learner, report_to)
     return int(stop.emergency) if stop.signal is None else 128 + stop.signal
+
+
+def _page(session: Session, place: PagePlace, learner: Learner | None) -> Page:
+    """The page of a run, for browsers."""
+    name = session.command if session.home is None else session.home.name
+    return Page(
+        session.parts,
+        session.monitor,
+        session.events,
+        place,
+        learner,
+        called=name,
+        command=session.command,
+    )
 
 
 def _evaluate(session: Session, console: Console, policy: GaussianActorPolicy, video: Path) -> None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self
 
+from hil_app.build.assembly import Assembly
+from hil_app.control.monitor import Monitor
 from hil_app.events import PageLost, PageStopped
 from hil_app.learning.learner import Learner
 from hil_app.page.history import Curves, Told
@@ -15,7 +17,7 @@ from hil_app.page.news import News
 from hil_app.page.process import PageProcess
 from hil_app.page.wire import Downstream, Message, WireError
 from hil_app.runs.at_the_page import PagePlace
-from hil_app.runs.session import Session
+from hil_app.support.events import EventLog
 from robots.base import U8
 from teleop.page.device import PageDevice
 
@@ -30,26 +32,36 @@ _LEAVE_S = 1.0  # for the last news, at the end
 
 
 class Page:
-    """Serves the page of a ``session`` while entered.
+    """Serves the page of a run at its ``place`` while entered.
 
     ::
 
-        with Page(session, session.page, learner):
+        with Page(session.parts, session.monitor, session.events, session.page):
             ...
 
     A thread of this object looks at what the run is at and hands it on; it takes what is done on
     the page to the operator's device and the buttons beside it. The loop knows nothing of it. Where
-    the page's process ends or hangs, another takes its place, and that is told once.
+    the page's process ends or hangs, another takes its place, and that is told once. ``called`` is
+    the run's name, and ``command`` what it is of.
     """
 
-    def __init__(self, session: Session, place: PagePlace, learner: Learner | None = None) -> None:
-        self._session, self._place = session, place
-        self._events, self._monitor = session.events, session.monitor
-        device = session.device
-        self._device = device if isinstance(device, PageDevice) else None
-        self._cameras = dict(enumerate(session.robot.spec.cameras))  # names by place
-        self._news = News(session, learner)
-        self._curves, self._told = Curves(session.monitor, learner), Told()
+    def __init__(
+        self,
+        parts: Assembly,
+        monitor: Monitor,
+        events: EventLog,
+        place: PagePlace,
+        learner: Learner | None = None,
+        *,
+        called: str = "run",
+        command: str = "run",
+    ) -> None:
+        self._parts, self._monitor, self._events, self._place = parts, monitor, events, place
+        self._name, self._command = called, command
+        self._device = parts.device if isinstance(parts.device, PageDevice) else None
+        self._cameras = dict(enumerate(parts.robot.spec.cameras))  # names by place
+        self._news = News(parts, monitor, learner)
+        self._curves, self._told = Curves(monitor, learner), Told()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
         self._process: PageProcess | None = None
@@ -88,20 +100,19 @@ class Page:
         self._viewers, self._served = 0, False
 
     def _setup(self) -> dict[str, Any]:
-        config, place = self._session.config, self._place
-        arm = self._session.robot.spec.arm
-        patience = None if self._device is None else config.manual
+        place, arm = self._place, self._parts.robot.spec.arm
+        certificate = place.config.certificate
+        device = None if self._device is None else self._parts.config.manual
+        run = {"name": self._name, "command": self._command, **self._news.run()}
         return {
             "token": place.token,
-            "certificate": None
-            if place.config.certificate is None
-            else str(place.config.certificate),
+            "certificate": None if certificate is None else str(certificate),
             "host": place.config.host,
             "urdf": None if arm is None else {"name": arm.name, "path": str(arm.urdf)},
             "hello": {
-                "run": self._news.run(),
+                "run": run,
                 **self._news.controls(),
-                "dead_man_ms": getattr(patience, "dead_man_ms", None),
+                "dead_man_ms": getattr(device, "dead_man_ms", None),
             },
         }
 

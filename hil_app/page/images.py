@@ -46,7 +46,7 @@ class Images:
             loop = asyncio.get_running_loop()
             encoded = loop.run_in_executor(None, _jpeg, image.pixels)
             self._encoded[place] = image.number, encoded
-        jpeg = await encoded
+        jpeg = await asyncio.shield(encoded)  # others wait for it, too: a browser may leave
         return _HEAD.pack(place, time.monotonic() - image.taken) + jpeg
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from configs.events import Event
-from configs.page import KEY
+from configs.page import KEY, TOUCH, PageTeleopConfig
+from hil_app.build.assembly import Assembly
 from hil_app.control.holder import TITLES, left, reset_left, who
 from hil_app.control.loop import Loop
-from hil_app.control.monitor import Stage
+from hil_app.control.monitor import Monitor, Stage
 from hil_app.learning.learner import Learner
-from hil_app.runs.session import Session
 from processors.classifier import ClassifiedSuccess
+from robots.arm import Arm
 from robots.base import F32, Reading
 from robots.kinematics import Kinematics
 from teleop.events import TeleopBack, TeleopLost
@@ -27,11 +28,11 @@ _NEWEST = 300  # ticks whose lateness is shown
 
 
 class News:
-    """Looks at a ``session``; kinematics are its own, as it lives in another thread."""
+    """Looks at a run; kinematics are its own, as it lives in another thread."""
 
-    def __init__(self, session: Session, learner: Learner | None) -> None:
-        self._session, self._monitor, self._learner = session, session.monitor, learner
-        spec = self._spec = session.robot.spec
+    def __init__(self, parts: Assembly, monitor: Monitor, learner: Learner | None) -> None:
+        self._parts, self._monitor, self._learner = parts, monitor, learner
+        spec = self._spec = parts.robot.spec
         self._kinematics = None if spec.arm is None else Kinematics(spec.arm)
         self._lateness: dict[str, float] | None = None
         self._looked = 0.0  # at it
@@ -45,11 +46,9 @@ class News:
 
     def run(self) -> dict[str, Any]:
         """The run, which does not change."""
-        session, config, spec = self._session, self._session.config, self._spec
+        config, spec = self._parts.config, self._spec
         box = None if spec.arm is None else config.processor.bounds
         return {
-            "name": session.home.name if session.home else session.command,
-            "command": session.command,
             "task": spec.task,
             "robot": config.robot.type,
             "fps": config.env.fps,
@@ -61,24 +60,21 @@ class News:
             "units": list(spec.units),
             "limits": spec.limits.round(2).tolist(),
             "bounds": None if box is None else {"min": list(box.min), "max": list(box.max)},
-            "urdf": None if spec.arm is None else f"/robot/{spec.arm.name}.urdf",
-            "urdf_joints": None
-            if spec.arm is None
-            else {"zero": spec.arm.zero.tolist(), "scale": spec.arm.scale.tolist()},
+            **_model(spec.arm),
             "teleop": None if config.teleop is None else config.teleop.type,
         }
 
     def controls(self) -> dict[str, dict[str, str]]:
         """What a pad's and a keyboard's controls do, where the operator drives from the page."""
-        manual, wrist = self._session.config.manual, self._session.parts.wrist
-        if manual is None or manual.type != "page":
+        manual, wrist = self._parts.config.manual, self._parts.wrist
+        if not isinstance(manual, PageTeleopConfig):
             return {"mapping": {}, "keys": {}}
         codes = {f"{KEY}{name}": code for code, name in CODES.items()}
         mapping, keys = dict[str, str](), dict[str, str]()
         for use in uses(manual, wrist=wrist):
             if use.control in codes:
                 keys[codes[use.control]] = use.does
-            elif not use.control.startswith("touch"):
+            elif not use.control.startswith(TOUCH):
                 mapping[place(use.control, use.direction, pad=True)] = use.does
         return {"mapping": mapping, "keys": keys}
 
@@ -153,6 +149,14 @@ class News:
         if found is None or [name.rpartition(".")[2] for name in names[:3]] != ["x", "y", "z"]:
             return None
         return _numbers(found[:3], 4)
+
+
+def _model(arm: Arm | None) -> dict[str, Any]:
+    """Where the drawing of an arm is, and its joints: ``zero + scale * joint`` [rad]."""
+    if arm is None:
+        return {"urdf": None, "urdf_joints": None}
+    joints = {"zero": arm.zero.tolist(), "scale": arm.scale.tolist()}
+    return {"urdf": f"/robot/{arm.name}.urdf", "urdf_joints": joints}
 
 
 def _stage(stage: Stage) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,11 +23,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.sync.client import connect
 
 from hil_app.page.viewers import MOST
+from teleop.oracles.base import HOVER, Grasp, Stick
+from teleop.oracles.pick_lift import INSIDE
 from teleop.page.codes import BUTTONS
 
-RB, Y, B = (BUTTONS.index(name) for name in ("rightshoulder", "y", "b"))
-TO_OPEN, TO_CLOSE = BUTTONS.index("righttrigger"), BUTTONS.index("lefttrigger")
-GAIN = 30.0  # of a hand that steers by eye [1/m]
+RB = BUTTONS.index("rightshoulder")
+TO_CLOSE = BUTTONS.index("lefttrigger")
+GAIN, NEAR = 30.0, 0.004  # of a hand that steers by eye [1/m], and what it takes for there [m]
 CAMERAS = ("--robot.cameras.front.width=64", "--robot.cameras.front.height=48")
 SMALL = """
 env: {fps: 30, paced: false, control_time_s: 1.5}
@@ -99,7 +102,7 @@ def test_one_browser_at_a_time_has_the_controls(watched: Served) -> None:
             second.frozen = True  # and takes no leave
             time.sleep(1.2)
             first.take_controls()
-            assert not second.until(lambda state: not state["controls"]["yours"])["who"] == "YOU"
+            second.until(lambda state: not state["controls"]["yours"])
         first.until(lambda state: state["controls"]["viewers"] == 1)
 
 
@@ -175,7 +178,13 @@ def test_what_is_too_large_or_makes_no_sense_is_refused(watched: Served) -> None
     with suppress(ConnectionError):  # it does not even read it
         status, _ = asked(watched, "POST", "/api/emergency_stop", large, authorization=token)
         assert status == 413
-    for said in ("x" * 10_000_000, "[" * 9000, '{"type":"jump"}', '{"type":"press","what":"x"}', "3"):
+    for said in (
+        "x" * 10_000_000,
+        "[" * 9000,
+        '{"type":"jump"}',
+        '{"type":"press","what":"x"}',
+        "3",
+    ):
         with Browser(watched.link) as browser:
             with suppress(ConnectionClosed):
                 browser.socket.send(said)
@@ -189,7 +198,7 @@ def test_a_hundred_browsers_are_too_many_and_those_that_are_there_stay(watched: 
         host, port = watched.place
         for _ in range(100):
             with suppress(WebSocketException, OSError):
-                one = stack.enter_context(connect(f"ws://{host}:{port}/ws"))
+                one = stack.enter_context(connect(f"ws://{host}:{port}/ws", close_timeout=0.1))
                 one.send(json.dumps({"type": "hello", "token": watched.token}))
                 let_in += json.loads(one.recv())["type"] == "hello"
         assert let_in == MOST - 1
@@ -220,27 +229,27 @@ def test_a_page_process_that_is_killed_or_hangs_is_replaced_and_told_once(watche
 
 
 class Hand:
-    """Brings the gripper to where it is to be, by eye."""
+    """Brings the gripper to the cube, by eye."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
+        self._grasp = Grasp(Stick(np.ones(3, np.float32), 30.0), 0.0, 45.0, INSIDE)
 
-    def go(self, z: float | None = None, grip: tuple[int, ...] = ()) -> None:
-        """Over, and then at, the height ``z`` [m] of the cube, which it follows with the eye."""
+    def go(self, over: float) -> None:
+        """So high ``over`` where its fingers stand around the cube [m]."""
+        above = np.array([0.0, 0.0, over])
 
-        def near(state: dict[str, object]) -> bool:
-            tip, cube = np.array(state["tip"]), np.array(state["object"])
-            way = cube - tip
-            way[2] = 0.0 if z is None else z - tip[2]
-            push = np.clip(GAIN * way, -1, 1).tolist()
-            self._browser.doing = pad(
-                RB, *grip, lefty=-push[0], leftx=-push[1], righty=-push[2]
-            )
-            return bool(np.abs(way).max() < 0.006)
+        def near(state: dict[str, Any]) -> bool:
+            spot = self._grasp.spot(np.array(state["object"], np.float32))
+            way = spot + above - np.array(state["tip"])
+            x, y, z = np.clip(GAIN * way, -1, 1).tolist()
+            self._browser.doing = pad(RB, lefty=-x, leftx=-y, righty=-z)
+            return bool(np.abs(way).max() < NEAR)
 
         self._browser.until(near)
 
-    def wait(self, ticks: int, doing: dict[str, object]) -> None:
+    def wait(self, ticks: int, doing: dict[str, Any]) -> None:
+        """Do something for a while."""
         self._browser.do(doing)
         begun = self._browser.state["stage"]["ticks"]
         self._browser.until(lambda state: state["stage"]["ticks"] >= begun + ticks)
@@ -254,11 +263,11 @@ def test_an_operator_picks_up_the_cube_from_a_browser(tmp_path: Path) -> None:
             browser.until_who("HOLDING")
             browser.take_controls()
             hand = Hand(browser)
-            hand.wait(12, pad(RB, TO_OPEN))
+            hand.wait(9, pad(RB))
             hand.wait(9, AT_REST)
             browser.until_who("HOLDING")
-            hand.go(z=0.06)
-            hand.go(z=0.012)
+            hand.go(over=HOVER)
+            hand.go(over=0.0)
             hand.wait(30, pad(RB, TO_CLOSE))
             browser.do(pad(RB, righty=-1.0))
             status, output, errors = running.end()

@@ -62,9 +62,7 @@ def test_every_press_is_told_once_whenever_the_loop_looks(happens: list[Any]) ->
     assert told == pressed
 
 
-@given(
-    st.lists(st.one_of(st.floats(0.0, 0.14), st.floats(0.16, 0.4)), max_size=30), st.booleans()
-)
+@given(st.lists(st.one_of(st.floats(0.0, 0.14), st.floats(0.16, 0.4)), max_size=30), st.booleans())
 def test_a_silent_browser_that_drives_has_let_go_within_the_dead_mans_time(
     silences: list[float], driving: bool
 ) -> None:

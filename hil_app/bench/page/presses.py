@@ -1,0 +1,157 @@
+"""From a press in a browser to the motors' goals on the bus."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from websockets.sync.client import ClientConnection, connect
+
+from configs.load import validate
+from hil_app.bench import Result
+from hil_app.bench.page.viewer import socket_of
+from hil_app.bench.teleop import FPS, LONGEST, SETTLED_S, TAP_S, WatchedTeleop
+from hil_app.build.assembly import Assembly
+from hil_app.control.monitor import Monitor
+from hil_app.control.policy import NoPolicy
+from hil_app.control.rate import milliseconds
+from hil_app.page.feeder import Page
+from hil_app.runs.at_the_page import PagePlace
+from hil_app.support.events import EventLog
+from robots.virtual.client import VirtualArm
+from teleop.page.device import PageDevice
+
+_UP, _DOWN = "KeyE", "KeyD"
+_REST: list[str] = []
+
+
+def press_latency(port: str, presses: int) -> Result:
+    """Times [ms] from presses in a browser to the goals that the virtual arm on ``port`` got.
+
+    The presses come at random between two ticks. ``own`` is the software's share: the way to the
+    run and, from the poll that sees the press, to the goals. Raises RobotError.
+    """
+    config = validate(_config(port))
+    parts, place = Assembly(config), PagePlace(config.page)
+    assert isinstance(parts.device, PageDevice)
+    presser = _Presser(port, place, parts.device, presses)
+    teleop = WatchedTeleop(parts.teleop("always"), presser.polls)
+    loop = parts.loop(teleop, NoPolicy(), lambda: False)
+    with place, Page(parts, Monitor(), EventLog(), place), parts.device, parts.robot:
+        transition = loop.reset(seed=0)
+        with presser:
+            while not presser.over:
+                transition = loop.tick(transition)
+    seen = [press for press in presser.done if press.changed > press.at]
+    return {
+        "ms": {
+            "from press to goal": milliseconds(one.changed - one.at for one in seen),
+            "to the run": milliseconds(one.heard - one.at for one in seen),
+            "own": milliseconds(one.heard - one.at + one.changed - one.polled for one in seen),
+        },
+        "presses": presses,
+        "lost": presses - len(seen),
+        "fps": FPS,
+    }
+
+
+def _config(port: str) -> dict[str, Any]:
+    return {
+        "robot": {"type": "so101", "port": port},
+        "teleop": {"type": "page", "dead_man_ms": 5000},
+        "env": {"fps": FPS, "paced": True, "control_time_s": None},
+        "processor": {"step_size": [0.007] * 3, "observation": {"object": None}},
+        "learner": {"mode": "background"},
+    }
+
+
+class _Press(NamedTuple):
+    """When a key went down, the run heard it, it was polled, and the goals changed [s]."""
+
+    at: float
+    heard: float
+    polled: float
+    changed: float
+
+
+class _Presser:
+    """Presses two keys in turns, while entered, in a thread."""
+
+    def __init__(self, port: str, place: PagePlace, device: PageDevice, presses: int) -> None:
+        self.polls, self.done = list[float](), list[_Press]()
+        self._port, self._place, self._device = port, place, device
+        self._presses, self._random = presses, np.random.default_rng()
+        self._heard = list[float]()
+        self._thread = threading.Thread(target=self._run, name="presser")
+        self._error: BaseException | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether all is done, or cannot be."""
+        return not self._thread.is_alive()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._presses = 0
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            arm = VirtualArm.behind(self._port)
+            assert arm is not None
+            place, token = socket_of(self._place.link)
+            with arm, connect(place, max_size=None) as browser:
+                _say(browser, type="hello", token=token)
+                _say(browser, type="controls", want=True)
+                drain = threading.Thread(target=_drain, args=(browser,), daemon=True)
+                drain.start()
+                self._listen()
+                while len(self.done) < self._presses:
+                    self._press(browser, arm)
+        except BaseException as error:  # raised where it is left
+            self._error = error
+
+    def _listen(self) -> None:
+        """Note when the run hears something."""
+        hear = self._device.hear
+
+        def heard(said: Any) -> None:
+            self._heard.append(time.monotonic())
+            hear(said)
+
+        self._device.hear = heard  # type: ignore[method-assign]
+
+    def _press(self, browser: ClientConnection, arm: VirtualArm) -> None:
+        _keys(browser, _REST)  # a sign of life
+        time.sleep(self._random.uniform(0, LONGEST))
+        self._heard.clear()
+        at = time.monotonic()
+        _keys(browser, [_UP if len(self.done) % 2 else _DOWN])
+        time.sleep(TAP_S)
+        _keys(browser, _REST)
+        time.sleep(SETTLED_S)
+        changed: float = arm.report()["goal_moved_at"] or 0.0
+        polled = max((poll for poll in self.polls if poll <= changed), default=0.0)
+        self.polls.clear()
+        self.done.append(_Press(at, min(self._heard, default=0.0), polled, changed))
+
+
+def _keys(browser: ClientConnection, keys: list[str]) -> None:
+    _say(browser, type="input", gamepad=None, keys=keys, sticks=None)
+
+
+def _say(browser: ClientConnection, **message: Any) -> None:
+    browser.send(json.dumps(message))
+
+
+def _drain(browser: ClientConnection) -> None:
+    for _ in browser:
+        pass
