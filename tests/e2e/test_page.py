@@ -32,7 +32,7 @@ TO_CLOSE = BUTTONS.index("lefttrigger")
 GAIN, NEAR = 30.0, 0.004  # of a hand that steers by eye [1/m], and what it takes for there [m]
 CAMERAS = ("--robot.cameras.front.width=64", "--robot.cameras.front.height=48")
 SMALL = """
-env: {fps: 30, paced: false, control_time_s: 1.5}
+env: {fps: 30, paced: true, control_time_s: 1.0, reset_speed: 400}
 policy: {hidden_dims: [16], latent_dim: 8}
 learner: {mode: background, learning_starts: 20, batch_size: 16}
 train: {demonstrations: 1, ticks: 1000000}
