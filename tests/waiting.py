@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_S = 25.0
+PATIENCE_S = 100.0
 """Only what never comes takes as long [s]."""
 
 
