@@ -41,8 +41,9 @@ class PageConfig(Config):
     certificate, too."""
     port: int | None = Field(None, ge=1, le=65535)
     """Port to serve at; null is 8080, or the next one that is free."""
-    token: str | None = Field(None, min_length=16, pattern=r"^[A-Za-z0-9_.~-]+$")
-    """What a browser must know to be let in; null makes one at random for each run."""
+    token: str | None = Field(None, min_length=16, pattern=r"^[A-Za-z0-9_.~-]+$", exclude=True)
+    """What a browser must know to be let in; null makes one at random for each run. It is written
+    into no file."""
     certificate: UserPath | None = None
     """PEM file with a certificate and its key, for https: from other computers, browsers read
     gamepads by no other way."""

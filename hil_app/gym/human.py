@@ -110,9 +110,18 @@ def _ours(env: gymnasium.Env[Any, Any]) -> ArmEnv:
 
 
 def _block(teleop: str | Blocks | TeleopConfig | Teleop) -> Blocks | Teleop:
-    """The block of a teleoperator's config, or the teleoperator that is there already."""
+    """The block of a teleoperator's config, or the teleoperator that is there already.
+
+    Raises ConfigError for one who drives from a page, as nobody serves one here.
+    """
     if isinstance(teleop, str):
-        return {"type": teleop}
-    if isinstance(teleop, TeleopConfig):
-        return teleop.model_dump(mode="json")
-    return dict(teleop) if isinstance(teleop, Mapping) else teleop
+        block: Blocks = {"type": teleop}
+    elif isinstance(teleop, TeleopConfig):
+        block = teleop.model_dump(mode="json")
+    elif isinstance(teleop, Mapping):
+        block = dict(teleop)
+    else:
+        return teleop
+    if block.get("type") == "page":
+        raise ConfigError("HumanInTheLoop: it has no page: choose gamepad or keyboard")
+    return block

@@ -77,7 +77,7 @@ def open_folder(folder: Path, config: RunConfig) -> Lock:
 def save_config(folder: Path, config: RunConfig) -> None:
     """Keep the configuration of a run in its folder; raises ConfigError if it cannot be."""
     with _refusals(folder):
-        page = config.page.model_copy(update={"token": None, "open": False})  # that was for once
+        page = config.page.model_copy(update={"open": False})  # that was for once
         saved = config.model_copy(update={"output_dir": None, "page": page})
         write_whole(folder / CONFIG, dump(saved).encode())
 

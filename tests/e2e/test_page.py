@@ -30,6 +30,7 @@ from teleop.page.codes import BUTTONS
 RB = BUTTONS.index("rightshoulder")
 TO_CLOSE = BUTTONS.index("lefttrigger")
 GAIN, NEAR = 30.0, 0.004  # of a hand that steers by eye [1/m], and what it takes for there [m]
+PATIENT = "--teleop.dead_man_ms=1500"  # with a browser on a busy machine
 CAMERAS = ("--robot.cameras.front.width=64", "--robot.cameras.front.height=48")
 SMALL = """
 env: {fps: 30, paced: true, control_time_s: 1.0, reset_speed: 400}
@@ -257,7 +258,7 @@ class Hand:
 
 def test_an_operator_picks_up_the_cube_from_a_browser(tmp_path: Path) -> None:
     """And all that is recorded is flagged as it was: held, let go, held."""
-    options = ("--teleoperate.episodes=1", "--teleoperate.record=true")
+    options = (PATIENT, "--teleoperate.episodes=1", "--teleoperate.record=true")
     with served(tmp_path, "teleoperate", "--teleop.type=page", *options) as running:
         with Browser(running.link) as browser:
             browser.until_who("HOLDING")
@@ -284,7 +285,7 @@ def test_an_operator_picks_up_the_cube_from_a_browser(tmp_path: Path) -> None:
 
 
 def test_a_browser_that_freezes_has_let_go_and_a_post_stops_the_arm(tmp_path: Path) -> None:
-    options = ("--teleop.type=page", "--teleoperate.record=true", "--seed=3")
+    options = ("--teleop.type=page", PATIENT, "--teleoperate.record=true", "--seed=3")
     with served(tmp_path, "teleoperate", *options) as running, Browser(running.link) as browser:
         browser.until_who("HOLDING")
         browser.take_controls()

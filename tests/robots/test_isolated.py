@@ -14,6 +14,8 @@ from robots import isolated
 HELPERS = (
     "robots.safety.deadman_process",
     "teleop.window.app",
+    "hil_app.page.app",
+    "hil_app.bench.page.viewer",
     "hil_app.checks.probe",
     "hil_app.bench.torture.worker",
     "hil_app.bench.crashes",

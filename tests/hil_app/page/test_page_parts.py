@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +29,8 @@ from hil_app.page.wire import Downstream, Upstream, WireError
 from hil_app.runs.at_the_page import PagePlace
 from hil_app.support.address import Address
 
+ROOT = Path(__file__).parents[3]
+SERVER = {"starlette", "uvicorn", "websockets"}
 ENDED: dict[str, Any] = {
     "seed": 7,
     "ticks": 10,
@@ -259,3 +263,29 @@ def test_a_certificate_that_is_none_is_refused_before_anything_is_served(tmp_pat
             PagePlace(PageConfig(certificate=wrong)),
         ):
             pass
+
+
+def test_a_run_loads_no_web_server() -> None:
+    """Only the page's own process does, and benchmarks that play a browser."""
+    found = {}
+    for path in sorted((ROOT / "hil_app").rglob("*.py")):
+        if names := SERVER & top_imports(path):
+            found[str(path.relative_to(ROOT / "hil_app"))] = names
+    assert set(found) == {
+        "bench/page/presses.py",
+        "bench/page/viewer.py",
+        "page/__main__.py",
+        "page/app.py",
+        "page/guard.py",
+    }
+
+
+def top_imports(path: Path) -> set[str]:
+    """The packages that a module's source imports anywhere."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
