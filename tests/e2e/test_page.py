@@ -36,7 +36,7 @@ SMALL = """
 env: {fps: 30, paced: true, control_time_s: 1.0, reset_speed: 400}
 policy: {hidden_dims: [16], latent_dim: 8}
 learner: {mode: background, learning_starts: 20, batch_size: 16}
-train: {demonstrations: 1, ticks: 1000000}
+train: {demonstrations: 0, ticks: 1000000}
 eval: {episodes: 0}
 page: true
 """

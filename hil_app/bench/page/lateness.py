@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
+from threading import Event, Thread
 from time import perf_counter
 
+from configs.errors import HilAppError
 from configs.run import RunConfig
 from hil_app.bench import Result
 from hil_app.bench.loop import changed
@@ -25,7 +28,8 @@ from hil_app.support.events import EventLog
 from robots import isolated
 from teleop.keys import Attended
 
-_SETTLED_S = 2.0  # a browser is there by then
+_SETTLED = 2 * FPS  # ticks until a loop without a page counts
+_LONGEST = 120 * FPS  # ticks until a browser is there
 
 
 def lateness(config: RunConfig, seconds: float, turns: int) -> Result:
@@ -61,27 +65,42 @@ def _turn(
     """The lateness of each tick of a turn [s]."""
     events, monitor = EventLog(), Monitor()
     parts, place = Assembly(config, robot=FilmedRobot(config)), PagePlace(config.page)
-    ticks = 0
-
-    def count(_: Frame) -> None:
-        nonlocal ticks
-        ticks += 1
-
+    clock = _Clock(round(seconds * FPS))
     with ExitStack() as stack:
         teleop = parts.teleop("on_take_over")
         if serving:
             stack.enter_context(place)
             teleop = Attended(teleop, _Timed(place, spent))
         stack.enter_context(parts.robot)
-        loop = parts.loop(teleop, NoPolicy(), lambda: ticks >= limit)
+        loop = parts.loop(teleop, NoPolicy(), clock.over)
         if serving:
             stack.enter_context(Page(parts, monitor, events, place))
-            stack.enter_context(_viewer(place.link, ages))
-        limit = round((seconds + _SETTLED_S) * FPS)
-        stage = monitor.begin("teleoperate", limit, "ticks", loop)
-        for _ in run_episodes(stage, lambda number: number, [count]):
+            clock.there = stack.enter_context(_viewer(place.link, ages)).is_set
+        stage = monitor.begin("teleoperate", inf, "ticks", loop)
+        for _ in run_episodes(stage, lambda number: number, [clock.count]):
             pass
-    return list(loop.rate.lateness)[round(_SETTLED_S * FPS) :]
+    return list(loop.rate.lateness)[-clock.wanted :]
+
+
+class _Clock:
+    """Counts ``wanted`` ticks from when all is ``there``."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self._ticks, self._first = 0, -1
+        self.there: Callable[[], bool] = lambda: self._ticks >= _SETTLED
+
+    def count(self, _: Frame) -> None:
+        """A tick is over."""
+        self._ticks += 1
+        if self._first < 0 and self.there():
+            self._first = self._ticks
+
+    def over(self) -> bool:
+        """Whether they are counted. Raises HilAppError if not all comes to be there."""
+        if self._first < 0 and self._ticks > _LONGEST:
+            raise HilAppError("The page shows a browser nothing: see what `hil-app doctor` says.")
+        return self._first >= 0 and self._ticks - self._first >= self.wanted
 
 
 class _Timed:
@@ -99,9 +118,9 @@ class _Timed:
 
 
 @contextmanager
-def _viewer(link: str, ages: list[float]) -> Iterator[None]:
-    """A browser meanwhile; ``ages`` get those of its images [s]."""
-    command = isolated.command("hil_app.bench.page.viewer", link)
+def _viewer(link: str, ages: list[float]) -> Iterator[Event]:
+    """A browser meanwhile, and whether it has been sent an image; ``ages`` get those of all [s]."""
+    command, there = isolated.command("hil_app.bench.page.viewer", link), Event()
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -109,9 +128,21 @@ def _viewer(link: str, ages: list[float]) -> Iterator[None]:
         text=True,
         env=isolated.environment(),
     ) as process:
+        said = list[str]()
+
+        def listen() -> None:
+            for line in process.stdout or ():
+                said.append(line)
+                there.set()
+
+        listener = Thread(target=listen)
+        listener.start()
         try:
-            yield
-            said, _ = process.communicate("")
-            ages += json.loads(said)
+            yield there
+            assert process.stdin is not None
+            process.stdin.close()
+            listener.join()
+            ages += json.loads(said[-1])
         finally:
             process.kill()
+            listener.join()

@@ -25,7 +25,7 @@ from robots.virtual.client import VirtualArm
 from teleop.page.device import PageDevice
 
 _UP, _DOWN = "KeyE", "KeyD"
-_REST: list[str] = []
+_HELD = ["ShiftLeft"]  # which takes over
 
 
 def press_latency(port: str, presses: int) -> Result:
@@ -38,8 +38,8 @@ def press_latency(port: str, presses: int) -> Result:
     parts, place = Assembly(config), PagePlace(config.page)
     assert isinstance(parts.device, PageDevice)
     presser = _Presser(port, place, parts.device, presses)
-    teleop = WatchedTeleop(parts.teleop("always"), presser.polls)
-    loop = parts.loop(teleop, NoPolicy(), lambda: False)
+    teleop = WatchedTeleop(parts.teleop("on_take_over"), presser.polls)
+    loop = parts.loop(teleop, NoPolicy(), lambda: presser.over)
     with place, Page(parts, Monitor(), EventLog(), place), parts.device, parts.robot:
         transition = loop.reset(seed=0)
         with presser:
@@ -82,16 +82,12 @@ class _Presser:
 
     def __init__(self, port: str, place: PagePlace, device: PageDevice, presses: int) -> None:
         self.polls, self.done = list[float](), list[_Press]()
+        self.over = False  # all is done, or cannot be
         self._port, self._place, self._device = port, place, device
         self._presses, self._random = presses, np.random.default_rng()
         self._heard = list[float]()
         self._thread = threading.Thread(target=self._run, name="presser")
         self._error: BaseException | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether all is done, or cannot be."""
-        return not self._thread.is_alive()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -114,10 +110,14 @@ class _Presser:
                 drain = threading.Thread(target=_drain, args=(browser,), daemon=True)
                 drain.start()
                 self._listen()
+                _keys(browser, _HELD)
+                time.sleep(SETTLED_S)
                 while len(self.done) < self._presses:
                     self._press(browser, arm)
         except BaseException as error:  # raised where it is left
             self._error = error
+        finally:
+            self.over = True
 
     def _listen(self) -> None:
         """Note when the run hears something."""
@@ -130,13 +130,13 @@ class _Presser:
         self._device.hear = heard  # type: ignore[method-assign]
 
     def _press(self, browser: ClientConnection, arm: VirtualArm) -> None:
-        _keys(browser, _REST)  # a sign of life
+        _keys(browser, _HELD)  # a sign of life
         time.sleep(self._random.uniform(0, LONGEST))
         self._heard.clear()
         at = time.monotonic()
-        _keys(browser, [_UP if len(self.done) % 2 else _DOWN])
+        _keys(browser, [*_HELD, _UP if len(self.done) % 2 else _DOWN])
         time.sleep(TAP_S)
-        _keys(browser, _REST)
+        _keys(browser, _HELD)
         time.sleep(SETTLED_S)
         changed: float = arm.report()["goal_moved_at"] or 0.0
         polled = max((poll for poll in self.polls if poll <= changed), default=0.0)

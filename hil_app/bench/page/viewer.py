@@ -1,6 +1,7 @@
 """A browser that is none, in a process of its own: it draws whatever it is sent, at once.
 
-It prints a line of JSON when its input ends: the images it was sent, and their ages [s].
+It prints a line once it has been sent an image, and when its input ends the ages of all images [s],
+as JSON.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def _draw(connection: ClientConnection, ages: list[float]) -> None:
             if isinstance(message, bytes):
                 camera, age = _HEAD.unpack(message[: _HEAD.size])
                 ages.append(age)
+                if len(ages) == 1:
+                    print(flush=True)
                 connection.send(json.dumps({"type": "drawn", "camera": camera}))
 
 
