@@ -198,7 +198,7 @@ def _run(
     return int(stop.emergency) if stop.signal is None else 128 + stop.signal
 
 
-def _page(session: Session, place: PagePlace, learner: Learner | None) -> Page:
+def _page(session: Session, place: PagePlace, learner: AnyLearner | None) -> Page:
     """The page of a run, for browsers."""
     name = session.command if session.home is None else session.home.name
     return Page(

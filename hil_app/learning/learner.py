@@ -130,7 +130,7 @@ class Learner:
         self._hand_over(partial(self._demonstrate, frame))
 
     def warm_start(
-        self, updates: int, stop: Callable[[], bool], meanwhile: Callable[[], None] = pause
+        self, updates: int, stop: Callable[[], bool], meanwhile: Callable[[], object] = pause
     ) -> None:
         """Learn from the demonstrations alone until it has made so many updates that way.
 

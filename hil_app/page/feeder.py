@@ -11,7 +11,7 @@ from typing import Any, Self
 from hil_app.build.assembly import Assembly
 from hil_app.control.monitor import Monitor
 from hil_app.events import PageLost, PageStopped
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.page.history import Curves, Told
 from hil_app.page.news import News
 from hil_app.page.process import PageProcess
@@ -51,7 +51,7 @@ class Page:
         monitor: Monitor,
         events: EventLog,
         place: PagePlace,
-        learner: Learner | None = None,
+        learner: AnyLearner | None = None,
         *,
         called: str = "run",
         command: str = "run",

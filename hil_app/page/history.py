@@ -11,7 +11,7 @@ from configs.events import Event, Problem
 from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.outcomes import RECENT, TRAIN, intervention_fraction, success_rate
 from hil_app.events import EpisodeEnded
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 
 MOST_POINTS = 2000  # of a curve; beyond that every second one is left out
 MOST_EPISODES = 2000  # the newest
@@ -23,7 +23,7 @@ _LOSSES = ("loss_critic", "loss_actor", "loss_discrete_critic", "temperature")
 class Curves:
     """Points of curves by name: x counts the run's ticks, over all of its stages."""
 
-    def __init__(self, monitor: Monitor, learner: Learner | None) -> None:
+    def __init__(self, monitor: Monitor, learner: AnyLearner | None) -> None:
         self._monitor, self._learner = monitor, learner
         self.series: dict[str, list[list[float]]] = {}
         self._added: dict[str, list[list[float]]] = {}
@@ -68,7 +68,7 @@ class Curves:
             self._evaluations += 1
             self._add("success_alone", before + evaluation.ticks, evaluation.success_rate)
 
-    def _learned(self, learner: Learner, x: int) -> None:
+    def _learned(self, learner: AnyLearner, x: int) -> None:
         progress = learner.progress
         stages = self._monitor.stages
         late = stages[-1].loop.rate.statistics(RECENT * 10) if stages else None

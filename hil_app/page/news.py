@@ -14,7 +14,7 @@ from hil_app.build.assembly import Assembly
 from hil_app.control.holder import TITLES, left, reset_left, who
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import Monitor, Stage
-from hil_app.learning.learner import Learner
+from hil_app.learning.elsewhere.surface import AnyLearner
 from processors.classifier import ClassifiedSuccess
 from robots.arm import Arm
 from robots.base import F32, Reading
@@ -30,7 +30,7 @@ _NEWEST = 300  # ticks whose lateness is shown
 class News:
     """Looks at a run; kinematics are its own, as it lives in another thread."""
 
-    def __init__(self, parts: Assembly, monitor: Monitor, learner: Learner | None) -> None:
+    def __init__(self, parts: Assembly, monitor: Monitor, learner: AnyLearner | None) -> None:
         self._parts, self._monitor, self._learner = parts, monitor, learner
         spec = self._spec = parts.robot.spec
         self._kinematics = None if spec.arm is None else Kinematics(spec.arm)

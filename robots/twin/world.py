@@ -80,7 +80,8 @@ class World:
     @property
     def positions(self) -> F64:
         """Positions (k, 3) of the task's objects, such as the cube's centre [m]."""
-        return self.data.xpos.take(self._bodies, axis=0)
+        positions: F64 = self.data.xpos.take(self._bodies, axis=0)
+        return positions
 
     @property
     def success(self) -> bool:

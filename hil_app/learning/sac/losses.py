@@ -254,7 +254,8 @@ class Losses:
         """Whether (B,) the critics expect as much of what was done as ``q`` (B,) of the policy."""
         if not self.config.imitation_filter:
             return None
-        return self.critics(features, self._continuous(batch)).amin(dim=0) >= q
+        theirs: Tensor = self.critics(features, self._continuous(batch)).amin(dim=0)
+        return theirs >= q
 
     def _imitation(self, batch: Transitions, row_loss: Tensor, as_good: Tensor | None) -> Tensor:
         """Weighted mean over the interventions of row_loss (B,), which counts if it is as good."""
