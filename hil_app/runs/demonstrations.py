@@ -66,6 +66,8 @@ def warm_start(session: Session, learner: AnyLearner, loop: Loop, stop: Callable
     events, monitor, started = session.events, session.monitor, time.monotonic()
     if before >= total or stop():
         return False
+    learner.rest()  # it has come to every demonstration then
+    learner.go_on()
     if not learner.progress.offline:
         cause = "no demonstration is there to learn from: the policy begins as it was made"
         events.emit(NoWarmStart(cause=cause))

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 from recordings import recorded
@@ -12,6 +13,7 @@ from sample_runs import tiny
 from hil_app.events import RunResumed
 from hil_app.learning.elsewhere.process import LearnerProcess
 from hil_app.learning.health import LearnerDied
+from hil_app.learning.store import ExperienceStore
 from hil_app.runs.folder import EVENTS, METRICS, find_checkpoint
 from hil_app.runs.resume import Resumed
 from hil_app.runs.session import Session
@@ -115,3 +117,19 @@ def test_a_process_that_is_killed_ends_the_run_safely_and_the_run_can_go_on(tmp_
     last = Resumed.read(find_checkpoint(session.folder))
     assert 0 < last.state.updates <= killed[0]  # the newest snapshot, of the last episode's end
     assert last.state.ticks > 20
+
+
+def test_a_warm_start_waits_for_a_learner_that_has_not_come_to_the_demonstration(
+    tmp_path, monkeypatch
+):
+    """One elsewhere tells of what it has a little later than the thread, which is slow here."""
+    keep = ExperienceStore.demonstrate
+
+    def slowly(store, frame):
+        time.sleep(0.3 * frame.done)
+        keep(store, frame)
+
+    monkeypatch.setattr(ExperienceStore, "demonstrate", slowly)
+    learner, wanted = {"mode": "background"}, {"demonstrations": 1, "warm_start_updates": 3}
+    session, _ = train(tmp_path / "run", learner=learner, train=wanted)
+    assert [event["updates"] for event in told(session, "warm_started")] == [3]
