@@ -278,12 +278,10 @@ def test_a_keyboard_has_no_sticks() -> None:
     assert "no control 'lefty'; controls: a, b, " in refusal(
         "--teleop.type=keyboard", "--teleop.controls.x=-lefty"
     )
-    for option in ("dead_zone=0.2", "rumble=1", "pad=Xbox"):
+    for option, more in (("dead_zone=0.2", " or page"), ("rumble=1", " or page"), ("pad=Xbox", "")):
         reported = refusal("--teleop.type=keyboard", f"--teleop.{option}")
-        key = option.partition("=")[0]
-        assert (
-            f"teleop.{key}: unknown key (teleop.type=gamepad or gamepad_hid has it); " in reported
-        )
+        who = f"teleop.type=gamepad or gamepad_hid{more} has it"
+        assert f"teleop.{option.partition('=')[0]}: unknown key ({who}); " in reported
 
 
 @pytest.mark.parametrize("name", ["gamepad", "gamepad_hid", "keyboard"])

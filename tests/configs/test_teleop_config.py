@@ -38,8 +38,8 @@ def test_the_help_has_every_teleoperator_and_the_default(
         loaded("--help")
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "--teleop.type=scripted The teleoperator's name: gamepad, gamepad_hid, keyboard, scripted, "
-        "so100_leader, so101_leader" in shown
+        "--teleop.type=scripted The teleoperator's name: gamepad, gamepad_hid, keyboard, page, "
+        "scripted, so100_leader, so101_leader" in shown
     )
 
 

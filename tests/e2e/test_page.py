@@ -190,7 +190,8 @@ def test_what_is_too_large_or_makes_no_sense_is_refused(watched: Served) -> None
             with suppress(ConnectionClosed):
                 browser.socket.send(said)
             until(lambda: browser.closed is not None)
-            assert browser.closed in (1009, 4400)
+            cut = (1009, 1006) if len(said) > 10_000 else (4400,)  # it may be amid the sending
+            assert browser.closed in cut
 
 
 def test_a_hundred_browsers_are_too_many_and_those_that_are_there_stay(watched: Served) -> None:

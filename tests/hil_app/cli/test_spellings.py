@@ -115,7 +115,7 @@ def test_what_is_named_twice_or_not_at_all_or_unknown_is_refused(
         ("--hlep", "--help"),
         ("train --chekpoint=x", "--checkpoint"),
         ("train --fps=20", "--env.fps"),
-        ("train --port=/dev/ttyACM0", "--robot.port or --teleop.port"),
+        ("train --port=/dev/ttyACM0", "--robot.port or --teleop.port or --page.port"),
         ("train so101_pick_lift", "--config_path=so101_pick_lift"),
         ("train mine.yaml", "--config_path=mine.yaml"),
         ("train --config_path=sim_picklift", "sim_pick_lift"),
