@@ -29,8 +29,8 @@ class Instruments:
         self._loop, self._spec = loop, loop.robot.spec
         self._kinematics = None if self._spec.arm is None else Kinematics(self._spec.arm)
 
-    def __call__(self) -> RenderableType:
-        """What there is to see; nothing before the first tick."""
+    def __call__(self, roomy: bool = True) -> RenderableType:
+        """What there is to see, where it is ``roomy`` each step, too; nothing before a tick."""
         newest = self._loop.newest
         if newest is None:
             return ""
@@ -39,7 +39,7 @@ class Instruments:
             tip = self._kinematics.tip(newest.reading.joints)
             robot += [Text(), _gripper_frame(newest, tip)]
         side_by_side = Table.grid(padding=(0, 4))
-        side_by_side.add_row(Group(*robot), _times(self._loop))
+        side_by_side.add_row(Group(*robot), _times(self._loop, roomy))
         return Group(Text(), side_by_side)
 
 
@@ -78,20 +78,21 @@ def _gripper_frame(newest: Transition, tip: F32) -> Table:
     return table
 
 
-def _times(loop: Loop) -> Table:
+def _times(loop: Loop, steps: bool) -> Table:
     table = _table("step", "ms")
-    for name, seconds in _sections(loop):
+    for name, seconds in _sections(loop, steps):
         table.add_row(name, f"{1000 * seconds:.2f}")
     return table
 
 
-def _sections(loop: Loop) -> Iterator[tuple[str, float]]:
-    """The parts of the tick in their order, and the steps within the pipelines [s]."""
+def _sections(loop: Loop, steps: bool) -> Iterator[tuple[str, float]]:
+    """The parts of the tick in their order, and the ``steps`` within the pipelines [s]."""
     pipelines: Mapping[str, Mapping[str, float]] = {
         "action steps": loop.action_pipeline.seconds,
         "env steps": loop.env_pipeline.seconds,
     }
     for name, samples in loop.watch.sections.copy().items():
+        within = pipelines.get(name, {}) if steps else {}
         yield name, float(np.median(list(samples.copy())[-NEWEST:]))
-        for step, seconds in pipelines.get(name, {}).items():
+        for step, seconds in within.items():
             yield f"  {step}", seconds

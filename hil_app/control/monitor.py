@@ -199,7 +199,7 @@ class Monitor:
         self.stages: list[Stage] = []
         self.evaluations: list[Evaluation] = []  # amid the training
         self.help: HelpRequests | None = None  # of the policy in the training, if it may ask
-        self.instruments: Callable[[], RenderableType] | None = None  # of an arm moved by hand
+        self.instruments: Callable[[bool], RenderableType] | None = None  # of an arm moved by hand
         self.recording: Recording | None = None  # if the run is recorded
         self.loading: Loading | None = None  # while datasets are read, before the first stage
         self.warm_start: WarmStart | None = None  # while nothing but that happens

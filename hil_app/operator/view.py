@@ -31,6 +31,7 @@ REFRESH = 4.0  # images of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
 MOST = 1000  # lines that wait to be printed
 LEAVING = 2.0  # how long they are waited for at the end [s]
+ROOM = (96, 38)  # columns and lines from which on an arm's instruments show each step of a tick
 NEWEST = 300  # ticks whose lateness and images' age are shown
 PAUSED = "Paused: take over or press pause to go on"
 ASKS = "The policy asks for a take-over"
@@ -117,7 +118,10 @@ class View:
 
     def _print(self, lines: list[str]) -> None:
         for line in lines:
-            self._console.out(line, highlight=False)
+            if self._console.is_terminal:
+                self._console.print(Text(line))  # broken between words
+            else:
+                self._console.out(line, highlight=False)
 
     def render(self) -> RenderableType:
         """The view as it stands now."""
@@ -130,12 +134,17 @@ class View:
         if stage is None:
             return ""
         instruments = self._monitor.instruments
-        below = [] if instruments is None else [instruments()]
+        below = [] if instruments is None else [instruments(self._roomy)]
         above = [_status(stage), *([Text(self._hint)] if self._hint else [])]  # seen in 24 lines
         return Panel(
             Group(*above, *_bar(stage), *self._notices(stage), self._figures(stage), *below),
             title=f"[bold]{TITLES[stage.name]}[/bold]",
         )
+
+    @property
+    def _roomy(self) -> bool:
+        columns, lines = self._console.size
+        return columns >= ROOM[0] and lines >= ROOM[1]
 
     def _hear(self, event: Event) -> None:
         """Have lines printed, by another thread."""
@@ -258,8 +267,8 @@ def _loop_cells(stage: Stage) -> list[tuple[str, str]]:
     old = milliseconds(list(stage.ages.copy())[-NEWEST:])
     cells = [("oldest image, p99", f"{old['p99']:.0f} ms")] if old else []
     if late:
-        figures = "{p50:.2f} / {p99:.2f} / {max:.2f} ms".format(**late)
-        cells.append(("lateness p50 / p99 / max", figures))
+        figures = "{p50:.1f}/{p99:.1f}/{max:.1f} ms".format(**late)
+        cells.append(("late p50/p99/max", figures))
     if stage.hz is not None:
         cells.append(("rate", f"{stage.hz:.1f} Hz"))
     return cells

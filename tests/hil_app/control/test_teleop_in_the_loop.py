@@ -230,6 +230,20 @@ def test_the_instruments_show_joints_gripper_steps_and_what_is_not_sensed(
     assert "–" in shown  # the twin has no heat
 
 
+def test_the_instruments_of_a_small_terminal_leave_out_steps_and_no_joint(
+    moved: Callable[..., Any],
+) -> None:
+    """Beside them a view of 24 lines has room for 12 and an empty one."""
+    stage = moved(DeviceState({"leftx": -1.0}, RB))
+    console = Console(record=True, width=76, file=io.StringIO())
+    console.print(Instruments(stage.loop)(False))
+    shown = console.export_text()
+    assert shown.count("\n") <= 13
+    for name in (*JOINTS, "teleop", "action steps", "robot.command"):
+        assert name in shown
+    assert "inverse kinematics" not in shown
+
+
 def test_the_instruments_show_load_and_heat_of_motors_that_tell(moved: Callable[..., Any]) -> None:
     stage = moved(AT_REST)
     newest = stage.loop.newest

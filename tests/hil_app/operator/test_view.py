@@ -105,7 +105,7 @@ def test_every_stage_shows_where_it_is(name):
         "success, last 20": "60%",
         "by hand, last 20": "20.0% of ticks",
         "last return": "0.75",
-        "lateness p50 / p99 / max": "1.25 / 1.25 / 1.25 ms",
+        "late p50/p99/max": "1.2/1.2/1.2 ms",
         "oldest image, p99": "20 ms",
     }
     assert {title: cells.get(title) for title in shown} == shown
@@ -223,7 +223,7 @@ def test_a_stage_without_an_episode_or_a_paced_tick_can_be_shown():
     rig.monitor.begin("train", 400, "ticks", a_loop())
     cells = rig.cells()
     assert cells["success, last 20"] == "–"
-    assert "lateness p50 / p99 / max" not in cells
+    assert "late p50/p99/max" not in cells
 
 
 def test_it_can_be_shown_while_the_loop_counts():
