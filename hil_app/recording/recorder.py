@@ -113,7 +113,7 @@ class Recorder:
         long = False
         try:
             long = self._finish()
-        except BaseException:  # a Ctrl-C
+        except BaseException:  # a Ctrl-C, or an encoder that hangs
             long = self._given_up = True
             self._thread.join(LONG)
             raise
@@ -124,7 +124,10 @@ class Recorder:
             self.check()
 
     def _finish(self) -> bool:
-        """Wait until all is written; returns whether that took long, which the operator is told."""
+        """Wait until all is written; returns whether that took long, which the operator is told.
+
+        Raises RecorderDied if one frame takes for ever.
+        """
         self._thread.join(LONG)
         if not self._thread.is_alive():
             return False
@@ -134,7 +137,9 @@ class Recorder:
                 "one, ends the waiting and loses those that have not reached it",
             )
         )
-        self._thread.join()
+        while self._thread.is_alive():
+            self._check_that_it_moves()
+            self._thread.join(LONG)
         return True
 
     @property
@@ -247,7 +252,7 @@ class Recorder:
                     self._deal(*item)
             except BaseException as error:
                 self._die(error)
-        self._in_progress = None
+        self._in_progress, self._begun = None, time.monotonic()
         self._close()
 
     def _deal(self, since: float, frame: Frame, stage: str) -> None:

@@ -108,6 +108,13 @@ class Memory:
         self.closed = True
 
 
+class Stuck(Memory):
+    """One that is closed amid an episode."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def firsts(writer: Memory) -> list[tuple[int, int, str]]:
     """(first tick, length, stage) of each episode."""
     return [(frames[0].tick, len(frames), stage) for frames, stage in writer.episodes]
@@ -371,10 +378,6 @@ def test_a_recorder_that_falls_behind_says_so_once_and_says_when_it_has_caught_u
 def test_an_operator_need_not_wait_for_a_disk_that_stays_slow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Stuck(Memory):
-        def close(self) -> None:
-            self.closed = True
-
     monkeypatch.setattr(recording, "LONG", 0.05)
     heard, writer = list[Event](), Stuck()
     recorder = recorder_of(writer, heard)
@@ -457,6 +460,24 @@ def test_a_patient_recorder_does_not_wait_for_an_encoder_that_hangs(
     (kept,) = (frames for frames, _ in writer.episodes)
     assert [each.tick for each in kept] == list(range(1, len(kept) + 1))
     assert kept[-1].truncated
+
+
+def test_a_runs_end_does_not_wait_for_an_encoder_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recording, "STUCK", 0.2)
+    monkeypatch.setattr(recording, "LONG", 0.05)
+    writer, heard = Stuck(), list[dict[str, Any]]()
+    recorder = recorder_of(writer, heard)
+    recorder.__enter__()
+    writer.may_write.clear()
+    record(recorder, episode(1, 5))
+    with pytest.raises(RecorderDied, match=r"not taken one frame .* wait; .*codec=h264"):
+        recorder.__exit__(None)
+    assert [event["event"] for event in heard] == ["recorder_finishes", "recorder_ended"]
+    assert heard[1]["cause"].startswith("0 of 5 frames are on the disk, in whole episodes; `hil-ap")
+    writer.may_write.set()
+    until(lambda: writer.closed)
 
 
 # whole files
