@@ -56,5 +56,5 @@ def run(argv: Sequence[str]) -> int:
         raise ConfigError(f"--out: cannot write {options.out}: {error.strerror}") from error
     for name in empty:
         print(f"not drawn, as no episode of its training has ended: {name}")
-    print(f"picture: {options.out}")
+    print(f"image: {options.out}")
     return 0
