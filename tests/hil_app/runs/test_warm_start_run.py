@@ -7,7 +7,7 @@ from recordings import recorded
 from rich.console import Console
 from sample_runs import tiny
 
-from configs.load import ConfigError
+from configs.load import ConfigError, read, validate
 from hil_app.control.monitor import Monitor, WarmStart
 from hil_app.learning.trainer import RLTrainer
 from hil_app.operator.view import View
@@ -72,6 +72,14 @@ def test_there_must_be_something_to_learn_from(tmp_path):
     with pytest.raises(ConfigError, match=r"warm_start_updates.*nothing to learn from"):
         tiny(tmp_path, train={"demonstrations": 0, "warm_start_updates": 6})
     tiny(tmp_path, train={"demonstrations": 0})
+
+
+@pytest.mark.parametrize("preset", ["hil_serl", "lerobot", "rlpd", "sac"])
+def test_presets_with_published_settings_do_without(preset):
+    config = validate(read(preset))
+    assert config.train.warm_start_updates == 0
+    assert config.learner.takeover_penalty == 0
+    assert not config.algorithm.imitation_filter
 
 
 def test_what_was_bad_before_a_take_over_costs_the_learner_and_not_the_record(tmp_path):
