@@ -1,0 +1,14 @@
+import { defineConfig } from "vite";
+
+// The page's own process serves what is built; all of it comes from there, under a strict CSP.
+export default defineConfig({
+  base: "./",
+  build: {
+    outDir: "../static",
+    emptyOutDir: true,
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1200,
+  },
+});

@@ -1,0 +1,310 @@
+"""A page's process that is played: it speaks the protocol, keeps what it hears, and has no run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import struct
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from waiting import until
+
+from robots.arm import ARMS
+
+STATIC = Path(__file__).parents[1] / "hil_app/page/static"
+TOKEN = "token-of-the-played-page"
+CSP = "default-src 'self'; img-src 'self' blob:; style-src 'self'"
+ARM = ARMS["so101"]
+KEYS = {
+    **{"ArrowUp": "forward", "ArrowDown": "back", "ArrowLeft": "left", "ArrowRight": "right"},
+    **{"KeyE": "up", "KeyD": "down", "ShiftLeft": "take over (hold)", "ControlLeft": "slow (hold)"},
+    **{"KeyO": "open gripper", "KeyC": "close gripper", "KeyG": "toggle gripper"},
+    **{"KeyS": "success", "KeyF": "failure", "KeyR": "record again", "KeyP": "pause"},
+    **{"KeyQ": "stop the run", "Space": "emergency stop"},
+}
+MAPPING = {
+    **{"lefty-": "forward", "lefty+": "back", "leftx-": "left", "leftx+": "right"},
+    **{"righty-": "up", "righty+": "down", "lefttrigger": "close gripper"},
+    **{"righttrigger": "open gripper", "leftshoulder": "slow (hold)"},
+    **{"rightshoulder": "take over (hold)", "a": "success", "b": "failure", "x": "record again"},
+    **{"start": "pause", "back": "stop the run", "y": "emergency stop"},
+}
+HELLO: dict[str, Any] = {
+    "type": "hello",
+    "id": "",
+    "run": {
+        **{"name": "demo-1", "command": "demo", "task": "pick_lift", "robot": "so101_sim"},
+        **{"fps": 30, "preset": "hil", "teleop": "page", "goal": 4000, "unit": "ticks"},
+        "cameras": [{"name": name, "width": 320, "height": 240} for name in ("front", "wrist")],
+        "joints": list(ARM.names),
+        "limits": ARM.limits.tolist(),
+        "units": ["deg"] * 5 + ["%"],
+        "bounds": {"min": [0.14, -0.12, 0.01], "max": [0.34, 0.12, 0.2]},
+        "urdf": {"url": "/robot/so101.urdf", "scale": list(ARM.scale), "zero": list(ARM.zero)},
+    },
+    "mapping": MAPPING,
+    "keys": KEYS,
+    "dead_man_ms": 150,
+}
+STATE: dict[str, Any] = {
+    **{"type": "state", "t": 60.0, "who": "POLICY", "mood": "policy"},
+    "stage": {
+        **{"name": "train", "title": "The policy acts and learns; you take over when it errs"},
+        **{"done": 2310, "goal": 4000, "unit": "ticks", "seconds": 187.0, "left": 137.0},
+        **{"ticks": 2310, "episode": 31, "episode_ticks": 42, "reset_left": None},
+    },
+    "joints": [8.0, 10.0, 20.0, 62.0, 2.0, 60.0],
+    "target": [14.0, 18.0, 14.0, 60.0, 2.0, 20.0],
+    **{"tip": [0.24, 0.01, 0.09], "object": [0.26, 0.03, 0.012]},
+    "loads": [3.0, -22.0, 31.0, 12.0, 1.0, 74.0],
+    "temperatures": [34.0, 41.0, 43.0, 38.0, 33.0, 61.0],
+    **{"help": False, "classifier": 0.18, "lateness": {"p50": 0.12, "p99": 1.4, "max": 6.2}},
+    "learner": {
+        **{"updates": 18450, "updates_per_second": 97.0, "version": 612},
+        **{"online": 2310, "offline": 1220},
+    },
+    "controls": {"holder": None, "yours": False, "viewers": 1},
+    "ages": {"front": 21.0, "wrist": 24.0},
+}
+
+
+class PlayedPage:
+    """Serves the built page at ``url``; ``heard`` has what browsers said, ``sockets`` who is there.
+
+    Whoever asks for the controls gets them. ``state`` is sent twenty times a second.
+    """
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.posts: list[str] = []  # how each emergency stop by HTTP was authorized
+        self.sockets: dict[str, WebSocket] = {}
+        self.state = json.loads(json.dumps(STATE))
+        self.hello = json.loads(json.dumps(HELLO))
+        self.holder: str | None = None
+        self.answers = True  # whether a press is confirmed
+        self.refuses = False  # whether new sockets are turned away
+        self.silent = False  # whether nothing at all is said, as of a frozen process
+        self.age = 0.02  # of images [s]
+        self._count = 0
+        self._port = 0
+        self._loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        """The link that a run prints."""
+        return f"http://127.0.0.1:{self._port}/#token={TOKEN}"
+
+    def said(self, kind: str) -> list[dict[str, Any]]:
+        """What was heard of one type."""
+        return [message for message in list(self.heard) if message["type"] == kind]
+
+    def presses(self) -> list[str]:
+        """What was pressed so far."""
+        return [message["what"] for message in self.said("press")]
+
+    def tell(self, **message: Any) -> None:
+        """Send a message to every browser."""
+
+        async def send() -> None:
+            for socket in list(self.sockets.values()):
+                await socket.send_json(message)
+
+        asyncio.run_coroutine_threadsafe(send(), self._loop).result(10)
+
+    def hang_up(self) -> None:
+        """Close every socket."""
+
+        async def close() -> None:
+            for socket in list(self.sockets.values()):
+                with suppress(RuntimeError):
+                    await socket.close()
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
+
+    async def _serve_socket(self, socket: WebSocket) -> None:
+        await socket.accept()
+        if self.refuses or (await socket.receive_json()).get("token") != TOKEN:
+            await socket.close(1012 if self.refuses else 4401)
+            return
+        self._count += 1
+        name = f"browser {self._count}"
+        self.sockets[name] = socket
+        await socket.send_json({**self.hello, "id": name})
+        tasks = [asyncio.create_task(self._feed(name, socket))]
+        cameras = [asyncio.Event() for _ in self.hello["run"]["cameras"]]
+        tasks += [
+            asyncio.create_task(self._film(socket, index, drawn))
+            for index, drawn in enumerate(cameras)
+        ]
+        try:
+            while True:
+                await self._hear(name, socket, json.loads(await socket.receive_text()), cameras)
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            for task in tasks:
+                task.cancel()
+            del self.sockets[name]
+            self.holder = None if self.holder == name else self.holder
+
+    async def _hear(
+        self, name: str, socket: WebSocket, message: dict[str, Any], cameras: list[asyncio.Event]
+    ) -> None:
+        self.heard.append({**message, "by": name, "at": time.monotonic()})
+        kind = message["type"]
+        if kind == "controls":
+            if message["want"]:
+                self.holder = name
+            elif self.holder == name:
+                self.holder = None
+        elif kind == "drawn":
+            cameras[message["camera"]].set()
+        elif kind == "press" and self.answers:
+            await socket.send_json({"type": "pressed", "id": message["id"]})
+        elif kind == "ping" and not self.silent:
+            await socket.send_json({"type": "pong", "t": message["t"]})
+
+    async def _feed(self, name: str, socket: WebSocket) -> None:
+        while True:
+            if not self.silent:
+                controls = {
+                    "holder": self.holder,
+                    "yours": self.holder == name,
+                    "viewers": len(self.sockets),
+                }
+                await socket.send_json({**self.state, "controls": controls})
+            await asyncio.sleep(0.05)
+
+    async def _film(self, socket: WebSocket, camera: int, drawn: asyncio.Event) -> None:
+        for number in range(1_000_000_000):
+            if self.silent:
+                await asyncio.sleep(0.05)
+                continue
+            await socket.send_bytes(struct.pack("<Bd", camera, self.age) + image(camera, number))
+            await drawn.wait()
+            drawn.clear()
+            await asyncio.sleep(0.03)
+
+    async def _emergency_stop(self, request: Request) -> Response:
+        self.posts.append(request.headers.get("authorization", ""))
+        return Response(status_code=204)
+
+    def _app(self) -> ASGIApp:
+        async def urdf(_: Request) -> Response:
+            return PlainTextResponse(ARM.urdf.read_text(), media_type="application/xml")
+
+        routes = [
+            Route("/api/emergency_stop", self._emergency_stop, methods=["POST"]),
+            Route("/robot/so101.urdf", urdf),
+            WebSocketRoute("/ws", self._serve_socket),
+            Mount("/", StaticFiles(directory=STATIC, html=True)),
+        ]
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            self._loop = asyncio.get_running_loop()
+            yield
+
+        return strict(Starlette(routes=routes, lifespan=lifespan))
+
+    @contextmanager
+    def serving(self) -> Iterator[PlayedPage]:
+        """Serve from a thread of its own, until the end of the block."""
+        config = uvicorn.Config(self._app(), port=0, log_level="error", ws="websockets-sansio")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        until(lambda: server.started)
+        self._port = server.servers[0].sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            self.hang_up()
+            server.should_exit = server.force_exit = True
+            thread.join(10)
+
+
+def strict(app: ASGIApp) -> ASGIApp:
+    """The same app, under the content security policy of the real page."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"content-security-policy", CSP.encode()),
+                ]
+            await send(message)
+
+        await app(scope, receive, with_policy)
+
+    return served
+
+
+def image(camera: int, number: int) -> bytes:
+    """A JPEG that changes: a table, a cube and something that moves about it."""
+    field = np.full((240, 320, 3), (96, 104, 78) if camera else (150, 158, 160), np.uint8)
+    cv2.rectangle(field, (40, 120), (280, 238), (88, 96, 76), -1)
+    cv2.rectangle(field, (150, 170), (176, 196), (40, 40, 205), -1)
+    angle = number / 20
+    middle = (160 + int(70 * math.cos(angle)), 120 + int(40 * math.sin(angle)))
+    cv2.line(field, (60, 60), middle, (20, 120, 245), 18)
+    return cv2.imencode(".jpg", field)[1].tobytes()
+
+
+def curves() -> dict[str, list[list[float]]]:
+    """Curves as of a run that learns."""
+    ticks = range(50, 2310, 50)
+    noise = np.random.default_rng(0).normal(size=(len(ticks), 4))
+
+    def rise(tick: float) -> float:
+        return 1 / (1 + math.exp(-(tick - 1100) / 260))
+
+    shape: dict[str, Callable[[float, float], float]] = {
+        "success_recent": lambda tick, _: round(20 * rise(tick)) / 20,
+        "interventions": lambda tick, wave: max(0.0, 0.7 * (1 - rise(tick)) + 0.04 * wave),
+        "return": lambda tick, wave: rise(tick) + 0.1 * wave,
+        "loss_critic": lambda tick, wave: 0.02 + 0.1 * math.exp(-tick / 500) * (1 + 0.2 * wave),
+        "loss_actor": lambda tick, wave: -0.9 * rise(tick) + 0.05 * wave,
+        "loss_discrete_critic": lambda tick, wave: 0.01 + 0.03 * math.exp(-tick / 700) * (1 + wave),
+        "temperature": lambda tick, _: 0.01 + 0.09 * math.exp(-tick / 600),
+        "q_mean": lambda tick, wave: 0.9 * rise(tick) + 0.03 * wave,
+        "q_spread": lambda tick, wave: 0.2 * math.exp(-tick / 800) + abs(0.02 * wave),
+        "updates_per_second": lambda _, wave: 96 + 4 * wave,
+        "lateness_p99": lambda _, wave: 1.2 + abs(0.5 * wave),
+    }
+    drawn = {
+        name: [[tick, form(tick, wave[0])] for tick, wave in zip(ticks, noise, strict=True)]
+        for name, form in shape.items()
+    }
+    drawn["success_alone"] = [[tick, round(20 * rise(tick)) / 20] for tick in range(500, 2310, 500)]
+    return drawn
+
+
+def episodes() -> list[dict[str, Any]]:
+    """Thirty of them, the first of which needed help."""
+    return [
+        {
+            **{"number": number, "stage": "train", "ticks": 120 - 2 * number},
+            **{"success": number % 5 != 0 or number > 20, "rerecord": number == 7},
+            "intervention_ticks": max(0, 80 - 5 * number),
+            "reward": 1.0 if number % 5 else 0.0,
+        }
+        for number in range(1, 31)
+    ]
