@@ -39,24 +39,25 @@ KEYS = {
     **{"KeyQ": "stop the run", "Space": "emergency stop"},
 }
 MAPPING = {
-    **{"lefty-": "forward", "lefty+": "back", "leftx-": "left", "leftx+": "right"},
-    **{"righty-": "up", "righty+": "down", "lefttrigger": "close gripper"},
-    **{"righttrigger": "open gripper", "leftshoulder": "slow (hold)"},
-    **{"rightshoulder": "take over (hold)", "a": "success", "b": "failure", "x": "record again"},
-    **{"start": "pause", "back": "stop the run", "y": "emergency stop"},
+    **{"left stick up": "forward", "left stick down": "back", "left stick left": "left"},
+    **{"left stick right": "right", "right stick up": "up", "right stick down": "down"},
+    **{"LT": "close gripper", "RT": "open gripper", "LB": "slow (hold)", "Start": "pause"},
+    **{"RB": "take over (hold)", "A": "success", "B": "failure", "X": "record again"},
+    **{"Back": "stop the run", "Y": "emergency stop"},
 }
 HELLO: dict[str, Any] = {
     "type": "hello",
     "id": "",
     "run": {
         **{"name": "demo-1", "command": "demo", "task": "pick_lift", "robot": "so101_sim"},
-        **{"fps": 30, "preset": "hil", "teleop": "page", "goal": 4000, "unit": "ticks"},
+        **{"fps": 30, "teleop": "page"},
         "cameras": [{"name": name, "width": 320, "height": 240} for name in ("front", "wrist")],
         "joints": list(ARM.names),
         "limits": ARM.limits.tolist(),
         "units": ["deg"] * 5 + ["%"],
         "bounds": {"min": [0.14, -0.12, 0.01], "max": [0.34, 0.12, 0.2]},
-        "urdf": {"url": "/robot/so101.urdf", "scale": list(ARM.scale), "zero": list(ARM.zero)},
+        "urdf": "/robot/so101.urdf",
+        "urdf_joints": {"zero": list(ARM.zero), "scale": list(ARM.scale)},
     },
     "mapping": MAPPING,
     "keys": KEYS,
@@ -80,7 +81,7 @@ STATE: dict[str, Any] = {
         **{"online": 2310, "offline": 1220},
     },
     "controls": {"holder": None, "yours": False, "viewers": 1},
-    "ages": {"front": 21.0, "wrist": 24.0},
+    "ages": {"camera": 21.0},
 }
 
 

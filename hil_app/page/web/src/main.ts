@@ -5,6 +5,7 @@ import "./style.css";
 import { Connection, type Line, takeToken } from "./connection";
 import { byId, say } from "./dom";
 import { EmergencyStop } from "./input/emergency";
+import { rumble } from "./input/gamepad";
 import { InputSender } from "./input/sender";
 import { ArmView, withoutScene } from "./panels/arm";
 import { Cameras } from "./panels/cameras";
@@ -60,6 +61,8 @@ class Page {
       case "refused":
         this.refusal = { why: message.why, until: performance.now() + REFUSAL_MS };
         return this.banner(message.why, "refusal");
+      case "rumble":
+        return rumble(this.input.pads.pad, message.strength, message.seconds);
       case "pong":
         return this.figures.showDelay(performance.now() - message.t);
     }

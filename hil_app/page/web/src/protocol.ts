@@ -17,10 +17,9 @@ export interface Camera {
 }
 
 /** URDF angle [rad] = zero + scale * value, in the order of the run's joints. */
-export interface UrdfMap {
-  url: string;
-  scale: number[];
+export interface UrdfJoints {
   zero: number[];
+  scale: number[];
 }
 
 export interface Run {
@@ -29,25 +28,23 @@ export interface Run {
   task: string | null;
   robot: string;
   fps: number;
-  preset: string | null;
   cameras: Camera[];
   joints: string[];
   limits: [number, number][];
   units: string[];
   bounds: { min: number[]; max: number[] } | null;
-  urdf: UrdfMap | null;
+  urdf: string | null; // where it is served
+  urdf_joints: UrdfJoints | null;
   teleop: string | null;
-  goal: number | null;
-  unit: string;
 }
 
 export interface Hello {
   type: "hello";
   id: string;
   run: Run;
-  mapping: Record<string, string>;
-  keys: Record<string, string>;
-  dead_man_ms: number;
+  mapping: Record<string, string>; // what a pad's controls do, by their names: "left stick up"
+  keys: Record<string, string>; // what keys do, by KeyboardEvent.code
+  dead_man_ms: number | null;
 }
 
 export interface Stage {
@@ -56,12 +53,12 @@ export interface Stage {
   done: number;
   goal: number | null;
   unit: string;
-  seconds: number;
-  left: number | null;
-  ticks: number;
-  episode: number;
-  episode_ticks: number;
-  reset_left: number | null;
+  seconds?: number; // this and what follows is not there before the first stage
+  left?: number | null;
+  ticks?: number;
+  episode?: number;
+  episode_ticks?: number;
+  reset_left?: number | null;
 }
 
 export interface Controls {
@@ -75,17 +72,17 @@ export interface State {
   t: number;
   who: string;
   mood: Mood;
-  stage: Stage | null;
-  joints: number[] | null;
-  target: number[] | null;
-  tip: number[] | null;
-  object: number[] | null;
-  loads: number[] | null;
-  temperatures: number[] | null;
-  help: boolean;
-  classifier: number | null;
-  lateness: { p50: number; p99: number; max: number } | null;
-  learner: {
+  stage: Stage;
+  joints?: number[] | null; // this and what follows is not there before the first stage
+  target?: number[] | null;
+  tip?: number[] | null;
+  object?: number[] | null;
+  loads?: number[] | null;
+  temperatures?: number[] | null;
+  help?: boolean;
+  classifier?: number | null;
+  lateness?: { p50: number; p99: number; max: number } | null;
+  learner?: {
     updates: number;
     updates_per_second: number;
     version: number;
@@ -93,7 +90,6 @@ export interface State {
     offline: number;
   } | null;
   controls: Controls;
-  ages: Record<string, number>;
 }
 
 export type Point = [number, number];
@@ -134,6 +130,7 @@ export type FromServer =
   | Happened
   | { type: "pressed"; id: number }
   | { type: "refused"; why: string }
+  | { type: "rumble"; strength: number; seconds: number }
   | { type: "pong"; t: number };
 
 /** What the operator's devices say, raw; what it means is decided in Python. */

@@ -4,12 +4,13 @@ import type { Input } from "../protocol";
 
 const TOUCHED = 0.5;
 
-/** W3C's standard gamepad, in the names that hil-app has for its controls. */
-export const AXES = ["leftx", "lefty", "rightx", "righty"] as const;
+/** The buttons of W3C's standard gamepad, as hil-app calls them. */
 export const BUTTONS = [
-  ...["a", "b", "x", "y", "leftshoulder", "rightshoulder", "lefttrigger", "righttrigger"],
-  ...["back", "start", "leftstick", "rightstick", "dpup", "dpdown", "dpleft", "dpright", "guide"],
-] as const;
+  ...["A", "B", "X", "Y", "LB", "RB", "LT", "RT", "Back", "Start"],
+  ...["left stick pressed", "right stick pressed"],
+  ...["D-pad up", "D-pad down", "D-pad left", "D-pad right", "Guide"],
+];
+const AXES = 4;
 
 export interface Pads {
   pad: Gamepad | null; // the one in use
@@ -40,5 +41,12 @@ export function raw(pad: Gamepad | null): Input["gamepad"] {
   if (pad === null) return null;
   const rounded = (value: number) => Math.round(value * 1000) / 1000;
   const buttons = pad.buttons.slice(0, BUTTONS.length).map(({ value, pressed }) => rounded(value || Number(pressed)));
-  return { axes: pad.axes.slice(0, AXES.length).map(rounded), buttons };
+  return { axes: pad.axes.slice(0, AXES).map(rounded), buttons };
+}
+
+/** Let the hand feel something, if the browser and the pad can. */
+export function rumble(pad: Gamepad | null, strength: number, seconds: number): void {
+  const duration = 1000 * seconds;
+  const effect = { duration, strongMagnitude: strength, weakMagnitude: strength };
+  pad?.vibrationActuator?.playEffect("dual-rumble", effect).catch(() => undefined);
 }

@@ -30,10 +30,8 @@ export class TouchSticks {
   label(mapping: Record<string, string>): void {
     for (const [side, field] of this.fields) {
       for (const way of ["up", "down", "left", "right"] as const) {
-        const axis = way === "up" || way === "down" ? "y" : "x";
-        const sign = way === "up" || way === "left" ? "-" : "+";
         const words = field.querySelector(`.${way}`);
-        if (words !== null) words.textContent = mapping[`${side}${axis}${sign}`] ?? "";
+        if (words !== null) words.textContent = mapping[`${side} stick ${way}`] ?? "";
       }
     }
   }

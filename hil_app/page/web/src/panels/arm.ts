@@ -22,12 +22,13 @@ import {
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
 import URDFLoader, { type URDFRobot } from "urdf-loader";
 import { byId, colour, make, onScheme } from "../dom";
-import type { Run, State, UrdfMap } from "../protocol";
+import type { Run, State, UrdfJoints } from "../protocol";
 
 const EVERY_MS = 50; // between two drawings
+const SOFT_EVERY_MS = 250; // the same where the processor draws
 const SCREEN_MS = 17; // what the screen itself lets wait
 const SLOW_MS = 60; // a drawing that takes longer is drawn more coarsely
-const COARSEST = 0.6; // pixels for each of the screen's
+const COARSEST = 0.5; // pixels for each of the screen's
 const PATH = 400; // points
 const MOVED_M = 0.002; // between two of them
 const CUBE_M = 0.024;
@@ -55,11 +56,14 @@ export class ArmView {
   private seen = true;
   private due = 0; // when it may be drawn again
   private drawn: number | null = null; // when it was, just now
+  private every = EVERY_MS;
   private ratio = Math.min(devicePixelRatio, 2);
 
   /** Throws where the browser has no WebGL. */
   constructor() {
-    this.renderer = new WebGLRenderer({ canvas: this.canvas, antialias: true, alpha: true });
+    const soft = withoutGpu();
+    if (soft) [this.ratio, this.every] = [COARSEST, SOFT_EVERY_MS];
+    this.renderer = new WebGLRenderer({ canvas: this.canvas, antialias: !soft, alpha: true });
     this.camera.up.set(0, 0, 1);
     this.orbit = new OrbitControls(this.camera, this.canvas);
     this.orbit.enablePan = false;
@@ -91,7 +95,7 @@ export class ArmView {
       this.box.box.set(new Vector3(...(run.bounds.min as Vec)), new Vector3(...(run.bounds.max as Vec)));
     }
     this.recentre();
-    const answer = await fetch(run.urdf.url, { headers: { Authorization: `Bearer ${token}` } });
+    const answer = await fetch(run.urdf, { headers: { Authorization: `Bearer ${token}` } });
     if (!answer.ok || this.run !== run) return;
     const text = await answer.text();
     [this.robot, this.ghost] = [load(text), load(text)];
@@ -103,17 +107,17 @@ export class ArmView {
   }
 
   show(state: State): void {
-    const map = this.run?.urdf;
+    const map = this.run?.urdf_joints;
     if (!map) return;
     pose(this.robot, this.run, map, state.joints);
     pose(this.ghost, this.run, map, state.target);
     if (this.robot !== null && this.ghost !== null) showApart(this.robot, this.ghost);
-    this.object.visible = state.object !== null;
-    if (state.object !== null) this.object.position.set(...(state.object as Vec));
-    const episode = state.stage?.episode ?? 0;
+    this.object.visible = state.object != null;
+    if (state.object) this.object.position.set(...(state.object as Vec));
+    const episode = state.stage.episode ?? 0;
     if (episode !== this.episode) this.path.clear();
     this.episode = episode;
-    if (state.tip !== null) this.path.add(state.tip as Vec);
+    if (state.tip) this.path.add(state.tip as Vec);
     this.dirty = true;
   }
 
@@ -142,11 +146,10 @@ export class ArmView {
   private resize(): void {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return;
-    this.renderer.setPixelRatio(this.ratio);
-    this.renderer.setSize(width, height, false);
     this.camera.aspect = width / height;
     this.camera.fov = width > height ? 38 : 38 + 14 * (1 - width / height);
     this.camera.updateProjectionMatrix();
+    this.due = 0;
     this.dirty = true;
   }
 
@@ -156,9 +159,19 @@ export class ArmView {
     this.pace(now);
     if (!this.dirty || !this.seen || this.host.hidden || now < this.due) return;
     this.drawn = now;
-    this.due = now + EVERY_MS;
+    this.due = now + this.every;
     this.dirty = false;
+    this.fit();
     this.renderer.render(this.scene, this.camera);
+  }
+
+  /** Have the canvas as many pixels as it needs; that clears it, so it is drawn at once. */
+  private fit(): void {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const [wide, high] = [Math.floor(width * this.ratio), Math.floor(height * this.ratio)];
+    if (this.canvas.width === wide && this.canvas.height === high) return;
+    this.renderer.setPixelRatio(this.ratio);
+    this.renderer.setSize(width, height, false);
   }
 
   /** Right after a drawing: rest for four times as long as it took, and draw the next coarsely. */
@@ -167,9 +180,7 @@ export class ArmView {
     const took = now - this.drawn - SCREEN_MS;
     this.drawn = null;
     this.due = Math.max(this.due, now + 4 * took);
-    if (took < SLOW_MS || this.ratio <= COARSEST) return;
-    this.ratio = Math.max(0.8 * this.ratio, COARSEST);
-    this.resize();
+    if (took > SLOW_MS) this.ratio = Math.max(0.8 * this.ratio, Math.min(COARSEST, this.ratio));
   }
 }
 
@@ -219,8 +230,8 @@ function load(urdf: string): URDFRobot {
 }
 
 /** Turn the joints of a robot; names without a joint of the URDF turn nothing. */
-function pose(robot: URDFRobot | null, run: Run | null, map: UrdfMap, values: number[] | null): void {
-  if (robot === null || run === null || values === null) return;
+function pose(robot: URDFRobot | null, run: Run | null, map: UrdfJoints, values: number[] | null | undefined): void {
+  if (robot === null || run === null || !values) return;
   values.forEach((value, index) => {
     const name = run.joints[index];
     if (name === undefined) return;
@@ -237,6 +248,16 @@ function showApart(robot: URDFRobot, ghost: URDFRobot): void {
     const apart = link.matrixWorld.elements.some((one, index) => Math.abs(one - (there?.[index] ?? 0)) > APART);
     for (const part of link.children) if ("isURDFVisual" in part) part.visible = apart;
   }
+}
+
+/** Whether the computer's processor draws in 3D, which takes time that the operator's hands need. */
+function withoutGpu(): boolean {
+  const context = document.createElement("canvas").getContext("webgl2");
+  if (context === null) return false;
+  const info = context.getExtension("WEBGL_debug_renderer_info");
+  const name = String(context.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : context.RENDERER));
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software/i.test(name);
 }
 
 /** What stands there where the browser cannot draw in 3D. */

@@ -1,21 +1,16 @@
 /** The pad and the keys, drawn live: what each control does, and which are moved now. */
 
 import { make, say } from "../dom";
-import { AXES, BUTTONS, type Pads } from "../input/gamepad";
+import { BUTTONS, type Pads } from "../input/gamepad";
 
-const NAMES: Record<string, string> = {
-  a: "A", b: "B", x: "X", y: "Y",
-  leftshoulder: "LB", rightshoulder: "RB", lefttrigger: "LT", righttrigger: "RT",
-  back: "Back", start: "Start", guide: "Guide",
-  leftstick: "L press", rightstick: "R press",
-  dpup: "D ↑", dpdown: "D ↓", dpleft: "D ←", dpright: "D →",
-};
 const KEYS: Record<string, string> = {
   ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→",
-  ShiftLeft: "⇧ left", ShiftRight: "⇧ right", ControlLeft: "Ctrl", ControlRight: "Ctrl right",
-  AltLeft: "Alt", AltRight: "Alt right", Space: "space bar", Enter: "Enter", Escape: "Esc",
+  ShiftLeft: "⇧", ShiftRight: "⇧ →", ControlLeft: "Ctrl", ControlRight: "Ctrl →",
+  AltLeft: "Alt", AltRight: "Alt →", Space: "space", Enter: "Enter", Escape: "Esc",
   PageUp: "Page ↑", PageDown: "Page ↓", Backspace: "⌫",
 };
+const WAYS = ["up", "down", "left", "right"];
+const REACH = 0.62; // of the knob, as a share of the field's half
 const USED = 0.12; // share of an axis' way from which on it is lit
 
 /** A key's code as it stands on the key. */
@@ -32,7 +27,7 @@ export class PadView {
 
   constructor() {
     const sides = ["left", "right"].map((side) => {
-      const ways = ["up", "down", "left", "right"].map((way) => make("span", `way ${way}`));
+      const ways = WAYS.map((way) => make("span", `way ${way}`));
       const field = make("div", "stick", make("i", "knob"), ...ways);
       this.sticks.set(side, field);
       return field;
@@ -43,25 +38,26 @@ export class PadView {
   /** Write what each control does. */
   label(mapping: Record<string, string>): void {
     for (const [side, field] of this.sticks) {
-      const words = { up: "y-", down: "y+", left: "x-", right: "x+" };
-      for (const [way, axis] of Object.entries(words)) {
+      for (const way of WAYS) {
         const place = field.querySelector(`.${way}`);
-        if (place !== null) say(place, mapping[side + axis] ?? "");
+        if (place !== null) say(place, mapping[`${side} stick ${way}`] ?? "");
       }
     }
     this.chips.clear();
     const used = BUTTONS.filter((name) => mapping[name]);
-    for (const name of used) this.chips.set(name, chip(NAMES[name] ?? name, mapping[name] ?? ""));
+    for (const name of used) this.chips.set(name, chip(short(name), mapping[name] ?? ""));
     this.list.replaceChildren(...this.chips.values());
   }
 
   show({ pad, unknown }: Pads): void {
     say(this.note, words(pad, unknown));
     this.host.toggleAttribute("data-there", pad !== null);
-    AXES.forEach((axis, index) => {
-      const field = this.sticks.get(axis.slice(0, -1));
-      const value = Math.min(Math.max(pad?.axes[index] ?? 0, -1), 1);
-      field?.style.setProperty(`--${axis.slice(-1)}`, String(0.62 * value));
+    ["left", "right"].forEach((side, place) => {
+      const style = this.sticks.get(side)?.style;
+      ["--x", "--y"].forEach((axis, index) => {
+        const value = Math.min(Math.max(pad?.axes[2 * place + index] ?? 0, -1), 1);
+        style?.setProperty(axis, String(REACH * value));
+      });
     });
     BUTTONS.forEach((name, index) => {
       const value = pad?.buttons[index]?.value ?? 0;
@@ -89,6 +85,13 @@ export class KeysView {
 
 function chip(name: string, does: string): HTMLElement {
   return make("span", "chip", make("kbd", "", name), make("span", "", does));
+}
+
+/** "left stick pressed" → "L press", "D-pad up" → "D ↑": as much as there is room for. */
+function short(name: string): string {
+  const arrows: Record<string, string> = { up: "↑", down: "↓", left: "←", right: "→" };
+  if (name.endsWith(" stick pressed")) return `${name.charAt(0).toUpperCase()} press`;
+  return name.replace(/^D-pad (\w+)$/, (_, way: string) => `D ${arrows[way] ?? way}`);
 }
 
 function words(pad: Gamepad | null, unknown: string | null): string {

@@ -53,8 +53,8 @@ export class Figures {
 
   show(state: State): void {
     this.joints.forEach((_, index) => this.showJoint(index, state));
-    this.classified.hidden = state.classifier === null;
-    if (state.classifier !== null) {
+    this.classified.hidden = state.classifier == null;
+    if (state.classifier != null) {
       this.classifier.value = state.classifier;
       say(this.probability, percent(state.classifier));
     }
@@ -79,11 +79,11 @@ export class Figures {
 
   private showCells(state: State): void {
     const { lateness: late, learner } = state;
-    if (late !== null) {
+    if (late) {
       const words = [late.p50, late.p99, late.max].map((ms) => ms.toFixed(ms < 10 ? 2 : 0)).join(" / ");
       this.cell("late p50 / p99 / max", `${words} ms`, late.p99 > LATE_MS);
     }
-    if (learner !== null) {
+    if (learner) {
       this.cell("updates", `${figure(learner.updates)} (${figure(learner.updates_per_second)}/s)`);
       this.cell("weights", `version ${learner.version}`);
       this.cell("buffer online / offline", `${figure(learner.online)} / ${figure(learner.offline)}`);

@@ -1,7 +1,7 @@
 /** The band at the top: who has the arm, in its colour, and how far the stage is. */
 
 import type { Line } from "../connection";
-import { byId, clock, figure, make, say } from "../dom";
+import { byId, clock, make, say } from "../dom";
 import type { Run, State } from "../protocol";
 
 const MEANS: Record<string, string> = {
@@ -29,11 +29,13 @@ export class Status {
   private readonly progress = byId<HTMLProgressElement>("progress");
   private readonly facts = new Map<string, HTMLElement>();
   private line: Line = "connecting";
+  private last = ""; // who had the arm
 
   showLine(line: Line): void {
     this.line = line;
-    document.body.dataset.line = line;
-    if (line === "open") return;
+    const ended = line === "lost" && this.last === "ENDED";
+    document.body.dataset.line = ended ? "ended" : line;
+    if (line === "open" || ended) return;
     document.body.dataset.mood = "off";
     this.head(...LINES[line]);
   }
@@ -41,8 +43,8 @@ export class Status {
   show(state: State, run: Run): void {
     if (this.line !== "open") return;
     document.body.dataset.mood = state.mood;
-    document.body.toggleAttribute("data-help", state.help);
-    const who = holder(state, run);
+    document.body.toggleAttribute("data-help", state.help ?? false);
+    const who = (this.last = holder(state, run));
     this.head(who, MEANS[who] ?? "");
     this.showStage(state, run);
   }
@@ -56,16 +58,17 @@ export class Status {
 
   private showStage(state: State, run: Run): void {
     const { stage } = state;
-    say(byId("title"), stage?.title ?? [run.command, run.task].filter(Boolean).join(" · "));
-    this.progress.hidden = stage?.goal == null;
-    if (stage === null) return;
-    if (stage.goal !== null) this.progress.value = stage.goal ? stage.done / stage.goal : 0;
-    const of = stage.goal === null ? "" : ` of ${stage.goal}`;
-    const left = stage.left === null ? "" : `, ${clock(stage.left)} left`;
-    this.fact(stage.unit, `${stage.done}${of}`);
-    this.fact("episode", `${stage.episode}, tick ${stage.episode_ticks}`);
-    this.fact("time", `${clock(stage.seconds)}${left}`);
-    this.fact("reset", stage.reset_left === null ? "" : `${figure(stage.reset_left)} s left`);
+    say(byId("title"), [stage.title, run.task].filter(Boolean).join(" · "));
+    this.progress.hidden = stage.goal == null;
+    if (stage.goal != null) this.progress.value = stage.goal ? stage.done / stage.goal : 0;
+    const of = stage.goal == null ? "" : ` of ${stage.goal}`;
+    const left = stage.left == null ? "" : `, ${clock(stage.left)} left`;
+    this.fact("frames", stage.unit === "frames" ? `${stage.done}${of}` : "");
+    this.fact("ticks", stage.unit === "ticks" ? `${stage.done}${of}` : "");
+    this.fact("episodes", stage.unit === "episodes" ? `${stage.done}${of}` : "");
+    this.fact("episode", stage.episode == null ? "" : `${stage.episode}, tick ${stage.episode_ticks ?? 0}`);
+    this.fact("time", stage.seconds == null ? "" : `${clock(stage.seconds)}${left}`);
+    this.fact("reset", stage.reset_left == null ? "" : `${Math.ceil(stage.reset_left)} s left`);
   }
 
   private fact(name: string, value: string): void {

@@ -59,9 +59,9 @@ export class Steer {
     byId("steer").toggleAttribute("data-yours", this.yours);
     say(byId("holder-words"), this.words(state));
     say(this.button, this.yours ? "Give the controls back" : "Take the controls");
-    this.button.hidden = !this.drivable;
+    this.button.hidden = false;
     for (const [deed, button] of this.buttons) {
-      button.disabled = !this.yours && this.drivable;
+      button.disabled = !this.yours;
       if (deed === "ready") button.hidden = state.who !== "READY" && state.who !== "RESET";
       if (deed === "pause") this.relabel(button, state.who === "PAUSED" ? "Go on" : "Pause");
     }
@@ -73,16 +73,17 @@ export class Steer {
     this.input.own(false);
     byId("steer").removeAttribute("data-yours");
     say(byId("holder-words"), "No line to the run");
+    this.button.hidden = true;
     for (const button of this.buttons.values()) button.disabled = true;
   }
 
+  /** Whether the arm is driven from here; the buttons count in any run. */
   private get drivable(): boolean {
     return this.hello?.run.teleop === "page";
   }
 
   private words({ controls }: State): string {
-    if (!this.drivable) return `This run is driven by ${this.hello?.run.teleop ?? "nobody"}, not from here`;
-    if (this.yours) return "You have the controls";
+    if (this.yours) return this.drivable ? "You have the controls" : "You have the buttons";
     return controls.holder === null ? "Nobody has the controls" : "Somebody else has the controls";
   }
 
