@@ -227,7 +227,13 @@ class PlayedPage:
     @contextmanager
     def serving(self) -> Iterator[PlayedPage]:
         """Serve from a thread of its own, until the end of the block."""
-        config = uvicorn.Config(self._app(), port=0, log_level="error", ws="websockets-sansio")
+        config = uvicorn.Config(
+            self._app(),
+            port=0,
+            log_level="error",
+            timeout_graceful_shutdown=2,
+            ws="websockets-sansio",
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -237,7 +243,7 @@ class PlayedPage:
             yield self
         finally:
             self.hang_up()
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             thread.join(10)
 
 

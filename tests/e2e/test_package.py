@@ -42,7 +42,7 @@ def source(tmp_path: Path) -> Path:
     for name in FILES:
         shutil.copy(ROOT / name, folder)
     for name in PACKAGES:
-        unwanted = shutil.ignore_patterns("__pycache__")
+        unwanted = shutil.ignore_patterns("__pycache__", "node_modules")
         shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
     return folder
 
