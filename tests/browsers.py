@@ -79,3 +79,20 @@ def move_pad(page: Any, *, axes: dict[int, float] | None = None, **buttons: floa
         }""",
         [axes or {}, values],
     )
+
+
+class Fingers:
+    """Real touches of a page, by Chromium's own protocol."""
+
+    def __init__(self, page: Any) -> None:
+        self._session = page.context.new_cdp_session(page)
+
+    def __call__(self, kind: str, *points: tuple[float, float]) -> None:
+        placed = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": placed})
+
+
+def middle(page: Any, selector: str) -> tuple[float, float]:
+    """Where the middle of an element is on the screen."""
+    box = page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from browsers import chromium, needs_browser
-from fake_page import PlayedPage, curves, episodes
+from fake_page import PlayedPage
+from sample_page import curves, episodes
 from waiting import until
 
 pytestmark = needs_browser
@@ -102,7 +103,7 @@ def test_images_are_drawn_as_they_come_and_their_age_is_told(page: Any, played: 
     until(lambda: page.locator(".camera[data-age=frozen]").count() == 0)
 
 
-def test_curves_episodes_joints_and_figures_are_shown(page: Any, played: PlayedPage) -> None:
+def test_curves_episodes_joints_and_figures_are_shown(page: Any) -> None:
     until(lambda: page.locator(".chart").count() == 10)
     titles = page.locator(".chart .name").all_inner_texts()
     assert titles[:3] == ["Success", "Interventions", "Return"]

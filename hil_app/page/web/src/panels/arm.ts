@@ -32,7 +32,8 @@ const COARSEST = 0.5; // pixels for each of the screen's
 const PATH = 400; // points
 const MOVED_M = 0.002; // between two of them
 const CUBE_M = 0.024;
-const APART = 0.004; // of a link's place [m] or of its axes' numbers
+const APART_M = 0.006; // between a link and where it is told to go
+const TURNED = 0.04; // between the directions of their axes
 
 type Vec = [number, number, number];
 
@@ -245,7 +246,9 @@ function showApart(robot: URDFRobot, ghost: URDFRobot): void {
   ghost.updateMatrixWorld();
   for (const [name, link] of Object.entries(ghost.links)) {
     const there = robot.links[name]?.matrixWorld.elements;
-    const apart = link.matrixWorld.elements.some((one, index) => Math.abs(one - (there?.[index] ?? 0)) > APART);
+    const apart = link.matrixWorld.elements.some((one, index) => {
+      return Math.abs(one - (there?.[index] ?? 0)) > (index < 12 ? TURNED : APART_M);
+    });
     for (const part of link.children) if ("isURDFVisual" in part) part.visible = apart;
   }
 }
