@@ -14,7 +14,7 @@ export class EmergencyStop {
   private readonly words = this.button.querySelector("span") as HTMLElement;
   private id = 0;
   private taken = false;
-  private under_way = false;
+  private underWay = false;
 
   constructor(
     private readonly connection: Connection,
@@ -32,7 +32,7 @@ export class EmergencyStop {
 
   /** A run that begins is not stopped. */
   begin(): void {
-    if (!this.under_way) this.show("idle");
+    if (!this.underWay) this.show("idle");
   }
 
   private key(event: KeyboardEvent): void {
@@ -51,8 +51,8 @@ export class EmergencyStop {
   private async press(): Promise<void> {
     this.id = this.next();
     this.connection.send({ type: "press", what: "emergency_stop", id: this.id });
-    if (this.under_way) return;
-    this.under_way = true;
+    if (this.underWay) return;
+    this.underWay = true;
     this.taken = false;
     this.show("sending");
     await pause(ANSWER_MS);
@@ -60,7 +60,7 @@ export class EmergencyStop {
       this.taken = (await this.connection.postEmergencyStop()) || this.taken;
       if (!this.taken) await pause(AGAIN_MS);
     }
-    this.under_way = false;
+    this.underWay = false;
     this.show(this.taken ? "taken" : "failed");
   }
 

@@ -20,7 +20,7 @@ export class Keyboard {
 
   private down(event: KeyboardEvent): void {
     if (event.metaKey || event.altKey) {
-      this.let_go(); // the system may keep the releases to itself
+      this.letGo(); // the system may keep the releases to itself
       return;
     }
     if (!(event.code in this.words) || event.code === "Space" || !this.wanted()) return;
@@ -35,7 +35,7 @@ export class Keyboard {
   }
 
   /** All keys count as released. */
-  let_go(): void {
+  letGo(): void {
     if (!this.held.size) return;
     this.held.clear();
     this.changed();

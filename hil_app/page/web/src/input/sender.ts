@@ -39,8 +39,8 @@ export class InputSender {
 
   /** Everything counts as let go. */
   release(): void {
-    this.keyboard.let_go();
-    this.touch.let_go();
+    this.keyboard.letGo();
+    this.touch.letGo();
     this.send(REST);
   }
 

@@ -43,7 +43,7 @@ export class TouchSticks {
     return { left: [...left], right: [...right], hold: true, gripper: this.gripper };
   }
 
-  let_go(): void {
+  letGo(): void {
     this.touching.clear();
     this.gripper = 1;
     for (const side of ["left", "right"] as const) this.move(side, 0, 0);
