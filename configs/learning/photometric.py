@@ -20,7 +20,7 @@ class PhotometricConfig(Config):
 
     brightness: Share = 0.6
     """Of all that it shows."""
-    contrast: Share = 0.3
+    contrast: Share = 0.5
     """Of its distance from a middle grey."""
-    colour: Share = 0.3
+    colour: Share = 0.6
     """Of red, green and blue, each by itself."""

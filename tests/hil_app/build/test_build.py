@@ -217,8 +217,7 @@ def test_a_move_is_as_much_less_as_the_policy_s_images_are_smaller(tmp_path):
         learner={"random_shift": 6, "photometric": {"colour": 0.5}},
     )
     parts = Assembly(config)
-    algorithm = parts.algorithm(parts.policy("test"))
-    mixer = parts.learner(algorithm, EventLog())._trainer.data_mixer
+    mixer = parts.learner(parts.policy("test"), EventLog())._trainer.data_mixer
     for buffer in (mixer.online_buffer, mixer.offline_buffer):
         how = buffer.augmentation
         pads = {key: how.pad_of(f"observation.images.{key}") for key in views}
