@@ -25,6 +25,7 @@ from robots.virtual.client import VirtualArm
 from teleop.page.device import PageDevice
 
 _UP, _DOWN = "KeyE", "KeyD"
+_LOOK_S, _LOST_S = 0.01, 5.0  # from one look at the arm to the next, and until a press is lost
 _HELD = ["ShiftLeft"]  # which takes over
 
 
@@ -137,11 +138,21 @@ class _Presser:
         _keys(browser, [*_HELD, _UP if len(self.done) % 2 else _DOWN])
         time.sleep(TAP_S)
         _keys(browser, _HELD)
+        changed = _moved(arm, at)
         time.sleep(SETTLED_S)
-        changed: float = arm.report()["goal_moved_at"] or 0.0
         polled = max((poll for poll in self.polls if poll <= changed), default=0.0)
         self.polls.clear()
         self.done.append(_Press(at, min(self._heard, default=0.0), polled, changed))
+
+
+def _moved(arm: VirtualArm, at: float) -> float:
+    """When the arm's goals moved after ``at`` [s]; 0 if they have not in a while: it is lost."""
+    while time.monotonic() < at + _LOST_S:
+        time.sleep(_LOOK_S)
+        moved: float = arm.report()["goal_moved_at"] or 0.0
+        if moved > at:
+            return moved
+    return 0.0
 
 
 def _keys(browser: ClientConnection, keys: list[str]) -> None:
