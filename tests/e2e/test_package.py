@@ -55,6 +55,8 @@ def test_a_wheel_runs_the_demo_from_another_folder(source: Path, tmp_path: Path)
     run(*pip, "install", "--no-deps", "--target", "installed", str(wheel), folder=tmp_path)
     installed = tmp_path / "installed"
     assert not (installed / "tests").exists()
+    page = "hil_app/page/static/index.html"  # which may not be built here
+    assert (installed / page).exists() == (ROOT / page).exists()
     where = "import hil_app, configs, robots; print(hil_app.__file__, configs.__file__)"
     found = run(sys.executable, "-c", where, folder=tmp_path, path=str(installed))
     assert all(path.startswith(str(installed)) for path in found.split())
