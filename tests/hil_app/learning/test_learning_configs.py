@@ -239,7 +239,8 @@ ELSEWHERE = {
     "lr_schedule",
     "lr_decay_steps",
     "lr_final_fraction",
-}  # each has tests of its own: test_compiled, test_sac_options
+    "imitation_filter",
+}  # each has tests of its own: test_compiled, test_sac_options, test_imitation_filter
 POLICY_FIELDS = {
     "latent_dim": 9,
     "state_encoder_hidden_dim": 9,

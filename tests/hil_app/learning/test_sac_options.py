@@ -107,7 +107,8 @@ def test_targets_move_after_every_nth_critic_step(make_sac, make_batch, utd_rati
     sac = make_sac(target_update_interval=2, utd_ratio=utd_ratio, critic_lr=1e-2)
     target = sac.critic_target.critics[0].output.bias
     moved = []
-    sac.critic_ensemble.critics[0].register_forward_hook(lambda *_: moved.append(target.clone()))
+    last = sac.critic_ensemble.critics[0].output
+    last.register_forward_hook(lambda *_: moved.append(target.clone()))
     for _ in range(4):
         sac.update(repeat(make_batch()))
     # the hook sees the state before a critic step, and once more in the actor's step

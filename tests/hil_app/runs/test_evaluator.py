@@ -62,7 +62,7 @@ def test_it_does_not_disturb_the_run(tmp_path):
     assert len(evaluated.monitor.evaluations) >= 3
     assert plain.monitor.evaluations == []
     assert frames(plain.folder) == frames(evaluated.folder)
-    one, two = left.algorithm.policy.state_dict(), right.algorithm.policy.state_dict()
+    one, two = left.policy.state_dict(), right.policy.state_dict()
     assert all(one[name].equal(two[name]) for name in one)
     assert plain.monitor.stages[-1].ticks == evaluated.monitor.stages[-1].ticks
 
