@@ -75,7 +75,7 @@ class Tokens:
     def right(self, given: object) -> bool:
         """Whether it is the token, whoever brings it."""
         text = given if isinstance(given, str) else ""
-        return hmac.compare_digest(text.encode(), self._token)
+        return hmac.compare_digest(text.encode(errors="replace"), self._token)
 
     def refuses(self, address: str) -> bool:
         """Whether ``address`` has to wait before another try."""

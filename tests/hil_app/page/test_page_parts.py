@@ -134,6 +134,7 @@ def test_a_page_for_the_network_is_reached_by_address_or_this_computer_s_name() 
 
 def test_wrong_tokens_are_counted_by_address() -> None:
     tokens = Tokens("a" * 32)
+    assert not tokens.right("\ud800" * 32)  # which JSON may bring, and no encoding has
     assert tokens.right("a" * 32)
     for given in ("", "a" * 31, "ä" * 32, None, 3, ["a"]):
         assert not tokens.right(given)
