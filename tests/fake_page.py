@@ -79,7 +79,7 @@ class PlayedPage:
 
         async def close() -> None:
             for socket in list(self.sockets.values()):
-                with suppress(RuntimeError):
+                with suppress(RuntimeError, WebSocketDisconnect):  # it has hung up itself
                     await socket.close()
 
         asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)

@@ -118,6 +118,7 @@ def test_motors_out_of_the_box_are_calibrated_and_read_what_is_true(tmp_path: Pa
         assert servos.arm.report()["violations"] == []
 
 
+@pytest.mark.slow  # a minute of sweeping
 def test_a_virtual_arm_is_calibrated_by_commands_alone(tmp_path: Path) -> None:
     """As a newcomer does it in two terminals."""
     path = tmp_path / "mine.json"
