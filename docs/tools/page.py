@@ -2,7 +2,7 @@
 
     python -m docs.tools.page docs/images
 
-A picture for each of `WANTED`, as soon as the page says that.
+The policy acts in both: in light colours, and in dark ones.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 TOKEN = "only-for-these-pictures"
 RUN = (
@@ -25,32 +25,34 @@ RUN = (
     *("--robot.cameras.wrist={view: wrist, width: 320, height: 240}",),
     *("--processor.observation.images=false", "--train.demonstrations=3", "--output_dir=run"),
 )
-WANTED = (("POLICY", "light"), ("OPERATOR", "dark"))  # who has the arm, and the page's colours
-SIZE = {"width": 1280, "height": 800}
+COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 EPISODES = 12  # that the page lists by then
 LONGEST = 300_000  # until it does [ms]
+SETTLED = 500  # from one colour to the next [ms]
 
 
 def main(folder: Path) -> None:
-    """Write ``page_policy.png`` and so on into the folder."""
+    """Write ``page_light.png`` and ``page_dark.png`` into the folder."""
     with TemporaryDirectory() as home, run_in(home) as link, sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         options = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader"]
         browser = playwright.chromium.launch(executable_path=path, args=options)
-        for who, colours in WANTED:
+        for colours in COLOURS:
             page = browser.new_page(viewport=SIZE, color_scheme=colours)
             page.goto(link)
-            file = folder / f"page_{who.lower()}.png"
-            _take(page, who, file)
+            file = folder / f"page_{colours}.png"
+            _take(page, file)
             print(file)
             page.close()
         browser.close()
 
 
-def _take(page: Any, who: str, file: Path) -> None:
-    there = f"document.querySelectorAll('#episodes tbody tr').length >= {EPISODES}"
-    says = f"document.querySelector('#who').textContent === '{who}'"
-    page.wait_for_function(f"() => {there} && {says}", timeout=LONGEST, polling=20)
+def _take(page: Any, file: Path) -> None:
+    many = f"document.querySelectorAll('#episodes tbody tr').length >= {EPISODES}"
+    acts = "document.querySelector('#who').textContent === 'POLICY'"
+    page.wait_for_function(f"() => {many} && {acts}", timeout=LONGEST, polling=20)
+    page.wait_for_timeout(SETTLED)
     page.screenshot(path=file)
 
 
