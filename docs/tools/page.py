@@ -2,7 +2,7 @@
 
     python -m docs.tools.page docs/images
 
-The policy acts in both: in light colours, and in dark ones.
+One in light colours, and one in dark ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 EPISODES = 12  # that the page lists by then
 LONGEST = 300_000  # until it does [ms]
-SETTLED = 500  # from one colour to the next [ms]
+SETTLED = 3000  # a page that was just opened, with its curves and colours [ms]
 
 
 def main(folder: Path) -> None:
