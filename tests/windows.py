@@ -25,7 +25,7 @@ class Open:
 
     @property
     def process(self) -> int:
-        return self.window._process.pid
+        return self.window._child.pid
 
 
 @contextmanager

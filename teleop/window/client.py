@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import tempfile
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from configs.text.reading import parse_json
-from robots import isolated
+from robots.child import Child
 from teleop.base import TeleopError
 from teleop.window.shown import KeyHelp, Shown, pack
 
@@ -33,7 +30,6 @@ SILENCE_S = 1.0  # after which a window that takes keys counts as stuck
 
 _START_S = 30.0  # that the window may take to open
 _LEAVE_S = 2.0  # to close by itself
-_KILL_S = 1.0  # to close when it is told to
 _LOOK_S = 0.01  # from one look for something to show to the next
 _MANY = 65536  # bytes
 
@@ -67,18 +63,8 @@ class Window:
         self._heard = 0.0  # when something came from the window [s]
 
     def __enter__(self) -> Self:
-        self._socket, theirs = socket.socketpair()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
-        with theirs:
-            self._process = subprocess.Popen(  # a session of its own: Ctrl-C is not for it
-                isolated.command("teleop.window"),
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                cwd="/",
-                env=isolated.environment(),
-                start_new_session=True,
-            )
+        self._child = Child("teleop.window")
+        self._socket = self._child.socket
         self._thread = threading.Thread(target=self._send, name="window", daemon=True)
         try:
             self._open()
@@ -185,29 +171,13 @@ class Window:
 
     def _died(self) -> TeleopError:
         """An error that says how the window's process ended."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LEAVE_S)
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").splitlines()
-        why = [line for line in lines if line.strip() and not line[0].isspace()]
-        last = why[-1] if why else "no word of why"
-        status = self._process.poll()
+        status = self._child.status(_LEAVE_S)
+        last = self._child.last_words or "no word of why"
         return TeleopError(
             f"The window has ended by itself (status {status}: {last}): start again, or without it."
         )
 
     def _end(self) -> None:
         """Have the process end, by itself if it can."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        for patience, insist in (
-            (_LEAVE_S, self._process.terminate),
-            (_KILL_S, self._process.kill),
-        ):
-            try:
-                self._process.wait(patience)
-            except subprocess.TimeoutExpired:
-                insist()
-        self._process.wait()
+        self._child.end(_LEAVE_S)
         self._socket.close()
-        self._errors.close()

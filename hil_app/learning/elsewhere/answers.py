@@ -11,7 +11,7 @@ from typing import Any
 from hil_app import events as classes
 from hil_app.events import LearnerFailed
 from hil_app.learning.checkpoint import Tensors
-from hil_app.learning.elsewhere.child import Child
+from hil_app.learning.elsewhere.child import LearnerChild
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver
 from hil_app.learning.elsewhere.wire import Message
 from hil_app.learning.experience import Experience
@@ -50,7 +50,7 @@ class Answers:
         self._keeps: dict[int, Callable[[Tensors], None]] = {}  # by number of message
         self._recent: deque[tuple[int, Experience]] = deque(maxlen=_RECENT)
 
-    def listen(self, child: Child) -> None:
+    def listen(self, child: LearnerChild) -> None:
         """Listen to ``child`` from here on."""
         self._heard = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=[child], name="learner answers")
@@ -114,7 +114,7 @@ class Answers:
 
     # What follows runs in the thread.
 
-    def _listen(self, child: Child) -> None:
+    def _listen(self, child: LearnerChild) -> None:
         try:
             while (message := child.connection.receive()) is not None:
                 self._heard = time.monotonic()

@@ -11,7 +11,7 @@ from hil_app.learning.buffer.returns import Row
 from hil_app.learning.checkpoint import POLICY, Tensors, own_tensors
 from hil_app.learning.elsewhere.answers import Answers
 from hil_app.learning.elsewhere.block import SharedMailbox, WeightsBlock
-from hil_app.learning.elsewhere.child import Child
+from hil_app.learning.elsewhere.child import LearnerChild
 from hil_app.learning.elsewhere.experiences import FramePacker, pack_row
 from hil_app.learning.elsewhere.snapshots import SnapshotSender
 from hil_app.learning.experience import Experience
@@ -49,7 +49,7 @@ class LearnerProcess:
         self.mailbox = SharedMailbox(self._block)
         self._module, self._setup, self._policy = module, setup, policy
         self._queue_size, self._lockstep = config.queue_size, config.mode == "lockstep"
-        self._child: Child | None = None
+        self._child: LearnerChild | None = None
         self._sender: Worker[Callable[[], _Parcel]] | None = None
         self._answers = Answers(events, log)
         self._count = 0  # messages handed over
@@ -201,12 +201,12 @@ class LearnerProcess:
         """Return once so many messages have been dealt with."""
         self._answers.wait_for(lambda: self._answers.done >= number, meanwhile)
 
-    def _opened(self) -> Child:
+    def _opened(self) -> LearnerChild:
         """The process, which is started, and brought to where the run was, if it is not there."""
         if self._child is not None:
             return self._child
         try:
-            self._child = child = Child(self._module, [self._block.file])
+            self._child = child = LearnerChild(self._module, [self._block.file])
         except OSError as error:
             raise LearnerDied(f"the learner's process cannot be started: {error}") from error
         try:
@@ -216,7 +216,7 @@ class LearnerProcess:
             raise
         return child
 
-    def _begin(self, child: Child) -> None:
+    def _begin(self, child: LearnerChild) -> None:
         self._answers.listen(child)
         self._send(child, "setup", {**self._setup, "block": self._block.file})
         self._answers.wait_for(lambda: self._answers.ready)
@@ -228,7 +228,11 @@ class LearnerProcess:
             self._await(child.connection.sent)
 
     def _send(
-        self, child: Child, kind: str, facts: dict[str, Any] | None = None, arrays: bytes = b""
+        self,
+        child: LearnerChild,
+        kind: str,
+        facts: dict[str, Any] | None = None,
+        arrays: bytes = b"",
     ) -> None:
         """Send at once. Raises LearnerDied if there is nobody any more."""
         with self._why_if_gone():

@@ -184,7 +184,7 @@ PARENT = """
 import time
 from teleop.window.client import Window
 with Window("orphan", {}) as window:
-    print(window._process.pid, flush=True)
+    print(window._child.pid, flush=True)
     time.sleep(60)
 """
 
@@ -220,7 +220,7 @@ def test_where_there_is_no_screen_the_error_says_so_and_what_helps(
     window = Window("nowhere", keys)
     with pytest.raises(TeleopError, match=rf"^No window can be opened \(.*ssh -X, or {instead}\.$"):
         window.__enter__()
-    assert gone(window._process.pid)
+    assert gone(window._child.pid)
 
 
 def test_a_program_that_does_not_start_is_an_error_in_one_line(

@@ -27,7 +27,7 @@ from hil_app.support.events import EventLog
 
 
 class ThreadInstead:
-    """Stands for `Child`; what serves is ``serve``, called with the other end and this."""
+    """Stands for `LearnerChild`; what serves is ``serve``, called with the other end and this."""
 
     def __init__(self, serve, files):
         ours, theirs = socket.socketpair()
@@ -95,7 +95,7 @@ def run(monkeypatch):
             started.append(made.child)
             return made.child
 
-        monkeypatch.setattr(process, "Child", child)
+        monkeypatch.setattr(process, "LearnerChild", child)
         events, made.heard = EventLog(), []
         events.listeners.append(lambda event: made.heard.append(written(event)))
         settings = LearnerConfig(**{"mode": "lockstep", "learning_starts": 1, **config})
@@ -312,7 +312,7 @@ def test_a_process_that_cannot_be_started_is_told(run, monkeypatch):
         raise OSError(12, "Cannot allocate memory")
 
     made = run()
-    monkeypatch.setattr(process, "Child", refuse)
+    monkeypatch.setattr(process, "LearnerChild", refuse)
     with (
         pytest.raises(LearnerDied, match=r"cannot be started.*Cannot allocate memory"),
         made.learner,
