@@ -33,7 +33,7 @@ def press_latency(port: str, presses: int) -> Result:
     them. Raises RobotError or TeleopError.
     """
     with tempfile.TemporaryDirectory() as folder:
-        presser = _Presser(port, Path(folder, "pad"), presses)
+        presser = _PadPresser(port, Path(folder, "pad"), presses)
         _move(validate(_config(port, presser.socket)), presser)
     seen = [press for press in presser.done if press.changed > press.at]
     return {
@@ -55,14 +55,14 @@ class _Press(NamedTuple):
     changed: float
 
 
-class _Presser:
-    """Presses two buttons in turns, while entered, in a thread."""
+class Presser:
+    """Presses ``count`` times in a thread, while entered; a subclass says how."""
 
-    def __init__(self, port: str, socket: Path, presses: int) -> None:
-        self.socket, self.polls = socket, list[float]()
-        self.done: list[_Press] = []
-        self._port, self._presses = port, presses
-        self._random = np.random.default_rng()
+    def __init__(self, port: str, count: int) -> None:
+        self.polls = list[float]()
+        self.count = count  # none any more once it is left
+        self.random = np.random.default_rng()
+        self._port = port
         self._thread = threading.Thread(target=self._run, name="presser")
         self._error: BaseException | None = None
 
@@ -76,7 +76,7 @@ class _Presser:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._presses = 0
+        self.count = 0
         self._thread.join()
         if self._error is not None:
             raise self._error
@@ -85,24 +85,45 @@ class _Presser:
         try:
             arm = VirtualArm.behind(self._port)
             assert arm is not None
-            with arm, Remote(self.socket) as pad:
-                while len(self.done) < self._presses:
-                    self._press(pad, arm)
+            with arm:
+                self.press_all(arm)
         except BaseException as error:  # raised where it is left
             self._error = error
 
+    def press_all(self, arm: VirtualArm) -> None:
+        """Press until all is done."""
+        raise NotImplementedError
+
+    def polled_before(self, changed: float) -> float:
+        """When the newest poll before ``changed`` was [s]; all of them are forgotten then."""
+        polled = max((poll for poll in self.polls if poll <= changed), default=0.0)
+        self.polls.clear()
+        return polled
+
+
+class _PadPresser(Presser):
+    """Presses two buttons of a pad in turns."""
+
+    def __init__(self, port: str, socket: Path, presses: int) -> None:
+        super().__init__(port, presses)
+        self.socket, self.done = socket, list[_Press]()
+
+    def press_all(self, arm: VirtualArm) -> None:
+        """See :class:`Presser`."""
+        with Remote(self.socket) as pad:
+            while len(self.done) < self.count:
+                self._press(pad, arm)
+
     def _press(self, pad: Remote, arm: VirtualArm) -> None:
-        time.sleep(self._random.uniform(0, LONGEST))
+        time.sleep(self.random.uniform(0, LONGEST))
         button = "dpup" if len(self.done) % 2 else "dpdown"
         at: float = pad.tell(tap=button, seconds=TAP_S)["at"]
         time.sleep(SETTLED_S)
         changed: float = arm.report()["goal_moved_at"] or 0.0
-        polled = max((poll for poll in self.polls if poll <= changed), default=0.0)
-        self.polls.clear()
-        self.done.append(_Press(at, polled, changed))
+        self.done.append(_Press(at, self.polled_before(changed), changed))
 
 
-def _move(config: RunConfig, presser: _Presser) -> None:
+def _move(config: RunConfig, presser: _PadPresser) -> None:
     """Run the loop until all presses are done."""
     parts = Assembly(config)
     assert parts.device is not None

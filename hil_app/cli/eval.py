@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from configs.load import Parser, load
 from configs.options.parser import OPEN
-from hil_app.cli.chosen_run import add_run, checkpoint_of, described
+from hil_app.runs.chosen_run import add_run, checkpoint_of, described
 from hil_app.runs.folder import config_of
 
 DESCRIPTION = """\

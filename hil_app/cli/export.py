@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import ConfigError
 from configs.options.parser import Parser
 from configs.text.paths import expanded
-from hil_app.cli.chosen_run import add_run, checkpoint_of, described
+from hil_app.runs.chosen_run import add_run, checkpoint_of, described
 from hil_app.runs.folder import config_of, dataset_of, updates_of
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from configs.load import read, validate
 from configs.options.parser import count
-from configs.text.paths import expanded
 from hil_app.bench import showing
-from hil_app.runs.folder import WHICH, config_of, find_checkpoint
+from hil_app.runs.chosen_run import add_run, checkpoint_of
+from hil_app.runs.folder import config_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,17 +27,7 @@ all that reach the policy: one without images is spared other light.
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = showing.parser("robust", DESCRIPTION)
-    parser.add_argument(
-        "run",
-        nargs="?",
-        type=expanded,
-        metavar="RUN",
-        help="a run's folder, or one of its checkpoints/tick_… (default: the newest in runs/ that "
-        "has learned)",
-    )
-    parser.add_argument(
-        "--which", choices=WHICH, default="last", help="of a run's checkpoints (default: last)"
-    )
+    add_run(parser)
     parser.add_argument(
         "--episodes", type=count, default=50, help="scenes of each condition (default: 50)"
     )
@@ -45,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
         "--conditions", nargs="+", metavar="NAME", help="some of them, by their names in the table"
     )
     options = parser.parse_args(argv)
-    checkpoint = find_checkpoint(options.run, options.which, learned=True)
+    checkpoint = checkpoint_of(options)
     config = validate(read(str(config_of(checkpoint))))
     from rich.console import Console
     from rich.progress import track

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 from configs.load import validate
 from hil_app.bench import Result
 from hil_app.bench.page.viewer import socket_of
-from hil_app.bench.teleop import FPS, LONGEST, SETTLED_S, TAP_S, WatchedTeleop
+from hil_app.bench.teleop import FPS, LONGEST, SETTLED_S, TAP_S, Presser, WatchedTeleop
 from hil_app.build.assembly import Assembly
 from hil_app.control.monitor import Monitor
 from hil_app.control.policy import NoPolicy
@@ -38,9 +37,9 @@ def press_latency(port: str, presses: int) -> Result:
     config = validate(_config(port))
     parts, place = Assembly(config), PagePlace(config.page)
     assert isinstance(parts.device, PageDevice)
-    presser = _Presser(port, place, parts.device, presses)
+    presser = _KeyPresser(port, place, parts.device, presses)
     teleop = WatchedTeleop(parts.teleop("on_take_over"), presser.polls)
-    loop = parts.loop(teleop, NoPolicy(), lambda: presser.over)
+    loop = parts.loop(teleop, NoPolicy(), lambda: False)
     with place, Page(parts, Monitor(), EventLog(), place), parts.device, parts.robot:
         transition = loop.reset(seed=0)
         with presser:
@@ -78,47 +77,26 @@ class _Press(NamedTuple):
     changed: float
 
 
-class _Presser:
-    """Presses two keys in turns, while entered, in a thread."""
+class _KeyPresser(Presser):
+    """Presses two keys of a browser in turns."""
 
     def __init__(self, port: str, place: PagePlace, device: PageDevice, presses: int) -> None:
-        self.polls, self.done = list[float](), list[_Press]()
-        self.over = False  # all is done, or cannot be
-        self._port, self._place, self._device = port, place, device
-        self._presses, self._random = presses, np.random.default_rng()
-        self._heard = list[float]()
-        self._thread = threading.Thread(target=self._run, name="presser")
-        self._error: BaseException | None = None
+        super().__init__(port, presses)
+        self.done, self._heard = list[_Press](), list[float]()
+        self._place, self._device = place, device
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._presses = 0
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            arm = VirtualArm.behind(self._port)
-            assert arm is not None
-            place, token = socket_of(self._place.link)
-            with arm, connect(place, max_size=None) as browser:
-                _say(browser, type="hello", token=token)
-                _say(browser, type="controls", want=True)
-                drain = threading.Thread(target=_drain, args=(browser,), daemon=True)
-                drain.start()
-                self._listen()
-                _keys(browser, _HELD)
-                time.sleep(SETTLED_S)
-                while len(self.done) < self._presses:
-                    self._press(browser, arm)
-        except BaseException as error:  # raised where it is left
-            self._error = error
-        finally:
-            self.over = True
+    def press_all(self, arm: VirtualArm) -> None:
+        """See :class:`Presser`."""
+        place, token = socket_of(self._place.link)
+        with connect(place, max_size=None) as browser:
+            _say(browser, type="hello", token=token)
+            _say(browser, type="controls", want=True)
+            threading.Thread(target=_drain, args=(browser,), daemon=True).start()
+            self._listen()
+            _keys(browser, _HELD)
+            time.sleep(SETTLED_S)
+            while len(self.done) < self.count:
+                self._press(browser, arm)
 
     def _listen(self) -> None:
         """Note when the run hears something."""
@@ -132,7 +110,7 @@ class _Presser:
 
     def _press(self, browser: ClientConnection, arm: VirtualArm) -> None:
         _keys(browser, _HELD)  # a sign of life
-        time.sleep(self._random.uniform(0, LONGEST))
+        time.sleep(self.random.uniform(0, LONGEST))
         self._heard.clear()
         at = time.monotonic()
         _keys(browser, [*_HELD, _UP if len(self.done) % 2 else _DOWN])
@@ -140,9 +118,8 @@ class _Presser:
         _keys(browser, _HELD)
         changed = _moved(arm, at)
         time.sleep(SETTLED_S)
-        polled = max((poll for poll in self.polls if poll <= changed), default=0.0)
-        self.polls.clear()
-        self.done.append(_Press(at, min(self._heard, default=0.0), polled, changed))
+        heard, polled = min(self._heard, default=0.0), self.polled_before(changed)
+        self.done.append(_Press(at, heard, polled, changed))
 
 
 def _moved(arm: VirtualArm, at: float) -> float:
