@@ -94,7 +94,7 @@ class _Service:
         """Take what the run tells, in a thread, until it is gone."""
         try:
             while True:
-                loop.call_soon_threadsafe(self._viewers.told, *self._upstream.receive())
+                loop.call_soon_threadsafe(self._viewers.take, *self._upstream.receive())
         except (OSError, WireError, RuntimeError):
             pass
         finally:

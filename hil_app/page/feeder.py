@@ -12,7 +12,7 @@ from hil_app.build.assembly import Assembly
 from hil_app.control.monitor import Monitor
 from hil_app.events import PageLost, PageStopped
 from hil_app.learning.elsewhere.surface import AnyLearner
-from hil_app.page.history import Curves, Told
+from hil_app.page.history import Curves, EventHistory
 from hil_app.page.news import News
 from hil_app.page.process import PageProcess
 from hil_app.page.wire import Downstream, Message, WireError
@@ -61,7 +61,7 @@ class Page:
         self._device = parts.device if isinstance(parts.device, PageDevice) else None
         self._cameras = dict(enumerate(parts.robot.spec.cameras))  # names by place
         self._news = News(parts, monitor, learner)
-        self._curves, self._told = Curves(monitor, learner), Told()
+        self._curves, self._history = Curves(monitor, learner), EventHistory()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
         self._process: PageProcess | None = None
@@ -71,14 +71,14 @@ class Page:
 
     def __enter__(self) -> Self:
         self._begin()
-        self._events.listeners += [self._told.hear, self._news.hear]
+        self._events.listeners += [self._history.hear, self._news.hear]
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
         self._thread.join()
-        for listener in (self._told.hear, self._news.hear):
+        for listener in (self._history.hear, self._news.hear):
             self._events.listeners.remove(listener)
         if self._process is not None:
             self._process.end()
@@ -188,9 +188,9 @@ class Page:
 
     def _tell_state(self, link: Downstream) -> None:
         self._curves.look()
-        episodes, events = self._told.look()
+        episodes, events = self._history.look()
         if self._whole:
-            episodes, events = list(self._told.episodes), list(self._told.events)
+            episodes, events = list(self._history.episodes), list(self._history.events)
         curves, self._whole = self._curves.take(whole=self._whole), False
         message = {"state": self._news.state(), "episodes": episodes, "events": events}
         link.put(message if curves is None else {**message, "curves": curves})
@@ -215,7 +215,7 @@ class Page:
         """Have the page know how it ended, if it takes that soon."""
         end = time.monotonic() + _LEAVE_S
         last = {**self._news.state(), "who": "ENDED", "mood": "paused"}
-        episodes, events = self._told.look()
+        episodes, events = self._history.look()
         message = {"state": last, "episodes": episodes, "events": events, "over": True}
         link.put(message)
         while (left := end - time.monotonic()) > 0 and not link.idle:

@@ -97,8 +97,8 @@ class Curves:
             self._thinned = True
 
 
-class Told:
-    """Episodes and news that were told; ``hear`` is called by whoever tells, and only notes."""
+class EventHistory:
+    """Episodes and news, as they came; ``hear`` is called by whoever tells, and only notes."""
 
     def __init__(self) -> None:
         self.episodes = deque[dict[str, Any]](maxlen=MOST_EPISODES)

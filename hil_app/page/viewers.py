@@ -144,7 +144,7 @@ class Viewers:
             case _:
                 raise ValueError(f"there is no such message: {str(said)[:100]}")
 
-    def told(self, message: Message, image: U8 | None) -> None:
+    def take(self, message: Message, image: U8 | None) -> None:
         """Take in what the run tells."""
         if rumble := message.get("rumble"):
             holder = self._viewers.get(self._holder or "")

@@ -22,7 +22,7 @@ from hil_app.control.outcomes import TRAIN, Episode, Finished
 from hil_app.events import EpisodeEnded, PageLost
 from hil_app.page import history
 from hil_app.page.guard import WRONG, Hosts, Tokens
-from hil_app.page.history import Curves, Told
+from hil_app.page.history import Curves, EventHistory
 from hil_app.page.shown import text_of
 from hil_app.page.viewers import Viewers
 from hil_app.page.wire import Downstream, Upstream, WireError
@@ -191,13 +191,13 @@ def test_what_is_no_number_is_no_point_and_no_json() -> None:
 
 
 def test_episodes_and_what_people_are_told_are_kept() -> None:
-    told = Told()
-    told.hear(EpisodeEnded(stage=TRAIN, **ENDED))
-    told.hear(PageLost(cause="gone"))
-    (episode,), (event,) = told.look()
+    history = EventHistory()
+    history.hear(EpisodeEnded(stage=TRAIN, **ENDED))
+    history.hear(PageLost(cause="gone"))
+    (episode,), (event,) = history.look()
     assert (episode["number"], episode["stage"], episode["success"]) == (1, TRAIN, True)
     assert event == {"problem": True, "name": "page_lost", "message": "gone"}
-    assert told.look() == ([], [])
+    assert history.look() == ([], [])
 
 
 def test_the_run_is_asked_for_an_image_once_somebody_waits() -> None:
@@ -209,7 +209,7 @@ def test_the_run_is_asked_for_an_image_once_somebody_waits() -> None:
 
     first, second = viewers.come(), viewers.come()
     assert wanted() == [[0, 1]]
-    viewers.told({"camera": 1, "age": 0.0}, np.zeros((4, 4, 3), np.uint8))
+    viewers.take({"camera": 1, "age": 0.0}, np.zeros((4, 4, 3), np.uint8))
     assert (first.due_image(), first.due_image(), second.due_image()) == (1, None, 1)
     viewers.hear(first, {"type": "drawn", "camera": 1})
     viewers.hear(second, {"type": "drawn", "camera": 1})
