@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hil_app.page.app import STATIC
+from hil_app.page.site import STATIC
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = (

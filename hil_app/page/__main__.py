@@ -8,30 +8,16 @@ import signal
 import socket
 import sys
 import threading
-from asyncio.transports import BaseTransport
 
 import cv2
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hil_app.page.app import PageApp
+from hil_app.page.serving import server_of
 from hil_app.page.viewers import Viewers
 from hil_app.page.wire import Message, Upstream, WireError
 
-LARGEST_MESSAGE = 1 << 14  # bytes that a browser may say at once
-MOST_CONNECTIONS = 200
 _BEAT_S = 0.5  # between two signs of life
-_PING_S = 5.0  # between two looks whether a browser is there
 _FAREWELL_S = 0.3  # for browsers to hear how it ended
-
-
-class _Bounded(H11Protocol):
-    """A connection; more than MOST_CONNECTIONS are cut."""
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()  # type: ignore[attr-defined]
 
 
 class _Service:
@@ -41,7 +27,8 @@ class _Service:
         self._upstream, self._address = upstream, address
         self._setup, _ = upstream.receive()
         self._viewers = Viewers(len(self._setup["hello"]["run"]["cameras"]), self._tell)
-        self._server = uvicorn.Server(self._config())
+        app = PageApp(self._setup, self._viewers, self._tell).asgi()
+        self._server = server_of(app, self._setup["certificate"])
         self._gone = asyncio.Event()
 
     async def run(self) -> None:
@@ -55,26 +42,6 @@ class _Service:
         beats.cancel()
         self._server.should_exit = True
         await served
-
-    def _config(self) -> uvicorn.Config:
-        certificate = self._setup["certificate"]
-        return uvicorn.Config(
-            PageApp(self._setup, self._viewers, self._tell).asgi(),
-            loop="asyncio",
-            http=_Bounded,
-            ws="websockets-sansio",
-            ws_max_size=LARGEST_MESSAGE,
-            ws_ping_interval=_PING_S,
-            ws_ping_timeout=2 * _PING_S,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            log_level="critical",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            ssl_certfile=certificate,
-            timeout_graceful_shutdown=1,
-        )
 
     async def _beat(self) -> None:
         while not self._server.started:

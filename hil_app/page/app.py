@@ -6,26 +6,18 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hil_app.page.guard import Guard, Hosts, Tokens, bearer
 from hil_app.page.shown import text_of
+from hil_app.page.site import Site, address_of
 from hil_app.page.viewers import MOST, Viewer, Viewers
 
-STATIC = Path(__file__).with_name("static")
-MISSING = (
-    "The page's files are not built here: `make page` builds them, with npm. "
-    "Until then /api/state shows the state, with the token."
-)
 WRONG_TOKEN, BUSY, NONSENSE = 4401, 4429, 4400  # how a socket is closed
 _STRANGERS = 16  # sockets that have not said who they are, at a time
 _HELLO_S = 5.0  # that one may take for it
@@ -38,8 +30,7 @@ class PageApp:
     def __init__(self, setup: Mapping[str, Any], viewers: Viewers, tell: Any) -> None:
         self._hello, self._urdf = setup["hello"], setup["urdf"]
         self._viewers, self._tell = viewers, tell
-        self._tokens = Tokens(setup["token"])
-        self._hosts = Hosts(setup["host"])
+        self._site = Site(setup["token"], setup["host"])
         self._strangers = 0
 
     def asgi(self) -> ASGIApp:
@@ -49,17 +40,8 @@ class PageApp:
             Route("/api/emergency_stop", self._emergency_stop, methods=["POST"]),
             Route("/api/state", self._state, methods=["GET"]),
             Route("/robot/{name}.urdf", self._robot, methods=["GET"]),
-            self._files(),
         ]
-        return Guard(Starlette(routes=routes), self._hosts)
-
-    def _files(self) -> BaseRoute:
-        if (STATIC / "index.html").is_file():
-            return Mount("/", StaticFiles(directory=STATIC, html=True))
-        return Route("/", self._missing, methods=["GET"])
-
-    async def _missing(self, _: Request) -> Response:
-        return PlainTextResponse(MISSING + "\n", 503)
+        return self._site.asgi(routes)
 
     async def _robot(self, request: Request) -> Response:
         urdf = self._urdf
@@ -68,31 +50,21 @@ class PageApp:
         return FileResponse(urdf["path"], media_type="application/xml")
 
     async def _state(self, request: Request) -> Response:
-        if (refusal := self._refusal(request)) is not None:
+        if (refusal := self._site.refusal(request)) is not None:
             return refusal
         return JSONResponse({**self._hello, "state": self._viewers.shown.state})
 
     async def _emergency_stop(self, request: Request) -> Response:
         """Stop the arm at once; nobody who has the token is ever made to wait."""
-        if not self._tokens.right(bearer(request.headers.getlist("authorization"))):
-            refusal = self._refusal(request)
+        if not self._site.right(request):
+            refusal = self._site.refusal(request)
             return refusal or PlainTextResponse("", 401)
         self._tell({"press": "emergency_stop"})
         return PlainTextResponse("The emergency stop is pressed.\n")
 
-    def _refusal(self, request: Request) -> Response | None:
-        """Why a request without the right token is refused; None if it has that."""
-        address = _address(request)
-        if self._tokens.refuses(address):
-            return PlainTextResponse("Too many wrong tokens: wait a minute.\n", 429)
-        if self._tokens.right(bearer(request.headers.getlist("authorization"))):
-            return None
-        self._tokens.count_wrong(address)
-        return PlainTextResponse("Bring the token of the run's link.\n", 401)
-
     async def _serve(self, socket: WebSocket) -> None:
         """A browser, from its first word to its last."""
-        if self._strangers >= _STRANGERS or self._tokens.refuses(_address(socket)):
+        if self._strangers >= _STRANGERS or self._site.tokens.refuses(address_of(socket)):
             await socket.close(BUSY)  # before it is accepted: 403
             return
         await socket.accept()
@@ -113,9 +85,9 @@ class PageApp:
             return False
         finally:
             self._strangers -= 1
-        if said.get("type") == "hello" and self._tokens.right(said.get("token")):
+        if said.get("type") == "hello" and self._site.tokens.right(said.get("token")):
             return True
-        self._tokens.count_wrong(_address(socket))
+        self._site.tokens.count_wrong(address_of(socket))
         return False
 
     async def _attend(self, socket: WebSocket) -> None:
@@ -171,7 +143,3 @@ def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise ValueError("an object is expected")
     return said
-
-
-def _address(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""

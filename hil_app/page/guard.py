@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs.page import LOOPBACK
 
-LARGEST_BODY = 4096  # bytes; nothing that is asked for has one
+LARGEST_BODY = 4096  # bytes; nothing that is asked of a run has one
 WRONG, WITHIN_S = 10, 60.0  # wrong tokens of one address, within so long, and it is refused
 _MANY = 1000  # addresses that are remembered
 CSP = "; ".join(
@@ -25,6 +25,7 @@ CSP = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' blob: data:",
+        "media-src 'self'",
         "font-src 'self'",
         "connect-src 'self'",
         "manifest-src 'self'",
@@ -90,10 +91,13 @@ class Tokens:
 
 
 class Guard:
-    """Around the whole application: refuses what does not come from the page itself."""
+    """Around the whole application: refuses what does not come from the page itself.
 
-    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
-        self._app, self._hosts = app, hosts
+    Bodies have ``largest`` bytes at most.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Hosts, largest: int = LARGEST_BODY) -> None:
+        self._app, self._hosts, self._largest = app, hosts, largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may come in."""
@@ -117,7 +121,7 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc != host:
             return "Another page must not ask for this."
         size = headers.get("content-length", "0")
-        if "transfer-encoding" in headers or not size.isdecimal() or int(size) > LARGEST_BODY:
+        if "transfer-encoding" in headers or not size.isdecimal() or int(size) > self._largest:
             return _TOO_LARGE
         return None
 

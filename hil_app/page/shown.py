@@ -65,9 +65,13 @@ class Shown:
 
 def text_of(kind: str, **facts: Any) -> str:
     """A message to a browser; JSON knows no infinity, nor what is no number: null."""
-    message = {"type": kind, **facts}
+    return json_of({"type": kind, **facts})
+
+
+def json_of(content: Any) -> str:
+    """The same of any content."""
     try:
-        return json.dumps(message, allow_nan=False, separators=(",", ":"))
+        return json.dumps(content, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        finite = json.loads(json.dumps(message), parse_constant=lambda _: None)
+        finite = json.loads(json.dumps(content), parse_constant=lambda _: None)
         return json.dumps(finite, separators=(",", ":"))

@@ -10,6 +10,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1200,
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      input: ["index.html", "home.html"], // of a run, and without one
+      checks: { pluginTimings: false },
+    },
   },
 });

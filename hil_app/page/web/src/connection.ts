@@ -2,7 +2,6 @@
 
 import type { FromServer, ToServer } from "./protocol";
 
-const KEPT = "hil-app-token";
 const AGAIN_MS = [200, 400, 800, 1500];
 const PING_MS = 1000;
 const SILENT_MS = 4000; // without any news the line counts as lost
@@ -14,16 +13,6 @@ export interface Hears {
   message(message: FromServer): void;
   image(camera: number, age: number, jpeg: Blob): void;
   line(line: Line): void;
-}
-
-/** The token from the link, which is kept for this tab and taken out of the address. */
-export function takeToken(): string {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given !== null) {
-    sessionStorage.setItem(KEPT, given);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-  return sessionStorage.getItem(KEPT) ?? "";
 }
 
 export class Connection {

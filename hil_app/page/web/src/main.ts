@@ -2,7 +2,7 @@
 
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import { Connection, type Line, takeToken } from "./connection";
+import { Connection, type Line } from "./connection";
 import { byId, say } from "./dom";
 import { EmergencyStop } from "./input/emergency";
 import { rumble } from "./input/gamepad";
@@ -15,6 +15,7 @@ import { Figures } from "./panels/figures";
 import { Status } from "./panels/status";
 import { Steer } from "./panels/steer";
 import type { FromServer, Hello, State } from "./protocol";
+import { takeToken } from "./token";
 
 const ASKS = "The policy asks for a take-over";
 const REFUSAL_MS = 6000;

@@ -1,0 +1,61 @@
+/** The page without a run: one view at a time, by what the address has behind its #. */
+
+import "uplot/dist/uPlot.min.css";
+import "./home.css";
+import { datasets } from "../datasets/view";
+import { byId, make, say } from "../dom";
+import { runs } from "../runs/view";
+import { start } from "../start/view";
+import { Refusal } from "./api";
+import type { View } from "./view";
+
+/** By the first word of the address: #/runs/first shows the view "runs" at ["first"]. */
+const VIEWS: Record<string, View> = { start, runs, datasets };
+
+let leave = new AbortController();
+
+async function show(): Promise<void> {
+  const [name = "", ...place] = words();
+  const view = VIEWS[name] ?? start;
+  leave.abort();
+  leave = new AbortController();
+  const { signal } = leave;
+  for (const link of byId("nav").children) {
+    link.toggleAttribute("aria-current", link.getAttribute("href") === `#/${view.name}`);
+  }
+  document.title = `${view.title} · hil-app`;
+  const host = byId("view");
+  host.replaceChildren(make("p", "none", "…"));
+  try {
+    const shown = await view.show(place, signal);
+    if (!signal.aborted) host.replaceChildren(...shown);
+    banner("");
+  } catch (error) {
+    if (!signal.aborted) host.replaceChildren();
+    banner(said(error));
+  }
+}
+
+function words(): string[] {
+  return location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+}
+
+function said(error: unknown): string {
+  if (!(error instanceof Refusal)) console.error(error);
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Say what cannot be, or nothing. */
+function banner(text: string): void {
+  say(byId("banner"), text);
+  byId("banner").hidden = text === "";
+}
+
+for (const view of Object.values(VIEWS)) {
+  const link = make("a", "", view.title);
+  link.href = `#/${view.name}`;
+  byId("nav").append(link);
+}
+addEventListener("hashchange", () => void show());
+addEventListener("unhandledrejection", (event) => banner(said(event.reason)));
+void show();
