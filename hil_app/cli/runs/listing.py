@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from configs.errors import ConfigError
 from configs.options.parser import Parser
@@ -39,17 +38,12 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print them as JSON")
     options = parser.parse_args(list(argv))
     from hil_app.cli.runs.table import print_runs
-    from hil_app.runs.browse.overview import RunOverview, overviews
-
-    def facts(run: RunOverview) -> dict[str, Any]:
-        names = ("started", "robot", "task", "stage", "ticks", "updates", "episodes", "size")
-        success = None if run.success is None else vars(run.success)
-        known = {name: getattr(run, name) for name in names}
-        return {"run": str(run.folder), **known, "success": success}
+    from hil_app.runs.browse.facts import figures
+    from hil_app.runs.browse.overview import overviews
 
     runs = overviews(_folder(options.folder))
     if options.json:
-        print(json.dumps([facts(run) for run in runs], indent=2))
+        print(json.dumps([{"run": str(run.folder), **figures(run)} for run in runs], indent=2))
     elif runs:
         print_runs(runs)
     else:

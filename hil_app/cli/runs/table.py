@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.table import Table
 from rich.text import Text
 
+from hil_app.runs.browse.facts import when
 from hil_app.runs.browse.overview import RunOverview
 from hil_app.support.tables import print_table
 from hil_app.support.words import data_size
@@ -36,11 +36,6 @@ def print_runs(runs: Sequence[RunOverview]) -> None:
     print_table(table)
     if any(success(run).endswith("*") for run in runs):
         print(HELPED)
-
-
-def when(run: RunOverview) -> str:
-    """When it began."""
-    return f"{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}"
 
 
 def success(run: RunOverview) -> str:

@@ -267,7 +267,7 @@ def test_a_certificate_that_is_none_is_refused_before_anything_is_served(tmp_pat
 
 
 def test_a_run_loads_no_web_server() -> None:
-    """Only processes of pages do, that of `hil-app page` too, and benchmarks that play a browser."""
+    """Only the processes of pages do, and benchmarks that play a browser."""
     found = set()
     for path in sorted((ROOT / "hil_app").rglob("*.py")):
         if SERVER & top_imports(path) and "home" not in path.parts:
