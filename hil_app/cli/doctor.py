@@ -20,6 +20,7 @@ from hil_app.checks.cameras import PATIENCE_S, cameras
 from hil_app.checks.finding import Check, Finding, Findings, examine, note, ok
 from hil_app.checks.workspace import sight, workspace
 from hil_app.cli.arm.config import arm_or, named
+from hil_app.setup.told import on_the_page, tell
 from robots.virtual.client import VirtualArm
 
 DESCRIPTION = """\
@@ -136,16 +137,20 @@ def _has_world(port: str) -> bool:
 
 
 def _show(console: Console, wanted: Sequence[Check]) -> Iterator[tuple[str, Finding]]:
-    """Run the checks and print what they find, as they do."""
+    """Run the checks and print what they find, as they do; a page that has asked is told."""
     topic = ""
     for check in wanted:
         with console.status(f"{check.topic} ..."):
             found = examine(check)
         if found and check.topic != topic:
             topic = check.topic
-            console.print(f"\n{topic}", style="bold")
+            if not on_the_page():
+                console.print(f"\n{topic}", style="bold")
         for finding in found:
-            console.print(*_rows(finding))
+            if on_the_page():
+                tell(finding={"topic": topic, **asdict(finding)})
+            else:
+                console.print(*_rows(finding))
             yield topic, finding
 
 

@@ -59,8 +59,11 @@ def _serve(config: PageConfig, places: Places) -> int:
     from hil_app.page.link import show_link
     from hil_app.runs.at_the_page import PagePlace
 
-    with StopRequest() as stop, PagePlace(config) as place, serving(place, places):
-        show_link(place, Console())
+    console = Console()
+    with StopRequest() as stop, PagePlace(config) as place, serving(place, places) as desk:
+        show_link(place, console)
         while not stop():
             time.sleep(_LOOK_S)
+        if (command := desk.under_way) is not None:
+            console.out(f"ending what was started: {command.line}", highlight=False)
     return 128 + (stop.signal or 0)

@@ -1,1 +1,1 @@
-"""Setting up devices: which control is which."""
+"""Setting up devices: which control is which; what guided commands tell a page."""

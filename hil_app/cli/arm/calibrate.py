@@ -18,6 +18,7 @@ from configs.text.writing import write_whole
 from hil_app.cli.arm.guide import Guide, InputEnded, uninterrupted
 from hil_app.cli.arm.limp import make_limp
 from hil_app.cli.arm.options import ChosenArm, add_arm_options, chosen_arm
+from hil_app.cli.arm.page_guide import new_guide
 from hil_app.support.files import check_writable
 from robots.arm import ARMS
 from robots.base import GRIPPER, JOINTS, BusTimeout, NotConnected, RobotError
@@ -58,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
     add_arm_options(parser)
     parser.add_argument("--yes", action="store_true", help="write the result without asking")
     options = parser.parse_args(list(argv))
-    arm, guide = chosen_arm(options), Guide()
+    arm, guide = chosen_arm(options), new_guide()
     found = calibrate(guide, arm, yes=options.yes)
     if found is None:
         return 1

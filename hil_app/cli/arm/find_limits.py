@@ -26,6 +26,7 @@ from hil_app.build.workspace import AXES, Visited, at_ends, outside, unreachable
 from hil_app.cli.arm.config import arm_or, named
 from hil_app.cli.arm.guide import Guide, InputEnded
 from hil_app.cli.arm.limp import make_limp
+from hil_app.cli.arm.page_guide import new_guide
 from hil_app.cli.arm.saved_limits import (
     JOINT_LIMITS,
     MAX,
@@ -106,7 +107,7 @@ def run(argv: Sequence[str]) -> int:
     if save_to is not None:
         more = (POSE,) * wanted.reset_pose + (JOINT_LIMITS,) * wanted.joint_limits
         check_savable(save_to, (MIN, MAX, *more))
-    guide = Guide()
+    guide = new_guide()
     found = measured(guide, cfg, config, wanted)
     if found is None:
         return 1

@@ -19,7 +19,7 @@ from robots.base import NotConnected, RobotError, SpeedRefused
 
 _LOOK_EVERY = 0.02  # seconds between two looks while an operator moves something
 _DRAW_EVERY = 0.1  # seconds between two images
-_YES, _NO = ("y", "yes"), ("n", "no")
+YES, NO = ("y", "yes"), ("n", "no")
 
 
 T = TypeVar("T")
@@ -61,19 +61,15 @@ class Guide:
 
     def ask(self, question: str) -> str:
         """What the operator answers, "" for Enter alone; raises InputEnded."""
-        self._forget_typed()
-        end = " " if self.console.is_terminal else "\n"  # where Enter shows, it ends the line
-        self.console.print(f"> {question}", style="bold", markup=False, end=end)
-        answer = self._line(None)
-        assert answer is not None
-        return answer
+        self._put(question)
+        return self._answer()
 
     def agrees(self, question: str, *, default: bool = True) -> bool:
         """Whether the operator says yes; Enter alone is the ``default``, all else asked again."""
         choice = "[Y/n]" if default else "[y/N]"
-        while (answer := self.ask(f"{question} {choice}").lower()) not in ("", *_YES, *_NO):
+        while (answer := self.ask(f"{question} {choice}").lower()) not in ("", *YES, *NO):
             self.problem(f"Type y or n, not {answer!r}.")
-        return answer in _YES if answer else default
+        return answer in YES if answer else default
 
     def choose(self, question: str, choices: Sequence[str]) -> str:
         """Which of the ``choices`` the operator types; Enter alone is the first of them."""
@@ -120,15 +116,30 @@ class Guide:
         """Call ``look`` again and again, showing what it gives, until Enter is pressed."""
         self.prompt(prompt)
         drawn = -_DRAW_EVERY
-        with self._no_echo(), self._live() as live:
+        with self._shown() as show:
             while self._line(_LOOK_EVERY) is None:
                 image, now = look(), time.monotonic()
                 if now - drawn >= _DRAW_EVERY:
                     drawn = now
-                    live.update(image, refresh=True)
+                    show(image)
 
-    def _live(self) -> Live:
-        return Live(console=self.console, auto_refresh=False, transient=True)
+    @contextmanager
+    def _shown(self) -> Iterator[Callable[[RenderableType], None]]:
+        """Shows images in one place, each instead of the one before, until the block ends."""
+        live = Live(console=self.console, auto_refresh=False, transient=True)
+        with self._no_echo(), live:
+            yield lambda image: live.update(image, refresh=True)
+
+    def _put(self, question: str) -> None:
+        """Print what a line is to answer."""
+        self._forget_typed()
+        end = " " if self.console.is_terminal else "\n"  # where Enter shows, it ends the line
+        self.console.print(f"> {question}", style="bold", markup=False, end=end)
+
+    def _answer(self) -> str:
+        answer = self._line(None)
+        assert answer is not None
+        return answer
 
     def _line(self, patience_s: float | None) -> str | None:
         """The next line; None if there is none within ``patience_s``."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from configs.options.parser import Parser
 from configs.text.paths import expanded_text, option
 from hil_app.cli.arm.guide import Guide, InputEnded, uninterrupted
+from hil_app.cli.arm.page_guide import new_guide
 from robots.base import JOINTS, BusTimeout, RobotError, ServoFault, SpeedRefused
 from robots.feetech.bus import FeetechBus
 from robots.feetech.handshake import MOTORS, SUPPLY, check_supply, supply_fault
@@ -58,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
     options = parser.parse_args(list(argv))
     if options.port is None:
         parser.error("the following arguments are required: PORT")
-    guide = Guide()
+    guide = new_guide()
     if options.motor is None:
         if set_up_all(guide, options.port):
             guide.say("Next, once the arm is assembled:")

@@ -22,7 +22,7 @@ from hil_app.runs.folder import CONFIG, DATASET, EVALUATIONS, EVENTS, PLOT, VIDE
 from hil_app.support.words import data_size
 
 _MOST_EVENTS = 200  # the newest
-_MOST_RUNS = 8  # whose curves are drawn in one picture: there are as many colours
+_MOST_RUNS = 6  # whose curves are drawn in one picture: there are as many colours
 
 
 def routes(api: Api, places: Places) -> list[BaseRoute]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from asgi_client import Client
 from starlette.types import ASGIApp
 
+from configs.page import PageConfig
+from hil_app.page.home.desk import Desk
 from hil_app.page.home.places import Places
 from hil_app.page.home.server import app_of, site_of
 
@@ -21,8 +24,10 @@ def places(tmp_path: Path) -> Places:
 
 
 @pytest.fixture
-def app(places: Places) -> ASGIApp:
-    return app_of(site_of(TOKEN, "127.0.0.1"), places)
+def app(places: Places) -> Iterator[ASGIApp]:
+    desk = Desk(places, PageConfig())
+    yield app_of(site_of(TOKEN, "127.0.0.1"), places, desk)
+    desk.close()
 
 
 @pytest.fixture

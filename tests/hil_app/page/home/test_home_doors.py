@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from asgi_client import Client
 
+from configs.page import PageConfig
 from hil_app.page.guard import WRONG
+from hil_app.page.home.desk import Desk
 from hil_app.page.home.places import Places
 from hil_app.page.home.server import app_of, site_of
 
@@ -42,7 +44,7 @@ def test_a_file_is_served_in_ranges_to_who_was_given_its_link(
     browser: Client, places: Places, tmp_path: Path
 ) -> None:
     site = site_of("one-token-of-a-page", "127.0.0.1")
-    knows = Client(app_of(site, places))
+    knows = Client(app_of(site, places, Desk(places, PageConfig())))
     video, other = tmp_path / "a b.mp4", tmp_path / "secret"
     video.write_bytes(bytes(range(100)))
     other.write_text("secret")

@@ -5,12 +5,12 @@ import "./home.css";
 import { datasets } from "../datasets/view";
 import { byId, make, say } from "../dom";
 import { runs } from "../runs/view";
-import { start } from "../start/view";
+import { setup, start } from "../start/view";
 import { Refusal } from "./api";
 import type { View } from "./view";
 
 /** By the first word of the address: #/runs/first shows the view "runs" at ["first"]. */
-const VIEWS: Record<string, View> = { start, runs, datasets };
+const VIEWS: Record<string, View> = { start, runs, datasets, setup };
 
 let leave = new AbortController();
 
@@ -21,7 +21,8 @@ async function show(): Promise<void> {
   leave = new AbortController();
   const { signal } = leave;
   for (const link of byId("nav").children) {
-    link.toggleAttribute("aria-current", link.getAttribute("href") === `#/${view.name}`);
+    if (link.getAttribute("href") === `#/${view.name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
   document.title = `${view.title} · hil-app`;
   const host = byId("view");

@@ -11,9 +11,10 @@ export interface Drawn {
   range?: [number, number]; // of y; by the data where it is not said
   scale?: number; // values are shown times this
   x: string; // what x is
+  height?: number; // [px]
 }
 
-const HEIGHT = 96;
+const HEIGHT = 96; // [px], as charts.css has it
 
 export class Chart {
   readonly host: HTMLElement;
@@ -25,6 +26,7 @@ export class Chart {
   constructor(private readonly drawn: Drawn) {
     this.values = drawn.series.map(() => make("b"));
     const field = make("div", "plot");
+    if (drawn.height !== undefined) field.style.height = `${drawn.height}px`;
     this.host = make("figure", "chart", this.caption(), field);
     this.plot = new uPlot(this.options(), [[], ...drawn.series.map(() => [])], field);
     new ResizeObserver(() => this.resize(field)).observe(field);
@@ -45,6 +47,10 @@ export class Chart {
     this.flush();
   }
 
+  private get height(): number {
+    return this.drawn.height ?? HEIGHT;
+  }
+
   private look(seen: boolean): void {
     this.seen = seen;
     this.flush();
@@ -57,7 +63,7 @@ export class Chart {
   }
 
   private resize(field: HTMLElement): void {
-    if (field.clientWidth > 0) this.plot.setSize({ width: field.clientWidth, height: HEIGHT });
+    if (field.clientWidth > 0) this.plot.setSize({ width: field.clientWidth, height: this.height });
   }
 
   private caption(): HTMLElement {
@@ -89,7 +95,7 @@ export class Chart {
     };
     return {
       width: 240,
-      height: HEIGHT,
+      height: this.height,
       padding: [6, 8, 0, 0],
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
