@@ -128,14 +128,17 @@ class Started:
 
     def _read(self) -> None:
         """Take in what it prints, in a thread, until it has ended."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            text = line.decode(errors="replace").rstrip()[:_LONGEST_LINE]
-            with self._lock:
-                self._take(text)
-        self._process.wait()
-        with self._lock:
+        keys, output = self._process.stdin, self._process.stdout
+        assert keys is not None
+        assert output is not None
+        with output:
+            for line in output:
+                text = line.decode(errors="replace").rstrip()[:_LONGEST_LINE]
+                with self._lock:
+                    self._take(text)
+        with self._lock, suppress(OSError):
             self._look = self._question = None
+            keys.close()
 
     def _take(self, text: str) -> None:
         match heard(text):

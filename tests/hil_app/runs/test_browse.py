@@ -9,44 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_runs import episode, evaluation, event, make_run
 
 from hil_app.__main__ import main
 from hil_app.recording.lock import Lock
 from hil_app.runs.browse.figure import plot_comparison
 from hil_app.runs.browse.history import History
 from hil_app.runs.browse.overview import overview, overviews
-
-
-def event(name: str, **facts: Any) -> str:
-    return json.dumps({"event": name, "time": 1_700_000_000.5, **facts}) + "\n"
-
-
-def episode(stage: str = "train", *, success: bool = True, **facts: Any) -> str:
-    usual = {"ticks": 10, "reward": float(success), "intervention_ticks": 2, "takeovers": 1}
-    flags = {"rerecord": False, "stop": False, "emergency_stop": False, "terminated": success}
-    return event("episode", stage=stage, seed=1, success=success, **{**usual, **flags, **facts})
-
-
-def evaluation(ticks: int, successes: int) -> str:
-    facts = {"episodes": 20, "mean_ticks": 11.0, "updates": ticks - 5, "train_seconds": 1.0}
-    return event("evaluation", ticks=ticks, successes=successes, **facts)
-
-
-def make_run(
-    folder: Path, *lines: str, updates: int | None = None, recorded: bool = False, seed: int = 0
-) -> Path:
-    folder.mkdir(parents=True)
-    robot = "robot: {type: so101_sim, task: pick_lift}"
-    (folder / "config.yaml").write_text(f"{robot}\nseed: {seed}\ntrain: {{ticks: 60}}\n")
-    (folder / "events.jsonl").write_text(event("run_started", robot="so101_sim") + "".join(lines))
-    if updates is not None:
-        checkpoint = folder / "checkpoints" / "tick_000060"
-        checkpoint.mkdir(parents=True)
-        (checkpoint / "state.json").write_text(json.dumps({"ticks": 60, "updates": updates}))
-    if recorded:
-        (folder / "dataset" / "data").mkdir(parents=True)
-        (folder / "dataset" / "data" / "file-000.parquet").write_bytes(b"frames")
-    return folder
 
 
 @pytest.fixture

@@ -24,10 +24,16 @@ def places(tmp_path: Path) -> Places:
 
 
 @pytest.fixture
-def app(places: Places) -> Iterator[ASGIApp]:
+def desk(places: Places) -> Iterator[Desk]:
+    """Starts commands, and has ended them by the test's end."""
     desk = Desk(places, PageConfig())
-    yield app_of(site_of(TOKEN, "127.0.0.1"), places, desk)
+    yield desk
     desk.close()
+
+
+@pytest.fixture
+def app(places: Places, desk: Desk) -> ASGIApp:
+    return app_of(site_of(TOKEN, "127.0.0.1"), places, desk)
 
 
 @pytest.fixture

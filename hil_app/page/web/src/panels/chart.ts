@@ -96,13 +96,13 @@ export class Chart {
     return {
       width: 240,
       height: this.height,
-      padding: [6, 8, 0, 0],
+      padding: [6, 14, 0, 0],
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: { x: { time: false }, y: range ? { range: () => range } : {} },
       axes: [
         { ...axis, size: 22, gap: 3, space: 60, values: (_, ticks) => ticks.map(short) },
-        { ...axis, size: 38, gap: 3, space: 26, values: (_, ticks) => ticks.map(short) },
+        { ...axis, size: this.drawn.height ? 48 : 38, gap: 3, space: 26, values: (_, ticks) => ticks.map(short) },
       ],
       series: [{ label: this.drawn.x }, ...series.map(({ label, hue }) => line(label, hue))],
       hooks: { setCursor: [(plot) => this.say(plot.cursor.idx ?? null)] },

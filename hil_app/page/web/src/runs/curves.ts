@@ -10,8 +10,8 @@ const HUES = ["a", "b", "c", "d", "e", "f"];
 const HEIGHT = 190;
 const SHARE = { unit: "%", scale: 100, range: [-4, 104] as [number, number] };
 const TITLES: Record<string, Partial<Drawn> & { title: string }> = {
-  success: { title: "Success of the last 20, with the operator's help", ...SHARE },
-  alone: { title: "Success on its own", ...SHARE },
+  success: { title: "Success, with help", ...SHARE },
+  alone: { title: "Success, on its own", ...SHARE },
   interventions: { title: "Interventions", ...SHARE, unit: "% of ticks" },
   return: { title: "Return" },
   q: { title: "Q" },

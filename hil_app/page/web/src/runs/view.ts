@@ -50,7 +50,9 @@ async function all(): Promise<HTMLElement[]> {
   const head = ["", "run", "task, robot", "ticks", "updates", "episodes", "success", "size"];
   const helped = found.some(({ success }) => success !== null && !success.alone);
   const star = helped ? [make("p", "none", "* of the last episodes, in which the operator could help")] : [];
-  return [title, make("div", "row", compare), table(head, rows, 3), ...star];
+  const list = table(head, rows, 3);
+  list.classList.add("runs");
+  return [title, make("div", "row", compare), list, ...star];
 }
 
 function tick(run: Run, chosen: Set<string>, changed: () => void): HTMLElement {

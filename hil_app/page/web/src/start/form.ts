@@ -47,7 +47,7 @@ export class FormPanel {
     base: string | undefined,
     started: () => Promise<void>,
   ) {
-    this.begin = button(`Start`, () => this.start(started), "main");
+    this.begin = button("Start", () => this.start(started), "main");
     this.base.append(...bases.map((name) => new Option(name, name)));
     const wanted = base ?? (form.base === "preset" ? form.preset : bases[0]);
     if (wanted !== undefined) this.base.value = wanted;
@@ -150,7 +150,7 @@ function labelled(name: string, about: string, control: HTMLElement): HTMLElemen
 
 function chooser(choices: string[], usual: string, given: string): HTMLSelectElement {
   const select = make("select");
-  select.append(new Option(`${usual} (as it is)`, ""), ...choices.map((one) => new Option(one, one)));
+  select.append(new Option(`${usual} (default)`, ""), ...choices.map((one) => new Option(one, one)));
   select.value = given;
   return select;
 }
