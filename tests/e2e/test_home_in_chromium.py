@@ -140,6 +140,7 @@ def test_what_a_command_asks_is_answered_by_the_enter_key_and_stopped(page: Any)
     until(lambda: problems.count() == 2)
     page.reload()
     until(lambda: problems.count() == 2)  # all of it is told again
+    until(page.get_by_role("link", name="calibrate is under way").is_visible)
     page.get_by_role("button", name="Stop").click()
     until(lambda: page.locator(".started h2").inner_text() == "calibrate was stopped")
     assert page.locator(".asks button").count() == 0

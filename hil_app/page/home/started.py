@@ -94,7 +94,7 @@ class Started:
             if question is None or question["number"] != number or not self.going_on:
                 raise Busy("this is not asked any more")
             self._question = None
-            self._remember({"answer": text or "Enter"})
+            self._remember({"ask": question["text"], "answer": text or "Enter"})
             assert self._process.stdin is not None
             with suppress(OSError):  # it has just ended
                 self._process.stdin.write(text.encode() + b"\n")
@@ -150,7 +150,6 @@ class Started:
                 self._questions += 1
                 number = self._questions
                 self._question = {"number": number, "text": question, "choices": choices}
-                self._remember({"ask": question})
             case {"look": look}:
                 self._look = look
             case message:

@@ -7,11 +7,14 @@ import { byId, make, say } from "../dom";
 import { runs } from "../runs/view";
 import { setup, start } from "../start/view";
 import { Refusal } from "./api";
+import { again } from "./elements";
+import { underWay } from "./started";
 import type { View } from "./view";
 
 /** By the first word of the address: #/runs/first shows the view "runs" at ["first"]. */
 const VIEWS: Record<string, View> = { start, runs, datasets, setup };
 
+const LOOK_MS = 3000; // for what is under way
 let leave = new AbortController();
 
 async function show(): Promise<void> {
@@ -60,3 +63,6 @@ for (const view of Object.values(VIEWS)) {
 addEventListener("hashchange", () => void show());
 addEventListener("unhandledrejection", (event) => banner(said(event.reason)));
 void show();
+void again(() => LOOK_MS, new AbortController().signal, async () => {
+  byId("now").replaceChildren(...(await underWay().catch(() => [])));
+});

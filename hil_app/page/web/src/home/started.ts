@@ -47,6 +47,13 @@ interface Started {
   question: Question | null;
 }
 
+/** A link to what is under way, in the bar above all subjects. */
+export async function underWay(): Promise<HTMLElement[]> {
+  const state = await get<Started | null>(`/started?seen=${Number.MAX_SAFE_INTEGER}`);
+  if (!state?.going_on) return [];
+  return [link(state.link === null ? "#/setup" : "#/start", `${state.name} is under way`, "pill")];
+}
+
 export class StartedPanel {
   readonly host = make("section", "panel started");
   private readonly head = make("div", "state");
@@ -131,8 +138,7 @@ export class StartedPanel {
     if (said.finding) return this.finding(said.finding);
     if (said.table) return [drawnTable(said.table)];
     if (said.problem !== undefined) return [make("p", "problem", said.problem)];
-    if (said.ask !== undefined) return [make("p", "question", said.ask)];
-    if (said.answer !== undefined) return [make("p", "answer", said.answer)];
+    if (said.ask !== undefined) return [make("p", "question", said.ask, make("span", "answer", said.answer ?? ""))];
     if (said.line !== undefined) return [make("pre", "", said.line)];
     return said.say ? [make("p", "", said.say)] : [];
   }
