@@ -18,7 +18,8 @@ APPLICATION = (  # the rooms of hil_app: each may import those of the lines befo
     {"rewards", "datasets"},
     {"build"},
     {"runs", "gym"},
-    {"operator", "page", "remote", "checks", "setup"},
+    {"operator", "remote", "checks", "setup"},
+    {"page"},  # which leads through the setting up
     {"bench"},  # which measures them
     {"cli"},
     {"__main__"},

@@ -1,8 +1,8 @@
-"""Take pictures of the operator's page beside a simulated run, in Chromium, which must be there::
+"""Take pictures of the operator's page in Chromium, which must be there::
 
     python -m docs.tools.page docs/images
 
-One in light colours, and one in dark ones.
+Of a simulated run, and of the page without one; each in light colours and in dark ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from playwright.sync_api import ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
+
+from docs.tools import home
 
 TOKEN = "only-for-these-pictures"
 RUN = (
@@ -28,24 +30,34 @@ RUN = (
 COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 EPISODES = 12  # that the page lists by then
-LONGEST = 300_000  # until it does [ms]
+LONGEST = 900_000  # until it does [ms]
 SETTLED = 3000  # a page that was just opened, with its curves and colours [ms]
 
 
 def main(folder: Path) -> None:
-    """Write ``page_light.png`` and ``page_dark.png`` into the folder."""
-    with TemporaryDirectory() as home, run_in(home) as link, sync_playwright() as playwright:
+    """Write ``page_light.png``, ``page_dark.png``, ``page_start_light.png`` … into the folder."""
+    with TemporaryDirectory() as place, sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         options = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader"]
         browser = playwright.chromium.launch(executable_path=path, args=options)
-        for colours in COLOURS:
-            page = browser.new_page(viewport=SIZE, color_scheme=colours)
-            page.goto(link)
-            file = folder / f"page_{colours}.png"
-            _take(page, file)
-            print(file)
-            page.close()
+        with run_in(place) as link:
+            for page, colours in _pages(browser):
+                page.goto(link)
+                _take(page, folder / f"page_{colours}.png")
+        home.prepare(place)
+        with home.serving(place) as link:
+            for view in home.VIEWS:
+                for page, colours in _pages(browser):
+                    home.take(page, link, view, folder / f"page_{view}_{colours}.png")
         browser.close()
+
+
+def _pages(browser: Browser) -> Iterator[tuple[Any, str]]:
+    """A new page in each of the colours."""
+    for colours in COLOURS:
+        page = browser.new_page(viewport=SIZE, color_scheme=colours)
+        yield page, colours
+        page.close()
 
 
 def _take(page: Any, file: Path) -> None:
