@@ -11,8 +11,8 @@ from typing import Any
 
 HIL_APP = (sys.executable, "-m", "hil_app")
 RUN = (
-    *("demo", "--page=false", "--output_dir=runs/first", "--train.ticks=1500"),
-    *("--train.eval_every=250", "--eval.episodes=20"),
+    *("demo", "--page=false", "--output_dir=runs/first", "--train.ticks=900"),
+    *("--train.eval_every=150", "--train.eval_episodes=10", "--eval.episodes=6"),
 )
 ARM = "arm"  # the virtual one's port, in the folder
 PATIENCE_MS = 120_000

@@ -48,6 +48,8 @@ def run(argv: Sequence[str]) -> int:
     found = load_with_origins(parser, argv, DEFAULT_PRESET, main=MAIN)
     if others := [name for name in found.given if name.partition(".")[0] != "page"]:
         raise ConfigError(f"{others[0]}: no run is started yet; say it on the page's start view")
+    if found.config.page.enabled is False:
+        raise ConfigError("page.enabled: this command is the page: leave it out")
     return _serve(found.config.page, Places(found.options.runs, found.options.data))
 
 

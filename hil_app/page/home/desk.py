@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from configs.errors import ConfigError
 from configs.load import presets
 from configs.page import PageConfig
-from hil_app.page.home.api import Api, Asked, Busy
+from hil_app.page.home.api import Api, Asked, Busy, Refused
 from hil_app.page.home.filled import Filled, configs_here
 from hil_app.page.home.forms import RUNS, SETUP, Form
 from hil_app.page.home.places import Places
@@ -91,7 +91,7 @@ class Desk:
         number, text = asked.body.get("number"), asked.body.get("text", "")
         one_line = isinstance(text, str) and (not text or text.isprintable())
         if not isinstance(number, int) or not one_line or len(text) > 200:
-            raise ConfigError("an answer has the number of its question, and a line of text")
+            raise Refused("an answer has the number of its question, and a line of text")
         last.answer(number, text)
         return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +66,7 @@ class Filled:
         if wrong := dict(self._wrong_flags()):
             return wrong
         try:
-            content, _ = overridden(self.under, [(k, [v]) for k, v in self.options.items()])
+            content = self._content()
         except ConfigError as error:
             name = str(error).partition(":")[0]
             return {name if name in self.options else "": str(error)}
@@ -77,9 +78,9 @@ class Filled:
 
     def fields(self) -> list[dict[str, Any]]:
         """The options that there are now, each with its value, what it is for, and its choices."""
-        before = _options(validate(self.under))
-        content, _ = overridden(self.under, [(k, [v]) for k, v in self.options.items()])
-        now = before if self.faults() else _options(validate(content))
+        before = now = _options(validate(self.under))
+        with suppress(ConfigError):  # which is told at its place
+            now = _options(validate(self._content()))
         return [
             {
                 "name": name,
@@ -101,6 +102,10 @@ class Filled:
         for flag, value in self.flags.items():
             words.append(f"--{flag}{value}" if flag.endswith("=") else f"--{flag}")
         return [*words, *self._folder(), *_page_words(page)] if self.form.page else words
+
+    def _content(self) -> dict[str, Any]:
+        """The configuration with the options on top; ConfigError if one cannot be read."""
+        return overridden(self.under, [(name, [text]) for name, text in self.options.items()])[0]
 
     def _folder(self) -> Iterator[str]:
         """Where a new run goes, if the page looks for runs elsewhere than commands put them."""

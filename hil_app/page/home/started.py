@@ -20,9 +20,9 @@ from robots import isolated
 _MOST_LINES = 500  # that are kept, the newest
 _LONGEST_LINE = 4000  # characters of one that are kept
 _LINK = "page: "
-_END_S = 60.0  # that a run may take to end in order
-_KILLED_S = 5.0
-_LAST_S = 0.5
+_END_S = 180.0  # that a run may take to end in order: to encode what was recorded, too
+_AT_ONCE_S = 60.0  # the same once somebody insists
+_LAST_S = 0.5  # for its last words
 
 
 class Started:
@@ -70,7 +70,7 @@ class Started:
     def state(self, seen: int = 0) -> dict[str, Any]:
         """All there is to know, and what it has said after the first ``seen`` things."""
         if not self.going_on:
-            self._reader.join(_LAST_S)  # for its last words
+            self._reader.join(_LAST_S)
         with self._lock:
             new = min(len(self._said), max(0, self._count - seen))
             said = [*self._said][len(self._said) - new :]
@@ -105,17 +105,20 @@ class Started:
         self._send(signal.SIGINT)
 
     def end(self) -> None:
-        """Have it end in order, and wait for that; KeyboardInterrupt meanwhile insists."""
+        """Have it end in order, and wait for that; a KeyboardInterrupt meanwhile insists.
+
+        What has not ended long after is killed.
+        """
         self._send(signal.SIGTERM)
         try:
             self._wait(_END_S)
         except KeyboardInterrupt:
             self._send(signal.SIGTERM)
-            self._wait(_KILLED_S)
+            self._wait(_AT_ONCE_S)
         finally:
             self._send(signal.SIGKILL)
             self._process.wait()
-            self._reader.join(_KILLED_S)
+            self._reader.join(_LAST_S)
 
     def _wait(self, seconds: float) -> None:
         with suppress(subprocess.TimeoutExpired):

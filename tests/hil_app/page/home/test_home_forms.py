@@ -85,6 +85,9 @@ def test_what_is_wrong_is_said_at_its_place_as_the_command_line_says_it(browser:
         "eval.episodes": "eval.episodes: input should be a valid integer, unable to parse string as"
         " an integer, got 'many'",
     }
+    assert {"train.ticks", "robot.type"} <= {field["name"] for field in found["fields"]}
+    unread = filled(browser, "train", options={"train.ticks": "["})["faults"]
+    assert unread["train.ticks"].startswith("train.ticks: got '[': ")
     refused = browser.post("/api/started", {"form": "train", "options": options})
     assert (refused.status, refused.json()["error"][:12]) == (400, "train.ticks:")
     assert browser.get("/api/started").json() is None
