@@ -20,7 +20,7 @@ from hil_app.page.guard import LARGEST_BODY, Guard, Hosts, Tokens, bearer
 STATIC = Path(__file__).with_name("static")
 MISSING = (
     "The page's files are not built here: `make page` builds them, with npm. "
-    "Until then /api/state shows the state, with the token."
+    "What is below /api answers all the same, to who has the token."
 )
 _FILES = "/files"
 
@@ -82,7 +82,8 @@ class Site:
 
     def _built(self) -> list[BaseRoute]:
         first = Route("/", self._first, methods=["GET"])
-        return [first, Mount("/", StaticFiles(directory=STATIC, check_dir=False))]
+        files = [Mount("/", StaticFiles(directory=STATIC))] if STATIC.is_dir() else []
+        return [first, *files]
 
     async def _first(self, _: Request) -> Response:
         if not (STATIC / self._index).is_file():

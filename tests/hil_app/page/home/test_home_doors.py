@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from asgi_client import Client
 
-from configs.page import PageConfig
 from hil_app.page.guard import WRONG
 from hil_app.page.home.desk import Desk
 from hil_app.page.home.places import Places
 from hil_app.page.home.server import app_of, site_of
+
+TOKEN = "token-of-a-page-of-these-tests"
 
 
 def test_nothing_is_told_without_the_token(stranger: Client) -> None:
@@ -40,11 +41,21 @@ def test_nothing_but_the_page_is_served(path: str, browser: Client) -> None:
     assert "import" not in answer.text
 
 
+def test_a_checkout_without_the_built_page_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, places: Places, desk: Desk
+) -> None:
+    monkeypatch.setattr("hil_app.page.site.STATIC", tmp_path / "none")
+    bare = Client(app_of(site_of(TOKEN, "127.0.0.1"), places, desk))
+    assert (bare.get("/").status, bare.get("/home.html").status) == (503, 404)
+    assert "`make page` builds them, with npm" in bare.get("/").text
+    assert bare.get("/api/runs", authorization=f"Bearer {TOKEN}").json() == []
+
+
 def test_a_file_is_served_in_ranges_to_who_was_given_its_link(
-    browser: Client, places: Places, tmp_path: Path
+    browser: Client, places: Places, desk: Desk, tmp_path: Path
 ) -> None:
     site = site_of("one-token-of-a-page", "127.0.0.1")
-    knows = Client(app_of(site, places, Desk(places, PageConfig())))
+    knows = Client(app_of(site, places, desk))
     video, other = tmp_path / "a b.mp4", tmp_path / "secret"
     video.write_bytes(bytes(range(100)))
     other.write_text("secret")
