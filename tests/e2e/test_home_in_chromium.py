@@ -74,9 +74,13 @@ def test_the_token_leaves_the_address_and_without_it_nothing_is_shown(
 ) -> None:
     assert "token" not in page.url
     stranger = browser.new_page()
+    asked: list[str] = []
+    stranger.on("request", lambda request: asked.append(request.url))
     stranger.goto(link.partition("#")[0])
     until(stranger.get_by_role("alert").is_visible)
     assert "open the one that hil-app page printed last" in stranger.inner_text("#banner")
+    stranger.wait_for_timeout(4000)  # in which it would look again for what is under way
+    assert len([one for one in asked if "/api/" in one]) <= 2  # which would lock others out
     stranger.close()
 
 
@@ -164,3 +168,24 @@ def test_nothing_is_wider_than_the_screen(size: dict[str, int], page: Any) -> No
         )
         wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.evaluate(wide) <= 0, place
+
+
+@pytest.mark.slow
+def test_a_demo_is_started_seen_at_its_own_page_and_stopped(page: Any, folder: Path) -> None:
+    page.get_by_role("link", name="Demo", exact=True).click()
+    page.get_by_label("train.demonstrations").fill("1")
+    page.get_by_label("env.paced").select_option("true")
+    line = page.locator("form .command code")
+    until(lambda: "--env.paced=true" in line.inner_text())
+    page.get_by_role("button", name="Start").click()
+    until(page.get_by_role("link", name="Open its page").is_visible)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open its page").click()
+    run = opened.value
+    until(lambda: run.locator("#who").inner_text() not in ("", "…"))
+    run.close()
+    page.get_by_role("button", name="Stop").click()
+    until(lambda: page.locator(".started h2").inner_text() == "demo was stopped")
+    assert "Summary" in page.locator(".log").inner_text()
+    (made,) = (one for one in (folder / "runs").iterdir() if one.name.endswith("_demo"))
+    assert (made / "summary.json").is_file()

@@ -3,6 +3,7 @@
 import { takeToken } from "../token";
 
 const token = takeToken();
+let refused = false; // the token is of another page: asking on would lock that one's browsers out
 
 export class Refusal extends Error {
   constructor(
@@ -34,10 +35,11 @@ export function place(...words: string[]): string {
 }
 
 async function ask<T>(method: string, path: string, body: string | null = null): Promise<T> {
+  if (refused) throw new Refusal(OTHER_LINK, 401);
   const answer = await sent(method, path, body);
   if (answer.ok) return (await answer.json()) as T;
-  const text = await answer.text();
-  throw new Refusal(answer.status === 401 ? OTHER_LINK : reason(text), answer.status);
+  refused = answer.status === 401;
+  throw new Refusal(refused ? OTHER_LINK : reason(await answer.text()), answer.status);
 }
 
 const OTHER_LINK = "This link is of an earlier page: open the one that hil-app page printed last.";

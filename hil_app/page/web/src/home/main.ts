@@ -63,6 +63,7 @@ for (const view of Object.values(VIEWS)) {
 addEventListener("hashchange", () => void show());
 addEventListener("unhandledrejection", (event) => banner(said(event.reason)));
 void show();
-void again(() => LOOK_MS, new AbortController().signal, async () => {
+const always = new AbortController().signal;
+void again(() => LOOK_MS, always, async () => {
   byId("now").replaceChildren(...(await underWay().catch(() => [])));
 });

@@ -40,6 +40,7 @@ export class FormPanel {
   private flagged: Record<string, string> = {};
   private timer = 0;
   private shown = "";
+  private asked = 0; // how often: an answer that comes late is of no use
 
   constructor(
     private readonly form: Form,
@@ -65,6 +66,7 @@ export class FormPanel {
   private async refresh(): Promise<void> {
     const { form, base, options, flagged } = this;
     const body = { form: form.name, base: base.value, options, flags: flagged };
+    const turn = ++this.asked;
     let filled: Filled;
     try {
       filled = await post<Filled>("/forms", body);
@@ -73,6 +75,7 @@ export class FormPanel {
       this.general.textContent = error instanceof Error ? error.message : String(error);
       return;
     }
+    if (turn !== this.asked) return;
     this.showFields(filled.fields);
     this.showFaults(filled);
     this.command.replaceChildren(copyable(filled.command));
