@@ -58,13 +58,14 @@ COMMANDS = (
     CliCommand("record", "record episodes into a dataset", "cli.record", "run"),
     CliCommand(
         "dataset",
-        "look at, replay, crop, repair, share a dataset",
+        "look at, replay, edit, crop, repair, share a dataset",
         group="data",
-        closing="To merge, split or edit datasets, use lerobot's own tools: the format is theirs.",
+        closing="To merge or split datasets, use lerobot's own tools: the format is theirs.",
     ),
     CliCommand("dataset info", "episodes, successes, interventions, cameras", "cli.dataset.info"),
     CliCommand("dataset view", "images of episodes, with all that happened", "cli.dataset.view"),
     CliCommand("dataset replay", "have an arm do an episode again", "cli.dataset.replay"),
+    CliCommand("dataset edit", "delete, trim, mark episodes; undo", "cli.dataset.edit"),
     CliCommand("dataset crop", "a copy whose images show a part", "cli.dataset.crop"),
     CliCommand("dataset convert", "a copy for policies that act by joints", "cli.dataset.convert"),
     CliCommand(

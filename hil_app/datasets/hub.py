@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from configs.text.writing import DRAFT
+from hil_app.datasets.editing.build import EDITS
 from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.inside import check_no_links_out
@@ -51,7 +52,7 @@ def push(root: Path, repo: str, *, private: bool = True) -> str:
         shows="the images",
         message=plural(len(dataset.episodes), "episode"),
         card=_card(dataset).encode(),
-        ignore=[f"{RECOVERY}/*", f"{SET_ASIDE}/*", f"*{DRAFT}"],
+        ignore=[f"{RECOVERY}/*", f"{SET_ASIDE}/*", str(EDITS), f"*{DRAFT}"],
     )
     with hub_errors(repo):
         with suppress(hub.errors.RevisionNotFoundError):  # of an earlier upload

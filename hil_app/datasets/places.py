@@ -11,26 +11,26 @@ from hil_app.recording.format.layout import DatasetError
 from hil_app.support.files import claimed, new_folder
 
 
-def check_episode(dataset: Dataset, episode: int) -> None:
-    """DatasetError if there is no such episode."""
+def check_episode(dataset: Dataset, episode: int, option: str = "--episode") -> None:
+    """DatasetError, naming the ``option``, if there is no such episode."""
     count = len(dataset.episodes)
     if not 0 <= episode < count:
         there = f"it has 0 to {count - 1}" if count else "it has none yet"
-        raise DatasetError(f"--episode: {dataset.root} has no episode {episode}; {there}")
+        raise DatasetError(f"{option}: {dataset.root} has no episode {episode}; {there}")
 
 
-def check_new(folder: Path) -> None:
-    """DatasetError unless ``folder`` is new or empty."""
+def check_new(folder: Path, option: str = "--out") -> None:
+    """DatasetError, naming the ``option``, unless ``folder`` is new or empty."""
     try:
         if not folder.exists() or not any(folder.iterdir()):
             return
     except NotADirectoryError:
-        raise DatasetError(f"--out: {folder} is a file: name a new folder") from None
-    raise DatasetError(f"--out: {folder} is not empty: name a new folder")
+        raise DatasetError(f"{option}: {folder} is a file: name a new folder") from None
+    raise DatasetError(f"{option}: {folder} is not empty: name a new folder")
 
 
 @contextmanager
-def making(folder: Path) -> Iterator[Path]:
+def making(folder: Path, option: str = "--out") -> Iterator[Path]:
     """A draft of a dataset that becomes the new ``folder`` once its block ends without an error.
 
     DatasetError if another process is making it, or the disk refuses.
@@ -43,4 +43,6 @@ def making(folder: Path) -> Iterator[Path]:
         if not isinstance(refused, OSError):
             raise
         cause = refused.strerror or refused
-        raise DatasetError(f"--out: {folder} cannot be made ({cause}): nothing is there") from None
+        raise DatasetError(
+            f"{option}: {folder} cannot be made ({cause}): nothing is there"
+        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from hil_app.recording.frames import Frame
 from hil_app.recording.images.clips import Clip, clips
 from hil_app.recording.images.decoding import read_images, read_video
 from hil_app.recording.images.depth import left_out, with_depth
+from hil_app.recording.lock import identity
 from hil_app.recording.values import check_times, flags
 from processors.base import Observation
 from robots.base import U8, Reading
@@ -41,7 +42,7 @@ class Dataset:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, self._folder = root, identity(root)
         info = Info.read(root)
         self._shared: tuple[Any, Any] = None, None
         self._latest: tuple[int | None, Numbers] = None, {}
@@ -125,9 +126,19 @@ class Dataset:
             table = self._shared[1]
         else:
             table = read_table(path, among={*wanted, "episode_index", "frame_index"})
+            self._check_same()
             if table.num_rows > row["length"]:
                 self._shared = keys, table  # other tools put many episodes in a file
         return rows_of(path, table, episode, row["length"])
+
+    def rows(self, episode: int) -> Rows:
+        """An episode's rows as their file has them, with images that are in it; DatasetError."""
+        return self._part(episode, [k for k, f in self.features.items() if f.dtype != "video"])
+
+    def _check_same(self) -> None:
+        """DatasetError if another dataset has taken its place: episodes have other numbers now."""
+        if identity(self.root) != self._folder:
+            raise DatasetError(f"{self.root} was edited meanwhile: open it again")
 
     def final(self, episode: int) -> Numbers | None:
         """The numbers of what was seen after an episode's last action; None if not recorded."""
@@ -165,7 +176,7 @@ class Dataset:
             key = self.info.cameras[camera]
             self.check_video(episode, camera)
             found = read_video(path, start, count, self.fps, size_of(self.features[key]))
-        return _located(found, episode, key)
+        return _located(found, episode, key, self._check_same)
 
     def video(self, episode: int, camera: str) -> tuple[Path, float, int]:
         """Where an episode's images are: the file, their begin [s] and how many there are."""
@@ -253,11 +264,18 @@ class Dataset:
             yield {**numbers, **images}
 
 
-def _located(images: Iterator[U8], episode: int, key: str) -> Iterator[U8]:
-    """The images; whatever is wrong with one is reported with its place."""
+def _located(
+    images: Iterator[U8], episode: int, key: str, opened: Callable[[], None]
+) -> Iterator[U8]:
+    """The images; whatever is wrong with one is reported with its place.
+
+    ``opened`` looks at the dataset once the file is open: from then on it stays the same.
+    """
     number = 0
     try:
         for image in images:
+            if not number:
+                opened()
             yield image
             number += 1
     except DatasetError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -23,6 +24,8 @@ class Lock:
             raise DatasetError(f"{root} is no dataset: {error.strerror}") from None
         try:
             fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _identity(os.fstat(self._folder)) != identity(root):
+                raise OSError(errno.EAGAIN, "an edited dataset has just taken its place")
         except OSError:
             os.close(self._folder)
             raise DatasetError(
@@ -45,3 +48,15 @@ class Lock:
         if self._folder >= 0:
             os.close(self._folder)
             self._folder = -1
+
+
+def identity(root: Path) -> tuple[int, int] | None:
+    """Which folder has this name: another one if an edit takes its place; None if there is none."""
+    try:
+        return _identity(os.stat(root))
+    except OSError:
+        return None
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int]:
+    return facts.st_dev, facts.st_ino

@@ -90,7 +90,11 @@ def merged(first: Stats, second: Stats) -> Stats:
             "mean": mean,
             "std": np.sqrt(spread),
             "count": first["count"] + second["count"],
-            **{name: a * first[name] + b * second[name] for name in QUANTILES},
+            **{
+                name: a * first[name] + b * second[name]
+                for name in QUANTILES
+                if name in first and name in second  # older tools wrote none
+            },
         }
 
 

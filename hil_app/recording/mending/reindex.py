@@ -210,8 +210,12 @@ def _known(root: Path) -> dict[int, IndexRow]:
 
 
 def _ours(row: IndexRow) -> bool:
+    """Whether an episode has files of its own: no other one's images are in its videos."""
     where = place(row["episode_index"])
-    return "stage" in row and all(row.get(f"data/{key}") == where[key] for key in where)
+    videos = {key.rpartition("/")[0] for key in row if key.startswith("videos/")}
+    own = all(row.get(f"data/{key}") == value for key, value in where.items())
+    filmed = (row.get(f"{video}/{key}") in (None, where[key]) for video in videos for key in where)
+    return "stage" in row and own and all(filmed)
 
 
 def _span(row: IndexRow | None) -> tuple[Any, Any]:
