@@ -55,15 +55,11 @@ def joined(tables: list[Any], root: Path) -> Any:
 
 def with_values(row: Any, values: Mapping[str, Any]) -> Any:
     """A table of one row with other values in some columns, or more columns."""
+    columns = dict(zip(row.column_names, row.columns, strict=True))
     for name, value in values.items():
-        place = row.column_names.index(name) if name in row.column_names else None
-        kind = None if place is None else row.schema.field(place).type
-        array = value if isinstance(value, pa.Array) else pa.array([value], kind)
-        if place is None:
-            row = row.append_column(name, array)
-        else:
-            row = row.set_column(place, name, array)
-    return row
+        kind = columns[name].type if name in columns else None
+        columns[name] = value if isinstance(value, pa.Array) else pa.array([value], kind)
+    return pa.table(columns)
 
 
 def with_column(rows: Any, name: str, values: Any) -> Any:

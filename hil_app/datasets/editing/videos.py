@@ -73,7 +73,7 @@ def _chosen(
 
 
 def _mux(target: Any, source: Any, images: list[_Image]) -> None:
-    stream = target.add_stream_from_template(source)
+    stream = target.add_stream_from_template(source, opaque=True)  # decoders cannot encode
     stream.time_base = source.time_base
     begin = images[0].packet.pts
     for image in images:
