@@ -44,13 +44,14 @@ class Images:
         number, encoded = self._encoded.get(place, (0, None))
         if encoded is None or number != image.number:
             loop = asyncio.get_running_loop()
-            encoded = loop.run_in_executor(None, _jpeg, image.pixels)
+            encoded = loop.run_in_executor(None, jpeg, image.pixels)
             self._encoded[place] = image.number, encoded
-        jpeg = await asyncio.shield(encoded)  # others wait for it, too: a browser may leave
-        return _HEAD.pack(place, time.monotonic() - image.taken) + jpeg
+        content = await asyncio.shield(encoded)  # others wait for it, too: a browser may leave
+        return _HEAD.pack(place, time.monotonic() - image.taken) + content
 
 
-def _jpeg(pixels: U8) -> bytes:
+def jpeg(pixels: U8) -> bytes:
+    """An image (H, W, 3) RGB as JPEG."""
     swapped = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     assert done

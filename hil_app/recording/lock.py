@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -23,7 +24,7 @@ class Lock:
         except OSError as error:
             raise DatasetError(f"{root} is no dataset: {error.strerror}") from None
         try:
-            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._folder)
             if _identity(os.fstat(self._folder)) != identity(root):
                 raise OSError(errno.EAGAIN, "an edited dataset has just taken its place")
         except OSError:
@@ -48,6 +49,28 @@ class Lock:
         if self._folder >= 0:
             os.close(self._folder)
             self._folder = -1
+
+
+def _take(folder: int) -> None:
+    """Lock an open folder; OSError if another has it, and does not only look whether it is free."""
+    for pause in (0.01, 0.05, 0.0):
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if not pause:
+                raise
+            time.sleep(pause)
+        else:
+            return
+
+
+def is_locked(root: Path) -> bool:
+    """Whether somebody writes the dataset in ``root`` now."""
+    try:
+        Lock(root).release()
+    except DatasetError:
+        return True
+    return False
 
 
 def identity(root: Path) -> tuple[int, int] | None:
