@@ -15,6 +15,7 @@ from asgi_client import Client
 from sample_datasets import CAMERAS, episode, identified, write_dataset
 
 from configs.page import PageConfig
+from hil_app.page.home import episodes
 from hil_app.page.home.desk import Desk
 from hil_app.page.home.places import Places
 from hil_app.page.home.server import app_of, site_of
@@ -84,13 +85,13 @@ def test_an_episode_has_its_curves(browser: Client, lift: Path) -> None:
 
 
 def test_of_a_very_long_episode_every_so_many_th_frame_is_shown(
-    browser: Client, places: Places
+    browser: Client, lift: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_dataset(places.data / "lift", [episode(0, 4001, cameras=())])
-    found = browser.get(f"{LIFT}/0").json()
-    assert found["frames"] == list(range(0, 4001, 2))
-    assert len(found["reward"]) == len(found["motions"]["x"]) == 2001
-    assert found["length"] == 4001
+    monkeypatch.setattr(episodes, "_MOST_POINTS", 4)
+    found, columns = browser.get(f"{LIFT}/1").json(), Dataset(lift).columns(1)
+    assert (found["length"], found["frames"]) == (9, [0, 3, 6])
+    assert found["motions"]["y"] == pytest.approx(columns["action"][::3, 1].tolist())
+    assert len(found["reward"]) == 3
 
 
 def test_its_videos_are_served_in_ranges(places: Places, lift: Path) -> None:

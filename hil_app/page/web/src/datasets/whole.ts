@@ -111,6 +111,7 @@ class Whole {
 
 class EpisodeList {
   readonly host: HTMLElement;
+  private readonly scrolled: HTMLElement;
   private readonly rows: { row: Row; line: HTMLElement; outcome: HTMLElement; length: HTMLElement }[];
 
   constructor(
@@ -136,7 +137,17 @@ class EpisodeList {
     shown.setAttribute("aria-label", "Episodes");
     for (const { row, line } of this.rows) line.onclick = () => choose(row.index);
     for (const { name } of cells) name.addEventListener("click", (event) => event.stopPropagation());
+    this.scrolled = shown;
     this.host = panel("Episodes", shown);
+  }
+
+  /** Scroll the list, and not the page, until a line of it is seen. */
+  private reveal(line: HTMLElement | undefined): void {
+    if (line === undefined || this.scrolled.clientHeight === 0) return;
+    const [list, place] = [this.scrolled.getBoundingClientRect(), line.getBoundingClientRect()];
+    const head = 2 * place.height; // the table's head covers lines
+    if (place.top < list.top + head) this.scrolled.scrollTop -= list.top + head - place.top;
+    if (place.bottom > list.bottom) this.scrolled.scrollTop += place.bottom - list.bottom;
   }
 
   /** Show which is chosen, and what is to become of each. */
@@ -151,6 +162,6 @@ class EpisodeList {
       if (row.index === chosen) line.setAttribute("aria-current", "true");
       else line.removeAttribute("aria-current");
     }
-    this.rows[chosen]?.line.scrollIntoView({ block: "nearest" });
+    this.reveal(this.rows[chosen]?.line);
   }
 }
