@@ -24,6 +24,8 @@ from configs.load import merge, read, validate
 from hil_app.build.assembly import Assembly
 from hil_app.control.policy import NoPolicy
 from hil_app.datasets.convert import as_joints
+from hil_app.datasets.editing.change import edit_in_place, undo
+from hil_app.datasets.editing.edits import Delete, Mark, Trim
 from hil_app.datasets.places import making
 from hil_app.recording.dataset import Dataset
 from hil_app.recording.format.layout import INFO
@@ -198,6 +200,54 @@ def test_its_tools_edit_our_datasets(lerobot: LeRobot) -> None:
     edit("b", "remove_feature", "--new_repo_id=me/less", "--operation.feature_names=['sent']")
     holds("less", 3, 4, lasts=(3, 4))
     edit("b", "info")
+
+
+EDIT = (Delete(episode=0), Trim(episode=1, first=3, last=7), Mark(episode=2, success=False))
+KEPT = [*((1, n) for n in range(3, 8)), *((2, n) for n in range(4))]  # episode and frame
+
+
+@pytest.mark.parametrize("codec", ["h264", "av1"])
+def test_what_is_edited_opens_in_lerobot(lerobot: LeRobot, tmp_path: Path, codec: str) -> None:
+    root = tmp_path / codec
+    episodes = sample.write_dataset(root, codec=codec)
+    edit_in_place(root, EDIT)
+    seen, dataset = lerobot.read(root, *check.STATE), Dataset(root)
+    assert seen.facts["lengths"] == [5, 4]
+    assert check.identified_images(seen["all"]) == KEPT
+    for key in dataset.columns(0):
+        both = np.concatenate([dataset.columns(episode)[key] for episode in range(2)])
+        check.same(seen["all"][key], both)
+    actions = [episodes[episode][number].action for episode, number in KEPT]
+    check.same(seen["all"]["action"], np.stack(actions))
+    check.images_are_ours(seen, root)
+    assert check.read_by_us(root) == [(episode, n, n + 1) for episode, n in KEPT]
+    undo(root)
+    assert check.identified_images(lerobot.read(root)["all"]) == check.places(episodes)
+
+
+def test_what_its_own_tools_record_opens_there_when_it_is_edited(
+    lerobot: LeRobot, tmp_path: Path
+) -> None:
+    """Its files of videos, which episodes share, stay whole: only times are others."""
+    recorded = [sample.episode(e, length) for e, length in enumerate((6, 9, 4))]
+    frames = list(chain(*recorded))
+    keys = (sample.STATE, *check.CAMERAS)
+    columns = {key: np.stack([frame.observation[key] for frame in frames]) for key in keys}
+    columns["action"] = np.stack([frame.action for frame in frames])
+    columns["ends"] = np.array([frame.done for frame in frames])
+    columns["task"] = np.repeat(("lift", "lower", "lift"), (6, 9, 4))
+    root = tmp_path / "theirs_edited"
+    lerobot.write(columns, root, sample.FPS)
+    edit_in_place(root, EDIT)
+    seen = lerobot.read(root, *check.STATE)
+    assert check.identified_images(seen["all"]) == KEPT
+    check.images_are_ours(seen, root)
+    actions = [recorded[episode][number].action for episode, number in KEPT]
+    check.same(seen["all"]["action"], np.stack(actions))
+    steps = [(e, n, n + 1) for e, n in KEPT if (e, n) != (2, 3)]  # it has no state after its last
+    assert check.read_by_us(root) == steps
+    edit_in_place(root, (Trim(episode=0, first=1, last=2),))
+    assert check.identified_images(lerobot.read(root)["all"]) == [KEPT[1], KEPT[2], *KEPT[5:]]
 
 
 def test_a_dataset_is_gone_on_with_after_its_tasks_were_renamed(lerobot: LeRobot) -> None:
