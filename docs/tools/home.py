@@ -1,4 +1,4 @@
-"""Pictures of the page without a run, for `docs.tools.page`: start, a run, calibrating an arm."""
+"""Pictures of the page without a run, for `docs.tools.page`: start, a run, a dataset, an arm."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ RUN = (
     *("demo", "--page=false", "--output_dir=runs/first", "--train.ticks=900"),
     *("--train.eval_every=150", "--train.eval_episodes=10", "--eval.episodes=6"),
 )
+DATASET = (
+    *("record", "data/pick", "--config_path=sim_pick_lift_pixels", "--page=false"),
+    *("--dataset.num_episodes=8", "--processor.images.resize=null"),
+)
 ARM = "arm"  # the virtual one's port, in the folder
 PATIENCE_MS = 120_000
 SETTLED_MS = 1500  # a view that was just opened
 
 
 def prepare(home: str) -> None:
-    """Have a run in the folder."""
-    subprocess.run([*HIL_APP, *RUN], cwd=home, check=True, capture_output=True)
+    """Have a run and a dataset in the folder."""
+    for words in (RUN, DATASET):
+        subprocess.run([*HIL_APP, *words], cwd=home, check=True, capture_output=True)
 
 
 @contextmanager
@@ -56,6 +61,15 @@ def _run(page: Any) -> None:
     page.evaluate("() => { document.querySelector('video').currentTime = 0.4; }")
 
 
+def _dataset(page: Any) -> None:
+    """Trim an episode at both ends, and mark it."""
+    page.wait_for_selector(".time")
+    for key in ("ArrowRight", "ArrowRight", "[", "End", "ArrowLeft", "]", "s", "Home"):
+        page.keyboard.press(key)
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+
+
 def _calibrate(page: Any) -> None:
     """Begin to, and go on until the joints are followed."""
     page.get_by_label("robot.port").fill(ARM)
@@ -68,6 +82,7 @@ def _calibrate(page: Any) -> None:
 VIEWS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "start": ("start/train", _start),
     "run": ("runs/first", _run),
+    "dataset": ("datasets/data/pick/2", _dataset),
     "calibrate": ("setup/calibrate", _calibrate),
 }
 
