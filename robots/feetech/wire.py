@@ -112,10 +112,8 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         if not self._ready(deadline):
             return b""
         chunk = self._take()
-        if not chunk and self._ready(deadline=0.0):  # else another program took it first
-            chunk = self._take()
-            if not chunk:  # a port that is gone is always ready, with nothing
-                raise self._gone()
+        if not chunk and self._hung_up():  # else another program took it first
+            raise self._gone()
         return chunk
 
     def _use(self, fd: int, close: Callable[[], None]) -> None:
@@ -142,6 +140,17 @@ class Wire(PortHandler):  # type: ignore[misc]  # the SDK has no types
         waiting = poll()  # select knows only the first thousand file descriptors
         waiting.register(fd, POLLOUT if writing else POLLIN)
         return bool(waiting.poll(1000 * left))
+
+    def _hung_up(self) -> bool:
+        """Whether the port, which is ready and has nothing, is gone.
+
+        Where poll cannot say so, by whether it is still ready, with nothing.
+        """
+        if sys.platform == "darwin":
+            return self._ready(deadline=0.0) and not self._take()
+        waiting = poll()
+        waiting.register(self._opened(), 0)
+        return bool(waiting.poll(0))  # nobody asks for POLLHUP and POLLERR: they always tell
 
     def _take(self) -> bytes:
         try:
