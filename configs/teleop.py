@@ -50,8 +50,15 @@ class TeleopConfig(Config):
 TELEOPS: Registry[TeleopConfig] = Registry("teleoperator", TeleopConfig)
 
 
+USUAL_HZ = 10.0  # of the ticks that nobody says
+
+
 class InterventionConfig(Config):
-    """When the scripted operator takes over, and for how long."""
+    """When the scripted operator takes over, and for how long.
+
+    What is said in ticks is of `env.fps`; what nobody says lasts as long at any `env.fps` as so
+    many ticks at 10 Hz.
+    """
 
     free_ticks: int = Field(20, ge=0)
     """Ticks at an episode's start that the policy has to itself."""
@@ -125,11 +132,26 @@ class ScriptedTeleopConfig(TeleopConfig):
             block.__dict__.update({name: own[name] for name in unsaid})  # frozen from here on
         return self
 
+    def at(self, fps: float) -> Self:
+        """The same with ticks of ``fps``: those that nobody has said are still of 10 Hz."""
+        slow, said = self.intervention, self.intervention.model_fields_set
+        ticks = {name: n for name, n in slow if name.endswith("_ticks") and name not in said}
+        times = fps / USUAL_HZ
+        own = {"intervention": slow.model_copy(update=_times(ticks, times))}
+        if "mistake_ticks" not in self.model_fields_set:
+            own |= _times({"mistake_ticks": self.mistake_ticks}, times)
+        return self.model_copy(update=own)
+
     @model_serializer(mode="wrap")
     def _beside_the_skill(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what the skill says anyway, so that another skill can be set on top."""
         named = {"type": self.type, "skill": self.skill}
         return named | _beside(handler(self), handler(ScriptedTeleopConfig(skill=self.skill)))
+
+
+def _times(ticks: Mapping[str, int], times: float) -> dict[str, int]:
+    """So many times the ``ticks``, and one at least where there are some."""
+    return {name: max(round(times * n), min(n, 1)) for name, n in ticks.items()}
 
 
 def _beside(content: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:

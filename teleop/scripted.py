@@ -57,7 +57,7 @@ def make(
         oracle = known(Stick(_f32(processor.step_size), env.fps), grip.closed, grip.open)
         ways["workspace"] = (_f32(processor.bounds.min), _f32(processor.bounds.max))
     return ScriptedTeleop(
-        config,
+        config.at(env.fps),
         robot.truth,
         oracle,
         max_ticks=env.time_limit or ENDLESS,

@@ -11,7 +11,7 @@ from configs.env import EnvConfig
 from configs.processor import ProcessorConfig
 from configs.robot import ROBOTS
 from configs.run import RunConfig
-from configs.teleop import InterventionConfig, ScriptedTeleopConfig, Skill
+from configs.teleop import ScriptedTeleopConfig, Skill
 from hil_app.build.assembly import Assembly
 from hil_app.control.outcomes import Episode, intervention_fraction
 from hil_app.control.policy import NoPolicy
@@ -19,7 +19,6 @@ from teleop.base import Acts
 
 RATES = ((10.0, 0.02), (30.0, 0.007))  # control rate [Hz], and the longest step [m]
 LONGEST = 20.0  # of an episode [s]
-USUAL = 10.0  # the rate that an operator's ticks are meant for [Hz]
 
 
 @dataclass(frozen=True)
@@ -55,20 +54,8 @@ def configured(
     return RunConfig(
         robot=ROBOTS.validate({"type": robot, "task": task}),
         env=EnvConfig(paced=False, fps=fps, control_time_s=LONGEST),
-        teleop=operator(skill, fps),
+        teleop=ScriptedTeleopConfig(skill=skill),
         processor=ProcessorConfig(step_size=(step, step, step)),
-    )
-
-
-def operator(skill: Skill, fps: float) -> ScriptedTeleopConfig:
-    """The operator of a ``skill``, who takes as long for anything at any rate."""
-    usual, times = ScriptedTeleopConfig(skill=skill), fps / USUAL
-    take_over = usual.intervention.model_dump().items()
-    ticks = {name: round(times * n) for name, n in take_over if name.endswith("_ticks")}
-    return ScriptedTeleopConfig(
-        skill=skill,
-        mistake_ticks=round(times * usual.mistake_ticks),
-        intervention=InterventionConfig(**ticks),
     )
 
 

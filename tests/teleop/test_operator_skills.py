@@ -70,6 +70,28 @@ def test_what_a_config_says_goes_before_its_skill() -> None:
     assert made.intervention == own.intervention
 
 
+@pytest.mark.parametrize("skill", ["expert", "ordinary", "poor"])
+def test_at_its_usual_rate_an_operator_is_as_the_config_has_it(skill: Any) -> None:
+    assert said(skill=skill).at(10.0) == said(skill=skill)
+
+
+def test_at_another_rate_an_operator_takes_as_long_for_anything() -> None:
+    usual, fast = said(skill="poor"), said(skill="poor").at(30.0)
+    assert fast.mistake_ticks == 3 * usual.mistake_ticks
+    for name in ("free_ticks", "stall_ticks", "reaction_ticks", "max_ticks"):
+        assert getattr(fast.intervention, name) == 3 * getattr(usual.intervention, name)
+    assert fast.intervention.lets_go_early == usual.intervention.lets_go_early
+    assert (fast.noise, fast.bias, fast.mistakes) == (usual.noise, usual.bias, usual.mistakes)
+    slow = usual.at(1.0)
+    assert slow.mistake_ticks == slow.intervention.reaction_ticks == slow.intervention.max_ticks == 1
+
+
+def test_what_is_said_in_ticks_is_of_the_rate_that_there_is() -> None:
+    own = said(mistake_ticks=4, intervention={"free_ticks": 0, "max_ticks": 10}).at(30.0)
+    assert (own.mistake_ticks, own.intervention.free_ticks, own.intervention.max_ticks) == (4, 0, 10)
+    assert own.intervention.stall_ticks == 3 * said().intervention.stall_ticks
+
+
 def test_another_skill_can_be_set_on_top_of_a_saved_config() -> None:
     for options in ({}, {"skill": "poor"}, {"noise": 0.2, "intervention": {"max_ticks": 20}}):
         config = validate({"teleop": {"type": "scripted", **options}})

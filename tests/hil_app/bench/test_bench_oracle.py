@@ -7,23 +7,8 @@ from typing import Any
 
 import pytest
 
-from configs.teleop import ScriptedTeleopConfig
 from hil_app.__main__ import main
-from hil_app.bench.oracle import demonstrated, operator, rescued
-
-
-@pytest.mark.parametrize("skill", ["expert", "ordinary", "poor"])
-def test_at_its_usual_rate_an_operator_is_as_the_config_has_it(skill: Any) -> None:
-    assert operator(skill, 10.0) == ScriptedTeleopConfig(skill=skill)
-
-
-def test_at_another_rate_it_takes_as_long_for_anything() -> None:
-    usual, fast = operator("poor", 10.0), operator("poor", 30.0)
-    assert fast.mistake_ticks == 3 * usual.mistake_ticks
-    for name in ("free_ticks", "stall_ticks", "reaction_ticks", "max_ticks"):
-        assert getattr(fast.intervention, name) == 3 * getattr(usual.intervention, name)
-    assert fast.intervention.lets_go_early == usual.intervention.lets_go_early
-    assert (fast.noise, fast.bias, fast.mistakes) == (usual.noise, usual.bias, usual.mistakes)
+from hil_app.bench.oracle import demonstrated, rescued
 
 
 def test_a_poor_operator_takes_longer_and_has_the_stick_for_a_part_of_the_time() -> None:
