@@ -17,7 +17,7 @@ from hil_app.control.outcomes import Episode
 from hil_app.control.policy import Policy
 from hil_app.control.rate import Rate
 from hil_app.recording.frames import Frame
-from processors.base import ActionSpace, Command, Pipeline, Transition
+from processors.base import ActionSpace, Command, Goal, Pipeline, Transition
 from robots.base import F32, Reading, Robot
 from robots.safety.guard import ramp
 from teleop.base import NO_INPUT, Teleop, TeleopSample
@@ -89,6 +89,7 @@ class Loop:
         self.seen = seen or Seen()
         self._asked = NO_INPUT  # with the stops that the operator has asked for so far
         self._held: F32  # what was last sent on the way to the reset pose
+        self._stands: Goal | None = None  # where it is held between two episodes
         self.phase: Phase = "reset"  # for whoever looks on
         self.reset_until = 0.0  # monotonic [s], the same: how long a reset takes at least
         self.newest: Transition | None = None  # the same
@@ -206,11 +207,16 @@ class Loop:
     def hold(self) -> None:
         """A control period between two episodes, in which the arm stays where the last one ended.
 
-        Stops count, and the next episode has them.
+        Before the first one a real arm stays where it stands. Stops count, and the next episode has
+        them.
         """
         self._apply_stops(self.teleop.idle())
         if self.newest is not None:
-            self.robot.command(self._actions.held(self.newest.command.goal))
+            self._stands = self.newest.command.goal
+        elif self._stands is None and self.robot.spec.real_time:
+            self._stands = self._actions.goal(self._read().joints)
+        if self._stands is not None:
+            self.robot.command(self._actions.held(self._stands))
         self.rate.wait()
 
     def reset(self, seed: int, ask: Ask | None = None) -> Transition:

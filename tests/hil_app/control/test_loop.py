@@ -450,7 +450,8 @@ def test_between_two_episodes_the_arm_can_be_held_where_it_is_and_a_stop_counts(
     scene: Scene,
 ) -> None:
     loop = loop_of(scene, control_time_s=0.3)
-    loop.hold()  # before the first one it holds itself
+    loop.hold()  # before the first one a simulated arm has no need
+    assert not scene.targets
     run(loop)
     sent, scene.calls, scene.idles = len(scene.targets), [], 0
     scene.between = {2: replace(NO_INPUT, emergency_stop=True)}
@@ -461,6 +462,17 @@ def test_between_two_episodes_the_arm_can_be_held_where_it_is_and_a_stop_counts(
     assert scene.halted == "emergency stop"
     scene.between = {}
     assert run(loop)[0].emergency_stop
+
+
+def test_before_the_first_episode_a_real_arm_is_held_where_it_stands(scene: Scene) -> None:
+    """Or its watchdog lets it down: the policy may learn from a dataset first."""
+    scene.joints, scene.shift = RESET_POSE + 7, 1.0
+    scene.spec = replace(scene.spec, real_time=True)
+    loop = loop_of(scene)
+    for _ in range(3):
+        loop.hold()
+        scene.joints = scene.joints - 1  # it sags
+    assert [set(target) for target in scene.targets] == [set(RESET_POSE + 7)] * 3
 
 
 def test_two_episodes_know_nothing_of_each_other(scene: Scene) -> None:
