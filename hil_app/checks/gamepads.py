@@ -13,14 +13,17 @@ from hil_app.checks.probe import probe
 _REPAIR = "install it again: pip install --force-reinstall pygame hidapi"
 
 
-def gamepads() -> Findings:
-    """The gamepads there are, however they can be read; none is fine."""
+def gamepads(*, needed: bool = False) -> Findings:
+    """The gamepads there are, however they can be read.
+
+    None is fine, unless the run has ``needed`` one, of which :func:`teleop` tells.
+    """
     outcome = probe("gamepads")
     found = [finding for answer in outcome.answers for finding in _of(answer, outcome.answers)]
     yield from found
     if outcome.crash:
         yield note(f"gamepads cannot be looked for: {outcome.crash}", _REPAIR)
-    elif not found:
+    elif not found and not needed:
         yield ok("no gamepad is connected")
 
 

@@ -96,7 +96,8 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
         found.append(Check("teleop", partial(gamepads.teleop, config.manual), 30.0))
     else:
         found.append(Check("teleop", partial(_teleop, config)))
-    return [*found, Check("gamepad", gamepads.gamepads, 30.0)]
+    needed = config.manual is not None and not config.manual.in_window
+    return [*found, Check("gamepad", partial(gamepads.gamepads, needed=needed), 30.0)]
 
 
 def _draws(config: RunConfig) -> bool:

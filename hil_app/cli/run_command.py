@@ -241,6 +241,8 @@ def _conclude(
             _keep(session, summary, session.home)
             kept = ", ".join(sorted(path.name for path in session.home.iterdir()))
             console.out(f"in {session.home}: {kept}", highlight=False)
+            if (recording := session.monitor.recording) and session.home != recording.root.parent:
+                console.out(f"the dataset is in {recording.root}", highlight=False)
         elif report_to is not None and any(stage.finished for stage in session.monitor.stages):
             config = session.config.model_dump(mode="json")
             report.save({**summary, "config": config}, report_to)

@@ -105,14 +105,18 @@ class Stage:
         self.episode_ticks = 0  # of the episode under way
         self.ages: deque[float] = deque(maxlen=SAMPLES)  # of each tick's oldest image [s]
         self._timer = Timer()
-        self._ends: deque[float] = deque(maxlen=_LATELY)  # of the newest ticks, monotonic [s]
+        self._ended = 0.0  # the newest tick, monotonic [s]
+        self._lasted: deque[float] = deque(maxlen=_LATELY)  # the newest ticks [s]
 
     def frame(self, frame: Frame) -> None:
         """Count a tick; a sink of the loop."""
         self.ticks += 1
         self.version = frame.weights_version
         self.episode_ticks = frame.tick
-        self._ends.append(time.monotonic())
+        now = time.monotonic()
+        if frame.tick > 1:  # before the first one of an episode was a reset
+            self._lasted.append(now - self._ended)
+        self._ended = now
         if frame.reading.ages:
             self.ages.append(max(frame.reading.ages.values()))
 
@@ -160,8 +164,8 @@ class Stage:
     @property
     def hz(self) -> float | None:
         """Ticks in a second, lately; None before there are some."""
-        ends = list(self._ends.copy())
-        return (len(ends) - 1) / (ends[-1] - ends[0]) if len(ends) > 1 else None
+        lasted = list(self._lasted.copy())
+        return len(lasted) / sum(lasted) if lasted else None
 
     @property
     def episodes(self) -> list[Episode]:

@@ -287,8 +287,11 @@ def _number(value: float | None) -> str:
 
 def _line(stage: Stage) -> str:
     recent = stage.recent
+    came = (
+        f"success of the last {len(recent)} {success_rate(recent):.0%}, "
+        f"interventions {intervention_fraction(recent):.1%} of ticks, "
+    )
     return (
         f"{stage.name}: {stage.ticks} ticks, {plural(len(stage.finished), 'episode')}, "
-        f"success of the last {len(recent)} {success_rate(recent):.0%}, "
-        f"interventions {intervention_fraction(recent):.1%} of ticks, {stage.seconds:.0f} s"
+        f"{came if recent else ''}{stage.seconds:.0f} s"
     )

@@ -160,7 +160,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         ]
     for name, title in TIMES.items():
         if (ms := summary["loop"].get(name)) and ms["p50"] is not None:
-            rows.append((f"{title} p50 / p99 / max", f"{ms['p50']} / {ms['p99']} / {ms['max']} ms"))
+            figures = "{p50:.1f} / {p99:.1f} / {max:.1f} ms".format(**ms)
+            rows.append((f"{title} p50 / p99 / max", figures))
     times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
     return [*rows, ("time", times)]
 

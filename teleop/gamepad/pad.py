@@ -290,5 +290,5 @@ def _nothing_for(wanted: str | None, found: list[PluggedDevice]) -> str:
     others = none_of_these(found)
     return (
         f"No gamepad is plugged in{others}: plug one in, or switch it on ({_TEST} shows it), or "
-        "use the keyboard, --teleop.type=keyboard"
+        "use the keyboard, --teleop.type=keyboard, or a browser, --teleop.type=page"
     )

@@ -209,7 +209,8 @@ def _open(title: str, *, takes_keys: bool) -> None:
         pygame.display.set_mode(_SIZE, pygame.RESIZABLE)
     except pygame.error as error:
         pygame.display.quit()
-        instead = "use a gamepad (--teleop.type=gamepad)" if takes_keys else "go without a window"
+        others = "use a gamepad (--teleop.type=gamepad) or a browser (--teleop.type=page)"
+        instead = others if takes_keys else "go without a window"
         raise TeleopError(
             f"No window can be opened ({error}): start this on a computer with a screen, connect "
             f"with ssh -X, or {instead}."

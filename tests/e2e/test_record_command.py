@@ -55,6 +55,7 @@ def test_the_default_records_a_dataset_with_images_and_a_second_time_goes_on_wit
         pytest.skip(errors.strip())
     assert (status, errors) == (0, "")
     assert "3 episodes, 3 of them new" in output
+    assert output.splitlines()[-1] == "the dataset is in data"
     dataset = Dataset(tmp_path / "data")
     assert dataset.cameras == ("front", "wrist")
     assert [episode.success for episode in dataset.episodes] == [True] * 3

@@ -47,6 +47,7 @@ examples:
 _LEAST, _LITTLE, _NEARLY, _MUCH = 0.25, 0.8, 0.95, 1.2  # shares of what a joint usually moves
 _DEGREES = calibration.DEGREES  # a step
 _LEAST_STEPS = 100  # where nobody knows what is usual
+_BLIND = "then move what was out of sight to both ends once more"
 
 
 T = TypeVar("T")
@@ -179,7 +180,7 @@ def _follow(
         was = shafts.trouble
         travel.see(shafts.now(), time.monotonic())
         if shafts.trouble and not was:
-            guide.problem(f"{shafts.trouble} Nothing is lost; it goes on once that is fixed.")
+            guide.problem(f"{shafts.trouble} It goes on once that is fixed; {_BLIND}.")
         elif was and not shafts.trouble:
             guide.say("All motors answer again: go on.")
         return _image(travel, usual)

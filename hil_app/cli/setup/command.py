@@ -32,7 +32,7 @@ examples:
   hil-app setup left_arm.yaml --robot.type=so100 --teleop.type=so101_leader
 """
 _ARMS = ("so101", "so100")
-_TELEOPS = ("gamepad", "keyboard", *LEADERS)
+_TELEOPS = ("gamepad", "keyboard", "page", *LEADERS)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -151,6 +151,7 @@ def _finish(guide: Guide, draft: Draft) -> int:
     """Have the doctor look at it, and say what is next."""
     _head(guide, "doctor: whether all of it is ready")
     status = doctor.run(["--config_path", str(draft.path)])
-    guide.say("", "The configuration is saved. Move the arm with it:")
+    mended = "M" if not status else "Once that is mended, m"
+    guide.say("", f"The configuration is saved. {mended}ove the arm with it:")
     guide.line(f"  hil-app teleoperate {option('config_path', draft.path)}")
     return status

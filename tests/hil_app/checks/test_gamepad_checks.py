@@ -42,6 +42,13 @@ def test_without_a_gamepad_all_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(monkeypatch) == [Finding("ok", "no gamepad is connected")]
 
 
+def test_without_the_gamepad_that_a_run_needs_nothing_is_fine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer(monkeypatch)
+    assert list(gamepads.gamepads(needed=True)) == []
+
+
 @pytest.mark.parametrize(
     ("name", "mark", "fact", "remedy"),
     [

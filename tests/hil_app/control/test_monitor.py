@@ -66,6 +66,16 @@ def test_recent_looks_back_on_the_last_episodes():
     assert [episode.ticks for episode in stage.recent] == list(range(6, RECENT + 6))
 
 
+def test_the_rate_is_that_of_the_ticks_and_not_of_the_resets_between(clock):
+    stage = Stage(TRAIN, 30, "ticks", a_loop())
+    stage.frame(a_frame(1))
+    assert stage.hz is None
+    for tick in (2, 3, 1, 2):
+        clock.now += 10.0 if tick == 1 else 0.5
+        stage.frame(a_frame(tick))
+    assert stage.hz == 2.0
+
+
 def test_a_stage_s_time_stands_still_during_an_evaluation_amid_it(clock):
     monitor = Monitor()
     stage = monitor.begin("train", 100, "ticks", a_loop())
