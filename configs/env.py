@@ -8,11 +8,13 @@ from pydantic import Field
 
 from configs.base import Changeable, Config
 
+FPS = 10.0  # control rate where nobody sets one [Hz]
+
 
 class EnvConfig(Config):
     """The clock of the control loop and the shape of an episode."""
 
-    fps: float = Field(10.0, ge=1, le=200)
+    fps: float = Field(FPS, ge=1, le=200)
     """Control rate [Hz]."""
     paced: Changeable[bool] = True
     """Keep real time; false lets a simulated world run as fast as it can."""

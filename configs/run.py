@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from configs.base import Changeable, Config, ConfigError
 from configs.dataset import DatasetConfig
-from configs.env import EnvConfig
+from configs.env import FPS, EnvConfig
 from configs.gymnasium import GymnasiumConfig as GymnasiumConfig
 from configs.learning.algorithm import RLAlgorithmConfig, SACAlgorithmConfig
 from configs.learning.learner import LearnerConfig
@@ -19,7 +19,7 @@ from configs.page import PageConfig
 from configs.processor import ProcessorConfig
 from configs.registry import OpenConfig
 from configs.robot import RobotConfig, SO101SimConfig
-from configs.teleop import ScriptedTeleopConfig, TeleopConfig
+from configs.teleop import ScriptedTeleopConfig, TeleopConfig, in_seconds
 from configs.text.paths import UserPath
 
 RESET_TIME = 10.0  # of an operator beside a real arm, where nobody says it [s]
@@ -117,6 +117,18 @@ class RunConfig(OpenConfig):
     def manual(self) -> ManualConfig | None:
         """The device with sticks, buttons or keys that the operator has in hand, if any."""
         return None if self.teleop is None else self.teleop.manual
+
+    @model_validator(mode="before")
+    @classmethod
+    def _operator_in_seconds(cls, given: Any) -> Any:
+        """Read the ticks that older files count of what an operator does."""
+        if not (isinstance(given, dict) and isinstance(given.get("teleop"), dict)):
+            return given
+        env = given.get("env")
+        fps = env.get("fps", FPS) if isinstance(env, dict) else getattr(env, "fps", FPS)
+        if not isinstance(fps, int | float) or fps <= 0:
+            return given  # what is wrong with it is told elsewhere
+        return {**given, "teleop": in_seconds(given["teleop"], fps)}
 
     @model_validator(mode="after")
     def _observes_what_is_sensed(self) -> Self:

@@ -50,33 +50,42 @@ class TeleopConfig(Config):
 TELEOPS: Registry[TeleopConfig] = Registry("teleoperator", TeleopConfig)
 
 
-USUAL_HZ = 10.0  # of the ticks that nobody says
-
-
 class InterventionConfig(Config):
-    """When the scripted operator takes over, and for how long.
+    """When the scripted operator takes over, and for how long."""
 
-    What is said in ticks is of `env.fps`; what nobody says lasts as long at any `env.fps` as so
-    many ticks at 10 Hz.
-    """
-
-    free_ticks: int = Field(20, ge=0)
-    """Ticks at an episode's start that the policy has to itself."""
-    stall_ticks: int = Field(15, ge=1)
-    """Ticks without progress after which the operator decides to take over."""
-    reaction_ticks: int = Field(3, ge=0)
-    """Ticks from that decision to the hand on the stick."""
+    free_s: float = Field(2.0, ge=0, le=3600)
+    """Time at an episode's start that the policy has to itself [s]."""
+    stall_s: float = Field(1.5, gt=0, le=3600)
+    """Time without progress after which the operator decides to take over [s]."""
+    reaction_s: float = Field(0.3, ge=0, le=3600)
+    """Time from that decision to the hand on the stick [s]."""
     min_progress: float = Field(0.005, gt=0, le=1)
     """What counts as progress [m]."""
-    max_ticks: int = Field(10, ge=1)
-    """Longest take-over [ticks]."""
+    max_s: float = Field(1.0, gt=0, le=3600)
+    """Longest take-over [s]."""
     enough_progress: float = Field(0.03, gt=0, le=1)
     """Progress after which the operator lets go [m]."""
     lets_go_early: float = Field(0.0, ge=0, le=1)
     """Share of the take-overs in which the operator loses patience, and lets go of the stick after
-    at most half of max_ticks."""
+    at most half of max_s."""
     max_share: float = Field(0.5, ge=0, le=1)
     """Largest share of an episode's longest length that the operator takes."""
+
+
+_TICKS = "_ticks"  # how the names ended when they counted ticks
+
+
+def in_seconds(teleop: Mapping[str, Any], fps: float) -> dict[str, Any]:
+    """A teleoperator's raw content with the ticks that older files count, at ``fps``, as times."""
+    timed: dict[str, Any] = {}
+    for name, value in teleop.items():
+        if name == "intervention" and isinstance(value, Mapping):
+            timed[name] = in_seconds(value, fps)
+        elif name.endswith(_TICKS) and isinstance(value, int | float):
+            timed[name.removesuffix(_TICKS) + "_s"] = value / fps
+        else:
+            timed[name] = value
+    return timed
 
 
 Skill = Literal["expert", "ordinary", "poor"]
@@ -89,9 +98,9 @@ _HANDS: _Said = {
     "poor": {"noise": 0.3, "bias": 0.25, "mistakes": 0.25},
 }
 _TAKE_OVERS: _Said = {
-    "expert": {"stall_ticks": 8, "reaction_ticks": 1},
+    "expert": {"stall_s": 0.8, "reaction_s": 0.1},
     "ordinary": {},
-    "poor": {"stall_ticks": 25, "reaction_ticks": 6, "lets_go_early": 0.3},
+    "poor": {"stall_s": 2.5, "reaction_s": 0.6, "lets_go_early": 0.3},
 }
 
 
@@ -115,8 +124,8 @@ class ScriptedTeleopConfig(TeleopConfig):
     mistakes: Changeable[float] = Field(0.0, ge=0, lt=1)
     """About how much of its time on the stick the operator does something wrong: it goes off in any
     direction, or opens the gripper."""
-    mistake_ticks: Changeable[int] = Field(4, ge=1)
-    """How long it is before it sees such a mistake [ticks]."""
+    mistake_s: Changeable[float] = Field(0.4, gt=0, le=60)
+    """How long it is before it sees such a mistake [s]."""
     gives_up_beyond: Changeable[float | None] = Field(0.02, ge=0, le=1)
     """How far outside the workspace the object may lie before the operator calls the episode a
     failure [m]; null for never. Without a workspace `robot.operator` may say what is hopeless."""
@@ -132,26 +141,11 @@ class ScriptedTeleopConfig(TeleopConfig):
             block.__dict__.update({name: own[name] for name in unsaid})  # frozen from here on
         return self
 
-    def at(self, fps: float) -> Self:
-        """The same with ticks of ``fps``: those that nobody has said are still of 10 Hz."""
-        slow, said = self.intervention, self.intervention.model_fields_set
-        ticks = {name: n for name, n in slow if name.endswith("_ticks") and name not in said}
-        times = fps / USUAL_HZ
-        own = {"intervention": slow.model_copy(update=_times(ticks, times))}
-        if "mistake_ticks" not in self.model_fields_set:
-            own |= _times({"mistake_ticks": self.mistake_ticks}, times)
-        return self.model_copy(update=own)
-
     @model_serializer(mode="wrap")
     def _beside_the_skill(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what the skill says anyway, so that another skill can be set on top."""
         named = {"type": self.type, "skill": self.skill}
         return named | _beside(handler(self), handler(ScriptedTeleopConfig(skill=self.skill)))
-
-
-def _times(ticks: Mapping[str, int], times: float) -> dict[str, int]:
-    """So many times the ``ticks``, and one at least where there are some."""
-    return {name: max(round(times * n), min(n, 1)) for name, n in ticks.items()}
 
 
 def _beside(content: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,10 +57,11 @@ def make(
         oracle = known(Stick(_f32(processor.step_size), env.fps), grip.closed, grip.open)
         ways["workspace"] = (_f32(processor.bounds.min), _f32(processor.bounds.max))
     return ScriptedTeleop(
-        config.at(env.fps),
+        config,
         robot.truth,
         oracle,
         max_ticks=env.time_limit or ENDLESS,
+        fps=env.fps,
         seed=seed,
         demonstrating=acts == "always",
         **ways,
@@ -87,6 +88,7 @@ class ScriptedTeleop:
         limits: F32 = _SHARES,
         workspace: tuple[F32, F32] | None = None,
         max_ticks: int,
+        fps: float,
         seed: int,
         demonstrating: bool,
     ) -> None:
@@ -95,8 +97,8 @@ class ScriptedTeleop:
         self._demonstrating = demonstrating
         self._random = random = np.random.default_rng(seed)
         progress = getattr(oracle, "progress", _none)
-        self._watcher = Watcher(config.intervention, max_ticks, progress, random)
-        self._hand = Hand(config, random, limits)
+        self._watcher = Watcher(config.intervention, max_ticks, progress, random, fps)
+        self._hand = Hand(config, random, fps, limits)
 
     def __enter__(self) -> Self:
         return self
@@ -143,12 +145,17 @@ class Hand:
     """
 
     def __init__(
-        self, config: ScriptedTeleopConfig, random: np.random.Generator, limits: F32 = _SHARES
+        self,
+        config: ScriptedTeleopConfig,
+        random: np.random.Generator,
+        fps: float,
+        limits: F32 = _SHARES,
     ) -> None:
         self._config, self._random = config, random
         self._low, self._high = limits.T
         self._half, self._middle = (self._high - self._low) / 2, (self._high + self._low) / 2
-        wrong, length = config.mistakes, config.mistake_ticks
+        self._mistake = _ticks(config.mistake_s, fps)
+        wrong, length = config.mistakes, self._mistake
         self._errs = wrong / (wrong + length * (1.0 - wrong))  # in a tick that is not wrong yet
         self._episode = -1
 
@@ -176,7 +183,7 @@ class Hand:
         """Make of an action (a,) something wrong, at times."""
         count = len(self._half)
         if not self._wrong_for and self._random.random() < self._errs:
-            self._wrong_for = self._config.mistake_ticks
+            self._wrong_for = self._mistake
             moves = len(done) == count or self._random.random() < 0.5
             self._astray = self._direction() if moves else None
         if self._wrong_for:
@@ -201,8 +208,11 @@ class Watcher:
         max_ticks: int,
         progress: Callable[[Truth], float],
         random: np.random.Generator,
+        fps: float,
     ) -> None:
         self._config, self._progress, self._random = config, progress, random
+        self._free, self._reaction = round(config.free_s * fps), round(config.reaction_s * fps)
+        self._stall, self._longest = _ticks(config.stall_s, fps), _ticks(config.max_s, fps)
         self._budget = int(config.max_share * max_ticks)  # ticks an episode
         self._episode = -1
 
@@ -237,9 +247,9 @@ class Watcher:
         config = self._config
         if made >= self._best + config.min_progress:
             self._best, self._best_tick, self._due = made, truth.tick, None
-        stalled = truth.tick - self._best_tick >= config.stall_ticks
-        if self._due is None and stalled and truth.tick >= config.free_ticks:
-            self._due = truth.tick + config.reaction_ticks
+        stalled = truth.tick - self._best_tick >= self._stall
+        if self._due is None and stalled and truth.tick >= self._free:
+            self._due = truth.tick + self._reaction
         if self._due is None or truth.tick < self._due or self._used >= self._budget:
             return False
         self._due = None
@@ -250,11 +260,16 @@ class Watcher:
 
     def _stay(self) -> int:
         """How long this take-over is to last at most [ticks]."""
-        most = min(self._config.max_ticks, self._budget - self._used)
+        most = min(self._longest, self._budget - self._used)
         early = self._config.lets_go_early
         if not early or self._random.random() >= early:
             return most
         return int(self._random.integers(1, max(most // 2, 1), endpoint=True))
+
+
+def _ticks(seconds: float, fps: float) -> int:
+    """A time in ticks, at least one."""
+    return max(1, round(seconds * fps))
 
 
 def _none(truth: Truth) -> float:  # noqa: ARG001

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from configs.load import ConfigError, Parser, load, validate
-from configs.teleop import SO100LeaderConfig, SO101LeaderConfig
+from configs.run import RunConfig
+from configs.teleop import ScriptedTeleopConfig, SO100LeaderConfig, SO101LeaderConfig
 from configs.text.paths import same_device
 
 REAL = {
@@ -98,3 +99,13 @@ def test_one_device_by_two_names_is_one_device(tmp_path: Path) -> None:
             loaded(f"--robot.port={two}", f"--teleop.port={one}", "--teleop.type=so101_leader")
     for one, two in ((link, "/dev/null"), (device, tmp_path / "none"), ("a\0b", device)):
         assert not same_device(str(one), str(two))
+
+
+def test_ticks_of_older_files_are_read_at_their_rate() -> None:
+    take_over = {"free_ticks": 60, "stall_ticks": 45, "reaction_ticks": 9, "max_ticks": 30}
+    teleop = {"type": "scripted", "mistake_ticks": 12, "intervention": take_over}
+    older = RunConfig.model_validate({"teleop": teleop, "env": {"fps": 30}}).teleop
+    assert older == ScriptedTeleopConfig()
+    usual = RunConfig.model_validate({"teleop": {**teleop, "mistake_ticks": 4}}).teleop
+    assert isinstance(usual, ScriptedTeleopConfig)
+    assert (usual.mistake_s, usual.intervention.free_s) == (0.4, 6.0)

@@ -118,7 +118,7 @@ def scripted(oracle: Any, limits: Any, *, demonstrating: bool, noise: float = 0.
     ticks = iter(range(10_000))
     config = ScriptedTeleopConfig(
         noise=noise,
-        intervention=InterventionConfig(free_ticks=4, stall_ticks=3, reaction_ticks=0, max_ticks=2),
+        intervention=InterventionConfig(free_s=0.4, stall_s=0.3, reaction_s=0, max_s=0.2),
     )
     return ScriptedTeleop(
         config,
@@ -126,6 +126,7 @@ def scripted(oracle: Any, limits: Any, *, demonstrating: bool, noise: float = 0.
         oracle,
         limits=limits,
         max_ticks=100,
+        fps=10.0,
         seed=0,
         demonstrating=demonstrating,
     )

@@ -20,7 +20,7 @@ MEANT = np.array([0.2, -0.1, 0.0, STAY], np.float32)
 
 def hand(seed: int = 0, **options: Any) -> Hand:
     config = ScriptedTeleopConfig(**{"noise": 0.0, **options})
-    return Hand(config, np.random.default_rng(seed))
+    return Hand(config, np.random.default_rng(seed), fps=10.0)
 
 
 def acted(doer: Hand, ticks: int, episode: int = 1) -> F32:
@@ -42,7 +42,7 @@ def test_an_ordinary_operator_is_the_one_there_always_was() -> None:
     assert usual.intervention == InterventionConfig()
     assert usual.intervention.lets_go_early == 0.0
     mean, random = np.array([0.5, -0.5, 0.9, STAY], np.float32), np.random.default_rng(3)
-    doer = Hand(usual, np.random.default_rng(3))
+    doer = Hand(usual, np.random.default_rng(3), fps=10.0)
     for _ in range(50):  # bit for bit, and no other draws
         shaken = mean.copy()
         shaken[:3] = np.clip(mean[:3] + random.normal(0.0, 0.1, 3), -1.0, 1.0)
@@ -52,7 +52,7 @@ def test_an_ordinary_operator_is_the_one_there_always_was() -> None:
 def test_skills_are_in_order() -> None:
     expert, ordinary, poor = (said(skill=name) for name in ("expert", "ordinary", "poor"))
     assert expert.noise < ordinary.noise < poor.noise
-    for name in ("stall_ticks", "reaction_ticks"):
+    for name in ("stall_s", "reaction_s"):
         values = [getattr(one.intervention, name) for one in (expert, ordinary, poor)]
         assert values == sorted(set(values))
     for name in ("bias", "mistakes"):
@@ -62,38 +62,16 @@ def test_skills_are_in_order() -> None:
 
 def test_what_a_config_says_goes_before_its_skill() -> None:
     poor = said(skill="poor")
-    own = said(skill="poor", noise=0.1, bias=0.0, intervention={"stall_ticks": 15})
+    own = said(skill="poor", noise=0.1, bias=0.0, intervention={"stall_s": 1.5})
     assert (own.noise, own.bias, own.mistakes) == (0.1, 0.0, poor.mistakes)
-    assert own.intervention.stall_ticks == 15
-    assert own.intervention.reaction_ticks == poor.intervention.reaction_ticks
-    made = ScriptedTeleopConfig(skill="poor", intervention=InterventionConfig(stall_ticks=15))
+    assert own.intervention.stall_s == 1.5
+    assert own.intervention.reaction_s == poor.intervention.reaction_s
+    made = ScriptedTeleopConfig(skill="poor", intervention=InterventionConfig(stall_s=1.5))
     assert made.intervention == own.intervention
 
 
-@pytest.mark.parametrize("skill", ["expert", "ordinary", "poor"])
-def test_at_its_usual_rate_an_operator_is_as_the_config_has_it(skill: Any) -> None:
-    assert said(skill=skill).at(10.0) == said(skill=skill)
-
-
-def test_at_another_rate_an_operator_takes_as_long_for_anything() -> None:
-    usual, fast = said(skill="poor"), said(skill="poor").at(30.0)
-    assert fast.mistake_ticks == 3 * usual.mistake_ticks
-    for name in ("free_ticks", "stall_ticks", "reaction_ticks", "max_ticks"):
-        assert getattr(fast.intervention, name) == 3 * getattr(usual.intervention, name)
-    assert fast.intervention.lets_go_early == usual.intervention.lets_go_early
-    assert (fast.noise, fast.bias, fast.mistakes) == (usual.noise, usual.bias, usual.mistakes)
-    slow = usual.at(1.0)
-    assert slow.mistake_ticks == slow.intervention.reaction_ticks == slow.intervention.max_ticks == 1
-
-
-def test_what_is_said_in_ticks_is_of_the_rate_that_there_is() -> None:
-    own = said(mistake_ticks=4, intervention={"free_ticks": 0, "max_ticks": 10}).at(30.0)
-    assert (own.mistake_ticks, own.intervention.free_ticks, own.intervention.max_ticks) == (4, 0, 10)
-    assert own.intervention.stall_ticks == 3 * said().intervention.stall_ticks
-
-
 def test_another_skill_can_be_set_on_top_of_a_saved_config() -> None:
-    for options in ({}, {"skill": "poor"}, {"noise": 0.2, "intervention": {"max_ticks": 20}}):
+    for options in ({}, {"skill": "poor"}, {"noise": 0.2, "intervention": {"max_s": 2.0}}):
         config = validate({"teleop": {"type": "scripted", **options}})
         saved = config.model_dump(mode="json")["teleop"]
         assert saved == {"type": "scripted", "skill": "ordinary", **options}
@@ -130,7 +108,7 @@ def test_a_bias_leans_to_one_side_all_episode_and_to_another_in_the_next() -> No
 
 @pytest.mark.parametrize(("share", "length"), [(0.1, 4), (0.4, 1), (0.3, 6)])
 def test_mistakes_take_the_stated_share_and_length(share: float, length: int) -> None:
-    done = acted(hand(mistakes=share, mistake_ticks=length), 20_000)
+    done = acted(hand(mistakes=share, mistake_s=length / 10), 20_000)
     wrong = (done != MEANT).any(axis=1)
     assert wrong.mean() == pytest.approx(share, abs=0.03)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], wrong, [0]))))
@@ -139,7 +117,7 @@ def test_mistakes_take_the_stated_share_and_length(share: float, length: int) ->
 
 
 def test_a_mistake_goes_astray_at_full_deflection_or_opens_the_gripper() -> None:
-    done = acted(hand(mistakes=0.2, mistake_ticks=3), 3000)
+    done = acted(hand(mistakes=0.2, mistake_s=0.3), 3000)
     opened = done[:, 3] == OPEN
     np.testing.assert_array_equal(done[opened, :3], MEANT[:3].repeat(opened.sum()).reshape(3, -1).T)
     astray = done[~opened & (done != MEANT).any(axis=1)]
@@ -159,11 +137,11 @@ def test_whatever_the_hand_does_is_an_action() -> None:
 # the take-overs
 
 
-def lengths(**options: Any) -> list[int]:
+def lengths(fps: float = 10.0, **options: Any) -> list[int]:
     """How long each take-over lasts, where there is never any progress."""
-    watching = {"free_ticks": 0, "stall_ticks": 1, "reaction_ticks": 0, "max_share": 1.0}
-    config = InterventionConfig(**{**watching, "max_ticks": 10, **options})  # type: ignore[arg-type]
-    watcher = Watcher(config, 20_000, lambda _: 0.0, np.random.default_rng(0))
+    watching = {"free_s": 0, "stall_s": 0.1, "reaction_s": 0, "max_share": 1.0}
+    config = InterventionConfig(**{**watching, "max_s": 1.0, **options})  # type: ignore[arg-type]
+    watcher = Watcher(config, 20_000, lambda _: 0.0, np.random.default_rng(0), fps)
     spot = np.zeros(3, np.float32)
     held = [
         watcher.intervenes(Truth(1, tick, spot, 0.0, {"object": spot}, success=False))
@@ -179,7 +157,21 @@ def test_who_lets_go_early_stays_at_most_half_as_long_that_often() -> None:
     some = np.array(lengths(lets_go_early=0.3))
     assert (some <= 5).mean() == pytest.approx(0.3, abs=0.05)
     assert set(some[some > 5]) == {10}
-    assert set(lengths(lets_go_early=1.0, max_ticks=1)) == {1}
+    assert set(lengths(lets_go_early=1.0, max_s=0.1)) == {1}
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0, 30.0])
+def test_a_take_over_takes_as_long_at_any_rate(fps: float) -> None:
+    assert set(lengths(fps)) == {round(fps)}
+    assert set(lengths(fps, max_s=0.01)) == {1}
+
+
+def test_a_mistake_takes_as_long_at_any_rate() -> None:
+    config = ScriptedTeleopConfig(noise=0.0, mistakes=0.2, mistake_s=0.3)
+    done = acted(Hand(config, np.random.default_rng(0), fps=30.0), 5000)
+    wrong = (done != MEANT).any(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], wrong, [0]))))
+    assert not ((edges[1::2] - edges[::2]) % 9)[:-1].any()
 
 
 # the whole
@@ -201,6 +193,7 @@ def operator(world: list[Truth], **options: Any) -> ScriptedTeleop:
         ReachOracle(Stick(np.full(3, 0.02, np.float32), fps=10)),
         workspace=(np.float32([0.1, -0.1, 0.0]), np.float32([0.3, 0.1, 0.1])),
         max_ticks=80,
+        fps=10.0,
         seed=5,
         demonstrating=False,
     )

@@ -24,11 +24,11 @@ from teleop.oracles.reach import ReachOracle
 from teleop.scripted import ScriptedTeleop, Watcher
 
 CONFIG = InterventionConfig(
-    free_ticks=20,
-    stall_ticks=15,
-    reaction_ticks=3,
+    free_s=2.0,
+    stall_s=1.5,
+    reaction_s=0.3,
     min_progress=0.005,
-    max_ticks=10,
+    max_s=1.0,
     enough_progress=0.03,
     max_share=0.5,
 )
@@ -52,7 +52,7 @@ def teleop(
 
 def changed(**changes: Any) -> Watcher:
     config = CONFIG.model_copy(update=changes)
-    return Watcher(config, 100, LIFT.progress, np.random.default_rng(0))
+    return Watcher(config, 100, LIFT.progress, np.random.default_rng(0), fps=10.0)
 
 
 def blocks(ticks: Iterable[int]) -> list[tuple[int, int]]:
@@ -73,7 +73,7 @@ def test_the_made_up_world_makes_the_progress_it_is_asked_for() -> None:
 # the watcher
 
 
-def test_a_stall_brings_the_operator_after_free_time_and_reaction_for_max_ticks() -> None:
+def test_a_stall_brings_the_operator_after_free_time_and_reaction_for_max_s() -> None:
     first = blocks(teleop(changed()))[0]
     assert first == (20 + 3, 10)
 
@@ -81,11 +81,11 @@ def test_a_stall_brings_the_operator_after_free_time_and_reaction_for_max_ticks(
 @pytest.mark.parametrize(
     ("changes", "first"),
     [
-        ({"free_ticks": 0}, 15 + 3),  # then the stall decides
-        ({"free_ticks": 40}, 40 + 3),
-        ({"free_ticks": 0, "stall_ticks": 4}, 4 + 3),
-        ({"reaction_ticks": 0}, 20),
-        ({"reaction_ticks": 9}, 20 + 9),
+        ({"free_s": 0}, 15 + 3),  # then the stall decides
+        ({"free_s": 4.0}, 40 + 3),
+        ({"free_s": 0, "stall_s": 0.4}, 4 + 3),
+        ({"reaction_s": 0}, 20),
+        ({"reaction_s": 0.9}, 20 + 9),
     ],
 )
 def test_when_the_operator_first_takes_over(changes: dict[str, int], first: int) -> None:
@@ -130,7 +130,7 @@ def test_take_overs_are_apart_by_stall_and_reaction() -> None:
 def test_the_operator_never_takes_more_than_the_share_of_the_longest_episode(
     share: float, budget: int
 ) -> None:
-    eager = changed(max_share=share, free_ticks=0, stall_ticks=1, reaction_ticks=0)
+    eager = changed(max_share=share, free_s=0, stall_s=0.1, reaction_s=0)
     assert len(teleop(eager, ticks=100)) == budget
 
 
@@ -161,7 +161,7 @@ def scripted(world: list[Truth], *, seed: int = 5, noise: float = 0.1, **options
     given_up = {"gives_up_beyond": options.pop("gives_up_beyond", 0.02)}
     config = ScriptedTeleopConfig(noise=noise, intervention=CONFIG, **given_up)
     box = (np.float32([0.1, -0.1, 0.0]), np.float32([0.3, 0.1, 0.1]))
-    options = {"demonstrating": True, "max_ticks": 100, "workspace": box, **options}
+    options = {"demonstrating": True, "max_ticks": 100, "fps": 10.0, "workspace": box, **options}
     return ScriptedTeleop(config, lambda: next(seen), ReachOracle(STICK), seed=seed, **options)
 
 

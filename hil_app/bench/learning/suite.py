@@ -54,6 +54,7 @@ OBSERVATIONS = {
     "state": Observation("hil", ("--robot.cameras={}", "--processor.observation.object=relative")),
     "pixels": Observation("hil_pixels", (CAMERAS, "--processor.observation.object=null")),
 }
+TAKE_OVERS = "--teleop.intervention={max_s: 3.0, enough_progress: 0.2}"  # of every operator
 OPERATORS = {
     "ordinary": (),
     "expert": ("--teleop.skill=expert",),
@@ -135,5 +136,6 @@ def _world(task: str, operator: str) -> tuple[str, ...]:
         "--env.paced=false",
         f"--env.control_time_s={TASKS[task].seconds:g}",
         "--processor.observation.joints=gripper",
+        TAKE_OVERS,
         *OPERATORS[operator],
     )

@@ -140,7 +140,7 @@ def demonstrated(env: gymnasium.Env[Any, Any], seed: int) -> bool:
 
 
 def test_the_scripted_operator_takes_over_from_who_gets_nowhere_and_lets_go() -> None:
-    options = ScriptedTeleopConfig(intervention=InterventionConfig(free_ticks=5, stall_ticks=5))
+    options = ScriptedTeleopConfig(intervention=InterventionConfig(free_s=0.5, stall_s=0.5))
     env = HumanInTheLoop(gymnasium.make("HilApp/PickLift-v0"), options)
     flags = acted(env, seed=0)
     assert flags.index(True) == 8  # after a stall of five steps, and three more to the stick

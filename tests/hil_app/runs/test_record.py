@@ -181,7 +181,7 @@ def trained(tmp_path_factory):
 
 
 def test_over_a_checkpoint_the_policy_acts_and_the_operator_takes_over(trained, tmp_path):
-    stalled = {"intervention": {"free_ticks": 4, "stall_ticks": 4}}
+    stalled = {"intervention": {"free_s": 0.4, "stall_s": 0.4}}
     session = recording(tmp_path / "run", trained, teleop=stalled)
     episodes = recorded(session.folder)
     is_intervention = np.concatenate([e["complementary_info.is_intervention"] for e in episodes])

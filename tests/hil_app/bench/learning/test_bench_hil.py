@@ -12,6 +12,7 @@ from sample_benchmarks import a_run
 
 from configs.load import ConfigError, Parser, load
 from configs.task import TASKS as KNOWN
+from configs.teleop import InterventionConfig
 from hil_app.bench.commands import hil
 from hil_app.bench.learning import lines, panels, standings, suite
 from hil_app.bench.learning.protocol import protocol
@@ -48,16 +49,25 @@ def test_task_and_observation_are_the_suites_whatever_learns(obs, preset):
     assert [*config.robot.cameras] == (["front", "wrist"] if obs == "pixels" else [])
     assert config.processor.observation.object == (None if obs == "pixels" else "relative")
     assert (config.train.ticks, config.seed, config.train.eval_every) == (9, 7, 500)
-    assert config.learner.batch_size == (8 if preset else {"state": 256, "pixels": 128}[obs])
+    assert config.teleop.intervention == InterventionConfig(max_s=3.0, enough_progress=0.2)
+    assert config.learner.batch_size == (8 if preset else 128)
+
+
+@pytest.mark.parametrize("preset", ["hil_serl", "rlpd", "lerobot", "sac", "sim_pick_lift"])
+def test_the_other_presets_have_none_of_what_hil_adds(preset):
+    config, _ = load(Parser("test"), [], preset)
+    assert (config.policy.shared_encoder, config.algorithm.imitation_filter) == (True, False)
+    assert (config.train.warm_start_updates, config.learner.gradient_steps) == (0, 1)
+    assert config.teleop is None or config.teleop.intervention == InterventionConfig()
 
 
 def test_the_presets_of_the_suite_differ_in_what_is_seen_and_in_imitation_alone():
     state, pixels = (load(Parser("test"), [], one.preset)[0] for one in suite.OBSERVATIONS.values())
     imitation = {"behavior_cloning_weight", "imitation_filter"}
+    seen = {"image_size", "shared_encoder"}
     assert state.env == pixels.env
-    assert state.policy.model_dump(exclude={"image_size"}) == pixels.policy.model_dump(
-        exclude={"image_size"}
-    )
+    assert state.teleop == pixels.teleop
+    assert state.policy.model_dump(exclude=seen) == pixels.policy.model_dump(exclude=seen)
     assert state.algorithm.model_dump(exclude=imitation) == pixels.algorithm.model_dump(
         exclude=imitation
     )
