@@ -28,6 +28,9 @@
     ├── ExportError                a policy cannot be what another program needs
     ├── VisionError                the weights of a vision encoder cannot be had
     ├── ClassifierError            a classifier cannot be trained, read or used
+    ├── Refused                    a page is asked for what it does not do
+    │   ├── NotHere                what it is asked for is not here
+    │   └── Busy                   not now: something is under way, or has changed
     └── BenchError                 a run of a benchmark failed
 
 Each message has the facts and what to do. Only the command line turns errors into exit statuses;
