@@ -203,10 +203,7 @@ def test_it_ends_when_the_program_that_opened_it_is_killed() -> None:
 @pytest.mark.parametrize("driver", ["x11", None])
 @pytest.mark.parametrize(
     ("keys", "instead"),
-    [
-        (KEYS, r"use a gamepad .* or a browser \(--teleop.type=page\)"),
-        (None, "go without a window"),
-    ],
+    [(KEYS, r"use a gamepad .* browser \(--teleop.type=page\)"), (None, "go without a window")],
 )
 def test_where_there_is_no_screen_the_error_says_so_and_what_helps(
     monkeypatch: pytest.MonkeyPatch,
