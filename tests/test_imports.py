@@ -131,6 +131,19 @@ def test_learning_loads_no_robot_and_nothing_that_datasets_need() -> None:
     assert not loaded & {"mujoco", "pygame", "placo", "matplotlib"}
 
 
+def test_a_run_without_a_policy_does_not_wait_for_torch() -> None:
+    code = (
+        "import sys; from hil_app.cli import run_command; "
+        "from hil_app.runs import record, teleoperation; "
+        "from hil_app.runs.replaying import replay; "
+        f"print(*({HEAVY - {'placo', 'cv2', 'av'}} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "\n"
+
+
 def test_what_placo_asks_for_to_show_robots_in_a_browser_is_never_imported() -> None:
     shows = {"meshcat", "IPython", "pyngrok", "zmq", "tornado", "umsgpack"}
     script = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from configs.names import ACTION
 from configs.reward import REWARDS
 from configs.run import RunConfig
 from configs.teleop import TELEOPS
-from hil_app.build import devices, learning
+from hil_app.build import devices
 from hil_app.build.actions import Actions, actions_of, wrist_of
 from hil_app.build.observations import (
     by_key,
@@ -29,11 +29,6 @@ from hil_app.build.steps import with_steps
 from hil_app.build.workspace import check_reachable
 from hil_app.control.loop import Loop, Seen
 from hil_app.control.policy import Policy
-from hil_app.learning.algorithm import RLAlgorithm
-from hil_app.learning.elsewhere.surface import AnyLearner
-from hil_app.learning.learner import Log
-from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.rewards.classifier import SuccessClassifier
 from hil_app.support.events import EventLog
 from processors.base import Command, Pipeline, Step, Transition
 from processors.classifier import ClassifiedSuccess
@@ -45,6 +40,13 @@ from teleop.device import Device
 from teleop.manual import has_wrist
 from teleop.no_teleop import NoTeleop
 from teleop.window.client import Window
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.algorithm import RLAlgorithm
+    from hil_app.learning.elsewhere.surface import AnyLearner
+    from hil_app.learning.learner import Log
+    from hil_app.learning.networks.actor import GaussianActorPolicy
+    from hil_app.rewards.classifier import SuccessClassifier
 
 T = TypeVar("T")
 
@@ -127,6 +129,8 @@ class Assembly:
     @cached_property
     def policy_config(self) -> GaussianActorConfig:
         """The policy's config with its features and their ranges."""
+        from hil_app.build import learning
+
         return learning.policy_config(self.config, self.observations, self.images, self.actions)
 
     @property
@@ -251,21 +255,29 @@ class Assembly:
 
     def policy(self, seed_name: str) -> GaussianActorPolicy:
         """An untrained policy that fits the config; ``seed_name`` tells copies apart."""
+        from hil_app.build import learning
+
         return learning.make_policy(self.config, self.policy_config, seed_name)
 
     @property
     def initial_policy(self) -> GaussianActorPolicy:
         """Another copy of the policy that a training begins with."""
+        from hil_app.build import learning
+
         return learning.initial_policy(self.config, self.policy_config)
 
     def algorithm(self, actor: GaussianActorPolicy) -> RLAlgorithm:
         """The learning algorithm, ready to train ``actor``, which it moves to its device."""
+        from hil_app.build import learning
+
         return learning.make_algorithm(self.config, actor)
 
     def learner(
         self, actor: GaussianActorPolicy, events: EventLog, log: Log | None = None
     ) -> AnyLearner:
         """What trains ``actor``, with its buffers; ``log`` gets its figures now and then."""
+        from hil_app.build import learning
+
         return learning.make_learner(self.config, actor, events, log)
 
     def seed(self, name: str, index: int = 0) -> int:

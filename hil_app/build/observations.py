@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from configs.names import OBS_ENV_STATE, OBS_IMAGES, OBS_STATE
 from configs.processor import ImageConfig, ProcessorConfig
 from configs.run import RunConfig
 from hil_app.build.actions import wrist_of
-from hil_app.rewards.classifier import SuccessClassifier, load_classifier
 from processors import events, gripper_penalty, observation
 from processors.base import Step, Transition
 from processors.classifier import ClassifiedSuccess
 from processors.observation import Observe
 from robots.base import F32, RobotSpec, Sense, TruthSource
 from robots.kinematics import Kinematics
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.rewards.classifier import SuccessClassifier
 
 KINDS = {OBS_STATE: FeatureType.STATE, OBS_ENV_STATE: FeatureType.ENV}
 
@@ -171,6 +174,11 @@ def success_classifier(
     wanted = config.processor.success_classifier
     if wanted is None:
         return None
+    import torch
+
+    from hil_app.rewards.classifier import load_classifier
+
+    torch.set_num_threads(1)  # two would fight each other and the loop for the cores
     classifier = load_classifier(wanted.checkpoint)
     for key, feature in classifier.config.input_features.items():
         if key not in shown or shown[key].shape != feature.shape:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -16,14 +17,12 @@ from configs.run import RunConfig
 from hil_app.control.outcomes import TRAIN
 from hil_app.control.policy import LearnedPolicy
 from hil_app.events import FilmMade, MovedAside, RunResumed
-from hil_app.learning.elsewhere.surface import AnyLearner
-from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.operator.screen import Screen
 from hil_app.operator.view import View
 from hil_app.page.feeder import Page
 from hil_app.page.link import show_link
 from hil_app.recording.lock import Lock
-from hil_app.runs import evaluation, report
+from hil_app.runs import report
 from hil_app.runs.at_the_page import PagePlace
 from hil_app.runs.browse.figure import plot_training
 from hil_app.runs.dataset import spec_of
@@ -42,11 +41,14 @@ from hil_app.runs.replaying.recorded_episode import RecordedEpisode, fitted
 from hil_app.runs.replaying.rehearsal import rehearse
 from hil_app.runs.replaying.replay import What
 from hil_app.runs.replaying.replay import replay as do_again
-from hil_app.runs.resume import Resumed, check_changes, set_aside_after
 from hil_app.runs.session import Session, check_ports
 from hil_app.runs.teleoperation import teleoperate as teleoperate_session
 from hil_app.runs.trackers import kinds as trackers
-from hil_app.runs.training import Training
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.elsewhere.surface import AnyLearner
+    from hil_app.learning.networks.actor import GaussianActorPolicy
+    from hil_app.runs.training import Training
 
 _ENDED_BY: dict[int, str] = {
     signal.SIGTSTP: "Ctrl-Z (a program that is stopped would leave the arm alone)"
@@ -55,6 +57,8 @@ _ENDED_BY: dict[int, str] = {
 
 def train(config: RunConfig, command: str) -> int:
     """A whole training run; returns its exit status."""
+    from hil_app.runs.training import Training
+
     _check(config)
     session = Session(config, command)
     training = Training(session)  # nothing is written yet if it cannot be built
@@ -70,6 +74,9 @@ def resume(config: RunConfig, checkpoint: Path) -> int:
 
 
 def _resume(config: RunConfig, checkpoint: Path, run: Path) -> int:
+    from hil_app.runs.resume import Resumed, check_changes, set_aside_after
+    from hil_app.runs.training import Training
+
     changed = check_changes(validate(read(str(config_of(checkpoint)))), config)
     _check(config)
     resumed = Resumed.read(checkpoint)
@@ -214,6 +221,8 @@ def _page(session: Session, place: PagePlace, learner: AnyLearner | None) -> Pag
 
 def _evaluate(session: Session, console: Console, policy: GaussianActorPolicy, video: Path) -> None:
     """Evaluate ``policy`` as configured and record a video of it."""
+    from hil_app.runs import evaluation
+
     if session.stop() or not session.config.eval.episodes:
         return
     evaluation.evaluate(session, policy)

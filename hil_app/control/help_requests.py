@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from configs.events import Tell
 from configs.options.help import HelpConfig
 from hil_app.events import HelpWanted
-from hil_app.learning.sac.q_values import QValues
 from hil_app.recording.frames import Frame
 from teleop.base import Attentive, Teleop
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.sac.q_values import QValues
 
 FRESH = 10  # ticks back that the newest Q-values may be of
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-
-from hil_app.learning.health import LearnerDied
-from hil_app.learning.mailbox import Mailbox
-from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.learning.networks.normalize import Normalizer
 from processors.base import Observation
 from robots.base import F32
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.mailbox import Mailbox
+    from hil_app.learning.networks.actor import GaussianActorPolicy
 
 
 class Policy(Protocol):
@@ -44,7 +42,12 @@ class LearnedPolicy:
     def __init__(
         self, policy: GaussianActorPolicy, mailbox: Mailbox | None = None, *, deterministic: bool
     ) -> None:
+        import torch
+
+        from hil_app.learning.networks.normalize import Normalizer
+
         self.version = 0
+        self._no_gradients = torch.inference_mode
         self._policy, self._mailbox, self._deterministic = policy, mailbox, deterministic
         self._normalizer = Normalizer(policy.config)
 
@@ -59,12 +62,14 @@ class LearnedPolicy:
         try:
             self._policy.swap_actor_weights(parcel.weights)
         except (KeyError, ValueError) as error:
+            from hil_app.learning.health import LearnerDied
+
             raise LearnerDied(f"the learner's weights are of other networks: {error}") from error
         self.version = parcel.version
 
-    @torch.inference_mode()
     def act(self, observation: Observation) -> F32:
         """The policy's action for this observation."""
-        scaled = self._normalizer.observation(self._policy.observation(observation))
-        action = self._policy.select_action(scaled, deterministic=self._deterministic)
-        return self._normalizer.unnormalize_action(action).numpy()
+        with self._no_gradients():
+            scaled = self._normalizer.observation(self._policy.observation(observation))
+            action = self._policy.select_action(scaled, deterministic=self._deterministic)
+            return self._normalizer.unnormalize_action(action).numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -20,12 +20,14 @@ from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.outcomes import RECENT, TRAIN, intervention_fraction, success_rate
 from hil_app.control.rate import milliseconds
 from hil_app.events import DatasetsSoFar, EpisodeEnded, Evaluated, ViewClosed
-from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.support.events import EventLog
 from hil_app.support.outputs import Output
 from hil_app.support.words import plural
 from hil_app.support.worker import Worker
 from teleop.window.shown import Mood
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.elsewhere.surface import AnyLearner
 
 REFRESH = 4.0  # images of the view a second
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal

@@ -6,12 +6,11 @@ import select
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hil_app.build.assembly import Assembly
 from hil_app.control.monitor import Monitor
 from hil_app.events import PageLost, PageStopped
-from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.page.history import Curves, EventHistory
 from hil_app.page.news import News
 from hil_app.page.process import PageProcess
@@ -20,6 +19,9 @@ from hil_app.runs.at_the_page import PagePlace
 from hil_app.support.events import EventLog
 from robots.base import U8
 from teleop.page.device import PageDevice
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.elsewhere.surface import AnyLearner
 
 STATE_EVERY = 0.05  # between two states [s]
 ALONE_EVERY = 0.5  # the same while nobody looks

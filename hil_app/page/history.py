@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.events import Event, Problem
 from hil_app.control.monitor import Monitor, Stage
 from hil_app.control.outcomes import RECENT, TRAIN, intervention_fraction, success_rate
 from hil_app.events import EpisodeEnded
-from hil_app.learning.elsewhere.surface import AnyLearner
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.elsewhere.surface import AnyLearner
 
 MOST_POINTS = 2000  # of a curve; beyond that every second one is left out
 MOST_EPISODES = 2000  # the newest

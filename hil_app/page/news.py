@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from hil_app.build.assembly import Assembly
 from hil_app.control.holder import TITLES, left, reset_left, who
 from hil_app.control.loop import Loop
 from hil_app.control.monitor import Monitor, Stage
-from hil_app.learning.elsewhere.surface import AnyLearner
 from processors.classifier import ClassifiedSuccess
 from robots.arm import Arm
 from robots.base import F32, Reading
@@ -22,6 +21,9 @@ from robots.kinematics import Kinematics
 from teleop.events import TeleopBack, TeleopLost
 from teleop.page.codes import CODES
 from teleop.words import place, uses
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.elsewhere.surface import AnyLearner
 
 _LATENESS_EVERY = 1.0  # between two looks at all ticks' lateness [s]
 _NEWEST = 300  # ticks whose lateness is shown

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.table import Table
@@ -28,8 +28,10 @@ from hil_app.control.outcomes import (
     success_rate,
 )
 from hil_app.control.rate import milliseconds
-from hil_app.learning.learner import Progress
 from hil_app.support.words import plural
+
+if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
+    from hil_app.learning.learner import Progress
 
 QUARTERS = 4
 SHOWN = 8  # evaluations in the table

@@ -9,8 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
-import torch
-
 from configs.run import RunConfig
 from hil_app.build.assembly import Assembly
 from hil_app.control.gate import Gate
@@ -34,6 +32,8 @@ SWITCH_INTERVAL = 0.0005  # how long a thread keeps the interpreter once another
 
 def calm_threads() -> None:
     """Set the process up so that the learner's thread does not hold up the control loop."""
+    import torch
+
     torch.set_num_threads(1)  # two would fight each other and the loop for the cores
     sys.setswitchinterval(SWITCH_INTERVAL)
 
@@ -91,7 +91,9 @@ class Session:
                 save_config(self.folder, self.config)
             elif self.home is not None:
                 stack.enter_context(open_folder(self.home, self.config))
-            calm_threads()
+            if "torch" in sys.modules:  # else nothing here learns, and it takes seconds to import
+                calm_threads()
+            sys.setswitchinterval(SWITCH_INTERVAL)
             stack.enter_context(self.events)
             stack.enter_context(self.stop)
             if self.keys is not None:
