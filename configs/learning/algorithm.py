@@ -171,6 +171,10 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     """Share of the critics' hidden units that is left out at random in training (DroQ), never in
     their targets; null for none."""
 
+    actor_dropout: float | None = Field(default=None, gt=0, lt=1)
+    """Share of what each layer of the actor reads that is left out at random while it is trained,
+    never while it acts, so that it learns no operator's shaking by heart; null for none."""
+
     temperature_mode: EntropyMode = "log"
     """The temperature is learned by its logarithm, directly, or stays fixed at temperature_init."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -57,9 +57,15 @@ class Actor(nn.Module):
         self.squashed = config.use_tanh_squash
         self._log_std_range = math.log(config.std_min), math.log(config.std_max)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log std (..., c) of the Gaussian at features (..., F)."""
-        mean, log_std = self.head(self.trunk(features)).chunk(2, dim=-1)
+    def forward(self, features: Tensor, kept: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
+        """Mean and log std (..., c) of the Gaussian at features (..., F).
+
+        `kept` is what dropout leaves of what each layer reads: a mask (B, width), already scaled.
+        """
+        masks, x = iter(kept), features
+        for layer in (*self.trunk, self.head):
+            x = layer(x * next(masks) if kept and isinstance(layer, Dense) else x)
+        mean, log_std = x.chunk(2, dim=-1)
         return mean, log_std.clamp(*self._log_std_range)
 
     def bounded(self, raw: Tensor) -> Tensor:

@@ -136,6 +136,7 @@ class StepNoise(NamedTuple):
 
     noise: Tensor  # (B, c), standard normal
     kept: tuple[Tensor, ...] | None  # (E, B, width) a hidden layer of the critics
+    actor: tuple[Tensor, ...] = ()  # (B, width) a layer of the actor, of what it reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +215,8 @@ class Losses:
         self, batch: Transitions, features: Tensor, draws: StepNoise
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Losses of the actor and of the temperature, and the policy's entropy [nat]."""
-        mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
+        seen = self.policy.actor_features(batch.state, features)
+        mean, log_std = self.policy.actor(seen, draws.actor)
         action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
         q = self.critics(features, action, kept=draws.kept).amin(dim=0)  # (B,)
         alpha = self.temperature()
@@ -234,7 +236,8 @@ class Losses:
         Of what it draws the squared distance is taken, and not of its mean, so that it also learns
         how little it may stray. Without a flag all that was done is the operator's.
         """
-        mean, log_std = self.policy.actor(self.policy.actor_features(batch.state, features))
+        seen = self.policy.actor_features(batch.state, features)
+        mean, log_std = self.policy.actor(seen, draws.actor)
         action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
         error = (action - self._continuous(batch)).square().mean(dim=1)
         rows = torch.ones_like(error) if batch.intervention is None else batch.intervention

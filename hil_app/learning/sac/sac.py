@@ -39,7 +39,7 @@ from hil_app.learning.buffer.batch import Batch, completed
 from hil_app.learning.buffer.draws import seeded
 from hil_app.learning.fast import foreach
 from hil_app.learning.networks.actor import GaussianActorPolicy
-from hil_app.learning.networks.mlp import CriticEnsemble
+from hil_app.learning.networks.mlp import CriticEnsemble, Dense
 from hil_app.learning.networks.values import value_form
 from hil_app.learning.sac.losses import Losses, StepNoise, Transitions, example_batch
 from hil_app.learning.sac.optimizers import adam, optimizer_step, set_rate
@@ -142,7 +142,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         self, actor_pass: ActorPass, before: StepRecord, transitions: Transitions, features: Tensor
     ) -> StepRecord:
         """A step on the batch of the step `before`, unless that one was skipped."""
-        found, entropy = actor_pass(transitions, features, self._draw(len(transitions.reward)))
+        found, entropy = actor_pass(transitions, features, self._draw_for_actor(len(features)))
         nothing, limit = before.max_abs[:0], self.config.grad_clip_norm
         outcome = optimizer_step(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()
@@ -159,12 +159,24 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         noise = noise.normal_(generator=self.generator).to(device, non_blocking=True)
         if rate is None:
             return StepNoise(noise, None)
-        masks = (
-            torch.empty(self.config.num_critics, size, width)
-            for width in self.config.critic_network_kwargs.widths(self.policy.config)
-        )
-        kept = (mask.bernoulli_(1 - rate, generator=self.generator) for mask in masks)
-        return StepNoise(noise, tuple(mask.div_(1 - rate).to(device) for mask in kept))
+        widths = self.config.critic_network_kwargs.widths(self.policy.config)
+        shapes = ((self.config.num_critics, size, width) for width in widths)
+        return StepNoise(noise, tuple(self._mask(shape, rate) for shape in shapes))
+
+    def _draw_for_actor(self, size: int) -> StepNoise:
+        """The same for a step of the actor."""
+        draws, rate = self._draw(size), self.config.actor_dropout
+        if rate is None:
+            return draws
+        layers = (layer for layer in self.policy.actor.modules() if isinstance(layer, Dense))
+        encoder = {*self.policy.actor.encoder.modules()}
+        widths = (layer.in_features for layer in layers if layer not in encoder)
+        return draws._replace(actor=tuple(self._mask((size, width), rate) for width in widths))
+
+    def _mask(self, shape: tuple[int, ...], rate: float) -> Tensor:
+        """What dropout leaves, scaled so that the mean stays."""
+        mask = torch.empty(shape).bernoulli_(1 - rate, generator=self.generator)
+        return mask.div_(1 - rate).to(self.policy.device)
 
     def _subset(self) -> list[nn.Module]:
         """The target critics to evaluate: a fresh choice of them (REDQ), or all."""
@@ -229,7 +241,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         """Do all of an update on a batch of this size but the steps of the optimisers."""
         transitions = Transitions.of(example_batch(self.policy, size), self.policy, self.config)
         _, features, _ = self._passes.critic(transitions, self._draw(size), self._subset())
-        self._passes.actor(transitions, features, self._draw(size))
+        self._passes.actor(transitions, features, self._draw_for_actor(size))
 
     @torch.inference_mode()
     def q_values(self, state: dict[str, Tensor], action: Tensor, *, target: bool = False) -> Tensor:

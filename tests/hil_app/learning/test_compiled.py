@@ -64,7 +64,7 @@ def test_compile_is_off_unless_asked_for(make_sac):
 
 
 COMPILED = {
-    "critic_dropout": 0.1, "num_critics": 3, "num_subsample_critics": 2,
+    "critic_dropout": 0.1, "actor_dropout": 0.1, "num_critics": 3, "num_subsample_critics": 2,
     "behavior_cloning_weight": 0.1, "compile": True,
 }  # fmt: skip
 

@@ -230,6 +230,7 @@ SAC_FIELDS = {
     "target_update_interval": 2,
     "critic_network_kwargs": {"hidden_dims": [7]},
     "critic_dropout": 0.5,
+    "actor_dropout": 0.5,
     "temperature_mode": "direct",
     "lr_warmup_steps": 2,
 }

@@ -102,6 +102,38 @@ def test_dropout_leaves_out_its_share_before_the_layer_norm_and_keeps_the_mean(m
     )
 
 
+def test_the_actors_dropout_is_in_its_training_alone(make_sac, make_batch):
+    sac, batch = make_sac(actor_dropout=0.25, policy={"hidden_dims": [400, 8]}), make_batch()
+    assert sac._draw(32).actor == ()  # of a step of the critics
+    state = sac.generator.get_state()
+    draws = sac._draw_for_actor(200)
+    assert [mask.shape for mask in draws.actor] == [(200, 16), (200, 400), (200, 8)]
+    assert (draws.actor[1] == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert draws.actor[1].mean().item() == pytest.approx(1, abs=0.01)
+    sac.generator.set_state(state)
+    again = sac._draw_for_actor(200)
+    assert all(torch.equal(*pair) for pair in zip(draws.actor, again.actor, strict=True))
+    seen = _seen(sac, batch)
+    features = sac.policy.encoder(seen.state)
+    one, other = (sac._draw_for_actor(len(features)) for _ in range(2))
+    other = other._replace(noise=one.noise)
+    for loss in (sac.losses.actor, sac.losses.imitation):
+        assert loss(seen, features, one)[0]["actor"] != loss(seen, features, other)[0]["actor"]
+    target = list(sac.critic_target.critics)
+    assert torch.equal(*(sac.losses.targets(seen, each, target)[0] for each in (one, other)))
+
+
+def test_the_actors_dropout_is_before_each_of_its_layers(make_sac):
+    actor = make_sac(actor_dropout=0.5).policy.actor
+    features = torch.randn(9, actor.trunk[0].in_features)
+    ones = [torch.ones(9, layer.in_features) for layer in (*actor.trunk, actor.head)
+            if hasattr(layer, "in_features")]  # fmt: skip
+    torch.testing.assert_close(actor(features, ones), actor(features))
+    nothing = [*ones[:-1], torch.zeros_like(ones[-1])]
+    mean, _ = actor(features, nothing)
+    torch.testing.assert_close(mean, actor.head.bias[: mean.shape[1]].expand(9, -1))
+
+
 @pytest.mark.parametrize("utd_ratio", [1, 3])
 def test_targets_move_after_every_nth_critic_step(make_sac, make_batch, utd_ratio):
     sac = make_sac(target_update_interval=2, utd_ratio=utd_ratio, critic_lr=1e-2)
@@ -167,6 +199,7 @@ def test_after_the_warm_up_the_constant_rates_are_the_users(make_sac, make_batch
             "lr_decay_steps 5 must exceed lr_warmup_steps 5",
         ),
         ({"critic_dropout": 0.0}, "critic_dropout"),
+        ({"actor_dropout": 1.0}, "actor_dropout"),
         ({"reward_scale": 0.0}, "reward_scale"),
     ],
 )  # fmt: skip

@@ -57,13 +57,14 @@ def test_task_and_observation_are_the_suites_whatever_learns(obs, preset):
 def test_the_other_presets_have_none_of_what_hil_adds(preset):
     config, _ = load(Parser("test"), [], preset)
     assert (config.policy.shared_encoder, config.algorithm.imitation_filter) == (True, False)
+    assert config.algorithm.actor_dropout is None
     assert (config.train.warm_start_updates, config.learner.gradient_steps) == (0, 1)
     assert config.teleop is None or config.teleop.intervention == InterventionConfig()
 
 
 def test_the_presets_of_the_suite_differ_in_what_is_seen_and_in_imitation_alone():
     state, pixels = (load(Parser("test"), [], one.preset)[0] for one in suite.OBSERVATIONS.values())
-    imitation = {"behavior_cloning_weight", "imitation_filter"}
+    imitation = {"behavior_cloning_weight", "imitation_filter", "actor_dropout"}
     seen = {"image_size", "shared_encoder"}
     assert state.env == pixels.env
     assert state.teleop == pixels.teleop
