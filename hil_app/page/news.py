@@ -86,14 +86,14 @@ class News:
         now = round(time.monotonic() - self._began, 3)
         if stage is None:
             return {"t": now, "who": "RESET", "mood": "paused", "stage": self._loading()}
-        found, mood = who(stage)
+        found, mood, tick = _acting(stage)
         word = "LOST" if found == "PAUSED" and self.lost else found
         asking = self._monitor.help
         return {
             "t": now,
             "who": word,
             "mood": mood,
-            "stage": _stage(stage),
+            "stage": {**_stage(stage), "episode_ticks": tick},
             "help": asking is not None and asking.asking,
             "classifier": _probability(stage.loop),
             "lateness": self._late(stage),
@@ -161,6 +161,15 @@ def _model(arm: Arm | None) -> dict[str, Any]:
     return {"urdf": f"/robot/{arm.name}.urdf", "urdf_joints": joints}
 
 
+def _acting(stage: Stage) -> tuple[str, str, int]:
+    """Who has the arm, its mood, and in which tick of the episode: the loop goes on meanwhile."""
+    while True:
+        newest = stage.loop.newest
+        found, mood = who(stage)
+        if stage.loop.newest is newest:
+            return found, mood, 0 if newest is None else newest.command.tick
+
+
 def _stage(stage: Stage) -> dict[str, Any]:
     yet, reset = left(stage), reset_left(stage) if stage.loop.phase == "reset" else None
     return {
@@ -173,7 +182,6 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "left": None if yet is None else round(yet, 1),
         "ticks": stage.ticks,
         "episode": len(stage.finished) + 1,
-        "episode_ticks": stage.episode_ticks,
         "reset_left": None if reset is None else round(reset, 1),
     }
 
