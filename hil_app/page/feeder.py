@@ -67,12 +67,16 @@ class Page:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
         self._process: PageProcess | None = None
+        self._reading = threading.Lock()  # what the page says
+        self._trouble: Exception | None = None  # with that, as the loop has found it
         self._failures = 0  # processes in a row that have not served
         self._complained = False
         self._forget()
 
     def __enter__(self) -> Self:
         self._begin()
+        if self._device is not None:
+            self._device.look = self._look
         self._events.listeners += [self._history.hear, self._news.hear]
         self._thread.start()
         return self
@@ -90,6 +94,21 @@ class Page:
         """The number of the process that serves it."""
         return None if self._process is None else self._process.pid
 
+    def _look(self) -> None:
+        """Do what the page has said, if it waits to be read: the loop asks for it, and never waits.
+
+        This thread may not have come to it, on a busy computer.
+        """
+        process = self._process
+        if process is None or not self._reading.acquire(blocking=False):
+            return
+        try:
+            self._hear(process.link)
+        except (OSError, WireError) as error:
+            self._trouble = error  # for the thread
+        finally:
+            self._reading.release()
+
     def _begin(self) -> None:
         self._process = PageProcess(self._place.address.socket, self._setup())
         self._forget()
@@ -100,6 +119,7 @@ class Page:
         self._wanted = set[int]()  # cameras that an image is asked for of
         self._sent = dict[int, U8]()  # the last one of each
         self._viewers, self._served = 0, False
+        self._trouble = None
 
     def _setup(self) -> dict[str, Any]:
         place, arm = self._place, self._parts.robot.spec.arm
@@ -140,14 +160,21 @@ class Page:
     def _turn(self, link: Downstream) -> None:
         """Wait for something to happen, and do what it asks for."""
         _wait(link, self._patience(link))
-        for message in link.receive():
-            self._take(message)
+        with self._reading:
+            self._hear(link)
         now = time.monotonic()
         if now - self._heard > (SILENCE_S if self._served else STARTING_S):
             raise WireError("it hangs")
         if link.idle:
             self._tell(link, now)
         link.flush()
+
+    def _hear(self, link: Downstream) -> None:
+        """Do what the page has said."""
+        if self._trouble is not None:
+            raise self._trouble
+        for message in link.receive():
+            self._take(message)
 
     def _patience(self, link: Downstream) -> float:
         """How long there is nothing to do [s], unless the page says something."""
@@ -165,9 +192,9 @@ class Page:
 
     def _do(self, message: Message) -> None:
         match message:
-            case {"input": Mapping() as said}:
+            case {"input": Mapping() as said, "at": float(came)}:
                 if self._device is not None:
-                    self._device.hear(said)
+                    self._device.hear(said, came)
             case {"holder": str() | None as holder}:
                 if self._device is not None:
                     self._device.hold(holder)

@@ -160,7 +160,8 @@ class Viewers:
         if viewer.name == self._holder:
             self._heard = time.monotonic()
             parts = {name: said.get(name) for name in ("gamepad", "sticks")}
-            self._tell({"input": {**parts, "keys": said.get("keys") or []}})
+            doing = {**parts, "keys": said.get("keys") or []}
+            self._tell({"input": doing, "at": self._heard})
 
     def _controls(self, viewer: Viewer, want: bool) -> None:
         holder = self._holder

@@ -30,7 +30,9 @@ class PageDevice:
     or a stick is out of its dead zone. Once a browser that drives has been silent for
     ``config.dead_man_ms``, or loses the controls, all is let go and the device is lost; what was
     pressed before is given first. It is back with the next message, and what was held then counts
-    again once it was let go.
+    again once it was let go. What counts is when a message came in, however late it is read; who
+    reads them may set :attr:`look`, which is called before anybody counts as silent: it takes in
+    what has come and was not read yet, and never waits.
 
     Any thread may call any method.
     """
@@ -51,6 +53,7 @@ class PageDevice:
         self._driving = False
         self._lost = self._untold = False  # until a message comes; and no poll has told yet
         self._rumbles = deque[tuple[float, float]](maxlen=_MOST)
+        self.look: Callable[[], None] = _nothing
 
     def __enter__(self) -> Self:
         return self
@@ -67,14 +70,19 @@ class PageDevice:
                 self._apply(_REST)
                 self._holder = holder
 
-    def hear(self, said: Mapping[str, Any]) -> None:
-        """Take in what the holder's devices do now. Raises ValueError for what is no such word."""
+    def hear(self, said: Mapping[str, Any], at: float | None = None) -> None:
+        """Take in what the holder's devices do, as it came in ``at``, monotonic [s]; now if None.
+
+        Raises ValueError for what is no such word.
+        """
         axes, held = controls_of(said)
+        now = self._clock()
         with self._lock:
             if self._holder is None:
                 return
-            self._check()
-            self._heard, self._lost = self._clock(), False
+            came = now if at is None else min(at, now)
+            self._check(came)
+            self._heard, self._lost = came, False
             self._stale &= held
             self._apply((axes, held - self._stale))
             pushed = any(abs(value) > self._dead_zone for value in axes.values())
@@ -82,8 +90,10 @@ class PageDevice:
 
     def poll(self) -> DeviceState | None:
         """The controls now, with every press since the last poll; None while it is lost."""
+        if self._silent(self._clock()):
+            self.look()
         with self._lock:
-            self._check()
+            self._check(self._clock())
             state = self._latch.take()
             if (self._lost or self._untold) and not state.pressed:
                 self._untold = False
@@ -105,9 +115,13 @@ class PageDevice:
         """The rumbles asked for since the last call: strength in [0, 1], and how long [s]."""
         return [self._rumbles.popleft() for _ in range(len(self._rumbles))]
 
-    def _check(self) -> None:
-        """Let go if who drives has fallen silent."""
-        if self._driving and self._clock() - self._heard > self._patience:
+    def _silent(self, now: float) -> bool:
+        """Whether who drives has fallen silent by then."""
+        return self._driving and now - self._heard > self._patience
+
+    def _check(self, now: float) -> None:
+        """Let go if who drives has fallen silent by then."""
+        if self._silent(now):
             self._lose()
 
     def _lose(self) -> None:
@@ -124,3 +138,7 @@ class PageDevice:
         for name in self._down ^ held:
             self._latch.button(name, down=name in held)
         self._down = held
+
+
+def _nothing() -> None:
+    """There is nothing to look at."""

@@ -84,6 +84,30 @@ def test_a_silent_browser_that_drives_has_let_go_within_the_dead_mans_time(
         assert state(made).held == ({"rightshoulder"} if driving else set())
 
 
+def test_a_word_that_came_in_time_is_no_silence_however_late_it_is_read() -> None:
+    made, clock = device()
+    made.hear(pad(RB), clock.now)
+    for _ in range(5):
+        came = clock.now + DEAD_MAN_S - 0.01
+        clock.now += DEAD_MAN_S + 0.1
+        waiting = [came]
+        made.look = lambda: made.hear(pad(RB), waiting.pop())  # noqa: B023
+        assert state(made).held == {"rightshoulder"}
+        assert waiting == []
+        made.hear(pad(RB), clock.now)
+    clock.now += 2 * DEAD_MAN_S
+    made.look = lambda: made.hear(pad(RB), clock.now - DEAD_MAN_S - 0.01)  # and one that is old
+    assert made.poll() is None
+
+
+def test_no_word_is_of_the_future() -> None:
+    made, clock = device()
+    made.hear(pad(RB), clock.now + 1000)
+    clock.now += DEAD_MAN_S + 0.01
+    assert state(made).held == frozenset()  # a press that is still to be given, and no more
+    assert made.poll() is None
+
+
 def test_what_was_held_in_a_loss_counts_again_once_it_was_let_go() -> None:
     made, clock = device()
     made.hear(pad(RB))

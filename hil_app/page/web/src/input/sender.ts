@@ -7,7 +7,7 @@ import { type Pads, PadReader, raw } from "./gamepad";
 import { TouchSticks } from "./touch";
 
 const POLL_MS = 8; // the pad has no events
-const ALIVE_MS = 40; // below the 50 that are promised
+const ALIVE_MS = 15; // so that a hitch of the browser or the computer is no silence
 const REST: Input = { gamepad: null, keys: [], sticks: null };
 
 export class InputSender {
