@@ -273,7 +273,6 @@ def test_a_run_loads_no_web_server() -> None:
         if SERVER & top_imports(path) and "home" not in path.parts:
             found.add(str(path.relative_to(ROOT / "hil_app")))
     assert found == {
-        "bench/page/presses.py",
         "bench/page/viewer.py",
         "page/app.py",
         "page/guard.py",

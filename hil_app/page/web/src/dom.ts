@@ -56,3 +56,8 @@ export function figure(value: number): string {
   if (size >= 10000) return `${(value / 1000).toFixed(size >= 100000 ? 0 : 1)}k`;
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 || size === 0 ? 2 : 3);
 }
+
+/** How many of something. */
+export function count(value: number): string {
+  return value >= 10000 ? figure(value) : String(Math.round(value));
+}

@@ -29,6 +29,7 @@ const SOFT_EVERY_MS = 250; // the same where the processor draws
 const SCREEN_MS = 17; // what the screen itself lets wait
 const SLOW_MS = 60; // a drawing that takes longer is drawn more coarsely
 const COARSEST = 0.5; // pixels for each of the screen's
+const MOST_PIXELS = { soft: 160_000, hard: 4_000_000 }; // of the canvas, where the processor draws or not
 const PATH = 400; // points
 const MOVED_M = 0.002; // between two of them
 const CUBE_M = 0.024;
@@ -52,18 +53,21 @@ export class ArmView {
   private robot: URDFRobot | null = null;
   private ghost: URDFRobot | null = null;
   private run: Run | null = null;
+  private newest: State | null = null;
   private episode = -1;
   private dirty = true;
   private seen = true;
   private due = 0; // when it may be drawn again
   private drawn: number | null = null; // when it was, just now
   private every = EVERY_MS;
+  private most = MOST_PIXELS.hard;
   private ratio = Math.min(devicePixelRatio, 2);
+  private resized = false; // what was drawn is stretched until it is drawn again
 
   /** Throws where the browser has no WebGL. */
   constructor() {
     const soft = withoutGpu();
-    if (soft) [this.ratio, this.every] = [COARSEST, SOFT_EVERY_MS];
+    if (soft) [this.ratio, this.every, this.most] = [1, SOFT_EVERY_MS, MOST_PIXELS.soft];
     this.renderer = new WebGLRenderer({ canvas: this.canvas, antialias: !soft, alpha: true });
     this.camera.up.set(0, 0, 1);
     this.orbit = new OrbitControls(this.camera, this.canvas);
@@ -89,7 +93,7 @@ export class ArmView {
     this.host.hidden = run.urdf === null;
     this.path.clear();
     for (const old of [this.robot, this.ghost]) if (old !== null) this.scene.remove(old);
-    this.robot = this.ghost = null;
+    this.robot = this.ghost = this.newest = null;
     if (run.urdf === null) return;
     this.box.visible = run.bounds !== null;
     if (run.bounds !== null) {
@@ -104,10 +108,12 @@ export class ArmView {
       if (part instanceof Mesh) part.material = this.ghostSkin;
     });
     this.scene.add(this.robot, this.ghost);
+    if (this.newest !== null) this.show(this.newest); // or it would first be drawn stretched out
     this.dirty = true;
   }
 
   show(state: State): void {
+    this.newest = state;
     const map = this.run?.urdf_joints;
     if (!map) return;
     pose(this.robot, this.run, map, state.joints);
@@ -150,7 +156,7 @@ export class ArmView {
     this.camera.aspect = width / height;
     this.camera.fov = width > height ? 38 : 38 + 14 * (1 - width / height);
     this.camera.updateProjectionMatrix();
-    this.due = 0;
+    this.resized = true;
     this.dirty = true;
   }
 
@@ -158,10 +164,11 @@ export class ArmView {
   private frame(now: number): void {
     requestAnimationFrame((next) => this.frame(next));
     this.pace(now);
-    if (!this.dirty || !this.seen || this.host.hidden || now < this.due) return;
+    const rests = now < this.due && !this.resized;
+    if (!this.dirty || !this.seen || this.host.hidden || rests) return;
     this.drawn = now;
     this.due = now + this.every;
-    this.dirty = false;
+    this.dirty = this.resized = false;
     this.fit();
     this.renderer.render(this.scene, this.camera);
   }
@@ -169,9 +176,10 @@ export class ArmView {
   /** Have the canvas as many pixels as it needs; that clears it, so it is drawn at once. */
   private fit(): void {
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const [wide, high] = [Math.floor(width * this.ratio), Math.floor(height * this.ratio)];
+    const ratio = Math.min(this.ratio, Math.sqrt(this.most / (width * height)));
+    const [wide, high] = [Math.floor(width * ratio), Math.floor(height * ratio)];
     if (this.canvas.width === wide && this.canvas.height === high) return;
-    this.renderer.setPixelRatio(this.ratio);
+    this.renderer.setPixelRatio(ratio);
     this.renderer.setSize(width, height, false);
   }
 

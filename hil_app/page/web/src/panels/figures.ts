@@ -1,6 +1,6 @@
 /** Figures that change all the time: joints, timing, learner, classifier. */
 
-import { byId, figure, make, percent, say } from "../dom";
+import { byId, count, make, percent, say } from "../dom";
 import type { Run, State } from "../protocol";
 
 const HOT_C = 60;
@@ -84,9 +84,9 @@ export class Figures {
       this.cell("late p50 / p99 / max", `${words} ms`, late.p99 > LATE_MS);
     }
     if (learner) {
-      this.cell("updates", `${figure(learner.updates)} (${figure(learner.updates_per_second)}/s)`);
+      this.cell("updates", `${count(learner.updates)} (${count(learner.updates_per_second)}/s)`);
       this.cell("weights", `version ${learner.version}`);
-      this.cell("buffer online / offline", `${figure(learner.online)} / ${figure(learner.offline)}`);
+      this.cell("buffer online / offline", `${count(learner.online)} / ${count(learner.offline)}`);
     }
     if (this.delay) this.cell("there and back", this.delay);
     const { viewers } = state.controls;
