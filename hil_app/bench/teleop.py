@@ -69,7 +69,7 @@ class Presser:
     @property
     def over(self) -> bool:
         """Whether all is done, or cannot be."""
-        return not self._thread.is_alive()
+        return self._thread.ident is not None and not self._thread.is_alive()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from math import inf
 from threading import Event, Thread
 from time import perf_counter
 
 from configs.errors import HilAppError
 from configs.run import RunConfig
-from hil_app.bench import Result
+from hil_app.bench import BenchError, Result
 from hil_app.bench.loop import changed
-from hil_app.bench.record import FPS, FilmedRobot, filmed
+from hil_app.bench.page.browser import Browser
+from hil_app.bench.page.stamps import StampedRobot
+from hil_app.bench.record import FPS, filmed
 from hil_app.build.assembly import Assembly
 from hil_app.control.episodes import run_episodes
 from hil_app.control.monitor import Monitor
@@ -25,7 +25,6 @@ from hil_app.page.feeder import Page
 from hil_app.recording.frames import Frame
 from hil_app.runs.at_the_page import PagePlace
 from hil_app.support.events import EventLog
-from robots import isolated
 from teleop.keys import Attended
 
 _SETTLED = 2 * FPS  # ticks until a loop without a page counts
@@ -36,7 +35,7 @@ def lateness(config: RunConfig, seconds: float, turns: int) -> Result:
     """A 30 Hz loop with two made-up cameras of 640x480, in turns without a page and with one.
 
     ``handed_over_ms`` is what the loop itself does for the page in a tick, ``image_age_ms`` how old
-    the images are that are sent to the one browser there is.
+    the images are when the one browser there is has drawn them, from when they were taken.
     """
     late: dict[str, list[float]] = defaultdict(list)
     spent, ages = list[float](), list[float]()
@@ -64,7 +63,7 @@ def _turn(
 ) -> list[float]:
     """The lateness of each tick of a turn [s]."""
     events, monitor = EventLog(), Monitor()
-    parts, place = Assembly(config, robot=FilmedRobot(config)), PagePlace(config.page)
+    parts, place = Assembly(config, robot=StampedRobot(config)), PagePlace(config.page)
     clock = _Clock(round(seconds * FPS))
     with ExitStack() as stack:
         teleop = parts.teleop("on_take_over")
@@ -119,30 +118,17 @@ class _Timed:
 
 @contextmanager
 def _viewer(link: str, ages: list[float]) -> Iterator[Event]:
-    """A browser meanwhile, and whether it has been sent an image; ``ages`` get those of all [s]."""
-    command, there = isolated.command("hil_app.bench.page.viewer", link), Event()
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=isolated.environment(),
-    ) as process:
-        said = list[str]()
+    """A browser meanwhile, and whether it has drawn an image; ``ages`` get those of all [s]."""
+    there = Event()
+    with Browser(link, "look") as browser:
 
         def listen() -> None:
-            for line in process.stdout or ():
-                said.append(line)
-                there.set()
+            with suppress(BenchError):
+                browser.hear()
+            there.set()  # or it is gone, which is told at the end
 
         listener = Thread(target=listen)
         listener.start()
-        try:
-            yield there
-            assert process.stdin is not None
-            process.stdin.close()
-            listener.join()
-            ages += json.loads(said[-1])
-        finally:
-            process.kill()
-            listener.join()
+        yield there
+        listener.join()
+        ages += browser.ages()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from websockets.sync.client import ClientConnection, connect
 
 from configs.load import validate
 from hil_app.bench import Result
-from hil_app.bench.page.viewer import socket_of
-from hil_app.bench.teleop import FPS, LONGEST, SETTLED_S, TAP_S, Presser, WatchedTeleop
+from hil_app.bench.page.browser import Browser
+from hil_app.bench.teleop import FPS, LONGEST, SETTLED_S, Presser, WatchedTeleop
 from hil_app.build.assembly import Assembly
 from hil_app.control.monitor import Monitor
 from hil_app.control.policy import NoPolicy
@@ -25,7 +22,6 @@ from teleop.page.device import PageDevice
 
 _UP, _DOWN = "KeyE", "KeyD"
 _LOOK_S, _LOST_S = 0.01, 5.0  # from one look at the arm to the next, and until a press is lost
-_HELD = ["ShiftLeft"]  # which takes over
 
 
 def press_latency(port: str, presses: int) -> Result:
@@ -39,7 +35,7 @@ def press_latency(port: str, presses: int) -> Result:
     assert isinstance(parts.device, PageDevice)
     presser = _KeyPresser(port, place, parts.device, presses)
     teleop = WatchedTeleop(parts.teleop("on_take_over"), presser.polls)
-    loop = parts.loop(teleop, NoPolicy(), lambda: False)
+    loop = parts.loop(teleop, NoPolicy(), lambda: presser.over)  # amid a pause, too
     with place, Page(parts, Monitor(), EventLog(), place), parts.device, parts.robot:
         transition = loop.reset(seed=0)
         with presser:
@@ -87,35 +83,29 @@ class _KeyPresser(Presser):
 
     def press_all(self, arm: VirtualArm) -> None:
         """See :class:`Presser`."""
-        place, token = socket_of(self._place.link)
-        with connect(place, max_size=None) as browser:
-            _say(browser, type="hello", token=token)
-            _say(browser, type="controls", want=True)
-            threading.Thread(target=_drain, args=(browser,), daemon=True).start()
+        with Browser(self._place.link, "press") as browser:
+            browser.hear()
             self._listen()
-            _keys(browser, _HELD)
             time.sleep(SETTLED_S)
             while len(self.done) < self.count:
                 self._press(browser, arm)
 
     def _listen(self) -> None:
-        """Note when the run hears something."""
+        """Note when the run hears of one of the two keys."""
         hear = self._device.hear
 
-        def heard(said: Any) -> None:
-            self._heard.append(time.monotonic())
-            hear(said)
+        def heard(said: Mapping[str, Any], at: float | None = None) -> None:
+            if {_UP, _DOWN} & set(said["keys"]):
+                self._heard.append(time.monotonic())
+            hear(said, at)
 
         self._device.hear = heard  # type: ignore[method-assign]
 
-    def _press(self, browser: ClientConnection, arm: VirtualArm) -> None:
-        _keys(browser, _HELD)  # a sign of life
+    def _press(self, browser: Browser, arm: VirtualArm) -> None:
         time.sleep(self.random.uniform(0, LONGEST))
         self._heard.clear()
-        at = time.monotonic()
-        _keys(browser, [*_HELD, _UP if len(self.done) % 2 else _DOWN])
-        time.sleep(TAP_S)
-        _keys(browser, _HELD)
+        pressed = browser.press(_UP if len(self.done) % 2 else _DOWN)
+        at = pressed - (time.time() - time.monotonic())
         changed = _moved(arm, at)
         time.sleep(SETTLED_S)
         heard, polled = min(self._heard, default=0.0), self.polled_before(changed)
@@ -130,16 +120,3 @@ def _moved(arm: VirtualArm, at: float) -> float:
         if moved > at:
             return moved
     return 0.0
-
-
-def _keys(browser: ClientConnection, keys: list[str]) -> None:
-    _say(browser, type="input", gamepad=None, keys=keys, sticks=None)
-
-
-def _say(browser: ClientConnection, **message: Any) -> None:
-    browser.send(json.dumps(message))
-
-
-def _drain(browser: ClientConnection) -> None:
-    for _ in browser:
-        pass
