@@ -170,18 +170,18 @@ def pick_up(hand: Hand, eyes: Eyes) -> None:
     """
     episode = eyes.until_who("HOLDING")["stage"]["episode"]
     eyes.wait(ticks=3)
-    _go(hand, eyes, HOVER)
+    reach(hand, eyes, HOVER)
     hand.rest()
     eyes.until_who("HOLDING")
     eyes.wait(ticks=5)
-    while not _grasp(hand, eyes, episode):
-        _go(hand, eyes, HOVER, "open")
+    while not grasp(hand, eyes, episode):
+        reach(hand, eyes, HOVER, "open")
     hand.rest()
 
 
-def _grasp(hand: Hand, eyes: Eyes, episode: int) -> bool:
+def grasp(hand: Hand, eyes: Eyes, episode: int) -> bool:
     """Reach for the cube and lift; says whether that ended the ``episode``."""
-    _go(hand, eyes, 0.0)
+    reach(hand, eyes, 0.0)
     hand.move(0.0, 0.0, 0.0, gripper="close")
     eyes.wait(ticks=15)
     hand.move(0.0, 0.0, 1.0, gripper="close")
@@ -193,12 +193,12 @@ def _grasp(hand: Hand, eyes: Eyes, episode: int) -> bool:
     return over(eyes.until(lambda state: over(state) or state["tip"][2] > high))
 
 
-def _go(hand: Hand, eyes: Eyes, over: float, gripper: Gripper = None) -> None:
+def reach(hand: Hand, eyes: Eyes, over: float, gripper: Gripper = None) -> None:
     """So high ``over`` where the gripper's fingers stand around the cube [m]."""
-    grasp = Grasp(Stick(np.ones(3, np.float32), 30.0), 0.0, 45.0, INSIDE)
+    oracle = Grasp(Stick(np.ones(3, np.float32), 30.0), 0.0, 45.0, INSIDE)
 
     def near(state: State) -> bool:
-        spot = grasp.spot(np.array(state["object"], np.float32))
+        spot = oracle.spot(np.array(state["object"], np.float32))
         way = spot + np.array([0.0, 0.0, over]) - np.array(state["tip"])
         hand.move(*np.clip(GAIN * way, -1, 1).tolist(), gripper=gripper)
         return state["who"] == "YOU" and bool(np.abs(way).max() < NEAR)
