@@ -219,6 +219,43 @@ class LearnerFailed(Problem, name="learner_died"):
     """The learner's thread has failed."""
 
 
+class LearnerLost(Problem):
+    """A learner on another machine is out of reach; what is recorded waits on disk."""
+
+
+class LearnerBack(Notice):
+    """It is within reach again."""
+
+
+class LearnerJoined(Notice):
+    """A robot has joined a learner on another machine."""
+
+
+class BridgeEnded(Problem):
+    """The process between the run and its learner has ended, or hangs; another is started."""
+
+
+class FrameNotTaken(Problem):
+    """The learner refuses a frame, and the rest of its episode."""
+
+
+class FramesUnsent(Problem):
+    """The run has ended before all that it recorded was safe with its learner."""
+
+
+class UnsentOnDisk(Problem):
+    """The disk does not take what waits for the learner; it is tried again."""
+
+
+class OtherEvaluated(Event):
+    """Another robot of the same learner has evaluated the policy."""
+
+    robot: str
+    successes: int
+    episodes: int
+    updates: int
+
+
 class HelpWanted(Problem):
     """The policy asks for a take-over."""
 

@@ -12,6 +12,7 @@ from configs.learning.photometric import PhotometricConfig
 from configs.text.paths import UserPath
 
 MOST_ROWS = 100_000_000  # of a buffer
+NAMED = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}$"  # of a learner and of a robot: they name files, too
 Only = Literal["all", "interventions", "successes"]
 
 
@@ -38,9 +39,21 @@ class LearnerConfig(Config):
     mode: Changeable[Literal["background", "lockstep"]] = "background"
     """background: learn as fast as the machine allows; lockstep: a round of updates every
     train_freq ticks while the loop waits, so that a seed gives the same run (simulated worlds)."""
-    where: Changeable[Literal["thread", "process"]] = "thread"
+    where: Changeable[Literal["thread", "process", "ray"]] = "thread"
     """thread: it runs in the program that moves the robot; process: in one of its own on the same
-    computer, which cannot hold up the control loop, and takes memory and a few seconds to start."""
+    computer, which cannot hold up the control loop, and takes memory and a few seconds to start;
+    ray: on the machine where `hil-app learner start` has started it, which serves several robots."""
+    address: Changeable[str | None] = Field(None, pattern=r"^[A-Za-z0-9.\-]+:[0-9]{1,5}$")
+    """Ray: where the cluster's head listens, HOST:PORT."""
+    name: Changeable[str] = Field("learner", pattern=NAMED)
+    """Ray: which of the cluster's learners this robot joins."""
+    robot: Changeable[str | None] = Field(None, pattern=NAMED)
+    """Ray: what this robot is called there; null for the computer's name."""
+    share: Changeable[float] = Field(1.0, gt=0, le=1000)
+    """Ray: how much of every batch is this robot's, relative to the shares of the other robots."""
+    on_loss: Changeable[Literal["continue", "hold"]] = "continue"
+    """Ray: what the run does while the learner is out of reach; continue: it goes on with the last
+    weights, and sends later what it records; hold: it stands still once the episode is over."""
     train_freq: Changeable[int] = Field(1, ge=1)
     """Lockstep: time between two rounds of updates [ticks]."""
     gradient_steps: Changeable[int] = Field(1, ge=1)
@@ -83,6 +96,15 @@ class LearnerConfig(Config):
     """Frames that may wait for the learner; more end the run safely."""
     max_skipped_updates: Changeable[int] = Field(10, ge=1)
     """Updates in a row that may be skipped, as not finite, before the run stops."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.where == "ray" and self.address is None:
+            raise ValueError(
+                "address: where=ray needs the address of the cluster, such as "
+                "--learner.address=192.168.1.20:6379; `hil-app learner start` prints it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _repeatable(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -273,12 +274,19 @@ class Assembly:
         return learning.make_algorithm(self.config, actor)
 
     def learner(
-        self, actor: GaussianActorPolicy, events: EventLog, log: Log | None = None
+        self,
+        actor: GaussianActorPolicy,
+        events: EventLog,
+        log: Log | None = None,
+        home: Path | None = None,
     ) -> AnyLearner:
-        """What trains ``actor``, with its buffers; ``log`` gets its figures now and then."""
+        """What trains ``actor``, with its buffers; ``log`` gets its figures now and then.
+
+        ``home`` is the run's folder.
+        """
         from hil_app.build import learning
 
-        return learning.make_learner(self.config, actor, events, log)
+        return learning.make_learner(self.config, actor, events, log, home)
 
     def seed(self, name: str, index: int = 0) -> int:
         """A seed of its own for each random source of the run."""

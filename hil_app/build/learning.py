@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,16 +24,20 @@ from hil_app.learning.buffer.credit import TakeOverPenalty
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.values import usable
 from hil_app.learning.elsewhere.process import LearnerProcess
+from hil_app.learning.elsewhere.remote import RemoteLearner
 from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.learning.learner import Learner, Log
 from hil_app.learning.networks.actor import GaussianActorPolicy
 from hil_app.learning.sac.q_values import q_values_of
-from hil_app.learning.store import ExperienceStore
+from hil_app.learning.shared.store import SharedStore
+from hil_app.learning.store import AnyStore, ExperienceStore
 from hil_app.learning.trainer import RLTrainer
 from hil_app.support.events import EventLog
+from hil_app.support.extras import how_to_install
 from processors.observation import Observe
 
 _PROCESS = "hil_app.remote.learner_process"
+_BRIDGE = "hil_app.remote.bridge"
 _LEARNERS = {"algorithm", "learner", "train", "ask_for_help", "seed"}  # all that one looks at
 
 
@@ -85,35 +92,66 @@ def make_algorithm(config: RunConfig, actor: GaussianActorPolicy) -> RLAlgorithm
 
 
 def make_learner(
-    config: RunConfig, actor: GaussianActorPolicy, events: EventLog, log: Log | None = None
+    config: RunConfig,
+    actor: GaussianActorPolicy,
+    events: EventLog,
+    log: Log | None = None,
+    home: Path | None = None,
 ) -> AnyLearner:
-    """What trains ``actor``, where the config says; ``log`` gets its figures now and then."""
+    """What trains ``actor``, where the config says; ``log`` gets its figures now and then.
+
+    What a learner on another machine has not acknowledged is kept in the run's ``home``.
+    """
     if config.learner.where == "thread":
         return thread_learner(config, make_algorithm(config, actor), events, log)
-    _device(config.learner.device)
     setup = {
         "config": config.model_dump(mode="json", include=_LEARNERS),
         "policy": actor.config.model_dump(mode="json"),
     }
+    if config.learner.where == "ray":
+        _check_ray()
+        return RemoteLearner(_BRIDGE, setup, actor, config.learner, events, log, home)
+    _device(config.learner.device)
     return LearnerProcess(_PROCESS, setup, actor, config.learner, events, log)
+
+
+def _check_ray() -> None:
+    """ConfigError unless Ray is installed; it is not loaded."""
+    if find_spec("ray") is None:
+        raise ConfigError(
+            f"learner.where: ray is not installed; {how_to_install('ray')} does, on the learner's "
+            "machine, too"
+        )
 
 
 def thread_learner(
     config: RunConfig, algorithm: RLAlgorithm, events: EventLog, log: Log | None = None
 ) -> Learner:
     """The learner thread with its buffers; ``log`` gets its figures now and then."""
-    settings = config.learner
-    online = _buffer(config, algorithm, settings.online_capacity, "online buffer")
-    offline = _buffer(config, algorithm, settings.offline_capacity, "offline buffer")
-    store = ExperienceStore(
-        online,
-        offline,
-        n_steps=settings.n_steps,
-        discount=config.algorithm.discount,
-        keep=algorithm.policy.replay_state,
-        failures=config.train.count_demonstrations == "all",
-        take_over=_take_over(settings),
+    store: AnyStore = _rows(config, algorithm, *_buffers(config, algorithm, None))
+    return _learner(config, algorithm, store, events, log)
+
+
+def shared_learner(
+    config: RunConfig, algorithm: RLAlgorithm, events: EventLog, log: Log | None = None
+) -> tuple[Learner, SharedStore]:
+    """The same for several robots, and what they have come to."""
+    store = SharedStore(
+        partial(_buffers, config, algorithm),
+        partial(_rows, config, algorithm),
+        config.learner.learning_starts,
     )
+    return _learner(config, algorithm, store, events, log), store
+
+
+def _learner(
+    config: RunConfig,
+    algorithm: RLAlgorithm,
+    store: AnyStore,
+    events: EventLog,
+    log: Log | None,
+) -> Learner:
+    settings = config.learner
     trainer = RLTrainer(
         algorithm=algorithm,
         data_mixer=store.mixer(settings.online_ratio),
@@ -129,6 +167,33 @@ def thread_learner(
         log,
         config.train.log_every,
         None if config.ask_for_help is None else q_values_of(trainer),
+    )
+
+
+def _rows(
+    config: RunConfig, algorithm: RLAlgorithm, online: ReplayBuffer, offline: ReplayBuffer
+) -> ExperienceStore:
+    """What fills these buffers."""
+    return ExperienceStore(
+        online,
+        offline,
+        n_steps=config.learner.n_steps,
+        discount=config.algorithm.discount,
+        keep=algorithm.policy.replay_state,
+        failures=config.train.count_demonstrations == "all",
+        take_over=_take_over(config.learner),
+    )
+
+
+def _buffers(
+    config: RunConfig, algorithm: RLAlgorithm, robot: str | None
+) -> tuple[ReplayBuffer, ReplayBuffer]:
+    """The online and the offline buffer of a robot, or of the only one."""
+    whose = "" if robot is None else f" of {robot}"
+    settings = config.learner
+    return (
+        _buffer(config, algorithm, settings.online_capacity, f"online buffer{whose}"),
+        _buffer(config, algorithm, settings.offline_capacity, f"offline buffer{whose}"),
     )
 
 

@@ -23,7 +23,7 @@ from hil_app.learning.health import Health, LearnerDied
 from hil_app.learning.mailbox import Mailbox
 from hil_app.learning.networks.weights import check_finite, copy_into, cpu_copy
 from hil_app.learning.sac.q_values import QValues, QValuesOf
-from hil_app.learning.store import ExperienceStore
+from hil_app.learning.store import AnyStore
 from hil_app.learning.trainer import RLTrainer
 from hil_app.support.events import EventLog
 from hil_app.support.worker import Worker
@@ -78,7 +78,7 @@ class Learner:
     def __init__(
         self,
         trainer: RLTrainer,
-        store: ExperienceStore,
+        store: AnyStore,
         config: LearnerConfig,
         events: EventLog,
         log: Log | None = None,
@@ -96,6 +96,7 @@ class Learner:
         self._q_values_of = q_values_of
         self._unjudged: Experience | None = None
         self._lockstep = config.mode == "lockstep"
+        self.waits = self._lockstep  # whether what is handed over is dealt with at once
         self._worker: Worker[_Job] | None = None
         self._resting = False
         self._frames = self._updates = 0  # learned from, of the policy's own episodes; made
@@ -145,6 +146,18 @@ class Learner:
                 ended.set()
             meanwhile()
 
+    def begin_warm_start(self, updates: int, ended: threading.Event) -> None:
+        """The same without waiting: it is over when ``ended`` says so, too."""
+        self._put(partial(self._warm_start, updates, ended))
+
+    def do(self, task: Callable[[], None]) -> None:
+        """Have something done in the learner's thread, behind all that was handed over."""
+        self._put(task)
+
+    def set_resting(self, *, resting: bool) -> None:
+        """The same as `rest` or `go_on`, without waiting."""
+        self._put(partial(self._set_resting, resting))
+
     def rest(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Stop running free until :meth:`go_on`; returns once the update under way is done.
 
@@ -168,7 +181,7 @@ class Learner:
         While weights are not finite it is not called: nothing could go on from them.
         """
         job = self._put(partial(self._keep_state, keep))
-        if self._lockstep:
+        if self.waits:
             self._await(job)
 
     def warm_up(self) -> str | None:
@@ -217,7 +230,7 @@ class Learner:
     def _hand_over(self, task: Callable[[], None]) -> None:
         """Queue what a tick asks for: without waiting, unless in lockstep."""
         job = self._put(task, even_beyond=False)
-        if self._lockstep:
+        if self.waits:
             self._await(job)
 
     def _put(self, task: Callable[[], None], *, even_beyond: bool = True) -> _Job:

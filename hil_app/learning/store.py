@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from torch import Tensor
 
 from hil_app.learning.buffer.credit import TakeOverPenalty
-from hil_app.learning.buffer.mixer import OnlineOfflineMixer
+from hil_app.learning.buffer.mixer import Drawn, OnlineOfflineMixer
 from hil_app.learning.buffer.replay import ReplayBuffer
 from hil_app.learning.buffer.returns import NStepReturns, Row
 from hil_app.learning.experience import Experience, Observation
 
 ONLINE, OFFLINE = "online", "offline"  # groups of a snapshot's tensors
+
+
+class AnyStore(Protocol):
+    """What a learner does with its store; the methods are those of `ExperienceStore`."""
+
+    @property
+    def online(self) -> Drawn:
+        """What the policy came to."""
+
+    @property
+    def offline(self) -> Drawn:
+        """What people have shown."""
+
+    def add(self, frame: Experience) -> None:
+        """Keep a frame of the policy's own episodes."""
+
+    def demonstrate(self, frame: Experience) -> None:
+        """Keep a frame of a demonstration."""
+
+    def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:
+        """Put rows into the offline buffer."""
+
+    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+        """All of it."""
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Go on from what `state_dict` gave."""
 
 
 class ExperienceStore:
@@ -62,6 +90,10 @@ class ExperienceStore:
         if not frame.rerecord and (self._succeeded or self._failures):
             self.fill(self._open_episode)
         self._open_episode, self._succeeded = [], False
+
+    def remember(self, frame: Experience) -> None:
+        """Go on from a frame of the policy's own episodes whose rows are here already."""
+        self._own.push(frame)
 
     def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:
         """Put rows, each of this weight, into the offline buffer; returns how many there were."""

@@ -1,6 +1,6 @@
 """The process behind ``learner.where=process``, which the run starts; nobody does by hand.
 
-Its standard input is a connection to the run (see :mod:`hil_app.learning.elsewhere.wire`). The
+Its standard input is a connection to the run (see :mod:`hil_app.support.wire`). The
 first message says what to make; the run hears ``ready``, and everything after is `Serving`'s.
 """
 
@@ -18,7 +18,7 @@ from configs.load import validate
 from hil_app.build.learning import initial_policy, make_algorithm, thread_learner
 from hil_app.learning.elsewhere.block import SharedMailbox, WeightsBlock
 from hil_app.learning.elsewhere.serving import Serving
-from hil_app.learning.elsewhere.wire import Connection
+from hil_app.support.wire import Connection
 from hil_app.learning.learner import Learner, Log, died_of
 from hil_app.support.events import EventLog
 

@@ -60,7 +60,9 @@ class Training:
             session.events,
             partial(trackers_of, session.folder, config, session.events),
         )
-        self.learner: AnyLearner = parts.learner(self.policy, session.events, self._log_learner)
+        self.learner: AnyLearner = parts.learner(
+            self.policy, session.events, self._log_learner, session.folder
+        )
         self._episode_frames: list[Frame] = []  # of the episode under way
         self._acting = parts.policy("exploration")
         wanted = config.learner.datasets if self._fresh else []  # a checkpoint has their rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,7 +12,6 @@ from configs.names import DISCRETE_PENALTY, IS_INTERVENTION
 from hil_app.learning.assumed import tell_once
 from hil_app.learning.buffer.batch import Batch, completed
 from hil_app.learning.buffer.prefetch import endless
-from hil_app.learning.buffer.replay import ReplayBuffer
 
 Meaning = tuple[float, str]  # of a key that only the other buffer has, and in words
 ONLINE: dict[str, Meaning] = {
@@ -19,6 +19,16 @@ ONLINE: dict[str, Meaning] = {
     IS_INTERVENTION: (0.0, "the policy acted"),
 }
 OFFLINE: dict[str, Meaning] = {**ONLINE, IS_INTERVENTION: (1.0, "the operator acted")}
+
+
+class Drawn(Protocol):
+    """What rows are drawn from, such as a `ReplayBuffer`."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def sample(self, batch_size: int) -> Batch:
+        """So many of them."""
 
 
 class OnlineOfflineMixer:
@@ -34,8 +44,8 @@ class OnlineOfflineMixer:
 
     def __init__(
         self,
-        online_buffer: ReplayBuffer | None,
-        offline_buffer: ReplayBuffer | None = None,
+        online_buffer: Drawn | None,
+        offline_buffer: Drawn | None = None,
         online_ratio: float = 0.5,
     ) -> None:
         if not 0 <= online_ratio <= 1:

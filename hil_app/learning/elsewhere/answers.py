@@ -13,7 +13,7 @@ from hil_app.events import LearnerFailed
 from hil_app.learning.checkpoint import Tensors
 from hil_app.learning.elsewhere.child import LearnerChild
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver
-from hil_app.learning.elsewhere.wire import Message
+from hil_app.support.wire import Message
 from hil_app.learning.experience import Experience
 from hil_app.learning.health import LearnerDied
 from hil_app.learning.learner import POLL, Log, Progress, died_of
@@ -26,7 +26,45 @@ _RECENT = 64  # frames that Q-values may still come for
 _REMEDY = "`hil-app train --resume` goes on from the last checkpoint"
 
 
-class Answers:
+class Heard:
+    """What a learner elsewhere has said of itself, which goes on to ``events`` and ``log``, too."""
+
+    def __init__(self, events: EventLog, log: Log | None) -> None:
+        self.progress = Progress()
+        self.q_values: QValues | None = None
+        self.warmed = 0  # updates from the demonstrations alone
+        self.done = 0  # messages dealt with
+        self.events, self._log = events, log
+        self.changed = threading.Condition()
+        self._recent: deque[tuple[int, Experience]] = deque(maxlen=_RECENT)
+
+    def expect_values(self, number: int, frame: Experience) -> None:
+        """Before it is sent: a message has a frame that Q-values may come for."""
+        self._recent.append((number, frame))
+
+    def take(self, message: Message) -> bool:
+        """Note what is said; returns whether it was of this kind."""
+        kind, facts = message.kind, message.facts
+        if kind == "state":
+            self._take_state(facts)
+        elif kind == "log" and self._log is not None:
+            self._log(facts["frames"], Progress(**facts["progress"]))
+        elif kind == "event":
+            self.events.emit(getattr(classes, facts["class"])(**facts["fields"]))
+        return kind in ("state", "log", "event")
+
+    def _take_state(self, facts: Mapping[str, Any]) -> None:
+        self.progress = Progress(**facts["progress"])
+        self.warmed = facts["warmed"]
+        if found := facts.get("q_values"):
+            number, *values = found
+            for known, frame in [*self._recent]:
+                if known == number:
+                    self.q_values = QValues(frame, *values)
+        self.done = facts["done"]
+
+
+class Answers(Heard):
     """Listens to a process, in a thread, from :meth:`listen` on until :meth:`close`.
 
     What it tells of itself goes on to ``events`` and ``log``. Once it has died, ended out of turn
@@ -34,21 +72,15 @@ class Answers:
     """
 
     def __init__(self, events: EventLog, log: Log | None) -> None:
-        self.progress = Progress()
-        self.q_values: QValues | None = None
+        super().__init__(events, log)
         self.compile_problem: str | None = None
         self.ready = self.ended = False
-        self.warmed = 0  # updates from the demonstrations alone
-        self.done = 0  # messages dealt with
-        self._events, self._log = events, log
-        self._changed = threading.Condition()
         self._failure: str | None = None
         self._thread: threading.Thread | None = None
         self._closing = False
         self._heard = self._looked = 0.0  # when it said something; when somebody looked
         self._snapshots = SnapshotReceiver()
         self._keeps: dict[int, Callable[[Tensors], None]] = {}  # by number of message
-        self._recent: deque[tuple[int, Experience]] = deque(maxlen=_RECENT)
 
     def listen(self, child: LearnerChild) -> None:
         """Listen to ``child`` from here on."""
@@ -75,7 +107,7 @@ class Answers:
         """Before it is sent: a message has a frame that Q-values may come for, or asks for a
         snapshot."""
         if frame is not None:
-            self._recent.append((number, frame))
+            self.expect_values(number, frame)
         if keep is not None:
             self._keeps[number] = keep
 
@@ -100,17 +132,17 @@ class Answers:
             if meanwhile is not None:
                 meanwhile()
                 continue
-            with self._changed:
-                self._changed.wait_for(lambda: there() or self._failure is not None, POLL)
+            with self.changed:
+                self.changed.wait_for(lambda: there() or self._failure is not None, POLL)
 
     def fail(self, failure: str) -> None:
         """Nothing is learned from here on, which is told once."""
-        with self._changed:
+        with self.changed:
             first, self._failure = self._failure is None, self._failure or failure
-            self._changed.notify_all()
+            self.changed.notify_all()
         if first:
             cause = failure.removeprefix("the learner died: ")
-            self._events.emit(LearnerFailed(cause=cause))
+            self.events.emit(LearnerFailed(cause=cause))
 
     # What follows runs in the thread.
 
@@ -128,12 +160,8 @@ class Answers:
 
     def _take(self, message: Message) -> None:
         kind, facts = message.kind, message.facts
-        if kind == "state":
-            self._take_state(facts)
-        elif kind == "log" and self._log is not None:
-            self._log(facts["frames"], Progress(**facts["progress"]))
-        elif kind == "event":
-            self._events.emit(getattr(classes, facts["class"])(**facts["fields"]))
+        if self.take(message):
+            pass
         elif kind == "snapshot":
             tensors, keep = self._snapshots.done(), self._keeps.pop(facts["number"], None)
             if keep is not None:
@@ -146,17 +174,10 @@ class Answers:
             self.ready |= kind == "ready"
             self.ended |= kind == "ended"
             self._snapshots.take(message)
-        with self._changed:
-            self._changed.notify_all()
+        with self.changed:
+            self.changed.notify_all()
 
     def _take_state(self, facts: Mapping[str, Any]) -> None:
-        self.progress = Progress(**facts["progress"])
-        self.warmed = facts["warmed"]
-        if found := facts.get("q_values"):
-            number, *values = found
-            for known, frame in [*self._recent]:
-                if known == number:
-                    self.q_values = QValues(frame, *values)
-        self.done = facts["done"]
+        super()._take_state(facts)
         for number in [n for n in [*self._keeps] if n <= self.done]:  # it could not be taken
             self._keeps.pop(number, None)

@@ -1,19 +1,15 @@
 """Weights in memory that two processes share: the latest wins, and nobody waits for the other.
 
-The memory has a hash of the networks' architecture, the number of what was published last, and a
-few slots that are written in turn. A slot's number stands before and behind its content: who reads
-it while it is written to finds them to differ, or a wrong sum, and looks again at the next tick.
+What lies there, and how it is known to be whole, is of :mod:`hil_app.support.slots`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import mmap
-import os
-import tempfile
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,12 +20,9 @@ from torch import Tensor
 from hil_app.learning.health import LearnerDied
 from hil_app.learning.mailbox import Mailbox, Parcel
 from hil_app.learning.networks.weights import Weights, check_finite
+from hil_app.support.slots import Slots
 
-_SLOTS = 3  # so many are published before one is written to again
-_HASH = 32  # [B]
 _ALIGNED = 64  # where a tensor may begin [B]
-_HEAD = 64  # of the memory, and of each slot [B]
-_BEGUN, _VERSION, _SUM, _ENDED = range(4)  # numbers in a slot's head
 
 
 class _Place(NamedTuple):
@@ -48,6 +41,48 @@ class _Place(NamedTuple):
         return own.as_strided(self.shape, self.stride, own.storage_offset() + self.first)
 
 
+class Layout:
+    """Where weights like these lie in ``size`` bytes; ``architecture`` is a hash of it."""
+
+    def __init__(self, like: Weights) -> None:
+        self._places: list[_Place] = []
+        start = 0
+        for group, tensors in like.items():
+            for name, tensor in tensors.items():
+                dtype, stride = tensor.dtype, torch.empty(tensor.shape, device="meta").stride()
+                first = start // tensor.element_size()
+                self._places.append(_Place(group, name, tensor.shape, stride, dtype, first))
+                start += _rounded(tensor.numel() * tensor.element_size())
+        self.size = start
+        self.architecture = _hash(self._places)
+        self._kinds = {place.dtype for place in self._places}
+
+    def fill(self, weights: Weights, content: NDArray[np.uint8]) -> None:
+        """Put weights into their places."""
+        kinds = self._views(content)
+        for place in self._places:
+            place.of(kinds).copy_(weights[place.group][place.name])
+
+    def content(self, weights: Weights) -> bytes:
+        """Weights as bytes."""
+        content = np.zeros(self.size, np.uint8)
+        self.fill(weights, content)
+        return content.tobytes()
+
+    def weights(self, content: NDArray[np.uint8]) -> Weights:
+        """The weights that lie there. Raises ValueError if they are not finite."""
+        kinds = self._views(content)
+        check_finite({str(dtype): values for dtype, values in kinds.items()}, "weights")
+        found: dict[str, dict[str, Tensor]] = {}
+        for place in self._places:
+            found.setdefault(place.group, {})[place.name] = place.of(kinds)
+        return found
+
+    def _views(self, content: NDArray[np.uint8]) -> dict[torch.dtype, Tensor]:
+        whole = torch.from_numpy(content)
+        return {dtype: whole.view(dtype) for dtype in self._kinds}
+
+
 class WeightsBlock:
     """Shared memory for weights like these; ``file`` is an open one, of the other process.
 
@@ -55,21 +90,10 @@ class WeightsBlock:
     """
 
     def __init__(self, like: Weights, file: int | None = None) -> None:
-        self._places, self._size = _places(like)  # and of a slot's content [B]
-        self._kinds = {place.dtype for place in self._places}
-        self.architecture = _hash(self._places)
-        new = file is None
-        self.file = _unnamed() if file is None else file
-        size = _HEAD + _SLOTS * (_HEAD + self._size)
-        if new:
-            os.ftruncate(self.file, size)
-        elif os.fstat(self.file).st_size != size:
-            raise ValueError("the policy and the learner have other networks")
-        self._memory = torch.frombuffer(mmap.mmap(self.file, size), dtype=torch.uint8)
-        if new:
-            self._bytes(0, _HASH)[:] = np.frombuffer(self.architecture, np.uint8)
-        self.check()
-        self._close = weakref.finalize(self, os.close, self.file) if new else None
+        self._layout = Layout(like)
+        self._slots = Slots(self._layout.architecture, self._layout.size, file)
+        self.file = self._slots.file
+        self._close = weakref.finalize(self, self._slots.close) if file is None else None
 
     def close(self) -> None:
         """Let go of the file, if it is ours; the memory stays for as long as somebody has it."""
@@ -78,68 +102,29 @@ class WeightsBlock:
 
     def check(self) -> None:
         """Raise ValueError if the memory is of other networks."""
-        if self._bytes(0, _HASH).tobytes() != self.architecture:
-            raise ValueError("the policy and the learner have other networks")
+        self._slots.check()
 
     @property
     def count(self) -> int:
         """How often weights were published."""
-        return int(self._newest[0])
+        return self._slots.count
 
     @property
     def version(self) -> int:
         """Of the weights published last; 0 before the first."""
-        count = self.count
-        return int(self._head(count)[_VERSION]) if count else 0
+        return self._slots.version
 
     def write(self, version: int, weights: Weights) -> None:
         """Publish weights; one process, and one thread of it, does."""
-        count = self.count + 1
-        head, content = self._head(count), self._content(count)
-        head[_BEGUN] = count
-        kinds = {dtype: content.view(dtype) for dtype in self._kinds}
-        for place in self._places:
-            place.of(kinds).copy_(weights[place.group][place.name])
-        head[_VERSION], head[_SUM] = version, _sum(content)
-        head[_ENDED] = count
-        self._newest[0] = count
+        self._slots.write(version, partial(self._layout.fill, weights))
 
     def read(self, count: int) -> Parcel | None:
         """Copies of what was published as this; None if it is being written to.
 
         Raises ValueError if they are not finite.
         """
-        head = self._head(count)
-        if head[_ENDED] != count:
-            return None
-        version, total = int(head[_VERSION]), head[_SUM]
-        content = self._content(count).clone()
-        if head[_BEGUN] != count or _sum(content) != total:
-            return None
-        kinds = {dtype: content.view(dtype) for dtype in self._kinds}
-        check_finite({str(dtype): values for dtype, values in kinds.items()}, "weights")
-        found: dict[str, dict[str, Tensor]] = {}
-        for place in self._places:
-            found.setdefault(place.group, {})[place.name] = place.of(kinds)
-        return Parcel(version, found)
-
-    @property
-    def _newest(self) -> NDArray[np.uint64]:
-        return self._bytes(_HASH, 8).view(np.uint64)
-
-    def _head(self, count: int) -> NDArray[np.uint64]:
-        return self._bytes(self._start(count), 32).view(np.uint64)
-
-    def _content(self, count: int) -> Tensor:
-        start = self._start(count) + _HEAD
-        return self._memory[start : start + self._size]
-
-    def _start(self, count: int) -> int:
-        return _HEAD + count % _SLOTS * (_HEAD + self._size)
-
-    def _bytes(self, start: int, size: int) -> NDArray[np.uint8]:
-        found: NDArray[np.uint8] = self._memory[start : start + size].numpy()
-        return found
+        found = self._slots.read(count)
+        return None if found is None else Parcel(found[0], self._layout.weights(found[1]))
 
 
 class SharedMailbox(Mailbox):
@@ -185,18 +170,6 @@ class SharedMailbox(Mailbox):
         self._failed = count
 
 
-def _places(like: Weights) -> tuple[list[_Place], int]:
-    """Where weights like these lie in a slot, and its size [B]."""
-    places, start = [], 0
-    for group, tensors in like.items():
-        for name, tensor in tensors.items():
-            dtype, stride = tensor.dtype, torch.empty(tensor.shape, device="meta").stride()
-            first = start // tensor.element_size()
-            places.append(_Place(group, name, tensor.shape, stride, dtype, first))
-            start += _rounded(tensor.numel() * tensor.element_size())
-    return places, start
-
-
 def _rounded(size: int) -> int:
     return -(-size // _ALIGNED) * _ALIGNED
 
@@ -205,16 +178,3 @@ def _hash(places: list[_Place]) -> bytes:
     """Of the names, shapes and kinds of all weights."""
     facts = [[p.group, p.name, list(p.shape), str(p.dtype)] for p in places]
     return hashlib.sha256(json.dumps(facts).encode()).digest()
-
-
-def _sum(content: Tensor) -> np.uint64:
-    """Of all numbers of 8 bytes, which takes a fraction of what a checksum does."""
-    return np.add.reduce(content.numpy().view(np.uint64))  # type: ignore[no-any-return]
-
-
-def _unnamed() -> int:
-    """A file that is gone with the last who has it open: in memory, where the system has such."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("weights")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())

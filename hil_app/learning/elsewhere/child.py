@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from hil_app.learning.elsewhere.wire import Connection
+from hil_app.support.wire import Connection
 from robots.child import Child
 
 _MOMENT_S, _LEAVING_S = 1.0, 10.0  # that it may take to be found dead; to leave once it may

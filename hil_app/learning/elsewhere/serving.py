@@ -15,7 +15,7 @@ from hil_app.events import LearnerFailed
 from hil_app.learning.checkpoint import Tensors
 from hil_app.learning.elsewhere.experiences import FrameUnpacker, SentFrame, unpack_row
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver, SnapshotSender
-from hil_app.learning.elsewhere.wire import Connection, Message
+from hil_app.support.wire import Connection, Message
 from hil_app.learning.health import LearnerDied
 from hil_app.learning.learner import POLL, Learner, Log, Progress, died_of
 from hil_app.learning.sac.q_values import QValues

@@ -6,7 +6,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from hil_app.learning.checkpoint import BLOCK, Tensors
-from hil_app.learning.elsewhere.wire import Connection, Message
+from hil_app.support.wire import Connection, Message
 
 BLOCK_SENT, GROUP_SENT = "block", "group"  # kinds of messages
 _BLOCK = "block"

@@ -84,9 +84,9 @@ def test_a_reader_never_sees_a_torn_parcel():
 def test_what_is_being_written_when_the_learner_dies_is_left_alone(block, sides):
     learner, policy = sides
     learner.publish(1, weights(1))
-    slot = block._head(2)
+    slot = block._slots._head(2)
     slot[0] = 2  # begun, and never ended
-    block._content(2)[:9] = 255
+    block._slots._content(2)[:9] = 255
     assert policy.newer_than(0).version == 1
     assert policy.newer_than(1) is None
 
@@ -94,7 +94,7 @@ def test_what_is_being_written_when_the_learner_dies_is_left_alone(block, sides)
 def test_content_that_is_not_what_was_published_is_refused_the_second_time(block, sides):
     learner, policy = sides
     learner.publish(1, weights(1))
-    block._content(1)[5] ^= 1
+    block._slots._content(1)[5] ^= 1
     assert policy.newer_than(0) is None
     with pytest.raises(LearnerDied, match="damaged in shared memory"):
         policy.newer_than(0)
@@ -108,7 +108,7 @@ def test_other_networks_are_refused_at_the_start_and_later(block, sides):
     with pytest.raises(ValueError, match="other networks"):
         WeightsBlock({**weights(0), **renamed}, block.file)
     learner.publish(1, weights(1))
-    block._memory[3] ^= 1
+    block._slots._memory[3] ^= 1
     with pytest.raises(LearnerDied, match="other networks"):
         policy.newer_than(0)
 

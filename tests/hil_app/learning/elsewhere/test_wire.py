@@ -18,7 +18,7 @@ from hil_app.learning.elsewhere.experiences import (
     unpack_row,
 )
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver, SnapshotSender
-from hil_app.learning.elsewhere.wire import Connection, Message, WireError
+from hil_app.support.wire import Connection, Message, WireError
 
 
 @pytest.fixture

@@ -34,6 +34,24 @@ class Message(NamedTuple):
     arrays: bytes = b""
 
 
+def packed(kind: str, facts: dict[str, Any] | None = None, arrays: bytes = b"") -> bytes:
+    """A message as bytes."""
+    text = json.dumps([kind, facts or {}]).encode()
+    return _LENGTHS.pack(len(text), len(arrays)) + text + arrays
+
+
+def unpacked(data: bytes) -> Message:
+    """The message that these bytes are. WireError if they are none."""
+    try:
+        facts, arrays = _LENGTHS.unpack_from(data)
+        kind, said = json.loads(data[_LENGTHS.size : _LENGTHS.size + facts])
+    except (ValueError, TypeError, struct.error) as error:
+        raise WireError(f"a message makes no sense: {error}") from None
+    if len(data) != _LENGTHS.size + facts + arrays or not isinstance(said, dict):
+        raise WireError(f"{len(data)} bytes are no message")
+    return Message(kind, said, bytes(data[_LENGTHS.size + facts :]))
+
+
 class Connection:
     """One end of a connected stream socket, which it closes on leaving.
 
