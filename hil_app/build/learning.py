@@ -37,7 +37,7 @@ from hil_app.support.extras import how_to_install
 from processors.observation import Observe
 
 _PROCESS = "hil_app.remote.learner_process"
-_BRIDGE = "hil_app.remote.bridge"
+BRIDGE = "hil_app.remote.bridge"
 _LEARNERS = {"algorithm", "learner", "train", "ask_for_help", "seed"}  # all that one looks at
 
 
@@ -110,7 +110,7 @@ def make_learner(
     }
     if config.learner.where == "ray":
         _check_ray()
-        return RemoteLearner(_BRIDGE, setup, actor, config.learner, events, log, home)
+        return RemoteLearner(BRIDGE, setup, actor, config.learner, events, log, home)
     _device(config.learner.device)
     return LearnerProcess(_PROCESS, setup, actor, config.learner, events, log)
 

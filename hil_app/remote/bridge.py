@@ -84,7 +84,8 @@ class Bridge:
         if message.kind != "joined":
             raise Lost(message.facts.get("cause", f"the learner says {message.kind}"))
         facts = message.facts
-        self._slots = Slots(bytes.fromhex(facts["architecture"]), facts["size"], setup["block"])
+        if setup["block"] is not None:  # else nobody acts on them
+            self._slots = Slots(bytes.fromhex(facts["architecture"]), facts["size"], setup["block"])
         first = self._spool.first
         if first is not None and first > facts["received"] + 1:
             raise Lost(
@@ -151,8 +152,10 @@ class Bridge:
             over.wait(0.02)
 
     def _fetch_once(self) -> None:
+        if self._slots is None:
+            return
         message = self._calls(packed("weights", {"version": self._version}), CALL_S)
-        if message.kind == "weights" and message.arrays and self._slots is not None:
+        if message.kind == "weights" and message.arrays:
             content = np.frombuffer(message.arrays, np.uint8)
             self._version = message.facts["version"]
             self._slots.write(self._version, lambda into: np.copyto(into, content))

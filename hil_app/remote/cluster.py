@@ -83,7 +83,7 @@ def why(address: str, error: Exception) -> str:
     if "raylet" in said or "node" in said.lower() and "not found" in said:
         return (
             f"this computer is no part of the cluster at {address}: `hil-app cluster up "
-            f"--address={address}` joins it"
+            f"--join={address}` joins it"
         )
     return (
         f"no cluster answers at {address}, or it refuses this computer's token ({said[:200]}): is it "

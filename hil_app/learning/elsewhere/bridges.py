@@ -17,6 +17,8 @@ from hil_app.support.events import EventLog
 from hil_app.support.wire import Message
 
 SILENT_S = 10.0  # that a bridge may say nothing; it has a thread that does nothing else
+LEAVE_S = 120.0  # for the learner to keep the last frames safe, once the run is over
+_LOST_S = 2.0  # the same while it is out of reach
 _AGAIN_S, _LONGEST_S = 0.5, 10.0  # from a bridge that has ended to the next
 _GIVE_UP_S = 30.0  # within which the learner must be reached at first
 
@@ -42,10 +44,13 @@ class Bridges:
         self._told = False
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
 
-    def begin(self, setup: dict[str, Any], block: int, unsent: Unsent) -> None:
-        """Reach the learner; raises LearnerDied that says why not."""
-        self._setup = {**setup, "block": block, "wake": unsent.wake}
-        self._files = [block, unsent.wake]
+    def begin(self, setup: dict[str, Any], unsent: Unsent, block: int | None = None) -> None:
+        """Reach the learner; raises LearnerDied that says why not.
+
+        Weights come into the file ``block``, if there is one.
+        """
+        self._setup = {**setup, **unsent.facts, "block": block, "wake": unsent.wake}
+        self._files = [unsent.wake] + ([] if block is None else [block])
         self._thread.start()
         end = time.monotonic() + START_S
         while not self._joined:
@@ -57,9 +62,14 @@ class Bridges:
                 raise LearnerDied(f"the learner cannot be reached: {lost}")
 
     def leave(self) -> None:
-        """Have it end once the learner has all safe."""
+        """Return once the learner has all safe, or is out of reach, or takes too long."""
         self._leaving = True
         self._say("leave")
+        end = time.monotonic() + LEAVE_S
+        while not self.ended and time.monotonic() < end:
+            if self.lost is not None:
+                end = min(end, time.monotonic() + _LOST_S)
+            self.wait(0.1, lambda: self.ended)
 
     def stop_warm_start(self) -> None:
         """Have a warm start that is under way end."""

@@ -20,6 +20,7 @@ from hil_app.learning.checkpoint import POLICY, Tensors, own_tensors
 from hil_app.learning.elsewhere.block import SharedMailbox, WeightsBlock
 from hil_app.learning.elsewhere.bridges import Bridges
 from hil_app.learning.elsewhere.experiences import FramePacker, pack_row
+from hil_app.learning.elsewhere.flush import flush
 from hil_app.learning.elsewhere.unsent import Unsent
 from hil_app.learning.experience import Experience
 from hil_app.learning.health import LearnerDied
@@ -31,8 +32,6 @@ from hil_app.support.events import EventLog
 from hil_app.support.wire import packed
 from hil_app.support.worker import Worker
 
-LEAVE_S = 60.0  # for the learner to keep the last frames safe, once the run is over
-_LOST_S = 2.0  # the same while it is out of reach
 _RETRY_S = 0.5  # between two tries to write to a disk that refuses
 
 
@@ -61,7 +60,7 @@ class RemoteLearner:
         self._lockstep = config.mode == "lockstep"
         self._block = WeightsBlock(policy.get_weights())
         self.mailbox = HeldMailbox(self._block)
-        self._home = home
+        self._module, self._home = module, home
         self._unsent: Unsent | None = None
         self._writer: Worker[Callable[[], bytes]] | None = None
         self._bridges = Bridges(module, events, log)
@@ -130,13 +129,9 @@ class RemoteLearner:
 
     def __exit__(self, kind: object, *rest: object) -> None:
         try:
+            if self._writer is not None:
+                self._writer.close()
             self._bridges.leave()
-            end = time.monotonic() + LEAVE_S
-            while not self._bridges.ended and time.monotonic() < end:
-                lost = self._bridges.lost
-                if lost is not None:
-                    end = min(end, time.monotonic() + _LOST_S)
-                self._bridges.wait(0.1)
         finally:
             self.close()
             with suppress(LearnerDied):
@@ -249,11 +244,12 @@ class RemoteLearner:
         if self._writer is not None:
             return
         home = self._home or Path(tempfile.mkdtemp(prefix="hil-app-"))
-        self._unsent = unsent = Unsent(home, self._setup)
+        flush(self._module, home, self._events)
+        self._setup |= {"lockstep": self._lockstep}
+        self._unsent = Unsent.begin(home, self._setup)
         self._writer = Worker("unsent", self._write)
-        setup = {**self._setup, **unsent.facts, "lockstep": self._lockstep}
         try:
-            self._bridges.begin(setup, self._block.file, unsent)
+            self._bridges.begin(self._setup, self._unsent, self._block.file)
         except BaseException:
             self.close()
             raise

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from configs.text.reading import read_json
 from configs.text.writing import write_whole
 from hil_app.support.files import remove_folder
 from hil_app.support.spool import SpoolWriter
@@ -21,21 +22,28 @@ _SYNC_S = 1.0  # from one time that all is on the disk to the next
 
 
 class Unsent:
-    """The stream of one start of a run: a folder of its own in ``home``.
+    """The stream of one start of a run, in a ``folder`` of its own; one thread writes."""
 
-    ``about`` says where it goes, and what a learner is to be made of it. One thread writes.
-    """
-
-    def __init__(self, home: Path, about: Mapping[str, Any]) -> None:
-        stream = f"{home.name[:40]}.{secrets.token_hex(4)}"
-        self._folder = home / UNSENT / stream
-        self._spool = SpoolWriter(self._folder)
-        self.facts: dict[str, Any] = {"stream": stream, "spool": str(self._folder)}
-        content = json.dumps({**about, "stream": stream}, indent=2) + "\n"
-        write_whole(self._folder / STREAM, content.encode())
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._spool = SpoolWriter(folder)
+        self.facts: dict[str, Any] = {"stream": folder.name, "spool": str(folder)}
         self._wake, self._ring = os.pipe()
         os.set_blocking(self._ring, False)
         self._synced = 0.0
+
+    @classmethod
+    def begin(cls, home: Path, about: Mapping[str, Any]) -> Unsent:
+        """A new one of the run in ``home``; ``about`` says where it goes, and what is learned."""
+        stream = f"{home.name[:40]}.{secrets.token_hex(4)}"
+        made = cls(home / UNSENT / stream)
+        write_whole(home / UNSENT / stream / STREAM, f"{json.dumps(about, indent=2)}\n".encode())
+        return made
+
+    @property
+    def last(self) -> int:
+        """How many messages it has had."""
+        return self._spool.last
 
     @property
     def wake(self) -> int:
@@ -70,3 +78,15 @@ class Unsent:
             with suppress(OSError):  # other streams are there
                 self._folder.parent.rmdir()
         return max(left, 0)
+
+
+def left_in(home: Path) -> list[Path]:
+    """The folders of streams that a run has left unsent, the oldest first."""
+    found = (home / UNSENT).glob(f"*/{STREAM}")
+    return [path.parent for path in sorted(found, key=lambda path: path.stat().st_mtime)]
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """Where a stream goes, and what is learned from it. Raises OSError or ValueError."""
+    found: dict[str, Any] = read_json(folder / STREAM)
+    return found

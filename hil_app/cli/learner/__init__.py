@@ -1,0 +1,1 @@
+"""``hil-app learner``: a learner that robots on other computers join."""

@@ -1,0 +1,33 @@
+"""``hil-app learner stop``: end a learner, with everything kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from configs.errors import HilAppError
+from hil_app.cli.learner.reached import asked, must_find, parser_of, reached
+
+DESCRIPTION = """\
+End a learner: it writes a checkpoint first, from which `hil-app learner start` with the same name
+goes on. Robots that learn from it go on by themselves, and keep what they have for it.
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = parser_of("stop", DESCRIPTION)
+    parser.add_argument("--now", action="store_true", help="without a checkpoint, if it hangs")
+    options = parser.parse_args(list(argv))
+    kept = "its newest checkpoint is what there is"
+    with reached(options.address) as ray:
+        learner = must_find(ray, options.name)
+        try:
+            if not options.now:
+                facts = asked(ray, learner, "close", 180.0).facts
+                found = (facts["learner"] or {}).get("checkpoint")
+                kept = f"kept in {facts['folder']}, {found}" if found else "it had learned nothing"
+        except HilAppError as error:
+            raise type(error)(f"{error}; --now ends it all the same") from error
+        ray.kill(learner, no_restart=True)
+    print(f"learner {options.name} has ended: {kept}")
+    return 0
