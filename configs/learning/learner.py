@@ -42,7 +42,7 @@ class LearnerConfig(Config):
     where: Changeable[Literal["thread", "process", "ray"]] = "thread"
     """thread: it runs in the program that moves the robot; process: in one of its own on the same
     computer, which cannot hold up the control loop, and takes memory and a few seconds to start;
-    ray: on the machine where `hil-app learner start` has started it, which serves several robots."""
+    ray: on a machine where `hil-app learner start` has started it, which serves several robots."""
     address: Changeable[str | None] = Field(None, pattern=r"^[A-Za-z0-9.\-]+:[0-9]{1,5}$")
     """Ray: where the cluster's head listens, HOST:PORT."""
     name: Changeable[str] = Field("learner", pattern=NAMED)

@@ -36,6 +36,9 @@ class AnyStore(Protocol):
     def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:
         """Put rows into the offline buffer."""
 
+    def mixer(self, online_ratio: float) -> OnlineOfflineMixer:
+        """What draws batches."""
+
     def state_dict(self) -> dict[str, dict[str, Tensor]]:
         """All of it."""
 

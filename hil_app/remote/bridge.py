@@ -194,6 +194,7 @@ class RayCalls:
         self._actor: Any = None
 
     def __call__(self, data: bytes, patience_s: float) -> Message:
+        """The answer to a message, which takes no longer than this."""
         if self._ray is None:
             self._ray = cluster.connect(self._address)
         try:
@@ -202,8 +203,8 @@ class RayCalls:
             return unpacked(self._ray.get(self._actor.call.remote(data), timeout=patience_s))
         except ValueError as error:
             raise Lost(
-                f"the cluster at {self._address} has no learner {self._name}: `hil-app learner start "
-                f"--address={self._address} --name={self._name}` on the machine with the GPU"
+                f"the cluster at {self._address} has no learner {self._name}: on the machine with "
+                f"the GPU, `hil-app learner start --name={self._name}`"
             ) from error
         except self._ray.exceptions.GetTimeoutError as error:
             raise Lost(f"the learner {self._name} has not answered for {patience_s:g} s") from error

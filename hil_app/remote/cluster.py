@@ -24,8 +24,8 @@ def load() -> Any:
     it is not to ask for a token."""
     if os.environ.get("RAY_AUTH_MODE", "token") != "token":
         raise ClusterError(
-            f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']}: whoever reaches the cluster could run "
-            "any code on it; unset it"
+            f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']}: whoever reaches the cluster could "
+            "run any code on it; unset it"
         )
     for name, value in _HUSH.items():
         os.environ.setdefault(name, value)
@@ -77,16 +77,16 @@ def why(address: str, error: Exception) -> str:
         return f"another version of Ray or Python than the cluster's at {address}: {said[:200]}"
     if "uthenticat" in said or "InvalidAuthToken" in said:
         return (
-            f"the cluster at {address} refuses this computer's token: copy ~/.ray/auth_token of its "
-            "first machine here"
+            f"the cluster at {address} refuses this computer's token: copy ~/.ray/auth_token of "
+            "its first machine here"
         )
-    if "raylet" in said or "node" in said.lower() and "not found" in said:
+    if "raylet" in said or ("node" in said.lower() and "not found" in said):
         return (
             f"this computer is no part of the cluster at {address}: `hil-app cluster up "
             f"--join={address}` joins it"
         )
     return (
-        f"no cluster answers at {address}, or it refuses this computer's token ({said[:200]}): is it "
-        "up (`hil-app cluster up` there), does a firewall let it through, and is ~/.ray/auth_token "
-        "the same file as there?"
+        f"no cluster answers at {address}, or it refuses this computer's token ({said[:200]}): is "
+        "it up (`hil-app cluster up` there), does a firewall let it through, and is "
+        "~/.ray/auth_token the same file as there?"
     )

@@ -18,9 +18,9 @@ from configs.load import validate
 from hil_app.build.learning import initial_policy, make_algorithm, thread_learner
 from hil_app.learning.elsewhere.block import SharedMailbox, WeightsBlock
 from hil_app.learning.elsewhere.serving import Serving
-from hil_app.support.wire import Connection
 from hil_app.learning.learner import Learner, Log, died_of
 from hil_app.support.events import EventLog
+from hil_app.support.wire import Connection
 
 
 def made(facts: dict[str, Any], events: EventLog, log: Log) -> Learner:

@@ -27,21 +27,22 @@ from hil_app.support.worker import Worker
 KEEP_LAST = 2
 _PATIENCE_S = 60.0  # for a checkpoint that is waited for
 _SETUP, _STREAMS, _VERDICTS = "setup", "streams", "verdicts"  # of a checkpoint's state
-_OF_A_ROBOT = {"seed", "train", "ask_for_help"}  # of the config: another robot may have its own
-_OF_A_ROBOT_TOO = {"where", "address", "name", "robot", "share", "on_loss", "datasets"}
 
 
 class OtherLearner(HilAppError):
     """What a robot wants to learn is not what the learner learns; the message says in what."""
 
 
-def make_pupil(
-    setup: dict[str, Any] | None, folder: Path, tell: Tell, log: Log
-) -> Pupil | None:
-    """What a robot's ``setup`` asks for, or what the newest checkpoint has, if there is one."""
+def make_pupil(setup: dict[str, Any] | None, folder: Path, tell: Tell, log: Log) -> Pupil:
+    """What the newest checkpoint in ``folder`` has; without one, what ``setup`` asks for.
+
+    Raises OtherLearner if there is neither.
+    """
     known = checkpoints_in(folder)
     if not known:
-        return None if setup is None else Pupil(setup, folder, tell, log)
+        if setup is None:
+            raise OtherLearner(f"there is nothing to go on from in {folder}")
+        return Pupil(setup, folder, tell, log)
     snapshot = load(known[-1])
     pupil = Pupil(dict(snapshot.state[_SETUP]), folder, tell, log)
     pupil.restore(snapshot, known[-1].name)
@@ -55,9 +56,7 @@ class Pupil:
         self._setup, self._folder = setup, folder
         self._config: RunConfig = validate(setup["config"])
         self._policy_config = GaussianActorConfig.model_validate(setup["policy"])
-        algorithm = make_algorithm(
-            self._config, initial_policy(self._config, self._policy_config)
-        )
+        algorithm = make_algorithm(self._config, initial_policy(self._config, self._policy_config))
         self.device = algorithm.policy.device
         self.layout = Layout(algorithm.get_weights())
         self.check = FrameCheck(self._policy_config)
@@ -77,8 +76,9 @@ class Pupil:
     def check_fits(self, setup: Mapping[str, Any]) -> None:
         """Raise OtherLearner unless a robot of this setup can learn here."""
         wrong = _differences(self._setup["policy"], setup["policy"], "policy")
-        wrong += _differences(self._setup["config"]["algorithm"], setup["config"]["algorithm"],
-                              "algorithm")
+        wrong += _differences(
+            self._setup["config"]["algorithm"], setup["config"]["algorithm"], "algorithm"
+        )
         if wrong:
             raise OtherLearner(
                 f"this robot's {wrong[0]}; and its policy must be the learner's: take the same "
@@ -109,7 +109,7 @@ class Pupil:
         """In the learner's thread."""
         shares = self.store.online.shares
         streams = {n: (s.robot, shares[s.robot]) for n, s in [*self.store.streams.items()]}
-        state = {_SETUP: self._setup, _STREAMS: streams, _VERDICTS: verdicts}
+        state: dict[str, Any] = {_SETUP: self._setup, _STREAMS: streams, _VERDICTS: verdicts}
         state["updates"] = self.learner.progress.updates
         configs = {
             POLICY: self._policy_config.model_dump_json(indent=2),

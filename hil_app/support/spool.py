@@ -70,11 +70,18 @@ class SpoolWriter:
 
     def forget(self, number: int) -> None:
         """Nobody needs the records up to this one: files that have no others go."""
-        while self._files and (self._files[1][0] if self._files[1:] else self.last + 1) <= number + 1:
+        while (
+            self._files and (self._files[1][0] if self._files[1:] else self.last + 1) <= number + 1
+        ):
             _, path = self._files.pop(0)
             if not self._files:
                 self.close()
             path.unlink(missing_ok=True)
+
+    @property
+    def _end_of_first(self) -> int:
+        """The number of the last record in the first file."""
+        return self._files[1][0] - 1 if self._files[1:] else self.last
 
     def close(self) -> None:
         """Let go of the file."""
@@ -181,7 +188,7 @@ def records(data: bytes, *, cut_off: bool = False) -> Iterator[tuple[int, bytes]
     while at < len(data):
         if len(data) - at < _HEAD.size:
             break
-        number, size, sum_ = _HEAD.unpack_from(data, at)
+        number, size, _ = _HEAD.unpack_from(data, at)
         payload = data[at + _HEAD.size : at + _HEAD.size + size]
         if len(payload) < size:
             break
@@ -212,11 +219,9 @@ def _name(number: int) -> str:
 
 def _files(folder: Path) -> list[tuple[int, Path]]:
     """The files of a spool, with the number of each one's first record, in order."""
-    found = []
+    found: list[tuple[int, Path]] = []
     with suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            if path.suffix == SUFFIX and path.stem.isdecimal():
-                found.append((int(path.stem), path))
+        found = [(int(path.stem), path) for path in folder.glob(f"*{SUFFIX}")]
     return sorted(found)
 
 

@@ -66,8 +66,11 @@ def must_find(ray: Any, name: str) -> Any:
     """The handle of a learner. Raises ConfigError that names those there are."""
     found = find(ray, name)
     if found is None:
-        known = [one["name"] for one in ray.util.list_named_actors(all_namespaces=True)
-                 if one["namespace"] == cluster.NAMESPACE]
+        known = [
+            one["name"]
+            for one in ray.util.list_named_actors(all_namespaces=True)
+            if one["namespace"] == cluster.NAMESPACE
+        ]
         there = f"there are {', '.join(known)}" if known else "there is none yet"
         raise ConfigError(
             f"the cluster has no learner {name}; {there}: `hil-app learner start --name={name}`"

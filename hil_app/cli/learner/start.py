@@ -23,8 +23,9 @@ def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = parser_of("start", DESCRIPTION)
     parser.add_argument(
-        "--folder", type=expanded, help="of its checkpoints (default: one by its name, in "
-        "~/.local/share/hil-app/learners)"
+        "--folder",
+        type=expanded,
+        help="of its checkpoints (default: one by its name, in ~/.local/share/hil-app/learners)",
     )
     parser.add_argument("--cpus", type=int, default=1, help="processors it takes (default: 1)")
     parser.add_argument(

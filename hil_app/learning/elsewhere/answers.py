@@ -13,12 +13,12 @@ from hil_app.events import LearnerFailed
 from hil_app.learning.checkpoint import Tensors
 from hil_app.learning.elsewhere.child import LearnerChild
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver
-from hil_app.support.wire import Message
 from hil_app.learning.experience import Experience
 from hil_app.learning.health import LearnerDied
 from hil_app.learning.learner import POLL, Log, Progress, died_of
 from hil_app.learning.sac.q_values import QValues
 from hil_app.support.events import EventLog
+from hil_app.support.wire import Message
 
 SILENT_S = 20.0  # that the process may say nothing; it has a thread that does nothing else
 START_S = 180.0  # that it may take to say the first word: it loads torch

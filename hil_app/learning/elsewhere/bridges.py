@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from hil_app.events import BridgeEnded, LearnerBack, LearnerJoined, LearnerLost
@@ -56,7 +57,7 @@ class Bridges:
         while not self._joined:
             self.wait(0.1)
             lost, now = self.lost, time.monotonic()
-            if lost is not None and (self._first_lost or now) < now - _GIVE_UP_S or now > end:
+            if (lost is not None and (self._first_lost or now) < now - _GIVE_UP_S) or now > end:
                 raise LearnerDied(f"the learner cannot be reached: {lost or 'it does not answer'}")
             if lost is not None and _is_final(lost):
                 raise LearnerDied(f"the learner cannot be reached: {lost}")
@@ -98,10 +99,8 @@ class Bridges:
     def _say(self, kind: str) -> None:
         child = self._child
         if child is not None:
-            try:
+            with suppress(OSError):  # the next one hears of it
                 child.connection.send(kind)
-            except OSError:  # the next one hears of it
-                pass
 
     # What follows runs in the thread.
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from hil_app.learning.buffer.returns import Row
-from hil_app.support.wire import Message
 from hil_app.learning.experience import Experience, Observation
+from hil_app.support.wire import Message
 
 _STATE, _NEXT = "state.", "next."  # how the names of an observation's arrays begin
 _NUMBERS = ("reward", "discrete_penalty")

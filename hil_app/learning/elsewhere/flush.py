@@ -37,7 +37,6 @@ def _flush(module: str, folder: Path, events: EventLog, address: str | None) -> 
         bridges.close()
         left = unsent.close(bridges.durable)
     if left:
-        raise NotSent(f"{left} of {count} in {folder} are not safe yet: {bridges.lost or 'it is slow'}")
+        why = bridges.lost or "it is slow"
+        raise NotSent(f"{left} of {count} messages in {folder} are not safe yet: {why}")
     return count
-
-

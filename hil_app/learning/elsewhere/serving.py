@@ -15,11 +15,11 @@ from hil_app.events import LearnerFailed
 from hil_app.learning.checkpoint import Tensors
 from hil_app.learning.elsewhere.experiences import FrameUnpacker, SentFrame, unpack_row
 from hil_app.learning.elsewhere.snapshots import SnapshotReceiver, SnapshotSender
-from hil_app.support.wire import Connection, Message
 from hil_app.learning.health import LearnerDied
 from hil_app.learning.learner import POLL, Learner, Log, Progress, died_of
 from hil_app.learning.sac.q_values import QValues
 from hil_app.support.events import EventLog
+from hil_app.support.wire import Connection, Message
 
 BEAT = 0.5  # how often the run hears of it, whatever it is doing [s]
 _TELL_EVERY = 0.05  # how often of its progress, between two frames [s]

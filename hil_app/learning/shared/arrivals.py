@@ -56,9 +56,8 @@ class FrameCheck:
             if feature.type is FeatureType.VISUAL:
                 channels, height, width = feature.shape
                 if value.dtype != np.uint8 or value.shape != (height, width, channels):
-                    raise FrameRefused(
-                        f"{key} is {value.dtype} {value.shape}, not uint8 {(height, width, channels)}"
-                    )
+                    wanted = f"uint8 {(height, width, channels)}"
+                    raise FrameRefused(f"{key} is {value.dtype} {value.shape}, not {wanted}")
             else:
                 self._check_numbers(key, value, feature.shape, _BEYOND)
 
@@ -87,6 +86,5 @@ class FrameCheck:
         outside = (value < low - room) | (value > high + room)
         if outside.any():
             place = int(np.argmax(outside))
-            raise FrameRefused(
-                f"{name} has {value[place]:g} at {place}, far outside {low[place]:g} to {high[place]:g}"
-            )
+            found, usual = value[place], f"{low[place]:g} to {high[place]:g}"
+            raise FrameRefused(f"{name} has {found:g} at {place}, far outside {usual}")

@@ -103,7 +103,7 @@ class SharedStore:
         stream.rows.demonstrate(frame)
         stream.keep(frame)
 
-    def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:
+    def fill(self, rows: Iterable[Row], weight: float = 1.0) -> int:  # noqa: ARG002
         """Refused: rows come in a stream."""
         raise ValueError("rows of datasets come in a robot's stream")
 

@@ -20,10 +20,10 @@ from hil_app.learning.elsewhere import answers, process
 from hil_app.learning.elsewhere.block import SharedMailbox, WeightsBlock
 from hil_app.learning.elsewhere.process import LearnerProcess
 from hil_app.learning.elsewhere.serving import Serving
-from hil_app.support.wire import Connection
 from hil_app.learning.health import LearnerDied
 from hil_app.learning.sac.q_values import QValues
 from hil_app.support.events import EventLog
+from hil_app.support.wire import Connection
 
 
 class ThreadInstead:
