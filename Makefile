@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EXTRAS ?= dev,docs
 READY := $(VENV)/.ready
 WEB := hil_app/page/web
 PAGE := hil_app/page/static/index.html
@@ -68,5 +69,5 @@ $(READY): pyproject.toml constraints.txt
 	@echo "==> building $(VENV) (the first time this takes a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "==> installing hil-app and what it needs, in the tested versions"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $(READY)

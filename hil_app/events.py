@@ -227,6 +227,10 @@ class LearnerBack(Notice):
     """It is within reach again."""
 
 
+class HoldsForLearner(Notice):
+    """The run stands still until the learner is within reach again."""
+
+
 class LearnerJoined(Notice):
     """A robot has joined a learner on another machine."""
 

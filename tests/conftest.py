@@ -13,6 +13,9 @@ from virtual_arms import Running, virtual_arm
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+# Ray asks for it when it is loaded, which any test may do first.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+
 # These machines are shared: an example's time says nothing. In CI every run tries the same ones.
 settings.register_profile("shared", deadline=None, max_examples=50, derandomize="CI" in os.environ)
 settings.load_profile("shared")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
@@ -104,6 +104,11 @@ class Learner:
         self._health = Health(events, config.max_skipped_updates)
         self._clock: deque[float] = deque(maxlen=100)
 
+    @property
+    def lost(self) -> str | None:
+        """It is never out of reach."""
+        return None
+
     def __enter__(self) -> Self:
         self._worker = Worker(
             "learner",
@@ -172,6 +177,9 @@ class Learner:
     def go_on(self) -> None:
         """Run free again."""
         self._put(partial(self._set_resting, False))
+
+    def tell(self, verdict: Mapping[str, int]) -> None:
+        """Nobody else has to know of an evaluation."""
 
     def snapshot(self, keep: Callable[[Tensors], None]) -> None:
         """Have ``keep`` called with copies of all that going on takes, as of the frames so far.

@@ -13,6 +13,7 @@ import select
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
@@ -98,9 +99,13 @@ class Bridge:
         self._tell("joined", facts)
 
     def _carry(self) -> None:
-        """Send what the spool has, again and again."""
+        """Send what the spool has, again and again, and hear of the learner now and then."""
+        due = 0.0
         while not self._over.is_set():
             data = self._spool.read(self._next)
+            if not data and (left := due - time.monotonic()) > 0:
+                self._wait(left)
+                continue
             facts = {"stream": self._setup["stream"], "news": self._news, "stop": self._stop}
             self._stop = False
             answer = self._call(packed("push", facts, data))
@@ -108,12 +113,12 @@ class Bridge:
             if self._setup["lockstep"]:
                 self._fetch_once()
             self._hand_on(answer)
-            idle = self._next > self._spool.last and answer["done"] == answer["received"]
+            idle = not data and answer["done"] == answer["received"]
             if idle and self._leaving:
                 self._leave()
                 return
-            if idle or not data:
-                self._wait()
+            behind = answer["done"] < answer["received"] or self._leaving
+            due = 0.0 if behind else time.monotonic() + IDLE_S
 
     def _leave(self) -> None:
         facts = {"stream": self._setup["stream"], "news": self._news}
@@ -136,9 +141,9 @@ class Bridge:
             self._tell(kind, facts)
         self._tell("state", answer)
 
-    def _wait(self) -> None:
-        """Until the run has put something into the spool, or for a moment."""
-        ready, _, _ = select.select([self._wake], [], [], IDLE_S)
+    def _wait(self, seconds: float) -> None:
+        """Until the run has put something into the spool, but no longer than this."""
+        ready, _, _ = select.select([self._wake], [], [], seconds)
         if ready:
             os.read(self._wake, 4096)
 

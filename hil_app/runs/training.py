@@ -18,10 +18,10 @@ from hil_app.control.loop import Loop, Sink
 from hil_app.control.monitor import Recording, Stage, always
 from hil_app.control.outcomes import DEMONSTRATE, TRAIN, Episode, Evaluation
 from hil_app.control.policy import LearnedPolicy, NoPolicy
-from hil_app.events import Compiled, Compiling, NotCompiled, NothingLearned
+from hil_app.events import Compiled, Compiling, HoldsForLearner, NotCompiled, NothingLearned
 from hil_app.learning.checkpoint import ALGORITHM, POLICY, Snapshot, Tensors
 from hil_app.learning.elsewhere.surface import AnyLearner
-from hil_app.learning.learner import COUNTS, Progress
+from hil_app.learning.learner import COUNTS, Progress, pause
 from hil_app.recording.frames import Frame
 from hil_app.runs.checkpoints import Checkpoints
 from hil_app.runs.dataset import recorder
@@ -217,6 +217,21 @@ class Training:
         self._snapshot(stage, write=not evaluate)
         if evaluate:
             self._evaluate(stage)
+        if self._config.learner.on_loss == "hold":
+            self._hold(stage)
+
+    def _hold(self, stage: Stage) -> None:
+        """Stand still for as long as the learner is out of reach."""
+        if (why := self.learner.lost) is None or self._stop():
+            return
+        self._session.events.emit(HoldsForLearner(note=f"until it is within reach again: {why}"))
+        loop = stage.loop
+        while self.learner.lost is not None and not (self._stop() or loop.asked.stop):
+            if loop.rate.paced:
+                loop.hold()
+            else:
+                pause()
+        self._session.apply_stops(loop.asked)
 
     def _rest(self, stage: Stage) -> None:
         """Have the learner rest; an update may take long, and the arm is held meanwhile."""
@@ -230,6 +245,8 @@ class Training:
         self._rest(stage)
         result = self._evaluator.run(stage, self.learner.progress.updates)
         if result is not None:
+            names = ("successes", "episodes", "updates")
+            self.learner.tell({name: getattr(result, name) for name in names})
             self._log(stage, partial(of_evaluation, result))
             self._snapshot(stage, best=result if result.success_rate >= best else None)
         if stage.done < stage.goal:

@@ -70,9 +70,7 @@ class SpoolWriter:
 
     def forget(self, number: int) -> None:
         """Nobody needs the records up to this one: files that have no others go."""
-        while (
-            self._files and (self._files[1][0] if self._files[1:] else self.last + 1) <= number + 1
-        ):
+        while self._files and self._end_of_first <= number:
             _, path = self._files.pop(0)
             if not self._files:
                 self.close()
@@ -116,16 +114,6 @@ class SpoolReader:
     def first(self) -> int | None:
         """The number of the first record that is there; None if there is none."""
         return next((first for first, path in _files(self._folder) if path.stat().st_size), None)
-
-    @property
-    def last(self) -> int:
-        """The number of the last whole one; 0 if there never was one."""
-        last = 0
-        for first, path in _files(self._folder)[-1:]:
-            last = first - 1
-            for number, _ in records(path.read_bytes(), cut_off=True):
-                last = number
-        return last
 
     def read(self, number: int) -> bytes:
         """Whole records from this one on, as many as make a batch; nothing if it is not there yet.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, HilAppError
 from configs.text.paths import expanded
 from hil_app.cli.learner.reached import asked, find, folder_of, parser_of, reached
 
@@ -17,6 +17,9 @@ join it by
 
 and the first of them says what is learned.
 """
+
+
+_START_S = 90.0
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,7 +46,14 @@ def run(argv: Sequence[str]) -> int:
         gpus = _gpus(ray, options.gpus)
         folder = options.folder or folder_of(options.name)
         handle = actor.start(ray, options.name, folder, cpus=options.cpus, gpus=gpus)
-        status = asked(ray, handle, "status", 180.0).facts
+        try:
+            status = asked(ray, handle, "status", _START_S).facts
+        except HilAppError as error:
+            ray.kill(handle, no_restart=True)
+            raise type(error)(
+                f"{error}; it needs {options.cpus} processors and {gpus:g} GPUs that nothing else "
+                "of the cluster has on this machine: give it fewer (--cpus, --gpus), or stop another"
+            ) from error
         address = ray.get_runtime_context().gcs_address
     print(f"learner {options.name} on {status['host']}, {status['gpus']} GPUs, in {folder}")
     if status["learner"]:

@@ -72,6 +72,11 @@ class LearnerProcess:
         return self._answers.warmed
 
     @property
+    def lost(self) -> str | None:
+        """It is never out of reach: without it the run ends."""
+        return None
+
+    @property
     def process_id(self) -> int | None:
         """By which the system knows the process; None while there is none."""
         return None if self._child is None else self._child.process_id
@@ -164,6 +169,9 @@ class LearnerProcess:
     def go_on(self) -> None:
         """See `Learner.go_on`."""
         self._put(lambda: ("go_on", {}, b""))
+
+    def tell(self, verdict: Mapping[str, int]) -> None:
+        """Nobody else has to know of an evaluation."""
 
     def snapshot(self, keep: Callable[[Tensors], None]) -> None:
         """See `Learner.snapshot`; ``keep`` is called in a thread that listens to the process."""

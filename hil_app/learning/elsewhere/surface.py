@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -37,6 +37,10 @@ class AnyLearner(Protocol):
     def warmed(self) -> int:
         """Updates from the demonstrations alone."""
 
+    @property
+    def lost(self) -> str | None:
+        """Why it is out of reach, if it is on another machine; the run goes on meanwhile."""
+
     def __enter__(self) -> Self:
         """Start."""
 
@@ -64,6 +68,9 @@ class AnyLearner(Protocol):
 
     def go_on(self) -> None:
         """Run free again."""
+
+    def tell(self, verdict: Mapping[str, int]) -> None:
+        """Have it know of an evaluation, if it serves other robots, too."""
 
     def snapshot(self, keep: Callable[[Tensors], None]) -> None:
         """Have ``keep`` called with all that going on takes."""
