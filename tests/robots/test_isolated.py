@@ -20,6 +20,7 @@ HELPERS = (
     "hil_app.bench.torture.worker",
     "hil_app.bench.crashes",
     "hil_app.remote.learner_process",
+    "hil_app.remote.bridge",
 )
 ROOT = Path(__file__).parents[2]
 FORKS = ("hil_app/bench/torture/command.py",)  # stands for users, who start as they like

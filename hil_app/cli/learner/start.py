@@ -52,7 +52,7 @@ def run(argv: Sequence[str]) -> int:
             ray.kill(handle, no_restart=True)
             raise type(error)(
                 f"{error}; it needs {options.cpus} processors and {gpus:g} GPUs that nothing else "
-                "of the cluster has on this machine: give it fewer (--cpus, --gpus), or stop another"
+                "of the cluster has on this machine: give it fewer (--cpus, --gpus) or stop another"
             ) from error
         address = ray.get_runtime_context().gcs_address
     print(f"learner {options.name} on {status['host']}, {status['gpus']} GPUs, in {folder}")

@@ -40,7 +40,8 @@ class Bridges:
         self._setup: dict[str, Any] = {}
         self._files: list[int] = []
         self._child: LearnerChild | None = None
-        self._joined = self._leaving = self._closing = False
+        self._joined = self._leaving = False
+        self._closing = threading.Event()
         self._first_lost: float | None = None
         self._told = False
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
@@ -78,10 +79,10 @@ class Bridges:
 
     def close(self) -> None:
         """End it."""
-        self._closing = True
+        self._closing.set()
         child = self._child
         if child is not None:
-            child.end(now=True)
+            child.connection.shut_down()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -106,14 +107,14 @@ class Bridges:
 
     def _run(self) -> None:
         tries = 0
-        while not (self._closing or self.ended):
+        while not (self._closing.is_set() or self.ended):
             why = self._one()
-            if self._closing or self.ended:
+            if self._closing.is_set() or self.ended:
                 return
             tries = 0 if self._joined else tries + 1
             self._note_lost(f"the bridge has ended: {why}")
             self._events.emit(BridgeEnded(cause=f"{why}; another is started"))
-            time.sleep(min(_AGAIN_S * 2**tries, _LONGEST_S))
+            self._closing.wait(min(_AGAIN_S * 2**tries, _LONGEST_S))
 
     def _one(self) -> str:
         """Run a bridge and listen to it; returns why it has ended."""
@@ -122,6 +123,8 @@ class Bridges:
         except OSError as error:
             return f"it cannot be started: {error}"
         self._child = child
+        if self._closing.is_set():  # who closes has not seen this one
+            child.connection.shut_down()
         try:
             child.connection.send("setup", self._setup)
             if self._leaving:

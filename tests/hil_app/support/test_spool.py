@@ -85,7 +85,7 @@ def test_a_record_that_is_not_as_it_was_written_is_never_given_out(place, bit):
     data = bytearray(record(1, b"one") + record(2, b"two"))
     data[place % len(data)] ^= 1 << bit
     with pytest.raises(SpoolDamaged):
-        assert [*records(bytes(data))] is None  # raised before
+        list(records(bytes(data)))
 
 
 def test_what_is_gone_is_said_to_be_gone(tmp_path):
