@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,16 @@ class Lost(HilAppError):
 
 
 class Bridge:
-    """Carries one stream to the learner, and what comes of it back."""
+    """Carries one stream to the learner, and what comes of it back; calls ``gone`` once the run is."""
 
-    def __init__(self, connection: Connection, setup: dict[str, Any], call: Calls) -> None:
-        self._connection, self._setup, self._calls = connection, setup, call
+    def __init__(
+        self,
+        connection: Connection,
+        setup: dict[str, Any],
+        calls: Calls,
+        gone: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._connection, self._setup, self._calls, self._gone = connection, setup, calls, gone
         self._spool = SpoolReader(Path(setup["spool"]))
         self._wake: int = setup["wake"]
         self._slots: Slots | None = None
@@ -184,7 +191,7 @@ class Bridge:
                 self._leaving |= message.kind == "leave"
                 self._stop |= message.kind == "stop"
         self._over.set()
-        os._exit(0)  # a call may hang
+        self._gone()
 
 
 Calls = Callable[[bytes, float], Message]
@@ -229,7 +236,8 @@ def main() -> None:
         message = connection.receive()
         if message is not None:
             setup = message.facts
-            Bridge(connection, setup, RayCalls(setup["address"], setup["name"])).run()
+            calls = RayCalls(setup["address"], setup["name"])
+            Bridge(connection, setup, calls, partial(os._exit, 0)).run()  # a call may hang
 
 
 if __name__ == "__main__":

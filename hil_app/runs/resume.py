@@ -14,7 +14,7 @@ import torch
 from configs.load import ConfigError
 from configs.options.overrides import flat
 from configs.run import RunConfig
-from hil_app.learning.checkpoint import DAMAGE, Snapshot, damaged, load
+from hil_app.learning.checkpoint import DAMAGE, TRAINING, Snapshot, damaged, load
 from hil_app.learning.elsewhere.surface import AnyLearner
 from hil_app.recording.disk import disk
 from hil_app.recording.writer import DatasetSpec, DatasetWriter
@@ -41,6 +41,16 @@ class Resumed:
             return cls(checkpoint, RunState.parse(snapshot.state), snapshot)
         except DAMAGE as error:
             raise damaged(checkpoint, error) from error
+
+    def check_where(self, where: str) -> None:
+        """Raise ConfigError if the checkpoint has not what a learner that runs there needs."""
+        apart = TRAINING not in self.snapshot.tensors  # from the run
+        if apart != (where == "ray"):
+            there = "on another machine, which has all but its policy" if apart else "with the run"
+            raise ConfigError(
+                f"learner.where: {where}, but until {self.checkpoint} it learned {there}: go on "
+                "so, or begin a new run with --learner.datasets of this one"
+            )
 
     def restore(self, learner: AnyLearner, acting: torch.Generator) -> None:
         """Bring a learner and the acting policy's generator to where they were.

@@ -68,6 +68,7 @@ class Training:
         wanted = config.learner.datasets if self._fresh else []  # a checkpoint has their rows
         self._offline_data = OfflineData(session, wanted)
         if resumed is not None:
+            resumed.check_where(config.learner.where)
             resumed.restore(self.learner, self._acting.generator)
             session.monitor.evaluations += resumed.state.evaluations
         self._acting.load_actor_weights(self.policy.get_weights())
