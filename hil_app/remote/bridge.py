@@ -41,7 +41,10 @@ class Lost(HilAppError):
 
 
 class Bridge:
-    """Carries one stream to the learner, and what comes of it back; calls ``gone`` once the run is."""
+    """Carries one stream to the learner, and what comes of it back.
+
+    ``gone`` is called once the run is.
+    """
 
     def __init__(
         self,

@@ -118,7 +118,7 @@ def check_all_there(network, *folders):
     assert np.array_equal(rows.numpy(), np.concatenate(wanted))
 
 
-@pytest.mark.parametrize("mode", ["lockstep", "background"])
+@pytest.mark.parametrize("mode", ["background", pytest.param("lockstep", marks=pytest.mark.slow)])
 def test_a_learner_that_is_out_of_reach_for_a_while_gets_every_frame_once(network, tmp_path, mode):
     def see(_, count):
         network.cut = 30 <= count < 70
@@ -156,6 +156,7 @@ def test_a_run_ends_whole_without_its_learner_and_the_rest_is_sent_later(network
     check_all_there(network, session.folder)
 
 
+@pytest.mark.slow
 def test_on_loss_hold_stands_still_at_the_episode_s_end_until_it_is_back(network, tmp_path):
     waited = []
 
@@ -175,6 +176,7 @@ def test_on_loss_hold_stands_still_at_the_episode_s_end_until_it_is_back(network
     check_all_there(network, session.folder)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_at_its_learner_and_nowhere_else(network, tmp_path):
     session = train(tmp_path / "run", train={"ticks": 30})
     checkpoint = find_checkpoint(session.folder)
