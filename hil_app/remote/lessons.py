@@ -13,7 +13,7 @@ from typing import Any
 
 from configs.errors import HilAppError
 from configs.events import Event
-from hil_app.events import LearnerFailed
+from hil_app.events import FrameNotTaken, LearnerFailed, OtherEvaluated
 from hil_app.learning.elsewhere.experiences import unpack_row
 from hil_app.learning.health import LearnerDied
 from hil_app.learning.learner import Progress
@@ -173,8 +173,8 @@ class Lessons:
     def _note_verdict(self, visitor: Visitor, facts: dict[str, Any]) -> None:
         names = ("successes", "episodes", "updates")
         visitor.verdict = {name: int(facts[name]) for name in names}
-        told = {"class": "OtherEvaluated", "fields": {"robot": visitor.robot, **visitor.verdict}}
-        self.visitors.tell_all("event", told, but=visitor)
+        told = OtherEvaluated(robot=visitor.robot, **visitor.verdict)
+        self.visitors.tell_all("event", _written(told), but=visitor)
 
     def _check(self, visitor: Visitor, frame: Arrived) -> None:
         """Raise FrameRefused for a frame that is wrong, and for all after it of its episode."""
@@ -192,8 +192,7 @@ class Lessons:
         visitor.refused += 1
         if first or "earlier frame" not in str(error):
             cause = f"message {number} of {visitor.robot} is not learned from: {in_a_line(error)}"
-            told = {"class": "FrameNotTaken", "fields": {"cause": cause}}
-            self.visitors.tell(visitor, "event", told)
+            self.visitors.tell(visitor, "event", _written(FrameNotTaken(cause=cause)))
 
     # What follows is called in the learner's thread.
 
@@ -211,8 +210,12 @@ class Lessons:
 
     def _hear(self, event: Event) -> None:
         if not isinstance(event, LearnerFailed):  # which each robot finds
-            told = {"class": type(event).__name__, "fields": asdict(event)}
-            self.visitors.tell_all("event", told)
+            self.visitors.tell_all("event", _written(event))
+
+
+def _written(event: Event) -> dict[str, Any]:
+    """An event as JSON values, from which a run makes it again."""
+    return {"class": type(event).__name__, "fields": asdict(event)}
 
 
 def in_a_line(error: BaseException) -> str:

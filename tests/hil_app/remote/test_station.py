@@ -247,7 +247,7 @@ def test_verdicts_reach_the_other_robots_and_whoever_asks(station, setup):
     push(learner, [record(1, packed("verdict", verdict))])
     news = push(learner, [], "run.2")[1]["news"]
     assert [said for _, _, said in news] == [
-        {"class": "OtherEvaluated", "fields": {"robot": "left", **verdict}}
+        {"class": "OtherEvaluated", "fields": {"whose": "", "robot": "left", **verdict}}
     ]
     left, right = ask(learner, "status")[1]["robots"]
     assert (left["evaluation"], right["evaluation"]) == (verdict, None)
