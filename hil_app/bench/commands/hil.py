@@ -13,7 +13,7 @@ from configs.options.parser import count
 from configs.text.paths import expanded
 from configs.text.writing import write_whole
 from hil_app.bench.learning import suite
-from hil_app.bench.learning.console import add_options, watched
+from hil_app.bench.learning.console import add_options, placed, watched
 from hil_app.bench.learning.suite import OBSERVATIONS, OPERATORS, SUITES, TASKS, Case, Learner
 from hil_app.runs.folder import new_run
 
@@ -55,12 +55,13 @@ def run(argv: Sequence[str]) -> int:
 
     beside = [line for path in options.beside for line in lines.read(path)]
     folder = options.output_dir or new_run("bench_hil")
-    experiment = Experiment(folder, suite.runs(cases, seeds, handed_on), options.jobs)
     results, console = lines.Results(cases), Console(stderr=options.json)
-    with watched(experiment, console):
-        for done in experiment.run():
-            results.add(done, experiment.path(done))
-            lines.save(results.lines, folder / LINES)
+    with placed(options) as (jobs, place):
+        experiment = Experiment(folder, suite.runs(cases, seeds, handed_on), jobs, place)
+        with watched(experiment, console):
+            for done in experiment.run():
+                results.add(done, experiment.path(done))
+                lines.save(results.lines, folder / LINES)
     if options.json:
         print("\n".join(map(lines.text, results.lines)))
     _show(results.lines, beside, folder, console)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from configs.load import DEFAULT_PRESET, Parser, load, presets
 from configs.options.parser import count
-from hil_app.bench.learning.console import add_options, watched
+from hil_app.bench.learning.console import add_options, placed, watched
 from hil_app.runs.folder import BENCH, new_run
 
 PLOT = "learning.png"
@@ -38,11 +38,12 @@ def run(argv: Sequence[str]) -> int:
     for arm in found:
         load(Parser("hil-app bench learn"), arm.options, DEFAULT_PRESET)  # or fail now
     folder = options.output_dir or new_run("bench_learn")
-    experiment = Experiment(folder, runs(found, range(options.seeds)), options.jobs)
     results: dict[str, list[outcome.Outcome]] = {arm.name: [] for arm in found}
-    with watched(experiment, console):
-        for done in experiment.run():
-            results[done.name].append(outcome.read(experiment.path(done), done.seed))
+    with placed(options) as (jobs, place):
+        experiment = Experiment(folder, runs(found, range(options.seeds)), jobs, place)
+        with watched(experiment, console):
+            for done in experiment.run():
+                results[done.name].append(outcome.read(experiment.path(done), done.seed))
     for seeds in results.values():
         seeds.sort(key=lambda one: one.seed)
     saved = save(results, folder)

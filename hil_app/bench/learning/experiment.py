@@ -6,7 +6,6 @@ experiment that was stopped goes on with what its folder has.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,10 +15,10 @@ from pathlib import Path
 from hil_app.bench import BenchError
 from hil_app.bench.learning import started
 from hil_app.bench.learning.outcome import finished, so_far
+from hil_app.bench.learning.processes import OURS, Place, Processes
 from hil_app.bench.learning.protocol import protocol
-from robots import isolated
 
-TRAIN, RECORD = (tuple(isolated.command("hil_app", name)) for name in ("train", "record"))
+TRAIN, RECORD = (*OURS, "train"), (*OURS, "record")
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def training(name: str, seed: int, options: Sequence[str], program: tuple[str, .
 
 
 class Experiment:
-    """Does runs in one folder, ``jobs`` of them at a time.
+    """Does runs in one folder, ``jobs`` of them at a time, in a ``place``: here if none is named.
 
     ::
 
@@ -59,11 +58,14 @@ class Experiment:
         experiment.check()
     """
 
-    def __init__(self, folder: Path, runs: Sequence[Run], jobs: int) -> None:
+    def __init__(
+        self, folder: Path, runs: Sequence[Run], jobs: int, place: Place | None = None
+    ) -> None:
         self.folder, self.runs, self.jobs = folder, runs, jobs
         self.over = 0  # runs, well or not
         self.failures: list[str] = []  # the last words of runs
-        self._running: dict[Run, subprocess.Popen[bytes]] = {}
+        self._place = place or Processes()
+        self._running: list[Run] = []
         self._stopped = False
 
     def run(self) -> Iterator[Run]:
@@ -110,27 +112,18 @@ class Experiment:
 
     def _done(self, run: Run, folder: Path) -> str | None:
         log = folder.with_suffix(".log")
-        status = self._execute(run, folder, log)
+        self._running.append(run)
+        try:
+            status = self._place.do([*run.program, *run.options], folder, log)
+        except BenchError as error:
+            return f"{run}, {error} (see {log})"
+        finally:
+            self._running.remove(run)
         if status:
             last = " ".join(log.read_text(errors="replace").strip().splitlines()[-1:])
             return f"{run}, ended with status {status}: {last} (see {log})"
         return None if finished(folder) else f"{run}, has left no finished run in {folder}"
 
-    def _execute(self, run: Run, folder: Path, log: Path) -> int:
-        with log.open("wb") as words:
-            process = self._running[run] = subprocess.Popen(
-                [*run.program, *run.options, f"--output_dir={folder}"],
-                stdout=words,
-                stderr=subprocess.STDOUT,
-                env=isolated.environment(),
-            )
-            if self._stopped:  # meanwhile
-                process.terminate()
-            status = process.wait()
-            del self._running[run]
-        return status
-
     def _stop(self) -> None:
         self._stopped = True
-        for process in [*self._running.values()]:
-            process.terminate()
+        self._place.stop()

@@ -19,11 +19,15 @@ _CPUS = Path("/proc/cpuinfo")
 
 def note(folder: Path, options: Sequence[str], jobs: int) -> None:
     """Note beside ``folder`` what starts there, with ``jobs`` runs side by side."""
-    content = {
-        "options": [*options],
-        "versions": versions(),
-        "hardware": {**hardware(), "jobs": jobs},
-    }
+    here = facts()
+    content = {"options": [*options], **here, "hardware": {**here["hardware"], "jobs": jobs}}
+    write_whole(_path(folder), (json.dumps(content, indent=2) + "\n").encode())
+
+
+def correct(folder: Path, there: Mapping[str, Mapping[str, Any]]) -> None:
+    """The run in ``folder`` was started on another computer, whose `facts` these are."""
+    before = noted(folder)
+    content = {**before, **{name: {**before[name], **found} for name, found in there.items()}}
     write_whole(_path(folder), (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -45,6 +49,11 @@ def differs(folder: Path, options: Sequence[str]) -> str | None:
     return (
         f"{folder} has a run with other options ({', '.join(changed)}): name another --output_dir"
     )
+
+
+def facts() -> dict[str, dict[str, Any]]:
+    """What is noted of this computer: its versions and hardware."""
+    return {"versions": versions(), "hardware": hardware()}
 
 
 def versions() -> dict[str, str]:
