@@ -21,6 +21,7 @@ APPLICATION = (  # the rooms of hil_app: each may import those of the lines befo
     {"operator", "remote", "checks", "setup"},
     {"page"},  # which leads through the setting up
     {"bench"},  # which measures them
+    {"sweep"},
     {"cli"},
     {"__main__"},
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -53,7 +55,7 @@ def joined(address: str) -> Iterator[int]:
     insist_on_a_token()
     import ray
 
-    local = address == LOCAL
+    local, ending = address == LOCAL, signal.getsignal(signal.SIGTERM)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -69,6 +71,8 @@ def joined(address: str) -> Iterator[int]:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # of a dozen kinds
             raise ClusterError(_refusal(address, error)) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ending)  # Ray has put one of its own there
     try:
         yield int(ray.cluster_resources().get("CPU", 1))
     finally:
