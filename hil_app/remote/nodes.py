@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata, util
+from pathlib import Path
 
 from configs.base import ConfigError
 from configs.errors import HilAppError
@@ -17,6 +18,7 @@ from hil_app.support.extras import how_to_install
 
 LOCAL = "local"  # a cluster of this computer alone, for as long as the program runs
 MODE, TOKEN = "RAY_AUTH_MODE", "token"
+TOKEN_FILE = Path.home() / ".ray" / "auth_token"  # where Ray looks for it
 _STORE = 200 * 2**20  # bytes for what tasks hand each other
 
 

@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hil_app.bench.learning import started, tied
+from hil_app.bench.learning import started
 from hil_app.bench.learning.outcome import finished
 from hil_app.control.outcomes import Evaluation
 from hil_app.runs.browse.history import History
 from hil_app.runs.folder import checkpoints_of
+from hil_app.support import tied
 
 _END_S = 60.0  # that a run may take to end safely
 

@@ -18,10 +18,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hil_app.bench import BenchError
-from hil_app.bench.learning import started, tied
+from hil_app.bench.learning import started
 from hil_app.bench.learning.processes import OURS
 from hil_app.remote.nodes import own_version
 from hil_app.runs.folder import EVENTS
+from hil_app.support import tied
 
 _PART = 4 * 2**20  # bytes that are sent at a time
 _AHEAD = 4  # parts that may wait for us

@@ -22,7 +22,7 @@ def start(command: Sequence[str], log: Path, folder: Path | None = None) -> subp
     """
     with log.open("ab") as words:
         return subprocess.Popen(
-            isolated.command("hil_app.bench.learning.tied", str(os.getpid()), *command),
+            isolated.command("hil_app.support.tied", str(os.getpid()), *command),
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=subprocess.STDOUT,

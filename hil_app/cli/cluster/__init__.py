@@ -1,0 +1,1 @@
+"""``hil-app cluster``: computers that work together, by Ray."""
