@@ -63,6 +63,7 @@ def joined(address: str) -> Iterator[int]:
         try:
             if local:
                 ray.init(
+                    address=LOCAL,
                     include_dashboard=False,
                     object_store_memory=_STORE,
                     log_to_driver=False,

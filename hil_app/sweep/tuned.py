@@ -55,7 +55,11 @@ def run(plan: Plan, jobs: int, gpus: float, program: Sequence[str] | None = None
             tune.with_resources(tune.with_parameters(_Trial, facts=facts), resources),
             param_space={_TRIAL: tune.grid_search(order)},
             tune_config=tune.TuneConfig(
-                metric=_SUCCESS, mode="max", max_concurrent_trials=jobs, scheduler=_scheduler(plan)
+                metric=_SUCCESS,
+                mode="max",
+                max_concurrent_trials=jobs,
+                scheduler=_scheduler(plan),
+                reuse_actors=True,  # which take seconds to load
             ),
             run_config=tune.RunConfig(
                 storage_path=kept,
@@ -106,9 +110,16 @@ class _Trial(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Begin, or go on."""
-        number, folder = config[_TRIAL], Path(facts["folder"])
-        self._last = {_TICKS: 0, _SUCCESS: 0.0}
         self._training: Training | None = None
+        self._facts = facts
+        self.reset_config(config)
+
+    def reset_config(self, config: Mapping[str, Any]) -> bool:
+        """Begin, or go on, with another trial."""
+        self.cleanup()
+        facts, number = self._facts, config[_TRIAL]
+        folder = Path(facts["folder"])
+        self._last = {_TICKS: 0, _SUCCESS: 0.0}
         if not (folder / PLAN).is_file():
             raise BenchError(
                 f"{folder} is not there on {os.uname().nodename}: a sweep over several computers "
@@ -121,6 +132,7 @@ class _Trial(tune.Trainable):  # type: ignore[misc]
             facts["program"] or TRAIN,
             over=facts["over"][number],
         )
+        return True
 
     def step(self) -> dict[str, Any]:
         """Tell of the next evaluation, or that there is none yet."""
@@ -135,3 +147,4 @@ class _Trial(tune.Trainable):  # type: ignore[misc]
         """End it, at an evaluation that was not good enough."""
         if self._training is not None:
             self._training.end()
+            self._training = None

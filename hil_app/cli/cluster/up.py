@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from configs.options.parser import Parser, count
-from hil_app.remote.membership import PORT, PORTS, Settings, Up, up
 from hil_app.remote.machine import Listener, listeners
+from hil_app.remote.membership import PORT, PORTS, Settings, Up, up
 
 DESCRIPTION = """\
 Bring up a cluster of one computer with Ray, which others then join:
