@@ -99,6 +99,7 @@ def test_bridges_and_learners_that_are_killed_cost_no_frame_and_none_counts_twic
     learner = ray.options("killed", robot="left", mode="background", n_steps=1)
     session, training = train(tmp_path / "run", see, learner=learner, train={"ticks": 120})
     assert killed == ["bridge", "learner", "bridge"]
+    assert "ray" not in sys.modules  # of the process that moves the robot
     told = [event["event"] for event in events(session)]
     assert "bridge_ended" in told
     if training.learner.waiting:  # the learner was not back yet when the run ended
