@@ -28,6 +28,10 @@
     ├── ExportError                a policy cannot be what another program needs
     ├── VisionError                the weights of a vision encoder cannot be had
     ├── ClassifierError            a classifier cannot be trained, read or used
+    ├── ClusterError               several computers cannot be used together
+    ├── Lost                       the learner on another machine is out of reach
+    ├── OtherLearner               a robot wants to learn what the learner there does not
+    ├── NotSent                    not all of a run is with the learner there
     ├── Refused                    a page is asked for what it does not do
     │   ├── NotHere                what it is asked for is not here
     │   └── Busy                   not now: something is under way, or has changed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ from hil_app.learning.shared.store import SharedStore
 from hil_app.learning.store import AnyStore, ExperienceStore
 from hil_app.learning.trainer import RLTrainer
 from hil_app.support.events import EventLog
-from hil_app.support.extras import how_to_install
+from hil_app.support.extras import check_installed
 from processors.observation import Observe
 
 _PROCESS = "hil_app.remote.learner_process"
@@ -109,19 +108,10 @@ def make_learner(
         "policy": actor.config.model_dump(mode="json"),
     }
     if config.learner.where == "ray":
-        _check_ray()
+        check_installed("ray", "learner.where: ray")
         return RemoteLearner(BRIDGE, setup, actor, config.learner, events, log, home)
     _device(config.learner.device)
     return LearnerProcess(_PROCESS, setup, actor, config.learner, events, log)
-
-
-def _check_ray() -> None:
-    """ConfigError unless Ray is installed; it is not loaded."""
-    if find_spec("ray") is None:
-        raise ConfigError(
-            f"learner.where: ray is not installed; {how_to_install('ray')} does, on the learner's "
-            "machine, too"
-        )
 
 
 def thread_learner(

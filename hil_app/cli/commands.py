@@ -113,7 +113,7 @@ COMMANDS = (
     CliCommand("config show", "print what preset, file and options come to", "cli.config.show"),
     CliCommand("config import", "make our YAML of a config of lerobot", "cli.config.importing"),
     CliCommand("plugins", "list what a config can name, and who brought it", "cli.plugins", ALSO),
-    CliCommand("cluster", "several computers together, by Ray", group="tools"),
+    CliCommand("cluster", "several computers together, by Ray", group=ALSO),
     CliCommand("cluster up", "bring one up, or join it", "cli.cluster.up"),
     CliCommand("cluster status", "who is in it, and what is free", "cli.cluster.status"),
     CliCommand("cluster down", "take this computer out of it", "cli.cluster.down"),

@@ -14,8 +14,9 @@ from configs.load import DEFAULT_PRESET, ConfigError, Parser, load, presets
 from configs.options.parser import count
 from configs.run import RunConfig
 from configs.text.paths import expanded
-from hil_app.remote.nodes import LOCAL, check_ray, joined
+from hil_app.remote.cluster import LOCAL, joined
 from hil_app.runs.folder import claim, new_run
+from hil_app.support.extras import check_installed
 from hil_app.sweep.over import Over, draws, parse
 
 if TYPE_CHECKING:  # loaded late
@@ -43,7 +44,7 @@ evaluations a trial is stopped if it does worse than two thirds of the others (A
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     options, handed_on = _options(argv)
-    check_ray("hil-app sweep")
+    check_installed("ray", "hil-app sweep")
     base = _base(options, handed_on)
     trials = _trials(options, base)
     from rich.console import Console

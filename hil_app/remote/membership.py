@@ -16,8 +16,9 @@ from pathlib import Path
 from configs.base import ConfigError
 from configs.text.reading import read_json
 from configs.text.writing import write_whole
+from hil_app.remote.cluster import TOKEN_FILE, ClusterError, has_token, insist_on_a_token
 from hil_app.remote.keeper import ENDED
-from hil_app.remote.nodes import TOKEN_FILE, ClusterError, check_ray, insist_on_a_token
+from hil_app.support.extras import check_installed
 from robots import isolated
 
 PORT = 6379
@@ -52,7 +53,7 @@ class Up:
 
 def up(settings: Settings) -> Up:
     """Start this computer's part; returns once it answers. Raises ConfigError or ClusterError."""
-    check_ray("hil-app cluster")
+    check_installed("ray", "hil-app cluster")
     insist_on_a_token()
     if (found := here()) is not None:
         raise ConfigError(
@@ -61,7 +62,7 @@ def up(settings: Settings) -> Up:
         )
     if settings.join is None:
         _make_token()
-    elif not _has_token():
+    elif not has_token():
         raise ConfigError(
             f"there is no token in {TOKEN_FILE}: copy that file from the computer that came first, "
             f"as in `scp {settings.join.partition(':')[0]}:.ray/auth_token ~/.ray/auth_token`"
@@ -166,14 +167,9 @@ def _check_ports(settings: Settings) -> None:
                 ) from None
 
 
-def _has_token() -> bool:
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return "RAY_AUTH_TOKEN" in os.environ or (Path(named) if named else TOKEN_FILE).is_file()
-
-
 def _make_token() -> None:
     """Have a token, which nobody but this user can read."""
-    if _has_token():
+    if has_token():
         return
     TOKEN_FILE.parent.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(TOKEN_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

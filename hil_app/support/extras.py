@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 
+from configs.base import ConfigError
 from configs.text.paths import typed
 
 _ROOT = Path(__file__).parents[2]  # of the checkout, if this is one
+
+
+def check_installed(extra: str, what: str) -> None:
+    """Raise ConfigError unless there is the package that an ``extra`` is called after.
+
+    ``what`` is the option or command that needs it; nothing is loaded.
+    """
+    if util.find_spec(extra) is None:
+        raise ConfigError(f"{what} needs {extra}, which is not installed: {how_to_install(extra)}")
 
 
 def how_to_install(extra: str) -> str:

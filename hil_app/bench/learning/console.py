@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from configs.options.parser import Parser, count
 from configs.text.paths import expanded
-from hil_app.remote.nodes import LOCAL, joined
+from hil_app.remote.cluster import LOCAL, joined
 
 if TYPE_CHECKING:  # both are loaded late
     from rich.console import Console

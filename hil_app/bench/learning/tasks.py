@@ -20,7 +20,7 @@ from typing import Any
 from hil_app.bench import BenchError
 from hil_app.bench.learning import started
 from hil_app.bench.learning.processes import OURS
-from hil_app.remote.nodes import own_version
+from hil_app.remote.cluster import own_version
 from hil_app.runs.folder import EVENTS
 from hil_app.support import tied
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from configs.errors import ConfigError
 from configs.options.parser import Parser
+from hil_app.remote.cluster import joined
 from hil_app.remote.membership import here
-from hil_app.remote.nodes import joined
 
 DESCRIPTION = """\
 Say which computers are in the cluster that this one is in, what they lend, and what is free.

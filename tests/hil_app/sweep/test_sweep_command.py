@@ -13,7 +13,6 @@ from sample_trials import PROGRAM
 from configs.errors import ConfigError
 from hil_app.bench import BenchError
 from hil_app.cli import sweep
-from hil_app.remote import nodes
 from hil_app.support import extras
 
 OVER = "--over=learner.batch_size=64,8,99"
@@ -80,9 +79,9 @@ def test_evaluations_are_those_of_the_benchmarks_where_the_configuration_has_non
 
 
 def test_without_ray_one_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes.util, "find_spec", {}.get)
+    monkeypatch.setattr(extras.util, "find_spec", {}.get)
     with pytest.raises(ConfigError) as refused:
         sweep.run([OVER])
     assert str(refused.value) == (
-        f"hil-app sweep needs Ray, which is not installed: {extras.how_to_install('ray')}"
+        f"hil-app sweep needs ray, which is not installed: {extras.how_to_install('ray')}"
     )
