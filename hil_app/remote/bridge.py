@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from configs.base import ConfigError
 from configs.errors import HilAppError
 from hil_app.remote import cluster
 from hil_app.support.slots import Slots
@@ -74,8 +75,9 @@ class Bridge:
                 else:
                     self._carry_with_weights()
                 return
-            except (Lost, cluster.ClusterError) as error:
-                self._tell("lost", {"cause": str(error)})
+            except (Lost, cluster.ClusterError, ConfigError) as error:
+                final = isinstance(error, ConfigError)  # waiting mends nothing
+                self._tell("lost", {"cause": str(error), "final": final})
                 self._over.wait(AGAIN_S)
 
     def _carry_with_weights(self) -> None:
@@ -93,13 +95,13 @@ class Bridge:
         facts = {name: setup[name] for name in ("stream", "robot", "share", "setup")}
         message = self._calls(packed("join", {**facts, "version": version("hil-app")}), JOIN_S)
         if message.kind != "joined":
-            raise Lost(message.facts.get("cause", f"the learner says {message.kind}"))
+            raise ConfigError(message.facts.get("cause", f"the learner says {message.kind}"))
         facts = message.facts
         if setup["block"] is not None:  # else nobody acts on them
             self._slots = Slots(bytes.fromhex(facts["architecture"]), facts["size"], setup["block"])
         first = self._spool.first
         if first is not None and first > facts["received"] + 1:
-            raise Lost(
+            raise ConfigError(
                 f"the learner {setup['name']} has lost what it had: it asks for message "
                 f"{facts['received'] + 1}, and those before {first} were safe there; have it go on "
                 "in the folder of its checkpoints, or begin a new run"
@@ -201,7 +203,10 @@ Calls = Callable[[bytes, float], Message]
 
 
 class RayCalls:
-    """Calls the actor ``name`` of the cluster at ``address``; raises Lost."""
+    """Calls the actor ``name`` of the cluster at ``address``.
+
+    Raises Lost, ClusterError, or ConfigError where waiting mends nothing.
+    """
 
     def __init__(self, address: str, name: str) -> None:
         self._address, self._name = address, name
@@ -217,7 +222,7 @@ class RayCalls:
                 self._actor = self._ray.get_actor(self._name)
             return unpacked(self._ray.get(self._actor.call.remote(data), timeout=patience_s))
         except ValueError as error:
-            raise Lost(
+            raise ConfigError(
                 f"the cluster at {self._address} has no learner {self._name}: on the machine with "
                 f"the GPU, `hil-app learner start --name={self._name}`"
             ) from error

@@ -68,7 +68,7 @@ def connect(address: str) -> Any:
     check_installed("ray", "a cluster")
     insist_on_a_token()
     if not has_token():
-        raise ClusterError(
+        raise ConfigError(
             "this computer has no token for the cluster: copy the file ~/.ray/auth_token of the "
             "cluster's first computer here, readable by you alone"
         )
@@ -120,26 +120,28 @@ def _init(address: str, **more: Any) -> Any:
                 **more,
             )
         except Exception as error:  # of a dozen kinds
-            raise ClusterError(_why(address, error)) from error
+            raise _refusal(address, error) from error
     return ray
 
 
-def _why(address: str, error: Exception) -> str:
-    """Why there is no connection, in a line, and what to do."""
+def _refusal(address: str, error: Exception) -> HilAppError:
+    """Why there is no connection, and what to do; a ConfigError where waiting mends nothing."""
     said = " ".join(str(error).split())
     if "ersion mismatch" in said:
-        return f"another version of Ray or Python than the cluster's at {address}: {said[:200]}"
+        return ConfigError(
+            f"another version of Ray or Python than the cluster's at {address}: {said[:200]}"
+        )
     if "uthenticat" in said or "InvalidAuthToken" in said:
-        return (
+        return ConfigError(
             f"the cluster at {address} refuses this computer's token: copy ~/.ray/auth_token from "
             "the computer on which `hil-app cluster up` was called first"
         )
     if "raylet" in said or ("node" in said.lower() and "not found" in said):
-        return (
+        return ClusterError(
             f"this computer is no part of the cluster at {address}: `hil-app cluster up "
             f"--join={address}` joins it"
         )
-    return (
+    return ClusterError(
         f"no cluster answers at {address}, or it refuses this computer's token ({said[:200]}): is "
         "it up (`hil-app cluster up` there), does a firewall let it through, and is "
         "~/.ray/auth_token the same file as there?"

@@ -43,7 +43,7 @@ class Bridges:
         self._joined = self._leaving = False
         self._closing = threading.Event()
         self._first_lost: float | None = None
-        self._told = False
+        self._told = self._final = False  # final: waiting mends nothing
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
 
     def begin(self, setup: dict[str, Any], unsent: Unsent, block: int | None = None) -> None:
@@ -58,10 +58,9 @@ class Bridges:
         while not self._joined:
             self.wait(0.1)
             lost, now = self.lost, time.monotonic()
-            if (lost is not None and (self._first_lost or now) < now - _GIVE_UP_S) or now > end:
+            waited = now - (self._first_lost or now)
+            if (lost is not None and (self._final or waited > _GIVE_UP_S)) or now > end:
                 raise LearnerDied(f"the learner cannot be reached: {lost or 'it does not answer'}")
-            if lost is not None and _is_final(lost):
-                raise LearnerDied(f"the learner cannot be reached: {lost}")
 
     def leave(self) -> None:
         """Return once the learner has all safe, or is out of reach, or takes too long."""
@@ -152,6 +151,7 @@ class Bridges:
     def _take(self, message: Message) -> None:
         kind, facts = message.kind, message.facts
         if kind == "lost":
+            self._final = facts["final"]
             self._note_lost(facts["cause"])
         elif kind == "joined":
             self._note_joined(facts)
@@ -186,8 +186,3 @@ class Bridges:
         if self._told:
             self._told = False
             self._events.emit(LearnerBack(note="the learner is within reach again"))
-
-
-def _is_final(why: str) -> bool:
-    """Whether waiting does not help."""
-    return "install" in why or "options" in why or "token" in why or "hil-app learner start" in why
