@@ -30,7 +30,7 @@
     ├── ClassifierError            a classifier cannot be trained, read or used
     ├── ClusterError               several computers cannot be used together
     ├── Lost                       the learner on another machine is out of reach
-    ├── OtherLearner               a robot wants to learn what the learner there does not
+    ├── OtherLearner               a robot cannot learn from the learner there
     ├── NotSent                    not all of a run is with the learner there
     ├── Refused                    a page is asked for what it does not do
     │   ├── NotHere                what it is asked for is not here

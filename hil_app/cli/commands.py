@@ -48,7 +48,7 @@ COMMANDS = (
     CliCommand("demo", "the whole loop on the simulated arm", "cli.demo", "run"),
     CliCommand("train", "demonstrate, learn with interventions, evaluate", "cli.train", "run"),
     CliCommand("eval", "evaluate a trained policy without interventions", "cli.eval", "run"),
-    CliCommand("sweep", "find which options learn best, several at a time", "cli.sweep", "run"),
+    CliCommand("sweep", "find which options learn best, several at a time", "cli.sweep", ALSO),
     CliCommand("runs", "list runs; show, compare, clean them", "cli.runs.listing", "run"),
     CliCommand("runs show", "what one came to, and how to go on with it", "cli.runs.show"),
     CliCommand("runs compare", "the curves of several in one picture", "cli.runs.compare"),

@@ -30,7 +30,7 @@ _SETUP, _STREAMS, _VERDICTS = "setup", "streams", "verdicts"  # of a checkpoint'
 
 
 class OtherLearner(HilAppError):
-    """What a robot wants to learn is not what the learner learns; the message says in what."""
+    """A robot cannot learn from this learner; the message says why and what to do."""
 
 
 def make_pupil(setup: dict[str, Any] | None, folder: Path, tell: Tell, log: Log) -> Pupil:

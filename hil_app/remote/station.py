@@ -24,6 +24,7 @@ from typing import Any
 from configs.errors import HilAppError
 from hil_app.learning.health import LearnerDied
 from hil_app.remote.lessons import Lessons, in_a_line
+from hil_app.remote.pupil import OtherLearner
 from hil_app.remote.visitors import Visitor
 from hil_app.support.checkpoint_names import checkpoints_in
 from hil_app.support.spool import SpoolDamaged
@@ -33,10 +34,6 @@ GONE_S = 10.0  # after which a robot that says nothing is taken to be away
 KEEP_EVERY_S = 20.0  # from one checkpoint to the next, while there is something new
 _LOOK_S = 1.0  # from one look at both to the next
 _ERRORS = (HilAppError, WireError, SpoolDamaged, KeyError, TypeError, ValueError)
-
-
-class Refused(HilAppError):
-    """A robot cannot join; the message says why and what to do."""
 
 
 class Station:
@@ -167,7 +164,7 @@ class Station:
 def _check_version(theirs: str) -> None:
     ours = version("hil-app")
     if theirs != ours:
-        raise Refused(
+        raise OtherLearner(
             f"this robot has hil-app {theirs}, and the learner {ours}: install the same on both"
         )
 
