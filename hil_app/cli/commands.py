@@ -136,6 +136,7 @@ COMMANDS = (
     CliCommand("bench robust", "a policy in scenes that are changed", "bench.commands.robust"),
     CliCommand("bench twin", "how fast the simulated arm runs", "bench.commands.twin"),
     CliCommand("bench faults", "what happens when the arm fails", "bench.commands.faults"),
+    CliCommand("bench remote", "a learner elsewhere, and a bad network", "bench.commands.remote"),
     CliCommand("bench crashes", "what kill -9 does to a dataset", "bench.commands.crashes"),
     CliCommand("bench torture", "hostile inputs and surroundings", "bench.commands.torture"),
 )

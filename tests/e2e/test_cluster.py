@@ -106,7 +106,7 @@ def test_it_says_what_listens_where_and_how_to_fence_it(
 @pytest.mark.usefixtures("cluster")
 def test_who_is_in_it_and_who_may_not_be(hil_app: Commands, port: int, tmp_path: Path) -> None:
     done = hil_app("cluster", "status")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"cluster of {state(hil_app.home).address}\n")
     assert done.stdout.endswith("free: 1 CPUs, 0 GPUs\n")
     twice = hil_app("cluster", "up")
@@ -120,7 +120,7 @@ def test_who_is_in_it_and_who_may_not_be(hil_app: Commands, port: int, tmp_path:
     (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
     wrong = other("bench", "learn", "--seeds=1", f"--ray=127.0.0.1:{port}", "--output_dir=none")
     assert wrong.returncode == 1
-    assert "refuses the token of this computer: copy ~/.ray/auth_token" in wrong.stderr
+    assert "refuses this computer's token: copy ~/.ray/auth_token" in wrong.stderr
     assert "Traceback" not in wrong.stderr
 
 
@@ -183,5 +183,5 @@ def test_a_cluster_without_a_token_is_refused(tmp_path: Path) -> None:
     if util.find_spec("ray") is None:
         pytest.skip("Ray (hil-app[ray]) is not installed")
     done = Commands(tmp_path)("cluster", "up", RAY_AUTH_MODE="disabled")
-    assert done.returncode == 2
-    assert "RAY_AUTH_MODE=disabled would let anybody who reaches this cluster" in done.stderr
+    assert done.returncode == 1
+    assert "RAY_AUTH_MODE is disabled: whoever reaches the cluster could run any" in done.stderr

@@ -1,0 +1,102 @@
+"""What goes wrong between a robot and its learner, at random, while the run goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hil_app.bench.remote.lab import Lab, Run
+
+CALM_S = (1.0, 4.0)  # from the end of a fault to the next
+DISTURBED_S = (2.0, 15.0)  # how long a wire is slow or loses packets
+CUT_S = (1.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault: what is done to a lab and its run, drawn again each time."""
+
+    name: str
+    do: Callable[[Lab, Run, np.random.Generator], None]
+    netem: bool = False  # whether it needs that
+
+
+@dataclass
+class Outcome:
+    """What the faults of a kind came to."""
+
+    fault: str
+    faults: int = 0
+    reached_again_s: list[float] = field(default_factory=list)  # after it was over
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _bridge(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
+    _kill(run.bridges())
+
+
+def _learner(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
+    _kill(lab.nodes("learner", "ray::LearnerActor"))
+
+
+def _raylet(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
+    _kill(lab.nodes("robot", "raylet/raylet"))
+
+
+def _cut(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
+    lab.wire.cut()
+    time.sleep(draw.uniform(*CUT_S))
+    lab.wire.calm()
+
+
+def _slow(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
+    lab.wire.delay(100, 300)
+    time.sleep(draw.uniform(*DISTURBED_S))
+    lab.wire.calm()
+
+
+def _lossy(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
+    lab.wire.lose(5)
+    time.sleep(draw.uniform(*DISTURBED_S))
+    lab.wire.calm()
+
+
+FAULTS = (
+    Fault("bridge killed", _bridge),
+    Fault("learner killed", _learner),
+    Fault("the robot's raylet killed", _raylet),
+    Fault("wire cut for 1-60 s", _cut),
+    Fault("200 ms ± 100 ms", _slow, netem=True),
+    Fault("5 % of packets lost", _lossy, netem=True),
+)
+
+
+def faults(lab: Lab, run: Run, count: int, seed: int) -> Iterator[Outcome]:
+    """Have ``count`` faults, one after the other; tells of each kind so far after each."""
+    draw = np.random.default_rng(seed)
+    possible = [fault for fault in FAULTS if lab.wire.can_disturb or not fault.netem]
+    order: list[Any] = [*draw.permutation(np.arange(count) % len(possible))]
+    outcomes = {fault.name: Outcome(fault.name) for fault in FAULTS}
+    for number in order:
+        fault = possible[number]
+        time.sleep(draw.uniform(*CALM_S))
+        before = run.losses()
+        fault.do(lab, run, draw)
+        over = time.monotonic()
+        run.await_learner(before)
+        outcome = outcomes[fault.name]
+        outcome.faults += 1
+        outcome.reached_again_s.append(time.monotonic() - over)
+        yield outcome
