@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from configs.options.parser import count, seconds
 from hil_app.bench import showing
-from hil_app.remote.nodes import check_ray
+from hil_app.support.extras import check_installed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
         "--peace", type=seconds, default=60.0, help="of the run without faults [s] (default: 60)"
     )
     options = parser.parse_args(argv)
-    check_ray("hil-app bench remote")
+    check_installed("ray", "hil-app bench remote")
     from hil_app.bench.remote.session import session
 
     def report(one: Outcome) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from configs.errors import ConfigError
 from configs.options.parser import Parser
 from hil_app.remote.cluster import joined
+from hil_app.remote.machine import Listener, listeners
 from hil_app.remote.membership import here
 
 DESCRIPTION = """\
@@ -27,12 +28,16 @@ def run(argv: Sequence[str]) -> int:
     with joined(found.address):
         import ray
 
-        print("\n".join(_said(found.address, ray.nodes(), ray.available_resources())))
+        free = ray.available_resources()
+        print("\n".join(_said(found.address, ray.nodes(), free, listeners(found.pid))))
     return 0
 
 
 def _said(
-    address: str, nodes: Sequence[Mapping[str, Any]], free: Mapping[str, float]
+    address: str,
+    nodes: Sequence[Mapping[str, Any]],
+    free: Mapping[str, float],
+    known: Sequence[Listener],
 ) -> Iterator[str]:
     yield f"cluster of {address}"
     for node in nodes:
@@ -40,4 +45,6 @@ def _said(
         cpus, gpus = (int(has.get(name, 0)) for name in ("CPU", "GPU"))
         state = f"{cpus} CPUs, {gpus} GPUs" if node["Alive"] else "is gone"
         yield f"  {node['NodeManagerAddress']:<16} {node['NodeManagerHostname']:<20} {state}"
+    yield "listening here:"
+    yield from (f"  {one.port:<6} {one.interface:<16} {one.program}" for one in known)
     yield f"free: {free.get('CPU', 0):g} CPUs, {free.get('GPU', 0):g} GPUs"
