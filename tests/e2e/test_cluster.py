@@ -116,11 +116,17 @@ def test_who_is_in_it_and_who_may_not_be(hil_app: Commands, port: int, tmp_path:
     no_token = other("cluster", "up", f"--join=127.0.0.1:{port}")
     assert no_token.returncode == 2
     assert "there is no token in" in no_token.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_a_wrong_token_is_refused(port: int, tmp_path: Path) -> None:
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
+    other = Commands(tmp_path)
     wrong = other("bench", "learn", "--seeds=1", f"--ray=127.0.0.1:{port}", "--output_dir=none")
     assert wrong.returncode == 1
-    assert "refuses this computer's token: copy ~/.ray/auth_token" in wrong.stderr
+    assert "refuses this computer's token" in wrong.stderr
     assert "Traceback" not in wrong.stderr
 
 
@@ -151,6 +157,7 @@ def test_runs_of_a_benchmark_are_its_tasks(hil_app: Commands, port: int, tmp_pat
     assert (folder / "reach_state_expert_mine" / "seed_0" / "mine").read_text() == "kept"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_down_ends_all_that_up_has_started(hil_app: Commands, tmp_path: Path) -> None:
     other, port = Commands(tmp_path), a_free_port()

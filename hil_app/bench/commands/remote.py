@@ -42,8 +42,7 @@ def run(argv: Sequence[str]) -> int:
     from hil_app.bench.remote.session import session
 
     def report(one: Outcome) -> None:
-        last = one.reached_again_s[-1]
-        print(f"{one.fault}: {last:.1f} s until all was as before", file=sys.stderr, flush=True)
+        print(f"{one.fault}: {one.faults}", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory(prefix="hil_remote_") as folder:
         found = session(Path(folder), options.faults, options.seed, options.peace, report)
@@ -58,7 +57,8 @@ def _table(found: Found) -> Table:
     rows.append([])
     for one in found.faults:
         times = sorted(one.reached_again_s)
-        told = f"{times[len(times) // 2]:.1f}, {times[-1]:.1f} s" if times else "not tried"
+        none = "not noticed" if one.faults else "not tried"
+        told = f"{times[len(times) // 2]:.1f}, {times[-1]:.1f} s" if times else none
         rows.append([one.fault, f"{one.faults}×", told])
     caption = (
         "Of the faults: how many, and until the learner was within reach again, median and most. "

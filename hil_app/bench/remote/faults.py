@@ -34,7 +34,7 @@ class Outcome:
 
     fault: str
     faults: int = 0
-    reached_again_s: list[float] = field(default_factory=list)  # after it was over
+    reached_again_s: list[float] = field(default_factory=list)  # after it; of those noticed
 
 
 def _kill(pids: Sequence[int]) -> None:
@@ -95,8 +95,8 @@ def faults(lab: Lab, run: Run, count: int, seed: int) -> Iterator[Outcome]:
         before = run.losses()
         fault.do(lab, run, draw)
         over = time.monotonic()
-        run.await_learner(before)
         outcome = outcomes[fault.name]
         outcome.faults += 1
-        outcome.reached_again_s.append(time.monotonic() - over)
+        if run.await_learner(before):
+            outcome.reached_again_s.append(time.monotonic() - over)
         yield outcome

@@ -183,14 +183,15 @@ class Run:
         """How often its learner was out of reach."""
         return len(self.events("learner_lost"))
 
-    def await_learner(self, before: int) -> None:
-        """Return once its learner is within reach again, or was never seen to be out of it.
+    def await_learner(self, before: int) -> bool:
+        """Return once its learner is within reach again; whether it was seen to be out of it.
 
         ``before`` is how often it was out of reach before what has just happened.
         """
         noticed = time.monotonic() + _NOTICED_S
         self.until(lambda: self.losses() > before or time.monotonic() > noticed)
         self.until(lambda: self.losses() <= len(self.events("learner_back")))
+        return self.losses() > before
 
     def until(self, there: Any) -> None:
         """Wait for something. Raises BenchError if the run ends, or it takes too long."""
