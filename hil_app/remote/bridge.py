@@ -25,6 +25,7 @@ import numpy as np
 
 from configs.base import ConfigError
 from configs.errors import HilAppError
+from configs.text.paths import typed
 from hil_app.remote import cluster
 from hil_app.support.slots import Slots
 from hil_app.support.spool import SpoolReader
@@ -224,7 +225,7 @@ class RayCalls:
         except ValueError as error:
             raise ConfigError(
                 f"the cluster at {self._address} has no learner {self._name}: on the machine with "
-                f"the GPU, `hil-app learner start --name={self._name}`"
+                f"the GPU, `hil-app learner start --name={typed(self._name)}`"
             ) from error
         except self._ray.exceptions.GetTimeoutError as error:
             raise Lost(f"the learner {self._name} has not answered for {patience_s:g} s") from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from configs.base import ConfigError
 from configs.errors import HilAppError
+from configs.text.paths import typed
 from hil_app.support.extras import check_installed
 
 NAMESPACE = "hil-app"  # of the learners' names
@@ -139,7 +140,7 @@ def _refusal(address: str, error: Exception) -> HilAppError:
     if "raylet" in said or ("node" in said.lower() and "not found" in said):
         return ClusterError(
             f"this computer is no part of the cluster at {address}: `hil-app cluster up "
-            f"--join={address}` joins it"
+            f"--join={typed(address)}` joins it"
         )
     return ClusterError(
         f"no cluster answers at {address}, or it refuses this computer's token ({said[:200]}): is "

@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 
 from configs.errors import ConfigError
+from configs.text.paths import option, typed
 
 Drawn = tuple[str, ...]  # a value for each of what a sweep goes over
 _OPEN, _CLOSE = "[{(", "]})"
@@ -53,7 +54,7 @@ def parse(text: str) -> Over:
     if len(values) < 2:
         raise argparse.ArgumentTypeError(
             f"{name}: one value is nothing to vary: name more, as in {name}={spec},…, or give it "
-            f"to all trials by --{name}={spec}"
+            f"to all trials by {option(name, spec)}"
         )
     return Over(name, values)
 
@@ -94,7 +95,7 @@ def draws(over: Sequence[Over], samples: int | None, seed: int) -> list[Drawn]:
     combined = math.prod(len(one.values) for one in over)  # 0 with a range
     if samples is None or (combined and samples >= combined):
         if not combined:
-            ranges = ", ".join(f"--over {one.name}" for one in over if not one.values)
+            ranges = ", ".join(f"--over {typed(one.name)}" for one in over if not one.values)
             raise ConfigError(f"{ranges}: a range has no end of values: say how many by --samples")
         if combined > _MOST:
             raise ConfigError(f"the lists come to {combined:,} trials: try some by --samples")

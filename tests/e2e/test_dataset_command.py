@@ -265,7 +265,10 @@ def test_a_replay_on_the_hardware_path(tmp_path: Path) -> None:
         (["info", "nowhere"], "nowhere is no dataset: there is no such folder"),
         (["info", "."], "is no dataset: it has no meta/info.json"),
         (["info"], "required: ROOT (see hil-app dataset info --help)"),
-        (["inspect", "small"], "commands: info, view, replay, crop, convert, repair, push, pull"),
+        (
+            ["inspect", "small"],
+            "commands: info, view, replay, edit, crop, convert, repair, push, pull",
+        ),
         (["view", "small", "--episode=3"], "has no episode 3; it has 0 to 2"),
         (["view", "small", "--out=all.png"], "name a folder, or one --episode"),
         (["replay", "small", "--episode=0"], "name that run's config.yaml, or the preset"),

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from configs.options.parser import Parser, count
+from configs.text.paths import typed
 from hil_app.remote.machine import Listener, listeners
 from hil_app.remote.membership import PORT, PORTS, Settings, Up, up
 
@@ -66,4 +67,4 @@ def _said(found: Up, known: Sequence[Listener]) -> Iterator[str]:
     if found.first:
         yield "On another computer, with a copy of ~/.ray/auth_token from here:"
         yield f"  scp {host}:.ray/auth_token ~/.ray/auth_token"
-        yield f"  hil-app cluster up --join={found.address}"
+        yield f"  hil-app cluster up --join={typed(found.address)}"

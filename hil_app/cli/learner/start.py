@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from configs.errors import ConfigError, HilAppError
-from configs.text.paths import expanded
+from configs.text.paths import expanded, typed
 from hil_app.cli.learner.reached import asked, find, folder_of, parser_of, reached
 
 DESCRIPTION = """\
@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
         if find(ray, options.name) is not None:
             raise ConfigError(
                 f"the cluster has a learner {options.name} already: `hil-app learner status "
-                f"--name={options.name}` shows it; choose another --name, or stop it first"
+                f"--name={typed(options.name)}` shows it; choose another --name, or stop it first"
             )
         gpus = _gpus(ray, options.gpus)
         folder = options.folder or folder_of(options.name)
@@ -58,8 +58,9 @@ def run(argv: Sequence[str]) -> int:
     print(f"learner {options.name} on {status['host']}, {status['gpus']} GPUs, in {folder}")
     if status["learner"]:
         print(f"it goes on from {status['learner']['checkpoint']}")
-    print(f"robots join it: hil-app train --learner.where=ray --learner.address={address}", end="")
-    print("" if options.name == "learner" else f" --learner.name={options.name}")
+    join = f"hil-app train --learner.where=ray --learner.address={typed(address)}"
+    print(f"robots join it: {join}", end="")
+    print("" if options.name == "learner" else f" --learner.name={typed(options.name)}")
     print("Ray listens on all interfaces of this machine; whoever has its token runs code here:")
     print("fence its ports (`hil-app cluster status` lists them) by a firewall or a tunnel")
     return 0

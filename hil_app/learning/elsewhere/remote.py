@@ -14,6 +14,7 @@ from typing import Any, Self
 import torch
 
 from configs.learning.learner import LearnerConfig
+from configs.text.paths import typed
 from hil_app.events import FramesUnsent, UnsentOnDisk
 from hil_app.learning.buffer.returns import Row
 from hil_app.learning.checkpoint import POLICY, Tensors, own_tensors
@@ -149,7 +150,7 @@ class RemoteLearner:
             if left:
                 cause = (
                     f"{left} frames and the like are not with the learner yet: "
-                    f"`hil-app learner flush {self._home}` sends them"
+                    f"`hil-app learner flush {typed(self._home)}` sends them"
                 )
                 self._events.emit(FramesUnsent(cause=cause))
 

@@ -16,9 +16,8 @@ from hil_app.bench.page.stamps import age, stamped
 QUICK = ["--seconds=1", "--turns=1", "--presses=4"]
 
 
-@pytest.mark.parametrize(
-    "drawn", ["Chromium", pytest.param("a client that draws nothing", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("drawn", ["Chromium", "a client that draws nothing"])
 def test_it_measures_both_kinds_and_every_press(drawn, capsys, monkeypatch):
     if drawn != "Chromium":
         monkeypatch.setattr(browser, "executable", lambda: None)

@@ -19,6 +19,7 @@ OVER = "--over=learner.batch_size=64,8,99"
 EVALUATED = ("--train.eval_every=100", "--train.eval_episodes=20", "--grace=100", "--jobs=1")
 
 
+@pytest.mark.slow
 def test_the_worse_are_stopped_and_a_finished_sweep_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
