@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from hil_app.remote.machine import descendants
+from hil_app.remote.machine import process_tree
 from hil_app.support import tied
 from robots import isolated
 
@@ -52,7 +52,7 @@ def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as sig
 
 def _over(process: subprocess.Popen[bytes]) -> None:
     """End it and all that it has started."""
-    all_of_it = descendants(process.pid)
+    all_of_it = process_tree(process.pid)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(_ENDS_S)

@@ -21,7 +21,7 @@ class Listener:
 
 def listeners(pid: int) -> list[Listener]:
     """The ports that a process and all below it listen at."""
-    ours, sockets = descendants(pid), _listening()
+    ours, sockets = process_tree(pid), _listening()
     known = []
     for pid in ours:
         with suppress(OSError):
@@ -33,7 +33,7 @@ def listeners(pid: int) -> list[Listener]:
     return sorted(set(known), key=lambda one: one.port)
 
 
-def descendants(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """A process and all below it."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):

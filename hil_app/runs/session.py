@@ -91,9 +91,10 @@ class Session:
                 save_config(self.folder, self.config)
             elif self.home is not None:
                 stack.enter_context(open_folder(self.home, self.config))
-            if "torch" in sys.modules:  # else nothing here learns, and it takes seconds to import
+            if "torch" in sys.modules:
                 calm_threads()
-            sys.setswitchinterval(SWITCH_INTERVAL)
+            else:  # nothing here learns, and torch takes seconds to import
+                sys.setswitchinterval(SWITCH_INTERVAL)
             stack.enter_context(self.events)
             stack.enter_context(self.stop)
             if self.keys is not None:
