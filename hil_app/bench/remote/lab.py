@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from hil_app.bench import BenchError
 from hil_app.bench.remote.wire import Side, Wire
-from hil_app.remote.machine import descendants
+from hil_app.remote.machine import process_tree
 from robots import isolated
 from robots.virtual.client import VirtualArm
 
@@ -110,7 +110,7 @@ class Lab:
     def nodes(self, side: Side, what: str) -> list[int]:
         """The processes of a computer's part of the cluster whose command has these words."""
         state = json.loads((self._short / side / "hil-app" / "cluster.json").read_text())
-        return [pid for pid in descendants(state["pid"]) if what in _command_of(pid)]
+        return [pid for pid in process_tree(state["pid"]) if what in _command_of(pid)]
 
     @contextmanager
     def _node(self, side: Side, *options: str) -> Iterator[None]:
@@ -159,12 +159,12 @@ class Run:
 
     def bridges(self) -> list[int]:
         """The process between it and its learner."""
-        below = descendants(self.process.pid)
+        below = process_tree(self.process.pid)
         return [pid for pid in below if "hil_app.remote.bridge" in _command_of(pid)]
 
     def cpu_s(self) -> float:
         """Processor time of the loop's process alone [s]."""
-        (pid,) = (pid for pid in descendants(self.process.pid) if " train " in _command_of(pid))
+        (pid,) = (pid for pid in process_tree(self.process.pid) if " train " in _command_of(pid))
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
