@@ -109,7 +109,7 @@ def own_version() -> str:
 def _init(address: str, **more: Any) -> Any:
     import ray
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _hushed():
         warnings.simplefilter("ignore")
         try:
             ray.init(
@@ -123,6 +123,19 @@ def _init(address: str, **more: Any) -> Any:
         except Exception as error:  # of a dozen kinds
             raise _refusal(address, error) from error
     return ray
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep from the standard error what Ray's own code writes there while it starts."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _refusal(address: str, error: Exception) -> HilAppError:

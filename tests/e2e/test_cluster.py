@@ -16,7 +16,7 @@ import pytest
 from waiting import until
 
 from hil_app.remote import membership
-from hil_app.remote.machine import descendants
+from hil_app.remote.machine import process_tree
 
 TESTS = str(Path(__file__).parents[1])
 RUNNER = """
@@ -106,7 +106,7 @@ def test_it_says_what_listens_where_and_how_to_fence_it(
 @pytest.mark.usefixtures("cluster")
 def test_who_is_in_it_and_who_may_not_be(hil_app: Commands, port: int, tmp_path: Path) -> None:
     done = hil_app("cluster", "status")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"cluster of {state(hil_app.home).address}\n")
     assert done.stdout.endswith("free: 1 CPUs, 0 GPUs\n")
     twice = hil_app("cluster", "up")
@@ -162,7 +162,7 @@ def test_runs_of_a_benchmark_are_its_tasks(hil_app: Commands, port: int, tmp_pat
 def test_down_ends_all_that_up_has_started(hil_app: Commands, tmp_path: Path) -> None:
     other, port = Commands(tmp_path), a_free_port()
     assert other("cluster", "up", f"--port={port}", "--cpus=1").returncode == 0
-    started = descendants(state(tmp_path).pid)
+    started = process_tree(state(tmp_path).pid)
     assert len(started) > 4
     assert other("cluster", "down").returncode == 0
     until(lambda: not [pid for pid in started if Path(f"/proc/{pid}").exists()])
