@@ -11,7 +11,7 @@ from hil_app.control.rate import Rate
 TINY = {
     "env": {"control_time_s": 3.0},
     "policy": {"hidden_dims": [16], "latent_dim": 8},
-    "learner": {"learning_starts": 20, "batch_size": 16},
+    "learner": {"learning_starts": 20, "batch_size": 16, "gradient_steps": 1},
     "train": {"ticks": 60, "demonstrations": 2},
     "eval": {"episodes": 2, "video": False},
 }

@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import replace
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -323,11 +324,18 @@ def test_a_run_that_goes_on_may_begin_or_cease_to_ask_for_help(tmp_path):
     assert "ask_for_help.min_value" in check_changes(asking, before)
 
 
-@pytest.fixture
-def stopped(tmp_path):
+@pytest.fixture(scope="module")
+def ended_run(tmp_path_factory):
     """A run with two checkpoints."""
-    train(tmp_path / "run", train={"eval_every": None})
-    return tmp_path / "run"
+    folder = tmp_path_factory.mktemp("ended") / "run"
+    train(folder, train={"eval_every": None})
+    return folder
+
+
+@pytest.fixture
+def stopped(ended_run, tmp_path):
+    """A copy of it, to break or to go on with."""
+    return copytree(ended_run, tmp_path / "run")
 
 
 def refused(capsys, status, *arguments):
@@ -417,8 +425,8 @@ def test_leftovers_of_a_killed_run_are_swept_away(stopped):
 
 @pytest.mark.parametrize("mode", ["lockstep", "background"])
 def test_a_warm_start_that_was_cut_off_goes_on_with_the_rest(tmp_path, monkeypatch, mode):
-    changes = {"train": {"warm_start_updates": 200, "ticks": 30}, "learner": {"mode": mode}}
-    cut, goal = tmp_path / "cut", 200
+    changes = {"train": {"warm_start_updates": 60, "ticks": 30}, "learner": {"mode": mode}}
+    cut, goal = tmp_path / "cut", 60
     made = cut_off_warm(monkeypatch, cut, 5, **changes)
     assert 5 <= made < goal
     assert resume(cut) == 0

@@ -171,14 +171,32 @@ def acted(session: Session, policy: GaussianActorPolicy) -> list[bytes]:
     return [action.numpy().tobytes() for action in actions]
 
 
+class Usual:
+    """What the run without a change leaves, made once for each length that is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.made: dict[int, tuple[Any, ...]] = {}
+
+    def __call__(self, ticks: int) -> tuple[Any, ...]:
+        if ticks not in self.made:
+            self.made[ticks] = outcome(self.folder / str(ticks), **base("", None, ticks))
+        return self.made[ticks]
+
+
 @pytest.fixture(scope="module")
-def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
-    return outcome(tmp_path_factory.mktemp("usual") / "run", **base("", None))
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Usual:
+    return Usual(tmp_path_factory.mktemp("usual"))
 
 
-def base(name: str, value: Any) -> dict[str, Any]:
-    """The tiny run, long enough for take-overs and a full ring, with one change."""
-    options: dict[str, Any] = {"train": {"ticks": 300}, "eval": {"episodes": 2}}
+LENGTHS = 60, 300
+"""Ticks within which most options have changed the tiny run, and within which all have: there are
+take-overs, and rings are full."""
+
+
+def base(name: str, value: Any, ticks: int) -> dict[str, Any]:
+    """The tiny run with one change."""
+    options: dict[str, Any] = {"train": {"ticks": ticks}, "eval": {"episodes": 2}}
     if name:
         for block, fields in nested(name, value).items():
             options[block] = {**options.get(block, {}), **fields}
@@ -186,12 +204,16 @@ def base(name: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_an_option_changes_the_run(name: str, usual: tuple[Any, ...], tmp_path: Path) -> None:
-    assert outcome(tmp_path / "run", **base(name, CHANGES[name])) != usual
+def test_an_option_changes_the_run(name: str, usual: Usual, tmp_path: Path) -> None:
+    assert any(
+        outcome(tmp_path / str(ticks), **base(name, CHANGES[name], ticks)) != usual(ticks)
+        for ticks in LENGTHS
+    )
 
 
-def test_the_same_options_give_the_same_run(usual: tuple[Any, ...], tmp_path: Path) -> None:
-    assert outcome(tmp_path / "run", **base("", None)) == usual
+def test_the_same_options_give_the_same_run(usual: Usual, tmp_path: Path) -> None:
+    ticks = max(LENGTHS)
+    assert outcome(tmp_path / "run", **base("", None, ticks)) == usual(ticks)
 
 
 def test_no_option_is_missing_here() -> None:
@@ -267,7 +289,7 @@ def test_prefetching_draws_ahead_in_a_thread_that_ends_with_the_run(
     monkeypatch.setattr(RLTrainer, "training_step", watched)
     for prefetch, expected in ((None, {0}), (2, {0, 1})):  # it starts with the first update
         learner = {"mode": "background", "prefetch": prefetch}
-        config = tiny(tmp_path / str(prefetch), learner=learner, train={"ticks": 600})
+        config = tiny(tmp_path / str(prefetch), learner=learner, train={"ticks": 200})
         with Session(config, "train") as session:
             Training(session).run()
         assert set(seen) == expected
