@@ -210,5 +210,5 @@ def test_many_hostile_inputs_of_every_kind(kind: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("trouble", sorted(troubles()))
 def test_torque_is_off_in_time_whatever_goes_wrong(trouble: str) -> None:
-    [row] = runs({trouble: 20 if trouble == STORMS else 4}, seed=1, reported=lambda _: None)
+    [row] = runs({trouble: 20 if trouble == STORMS else 4}, seed=1, report=lambda _: None)
     assert row.good, row.faults
