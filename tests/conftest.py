@@ -1,12 +1,17 @@
 """What all tests share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from pathlib import Path
+from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
 from virtual_arms import Running, virtual_arm
+
+from hil_app.__main__ import main
 
 # One thread each, here and in the commands that tests start: two workers share two cores, and a
 # virtual arm that is kept waiting loses its time.
@@ -34,6 +39,19 @@ def chain() -> Iterator[Running]:
     """A virtual arm without a world, in order when the module begins."""
     with virtual_arm() as running:
         yield running
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., CompletedProcess[str]]:
+    """A command in this process, which has loaded already what takes a new one seconds."""
+
+    def run(*arguments: str, cwd: Path) -> CompletedProcess[str]:
+        capsys.readouterr()
+        with chdir(cwd):
+            status = main(arguments)
+        return CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -56,11 +56,12 @@ def run(argv: Sequence[str]) -> int:
     default = named(f"{PRESET}, or that of the checkpoint's run")
     parser.add_config_flag(*OPEN)
     config, options = load(parser, argv, arm_or(_base), default, MAIN)
-    from hil_app.cli.run_command import record  # loads torch: only once the options are good
-    from hil_app.cli.trained import learned_policy
+    from hil_app.cli.run_command import record  # what takes a while: once the options are good
 
     if options.checkpoint is None:
         return record(config)
+    from hil_app.cli.trained import learned_policy  # torch takes seconds: only for a policy
+
     return record(config, learned_policy(config, _checkpoint(options)))
 
 

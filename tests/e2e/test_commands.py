@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from safetensors.numpy import load_file
 from waiting import until
 
 SMALL = (
+    "--env.control_time_s=4",  # 40 ticks
     "--train.demonstrations=3",
-    "--train.ticks=120",
+    "--train.ticks=100",
+    "--train.save_every=40",
     "--eval.episodes=3",
     "--eval.video=false",
     "--learner.learning_starts=20",
@@ -30,6 +33,8 @@ SMALL = (
 )
 
 LONG = (*SMALL, "--train.ticks=400", "--train.save_every=60", "--train.keep_last=9")
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def hil_app(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -100,9 +105,9 @@ def test_the_summary_has_the_documented_shape(run: Path) -> None:
     assert summary["ended"] == "finished"
     assert set(summary["eval"]) == {"success_rate", "episodes", "mean_ticks"}
     assert summary["eval"]["episodes"] == 3
-    assert summary["train"]["ticks"] >= 120
+    assert summary["train"]["ticks"] >= 100
     # 3-step returns: the first update comes with frame 22 at the latest, then one a tick
-    assert 120 - 25 <= summary["train"]["updates"] <= summary["train"]["ticks"]
+    assert 100 - 25 <= summary["train"]["updates"] <= summary["train"]["ticks"]
     assert set(summary["loop"]["lateness_ms"]) == {"p50", "p99", "max"}
 
 
@@ -119,12 +124,10 @@ def test_every_frame_is_recorded_and_flagged(run: Path) -> None:
         assert not ends[:-1].any()
 
 
-def test_a_checkpoint_is_judged_again_with_the_same_result(run: Path) -> None:
-    done = hil_app("eval", str(run), "--output_dir=again", cwd=run.parent)
+def test_any_checkpoint_is_judged_again_with_the_same_result(run: Path, here: Here) -> None:
+    *_, checkpoint = sorted((run / "checkpoints").iterdir())
+    done = here("eval", "--checkpoint", str(checkpoint), "--output_dir=again", cwd=run.parent)
     assert done.returncode == 0, done.stderr
-    updates = json.loads((run / "summary.json").read_text())["train"]["updates"]
-    (checkpoint,) = (run / "checkpoints").iterdir()
-    assert done.stdout.splitlines()[0] == f"evaluating {checkpoint}: {updates} updates"
     again = json.loads((run.parent / "again" / "summary.json").read_text())
     assert again["eval"] == json.loads((run / "summary.json").read_text())["eval"]
 
@@ -135,6 +138,9 @@ def test_eval_leaves_a_report_in_the_folder_of_its_run_and_no_folder_of_its_own(
     options += ("--robot.randomize=full",)
     done = hil_app("eval", "out", *options, cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
+    updates = json.loads((run / "summary.json").read_text())["train"]["updates"]
+    *_, checkpoint = sorted((run / "checkpoints").iterdir())
+    assert done.stdout.splitlines()[0] == f"evaluating {checkpoint}: {updates} updates"
     report, video = sorted((run / "evaluations").iterdir())
     assert (report.suffix, video.suffix, video.stem) == (".json", ".mp4", report.stem)
     assert done.stdout.splitlines()[-1] == f"report: {report.absolute()}, {video.absolute()}"
@@ -151,39 +157,18 @@ def test_runs_lists_a_real_run(run: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()[1].split()[: len(figures)]) == (0, [*figures])
 
 
-def test_a_run_names_its_checkpoints_and_eval_takes_any(run: Path) -> None:
-    (checkpoint,) = (run / "checkpoints").iterdir()
-    options = ("--eval.episodes=1", "--eval.video=false", "--checkpoint", str(checkpoint))
-    done = hil_app("eval", *options, "--output_dir=one", cwd=run.parent)
-    assert done.returncode == 0, done.stderr
-    done = hil_app("eval", "--checkpoint", str(run), "--which=best", cwd=run.parent)
-    assert done.returncode == 2
-    assert f"the last one is {checkpoint}" in done.stderr
-    done = hil_app("eval", str(run), "--checkpoint", str(checkpoint), cwd=run.parent)
-    assert done.returncode == 2
-    assert "RUN is given twice" in done.stderr
-
-
-def test_a_checkpoint_refuses_observations_it_was_not_trained_on(run: Path) -> None:
-    options = ("--processor.observation.joints=all", "--output_dir=other")
-    done = hil_app("eval", "--checkpoint", str(run), *options, cwd=run.parent)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "trained on" in done.stderr
+def test_what_eval_cannot_take_is_one_line(run: Path, here: Here) -> None:
+    *_, checkpoint = sorted((run / "checkpoints").iterdir())
+    for options, said in (
+        (("--checkpoint", str(run), "--which=best"), f"the last one is {checkpoint}"),
+        ((str(run), "--checkpoint", str(checkpoint)), "RUN is given twice"),
+        (("--checkpoint", str(run), "--processor.observation.joints=all"), "trained on"),
+    ):
+        done = here("eval", *options, "--output_dir=other", cwd=run.parent)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert said in done.stderr
     assert not (run.parent / "other").exists()
-
-
-def test_lockstep_repeats_a_run_bit_for_bit(run: Path, tmp_path: Path) -> None:
-    done = hil_app("train", *SMALL, "--output_dir=twice", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    files = [path.relative_to(run) for path in run.rglob("*.safetensors")]
-    assert len(files) > 5  # the policy, the algorithm, the buffers
-    for file in files:
-        first, second = load_file(run / file), load_file(tmp_path / "twice" / file)
-        assert first.keys() == second.keys()
-        for name, values in first.items():
-            assert values.tobytes() == second[name].tobytes(), (file, name)
-    check_same(recorded(run), recorded(tmp_path / "twice"))
 
 
 def check_same(ours: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
@@ -195,18 +180,57 @@ def check_same(ours: list[dict[str, Any]], others: list[dict[str, Any]]) -> None
             assert values.tobytes() == other[name].tobytes(), (number, name)
 
 
-@pytest.fixture(scope="module")
-def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A longer run that nothing has cut off."""
-    folder = tmp_path_factory.mktemp("long")
-    done = hil_app("train", *LONG, "--output_dir=out", cwd=folder)
+def check_gone_on(out: Path, whole: Path) -> None:
+    """A run that was resumed is the one that nothing has cut off, bit for bit."""
+    last = max((whole / "checkpoints").iterdir()).name
+    files = [*(whole / "checkpoints" / last).rglob("*.safetensors")]
+    assert len(files) > 5  # the policy, the algorithm, the buffers
+    for file in files:
+        ours, other = load_file(out / file.relative_to(whole)), load_file(file)
+        assert ours.keys() == other.keys()
+        for name, values in other.items():
+            assert ours[name].tobytes() == values.tobytes(), (file, name)
+    check_same(recorded(out), recorded(whole))
+    one, two = (json.loads((folder / "summary.json").read_text()) for folder in (out, whole))
+    for summary in (one, two):
+        del summary["seconds"], summary["loop"], summary["dataset"]
+    assert one == two
+
+
+def test_lockstep_repeats_a_run_bit_for_bit_though_it_is_killed(run: Path, tmp_path: Path) -> None:
+    """By SIGKILL, amid an episode after a checkpoint: nothing is left but what the disk has."""
+    program = """
+import os, signal, sys, time
+from pathlib import Path
+from hil_app.__main__ import main
+from hil_app.learning import SACAlgorithm
+genuine = SACAlgorithm.update
+def update(self, batches):
+    if self.optimization_step == 40:
+        while not list(Path("out/checkpoints").glob("tick_000040/manifest.json")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return genuine(self, batches)
+SACAlgorithm.update = update
+main(["train", *sys.argv[1:]])
+"""
+    command = [sys.executable, "-c", program, *SMALL, "--output_dir=out"]
+    killed = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=200, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    out = tmp_path / "out"
+    assert not (out / "summary.json").exists()
+    done = hil_app("train", "--resume=true", "--output_dir=out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_gone_on(out, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpoints", [1, 3])
+def test_a_long_run_that_is_killed_at_any_time_goes_on_bit_for_bit(
+    tmp_path: Path, checkpoints: int
+) -> None:
+    done = hil_app("train", *LONG, "--output_dir=whole", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    return folder / "out"
-
-
-@pytest.mark.parametrize("checkpoints", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_killed_run_goes_on_bit_for_bit(long_run: Path, tmp_path: Path, checkpoints: int) -> None:
-    """Trap 9, with SIGKILL: nothing is left but what the disk has."""
     out = tmp_path / "out"
     process = start("train", *LONG, "--output_dir=out", cwd=tmp_path)
     try:
@@ -217,27 +241,14 @@ def test_a_killed_run_goes_on_bit_for_bit(long_run: Path, tmp_path: Path, checkp
         process.communicate()
     assert not (out / "summary.json").exists()
     done = hil_app("train", "--resume=true", "--output_dir=out", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    last = max((long_run / "checkpoints").iterdir()).name
-    files = [*(long_run / "checkpoints" / last).rglob("*.safetensors")]
-    assert len(files) > 5
-    for file in files:
-        ours, other = load_file(out / file.relative_to(long_run)), load_file(file)
-        assert ours.keys() == other.keys()
-        for name, values in other.items():
-            assert ours[name].tobytes() == values.tobytes(), (file, name)
-    check_same(recorded(out), recorded(long_run))
-    one, two = (json.loads((folder / "summary.json").read_text()) for folder in (out, long_run))
-    for summary in (one, two):
-        del summary["seconds"], summary["loop"], summary["dataset"]
-    assert one == two
+    assert (done.returncode, done.stderr) == (0, "")
+    check_gone_on(out, tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
-def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path, here: Here) -> None:
     options = (*SMALL, "--train.ticks=1000000", "--output_dir=out")
     process = start("train", *options, cwd=tmp_path)
     try:
@@ -253,15 +264,17 @@ def test_a_signal_ends_a_run_whole(number: signal.Signals, tmp_path: Path) -> No
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["ended"] == number.name
     assert sum(len(e["action"]) for e in episodes[3:]) == summary["train"]["ticks"]
-    again = hil_app("eval", "--checkpoint", "out", "--eval.episodes=1", cwd=tmp_path)
+    again = here("eval", "--checkpoint", "out", "--eval.episodes=1", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     more = f"--train.ticks={summary['train']['ticks'] + 1}"
-    resumed = hil_app("train", "--resume=true", "--output_dir=out", more, cwd=tmp_path)
+    resumed = here("train", "--resume=true", "--output_dir=out", more, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["ended"] == "finished"
 
 
-def test_a_dead_learner_ends_the_run_safely_with_its_cause_on_one_line(tmp_path: Path) -> None:
+def test_a_dead_learner_ends_the_run_safely_with_its_cause_on_one_line(
+    tmp_path: Path, here: Here
+) -> None:
     program = """
 import sys
 from hil_app.__main__ import main
@@ -288,11 +301,12 @@ sys.exit(main(["train", *sys.argv[1:]]))
     episodes = recorded(out)
     assert episodes[-1]["next.truncated"][-1]  # the one under way, kept and marked
     assert "injected fault 30" in json.loads((out / "summary.json").read_text())["ended"]
-    assert hil_app("eval", "--checkpoint", "out", cwd=tmp_path).returncode == 0
+    assert here("eval", "--checkpoint", "out", cwd=tmp_path).returncode == 0
 
 
 def test_a_background_learner_trains_a_paced_loop(tmp_path: Path) -> None:
     options = (*SMALL, "--learner.mode=background", "--env.paced=true", "--env.fps=100")
+    options = (*options, "--train.demonstrations=1")
     more = ("--train.ticks=200", "--env.control_time_s=1", "--eval.episodes=1", "--output_dir=out")
     more = (*more, "--train.count_demonstrations=all")  # a second is short
     done = hil_app("train", *options, *more, cwd=tmp_path)
@@ -306,6 +320,7 @@ def test_a_background_learner_trains_a_paced_loop(tmp_path: Path) -> None:
 def test_camera_images_are_recorded_cropped_and_resized(tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
     options = (*SMALL, "--train.ticks=10", "--train.demonstrations=1", "--eval.episodes=0")
+    options = (*options, "--env.control_time_s=2", "--train.count_demonstrations=all")
     camera = ("--robot.cameras.eye.view=wrist", "--robot.cameras.eye.width=96")
     framing = ("--processor.images.resize=[48,40]", "--processor.images.crop.eye=[10,4,96,80]")
     done = hil_app("train", *options, *camera, *framing, "--output_dir=out", cwd=tmp_path)
@@ -321,7 +336,7 @@ def test_camera_images_are_recorded_cropped_and_resized(tmp_path: Path) -> None:
 
 def test_a_machine_without_opengl_runs_all_but_the_video(tmp_path: Path) -> None:
     options = (*SMALL, "--eval.video=true", "--train.ticks=30", "--output_dir=out")
-    options += ("--eval.episodes=1", "--env.control_time_s=2")
+    options += ("--eval.episodes=1", "--env.control_time_s=2", "--train.demonstrations=1")
     done = hil_app("demo", *options, cwd=tmp_path, __EGL_VENDOR_LIBRARY_FILENAMES="/nowhere")
     assert done.returncode == 0, done.stderr
     assert "no video: Cannot draw the twin" in done.stdout
@@ -329,11 +344,11 @@ def test_a_machine_without_opengl_runs_all_but_the_video(tmp_path: Path) -> None
     assert not (tmp_path / "out" / "evaluation.mp4").exists()
 
 
-def test_config_show_prints_what_config_path_takes(tmp_path: Path) -> None:
+def test_config_show_prints_what_config_path_takes(tmp_path: Path, here: Here) -> None:
     first = hil_app("config", "show", "--env.fps=20", "--robot.type=so100_sim", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     (tmp_path / "mine.yaml").write_text(first.stdout)
-    second = hil_app("config", "show", "--config_path=mine.yaml", cwd=tmp_path)
+    second = here("config", "show", "--config_path=mine.yaml", cwd=tmp_path)
     assert second.stdout == first.stdout
     assert "fps: 20.0" in second.stdout
     assert "type: so100_sim" in second.stdout
@@ -354,17 +369,25 @@ def test_config_show_prints_what_config_path_takes(tmp_path: Path) -> None:
         (["frobnicate"], "commands: demo, train"),
     ],
 )
-def test_bad_input_is_one_clear_line(arguments: list[str], said: str, tmp_path: Path) -> None:
-    done = hil_app(*arguments, cwd=tmp_path)
+def test_bad_input_is_one_clear_line(
+    arguments: list[str], said: str, tmp_path: Path, here: Here
+) -> None:
+    done = here(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_old_run_is_never_written_over(run: Path) -> None:
+def test_bad_input_ends_a_process_in_one_line(tmp_path: Path) -> None:
+    done = hil_app("train", "--env.fsp=3", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("hil-app: env.fsp: unknown key")
+
+
+def test_an_old_run_is_never_written_over(run: Path, here: Here) -> None:
     before = (run / "summary.json").read_bytes()
-    done = hil_app("train", *SMALL, f"--output_dir={run}", cwd=run.parent)
+    done = here("train", *SMALL, f"--output_dir={run}", cwd=run.parent)
     assert done.returncode == 2
     assert "is not empty" in done.stderr
     assert (run / "summary.json").read_bytes() == before
@@ -408,10 +431,10 @@ def test_bench_loop_prints_json(tmp_path: Path) -> None:
     ["--learner.device=abacus", "--policy.vision_encoder_weights=/no/such.safetensors"],
 )
 def test_a_run_that_cannot_be_built_is_one_line_and_leaves_no_folder(
-    tmp_path: Path, option: str
+    tmp_path: Path, option: str, here: Here
 ) -> None:
     camera = "--robot.cameras.front.width=32"
-    ended = hil_app("train", *SMALL, camera, option, "--output_dir=run", cwd=tmp_path)
+    ended = here("train", *SMALL, camera, option, "--output_dir=run", cwd=tmp_path)
     assert ended.returncode in (1, 2)
     assert ended.stderr.count("\n") == 1
     assert option.partition("=")[0].removeprefix("--") in ended.stderr

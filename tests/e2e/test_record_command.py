@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ from attended_sessions import teleoperate
 from recordings import recorded, stages
 from waiting import until
 
+from hil_app.__main__ import main
 from hil_app.recording.dataset import Dataset
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 SLOW = ("--config_path=sim_pick_lift", "--env.paced=true", "--env.fps=30")  # 14 ticks an episode
 INTERVENTION = "complementary_info.is_intervention"
@@ -47,18 +52,18 @@ def summary(run: Path) -> dict[str, Any]:
 
 
 def test_the_default_records_a_dataset_with_images_and_a_second_time_goes_on_with_it(
-    tmp_path: Path,
+    tmp_path: Path, here: Here
 ) -> None:
-    wanted = ("--dataset.root=data", "--dataset.num_episodes=3")
+    wanted = ("--dataset.root=data", "--dataset.num_episodes=2")
     status, output, errors = run(tmp_path, *wanted, "--output_dir=first")
     if "Cannot draw the twin" in errors:
         pytest.skip(errors.strip())
     assert (status, errors) == (0, "")
-    assert "3 episodes, 3 of them new" in output
+    assert "2 episodes, 2 of them new" in output
     assert output.splitlines()[-1] == "the dataset is in data"
     dataset = Dataset(tmp_path / "data")
     assert dataset.cameras == ("front", "wrist")
-    assert [episode.success for episode in dataset.episodes] == [True] * 3
+    assert [episode.success for episode in dataset.episodes] == [True] * 2
     first = recorded(tmp_path, tmp_path / "data")
     for episode in first:
         count = len(episode["action"])
@@ -68,12 +73,12 @@ def test_the_default_records_a_dataset_with_images_and_a_second_time_goes_on_wit
         assert episode["next.done"].tolist() == [False] * (count - 1) + [True]
     assert summary(tmp_path / "first")["dataset"]["root"] == "data"
 
-    status, output, errors = run(tmp_path, *wanted, "--output_dir=more")
-    assert (status, errors) == (0, "")
-    assert "data has 3 episodes" in output
-    assert "6 episodes, 3 of them new" in output
+    again = here("record", *wanted, "--output_dir=more", cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "data has 2 episodes" in again.stdout
+    assert "4 episodes, 2 of them new" in again.stdout
     both = recorded(tmp_path, tmp_path / "data")
-    assert len(both) == 6
+    assert len(both) == 4
     for before, after in zip(first, both, strict=False):
         assert before.keys() == after.keys()
         assert all(values.tobytes() == after[key].tobytes() for key, values in before.items())
@@ -148,17 +153,17 @@ def test_a_kill_leaves_no_word_of_an_episode_that_is_not_there(tmp_path: Path) -
 
 
 def test_a_full_disk_ends_it_with_one_line_and_what_was_recorded_before_is_safe(
-    tmp_path: Path,
+    tmp_path: Path, here: Here
 ) -> None:
-    usual = (*SLOW, "--dataset.root=data", "--dataset.num_episodes=1")
-    assert run(tmp_path, *usual, "--env.paced=false", "--output_dir=first")[0] == 0
+    usual = (*SLOW, "--dataset.root=data", "--dataset.num_episodes=1", "--env.paced=false")
+    assert here("record", *usual, "--output_dir=first", cwd=tmp_path).returncode == 0
     before = recorded(tmp_path, tmp_path / "data")
 
     def little() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, 15_000))
 
     longer = ("--env.terminate_on_success=false", "--env.control_time_s=20")
-    options = (*usual, *longer, "--env.paced=false", "--output_dir=more")
+    options = (*usual, *longer, "--output_dir=more")
     status, output, errors = run(tmp_path, *options, preexec_fn=little)
     assert status == 1
     assert errors.startswith("hil-app: recording failed: ")
@@ -169,7 +174,7 @@ def test_a_full_disk_ends_it_with_one_line_and_what_was_recorded_before_is_safe(
     after = recorded(tmp_path, tmp_path / "data")
     assert len(after) == 1
     assert all(value.tobytes() == after[0][key].tobytes() for key, value in before[0].items())
-    assert run(tmp_path, *usual, "--env.paced=false", "--output_dir=again")[0] == 0
+    assert here("record", *usual, "--output_dir=again", cwd=tmp_path).returncode == 0
     assert len(recorded(tmp_path, tmp_path / "data")) in (2, 3)  # what there was is brought back
 
 
@@ -179,15 +184,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     options = ("--train.demonstrations=1", "--train.ticks=60", "--eval.episodes=0")
     small = ("--policy.hidden_dims=[16,16]", "--policy.latent_dim=16", "--learner.batch_size=16")
-    done = subprocess.run(
-        [sys.executable, "-m", "hil_app", "train", *options, *small, "--output_dir=run"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    with chdir(folder):
+        assert main(["train", *options, *small, "--output_dir=run"]) == 0
     return folder
 
 
@@ -220,21 +218,30 @@ def test_over_a_checkpoint_the_policy_acts_and_the_operator_corrects_it(trained:
     ],
 )
 def test_what_cannot_be_recorded_is_refused_in_a_line_and_nothing_is_written(
-    trained: Path, options: list[str], said: str
+    trained: Path, options: list[str], said: str, here: Here
 ) -> None:
-    status, _, errors = run(trained, *options, "--output_dir=none")
-    assert status == 2
-    assert said in errors
-    assert errors.count("\n") == 1
+    done = here("record", *options, "--output_dir=none", cwd=trained)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
     assert not (trained / "none").exists()
 
 
 def test_what_is_no_dataset_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.txt").write_text("years of work")
+    program = """
+import sys
+from hil_app.__main__ import main
+status = main(["record", *sys.argv[1:]])
+print("torch" in sys.modules)
+sys.exit(status)
+"""
     options = ("--config_path=sim_pick_lift", "--dataset.root=data", "--output_dir=out")
-    status, _, errors = run(tmp_path, *options)
-    assert status == 1
-    assert errors.count("\n") == 1
-    assert "is no dataset, but has thesis.txt in it" in errors
+    command = [sys.executable, "-c", program, *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "is no dataset, but has thesis.txt in it" in done.stderr
+    assert done.stdout.splitlines()[-1] == "False"  # which takes seconds, and no policy is there
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["thesis.txt"]

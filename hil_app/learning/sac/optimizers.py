@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from inspect import unwrap
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,13 @@ from torch.optim import Adam, Optimizer
 from hil_app.learning.fast import foreach
 from hil_app.learning.networks.weights import copy_into
 from hil_app.support.caches import for_torch
+
+
+class _Adam(Adam):
+    """Adam that loads no compiler: torch loads all of it to say that this one method has none."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        unwrap(Adam.add_param_group)(self, param_group)
 
 
 def adam(parameters: Iterable[nn.Parameter], lr: float) -> Adam:
@@ -26,7 +34,7 @@ def adam(parameters: Iterable[nn.Parameter], lr: float) -> Adam:
     device = owned[0].device
     on_gpu = device.type == "cuda"
     rate = torch.tensor(lr, device=device) if on_gpu else lr
-    optimizer = Adam(owned, rate, fused=True, capturable=on_gpu)
+    optimizer = _Adam(owned, rate, fused=True, capturable=on_gpu)
     step = torch.zeros((), device=device)
     for parameter in owned:
         optimizer.state[parameter] = {
