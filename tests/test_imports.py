@@ -102,8 +102,8 @@ def test_loading_configs_loads_no_heavy_module_and_does_not_take_long() -> None:
         "import sys, time; start = time.process_time(); import configs.load\n"
         f"print(time.process_time() - start, *({HEAVY} & set(sys.modules)))"
     )
-    taken = []
-    for _ in range(3):
+    taken: list[float] = []
+    while len(taken) < 3 and min(taken, default=2.0) >= 1.0:
         output = subprocess.run(
             [sys.executable, "-c", script],
             cwd=ROOT,

@@ -6,15 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
 from sample_cameras import HEIGHT, WIDTH, image
 from virtual_arms import Running
 
+from hil_app.checks.finding import Check
+from hil_app.cli import doctor as command
 from robots.virtual.fault_settings import FaultSettings
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 TOPICS = ["software", "computer", "serial ports", "arm", "cameras", "teleop", "gamepad"]
 # Even for root, whom nothing is forbidden otherwise, files have their permissions after this: it
@@ -25,6 +31,31 @@ for privilege in (1, 2):
     ctypes.CDLL(None).prctl(24, privilege, 0, 0, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+# The command without its looks at the software, which load all of it, each in a new process.
+HARDWARE = """
+import sys
+from hil_app.__main__ import main
+from hil_app.cli import doctor
+checks = doctor.checks
+doctor.checks = lambda *of, **how: [one for one in checks(*of, **how) if one.topic != "software"]
+sys.exit(main(["doctor", *sys.argv[1:]]))
+"""
+
+
+@pytest.fixture
+def hardware(
+    monkeypatch: pytest.MonkeyPatch, here: Here, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same in this process."""
+    checks = command.checks
+
+    def some(*of: Any, **how: Any) -> list[Check]:
+        return [one for one in checks(*of, **how) if one.topic != "software"]
+
+    monkeypatch.setattr(command, "checks", some)
+    return partial(here, "doctor", cwd=tmp_path)
 
 
 @pytest.fixture
@@ -43,10 +74,8 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def doctor(
-    *options: str, first: Sequence[str] = (), cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [*first, sys.executable, "-m", "hil_app", "doctor", *options]
+def doctor(*options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hil_app", "doctor", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd)
     assert "Traceback" not in done.stdout + done.stderr
     return done
@@ -78,9 +107,9 @@ def test_a_computer_arm_and_camera_in_order_are_ready(arm: Running, images: Path
     assert list(images.parent.iterdir()) == [images]  # no trace
 
 
-def test_each_problem_is_a_line_with_its_remedy_under_it(arm: Running) -> None:
+def test_each_problem_is_a_line_with_its_remedy_under_it(arm: Running, hardware: Here) -> None:
     arm.arm.set(missing=["wrist_flex"], voltage=4.0, temperature={"gripper": 75})
-    done = doctor(*named(arm), *camera("front", "/dev/video99"))
+    done = hardware(*named(arm), *camera("front", "/dev/video99"))
     lines = done.stdout.splitlines()
     assert done.returncode == 1
     wrong = [index for index, line in enumerate(lines) if line.startswith("✗ ")]
@@ -107,10 +136,10 @@ def test_json_says_the_same_for_programs_and_without_an_arm_the_computer_is_look
     assert facts[no_arm] == {"topic": "arm", "mark": "ok", "fact": no_arm, "remedy": ""}
 
 
-def test_a_leader_is_looked_at_beside_the_arm(arm: Running) -> None:
+def test_a_leader_is_looked_at_beside_the_arm(arm: Running, hardware: Here) -> None:
     arm.arm.set(firmware={"gripper": [3, 9]})
     leader = ["--teleop.type=so101_leader", "--teleop.port=/dev/nowhere"]
-    done = doctor("--json", *named(arm), *leader)
+    done = hardware("--json", *named(arm), *leader)
     assert done.returncode == 1
     wrong = [one for one in json.loads(done.stdout)["findings"] if one["mark"] == "problem"]
     assert [one["topic"] for one in wrong] == ["arm", "leader"]
@@ -121,8 +150,11 @@ def test_a_leader_is_looked_at_beside_the_arm(arm: Running) -> None:
 @pytest.mark.parametrize(
     ("kind", "pad"), [("gamepad", "a pad that nobody has"), ("gamepad_hid", "1234:5678")]
 )
-def test_a_gamepad_that_a_run_names_and_that_is_not_there_is_a_problem(kind: str, pad: str) -> None:
-    done = doctor("--json", "--env.paced=true", f"--teleop.type={kind}", f"--teleop.pad={pad}")
+def test_a_gamepad_that_a_run_names_and_that_is_not_there_is_a_problem(
+    kind: str, pad: str, hardware: Here
+) -> None:
+    named = ("--env.paced=true", f"--teleop.type={kind}", f"--teleop.pad={pad}")
+    done = hardware("--json", *named)
     assert done.returncode == 1
     found = json.loads(done.stdout)["findings"]
     (wrong,) = [one for one in found if one["mark"] == "problem"]
@@ -137,12 +169,9 @@ def test_a_port_that_may_not_be_used_is_reported_with_the_group_to_join(arm: Run
     mode = os.stat(device).st_mode
     os.chmod(device, 0)
     try:
-        done = doctor(
-            "--json",
-            "--robot.type=so101",
-            f"--robot.port={device}",
-            first=[sys.executable, "-c", AS_OTHERS],
-        )
+        command = [sys.executable, "-c", AS_OTHERS, sys.executable, "-c", HARDWARE]
+        options = ("--json", "--robot.type=so101", f"--robot.port={device}")
+        done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
     finally:
         os.chmod(device, mode)
     assert done.returncode == 1, done.stderr
@@ -158,8 +187,10 @@ def test_a_port_that_may_not_be_used_is_reported_with_the_group_to_join(arm: Run
         ("--config_path=nowhere.yaml", "nowhere.yaml"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_one_line(option: str, message: str) -> None:
-    done = doctor(option)
+def test_a_configuration_that_cannot_be_used_is_one_line(
+    option: str, message: str, hardware: Here
+) -> None:
+    done = hardware(option)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

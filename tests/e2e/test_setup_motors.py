@@ -17,6 +17,8 @@ from robots.feetech.bus import FeetechBus
 from robots.feetech.handshake import MOTORS
 from robots.feetech.registers import BAUD_RATES
 
+UNCOMMON = (250_000, 128_000)  # [bit/s]
+
 
 @pytest.fixture
 def arm(chain: Running) -> Running:
@@ -219,18 +221,22 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(termios, "tcsetattr", tcsetattr)
 
 
-@pytest.mark.parametrize("speed", BAUD_RATES)
-@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize(
+    ("speed", "refused"),
+    [
+        *((speed, False) for speed in BAUD_RATES),
+        *((speed, True) for speed in (*UNCOMMON, BAUD_RATES[-1])),  # the last is tried after them
+    ],
+)
 def test_a_motor_is_found_at_every_speed_that_the_system_can_have(
     arm: Running, monkeypatch: pytest.MonkeyPatch, speed: int, refused: bool
 ) -> None:
     make(arm, "gripper", (6, 1_000_000), (6, speed))
-    uncommon = speed in (250_000, 128_000)
     try:
         with monkeypatch.context() as patch:
             if refused:
                 refuse(patch)
-            if refused and uncommon:
+            if refused and speed in UNCOMMON:
                 with pytest.raises(BusTimeout) as caught:
                     setup_motors._only_motor(arm.port)
                 assert "cannot try 250000 and 128000 bit/s" in str(caught.value)

@@ -55,7 +55,7 @@ def assert_sound(arm: str, done: Command, config: ProcessorConfig) -> None:
 
 
 @each_arm
-@settings(bounded, max_examples=300)
+@settings(bounded, max_examples=100)
 @given(walks)
 def test_a_random_walk_never_jumps_and_always_is_where_it_says(
     arm: str, walk: list[tuple[tuple[float, float, float, int], int]]
