@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,10 @@ OPERATOR = ("--robot.gripper=2", "--robot.operator=sample_gym:Towards")
 SHORT = ("--train.demonstrations=3", "--train.ticks=150", "--learner.batch_size=16",
          "--learner.learning_starts=60", "--eval.episodes=2")  # fmt: skip
 PLACES = f"{ROOT}:{ROOT / 'tests'}"
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_an_environment_is_learned_recorded_and_evaluated(tmp_path: Path) -> None:
+def test_an_environment_is_learned_recorded_and_evaluated(tmp_path: Path, here: Here) -> None:
     drawn = "--robot.kwargs={render_mode: rgb_array}"
     done = hil_app("train", *TABLE, *OPERATOR, drawn, *SHORT, "--output_dir=out", cwd=tmp_path,
                    PYTHONPATH=PLACES)  # fmt: skip
@@ -29,7 +32,7 @@ def test_an_environment_is_learned_recorded_and_evaluated(tmp_path: Path) -> Non
     seen = info["features"]["observation.environment_state"]["names"]
     assert seen[2:4] == ["goal.0", "goal.1"]
     assert b"sample_gym:Table-v0" in (tmp_path / "out/dataset/meta/tasks.parquet").read_bytes()
-    again = hil_app("eval", "out", "--eval.episodes=2", cwd=tmp_path, PYTHONPATH=PLACES)
+    again = here("eval", "out", "--eval.episodes=2", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
 
 
@@ -42,9 +45,9 @@ def test_an_environment_is_learned_recorded_and_evaluated(tmp_path: Path) -> Non
     ],
 )
 def test_what_does_not_fit_ends_a_command_in_a_line(
-    tmp_path: Path, options: tuple[str, ...], said: str
+    tmp_path: Path, options: tuple[str, ...], said: str, here: Here
 ) -> None:
-    done = hil_app("train", *TABLE, *options, cwd=tmp_path, PYTHONPATH=PLACES)
+    done = here("train", *TABLE, *options, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from configs.robot import SO100Config
 from hil_app.__main__ import main
 from robots.base import GRIPPER
 from robots.feetech.servos import Servos
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 UNHURRIED = (
     "--robot.safety.patience_s=2",
@@ -51,20 +53,20 @@ def arm() -> Iterator[Running]:
         yield running
 
 
-def command(running: Running, *options: str) -> list[str]:
+def command(running: Running, *options: str, name: str = "train") -> list[str]:
     address = re.search(r"http://127.0.0.1:\d+", running.ready)
     assert address is not None
     cameras = [
         f"--robot.cameras.{name}.index_or_path={address[0]}/{name}" for name in ("front", "wrist")
     ]
     preset = "--config_path=so100_pick_lift"
-    train = [sys.executable, "-m", "hil_app", "train", preset, f"--robot.port={running.port}"]
-    return [*train, *cameras, *UNHURRIED, *SMALL, *options]
+    program = [sys.executable, "-m", "hil_app", name, preset, f"--robot.port={running.port}"]
+    return [*program, *cameras, *UNHURRIED, *SMALL, *options]
 
 
-def start(running: Running, folder: Path, *options: str) -> subprocess.Popen[str]:
+def start(running: Running, folder: Path, *options: str, name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*command(running, "--output_dir=out", *options)],
+        command(running, "--output_dir=out", *options, name=name),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -125,7 +127,7 @@ def test_a_real_arm_is_teleoperated_as_users_of_lerobot_type_it(
 def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
     arm: Running, tmp_path: Path, number: signal.Signals
 ) -> None:
-    run = start(arm, tmp_path, "--train.demonstrations=50")
+    run = start(arm, tmp_path, "--dataset.num_episodes=50", name="record")
     wait_for(tmp_path, "episode", 1)
     time.sleep(1.0)
     os.kill(run.pid, number)
@@ -150,7 +152,7 @@ def test_a_signal_brings_the_arm_to_rest_and_keeps_the_episode(
 def test_a_lasting_fault_ends_the_run_with_its_cause_and_whole_data(
     arm: Running, tmp_path: Path
 ) -> None:
-    run = start(arm, tmp_path)
+    run = start(arm, tmp_path, name="train")
     wait_for(tmp_path, "episode", 1)
     arm.arm.set(errors={"elbow_flex": 32})
     _, errors = run.communicate(timeout=PATIENCE_S)
@@ -165,31 +167,18 @@ def test_a_lasting_fault_ends_the_run_with_its_cause_and_whole_data(
         assert (episode["next.done"] | episode["next.truncated"])[-1]
 
 
-def test_the_scripted_operator_needs_a_world_that_it_can_see(tmp_path: Path) -> None:
+def test_the_scripted_operator_needs_a_world_that_it_can_see(tmp_path: Path, here: Here) -> None:
     with virtual_arm("--arm=so100") as blind:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "hil_app", "train", "--config_path=so100_pick_lift"),
-                f"--robot.port={blind.port}",
-            ],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        words = ("--config_path=so100_pick_lift", f"--robot.port={blind.port}")
+        done = here("train", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert "the scripted operator knows its way only in a simulated world" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_wrong_kind_of_arm_is_reported(arm: Running, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*command(arm), "--robot.type=so101", "--output_dir=out"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def test_the_wrong_kind_of_arm_is_reported(arm: Running, tmp_path: Path, here: Here) -> None:
+    _, _, _, *words = command(arm, "--robot.type=so101", "--output_dir=out")
+    done = here(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert "is an so100, not an so101: say --robot.type=so100" in done.stderr
 

@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +56,10 @@ def hil_app(*arguments: str, cwd: Path) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where five episodes are recorded that go on after success."""
     folder = tmp_path_factory.mktemp("classifier")
-    hil_app(
-        *("record", "--config_path", "sim_pick_lift", *EYES, "--env.terminate_on_success=false"),
-        *("--env.control_time_s=3", "--dataset.num_episodes=5", "--dataset.root=lifts"),
-        cwd=folder,
-    )
+    long = ("--env.terminate_on_success=false", "--env.control_time_s=3")
+    wanted = ("--dataset.num_episodes=5", "--dataset.root=lifts")
+    with chdir(folder):
+        assert main(["record", "--config_path=sim_pick_lift", *EYES, *long, *wanted]) == 0
     return folder
 
 
@@ -93,13 +94,14 @@ def test_it_leaves_a_classifier_with_its_figures_and_its_image(folder: Path, sai
     assert image.std() > 10
 
 
-def test_a_training_learns_from_it(folder: Path, said: str) -> None:
+def test_a_training_learns_from_it(
+    folder: Path, said: str, here: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     """Any run will do here; that a policy learns from it is the slow test's."""
     assert "use it" in said
     q_values = "--processor.success_classifier.checkpoint=judge"
-    hil_app(
-        "train", *EYES, *SMALL, "--env.control_time_s=3", q_values, "--output_dir=run", cwd=folder
-    )
+    options = (*EYES, *SMALL, "--env.control_time_s=3", q_values, "--output_dir=run")
+    assert here("train", *options, cwd=folder).returncode == 0
     summary = json.loads((folder / "run/summary.json").read_text())
     assert summary["ended"] == "finished"
     assert summary["eval"]["episodes"] == 2
