@@ -74,7 +74,7 @@ class Guided:
     @property
     def words(self) -> str:
         """All that it said, on one line, without the lines of tables."""
-        return " ".join(re.sub(r"[─-╿]", " ", self.text).split())
+        return words(self.text)
 
     def close(self) -> None:
         """End it, whatever it does."""
@@ -92,6 +92,11 @@ class Guided:
             chunk = os.read(self._reads, 65536)
         self.raw += chunk
         return bool(chunk)
+
+
+def words(text: str) -> str:
+    """The text on one line, without the lines of tables."""
+    return " ".join(re.sub(r"[─-╿]", " ", text).split())
 
 
 @contextmanager

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from guided import guided
+from guided import guided, words
 from serial.tools.list_ports import comports
 from virtual_arms import Running, plug_in, unplug, virtual_arm
 
+from hil_app.__main__ import main
 from hil_app.cli.arm.find_port import lasting_name
 from robots.base import JOINTS
 from robots.feetech.bus import FeetechBus
@@ -17,6 +20,9 @@ from robots.virtual.fault_settings import FaultSettings
 pytestmark = pytest.mark.skipif(
     any(item.vid is not None for item in comports()), reason="a USB serial port may be an arm's"
 )
+
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -33,14 +39,14 @@ def test_an_arm_that_answers_is_found_with_the_option_that_names_it(arm: Running
     assert f"  --robot.port={arm.port}\n  --teleop.port={arm.port}\n" in operator.text
 
 
-def test_an_arm_with_many_names_is_one_arm(arm: Running, tmp_path: Path) -> None:
+def test_an_arm_with_many_names_is_one_arm(arm: Running, tmp_path: Path, here: Here) -> None:
     (tmp_path / "a").symlink_to(arm.port)
     (tmp_path / "b").symlink_to(tmp_path / "a")
     also = [f"--also={path}" for path in (tmp_path / "*", arm.port, Path(arm.port).resolve())]
-    with guided("find-port", *also) as operator:
-        assert operator.end() == 0, operator.text
-    assert operator.text.count("six motors") == 1
-    assert f"  --robot.port={tmp_path}/a\n" in operator.text
+    done = here("find-port", *also, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("six motors") == 1
+    assert f"  --robot.port={tmp_path}/a\n" in done.stdout
 
 
 def test_two_arms_are_distinguished_by_unplugging_one(arm: Running) -> None:
@@ -80,13 +86,22 @@ def test_an_arm_without_power_is_found_by_unplugging_it(arm: Running) -> None:
     plug_in(arm)
 
 
-def test_a_chain_that_is_not_whole_says_who_answers_and_what_is_next(arm: Running) -> None:
+def test_a_chain_that_is_not_whole_says_who_answers_and_what_is_next(
+    arm: Running, tmp_path: Path, here: Here
+) -> None:
     arm.arm.set(missing=["elbow_flex", "gripper"])
-    with guided("find-port", f"--also={arm.port}") as operator:
-        assert operator.end() == 0
-    assert "motors with the IDs 1, 2, 4, 5, 12.0 V; an SO arm has 1 to 6" in operator.words
-    assert f"Motors answer on {arm.port}, but not the six of an SO arm" in operator.words
-    assert operator.text.endswith(f"  hil-app setup-motors --port={arm.port}\n")
+    done = here("find-port", f"--also={arm.port}", cwd=tmp_path)
+    assert done.returncode == 0
+    said = words(done.stdout)
+    assert "motors with the IDs 1, 2, 4, 5, 12.0 V; an SO arm has 1 to 6" in said
+    assert f"Motors answer on {arm.port}, but not the six of an SO arm" in said
+    assert done.stdout.endswith(f"  hil-app setup-motors --port={arm.port}\n")
+
+
+@pytest.fixture(scope="module")
+def new() -> Iterator[Running]:
+    with virtual_arm("--factory") as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -94,14 +109,13 @@ def test_a_chain_that_is_not_whole_says_who_answers_and_what_is_next(arm: Runnin
     [(JOINTS, "several motors have ID 1"), (JOINTS[:1], "motors with the IDs 1, 12.0 V")],
 )
 def test_motors_out_of_the_box_are_sent_to_setup_motors(
-    connected: tuple[str, ...], said: str
+    new: Running, connected: tuple[str, ...], said: str, tmp_path: Path, here: Here
 ) -> None:
-    with virtual_arm("--factory") as new:
-        new.arm.set(connected=list(connected))
-        with guided("find-port", f"--also={new.port}") as operator:
-            assert operator.end() == 0
-        assert said in operator.words
-        assert operator.text.endswith(f"  hil-app setup-motors --port={new.port}\n")
+    new.arm.set(connected=list(connected))
+    done = here("find-port", f"--also={new.port}", cwd=tmp_path)
+    assert done.returncode == 0
+    assert said in words(done.stdout)
+    assert done.stdout.endswith(f"  hil-app setup-motors --port={new.port}\n")
 
 
 def test_without_an_answer_the_input_may_end(arm: Running) -> None:
@@ -139,7 +153,8 @@ def test_a_lasting_name_leads_to_the_same_device(tmp_path: Path) -> None:
     assert lasting_name(str(tmp_path / "ttyACM1"), names) == names / "usb-b"
 
 
-def test_help_says_how_to_find_a_virtual_arm() -> None:
-    with guided("find-port", "--help") as operator:
-        assert operator.end() == 0
-    assert "such as the link of a virtual arm: '/tmp/arm*'" in operator.words
+def test_help_says_how_to_find_a_virtual_arm(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["find-port", "--help"])
+    assert done.value.code == 0
+    assert "such as the link of a virtual arm: '/tmp/arm*'" in words(capsys.readouterr().out)

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import MappingProxyType
 from typing import Any
 
@@ -135,34 +136,43 @@ def test_so_many_seconds_are_enough(tmp_path: Path) -> None:
     assert "No press." in running.words
 
 
+@pytest.mark.parametrize("command", ["test", "setup"])
+def test_without_a_gamepad_it_ends_in_a_line(command: str) -> None:
+    with guided("gamepad", command) as running:
+        assert running.end() == 1
+    assert running.words.startswith("hil-app: No gamepad is plugged in: plug one in")
+    assert len(running.text.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
-    ("arguments", "status", "line"),
+    ("arguments", "line"),
     [
-        (["test"], 1, "hil-app: No gamepad is plugged in: plug one in"),
-        (["setup"], 1, "hil-app: No gamepad is plugged in: plug one in"),
         (
             ["test", "--teleop.type=scripted"],
-            2,
             "teleop.type: scripted has neither sticks nor keys",
         ),
-        (["test", "--teleop=null"], 2, "teleop.type: null has neither sticks nor keys"),
-        (["test", "--seconds=0"], 2, "--seconds is above 0"),
-        (["test", "--seconds=nan"], 2, "--seconds is above 0"),
+        (["test", "--teleop=null"], "teleop.type: null has neither sticks nor keys"),
+        (["test", "--seconds=0"], "--seconds is above 0"),
+        (["test", "--seconds=nan"], "--seconds is above 0"),
         (
             ["layout", "--teleop.type=keyboard", "--svg=x.svg"],
-            2,
             "--svg: only a gamepad can be drawn",
         ),
-        (["layout", "--svg=/nowhere/x.svg"], 2, "--svg: cannot write /nowhere/x.svg"),
-        (["setup", "--pat=x"], 2, "unrecognized arguments: --pat=x"),
-        (["trial"], 2, "unknown command 'gamepad trial'; commands: test, setup, layout"),
+        (["layout", "--svg=/nowhere/x.svg"], "--svg: cannot write /nowhere/x.svg"),
+        (["setup", "--pat=x"], "unrecognized arguments: --pat=x"),
+        (["trial"], "unknown command 'gamepad trial'; commands: test, setup, layout"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(arguments: list[str], status: int, line: str) -> None:
-    with guided("gamepad", *arguments) as running:
-        assert running.end() == status
-    assert line in running.words
-    assert len(running.text.strip().splitlines()) == 1
+def test_what_cannot_be_is_said_in_a_line(
+    arguments: list[str],
+    line: str,
+    tmp_path: Path,
+    here: Callable[..., CompletedProcess[str]],
+) -> None:
+    done = here("gamepad", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert line in done.stderr
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
 
 
 # setup

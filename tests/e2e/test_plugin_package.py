@@ -102,8 +102,11 @@ def test_the_scripted_operator_does_its_task(mine, tmp_path: Path) -> None:
 def test_an_example_of_the_handbook_is_a_plug_in(tmp_path: Path, example: str, shown: int) -> None:
     install(tmp_path / "site", EXAMPLES / example)
     config = f"--config_path={EXAMPLES / example / example}.yaml"
-    short = ("--train.ticks=120", "--eval.episodes=1", "--learner.batch_size=8", "--output_dir=out")
-    done = hil_app("train", config, *short, f"--train.demonstrations={shown}", cwd=tmp_path,
+    train = ("--train.ticks=40", f"--train.demonstrations={shown}", "--output_dir=out")
+    learn = ("--learner.learning_starts=20", "--learner.batch_size=8")
+    small = ("--policy.hidden_dims=[16]", "--policy.latent_dim=16")
+    judge = ("--eval.episodes=1", "--eval.video=false")
+    done = hil_app("train", config, *train, *learn, *small, *judge, cwd=tmp_path,
                    PYTHONPATH=str(tmp_path / "site"))  # fmt: skip
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out/summary.json").read_text())
