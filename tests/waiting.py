@@ -21,5 +21,5 @@ def until(
     while not (value := condition()):
         assert running is None or running.poll() is None, running.communicate()
         assert time.monotonic() < end, why
-        time.sleep(0.01)
+        time.sleep(0.02)
     return value

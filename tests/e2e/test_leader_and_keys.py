@@ -31,7 +31,7 @@ processor:
   observation: {object: null}
   images: {resize: [16, 16]}
 policy: {hidden_dims: [16], latent_dim: 8}
-learner: {mode: background, learning_starts: 20, batch_size: 16}
+learner: {mode: background, learning_starts: 1000, batch_size: 16}  # after all that is tried here
 train: {demonstrations: 1, ticks: 3000}
 eval: {episodes: 0}
 """

@@ -27,7 +27,7 @@ SMALL = """
 env: {fps: 30, paced: true, control_time_s: 1.5, reset_speed: 200}
 processor: {step_size: [0.007, 0.007, 0.007]}
 policy: {hidden_dims: [16], latent_dim: 8}
-learner: {mode: background, learning_starts: 20, batch_size: 16}
+learner: {mode: background, learning_starts: 140, batch_size: 16}  # shortly before the end
 train: {demonstrations: 1, ticks: 150}
 eval: {episodes: 0}
 """
