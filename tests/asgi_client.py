@@ -30,8 +30,9 @@ class Answer:
 class Client:
     """One at 127.0.0.1:8080, who sends these ``headers`` with all that is asked."""
 
-    def __init__(self, app: ASGIApp, **headers: str) -> None:
-        self._app, self._headers = app, {"host": "127.0.0.1:8080", **headers}
+    def __init__(self, app: ASGIApp, scheme: str = "http", **headers: str) -> None:
+        self._app, self._scheme = app, scheme
+        self._headers = {"host": "127.0.0.1:8080", **headers}
 
     def get(self, target: str, **headers: str) -> Answer:
         return self.ask("GET", target, **headers)
@@ -52,7 +53,7 @@ class Client:
         scope = {
             "type": "http",
             "method": method,
-            "scheme": "http",
+            "scheme": self._scheme,
             "path": unquote(path),
             "raw_path": path.encode(),
             "root_path": "",

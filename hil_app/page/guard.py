@@ -19,6 +19,7 @@ from configs.page import LOOPBACK
 LARGEST_BODY = 4096  # bytes; nothing that is asked of a run has one
 WRONG, WITHIN_S = 10, 60.0  # wrong tokens of one address, within so long, and it is refused
 _MANY = 1000  # addresses that are remembered
+_ENCRYPTED = ("https", "wss")
 CSP = "; ".join(
     [
         "default-src 'none'",
@@ -104,7 +105,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             return
         headers = Headers(scope=scope)
-        if (refusal := self._refusal(headers)) is None:
+        if (refusal := self._refusal(headers, scope["scheme"])) is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4403, "reason": refusal})
@@ -113,12 +114,13 @@ class Guard:
             response = PlainTextResponse(refusal, status, {"connection": "close"})
             await response(scope, receive, _with_headers(send))
 
-    def _refusal(self, headers: Headers) -> str | None:
+    def _refusal(self, headers: Headers, scheme: str) -> str | None:
         """Why a request is refused; None if it is not."""
         host, origin = headers.get("host"), headers.get("origin")
         if not self._hosts.know(host):
             return "This computer has no such name."
-        if origin is not None and urlsplit(origin).netloc != host:
+        own = f"{'https' if scheme in _ENCRYPTED else 'http'}://{host}"
+        if origin is not None and origin != own:
             return "Another page must not ask for this."
         size = headers.get("content-length", "0")
         if "transfer-encoding" in headers or not size.isdecimal() or int(size) > self._largest:

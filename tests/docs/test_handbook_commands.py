@@ -14,7 +14,7 @@ from configs.options.parser import Parser
 from hil_app.cli import teleoperate
 from hil_app.cli.commands import find
 
-OTHERS = {"mkdir", "source", "pip", "export", "docker", "lerobot-edit-dataset"}
+OTHERS = {"mkdir", "source", "pip", "export", "docker", "lerobot-edit-dataset", "openssl"}
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|…|\.\.\.")  # such as RUN or --config_path FILE
 FILE = re.compile(r"[\w/]+\.yaml")  # of the reader's own
 RUN_COMMANDS = handbook.commands()

@@ -27,6 +27,20 @@ def test_another_page_may_ask_for_nothing(browser: Client) -> None:
     assert browser.get("/api/runs", origin="http://127.0.0.1:8080").json() == []
 
 
+def test_on_the_network_its_own_page_alone_asks_and_by_the_same_scheme(
+    places: Places, desk: Desk
+) -> None:
+    host = "192.168.0.7:8080"
+    app = app_of(site_of(TOKEN, "0.0.0.0"), places, desk)
+    for scheme, other in (("http", "https"), ("https", "http")):
+        browser = Client(app, scheme, authorization=f"Bearer {TOKEN}", host=host)
+        assert browser.get("/api/runs", origin=f"{scheme}://{host}").json() == []
+        for foreign in (f"{other}://{host}", f"{scheme}://192.168.0.8:8080", "null"):
+            assert browser.get("/api/runs", origin=foreign).status == 403
+        assert browser.get("/api/runs", host="evil.example:8080").status == 403
+        assert Client(app, scheme, host=host).get("/api/runs").status == 401
+
+
 def test_what_is_too_large_is_refused(browser: Client) -> None:
     assert browser.ask("GET", "/api/runs", b"x" * 100_000).status == 413
 
