@@ -13,9 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from select import select
+from typing import Protocol
 
 from terminals import TAKE
 from waiting import PATIENCE_S
+
+
+class Conversation(Protocol):
+    """With a guided command, in a terminal or at the page."""
+
+    def until(self, text: str) -> str:
+        """Wait until it says ``text``."""
+
+    def enter(self, answer: str = "") -> None:
+        """Answer what it asks."""
+
+    def listen(self, seconds: float) -> None:
+        """Let it go on for a while."""
 
 
 class Guided:

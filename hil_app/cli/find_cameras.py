@@ -15,6 +15,7 @@ from configs.text.writing import write_whole
 from robots.base import CameraError
 
 if TYPE_CHECKING:
+    from hil_app.cli.arm.guide import Guide
     from robots.camera.finding import FoundCamera
 
 DESCRIPTION = """\
@@ -45,14 +46,17 @@ def run(argv: Sequence[str]) -> int:
         help="where the images go (default: cameras)",
     )
     options = parser.parse_args(list(argv))
+    from hil_app.cli.arm.page_guide import new_guide
     from robots.camera.finding import cameras
 
-    found = list(cameras(options.also))
+    guide = new_guide()
+    with guide.busy("looking at the cameras ..."):
+        found = list(cameras(options.also))
     if not found:
         raise CameraError(none_found())
     images = save_images(found, options.save)
-    show(found, images)
-    _suggest([one for one in found if one.view is not None])
+    show(guide, found, images)
+    _suggest(guide, [one for one in found if one.view is not None])
     return 0 if images else 1
 
 
@@ -95,12 +99,10 @@ def _name(source: int | str) -> str:
     return re.sub(r"[^\w.-]+", "_", source).strip("_.")[-_LONGEST_NAME:] or "camera"
 
 
-def show(found: Sequence[FoundCamera], images: dict[int | str, Path]) -> None:
-    """Print what each camera gives, and where its image is."""
+def show(guide: Guide, found: Sequence[FoundCamera], images: dict[int | str, Path]) -> None:
+    """Show what each camera gives, and where its image is."""
     from rich.markup import escape
     from rich.table import Table
-
-    from hil_app.support.tables import print_table
 
     table = Table("camera", "name", "size", "fps", "format", "image", title="Cameras")
     for column in table.columns:
@@ -113,17 +115,19 @@ def show(found: Sequence[FoundCamera], images: dict[int | str, Path]) -> None:
         fps = "" if one.view.fps is None else f"{one.view.fps:.0f}"
         facts = (f"{width}x{height}", fps, one.view.fourcc or "", str(images[one.source]))
         table.add_row(escape(str(one.source)), escape(one.name), *map(escape, facts))
-    print_table(table)
+    guide.say(table)
+    guide.images({f"camera {source}": path for source, path in images.items()})
 
 
-def _suggest(found: Sequence[FoundCamera]) -> None:
-    """Print the options that name the cameras to a run, on a line each."""
+def _suggest(guide: Guide, found: Sequence[FoundCamera]) -> None:
+    """Show the options that name the cameras to a run, on a line each."""
     if not found:
         return
-    print("To use them (rename them as you like; their order is that of the policy's images):")
+    guide.line("To use them (rename them as you like; their order is that of the policy's images):")
     for index, one in enumerate(found):
         block = f"robot.cameras.{suggested_name(index)}"
-        print("  " + " ".join(option(f"{block}.{key}", v) for key, v in settings(one).items()))
+        words = [option(f"{block}.{key}", value) for key, value in settings(one).items()]
+        guide.line(f"  {' '.join(words)}")
 
 
 def suggested_name(index: int) -> str:

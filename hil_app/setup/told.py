@@ -1,7 +1,8 @@
 """How a guided command tells the page that has started it what a terminal would show.
 
 It prints lines that begin with :data:`MARK` and go on with JSON; answers come as lines on its
-standard input. The page names itself by the environment's :data:`BY_PAGE`.
+standard input: one of the choices that a question has ("" is Enter alone), or words if it has none.
+The page names itself by the environment's :data:`BY_PAGE`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from guided import Guided, guided
+from guided import Conversation, Guided, guided
 from virtual_arms import Running, plug_in, unplug, virtual_arm
 
 from configs.events import tell_nobody
@@ -44,7 +44,9 @@ def arm(chain: Running) -> Running:
     return chain
 
 
-def place(servos: Running, joints: Mapping[str, float], operator: Guided | None = None) -> None:
+def place(
+    servos: Running, joints: Mapping[str, float], operator: Conversation | None = None
+) -> None:
     """An operator takes ``joints`` there."""
     servos.arm.hand(joints)
     seen: list[list[int]] = []
@@ -156,7 +158,7 @@ def hand(servos: Running, command: str, *joints: str, operator: Guided | None = 
     assert process.returncode == 0
 
 
-def close_gripper(operator: Guided, servos: Running, closed: float) -> None:
+def close_gripper(operator: Conversation, servos: Running, closed: float) -> None:
     """The third step."""
     operator.until("Hold it closed, and press Enter.")
     place(servos, {"gripper": closed}, operator)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asgi_client import Client
 from attended_sessions import teleoperate
-from guided import Guided, guided
+from guided import Conversation, Guided, guided
+from guided_page import Operator
 from sample_cameras import write_video_file
 from serial.tools.list_ports import comports
 from test_calibrate import HIGH, LOW, ZERO, close_gripper, only, place
@@ -18,7 +20,11 @@ from test_find_limits import PLACES, START, hold, joints_at
 from virtual_arms import Running, virtual_arm
 
 from configs.load import read, validate
+from configs.page import PageConfig
 from hil_app.__main__ import main
+from hil_app.page.home.desk import Desk
+from hil_app.page.home.places import Places
+from hil_app.page.home.server import app_of, site_of
 from robots.base import JOINTS
 from robots.feetech import calibration
 from robots.feetech.bus import FeetechBus
@@ -27,6 +33,7 @@ from robots.feetech.handshake import MOTORS
 pytestmark = pytest.mark.skipif(
     any(item.vid is not None for item in comports()), reason="a USB serial port may be an arm's"
 )
+TOKEN = "token-of-a-page-of-these-tests"
 cv2 = pytest.importorskip("cv2", reason="OpenCV's libraries are missing", exc_type=ImportError)
 
 
@@ -38,6 +45,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def browser(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """At the page without a run, which was started where the operator works."""
+    monkeypatch.chdir(folder)
+    places = Places(folder / "runs", folder / "data")
+    with closing(Desk(places, PageConfig())) as desk:
+        app = app_of(site_of(TOKEN, "127.0.0.1"), places, desk)
+        yield Client(app, authorization=f"Bearer {TOKEN}")
+
+
 @contextmanager
 def setup(arm: Running, folder: Path, *options: str, terminal: bool = True) -> Iterator[Guided]:
     also = [f"--also={arm.port}", "--also=film.avi"]
@@ -47,19 +64,19 @@ def setup(arm: Running, folder: Path, *options: str, terminal: bool = True) -> I
         assert "Traceback" not in operator.text
 
 
-def goes_on(operator: Guided, then: str) -> None:
+def goes_on(operator: Conversation, then: str) -> None:
     """What is done is shown, and the operator goes on."""
     operator.until(f"Press Enter to go on with {then}, or type a step")
     operator.enter()
 
 
-def give_id(operator: Guided, arm: Running, name: str) -> None:
+def give_id(operator: Conversation, arm: Running, name: str) -> None:
     operator.until(f"Connect only the {name} motor")
     arm.arm.set(connected=[name])
     operator.enter()
 
 
-def calibrate(operator: Guided, arm: Running) -> None:
+def calibrate(operator: Conversation, arm: Running) -> None:
     operator.until("press Enter.")
     operator.enter()
     operator.until("when all are done.")
@@ -71,7 +88,7 @@ def calibrate(operator: Guided, arm: Running) -> None:
     operator.enter()
 
 
-def measure(operator: Guided, arm: Running) -> None:
+def measure(operator: Conversation, arm: Running) -> None:
     operator.until("Do this now")
     operator.enter()
     hold(arm, START)
@@ -96,7 +113,7 @@ def boxed() -> Iterator[Running]:
         yield arm
 
 
-def begin(operator: Guided, arm: Running) -> None:
+def begin(operator: Conversation, arm: Running) -> None:
     """Up to the second motor."""
     operator.until("Which arm is it?")
     operator.enter()
@@ -228,6 +245,48 @@ def test_a_boxed_arm_comes_to_a_configuration_that_teleoperate_takes_however_oft
         operator.until("Name of camera film.avi")
         operator.enter("-")
         assert operator.end() in (0, 1)
+    assert read(str(folder / "mine.yaml"))["robot"]["cameras"] == {}
+
+
+@pytest.mark.slow
+def test_the_same_in_a_browser(boxed: Running, folder: Path, browser: Client) -> None:
+    flags = {"FILE": "mine.yaml", "--also": f"{boxed.port} film.avi"}
+    operator = Operator(browser, "setup", flags=flags)
+    begin(operator, boxed)
+    operator.stop()
+    assert operator.end() == 130
+    assert f"hil-app setup mine.yaml --also={boxed.port} --also=film.avi\n" in operator.said
+
+    operator = Operator(browser, "setup", flags=flags)
+    goes_on(operator, "motors")
+    operator.until("Are the motors new?")
+    operator.enter()
+    for name in reversed(JOINTS):
+        give_id(operator, boxed, name)
+    operator.until("Connect all six motors as a chain")
+    boxed.arm.set(connected=list(JOINTS))
+    operator.enter()
+    operator.until("3/5 calibrate")
+    place(boxed, ZERO, operator)
+    calibrate(operator, boxed)
+    operator.until("Do this now (n: later)?")
+    operator.enter()
+    operator.until("Name of camera film.avi (Enter: front)")
+    assert operator.until_asked()["choices"] == []
+    operator.enter("top")
+    measure(operator, boxed)
+    assert operator.end() in (0, 1)  # as the doctor finds this computer
+    assert "calibrated; the motors hold" in operator.said
+    check(folder / "mine.yaml", boxed)
+
+    operator = Operator(browser, "setup", flags=flags)
+    operator.until("to go on with the doctor's look, or type a step")
+    again = operator.until_asked()["choices"]
+    assert again == ["", "port", "motors", "calibrate", "cameras", "limits"]
+    operator.enter("cameras")
+    operator.until("Name of camera film.avi")
+    operator.enter("-")
+    assert operator.end() in (0, 1)
     assert read(str(folder / "mine.yaml"))["robot"]["cameras"] == {}
 
 

@@ -18,6 +18,7 @@ from configs.options.parser import Parser
 from configs.text.paths import expanded_text, option, same_device
 from configs.text.reading import shown
 from hil_app.cli.arm.guide import Guide
+from hil_app.cli.arm.page_guide import new_guide
 from robots.base import NotConnected, RobotError, Uncalibrated
 from robots.feetech import calibration
 from robots.feetech.bus import FeetechBus
@@ -59,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
         help="look at these, too, such as the link of a virtual arm: '/tmp/arm*'",
     )
     options = parser.parse_args(list(argv))
-    guide = Guide()
+    guide = new_guide()
     port, advice = find(guide, options.also)
     if advice:
         guide.say(advice)
@@ -94,7 +95,7 @@ def _find(guide: Guide, ports: Ports) -> tuple[str, str]:
         raise NotConnected(_none_found())
     seen = {}
     for port in there:
-        with guide.console.status(f"asking {port} ..."):
+        with guide.busy(f"asking {port} ..."):
             seen[port] = _look(port)
     guide.say(_table(there, seen))
     arms = [port for port, one in seen.items() if one.arm]

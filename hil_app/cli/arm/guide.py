@@ -6,15 +6,19 @@ import os
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from select import select
 from typing import TypeVar
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 from hil_app.control.signals import StopRequest
+from hil_app.support.tables import print_table
 from robots.base import NotConnected, RobotError, SpeedRefused
 
 _LOOK_EVERY = 0.02  # seconds between two looks while an operator moves something
@@ -48,8 +52,21 @@ class Guide:
         for thing in things:
             if isinstance(thing, str):
                 self.console.print(thing, markup=False)
+            elif isinstance(thing, Table):
+                print_table(thing)
             else:
                 self.console.print(thing)
+
+    def head(self, text: str) -> None:
+        """Print what the next part is."""
+        self.say("", Text(text, "bold cyan"))
+
+    def images(self, images: Mapping[str, Path]) -> None:
+        """Show images from files, each with what it is of; a terminal shows none."""
+
+    def busy(self, text: str) -> AbstractContextManager[object]:
+        """Meanwhile the operator sees what is waited for."""
+        return self.console.status(text)
 
     def line(self, text: str) -> None:
         """Print what an operator may copy: never broken into lines."""
@@ -59,10 +76,19 @@ class Guide:
         """Print what went wrong, and what to do."""
         self.console.print(f"! {text}", style="bold yellow", markup=False)
 
-    def ask(self, question: str) -> str:
-        """What the operator answers, "" for Enter alone; raises InputEnded."""
-        self._put(question)
+    def ask(self, question: str, others: Sequence[str] = ()) -> str:  # noqa: ARG002
+        """What the operator answers, "" for Enter alone; raises InputEnded.
+
+        ``others`` are answers beside Enter; in a terminal, whatever is typed is one.
+        """
+        self._forget_typed()
+        end = " " if self.console.is_terminal else "\n"  # where Enter shows, it ends the line
+        self.console.print(f"> {question}", style="bold", markup=False, end=end)
         return self._answer()
+
+    def ask_text(self, question: str) -> str:
+        """The words that the operator answers, "" for Enter alone; raises InputEnded."""
+        return self.ask(question)
 
     def agrees(self, question: str, *, default: bool = True) -> bool:
         """Whether the operator says yes; Enter alone is the ``default``, all else asked again."""
@@ -129,12 +155,6 @@ class Guide:
         live = Live(console=self.console, auto_refresh=False, transient=True)
         with self._no_echo(), live:
             yield lambda image: live.update(image, refresh=True)
-
-    def _put(self, question: str) -> None:
-        """Print what a line is to answer."""
-        self._forget_typed()
-        end = " " if self.console.is_terminal else "\n"  # where Enter shows, it ends the line
-        self.console.print(f"> {question}", style="bold", markup=False, end=end)
 
     def _answer(self) -> str:
         answer = self._line(None)

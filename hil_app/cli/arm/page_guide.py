@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import RenderableType
@@ -27,6 +28,24 @@ class PageGuide(Guide):
         for thing in things:
             tell(**content_of(thing))
 
+    def head(self, text: str) -> None:
+        """Show what the next part is."""
+        tell(head=text)
+
+    def images(self, images: Mapping[str, Path]) -> None:
+        """Show images from files, each with what it is of."""
+        if images:
+            tell(images=[[what, str(path)] for what, path in images.items()])
+
+    @contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Meanwhile the operator sees what is waited for."""
+        tell(look={"busy": text})
+        try:
+            yield
+        finally:
+            tell(look=None)
+
     def line(self, text: str) -> None:
         """Show what an operator may copy."""
         tell(line=text)
@@ -34,6 +53,15 @@ class PageGuide(Guide):
     def problem(self, text: str) -> None:
         """Show what went wrong, and what to do."""
         tell(problem=text)
+
+    def ask(self, question: str, others: Sequence[str] = ()) -> str:
+        """Which of the ``others`` the operator takes, "" for Enter."""
+        return self._choice(question, ("", *others))
+
+    def ask_text(self, question: str) -> str:
+        """The words that the operator answers, "" for Enter alone."""
+        tell(ask=question, choices=[])
+        return self._answer()
 
     def agrees(self, question: str, *, default: bool = True) -> bool:
         """Whether the operator says yes."""
@@ -50,16 +78,13 @@ class PageGuide(Guide):
 
     def prompt(self, text: str) -> None:
         """Ask for what is to be done, and for a press of Enter."""
-        tell(ask=text, choices=[])
+        tell(ask=text, choices=[""])
 
     def _choice(self, question: str, choices: Sequence[str]) -> str:
         tell(ask=question, choices=[*choices])
         while (answer := self._answer()) not in choices:
             tell(ask=question, choices=[*choices])
         return answer
-
-    def _put(self, question: str) -> None:
-        tell(ask=question, choices=[])
 
     @contextmanager
     def _shown(self) -> Iterator[Callable[[RenderableType], None]]:

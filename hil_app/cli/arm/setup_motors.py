@@ -133,7 +133,7 @@ def _one(guide: Guide, port: str, name: str) -> None:
 
 def _set_up(guide: Guide, port: str, name: str) -> str:
     """Set up the motor that is connected; returns what was done, raises RobotError if nothing."""
-    with guide.console.status("looking for the motor ..."):
+    with guide.busy("looking for the motor ..."):
         found = _only_motor(port)
     number = MOTORS[name]
     was = f"ID {found.id}, {found.speed} bit/s, {found.volts:.1f} V"

@@ -29,11 +29,11 @@ def state(draft: Draft) -> str | None:
 def choose(guide: Guide, draft: Draft, also: Sequence[str]) -> bool:
     """Look at the cameras, ``also`` among them, and have the operator name them."""
     while True:
-        with guide.console.status("looking at the cameras ..."):
+        with guide.busy("looking at the cameras ..."):
             found = list(cameras(also))
             images = find_cameras.save_images(found, _FOLDER)
         if found:
-            find_cameras.show(found, images)
+            find_cameras.show(guide, found, images)
         else:
             guide.problem(f"{find_cameras.none_found()}.")
         if images or guide.agrees("Go on without cameras (n: look again)?"):
@@ -60,7 +60,7 @@ def _name(guide: Guide, camera: FoundCamera, taken: Collection[str]) -> str | No
     """What ``camera`` is to be called; None to leave it out."""
     suggested = find_cameras.suggested_name(len(taken))
     while True:
-        name = guide.ask(f"Name of camera {camera.source} (Enter: {suggested})") or suggested
+        name = guide.ask_text(f"Name of camera {camera.source} (Enter: {suggested})") or suggested
         if name == _NONE:
             return None
         try:

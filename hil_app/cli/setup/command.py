@@ -15,6 +15,7 @@ from configs.teleop import TELEOPS
 from configs.text.paths import expanded, expanded_text, option, typed
 from hil_app.cli import doctor
 from hil_app.cli.arm.guide import Guide, InputEnded
+from hil_app.cli.arm.page_guide import new_guide
 from hil_app.cli.setup.draft import LEADERS, Draft
 from hil_app.cli.setup.steps import SetupStep, steps_of
 from robots.base import RobotError
@@ -37,7 +38,7 @@ _TELEOPS = ("gamepad", "keyboard", "page", *LEADERS)
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 1 if something is left to do, or has a problem."""
-    options, guide = _options(argv), Guide()
+    options, guide = _options(argv), new_guide()
     draft = Draft(options.file)
     try:
         return _guided(guide, draft, options)
@@ -92,7 +93,7 @@ def _guided(guide: Guide, draft: Draft, options: argparse.Namespace) -> int:
     for number, step in enumerate(steps, 1):
         if step.name not in again and step.state(draft) is not None:
             continue
-        _head(guide, f"{number}/{len(steps)} {step.name}: {step.purpose}")
+        guide.head(f"{number}/{len(steps)} {step.name}: {step.purpose}")
         if not _done(guide, draft, step, asked=step.name in again):
             guide.line(f"Go on with {_command(options)}")
             return 1
@@ -122,14 +123,10 @@ def _overview(guide: Guide, draft: Draft, steps: Sequence[SetupStep]) -> set[str
     left = next((name for name, found in states.items() if found is None), "the doctor's look")
     while True:
         question = f"Press Enter to go on with {left}, or type a step to do it again."
-        names = set(guide.ask(question).split())
+        names = set(guide.ask(question, [*states]).split())
         if not (unknown := names - states.keys()):
             return names
         guide.problem(f"There is no step {', '.join(sorted(unknown))}.")
-
-
-def _head(guide: Guide, text: str) -> None:
-    guide.say("", Text(text, "bold cyan"))
 
 
 def _done(guide: Guide, draft: Draft, step: SetupStep, *, asked: bool) -> bool:
@@ -149,7 +146,7 @@ def _done(guide: Guide, draft: Draft, step: SetupStep, *, asked: bool) -> bool:
 
 def _finish(guide: Guide, draft: Draft) -> int:
     """Have the doctor look at it, and say what is next."""
-    _head(guide, "doctor: whether all of it is ready")
+    guide.head("doctor: whether all of it is ready")
     status = doctor.run(["--config_path", str(draft.path)])
     mended = "M" if not status else "Once that is mended, m"
     guide.say("", f"The configuration is saved. {mended}ove the arm with it:")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -31,7 +35,7 @@ class Desk:
         return [
             api.get("/forms", self._forms),
             api.post("/forms", self._filled),
-            api.get("/started", self._state),
+            api.get("/started", partial(self._state, api.site.link_to)),
             api.post("/started", self._start),
             api.post("/started/stop", self._stop),
             api.post("/started/answer", self._answer),
@@ -74,10 +78,12 @@ class Desk:
             self._last = Started(filled.words(self._page))
             return self._last.state()
 
-    def _state(self, asked: Asked) -> Any:
+    def _state(self, link_to: Callable[[Path], str], asked: Asked) -> Any:
         seen = asked.query.get("seen", "0")
-        last = self._last
-        return None if last is None else last.state(int(seen) if seen.isdecimal() else 0)
+        if (last := self._last) is None:
+            return None
+        state = last.state(int(seen) if seen.isdecimal() else 0)
+        return {**state, "said": [_linked(one, link_to) for one in state["said"]]}
 
     def _stop(self, _: Asked) -> Any:
         if (last := self.under_way) is None:
@@ -96,6 +102,13 @@ class Desk:
         return {}
 
 
+def _linked(said: dict[str, Any], link_to: Callable[[Path], str]) -> dict[str, Any]:
+    """The same, with links to its images instead of their paths."""
+    if "images" not in said:
+        return said
+    return {"images": [[what, link_to(Path(path))] for what, path in said["images"]]}
+
+
 def _described(form: Form) -> dict[str, Any]:
     return {
         "name": form.name,
@@ -103,5 +116,5 @@ def _described(form: Form) -> dict[str, Any]:
         "about": form.about,
         "base": form.base,
         "preset": form.preset,
-        "flags": form.flags,
+        "flags": {name: asdict(flag) for name, flag in form.flags.items()},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from hil_app.page.home.forms import FORMS, Form
 from hil_app.page.home.places import Places
 from hil_app.runs.folder import RUNS, new_run
 
-_FILE = re.compile(r"[\w. +-]{1,100}\.ya?ml")  # in the working folder
+_FILE = re.compile(r"[\w.][\w. +-]{0,99}\.ya?ml")  # in the working folder
 _LARGEST = 1 << 16  # bytes of a file that may be a configuration
 _LONGEST = 1000  # characters of a value
 
@@ -99,8 +100,7 @@ class Filled:
         if self.form.base == "preset":
             words.append(f"--config_path={self.base}")
         words += [f"--{name}={value}" for name, value in self.options.items()]
-        for flag, value in self.flags.items():
-            words.append(f"--{flag}{value}" if flag.endswith("=") else f"--{flag}")
+        words += [word for name, value in self.flags.items() for word in self._flag(name, value)]
         return [*words, *self._folder(), *_page_words(page)] if self.form.page else words
 
     def _content(self) -> dict[str, Any]:
@@ -116,10 +116,22 @@ class Filled:
         ):
             yield f"--output_dir={self.places.runs / new_run(self.form.name).name}"
 
+    def _flag(self, name: str, value: str) -> list[str]:
+        """The words that give a flag its ``value``; ValueError if that has a quote too many."""
+        takes = self.form.flags[name].takes
+        if takes is None:
+            return [name]
+        values = shlex.split(value) if takes == "words" else [value]
+        return [f"{name}={one}" for one in values] if name.startswith("--") else values
+
     def _wrong_flags(self) -> Iterator[tuple[str, str]]:
-        for flag, value in self.flags.items():
-            if flag.endswith("=") and not _FILE.fullmatch(value):
-                yield flag, f"--{flag}{value}: name a file like my_arm.yaml, in this folder"
+        for name, value in self.flags.items():
+            if self.form.flags[name].takes == "file" and not _FILE.fullmatch(value):
+                yield name, f"{name}: {value}: name a file like my_arm.yaml, in this folder"
+            try:
+                self._flag(name, value)
+            except ValueError:
+                yield name, f"{name}: {value}: a quote has no end"
 
 
 def configs_here() -> list[str]:

@@ -11,6 +11,20 @@ from configs.load import DEFAULT_PRESET
 _ARM = ("robot.type", "robot.port", "robot.id")
 _DEVICE = ("teleop.type", "teleop.port", "teleop.id")
 _SERVOS = ("type", "port", "id", "calibration_dir")
+_ALSO = "Ports that are not USB's"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What a command takes beside a configuration's options, and what it is ``about``.
+
+    It ``takes`` a YAML file's name in the working folder, several words as a shell has them, each
+    of which is given by itself, or is only said. ``usual`` is what it is where nothing is given.
+    """
+
+    about: str
+    takes: Literal["file", "words"] | None = None
+    usual: str = ""
 
 
 @dataclass(frozen=True)
@@ -19,8 +33,8 @@ class Form:
 
     Its options go on top of a ``base``: a preset or file, a run that there is, or what is
     ``fixed``. Of an option that is in ``choices`` only these can be chosen; ``usual`` is what is
-    given to the command where a browser gives nothing. ``flags`` are options of the command's own,
-    and what they are for; those that end in ``=`` take a file's name.
+    given to the command where a browser gives nothing. ``flags`` go by how they are spelled; one
+    without dashes is a word alone.
     """
 
     name: str
@@ -33,7 +47,7 @@ class Form:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     usual: Mapping[str, str] = field(default_factory=dict)
-    flags: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, Flag] = field(default_factory=dict)
     page: bool = True  # whether the command has a page of its own
 
 
@@ -100,11 +114,32 @@ RUNS = (
 )
 SETUP = (
     Form(
-        "doctor",
-        "Doctor",
-        "Check all that a run needs: software, computer, arm, cameras. Nothing moves.",
-        ("doctor",),
-        (*_ARM, *_DEVICE),
+        "setup",
+        "All steps",
+        "From a boxed arm to a configuration that every command takes: port, motor IDs, "
+        "calibration, cameras, workspace, and the doctor's look. What is done stays: begun again, "
+        "it shows that, and goes on.",
+        ("setup",),
+        (),
+        base="fixed",
+        flags={
+            "FILE": Flag(
+                "YAML file in the working folder, new or begun; the arm is called as it is",
+                "file",
+                "my_arm.yaml",
+            ),
+            "--also": Flag(f"{_ALSO}, of a virtual arm; addresses of cameras", "words"),
+        },
+        page=False,
+    ),
+    Form(
+        "find-port",
+        "Port",
+        "Find the serial port of an arm, by what answers there, or by unplugging it.",
+        ("find-port",),
+        (),
+        base="fixed",
+        flags={"--also": Flag(f"{_ALSO}, such as the link of a virtual arm", "words")},
         page=False,
     ),
     Form(
@@ -142,6 +177,16 @@ SETUP = (
         page=False,
     ),
     Form(
+        "find-cameras",
+        "Cameras",
+        "See what each camera gives, and which options name it to a run.",
+        ("find-cameras",),
+        (),
+        base="fixed",
+        flags={"--also": Flag("Addresses of streams, video files, folders of images", "words")},
+        page=False,
+    ),
+    Form(
         "find-limits",
         "Workspace",
         "Learn which space the arm may use, by moving it by hand with its motors limp.",
@@ -150,10 +195,18 @@ SETUP = (
         preset="so101_pick_lift",
         choices={"robot.type": ("so101", "so100")},
         flags={
-            "save=": "YAML file in the working folder that the result is written into",
-            "reset-pose": "measure where episodes begin, too",
-            "joint-limits": "limit each joint to where it has been, too",
+            "--save": Flag("YAML file in the working folder to write the result into", "file"),
+            "--reset-pose": Flag("Measure where episodes begin, too"),
+            "--joint-limits": Flag("Limit each joint to where it has been, too"),
         },
+        page=False,
+    ),
+    Form(
+        "doctor",
+        "Doctor",
+        "Check all that a run needs: software, computer, arm, cameras. Nothing moves.",
+        ("doctor",),
+        (*_ARM, *_DEVICE),
         page=False,
     ),
 )

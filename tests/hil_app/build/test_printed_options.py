@@ -143,11 +143,12 @@ def test_find_port_names_the_port(value: str) -> None:
 
 
 @each
-def test_find_cameras_names_the_source(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_find_cameras_names_the_source(value: str) -> None:
     view = SimpleNamespace(image=np.zeros((48, 64, 3), np.uint8), fps=30.0)
     one: Any = SimpleNamespace(source=value, view=view)
-    find_cameras._suggest([one])
-    given = words("show " + capsys.readouterr().out.splitlines()[-1])
+    guide: Any = Guide()
+    find_cameras._suggest(guide, [one])
+    given = words("show " + guide.lines[-1])
     config, _ = load(Parser(prog="test"), given, "so101_pick_lift")
     front: Any = config.robot.cameras["front"]
     assert front.index_or_path == str(Path(value).expanduser() if value[0] == "~" else value)

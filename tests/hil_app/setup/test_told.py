@@ -61,7 +61,7 @@ def test_what_changes_is_shown_in_its_place_until_enter(
 
     PageGuide().watch("Move it.", look)
     first, second, *_, last = told(capsys)
-    assert first == {"ask": "Move it.", "choices": []}
+    assert first == {"ask": "Move it.", "choices": [""]}
     assert second == {"look": {"say": "look 1"}}
     assert last == {"look": None}
 

@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from asgi_client import Client
+from guided_page import Operator
+from sample_cameras import HEIGHT, WIDTH, write_video_file
 from virtual_arms import Running
 from waiting import until
 
@@ -29,61 +30,6 @@ LOW, HIGH = (
 )
 MIDDLE = dict.fromkeys(JOINTS, 0.0) | {"gripper": 50.0}
 PLACES = [(0.15, 0, 0.06), (0.2, -0.15, 0.06), (0.3, 0, 0.02), (0.2, 0.15, 0.06), (0.2, 0, 0.13)]
-
-
-class Operator:
-    """Who has started a command in a browser, and answers what it asks."""
-
-    def __init__(self, browser: Client, form: str, **given: Any) -> None:
-        self._browser, self._asked = browser, 0
-        answer = browser.post("/api/started", {"form": form, **given})
-        assert answer.status == 200, answer.text
-
-    @property
-    def state(self) -> Any:
-        return self._browser.get("/api/started").json()
-
-    @property
-    def said(self) -> str:
-        """All that it has said, asked and found wrong, in lines."""
-        kinds = ("say", "line", "problem", "ask")
-        return "\n".join(
-            str(one[kind]) for one in self.state["said"] for kind in kinds if kind in one
-        )
-
-    def until_asked(self, text: str) -> dict[str, Any]:
-        """The question that has this in it, once it is asked."""
-
-        def asked() -> Any:
-            state = self.state
-            assert state["going_on"], self.said
-            question = state["question"]
-            return question if question and question["number"] > self._asked else None
-
-        question: dict[str, Any] = until(asked)
-        assert text in question["text"], self.said
-        return question
-
-    def answer(self, text: str, with_: str = "") -> None:
-        """Answer the question that has this in it."""
-        number = self.until_asked(text)["number"]
-        assert self.answers(number, with_) == 200
-        self._asked = number
-
-    def answers(self, number: int, text: str = "") -> int:
-        """The status of an answer."""
-        return self._browser.post("/api/started/answer", {"number": number, "text": text}).status
-
-    def stop(self) -> None:
-        assert self._browser.post("/api/started/stop").status == 200
-
-    def end(self) -> int:
-        """The status with which it ends."""
-        status = until(
-            lambda: (state := self.state) and not state["going_on"] and (state["status"],)
-        )
-        assert status
-        return int(status[0])
 
 
 @pytest.fixture
@@ -167,7 +113,7 @@ def test_the_workspace_is_measured_from_the_browser(
     )
     kinematics, start = Kinematics(ARMS["so101"]), np.array(SO101Config().reset_pose, np.float32)
     arm.arm.take(dict(zip(JOINTS, start.tolist(), strict=True)))
-    operator = Operator(browser, "find-limits", base="mine.yaml", flags={"save=": "mine.yaml"})
+    operator = Operator(browser, "find-limits", base="mine.yaml", flags={"--save": "mine.yaml"})
     operator.answer("Take it to one of them, and press Enter")
     operator.until_asked("when it has been everywhere")
     for place in PLACES:
@@ -182,6 +128,29 @@ def test_the_workspace_is_measured_from_the_browser(
     np.testing.assert_allclose(bounds["min"], [0.155, -0.145, 0.025], atol=0.02)
     np.testing.assert_allclose(bounds["max"], [0.295, 0.145, 0.125], atol=0.02)
     assert "# the black one" in mine.read_text()
+
+
+def test_the_port_of_an_arm_is_found_from_the_browser(arm: Running, browser: Client) -> None:
+    operator = Operator(browser, "find-port", flags={"--also": f"{arm.port} 'no such port'"})
+    assert operator.end() == 0, operator.said
+    assert f"{arm.port} an SO arm: six motors" in operator.said
+    assert f"  --robot.port={arm.port}\n" in operator.said
+
+
+def test_cameras_are_seen_in_the_browser(
+    browser: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_video_file(tmp_path / "a film.avi")
+    operator = Operator(browser, "find-cameras", flags={"--also": "'a film.avi'"})
+    assert operator.end() == 0, operator.said
+    assert f"{WIDTH}x{HEIGHT}" in operator.said
+    assert "  --robot.cameras.front.index_or_path='a film.avi' " in operator.said
+    (shown,) = (one["images"] for one in operator.state["said"] if "images" in one)
+    links = {what: browser.get(link, authorization="") for what, link in shown}
+    image = links["camera a film.avi"]
+    assert (image.status, image.headers["content-type"]) == (200, "image/png")
+    assert image.content == (tmp_path / "cameras/a_film.avi.png").read_bytes()
 
 
 def test_a_stop_is_a_ctrl_c_and_nothing_is_written(

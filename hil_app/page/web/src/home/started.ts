@@ -7,6 +7,8 @@ import { again, button, copyable, link } from "./elements";
 const EVERY_MS = 1000;
 const GUIDED_MS = 200; // while it asks something
 const KEPT = 500; // things that it has said
+const ENTER = "Enter ⏎";
+const TO_COPY = /^ {2}(--|hil-app )/; // options, and commands
 
 type Cell = [text: string, style: string];
 interface Table {
@@ -28,11 +30,13 @@ interface Said {
   answer?: string;
   table?: Table;
   finding?: Finding;
+  head?: string;
+  images?: [what: string, link: string][];
 }
 interface Question {
   number: number;
   text: string;
-  choices: string[];
+  choices: string[]; // "" is Enter alone; without any, words are asked for
 }
 interface Started {
   command: string;
@@ -43,7 +47,7 @@ interface Started {
   link: string | null;
   said: Said[];
   count: number;
-  look: { table?: Table; say?: string } | null;
+  look: { table?: Table; say?: string; busy?: string } | null;
   question: Question | null;
 }
 
@@ -112,6 +116,7 @@ export class StartedPanel {
     if (low) this.log.scrollTop = this.log.scrollHeight;
     this.look.replaceChildren(...(state.look?.table ? [drawnTable(state.look.table)] : []));
     if (state.look?.say) this.look.append(make("p", "problem", state.look.say));
+    if (state.look?.busy) this.look.append(make("p", "busy", state.look.busy));
     this.ask(state.question);
   }
 
@@ -139,7 +144,9 @@ export class StartedPanel {
     if (said.table) return [drawnTable(said.table)];
     if (said.problem !== undefined) return [make("p", "problem", said.problem)];
     if (said.ask !== undefined) return [make("p", "question", said.ask, make("span", "answer", said.answer ?? ""))];
-    if (said.line !== undefined) return [make("pre", "", said.line)];
+    if (said.head !== undefined) return [make("h3", "", said.head)];
+    if (said.images) return [make("div", "images", ...said.images.map(figure))];
+    if (said.line !== undefined) return [TO_COPY.test(said.line) ? copyable(said.line.trim()) : make("pre", "", said.line)];
     return said.say ? [make("p", "", said.say)] : [];
   }
 
@@ -152,18 +159,33 @@ export class StartedPanel {
     return [...heading, line];
   }
 
-  /** Show what it asks, with a button for each answer. */
+  /** Show what it asks, with a button for each answer, or a field. */
   private ask(question: Question | null): void {
     const number = question?.number ?? 0;
     if (number === this.asked) return;
     this.asked = number;
     if (question === null) return this.asks.replaceChildren();
-    const answers = question.choices.length ? question.choices : [""];
-    const buttons = answers.map((text, index) =>
-      button(text || "Enter ⏎", () => this.answer(number, text), index === 0 ? "main" : ""),
+    const buttons = question.choices.map((text, index) =>
+      button(text || ENTER, () => this.answer(number, text), index === 0 ? "main" : ""),
     );
-    this.asks.replaceChildren(make("p", "", question.text), make("div", "row", ...buttons));
-    this.asks.querySelector("button")?.focus({ preventScroll: false });
+    const row = buttons.length ? make("div", "row", ...buttons) : this.field(question);
+    this.asks.replaceChildren(make("p", "", question.text), row);
+    this.asks.querySelector<HTMLElement>("button, input")?.focus({ preventScroll: false });
+  }
+
+  private field({ number, text }: Question): HTMLElement {
+    const input = make("input");
+    input.maxLength = 200;
+    input.autocomplete = "off";
+    input.spellcheck = false;
+    input.setAttribute("aria-label", text);
+    const give = () => this.answer(number, input.value.trim());
+    const form = make("form", "row", input, button(ENTER, give, "main"));
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      void give();
+    };
+    return form;
   }
 
   private async answer(number: number, text: string): Promise<void> {
@@ -198,6 +220,13 @@ function pageLink(printed: string): HTMLAnchorElement {
   const found = link(address.href, "Open its page", "button main");
   found.target = "_blank";
   return found;
+}
+
+function figure([what, href]: [what: string, link: string]): HTMLElement {
+  const image = make("img");
+  image.src = href;
+  image.alt = what;
+  return make("figure", "", image, make("figcaption", "", what));
 }
 
 function drawnTable({ title, head, rows }: Table): HTMLElement {

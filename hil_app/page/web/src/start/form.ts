@@ -6,13 +6,19 @@ import { button, copyable } from "../home/elements";
 
 const SETTLE_MS = 300; // after the last key
 
+interface Flag {
+  about: string;
+  takes: "file" | "words" | null;
+  usual: string;
+}
+
 export interface Form {
   name: string;
   title: string;
   about: string;
   base: "preset" | "run" | "fixed";
   preset: string;
-  flags: Record<string, string>;
+  flags: Record<string, Flag>;
 }
 
 interface Field {
@@ -58,7 +64,7 @@ export class FormPanel {
     const top = form.base === "fixed" ? [] : [labelled(on, "", this.base)];
     this.general.setAttribute("role", "alert");
     this.host.append(make("p", "about", form.about), ...top, this.grid, this.flags, this.general, this.command, this.begin);
-    for (const [flag, about] of Object.entries(form.flags)) this.flags.append(this.flag(flag, about));
+    for (const [name, flag] of Object.entries(form.flags)) this.flags.append(this.flag(name, flag));
     this.flags.hidden = this.flags.childElementCount === 0;
     void this.refresh();
   }
@@ -106,19 +112,18 @@ export class FormPanel {
     return labelled(name, about, control);
   }
 
-  private flag(flag: string, about: string): HTMLElement {
-    const control = make("input");
-    control.type = flag.endsWith("=") ? "text" : "checkbox";
-    control.name = flag;
-    control.placeholder = "my_arm.yaml";
+  private flag(name: string, { about, takes, usual }: Flag): HTMLElement {
+    const control = writer(usual, "");
+    if (takes === null) control.type = "checkbox";
+    control.name = name;
     control.oninput = () => {
       const value = control.type === "checkbox" ? (control.checked ? "yes" : "") : control.value;
-      if (value) this.flagged[flag] = value;
-      else delete this.flagged[flag];
+      if (value) this.flagged[name] = value;
+      else delete this.flagged[name];
       clearTimeout(this.timer);
       this.timer = setTimeout(() => void this.refresh(), SETTLE_MS);
     };
-    return labelled(`--${flag.replace("=", "")}`, about, control);
+    return labelled(name, about, control);
   }
 
   private showFaults({ faults }: Filled): void {
