@@ -87,6 +87,7 @@ class ManualConfig(TeleopConfig):
 
     device: ClassVar[Factory]  # makes the operator's device, of this or of the window
     in_window: ClassVar[bool] = False  # its keys are pressed there
+    in_browser: ClassVar[bool] = False  # on whatever computer that is
     how: ClassVar[str] = ""  # it is read
     available: ClassVar[tuple[str, ...]] = ()  # the device's controls
     position_layout: ClassVar[Mapping[str, str]] = MappingProxyType({})

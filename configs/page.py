@@ -87,6 +87,7 @@ class PageTeleopConfig(PadConfig):
     """An operator in a browser, on the operator's page: a gamepad there, the keyboard, or touch."""
 
     device = "teleop.page.device:PageDevice"
+    in_browser = True
     how = "in the browser that has the page"
 
     available: ClassVar[tuple[str, ...]] = (

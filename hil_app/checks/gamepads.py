@@ -55,6 +55,9 @@ def teleop(config: ManualConfig) -> Findings:
     if config.in_window:
         yield ok("the operator takes over with the keys, while the window has the focus")
         return
+    if config.in_browser:
+        yield ok(f"the operator takes over {config.how}")
+        return
     if getattr(config, "virtual", None) is not None:
         yield ok("a virtual gamepad takes over")
         return

@@ -135,7 +135,7 @@ def _of_hid() -> Iterator[dict[str, Any]]:
 
 
 def _gamepad(content: str) -> Iterator[dict[str, Any]]:
-    import configs.manual  # noqa: F401 - registers them
+    import configs.run  # noqa: F401 - registers all of ours
     from configs import plugins
     from configs.teleop import TELEOPS
     from hil_app.build import devices

@@ -96,7 +96,8 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
         found.append(Check("teleop", partial(gamepads.teleop, config.manual), 30.0))
     else:
         found.append(Check("teleop", partial(_teleop, config)))
-    needed = config.manual is not None and not config.manual.in_window
+    device = config.manual
+    needed = device is not None and not (device.in_window or device.in_browser)
     return [*found, Check("gamepad", partial(gamepads.gamepads, needed=needed), 30.0)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from configs.manual import GamepadConfig, GamepadHIDConfig, KeyboardConfig
+from configs.page import PageTeleopConfig
 from hil_app.checks import gamepads, probe
 from hil_app.checks.finding import Finding
 from hil_app.checks.probe import ProbeOutcome
@@ -111,14 +112,15 @@ def test_the_pad_that_a_run_names_must_be_usable(
     assert finding.fact.endswith("no end within 30 s")
 
 
-def test_keys_and_a_virtual_pad_need_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_browser_keys_and_a_virtual_pad_need_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gamepads, "probe", None)
     facts = [
         finding.fact
-        for config in (KeyboardConfig(), GamepadConfig(virtual=Path("socket")))
+        for config in (PageTeleopConfig(), KeyboardConfig(), GamepadConfig(virtual=Path("socket")))
         for finding in gamepads.teleop(config)
     ]
     assert facts == [
+        "the operator takes over in the browser that has the page",
         "the operator takes over with the keys, while the window has the focus",
         "a virtual gamepad takes over",
     ]
@@ -161,6 +163,11 @@ def test_the_probe_tells_what_is_wrong_with_a_pad_that_is_named() -> None:
         assert outcome.crash is None
         (reported,) = outcome.answers
         assert "o gamepad" in reported["error"]
+
+
+def test_the_probe_knows_devices_that_are_no_pads_of_this_computer() -> None:
+    outcome = probe.probe("gamepad", PageTeleopConfig().model_dump_json())
+    assert (outcome.answers, outcome.crash) == ([{"name": "the operator at the page"}], None)
 
 
 def test_the_probe_uses_a_pad_as_a_run_does(tmp_path: Path) -> None:
