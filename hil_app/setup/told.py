@@ -41,13 +41,17 @@ def heard(line: str) -> dict[str, Any] | None:
 
 
 def content_of(thing: RenderableType) -> dict[str, Any]:
-    """A sentence, or a table as its title, heads and rows of cells: a text and a style each."""
+    """A sentence, or a table: its title, heads, which columns stand to the right, rows of cells.
+
+    A cell is a text and a style.
+    """
     if not isinstance(thing, Table):
         return {"say": str(thing)}
     columns = [[*column.cells] for column in thing.columns]
     table = {
         "title": _cell(thing.title or "")[0],
         "head": [_cell(column.header)[0] for column in thing.columns],
+        "right": [column.justify == "right" for column in thing.columns],
         "rows": [[_cell(cell) for cell in row] for row in zip(*columns, strict=True)],
     }
     return {"table": table}

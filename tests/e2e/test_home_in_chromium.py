@@ -150,11 +150,52 @@ def test_what_a_command_asks_is_answered_by_the_enter_key_and_stopped(page: Any)
     assert page.locator(".asks button").count() == 0
 
 
+def test_words_are_typed_where_they_are_asked_for_and_nothing_is_shown_twice(page: Any) -> None:
+    """Of a command that is played: its answer is told to two looks at the same time."""
+    said: list[dict[str, Any]] = [{"head": "4/5 cameras"}]
+    state = {"name": "setup", "command": "hil-app setup", "began": 1.0, "going_on": True}
+    state |= {"status": None, "link": None, "look": {"busy": "looking at the cameras ..."}}
+    waiting: list[Any] = []
+
+    def answer(route: Any) -> None:
+        """Whatever is asked of the page."""
+        asked = route.request
+        if asked.method == "POST":
+            said.append({"ask": "Name of the camera", "answer": asked.post_data_json["text"]})
+            route.fulfill(json={})
+        elif len(said) == 2 and asked.url.endswith("seen=1"):
+            waiting.append(route)
+        else:
+            tell(route)
+
+    def tell(route: Any) -> None:
+        seen = min(int(route.request.url.partition("seen=")[2]), len(said))
+        question = {"number": 1, "text": "Name of the camera", "choices": []}
+        asks = question if len(said) == 1 else None
+        new = {"said": said[seen:], "count": len(said), "question": asks}
+        route.fulfill(json={**state, **new})
+
+    page.route("**/api/started*", answer)
+    page.route("**/api/started/answer", answer)
+    go(page, "setup/setup")
+    page.get_by_label("Name of the camera").fill("top")
+    assert page.locator(".look").inner_text() == "looking at the cameras ..."
+    page.keyboard.press("Enter")
+    until(lambda: page.wait_for_timeout(20) or len(waiting) == 2)
+    for route in waiting:
+        tell(route)
+    until(lambda: page.locator(".log .answer").all_inner_texts() == ["top"])
+    page.wait_for_timeout(300)
+    assert page.locator(".log .answer").all_inner_texts() == ["top"]
+    assert page.locator(".asks").is_hidden()
+
+
 @pytest.mark.parametrize("size", SIZES, ids=["narrow", "wide"])
 def test_nothing_is_wider_than_the_screen(size: dict[str, int], page: Any) -> None:
     page.set_viewport_size(size)
     for place in (
         "start/train",
+        "setup/setup",
         "setup/find-limits",
         "runs",
         "runs/first",

@@ -128,7 +128,7 @@ SETUP = (
                 "file",
                 "my_arm.yaml",
             ),
-            "--also": Flag(f"{_ALSO}, of a virtual arm; addresses of cameras", "words"),
+            "--also": Flag(f"{_ALSO}, such as the link of a virtual arm; cameras", "words"),
         },
         page=False,
     ),

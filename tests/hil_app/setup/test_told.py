@@ -75,12 +75,14 @@ def test_nobody_who_answers_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_table_is_its_texts_and_what_is_marked_in_them() -> None:
     table = Table("joint", "now", title="Degrees")
+    table.columns[1].justify = "right"
     table.add_row("pan", "[green]done[/green]")
     table.add_row(Text("a [b]"), "")
     assert content_of(table) == {
         "table": {
             "title": "Degrees",
             "head": ["joint", "now"],
+            "right": [False, True],
             "rows": [[("pan", ""), ("done", "green")], [("a [b]", ""), ("", "")]],
         }
     }

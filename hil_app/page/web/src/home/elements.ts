@@ -40,7 +40,7 @@ export function table(head: string[], rows: (Node | string)[][], words = 1): HTM
   return make("div", "wide", make("table", "", ...top, body));
 }
 
-/** A command line with a button that copies it. */
+/** A command line with a button that copies it; its lines are broken between words. */
 export function copyable(text: string): HTMLElement {
   const copy = button("Copy", async () => {
     await navigator.clipboard.writeText(text);
@@ -49,7 +49,8 @@ export function copyable(text: string): HTMLElement {
   });
   copy.classList.add("quiet");
   const parts = navigator.clipboard ? [copy] : []; // there is none without https, but here
-  return make("div", "command", make("code", "", text), ...parts);
+  const words = text.split(" ").flatMap((word, index) => [index ? " " : "", make("span", "word", word)]);
+  return make("div", "command", make("code", "", ...words), ...parts);
 }
 
 /** Ask before something is done that cannot be undone. */

@@ -14,6 +14,7 @@ type Cell = [text: string, style: string];
 interface Table {
   title: string;
   head: string[];
+  right: boolean[];
   rows: Cell[][];
 }
 interface Finding {
@@ -85,8 +86,9 @@ export class StartedPanel {
 
   /** Look at once. */
   async refresh(): Promise<void> {
-    const state = await get<Started | null>(`/started?seen=${this.seen}`);
-    if (this.signal.aborted) return;
+    const { seen } = this;
+    const state = await get<Started | null>(`/started?seen=${seen}`);
+    if (this.signal.aborted || seen !== this.seen) return; // another look was faster
     this.host.hidden = state === null;
     if (state === null) return;
     if (state.began !== this.began) {
@@ -126,6 +128,7 @@ export class StartedPanel {
     if (key !== this.drawn) {
       this.drawn = key;
       this.host.dataset.end = state.going_on ? "" : ending(state.status);
+      this.host.toggleAttribute("data-watched", state.going_on || this.host.hasAttribute("data-watched"));
       const title = make("h2", "", state.going_on ? `${state.name} is under way` : `${state.name} ${words(state.status)}`);
       const parts: HTMLElement[] = [title];
       if (state.going_on) {
@@ -229,9 +232,9 @@ function figure([what, href]: [what: string, link: string]): HTMLElement {
   return make("figure", "", image, make("figcaption", "", what));
 }
 
-function drawnTable({ title, head, rows }: Table): HTMLElement {
+function drawnTable({ title, head, right, rows }: Table): HTMLElement {
   const cell = (kind: "th" | "td", [text, style]: Cell, index: number) =>
-    make(kind, `${index === 0 ? "words " : ""}${style}`, text);
+    make(kind, `${right[index] ? "" : "words "}${style}`, text);
   const top = make("tr", "", ...head.map((text, index) => cell("th", [text, ""], index)));
   const body = rows.map((row) => make("tr", "", ...row.map((one, index) => cell("td", one, index))));
   const caption = title ? [make("caption", "", title)] : [];
