@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -50,11 +50,35 @@ NO_ARM: dict[str, Any] = {
     "joints": [0.1, 0.2, -0.3, 0.0],
     "target": [0.1, 0.4, -0.2, 0.3],
 }
+EVENTS = (
+    ("checkpoint", "after 2000 ticks, 15900 updates"),
+    ("evaluation", "19 of 20 successful after 2000 ticks"),
+)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+def _nothing(_: PlayedPage) -> None:
+    """All goes on."""
+
+
+def _another(played: PlayedPage) -> None:
+    """Another browser has the controls."""
+    played.holder = "browser 0"
+
+
+def _old(played: PlayedPage) -> None:
+    """What the cameras have given is long ago."""
+    played.age = 2.4
+
+
+def _leave(played: PlayedPage) -> None:
+    """The run's page has gone."""
+    played.refuses = True
+    played.hang_up()
+
+
 class _State(NamedTuple):
-    """What differs from the played page's usual state, its run and its stage."""
+    """What differs from the played page's usual state, its run and its stage, and what happens."""
 
     name: str
     who: str
@@ -63,18 +87,23 @@ class _State(NamedTuple):
     state: Mapping[str, Any] = NOTHING
     run: Mapping[str, Any] = NOTHING
     stage: Mapping[str, Any] = NOTHING
+    happens: Callable[[PlayedPage], None] = _nothing
 
 
 STATES = (
     _State("policy", "POLICY", "policy"),
     _State("you", "YOU", "you", yours=True),
+    _State("another operator", "YOU", "you", happens=_another),
     _State("reset", "RESET", "paused", stage={"reset_left": 3.2}),
     _State("holding", "HOLDING", "paused", True, {"learner": None}, stage=TELEOPERATION),
     _State("ready", "READY", "paused", yours=True),
     _State("paused", "PAUSED", "paused", yours=True),
     _State("lost", "LOST", "paused", yours=True),
     _State("stopped", "STOPPED", "alarm"),
+    _State("finished", "ENDED", "paused", stage={"done": 4000, "left": 0.0}),
     _State("help", "POLICY", "policy", state={"help": True}),
+    _State("old images", "POLICY", "policy", happens=_old),
+    _State("no line", "POLICY", "policy", happens=_leave),
     _State("no cameras", "POLICY", "policy", run={"cameras": []}),
     _State("another robot", "POLICY", "policy", state=NO_ARM, run=GYM),
 )
@@ -118,8 +147,11 @@ def _picture(browser: Any, one: _State, size: tuple[int, int], colours: str) -> 
         if one.state.get("learner", True):
             played.tell(type="curves", **{"from": 0}, series=curves())
         played.tell(type="episodes", add=episodes())
+        for name, message in EVENTS:
+            played.tell(type="event", name=name, message=message, problem=False)
         if one.yours:
             page.get_by_role("button", name="Take the controls").click()
+        one.happens(played)
         page.wait_for_timeout(SETTLED_MS)
         found = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         page.close()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Serve a page for the browser, until Ctrl-C: start a demo, a training, an evaluation and so on there,
-look at runs and datasets, compare and remove runs, set an arm up, have all that a run needs checked.
-It ends what was started from it when it ends.
+look at runs and datasets, compare and remove runs, set an arm up, have all that a run needs looked
+at. It ends what was started from it when it ends.
 
   hil-app page --open
   hil-app page --page.port=9000 --runs=other/runs --data=my/datasets
