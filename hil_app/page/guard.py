@@ -119,8 +119,10 @@ class Guard:
         host, origin = headers.get("host"), headers.get("origin")
         if not self._hosts.know(host):
             return "This computer has no such name."
-        own = f"{'https' if scheme in _ENCRYPTED else 'http'}://{host}"
-        if origin is not None and origin != own:
+        own = [f"https://{host}"]  # where it is not, a proxy before it may be
+        if scheme not in _ENCRYPTED:
+            own.append(f"http://{host}")
+        if origin is not None and origin not in own:
             return "Another page must not ask for this."
         size = headers.get("content-length", "0")
         if "transfer-encoding" in headers or not size.isdecimal() or int(size) > self._largest:

@@ -27,18 +27,25 @@ def test_another_page_may_ask_for_nothing(browser: Client) -> None:
     assert browser.get("/api/runs", origin="http://127.0.0.1:8080").json() == []
 
 
-def test_on_the_network_its_own_page_alone_asks_and_by_the_same_scheme(
-    places: Places, desk: Desk
-) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_on_the_network_its_own_page_alone_asks(scheme: str, places: Places, desk: Desk) -> None:
     host = "192.168.0.7:8080"
     app = app_of(site_of(TOKEN, "0.0.0.0"), places, desk)
-    for scheme, other in (("http", "https"), ("https", "http")):
+    browser = Client(app, scheme, authorization=f"Bearer {TOKEN}", host=host)
+    assert browser.get("/api/runs", origin=f"{scheme}://{host}").json() == []
+    for foreign in (f"{scheme}://192.168.0.8:8080", f"{scheme}://192.168.0.7", "null"):
+        assert browser.get("/api/runs", origin=foreign).status == 403
+    assert browser.get("/api/runs", host="evil.example:8080").status == 403
+    assert Client(app, scheme, host=host).get("/api/runs").status == 401
+
+
+def test_what_was_not_encrypted_may_not_ask_what_is(places: Places, desk: Desk) -> None:
+    """Whoever is in between can serve it; a proxy that encrypts is another matter."""
+    host = "192.168.0.7:8080"
+    app = app_of(site_of(TOKEN, "0.0.0.0"), places, desk)
+    for scheme, origin, status in (("https", "http", 403), ("http", "https", 200)):
         browser = Client(app, scheme, authorization=f"Bearer {TOKEN}", host=host)
-        assert browser.get("/api/runs", origin=f"{scheme}://{host}").json() == []
-        for foreign in (f"{other}://{host}", f"{scheme}://192.168.0.8:8080", "null"):
-            assert browser.get("/api/runs", origin=foreign).status == 403
-        assert browser.get("/api/runs", host="evil.example:8080").status == 403
-        assert Client(app, scheme, host=host).get("/api/runs").status == 401
+        assert browser.get("/api/runs", origin=f"{origin}://{host}").status == status
 
 
 def test_what_is_too_large_is_refused(browser: Client) -> None:
