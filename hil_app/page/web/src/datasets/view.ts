@@ -22,7 +22,9 @@ async function all(): Promise<HTMLElement[]> {
   const title = make("h1", "", "Datasets");
   if (found.length === 0) return [title, make("p", "none", "No datasets yet: record some, or start a training.")];
   const head = ["dataset", "robot, cameras", "episodes", "frames", "length", "size"];
-  return [title, table(head, found.map(cells), 2)];
+  const list = table(head, found.map(cells), 2);
+  list.classList.add("sets");
+  return [title, list];
 }
 
 function cells(one: Listed): (Node | string)[] {
