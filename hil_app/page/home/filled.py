@@ -117,21 +117,30 @@ class Filled:
             yield f"--output_dir={self.places.runs / new_run(self.form.name).name}"
 
     def _flag(self, name: str, value: str) -> list[str]:
-        """The words that give a flag its ``value``; ValueError if that has a quote too many."""
+        """The words that give a flag its ``value``."""
         takes = self.form.flags[name].takes
         if takes is None:
             return [name]
-        values = shlex.split(value) if takes == "words" else [value]
+        values = [value]
+        if takes == "words":
+            with suppress(ValueError):  # which is told at its place
+                values = shlex.split(value)
         return [f"{name}={one}" for one in values] if name.startswith("--") else values
 
     def _wrong_flags(self) -> Iterator[tuple[str, str]]:
         for name, value in self.flags.items():
-            if self.form.flags[name].takes == "file" and not _FILE.fullmatch(value):
+            takes = self.form.flags[name].takes
+            if takes == "file" and not _FILE.fullmatch(value):
                 yield name, f"{name}: {value}: name a file like my_arm.yaml, in this folder"
-            try:
-                self._flag(name, value)
-            except ValueError:
+            elif takes == "words" and not _is_whole(value):
                 yield name, f"{name}: {value}: a quote has no end"
+
+
+def _is_whole(words: str) -> bool:
+    try:
+        return bool(shlex.split(words))
+    except ValueError:
+        return False
 
 
 def configs_here() -> list[str]:

@@ -150,6 +150,16 @@ def test_a_result_is_saved_in_this_folder_alone(browser: Client) -> None:
         assert list(faults) == ["--save"]
 
 
+def test_several_words_are_given_one_by_one(browser: Client) -> None:
+    flags = {"FILE": "mine.yaml", "--also": "/tmp/arm 'my film.avi'"}
+    found = filled(browser, "setup", flags=flags)
+    assert found["command"] == "hil-app setup mine.yaml --also=/tmp/arm '--also=my film.avi'"
+    assert found["faults"] == {}
+    faults = filled(browser, "setup", flags={"FILE": "-x.yaml", "--also": "it's"})["faults"]
+    assert faults["--also"] == "--also: it's: a quote has no end"
+    assert "name a file" in faults["FILE"]
+
+
 def test_what_is_no_object_of_json_is_refused(browser: Client) -> None:
     for content in (b"[", b"[]", b"3", b"[" * 9000):
         answer = browser.ask("POST", "/api/forms", content)
