@@ -22,7 +22,6 @@ from robots.virtual.client import VirtualArm
 
 PORTS: dict[Side, int] = {"learner": 6379, "robot": 6479}
 _PATIENCE_S = 300.0
-_NOTICED_S = 12.0  # within which a run tells that its learner is out of reach
 _ENDS_S = 200.0  # a run, once it is told to
 _CALM = (
     "--robot.safety.patience_s=2",
@@ -183,12 +182,13 @@ class Run:
         """How often its learner was out of reach."""
         return len(self.events("learner_lost"))
 
-    def await_learner(self, before: int) -> bool:
+    def await_learner(self, before: int, noticed_s: float) -> bool:
         """Return once its learner is within reach again; whether it was seen to be out of it.
 
-        ``before`` is how often it was out of reach before what has just happened.
+        ``before`` is how often it was out of reach before what has just happened, which it is to
+        tell within ``noticed_s``.
         """
-        noticed = time.monotonic() + _NOTICED_S
+        noticed = time.monotonic() + noticed_s
         self.until(lambda: self.losses() > before or time.monotonic() > noticed)
         self.until(lambda: self.losses() <= len(self.events("learner_back")))
         return self.losses() > before
