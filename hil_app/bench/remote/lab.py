@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from hil_app.bench import BenchError
-from hil_app.bench.remote.wire import Side, Wire
+from hil_app.bench.remote.wire import SIDES, Side, Wire
 from hil_app.remote.machine import process_tree
 from robots import isolated
 from robots.virtual.client import VirtualArm
@@ -48,6 +48,10 @@ class Lab:
         with ExitStack() as stack:
             self._short = Path(stack.enter_context(TemporaryDirectory(prefix="hr")))
             stack.enter_context(self.wire)
+            for side in SIDES:  # of Ray: each has its own in one place, as computers have
+                for name in (side, f"{side}-ray", "home", "ray"):
+                    (self._short / name).mkdir(mode=0o700, exist_ok=True)
+                self.wire.mount(side, self._short / f"{side}-ray", self._short / "ray")
             own = f"--host={self.wire.addresses['learner']}", f"--port={PORTS['learner']}"
             stack.enter_context(self._node("learner", *own, "--cpus=2"))
             own = f"--host={self.wire.addresses['robot']}", f"--port={PORTS['robot']}"
@@ -96,7 +100,7 @@ class Lab:
                     ["--config_path=so100_pick_lift", f"--robot.port={link}", *cameras, *_CALM],
                 )
         finally:
-            process.terminate()
+            os.kill(process_tree(process.pid)[1], signal.SIGTERM)
             process.wait()
 
     def train(self, name: str, options: Sequence[str]) -> Run:
@@ -107,9 +111,8 @@ class Lab:
         return Run(process, folder, log)
 
     def nodes(self, side: Side, what: str) -> list[int]:
-        """The processes of a computer's part of the cluster whose command has these words."""
-        state = json.loads((self._short / side / "hil-app" / "cluster.json").read_text())
-        return [pid for pid in process_tree(state["pid"]) if what in _command_of(pid)]
+        """The processes of a computer whose command has these words."""
+        return [pid for pid in self.wire.processes(side) if what in _command_of(pid)]
 
     @contextmanager
     def _node(self, side: Side, *options: str) -> Iterator[None]:
@@ -134,10 +137,8 @@ class Lab:
         own = {
             "HOME": str(self._short / "home"),
             "XDG_STATE_HOME": str(self._short / side),
-            "RAY_TMPDIR": str(self._short / f"{side}-ray"),
+            "RAY_TMPDIR": str(self._short / "ray"),
         }
-        for folder in own.values():
-            Path(folder).mkdir(mode=0o700, exist_ok=True)
         command = [*self.wire.command(side), *isolated.command("hil_app", *argv)]
         return command, {**isolated.environment(), **own}
 
@@ -161,10 +162,15 @@ class Run:
         below = process_tree(self.process.pid)
         return [pid for pid in below if "hil_app.remote.bridge" in _command_of(pid)]
 
+    @property
+    def loop(self) -> int:
+        """The loop's process."""
+        below = process_tree(self.process.pid)[1:]
+        return next(pid for pid in below if " train " in _command_of(pid))
+
     def cpu_s(self) -> float:
         """Processor time of the loop's process alone [s]."""
-        (pid,) = (pid for pid in process_tree(self.process.pid) if " train " in _command_of(pid))
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        words = Path(f"/proc/{self.loop}/stat").read_text().rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     def events(self, kind: str) -> list[dict[str, Any]]:
@@ -209,7 +215,7 @@ class Run:
     def end(self) -> dict[str, Any]:
         """End it as Ctrl-C does; returns its summary. Raises BenchError if it does not end so."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            os.kill(self.loop, signal.SIGINT)
         try:
             self.process.wait(_ENDS_S)
         except subprocess.TimeoutExpired:

@@ -1,8 +1,9 @@
 """A link between two network namespaces whose packets can be delayed and lost, in user space.
 
-`Wire` starts it, nobody does by hand: ``link DEVICE SEED NAMESPACE NAMESPACE``. Each namespace gets
-a network device (TUN); what the one sends is handed to the other. Its weather comes as lines on
-the standard input, each answered by an empty line once it holds; the end of that ends the link.
+`Wire` starts it, nobody does by hand: ``link DEVICE SEED PROCESS PROCESS``. Where each process
+is, a network device (TUN) is made; what the one sends is handed to the other. Its weather comes as
+lines on the standard input, each answered by an empty line once it holds; the end of that ends the
+link.
 """
 
 from __future__ import annotations
@@ -91,12 +92,15 @@ class Link:
                 os.write(to, packet)
 
 
-def _end_in(namespace: str, device: str) -> int:
-    """A new device in a namespace, which this thread enters. Raises OSError."""
+def _end_of(process: str, device: str) -> int:
+    """A new device in the network namespace of a process, which this thread enters.
+
+    Raises OSError.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    with Path("/run/netns", namespace).open() as file:
+    with Path("/proc", process, "ns", "net").open() as file:
         if libc.setns(file.fileno(), _NEW_NET):
-            raise OSError(ctypes.get_errno(), f"cannot enter the namespace {namespace}")
+            raise OSError(ctypes.get_errno(), f"cannot enter the network of process {process}")
     end = os.open(TUN, os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(end, _SET_DEVICE, struct.pack("16sH22x", device.encode(), _PACKETS_ONLY))
     return end
@@ -104,8 +108,8 @@ def _end_in(namespace: str, device: str) -> int:
 
 def main() -> None:
     """Be a link until the standard input ends."""
-    device, seed, *namespaces = sys.argv[1:]
-    link = Link([_end_in(name, device) for name in namespaces], int(seed))
+    device, seed, *processes = sys.argv[1:]
+    link = Link([_end_of(process, device) for process in processes], int(seed))
     os.write(1, b"\n")
     link.run(0, 1)
 

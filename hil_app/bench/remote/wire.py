@@ -1,10 +1,15 @@
-"""Two network namespaces of Linux and a wire between, which can be cut, slowed and disturbed."""
+"""Two computers that are one, and a wire between, which can be cut, slowed and disturbed.
+
+Each is a process of Linux with namespaces of its own: networks, mounts and processes. So what runs
+on the one neither reaches the other but over the wire, nor sees its processes.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
 
@@ -19,7 +24,7 @@ _QUEUE = "5000"  # packets that wait for the link, where the computer is busy
 
 
 class Wire:
-    """While entered, ``command`` of a side runs in its namespace, whose only way out is the wire.
+    """While entered, ``command`` of a side runs on its computer, whose only way out is the wire.
 
     What the wire does to packets is drawn from ``seed``. Raises ConfigError if this user may not
     do that, or the tools are missing.
@@ -27,7 +32,8 @@ class Wire:
 
     def __init__(self, seed: int = 0) -> None:
         number = os.getpid()
-        self._names = {side: f"hil-{side}-{number}" for side in SIDES}
+        self._computers: dict[Side, subprocess.Popen[bytes]] = {}
+        self._inits: dict[Side, int] = {}
         part = f"10.{77 + number % 100}.{number // 100 % 250}"
         self.addresses = {side: f"{part}.{at}" for at, side in enumerate(SIDES, 1)}
         self._seed = seed
@@ -36,8 +42,9 @@ class Wire:
     def __enter__(self) -> Self:
         if os.geteuid() != 0:
             raise ConfigError("hil-app bench remote makes network namespaces: run it as root")
-        if shutil.which("ip") is None:
-            raise ConfigError("ip not found: `apt-get install iproute2` has it")
+        for tool, package in (("ip", "iproute2"), ("nsenter", "util-linux")):
+            if shutil.which(tool) is None:
+                raise ConfigError(f"{tool} not found: `apt-get install {package}` has it")
         if not Path(TUN).exists():
             raise ConfigError(f"{TUN} is not there: `modprobe tun` makes it, if this kernel has it")
         try:
@@ -50,12 +57,26 @@ class Wire:
     def __exit__(self, *error: object) -> None:
         if self._link is not None:
             self._link.communicate()  # which ends it
-        for name in self._names.values():
-            subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+        for computer in self._computers.values():
+            computer.kill()  # and with it all that runs there
+            computer.communicate()
 
     def command(self, side: Side) -> list[str]:
         """What a command of a side begins with."""
-        return ["ip", "netns", "exec", self._names[side]]
+        return ["nsenter", f"--target={self._inits[side]}", "--net", "--mount", "--pid"]
+
+    def processes(self, side: Side) -> list[int]:
+        """Those of a computer, by the numbers that this one has for them."""
+        here, found = _network(self._inits[side]), []
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if _network(int(path.name)) == here:
+                    found.append(int(path.name))
+        return found
+
+    def mount(self, side: Side, folder: Path, at: Path) -> None:
+        """Have a folder be in the place of ``at`` on that computer alone."""
+        self._in(side, "mount", "--bind", str(folder), str(at))
 
     def cut(self) -> None:
         """Have nothing come through, until `calm`."""
@@ -75,26 +96,28 @@ class Wire:
 
     def sent(self) -> int:
         """Bytes that the robot has sent."""
-        return self._counted("tx")
+        return self._counted(8)
 
     def received(self) -> int:
         """Bytes that the robot has received."""
-        return self._counted("rx")
+        return self._counted(0)
 
-    def _counted(self, way: str) -> int:
-        path = f"/sys/class/net/{_DEVICE}/statistics/{way}_bytes"
-        return int(self._in("robot", "cat", path))
+    def _counted(self, column: int) -> int:
+        table = Path(f"/proc/{self._inits['robot']}/net/dev").read_text()
+        return int(table.partition(f"{_DEVICE}:")[2].split()[column])
 
     def _make(self) -> None:
-        for name in self._names.values():
-            _run("ip", "netns", "add", name)
+        for side in SIDES:
+            self._computers[side], self._inits[side] = _computer()
+        inits = [str(self._inits[side]) for side in SIDES]
         pipe = subprocess.PIPE
-        link = isolated.command(
-            "hil_app.bench.remote.link", _DEVICE, str(self._seed), *self._names.values()
-        )
-        environment = isolated.environment()
         self._link = subprocess.Popen(
-            link, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+            isolated.command("hil_app.bench.remote.link", _DEVICE, str(self._seed), *inits),
+            env=isolated.environment(),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
         )
         self._await_link()
         for side in SIDES:
@@ -124,11 +147,27 @@ class Wire:
         return _run(*self.command(side), *words)
 
 
+def _computer() -> tuple[subprocess.Popen[bytes], int]:
+    """A process with namespaces of its own, and the first process in them."""
+    apart = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+    words = ("sh", "-c", "echo; exec sleep infinity")
+    computer = subprocess.Popen(["unshare", *apart, *words], stdout=subprocess.PIPE)
+    assert computer.stdout is not None
+    if not computer.stdout.readline():
+        computer.communicate()
+        raise ConfigError(
+            "`unshare` is refused by this system: it needs a kernel and a user that have namespaces"
+        )
+    children = Path(f"/proc/{computer.pid}/task/{computer.pid}/children").read_text()
+    return computer, int(children)
+
+
+def _network(pid: int) -> str:
+    return os.readlink(f"/proc/{pid}/ns/net")
+
+
 def _run(*words: str) -> str:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ConfigError(
-            f"`{' '.join(words)}` is refused by this system: {done.stderr.strip()}: namespaces "
-            "need a kernel and a user that have them"
-        )
+        raise ConfigError(f"`{' '.join(words)}` is refused by this system: {done.stderr.strip()}")
     return done.stdout

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(
 )
 PORT = 7000
 ECHO = f"""
-import socket
+import os, socket, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 with socket.create_server(("", {PORT})) as server, socket.socket(type=socket.SOCK_DGRAM) as by_one:
     by_one.bind(("", {PORT}))
     print(flush=True)
@@ -85,7 +86,7 @@ def exchanged(wire: Wire, count: int, meanwhile: Any = lambda: None) -> dict[str
                 meanwhile()
                 found: dict[str, Any] = json.loads(client.communicate("\n")[0])
         finally:
-            server.terminate()
+            server.communicate()  # which ends it
     return found
 
 
