@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ class LearnerActor:
     def __init__(self, name: str, folder: str, cpus: int) -> None:
         import torch
 
+        from hil_app.remote.standing import forget
         from hil_app.remote.station import Station
 
         torch.set_num_threads(cpus)
@@ -25,7 +27,7 @@ class LearnerActor:
             "pid": os.getpid(),
             "gpus": torch.cuda.device_count(),
         }
-        self._station = Station(Path(folder), facts)
+        self._station = Station(Path(folder), facts, partial(forget, name))
 
     def call(self, data: bytes) -> bytes:
         """What the station makes of a message."""
@@ -33,10 +35,9 @@ class LearnerActor:
 
 
 def start(ray: Any, name: str, folder: Path, *, cpus: int, gpus: float) -> Any:
-    """A new one on this very node; returns its handle, at once."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    """A new one on this very computer, also where its node is another by then; returns its
+    handle, at once."""
+    here = f"node:{ray.util.get_node_ip_address()}"
     options = {
         "name": name,
         "lifetime": "detached",
@@ -45,6 +46,6 @@ def start(ray: Any, name: str, folder: Path, *, cpus: int, gpus: float) -> Any:
         "max_concurrency": CALLS,
         "num_cpus": cpus,
         "num_gpus": gpus,
-        "scheduling_strategy": here,
+        "resources": {here: 0.001},
     }
     return ray.remote(LearnerActor).options(**options).remote(name, str(folder), cpus)

@@ -206,11 +206,12 @@ Calls = Callable[[bytes, float], Message]
 class RayCalls:
     """Calls the actor ``name`` of the cluster at ``address``.
 
-    Raises Lost, ClusterError, or ConfigError where waiting mends nothing.
+    Raises Lost, ClusterError, or ConfigError where waiting mends nothing. ``cut_off`` is called, by
+    a thread, once Ray on this computer has ended: there is no way back then but in a new process.
     """
 
-    def __init__(self, address: str, name: str) -> None:
-        self._address, self._name = address, name
+    def __init__(self, address: str, name: str, cut_off: Callable[[], object]) -> None:
+        self._address, self._name, self._cut_off = address, name, cut_off
         self._ray: Any = None
         self._actor: Any = None
 
@@ -218,6 +219,7 @@ class RayCalls:
         """The answer to a message, which takes no longer than this."""
         if self._ray is None:
             self._ray = cluster.connect(self._address)
+            threading.Thread(target=self._watch, args=[self._ray], daemon=True).start()
         try:
             if self._actor is None:
                 self._actor = self._ray.get_actor(self._name)
@@ -234,6 +236,27 @@ class RayCalls:
             said = " ".join(str(error).split())
             raise Lost(f"the learner {self._name} is out of reach: {said[:200]}") from error
 
+    def _watch(self, ray: Any) -> None:
+        """Have a connection to this computer's part of Ray, which ends with it.
+
+        Ray itself says nothing of it: small calls go on, straight to the learner, and the first
+        large one ends this process.
+        """
+        here = ray.get_runtime_context().get_node_id()
+        node = next(node for node in ray.nodes() if node["NodeID"] == here)
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as its:
+            its.connect(node["RayletSocketName"])
+            its.recv(1)
+        self._cut_off()
+
+
+def _cut_off(connection: Connection) -> None:
+    """End, and say why."""
+    cause = "Ray on this computer has ended: `hil-app cluster up` starts it anew by itself"
+    with suppress(OSError):
+        connection.send("lost", {"cause": cause, "final": False})
+    os._exit(1)
+
 
 def main() -> None:
     """Serve the run at the other end of the standard input, until that is over."""
@@ -245,7 +268,7 @@ def main() -> None:
         message = connection.receive()
         if message is not None:
             setup = message.facts
-            calls = RayCalls(setup["address"], setup["name"])
+            calls = RayCalls(setup["address"], setup["name"], partial(_cut_off, connection))
             Bridge(connection, setup, calls, partial(os._exit, 0)).run()  # a call may hang
 
 

@@ -17,7 +17,8 @@ from configs.base import ConfigError
 from configs.text.reading import read_json
 from configs.text.writing import write_whole
 from hil_app.remote.cluster import TOKEN_FILE, ClusterError, has_token, insist_on_a_token
-from hil_app.remote.keeper import ENDED
+from hil_app.remote.keeper import ENDED, SAYS_READY
+from hil_app.remote.standing import forget_all, state_folder
 from hil_app.support.extras import check_installed
 from robots import isolated
 
@@ -26,7 +27,6 @@ PORTS = 50  # that a computer of the cluster listens at, from its first on
 _WORKERS = 10  # the first of those for workers
 _READY_S = 240.0
 _SLOW = "timed out during startup"  # of a busy computer, which the keeper tries once more
-_SAYS_READY = "Ray runtime started"
 _STATE, _LOG = "cluster.json", "cluster.log"
 
 
@@ -68,9 +68,11 @@ def up(settings: Settings) -> Up:
             f"as in `scp {settings.join.partition(':')[0]}:.ray/auth_token ~/.ray/auth_token`"
         )
     _check_ports(settings)
-    folder = _folder()
+    folder = state_folder()
+    forget_all()
     log = folder / _LOG
-    with log.open("wb") as words:
+    log.unlink(missing_ok=True)
+    with log.open("ab") as words:
         keeper = subprocess.Popen(
             isolated.command("hil_app.remote.keeper", str(log), *_options(settings)),
             stdin=subprocess.DEVNULL,
@@ -95,7 +97,7 @@ def up(settings: Settings) -> Up:
 def here() -> Up | None:
     """What is up on this computer by `up`; None if nothing is."""
     try:
-        found = Up(**read_json(_folder() / _STATE))
+        found = Up(**read_json(state_folder() / _STATE))
         words = Path(f"/proc/{found.pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, TypeError, ValueError):
         return None
@@ -112,8 +114,11 @@ def down() -> Up:
     while here() is not None and time.monotonic() < end:
         time.sleep(0.1)
     if here() is not None:
-        raise ClusterError(f"it does not end: see {_folder() / _LOG}, then `kill -9 {found.pid}`")
-    (_folder() / _STATE).unlink(missing_ok=True)
+        raise ClusterError(
+            f"it does not end: see {state_folder() / _LOG}, then `kill -9 {found.pid}`"
+        )
+    (state_folder() / _STATE).unlink(missing_ok=True)
+    forget_all()
     return found
 
 
@@ -177,17 +182,9 @@ def _make_token() -> None:
         file.write(secrets.token_hex(32))
 
 
-def _folder() -> Path:
-    """Where this user's state is."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    folder = Path(base) / "hil-app"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
 def _await_ready(keeper: subprocess.Popen[bytes], log: Path, settings: Settings) -> None:
     end = time.monotonic() + _READY_S
-    while _SAYS_READY not in (said := log.read_text(errors="replace")):
+    while SAYS_READY not in (said := log.read_text(errors="replace")):
         failed = said.count(ENDED) > said.count(_SLOW)
         if failed or keeper.poll() is not None or time.monotonic() > end:
             raise ClusterError(_failure(said, log, settings))

@@ -39,11 +39,17 @@ _ERRORS = (HilAppError, WireError, SpoolDamaged, KeyError, TypeError, ValueError
 class Station:
     """A learner with its checkpoints in ``folder``; any thread may call.
 
-    ``facts`` are told to whoever asks. Raises CheckpointError if what is there cannot be read.
+    ``facts`` are told to whoever asks, and ``closed`` is called once it is to learn no more. Raises
+    CheckpointError if what is there cannot be read.
     """
 
-    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
-        self._folder, self._facts = folder, facts
+    def __init__(
+        self,
+        folder: Path,
+        facts: dict[str, Any],
+        closed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._folder, self._facts, self._closed = folder, facts, closed
         self._lock = threading.Lock()
         self._content: tuple[int, bytes] = (0, b"")  # weights as bytes, and their version
         self._started = time.time()
@@ -143,6 +149,7 @@ class Station:
         self._over.set()
         if self._lessons is not None:
             self._lessons.end()
+        self._closed()
         return self._status()
 
     def _keep_house(self) -> None:

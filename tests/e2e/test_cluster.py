@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -167,6 +168,28 @@ def test_down_ends_all_that_up_has_started(hil_app: Commands, tmp_path: Path) ->
     assert other("cluster", "down").returncode == 0
     until(lambda: not [pid for pid in started if Path(f"/proc/{pid}").exists()])
     assert hil_app("cluster", "status").returncode == 0  # which is of another user
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+def test_a_learner_comes_back_with_the_cluster_of_its_computer(tmp_path: Path) -> None:
+    if util.find_spec("ray") is None:
+        pytest.skip("Ray (hil-app[ray]) is not installed")
+    hil_app, port = Commands(tmp_path), a_free_port()
+    assert hil_app("cluster", "up", f"--port={port}", "--cpus=1").returncode == 0
+    try:
+        assert hil_app("learner", "start", f"--folder={tmp_path}/learner").returncode == 0
+        before = json.loads(hil_app("learner", "status", "--json").stdout)["pid"]
+        for pid in process_tree(state(tmp_path).pid):
+            if b"raylet/raylet" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{before}").exists())
+        address = f"--address={state(tmp_path).address}"
+        until(lambda: hil_app("learner", "status", address).returncode == 0)
+        assert hil_app("learner", "stop", address).returncode == 0
+        assert (tmp_path / ".local/state/hil-app/learners.json").read_text() == "{}\n"
+    finally:
+        assert hil_app("cluster", "down").returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ class Fault:
 
     name: str
     do: Callable[[Lab, Run, np.random.Generator], None]
+    share: int  # of every 30: those that take long to mend are rarer
     noticed_s: float  # within which a run tells that its learner is out of reach, if it was
 
 
@@ -55,6 +55,10 @@ def _raylet(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG
     _kill(lab.nodes("robot", "raylet/raylet"))
 
 
+def _head(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
+    _kill(lab.nodes("learner", "raylet/raylet"))
+
+
 def _cut(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG001
     lab.wire.cut()
     time.sleep(float(np.exp(draw.uniform(*np.log(CUT_S)))))
@@ -74,22 +78,21 @@ def _lossy(lab: Lab, run: Run, draw: np.random.Generator) -> None:  # noqa: ARG0
 
 
 FAULTS = (
-    Fault("bridge killed", _bridge, 12),
-    Fault("learner killed", _learner, 12),
-    Fault("the robot's raylet killed", _raylet, 12),
-    Fault("wire cut for 1-60 s", _cut, 6),
-    Fault("delay of 200 ± 100 ms", _slow, 1),
-    Fault("loss of 5 % of packets", _lossy, 1),
+    Fault("bridge killed", _bridge, 6, 12),
+    Fault("learner killed", _learner, 5, 12),
+    Fault("the robot's raylet killed", _raylet, 4, 12),
+    Fault("the learner's raylet killed", _head, 1, 12),
+    Fault("wire cut for 1-60 s", _cut, 4, 6),
+    Fault("delay of 200 ± 100 ms", _slow, 5, 1),
+    Fault("loss of 5 % of packets", _lossy, 5, 1),
 )
 
 
 def faults(lab: Lab, run: Run, count: int, seed: int) -> Iterator[Outcome]:
     """Have ``count`` faults, one after the other; tells of each kind so far after each."""
     draw = np.random.default_rng(seed)
-    order: list[Any] = [*draw.permutation(np.arange(count) % len(FAULTS))]
     outcomes = {fault.name: Outcome(fault.name) for fault in FAULTS}
-    for number in order:
-        fault = FAULTS[number]
+    for fault in _drawn(count, draw):
         time.sleep(draw.uniform(*CALM_S))
         before = run.losses()
         fault.do(lab, run, draw)
@@ -99,3 +102,11 @@ def faults(lab: Lab, run: Run, count: int, seed: int) -> Iterator[Outcome]:
         if run.await_learner(before, fault.noticed_s):
             outcome.reached_again_s.append(time.monotonic() - over)
         yield outcome
+
+
+def _drawn(count: int, draw: np.random.Generator) -> list[Fault]:
+    """So many, one of each kind if there is room, the others by their shares."""
+    shares = np.array([fault.share for fault in FAULTS], float)
+    more = max(count - len(FAULTS), 0)
+    numbers = [*range(len(FAULTS)), *draw.choice(len(FAULTS), more, p=shares / shares.sum())]
+    return [FAULTS[numbers[at]] for at in draw.permutation(len(numbers))[:count]]

@@ -10,7 +10,8 @@ from hil_app.cli.learner.reached import asked, find, folder_of, parser_of, reach
 
 DESCRIPTION = """\
 Start a learner on this machine, which is in a Ray cluster (`hil-app cluster up`). It goes on when
-this command ends, is started again where it dies, and goes on from its newest checkpoint. Robots
+this command ends, is started again where it or the cluster dies, and goes on from its newest
+checkpoint, until `hil-app learner stop` or `hil-app cluster down`. Robots
 join it by
 
   hil-app train --learner.where=ray --learner.address=HOST:PORT
@@ -36,6 +37,8 @@ def run(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(argv))
     from hil_app.remote import actor
+    from hil_app.remote.membership import here
+    from hil_app.remote.standing import remember
 
     with reached(options.address) as ray:
         if find(ray, options.name) is not None:
@@ -55,6 +58,9 @@ def run(argv: Sequence[str]) -> int:
                 "of the cluster has on this machine: give it fewer (--cpus, --gpus) or stop another"
             ) from error
         address = ray.get_runtime_context().gcs_address
+    if here() is not None:
+        its = f"--name={options.name}", f"--address={address}", f"--folder={folder}"
+        remember(options.name, [*its, f"--cpus={options.cpus}", f"--gpus={gpus:g}"])
     print(f"learner {options.name} on {status['host']}, {status['gpus']} GPUs, in {folder}")
     if status["learner"]:
         print(f"it goes on from {status['learner']['checkpoint']}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from configs.errors import HilAppError
 from hil_app.cli.learner.reached import asked, must_find, parser_of, reached
+from hil_app.remote.standing import forget
 
 DESCRIPTION = """\
 End a learner: it writes a checkpoint first, from which `hil-app learner start` with the same name
@@ -29,5 +30,6 @@ def run(argv: Sequence[str]) -> int:
         except HilAppError as error:
             raise type(error)(f"{error}; --now ends it all the same") from error
         ray.kill(learner, no_restart=True)
+    forget(options.name)
     print(f"learner {options.name} has ended: {kept}")
     return 0

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from hil_app.learning.elsewhere import bridges
 from hil_app.learning.elsewhere.flush import flush
 from hil_app.learning.health import LearnerDied
 from hil_app.remote import bridge
-from hil_app.remote.bridge import Bridge, Lost
+from hil_app.remote.bridge import Bridge, Lost, RayCalls
 from hil_app.remote.station import Station
 from hil_app.runs.folder import EVENTS, find_checkpoint
 from hil_app.runs.resume import Resumed
@@ -25,7 +26,7 @@ from hil_app.runs.session import Session
 from hil_app.runs.training import Training
 from hil_app.support.checkpoint_names import checkpoints_in
 from hil_app.support.events import EventLog
-from hil_app.support.wire import Connection, unpacked
+from hil_app.support.wire import Connection, packed, unpacked
 
 REMOTE = {"where": "ray", "address": "nowhere:1", "robot": "left", "n_steps": 1}
 
@@ -192,3 +193,25 @@ def test_a_learner_that_never_was_in_reach_is_said_in_a_line(network, tmp_path, 
     network.cut = True
     with pytest.raises(LearnerDied, match=r"^the learner cannot be reached: the cable is out$"):
         train(tmp_path / "run")
+
+
+def test_the_end_of_ray_on_this_computer_is_noticed_though_calls_may_go_on(tmp_path, monkeypatch):
+    ended, place = threading.Event(), str(tmp_path / "raylet")
+    with socket.socket(socket.AF_UNIX) as raylet:
+        raylet.bind(place)
+        raylet.listen()
+        ray = SimpleNamespace(
+            get_runtime_context=lambda: SimpleNamespace(get_node_id=lambda: "b"),
+            nodes=lambda: [
+                {"NodeID": "a", "RayletSocketName": "another's"},
+                {"NodeID": "b", "RayletSocketName": place},
+            ],
+            get_actor=lambda _: SimpleNamespace(call=SimpleNamespace(remote=bytes)),
+            get=lambda data, timeout: data,  # noqa: ARG005 - as Ray's is called
+        )
+        monkeypatch.setattr(bridge.cluster, "connect", lambda _: ray)
+        RayCalls("h:1", "learner", ended.set)(packed("status"), 1.0)
+        connection, _ = raylet.accept()
+        assert not ended.is_set()
+        connection.close()
+        assert ended.wait(10)
