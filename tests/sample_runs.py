@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from configs.load import merge, read, validate
 from hil_app.control.monitor import Recording
 from hil_app.control.outcomes import Episode, Finished
+from hil_app.control.policy import NoPolicy
 from hil_app.control.rate import Rate
 
 TINY = {
@@ -56,7 +57,9 @@ def a_loop(*late_ms):
     """As much of a loop as monitor, view and report look at, before its first tick."""
     rate = Rate(fps=30)
     rate.lateness.extend(ms / 1000 for ms in late_ms)
-    return SimpleNamespace(rate=rate, newest=None, phase="acting", reset_until=0.0)
+    return SimpleNamespace(
+        rate=rate, newest=None, phase="acting", reset_until=0.0, policy=NoPolicy()
+    )
 
 
 def a_recording(**facts):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from hil_app.control.rate import SAMPLES
 from processors.base import Observation
 from robots.base import F32
 
@@ -47,6 +50,7 @@ class LearnedPolicy:
         from hil_app.learning.networks.normalize import Normalizer
 
         self.version = 0
+        self.ages: deque[float] = deque(maxlen=SAMPLES)  # of weights as they were taken [s]
         self._no_gradients = torch.inference_mode
         self._policy, self._mailbox, self._deterministic = policy, mailbox, deterministic
         self._normalizer = Normalizer(policy.config)
@@ -66,6 +70,7 @@ class LearnedPolicy:
 
             raise LearnerDied(f"the learner's weights are of other networks: {error}") from error
         self.version = parcel.version
+        self.ages.append(time.monotonic() - parcel.published)
 
     def act(self, observation: Observation) -> F32:
         """The policy's action for this observation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 from hil_app.learning.networks.weights import Weights, check_finite
@@ -12,6 +13,7 @@ class Parcel(NamedTuple):
 
     version: int
     weights: Weights
+    published: float = 0.0  # monotonic, of this computer [s]
 
 
 class Mailbox:
@@ -34,7 +36,7 @@ class Mailbox:
         """
         for group, tensors in weights.items():
             check_finite(tensors, group)
-        self._parcel = Parcel(version, weights)
+        self._parcel = Parcel(version, weights, time.monotonic())
 
     def newer_than(self, version: int) -> Parcel | None:
         """What lies in the slot if it is newer than ``version``."""

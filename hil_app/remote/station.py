@@ -116,7 +116,8 @@ class Station:
             if self._content[0] != parcel.version:
                 self._content = parcel.version, pupil.layout.content(parcel.weights)
             number, content = self._content
-        return packed("weights", {"version": number}, content)
+        age = time.monotonic() - parcel.published
+        return packed("weights", {"version": number, "age_s": age}, content)
 
     def _leave(self, lessons: Lessons, message: Message) -> bytes:
         """A robot goes; what it has sent is safe once this returns."""

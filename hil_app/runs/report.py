@@ -27,6 +27,7 @@ from hil_app.control.outcomes import (
     intervention_fraction,
     success_rate,
 )
+from hil_app.control.policy import LearnedPolicy
 from hil_app.control.rate import milliseconds
 from hil_app.support.words import plural
 
@@ -36,7 +37,11 @@ if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
 QUARTERS = 4
 SHOWN = 8  # evaluations in the table
 ACTING = (TRAIN, EVALUATE, TELEOPERATE, RECORD, REPLAY)  # the first one's lateness is shown
-TIMES = {"lateness_ms": "loop lateness", "picture_age_ms": "oldest image"}
+TIMES = {
+    "lateness_ms": "loop lateness",
+    "picture_age_ms": "oldest image",
+    "weights_age_ms": "new weights",
+}
 Summary = dict[str, Any]
 
 
@@ -62,6 +67,9 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
     summary["loop"] = {"lateness_ms": lateness or {"p50": None, "p99": None, "max": None}}
     if acting and (old := milliseconds(acting.ages)):
         summary["loop"]["picture_age_ms"] = old
+    policy = acting.loop.policy if acting else None
+    if isinstance(policy, LearnedPolicy) and (taken := milliseconds(policy.ages)):
+        summary["loop"]["weights_age_ms"] = taken  # from the learner's publishing to a tick's start
     summary["seconds"] = {name: round(stage.seconds, 1) for name, stage in stages.items()}
     return summary
 

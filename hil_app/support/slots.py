@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 _SLOTS = 3  # so many are written before one is written to again
 _HASH = 32  # [B]
 _HEAD = 64  # of the memory, and of each slot [B]
-_BEGUN, _VERSION, _SUM, _ENDED = range(4)  # numbers in a slot's head
+_BEGUN, _VERSION, _SUM, _ENDED, _MADE = range(5)  # numbers in a slot's head
 
 
 class Slots:
@@ -61,33 +61,41 @@ class Slots:
         count = self.count
         return int(self._head(count)[_VERSION]) if count else 0
 
-    def write(self, version: int, fill: Callable[[NDArray[np.uint8]], None]) -> None:
-        """Have ``fill`` put something there; one process, and one thread of it, does."""
+    def write(
+        self, version: int, fill: Callable[[NDArray[np.uint8]], None], made: float = 0.0
+    ) -> None:
+        """Have ``fill`` put something there that was ``made`` then, monotonic [s].
+
+        One process, and one thread of it, does.
+        """
         count = self.count + 1
         head, content = self._head(count), self._content(count)
         head[_BEGUN] = count
         fill(content)
-        head[_VERSION], head[_SUM] = version, _sum(content)
+        head[_VERSION], head[_SUM], head[_MADE] = version, _sum(content), int(made * 1e9)
         head[_ENDED] = count
         self._newest[0] = count
 
-    def read(self, count: int) -> tuple[int, NDArray[np.uint8]] | None:
-        """Version and a copy of what was put there as this; None if it is being written to."""
+    def read(self, count: int) -> tuple[int, float, NDArray[np.uint8]] | None:
+        """Version, when it was made, and a copy of what was put there as this.
+
+        None if it is being written to.
+        """
         head = self._head(count)
         if head[_ENDED] != count:
             return None
-        version, total = int(head[_VERSION]), head[_SUM]
+        version, total, made = int(head[_VERSION]), head[_SUM], int(head[_MADE]) / 1e9
         content = self._content(count).copy()
         if head[_BEGUN] != count or _sum(content) != total:
             return None
-        return version, content
+        return version, made, content
 
     @property
     def _newest(self) -> NDArray[np.uint64]:
         return self._memory[_HASH : _HASH + 8].view(np.uint64)
 
     def _head(self, count: int) -> NDArray[np.uint64]:
-        return self._memory[(start := self._start(count)) : start + 32].view(np.uint64)
+        return self._memory[(start := self._start(count)) : start + 40].view(np.uint64)
 
     def _content(self, count: int) -> NDArray[np.uint8]:
         start = self._start(count) + _HEAD

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import weakref
 from collections.abc import Mapping
 from functools import partial
@@ -116,7 +117,7 @@ class WeightsBlock:
 
     def write(self, version: int, weights: Weights) -> None:
         """Publish weights; one process, and one thread of it, does."""
-        self._slots.write(version, partial(self._layout.fill, weights))
+        self._slots.write(version, partial(self._layout.fill, weights), time.monotonic())
 
     def read(self, count: int) -> Parcel | None:
         """Copies of what was published as this; None if it is being written to.
@@ -124,7 +125,10 @@ class WeightsBlock:
         Raises ValueError if they are not finite.
         """
         found = self._slots.read(count)
-        return None if found is None else Parcel(found[0], self._layout.weights(found[1]))
+        if found is None:
+            return None
+        version, published, content = found
+        return Parcel(version, self._layout.weights(content), published)
 
 
 class SharedMailbox(Mailbox):

@@ -1,5 +1,7 @@
 """What acts: its own copy of the weights, swapped only between two ticks."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -53,10 +55,15 @@ def test_weights_are_swapped_by_refresh_alone_and_their_version_with_them():
     before = acts(policy)
     assert policy.version == 0
     mailbox.publish(7, learner.get_weights())
+    published = mailbox.newer_than(0).published
     assert np.array_equal(acts(policy), before)
     assert policy.version == 0
+    assert not policy.ages
+    asked = time.monotonic()
     policy.refresh()
     assert policy.version == 7
+    (age,) = policy.ages
+    assert asked - published <= age <= time.monotonic() - published
     expected = acts(LearnedPolicy(learner, deterministic=True))
     assert np.array_equal(acts(policy), expected)
     assert not np.array_equal(expected, before)

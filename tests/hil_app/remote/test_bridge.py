@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -124,7 +125,12 @@ def test_a_learner_that_is_out_of_reach_for_a_while_gets_every_frame_once(networ
     def see(_, count):
         network.cut = 30 <= count < 70
 
+    before = time.monotonic()
     session = train(tmp_path / "run", see, learner={"mode": mode})
+    ages = session.monitor.stages[-1].loop.policy.ages  # of weights, as they were taken
+    assert ages
+    assert min(ages) > 0
+    assert max(ages) < time.monotonic() - before
     names = [event["event"] for event in told(session)]
     assert names.index("learner_lost") < names.index("learner_back")
     assert not (session.folder / "unsent").exists()

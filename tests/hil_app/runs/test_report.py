@@ -12,6 +12,7 @@ from sample_runs import a_loop, a_recording, an_episode, ended
 
 from hil_app.control.monitor import Monitor
 from hil_app.control.outcomes import Evaluation
+from hil_app.control.policy import LearnedPolicy
 from hil_app.learning.learner import Progress
 from hil_app.runs import report
 from hil_app.runs.browse.figure import plot_training
@@ -197,6 +198,16 @@ def test_evaluations_amid_the_training_are_a_curve_of_the_image(monitor, tmp_pat
     assert marks(tmp_path / PLOT)["on its own"] > 300
     plot_training(monitor.stages[1].finished, [], tmp_path / PLOT)
     assert marks(tmp_path / PLOT)["on its own"] == 0
+
+
+def test_how_old_weights_are_as_they_are_taken_is_reported(monitor):
+    policy = monitor.stages[1].loop.policy = object.__new__(LearnedPolicy)
+    policy.ages = []
+    assert "weights_age_ms" not in report.summarize(monitor, ended="finished")["loop"]
+    policy.ages.extend([0.010, 0.020, 0.030])
+    told = shown(report.summarize(monitor, ended="finished"))
+    assert "new weights p50 / p99 / max" in told
+    assert "20.0 / 29.8 / 30.0 ms" in told
 
 
 def test_the_age_of_images_is_reported_where_there_are_any(monitor):

@@ -1,6 +1,7 @@
 """Weights in shared memory: the latest wins, and nothing torn, strange or not finite comes out."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ def sides(block):
 
 def test_only_what_is_newer_is_handed_out_and_the_latest_wins(sides):
     learner, policy = sides
+    before = time.monotonic()
     assert policy.newer_than(0) is None
     assert policy.version == 0
     for number in range(1, 6):
@@ -47,6 +49,7 @@ def test_only_what_is_newer_is_handed_out_and_the_latest_wins(sides):
         assert policy.version == learner.version == 10 * number
     parcel = policy.newer_than(0)
     assert (parcel.version, values(parcel)) == (50, {5})
+    assert before <= parcel.published <= time.monotonic()
     assert {
         g: {n: (t.shape, t.dtype) for n, t in group.items()} for g, group in parcel.weights.items()
     } == {g: {n: (t.shape, t.dtype) for n, t in group.items()} for g, group in weights(0).items()}
