@@ -1,13 +1,14 @@
-"""``hil-app bench remote``: what a network's faults do to a run whose learner is elsewhere."""
+"""``hil-app bench remote``: a learner elsewhere, a bad network, and several robots."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.options.parser import count, seconds
 from hil_app.bench import showing
@@ -16,41 +17,123 @@ from hil_app.support.extras import check_installed
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from hil_app.bench.remote.arrivals import Arrival
     from hil_app.bench.remote.faults import Outcome
+    from hil_app.bench.remote.robots import Scaled
     from hil_app.bench.remote.session import Found
 
 DESCRIPTION = """\
-Put a learner and a robot on two computers that are one: two network namespaces with a wire between
-them. A virtual arm is trained at 30 Hz with two cameras, once in peace and once while something
-fails at random: the bridge, the learner or Ray on the robot's computer is killed, the wire is cut,
-slowed or loses packets. Then each frame that the run has recorded must be with the learner once,
-and no command may be one that a motor should not see. Exit status 1 if not. Needs root (`ip netns`,
-`tc`); 200 faults take hours, 20 some 20 minutes.
+Put a learner and robots on two computers that are one: namespaces of Linux for networks, processes
+and mounts, with a wire between them.
+
+  faults   a virtual arm is trained at 30 Hz with two cameras, once in peace and once while
+           something fails at random: the bridge, the learner or Ray on either computer is killed,
+           the wire is cut, slowed or loses packets. Then each frame that the run has recorded must
+           be with the learner once, and no command may be one that a motor should not see.
+  weights  how soon new weights are at hand on the robot, and what goes over the wire
+  robots   twins of a task of state, each at 10 Hz, learn together until 19 of their newest 20
+           episodes succeed without the operator; and one whose learner is a thread
+
+Exit status 1 if a frame is lost or comes twice, or a command is bad. Needs root (`ip`, `unshare`,
+`nsenter`). 200 faults take some 40 minutes, 20 some 6; weights 4; each number of robots up to 7.
 """
+PARTS = ("faults", "weights", "robots")
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = showing.parser("remote", DESCRIPTION)
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        default=PARTS[:2],
+        metavar="PART",
+        help="faults, weights, robots (default: faults weights)",
+    )
     parser.add_argument("--faults", type=count, default=20, help="how many (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the faults (default: 0)")
     parser.add_argument(
         "--peace", type=seconds, default=60.0, help="of the run without faults [s] (default: 60)"
     )
+    parser.add_argument(
+        "--weights", type=seconds, default=30.0, help="for each kind of nets [s] (default: 30)"
+    )
+    parser.add_argument(
+        "--robots",
+        type=count,
+        nargs="+",
+        default=[1, 2, 4, 8],
+        metavar="COUNT",
+        help="how many at a time (default: 1 2 4 8)",
+    )
+    parser.add_argument(
+        "--most",
+        type=seconds,
+        default=300.0,
+        help="that robots may take to learn [s] (default: 300)",
+    )
     options = parser.parse_args(argv)
+    for part in options.parts:
+        if part not in PARTS:
+            parser.error(f"PART: must be one of {', '.join(PARTS)}, got {part}")
     check_installed("ray", "hil-app bench remote")
+    doing: dict[str, Callable[[Path], bool]] = {
+        "faults": lambda folder: _faults(folder, options),
+        "weights": lambda folder: _weights(folder, options),
+        "robots": lambda folder: _robots(folder, options),
+    }
+    with tempfile.TemporaryDirectory(prefix="hil_remote_") as folder:
+        good = [doing[part](Path(folder)) for part in dict.fromkeys(options.parts)]
+    return 0 if all(good) else 1
+
+
+def _faults(folder: Path, options: Any) -> bool:
     from hil_app.bench.remote.session import session
 
-    def report(one: Outcome) -> None:
-        print(f"{one.fault}: {one.faults}", file=sys.stderr, flush=True)
+    begun: list[float] = []
 
-    with tempfile.TemporaryDirectory(prefix="hil_remote_") as folder:
-        found = session(Path(folder), options.faults, options.seed, options.peace, report)
-    showing.show(asdict(found), options.json, lambda: _table(found))
-    return 0 if found.good else 1
+    def report(one: Outcome, number: int) -> None:
+        begun.append(time.monotonic())
+        each = (begun[-1] - begun[0]) / max(number - 1, 1)
+        left = f", {each * (options.faults - number) / 60:.0f} min left" if number > 1 else ""
+        _say(f"{number} of {options.faults} faults: {one.fault}{left}")
+
+    _say(f"in peace, for {options.peace:.0f} s, then faults")
+    found = session(folder, options.faults, options.seed, options.peace, report)
+    showing.show(asdict(found), options.json, lambda: _faults_table(found))
+    return found.good
 
 
-def _table(found: Found) -> Table:
+def _weights(folder: Path, options: Any) -> bool:
+    from hil_app.bench.remote.arrivals import CASES, arrivals
+
+    found = []
+    for one in arrivals(folder, options.weights):
+        found.append(one)
+        _say(f"weights: {len(found)} of {len(CASES)} kinds of nets")
+    shown = {"weights": [asdict(one) for one in found]}
+    showing.show(shown, options.json, lambda: _weights_table(found))
+    return True
+
+
+def _robots(folder: Path, options: Any) -> bool:
+    from hil_app.bench.remote.robots import scaled
+
+    found: list[Scaled] = []
+    for one in scaled(folder, options.robots, options.most):
+        found.append(one)
+        left = (len(options.robots) + 1 - len(found)) * (options.most + 90) / 60
+        _say(f"{one.robots} with the learner in {one.where}, at most {left:.0f} min left")
+    shown = {"robots": [asdict(one) for one in found]}
+    showing.show(shown, options.json, lambda: _robots_table(found))
+    return True
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _faults_table(found: Found) -> Table:
     rows: list[showing.TableRow] = [["", "in peace", "with faults"]]
     for name, form in ROWS.items():
         rows.append([name, *(form.format(one) for one in (found.peace, found.troubled))])
@@ -61,10 +144,9 @@ def _table(found: Found) -> Table:
         told = f"{times[len(times) // 2]:.1f}, {times[-1]:.1f} s" if times else none
         rows.append([one.fault, f"{one.faults}×", told])
     caption = (
-        "Of the faults: how many, and until the learner was within reach again, median and most. "
-        "A kernel without netem cannot slow a wire, nor lose packets."
+        "Of the faults: how many, and until the learner was within reach again, median and most."
     )
-    return showing.table("remote", ("", "", ""), rows, caption)
+    return showing.table("remote faults", ("", "", ""), rows, caption)
 
 
 ROWS = {
@@ -82,3 +164,40 @@ ROWS = {
     "received from it [kB/s]": "{0.received_kb_s:.0f}",
     "updates": "{0.updates}",
 }
+
+
+def _weights_table(found: Sequence[Arrival]) -> Table:
+    columns = ("", "p50", "p99", "max", "weights/s", "sent kB/s", "received kB/s")
+    rows = [
+        [
+            one.nets,
+            *showing.figures(one.age_ms, form=".1f"),
+            f"{one.weights_per_s:.1f}",
+            f"{one.sent_kb_s:.0f}",
+            f"{one.received_kb_s:.0f}",
+        ]
+        for one in found
+    ]
+    caption = "From the learner's publishing of weights to the start of the tick that takes them."
+    return showing.table("remote weights [ms]", columns, rows, caption)
+
+
+def _robots_table(found: Sequence[Scaled]) -> Table:
+    columns = ("", "ticks/s", "updates/s", "T95 [s]", "robots", "learner", "kB/s each")
+    rows = [
+        [
+            f"{one.robots}, {one.where}",
+            f"{one.ticks_per_s:.1f}",
+            f"{one.updates_per_s:.1f}",
+            f"> {one.seconds:.0f}" if one.t95_s is None else f"{one.t95_s:.0f}",
+            f"{one.robots_cpu:.2f}",
+            f"{one.learner_cpu:.2f}",
+            f"{one.kb_s:.0f}",
+        ]
+        for one in found
+    ]
+    caption = (
+        "T95: until 19 of the newest 20 episodes of all robots succeeded without the operator. "
+        "Robots and learner: cores that their processes took."
+    )
+    return showing.table("remote robots", columns, rows, caption)

@@ -78,6 +78,10 @@ class Lab:
         found: dict[str, Any] = json.loads(told)
         return found
 
+    def updates(self) -> int:
+        """How many the learner has made; 0 before it has anything to learn."""
+        return int((self.status()["learner"] or {}).get("updates", 0))
+
     @contextmanager
     def arm(self) -> Iterator[tuple[VirtualArm, list[str]]]:
         """A virtual arm with two cameras on the robot's computer, and options of a run there."""
@@ -170,8 +174,7 @@ class Run:
 
     def cpu_s(self) -> float:
         """Processor time of the loop's process alone [s]."""
-        words = Path(f"/proc/{self.loop}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.loop)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """What it has told of one kind."""
@@ -183,6 +186,10 @@ class Run:
     def await_training(self) -> None:
         """Return once the policy acts."""
         self.until(lambda: any(one["stage"] == "train" for one in self.events("episode")))
+
+    def await_loop(self) -> None:
+        """Return once it has begun."""
+        self.until(lambda: self.events("run_started"))
 
     def losses(self) -> int:
         """How often its learner was out of reach."""
@@ -226,6 +233,12 @@ class Run:
         except OSError:
             raise BenchError(f"{self.folder}: it left no summary: {self.last_words}") from None
         return found
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process has had [s]."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _command_of(pid: int) -> str:

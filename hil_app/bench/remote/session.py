@@ -14,7 +14,7 @@ from hil_app.bench.remote.lab import Lab, Run
 from robots.virtual.client import VirtualArm
 
 ROBOT = "bench"
-OPTIONS = (
+LEARNING = (  # of a run that is ended by us
     "--train.demonstrations=2",
     "--train.ticks=10000000",
     "--train.save_every=null",
@@ -24,9 +24,8 @@ OPTIONS = (
     f"--learner.robot={ROBOT}",
     "--learner.learning_starts=50",
     "--learner.batch_size=32",
-    "--policy.hidden_dims=[64,64]",
-    "--policy.latent_dim=32",
 )
+NETS = ("--policy.hidden_dims=[64,64]", "--policy.latent_dim=32")
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,16 @@ class Found:
 
 
 def session(
-    folder: Path, count: int, seed: int, peace_s: float, report: Callable[[Outcome], None]
+    folder: Path,
+    count: int,
+    seed: int,
+    peace_s: float,
+    report: Callable[[Outcome, int], None],
 ) -> Found:
-    """Both runs, each with a lab of its own. Raises ConfigError or BenchError."""
+    """Both runs, each with a lab of its own; ``report`` is called with each fault and its number.
+
+    Raises ConfigError or BenchError.
+    """
 
     def in_peace(lab: Lab, run: Run) -> list[Outcome]:  # noqa: ARG001 - as the other
         time.sleep(peace_s)
@@ -75,9 +81,9 @@ def session(
 
     def troubled(lab: Lab, run: Run) -> list[Outcome]:
         known = {fault.name: Outcome(fault.name) for fault in FAULTS}
-        for one in faults(lab, run, count, seed):
+        for number, one in enumerate(faults(lab, run, count, seed), 1):
             known[one.fault] = one
-            report(one)
+            report(one, number)
         return [*known.values()]
 
     (peace, _), (trouble, outcomes) = (
@@ -92,7 +98,7 @@ def _measured(
 ) -> tuple[Measured, list[Outcome]]:
     folder.mkdir()
     with Lab(folder) as lab, lab.arm() as (arm, options):
-        run = lab.train("run", [*options, *OPTIONS, f"--learner.address={lab.address}"])
+        run = lab.train("run", [*options, *LEARNING, *NETS, f"--learner.address={lab.address}"])
         try:
             run.await_training()
             begun = time.monotonic(), run.cpu_s(), lab.wire.sent(), lab.wire.received()
