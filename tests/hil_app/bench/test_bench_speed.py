@@ -41,6 +41,17 @@ def test_learner_times_the_cases_that_it_is_asked_for(capsys):
         command.run(["--only=wider"])
 
 
+@pytest.mark.usefixtures("small")
+def test_learner_on_another_device_has_our_forms_alone(capsys):
+    """What is the same there and here, as there is no GPU."""
+    case = learner.on_device(learner.Case(policy={"latent_dim": 8}, batch_size=4), 2, False, "cpu")
+    assert set(case["ms"]) == {"eager", "drawn from a buffer"}
+    assert set(case["ratios"]) == {"drawn from a buffer"}
+    with pytest.raises(ConfigError, match=r"--learner\.device: cannot compute on 'cuda:99'"):
+        command.run(["--learner.device=cuda:99"])
+    assert capsys.readouterr().out == ""
+
+
 def test_learner_times_images_of_the_size_that_the_case_says(monkeypatch, capsys):
     sizes = {"latent_dim": 8, "hidden_dims": [8], "image_encoder_hidden_dim": 4}
     tiny = learner.Case(policy=sizes, batch_size=2, side=16)
