@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 import time
@@ -51,6 +52,9 @@ def run(argv: Sequence[str]) -> int:
         help="faults, weights, robots (default: faults weights)",
     )
     parser.add_argument("--faults", type=count, default=20, help="how many (default: 20)")
+    parser.add_argument(
+        "--minutes", type=seconds, help="end after so long, though faults are left (default: never)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the faults (default: 0)")
     parser.add_argument(
         "--peace", type=seconds, default=60.0, help="of the run without faults [s] (default: 60)"
@@ -99,7 +103,8 @@ def _faults(folder: Path, options: Any) -> bool:
         _say(f"{number} of {options.faults} faults: {one.fault}{left}")
 
     _say(f"in peace, for {options.peace:.0f} s, then faults")
-    found = session(folder, options.faults, options.seed, options.peace, report)
+    most_s = math.inf if options.minutes is None else 60 * options.minutes
+    found = session(folder, options.faults, options.seed, options.peace, most_s, report)
     showing.show(asdict(found), options.json, lambda: _faults_table(found))
     return found.good
 

@@ -36,6 +36,8 @@ class Lab:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.wire = folder, Wire()
+        self.variables: dict[Side, dict[str, str]] = {side: {} for side in SIDES}
+        """Of the environment of all that runs there, beside what it needs."""
         self.checkpoints = folder / "learner"
         self._stack = ExitStack()
 
@@ -144,7 +146,7 @@ class Lab:
             "RAY_TMPDIR": str(self._short / "ray"),
         }
         command = [*self.wire.command(side), *isolated.command("hil_app", *argv)]
-        return command, {**isolated.environment(), **own}
+        return command, {**isolated.environment(), **own, **self.variables[side]}
 
     def _said(self, process: subprocess.Popen[bytes], log: Path, what: str) -> str:
         end = time.monotonic() + _PATIENCE_S

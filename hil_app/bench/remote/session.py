@@ -68,11 +68,12 @@ def session(
     count: int,
     seed: int,
     peace_s: float,
+    most_s: float,
     report: Callable[[Outcome, int], None],
 ) -> Found:
-    """Both runs, each with a lab of its own; ``report`` is called with each fault and its number.
+    """Both runs, each with a lab of its own; no fault is begun after ``most_s``.
 
-    Raises ConfigError or BenchError.
+    ``report`` is called with each fault and its number. Raises ConfigError or BenchError.
     """
 
     def in_peace(lab: Lab, run: Run) -> list[Outcome]:  # noqa: ARG001 - as the other
@@ -81,9 +82,12 @@ def session(
 
     def troubled(lab: Lab, run: Run) -> list[Outcome]:
         known = {fault.name: Outcome(fault.name) for fault in FAULTS}
+        end = time.monotonic() + most_s
         for number, one in enumerate(faults(lab, run, count, seed), 1):
             known[one.fault] = one
             report(one, number)
+            if time.monotonic() > end:
+                break
         return [*known.values()]
 
     (peace, _), (trouble, outcomes) = (
