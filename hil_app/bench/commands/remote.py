@@ -71,6 +71,9 @@ def run(argv: Sequence[str]) -> int:
         help="how many at a time (default: 1 2 4 8)",
     )
     parser.add_argument(
+        "--task", default="pick_lift", help="that the robots learn (default: pick_lift)"
+    )
+    parser.add_argument(
         "--most",
         type=seconds,
         default=300.0,
@@ -125,11 +128,11 @@ def _robots(folder: Path, options: Any) -> bool:
     from hil_app.bench.remote.robots import scaled
 
     found: list[Scaled] = []
-    for one in scaled(folder, options.robots, options.most):
+    for one in scaled(folder, options.task, options.robots, options.most):
         found.append(one)
         left = (len(options.robots) + 1 - len(found)) * (options.most + 90) / 60
         _say(f"{one.robots} with the learner in {one.where}, at most {left:.0f} min left")
-    shown = {"robots": [asdict(one) for one in found]}
+    shown = {"task": options.task, "robots": [asdict(one) for one in found]}
     showing.show(shown, options.json, lambda: _robots_table(found))
     return True
 

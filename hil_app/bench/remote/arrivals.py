@@ -15,7 +15,6 @@ from hil_app.bench.remote.session import LEARNING
 WIDE = ("--policy.hidden_dims=[256,256]", "--policy.latent_dim=256")
 TWIN = (
     "--config_path=hil",
-    "--robot.task=reach",
     "--robot.cameras={}",
     "--env.fps=30",
     "--env.paced=true",
@@ -50,7 +49,7 @@ def arrivals(folder: Path, seconds: float) -> Iterator[Arrival]:
 def _body(lab: Lab, *, seeing: bool) -> Iterator[list[str]]:
     """The options of a body at 30 Hz: a virtual arm with two cameras, or a twin with none."""
     if not seeing:
-        yield [*TWIN]
+        yield [*TWIN, "--robot.task=reach"]
         return
     with lab.arm() as (_, options):
         yield options

@@ -42,7 +42,7 @@ class Scaled:
     kb_s: float  # over the wire, by each robot, both ways
 
 
-def scaled(folder: Path, counts: Sequence[int], most_s: float) -> Iterator[Scaled]:
+def scaled(folder: Path, task: str, counts: Sequence[int], most_s: float) -> Iterator[Scaled]:
     """One robot with a thread, then so many with a learner elsewhere, each until T95 or ``most_s``.
 
     Raises ConfigError or BenchError.
@@ -51,11 +51,11 @@ def scaled(folder: Path, counts: Sequence[int], most_s: float) -> Iterator[Scale
         own = folder / f"{where}_{count}"
         own.mkdir()
         with Lab(own) as lab:
-            yield _scaled(lab, where, count, most_s)
+            yield _scaled(lab, task, where, count, most_s)
 
 
-def _scaled(lab: Lab, where: str, count: int, most_s: float) -> Scaled:
-    runs = [_start(lab, where, count, number) for number in range(count)]
+def _scaled(lab: Lab, task: str, where: str, count: int, most_s: float) -> Scaled:
+    runs = [_start(lab, task, where, count, number) for number in range(count)]
     try:
         for run in runs:
             run.await_loop()
@@ -83,11 +83,12 @@ def _scaled(lab: Lab, where: str, count: int, most_s: float) -> Scaled:
     )
 
 
-def _start(lab: Lab, where: str, count: int, number: int) -> Run:
+def _start(lab: Lab, task: str, where: str, count: int, number: int) -> Run:
     there = (f"--learner.address={lab.address}", f"--learner.robot=robot{number}")
     own = (f"--learner.where={where}", *(there if where == "ray" else ()), f"--seed={number}")
+    what = f"--robot.task={task}"
     shown = f"--train.demonstrations={max(1, DEMONSTRATIONS // count)}"
-    return lab.train(f"robot{number}", [*OPTIONS, shown, *own])
+    return lab.train(f"robot{number}", [*OPTIONS, what, shown, *own])
 
 
 def _spent(lab: Lab, runs: Sequence[Run]) -> tuple[float, float, int, int]:

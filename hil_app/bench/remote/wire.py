@@ -150,8 +150,8 @@ class Wire:
 def _computer() -> tuple[subprocess.Popen[bytes], int]:
     """A process with namespaces of its own, and the first process in them."""
     apart = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-    words = ("sh", "-c", "echo; exec sleep infinity")
-    computer = subprocess.Popen(["unshare", *apart, *words], stdout=subprocess.PIPE)
+    words, pipe = ("sh", "-c", "echo; exec cat"), subprocess.PIPE  # until this program is gone
+    computer = subprocess.Popen(["unshare", *apart, *words], stdin=pipe, stdout=pipe)
     assert computer.stdout is not None
     if not computer.stdout.readline():
         computer.communicate()

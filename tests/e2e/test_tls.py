@@ -1,0 +1,95 @@
+"""A learner elsewhere behind Ray's own TLS, by the very commands of the handbook."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from hil_app.bench.remote.arrivals import TWIN
+from hil_app.bench.remote.compared import compared
+from hil_app.bench.remote.lab import Lab
+from hil_app.bench.remote.link import TUN
+from hil_app.bench.remote.wire import SIDES
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(580),
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed"),
+    pytest.mark.skipif(
+        os.geteuid() != 0
+        or not all(map(shutil.which, ("ip", "openssl")))
+        or not Path(TUN).exists(),
+        reason="two computers that are one need root, ip, openssl and TUN devices",
+    ),
+]
+PAGE = Path(__file__).parents[2] / "docs" / "machines.md"
+KNOCK = """
+import socket, ssl, sys
+host, folder, how = sys.argv[1:]
+trusting = ssl.create_default_context(cafile=folder + "/ca.crt")
+trusting.set_alpn_protocols(["h2"])
+if how == "certified":
+    trusting.load_cert_chain(folder + "/tls.crt", folder + "/tls.key")
+with socket.create_connection((host, 6379), 20) as its:
+    try:
+        if how != "plain":
+            its = trusting.wrap_socket(its, server_hostname=host)
+        its.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes(3) + b"\\4" + bytes(5))
+        print(bool(its.recv(1)))
+    except OSError:
+        print(False)
+"""
+
+
+def certified(folder: Path, address: str, authority: Path | None) -> dict[str, str]:
+    """Do what the handbook says on a computer; returns what it says to put in the environment."""
+    words = PAGE.read_text().partition("### Encrypt it")[2].partition("\n### ")[0]
+    first, each, exported = re.findall(r"```bash\n(.*?)```", words, re.DOTALL)
+    script = f"cd {folder}\n{first if authority is None else ''}"
+    if authority is not None:
+        for name in ("ca.crt", "ca.key"):
+            shutil.copy(authority / name, folder)
+    script += each.replace("192.168.1.20", address) + exported.replace("~/.ray", str(folder))
+    done = subprocess.run(
+        ["bash", "-ec", f"{script}\nenv"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    named = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return {name: value for name, value in named.items() if "TLS" in name}
+
+
+def knocked(lab: Lab, folder: Path, how: str) -> str:
+    """Whether Ray on the learner's computer answers one who comes from the robot's like this."""
+    words = (sys.executable, "-c", KNOCK, lab.wire.addresses["learner"], str(folder), how)
+    command = [*lab.wire.command("robot"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_run_learns_behind_tls_and_who_has_no_certificate_is_not_let_in(tmp_path: Path) -> None:
+    lab, first = Lab(tmp_path), None
+    for side in SIDES[::-1]:  # the learner's computer came first
+        folder = tmp_path / f"{side}-tls"
+        folder.mkdir()
+        lab.variables[side] = certified(folder, lab.wire.addresses[side], first)
+        first = first or folder
+    assert first is not None
+    with lab:
+        assert knocked(lab, first, "certified") == "True\n"
+        assert knocked(lab, first, "without") == knocked(lab, first, "plain") == "False\n"
+        options = ("--train.demonstrations=1", "--train.ticks=150", "--eval.episodes=0")
+        there = ("--learner.where=ray", f"--learner.address={lab.address}", "--learner.robot=left")
+        run = lab.train("run", [*TWIN, "--robot.task=reach", *options, *there])
+        assert run.process.wait(300) == 0, run.last_words
+        found = compared(run.folder, lab.checkpoints, "left")
+        assert found.frames >= 150
+        assert (found.lost, found.doubled, found.strange) == (0, 0, 0)
