@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -32,10 +32,13 @@ _CALM = (
 
 
 class Lab:
-    """While entered, two computers of a cluster with a wire between, and a learner on the one."""
+    """While entered, two computers of a cluster with a wire between, and a learner on the one.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.wire = folder, Wire()
+    What the wire does to packets is drawn from ``seed``.
+    """
+
+    def __init__(self, folder: Path, seed: int = 0) -> None:
+        self.folder, self.wire = folder, Wire(seed)
         self.variables: dict[Side, dict[str, str]] = {side: {} for side in SIDES}
         """Of the environment of all that runs there, beside what it needs."""
         self.checkpoints = folder / "learner"
@@ -106,7 +109,8 @@ class Lab:
                     ["--config_path=so100_pick_lift", f"--robot.port={link}", *cameras, *_CALM],
                 )
         finally:
-            os.kill(process_tree(process.pid)[1], signal.SIGTERM)
+            for pid in process_tree(process.pid)[1:2]:  # what `nsenter` has started
+                os.kill(pid, signal.SIGTERM)
             process.wait()
 
     def train(self, name: str, options: Sequence[str]) -> Run:
@@ -170,9 +174,11 @@ class Run:
 
     @property
     def loop(self) -> int:
-        """The loop's process."""
-        below = process_tree(self.process.pid)[1:]
-        return next(pid for pid in below if " train " in _command_of(pid))
+        """The loop's process. Raises BenchError if it has ended."""
+        for pid in process_tree(self.process.pid)[1:]:
+            if " train " in _command_of(pid):
+                return pid
+        raise BenchError(f"{self.folder}: it has ended: {self.last_words}")
 
     def cpu_s(self) -> float:
         """Processor time of the loop's process alone [s]."""
@@ -223,7 +229,7 @@ class Run:
 
     def end(self) -> dict[str, Any]:
         """End it as Ctrl-C does; returns its summary. Raises BenchError if it does not end so."""
-        if self.process.poll() is None:
+        with suppress(BenchError, ProcessLookupError):  # it has ended by itself
             os.kill(self.loop, signal.SIGINT)
         try:
             self.process.wait(_ENDS_S)

@@ -91,17 +91,17 @@ def session(
         return [*known.values()]
 
     (peace, _), (trouble, outcomes) = (
-        _measured(folder / name, meanwhile)
+        _measured(folder / name, seed, meanwhile)
         for name, meanwhile in (("peace", in_peace), ("troubled", troubled))
     )
     return Found(peace, trouble, outcomes)
 
 
 def _measured(
-    folder: Path, meanwhile: Callable[[Lab, Run], list[Outcome]]
+    folder: Path, seed: int, meanwhile: Callable[[Lab, Run], list[Outcome]]
 ) -> tuple[Measured, list[Outcome]]:
     folder.mkdir()
-    with Lab(folder) as lab, lab.arm() as (arm, options):
+    with Lab(folder, seed) as lab, lab.arm() as (arm, options):
         run = lab.train("run", [*options, *LEARNING, *NETS, f"--learner.address={lab.address}"])
         try:
             run.await_training()

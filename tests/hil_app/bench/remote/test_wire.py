@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,16 +72,15 @@ def wire() -> Iterator[Wire]:
 
 def exchanged(wire: Wire, count: int, meanwhile: Any = lambda: None) -> dict[str, Any]:
     """A TCP exchange, then ``meanwhile``, then so many datagrams there and back: how long each."""
-    pipe = subprocess.PIPE
-    start = {"stdin": pipe, "stdout": pipe, "text": True}
+    start = partial(subprocess.Popen[str], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     echo = [*wire.command("learner"), sys.executable, "-c", ECHO]
     ask = [*wire.command("robot"), sys.executable, "-c", ASK]
     ask += [wire.addresses["learner"], str(PORT), str(count)]
-    with subprocess.Popen(echo, **start) as server:
+    with start(echo) as server:
         assert server.stdout
         server.stdout.readline()
         try:
-            with subprocess.Popen(ask, **start) as client:
+            with start(ask) as client:
                 assert client.stdout
                 client.stdout.readline()
                 meanwhile()

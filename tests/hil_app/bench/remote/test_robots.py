@@ -1,0 +1,66 @@
+"""When robots are good, by what their runs tell; which faults are drawn; what is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.errors import ConfigError
+from hil_app.bench.commands import remote
+from hil_app.bench.remote import robots
+from hil_app.bench.remote.arrivals import Arrival
+from hil_app.bench.remote.faults import FAULTS, _drawn
+from hil_app.bench.remote.robots import Scaled
+
+
+def told(folder: Path, episodes: list[tuple[float, bool, int]], stage: str = "train") -> Path:
+    """A run's folder with episodes of 10 ticks: when each ended, its success, interventions."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "events.jsonl").open("a") as file:
+        for time, success, taken in episodes:
+            facts = {"time": time, "success": success, "intervention_ticks": taken, "ticks": 10}
+            file.write(f"{json.dumps({'event': 'episode', 'stage': stage, **facts})}\n")
+        file.write('{"event": "episode", "sta')  # under way
+    return folder
+
+
+def test_t95_is_of_the_newest_episodes_of_all_robots_in_their_order(tmp_path: Path) -> None:
+    one = told(tmp_path / "a", [(100.0 + 2 * n, n != 3, 0) for n in range(12)])
+    assert robots._t95([tmp_path / "none yet", one]) is None
+    two = told(tmp_path / "b", [(101.0 + 2 * n, True, 5 * (n == 0)) for n in range(12)])
+    # the operator helped in the episode that ended at 101, and that of 106 failed
+    assert robots._t95([one, two]) == pytest.approx(121.0 - 99.0)
+
+
+def test_demonstrations_and_other_stages_do_not_count(tmp_path: Path) -> None:
+    good = [(100.0 + n, True, 0) for n in range(30)]
+    assert robots._t95([told(tmp_path / "a", good, "demonstrate")]) is None
+
+
+def test_each_kind_of_fault_is_drawn_and_those_that_take_long_less_often() -> None:
+    few = _drawn(len(FAULTS), np.random.default_rng(0))
+    assert {fault.name for fault in few} == {fault.name for fault in FAULTS}
+    many = Counter(fault.name for fault in _drawn(200, np.random.default_rng(0)))
+    assert many.total() == 200
+    assert min(many, key=many.__getitem__) == "the learner's raylet killed"
+    assert len(_drawn(2, np.random.default_rng(0))) == 2
+
+
+def test_tables_have_a_row_each() -> None:
+    age = {"p50": 12.34, "p99": 56.7, "max": 89.0}
+    weights = remote._weights_table([Arrival("wide", 30.0, age, 14.2, 90.0, 9000.0)])
+    scaled = [
+        Scaled("thread", 1, 40.0, 35.0, 7.0, 7.0, 0.2, 0.0, 0.0),
+        Scaled("ray", 8, 300.0, None, 50.0, 10.0, 0.8, 0.9, 700.0),
+    ]
+    assert weights.row_count == 1
+    assert [*map(str, remote._robots_table(scaled).columns[3].cells)] == ["35", "> 300"]
+
+
+def test_a_part_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must be one of faults, weights, robots, got speed"):
+        remote.run(["speed"])
