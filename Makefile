@@ -24,9 +24,9 @@ test: $(READY) $(PAGE) ## run the tests, on two cores: the third worker has what
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-slow: $(READY) ## run the tests that take minutes
+test-slow: $(READY) $(PAGE) ## run the tests that take minutes (half an hour on two cores)
 	@echo "==> running the slow tests"
-	@$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)
+	@$(BIN)/python -m pytest -m slow --timeout 1800 -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(READY) $(PAGE) ## run the tests and print which branches of the code they take
 	@echo "==> running the tests, traced"
