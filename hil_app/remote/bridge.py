@@ -244,10 +244,9 @@ class RayCalls:
         Ray itself says nothing of it: small calls go on, straight to the learner, and the first
         large one ends this process.
         """
-        here = ray.get_runtime_context().get_node_id()
-        node = next(node for node in ray.nodes() if node["NodeID"] == here)
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as its:
-            its.connect(node["RayletSocketName"])
+        with suppress(Exception), socket.socket(socket.AF_UNIX) as its:  # whatever Ray says
+            here = ray.get_runtime_context().get_node_id()
+            its.connect(next(n["RayletSocketName"] for n in ray.nodes() if n["NodeID"] == here))
             its.recv(1)
         self._cut_off()
 

@@ -11,8 +11,7 @@ from hil_app.cli.learner.reached import asked, find, folder_of, parser_of, reach
 DESCRIPTION = """\
 Start a learner on this machine, which is in a Ray cluster (`hil-app cluster up`). It goes on when
 this command ends, is started again where it or the cluster dies, and goes on from its newest
-checkpoint, until `hil-app learner stop` or `hil-app cluster down`. Robots
-join it by
+checkpoint, until `hil-app learner stop` or `hil-app cluster down`. Robots join it by
 
   hil-app train --learner.where=ray --learner.address=HOST:PORT
 
