@@ -226,7 +226,8 @@ def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_an_operator_has_h
         )
         stack.callback(run.wait)
         stack.callback(run.kill)
-        until(lambda: bool(list((tmp_path / "out").glob("dataset/data/*/*.parquet"))))
+        files = (tmp_path / "out").glob
+        until(lambda: len([*files("dataset/data/*/*.parquet")]) > 1)  # so that the first is safe
         disk.begin()
         time.sleep(3.0)  # frames wait meanwhile
         for _ in range(presses):
@@ -243,7 +244,7 @@ def test_a_disk_that_stays_slow_at_the_end_is_waited_for_until_an_operator_has_h
     assert reported_frames is not None
     root = tmp_path / "out/dataset"
     before = len(Dataset(root))
-    assert before == int(reported_frames[1]) < int(reported_frames[2])
+    assert 0 < int(reported_frames[1]) <= before < int(reported_frames[2])
     repair(root)
     assert before <= len(Dataset(root)) <= int(reported_frames[2])
     assert not repair(root).anything
