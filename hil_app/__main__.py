@@ -6,8 +6,10 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
 from types import FrameType
 
@@ -15,6 +17,8 @@ from configs.errors import HilAppError
 from hil_app.cli.commands import find
 from hil_app.support.outputs import carry_on, printing, settle
 from robots.safety.undisturbed import WAITING
+
+_SOON_S = 0.05  # Python is elsewhere by then
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,15 +38,35 @@ def _main(argv: Sequence[str] | None) -> int:
     # Before torch is loaded: its idle threads must sleep, or they starve the control loop.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     before = signal.signal(signal.SIGTERM, _end_in_order)
+    otherwise = sys.unraisablehook
+    sys.unraisablehook = partial(_once_more, otherwise)
     try:
         return _run(words)
     finally:
+        sys.unraisablehook = otherwise
         signal.signal(signal.SIGTERM, before)
 
 
 def _end_in_order(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
     """Leave what is open as it is left at any end: programs that were started are ended too."""
     raise SystemExit(128 + number)
+
+
+def _once_more(
+    otherwise: Callable[[sys.UnraisableHookArgs], object], ignored: sys.UnraisableHookArgs
+) -> None:
+    """Have a signal count that came where Python raises nothing, such as a weak reference's end."""
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        number = signal.SIGINT
+    elif isinstance(ignored.exc_value, SystemExit):
+        number = signal.SIGTERM
+    else:
+        otherwise(ignored)
+        return
+    again = threading.Timer(_SOON_S, signal.pthread_kill, (threading.main_thread().ident, number))
+    again.daemon = True
+    with suppress(RuntimeError):  # the program is over
+        again.start()
 
 
 def _has_folder() -> bool:

@@ -20,9 +20,11 @@ from virtual_arms import Running, virtual_arm
 from robots.base import JOINTS
 
 PAGE = "docs/set-up.md"
-WELL, BUSY = "✓ a read of all motors", "• a read of all motors"  # the computer may be busy
-NEXT, AMISS = "Move the arm", "Once that is mended, move the arm"  # no gamepad is plugged in
-CAMERAS = "--world=sim_pick_lift_pixels"
+WELL = {  # on a computer that is at rest, and has a gamepad
+    "• a read of all motors": "✓ a read of all motors",
+    "Once that is mended, move": "Move",
+}
+WORLD = "--world=sim_pick_lift_pixels"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -40,7 +42,7 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the reader works, and has a home."""
     folder = tmp_path_factory.mktemp("work")
@@ -54,8 +56,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def arm(folder: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
     """The reader's arm: the motors keep what they are told, the world is the test's choice."""
     link = f"/tmp/{uuid.uuid4().hex[:3]}"  # as long as that of the page
-    options = (f"--link={link}", f"--eeprom={folder / 'eeprom.json'}", *request.param)
-    if CAMERAS in options:
+    eeprom = folder / "eeprom.json"
+    if "--factory" in request.param:
+        eeprom.unlink(missing_ok=True)
+    options = (f"--link={link}", f"--eeprom={eeprom}", *request.param)
+    if WORLD in options:
         options += (f"--camera-port={free_port()}",)
     with virtual_arm(*options) as running:
         yield running
@@ -80,7 +85,10 @@ def follow(arm: Running, folder: Path):
             yield operator
             assert operator.end() == status, operator.text
         shown = line.printed[line.printed.index(since) :]
-        check_shape(here(shown), operator.text.replace(BUSY, WELL).replace(AMISS, NEXT))
+        printed = operator.text
+        for otherwise, well in WELL.items():
+            printed = printed.replace(otherwise, well)
+        check_shape(here(shown), printed)
 
     return typed
 
@@ -141,37 +149,33 @@ def measure(operator: Guided, arm: Running) -> None:
     operator.enter()
 
 
-class TestTheStepsOneByOne:
-    """In the home of one reader."""
-
-    @pytest.mark.parametrize("arm", [("--factory",)], indirect=True)
-    def test_new_motors_become_an_arm_that_knows_its_joints_and_its_box(
-        self, arm: Running, follow
-    ) -> None:
-        with follow("setup-motors") as operator:
-            give_ids(operator, arm)
-        with follow("find-port"):
-            pass
-        by_hand(arm, "sweep")
-        with follow("calibrate") as operator:
-            calibrate(operator, arm)
-        by_hand(arm, *PLACES[0])
-        with follow("find-limits") as operator:
-            measure(operator, arm)
-        by_hand(arm, "move", "/tmp/arm")
-
-    @pytest.mark.parametrize("arm", [(CAMERAS,)], indirect=True)
-    def test_its_cameras_are_found_and_all_is_well(self, arm: Running, follow) -> None:
-        with follow("find-cameras"):
-            pass
-        address = arm.ready.split("cameras ")[1].split("/front")[0]
-        names = "front", "wrist"
-        cameras = [f"--robot.cameras.{name}.index_or_path={address}/{name}" for name in names]
-        with follow("doctor", more=cameras, since="serial ports"):  # above it, the computer
-            pass
+@pytest.mark.parametrize("arm", [("--factory",)], indirect=True)
+def test_new_motors_become_an_arm_that_knows_its_joints_and_its_box(arm: Running, follow) -> None:
+    with follow("setup-motors") as operator:
+        give_ids(operator, arm)
+    with follow("find-port"):
+        pass
+    by_hand(arm, "sweep")
+    with follow("calibrate") as operator:
+        calibrate(operator, arm)
+    by_hand(arm, *PLACES[0])
+    with follow("find-limits") as operator:
+        measure(operator, arm)
+    by_hand(arm, "move", "/tmp/arm")
 
 
-@pytest.mark.parametrize("arm", [("--factory", CAMERAS)], indirect=True)
+@pytest.mark.parametrize("arm", [(WORLD,)], indirect=True)
+def test_its_cameras_are_found_and_all_is_well(arm: Running, follow) -> None:
+    with follow("find-cameras"):
+        pass
+    address = arm.ready.split("cameras ")[1].split("/front")[0]
+    names = "front", "wrist"
+    cameras = [f"--robot.cameras.{name}.index_or_path={address}/{name}" for name in names]
+    with follow("doctor", more=cameras, since="serial ports"):  # above it, the computer
+        pass
+
+
+@pytest.mark.parametrize("arm", [("--factory", WORLD)], indirect=True)
 def test_a_session_of_setup_is_as_the_page_shows_it(arm: Running, follow) -> None:
     with follow("setup", "--also", status=130) as operator:
         operator.until("Which arm is it?")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import re
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
+from waiting import PATIENCE_S
 
 from hil_app import __main__
 from hil_app.cli import commands
@@ -74,3 +78,30 @@ def test_a_fault_of_our_own_keeps_its_traceback(
     monkeypatch.setattr(commands, "import_module", fail)
     with pytest.raises(type(error), match="a bug"):
         __main__.main(["doctor"])
+
+
+IN_A_CALLBACK = """
+import signal, sys, time, weakref
+import hil_app.__main__ as program
+
+class Command:
+    def run(argv):
+        thing = Command()
+        gone = weakref.ref(thing, lambda _: signal.raise_signal(int(argv[0])))
+        del thing
+        time.sleep(100)
+
+program.find = lambda words: (Command, words)
+sys.exit(program.main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [(signal.SIGINT, 130, "hil-app: interrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_a_signal_counts_wherever_it_comes(number: signal.Signals, status: int, said: str) -> None:
+    """Python raises nothing out of a callback, and would print that instead."""
+    command = [sys.executable, "-c", IN_A_CALLBACK, str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert (done.returncode, done.stderr) == (status, said)
