@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,9 +33,9 @@ def standing() -> dict[str, list[str]]:
     return {}
 
 
-def remember(name: str, options: Sequence[str]) -> None:
+def remember(name: str, options: Mapping[str, object]) -> None:
     """Have a learner be started with these options whenever Ray is started anew here."""
-    _write({**standing(), name: [*options]})
+    _write({**standing(), name: ["=".join((f"--{key}", f"{options[key]}")) for key in options]})
 
 
 def forget(name: str) -> None:

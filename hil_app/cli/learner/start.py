@@ -58,8 +58,8 @@ def run(argv: Sequence[str]) -> int:
             ) from error
         address = ray.get_runtime_context().gcs_address
     if here() is not None:
-        its = f"--name={options.name}", f"--address={address}", f"--folder={folder}"
-        remember(options.name, [*its, f"--cpus={options.cpus}", f"--gpus={gpus:g}"])
+        its = {"address": address, "folder": folder, "cpus": options.cpus, "gpus": gpus}
+        remember(options.name, {"name": options.name, **its})
     print(f"learner {options.name} on {status['host']}, {status['gpus']} GPUs, in {folder}")
     if status["learner"]:
         print(f"it goes on from {status['learner']['checkpoint']}")

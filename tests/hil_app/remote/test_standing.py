@@ -21,9 +21,9 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_started_stands_until_it_is_stopped() -> None:
     standing.forget("nobody")
     assert standing.standing() == {}
-    standing.remember("left", ["--cpus=1"])
-    standing.remember("right", ["--cpus=2"])
-    standing.remember("left", ["--cpus=3"])
+    standing.remember("left", {"cpus": 1})
+    standing.remember("right", {"cpus": 2})
+    standing.remember("left", {"cpus": 3})
     assert standing.standing() == {"left": ["--cpus=3"], "right": ["--cpus=2"]}
     standing.forget("left")
     assert list(standing.standing()) == ["right"]
@@ -34,8 +34,8 @@ def test_what_was_started_stands_until_it_is_stopped() -> None:
 def test_they_are_started_anew_once_ray_is_and_again_until_that_is_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    standing.remember("left", ["--name=left"])
-    standing.remember("right", ["--name=right"])
+    standing.remember("left", {"name": "left"})
+    standing.remember("right", {"name": "right"})
     statuses, calls = iter([1, 1, 0, 2]), []
 
     def start(command: list[str], _: Path) -> Any:
