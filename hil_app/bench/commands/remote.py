@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from configs.options.parser import count, seconds
 from hil_app.bench import showing
 from hil_app.support.extras import check_installed
+from hil_app.support.tables import print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -84,17 +86,19 @@ def run(argv: Sequence[str]) -> int:
         if part not in PARTS:
             parser.error(f"PART: must be one of {', '.join(PARTS)}, got {part}")
     check_installed("ray", "hil-app bench remote")
-    doing: dict[str, Callable[[Path], bool]] = {
-        "faults": lambda folder: _faults(folder, options),
-        "weights": lambda folder: _weights(folder, options),
-        "robots": lambda folder: _robots(folder, options),
-    }
+    doing = {"faults": _faults, "weights": _weights, "robots": _robots}
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="hil_remote_") as folder:
-        good = [doing[part](Path(folder)) for part in dict.fromkeys(options.parts)]
-    return 0 if all(good) else 1
+        for part in dict.fromkeys(options.parts):
+            found[part], table = doing[part](Path(folder), options)
+            if not options.json:
+                print_table(table)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    return 0 if found.get("faults", {}).get("good", True) else 1
 
 
-def _faults(folder: Path, options: Any) -> bool:
+def _faults(folder: Path, options: Any) -> tuple[Any, Table]:
     from hil_app.bench.remote.session import session
 
     begun: list[float] = []
@@ -108,23 +112,20 @@ def _faults(folder: Path, options: Any) -> bool:
     _say(f"in peace, for {options.peace:.0f} s, then faults")
     most_s = math.inf if options.minutes is None else 60 * options.minutes
     found = session(folder, options.faults, options.seed, options.peace, most_s, report)
-    showing.show(asdict(found), options.json, lambda: _faults_table(found))
-    return found.good
+    return {**asdict(found), "good": found.good}, _faults_table(found)
 
 
-def _weights(folder: Path, options: Any) -> bool:
+def _weights(folder: Path, options: Any) -> tuple[Any, Table]:
     from hil_app.bench.remote.arrivals import CASES, arrivals
 
     found = []
     for one in arrivals(folder, options.weights):
         found.append(one)
         _say(f"weights: {len(found)} of {len(CASES)} kinds of nets")
-    shown = {"weights": [asdict(one) for one in found]}
-    showing.show(shown, options.json, lambda: _weights_table(found))
-    return True
+    return [asdict(one) for one in found], _weights_table(found)
 
 
-def _robots(folder: Path, options: Any) -> bool:
+def _robots(folder: Path, options: Any) -> tuple[Any, Table]:
     from hil_app.bench.remote.robots import scaled
 
     found: list[Scaled] = []
@@ -132,9 +133,7 @@ def _robots(folder: Path, options: Any) -> bool:
         found.append(one)
         left = (len(options.robots) + 1 - len(found)) * (options.most + 90) / 60
         _say(f"{one.robots} with the learner in {one.where}, at most {left:.0f} min left")
-    shown = {"task": options.task, "robots": [asdict(one) for one in found]}
-    showing.show(shown, options.json, lambda: _robots_table(found))
-    return True
+    return {"task": options.task, "counts": [asdict(one) for one in found]}, _robots_table(found)
 
 
 def _say(words: str) -> None:
