@@ -51,8 +51,11 @@ def events(session):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_policy_as_the_thread_and_ray_is_not_loaded(ray, tmp_path):
+def test_the_same_seed_gives_the_same_policy_as_the_thread_and_ray_is_not_loaded(
+    ray, tmp_path, monkeypatch
+):
     """With images, a warm start, an evaluation in between and the learner's figures."""
+    monkeypatch.delitem(sys.modules, "ray", raising=False)  # another test may have loaded it
     ray.start("same")
     changes = {**SEEING, "train": EVALUATED}
     _, here = train(tmp_path / "a", **changes)
@@ -93,7 +96,10 @@ def kill_now_and_then(cluster, name):
     return see, killed
 
 
-def test_bridges_and_learners_that_are_killed_cost_no_frame_and_none_counts_twice(ray, tmp_path):
+def test_bridges_and_learners_that_are_killed_cost_no_frame_and_none_counts_twice(
+    ray, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(sys.modules, "ray", raising=False)  # another test may have loaded it
     ray.start("killed")
     see, killed = kill_now_and_then(ray, "killed")
     learner = ray.options("killed", robot="left", mode="background", n_steps=1)
