@@ -40,7 +40,7 @@ ACTING = (TRAIN, EVALUATE, TELEOPERATE, RECORD, REPLAY)  # the first one's laten
 TIMES = {
     "lateness_ms": "loop lateness",
     "picture_age_ms": "oldest image",
-    "weights_age_ms": "new weights",
+    "weights_age_ms": "age of new weights",
 }
 Summary = dict[str, Any]
 
@@ -68,7 +68,7 @@ def summarize(monitor: Monitor, *, ended: str, progress: Progress | None = None)
     if acting and (old := milliseconds(acting.ages)):
         summary["loop"]["picture_age_ms"] = old
     policy = acting.loop.policy if acting else None
-    if isinstance(policy, LearnedPolicy) and (taken := milliseconds(policy.ages)):
+    if lateness and isinstance(policy, LearnedPolicy) and (taken := milliseconds(policy.ages)):
         summary["loop"]["weights_age_ms"] = taken  # from the learner's publishing to a tick's start
     summary["seconds"] = {name: round(stage.seconds, 1) for name, stage in stages.items()}
     return summary

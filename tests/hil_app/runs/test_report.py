@@ -206,7 +206,7 @@ def test_how_old_weights_are_as_they_are_taken_is_reported(monitor):
     assert "weights_age_ms" not in report.summarize(monitor, ended="finished")["loop"]
     policy.ages.extend([0.010, 0.020, 0.030])
     told = shown(report.summarize(monitor, ended="finished"))
-    assert "new weights p50 / p99 / max" in told
+    assert "age of new weights p50 / p99 / max" in told
     assert "20.0 / 29.8 / 30.0 ms" in told
 
 
