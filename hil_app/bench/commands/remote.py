@@ -38,7 +38,7 @@ and mounts, with a wire between them.
            episodes succeed without the operator; and one whose learner is a thread
 
 Exit status 1 if a frame is lost or comes twice, or a command is bad. Needs root (`ip`, `unshare`,
-`nsenter`). 200 faults take some 40 minutes, 20 some 6; weights 4; each number of robots up to 7.
+`nsenter`). A fault took 20 s on two busy cores; --minutes ends them sooner.
 """
 PARTS = ("faults", "weights", "robots")
 
