@@ -20,7 +20,13 @@ from typing import Any
 import pytest
 from waiting import until
 
+from hil_app.bench.remote.link import TUN
+
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
+needs_two_computers = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None or not Path(TUN).exists(),
+    reason="two computers that are one need root, ip and TUN devices",
+)
 _STORE = 100_000_000  # bytes
 
 

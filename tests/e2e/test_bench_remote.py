@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-
-from hil_app.bench.remote.link import TUN
+from clusters import needs_ray, needs_two_computers
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(580),
     pytest.mark.xdist_group("ray"),
-    pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed"),
-    pytest.mark.skipif(
-        os.geteuid() != 0 or shutil.which("ip") is None or not Path(TUN).exists(),
-        reason="two computers that are one need root, ip and TUN devices",
-    ),
+    needs_ray,
+    needs_two_computers,
 ]
 
 

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from clusters import needs_ray, needs_two_computers
 
 from hil_app.bench.remote.arrivals import TWIN
 from hil_app.bench.remote.compared import compared
 from hil_app.bench.remote.lab import Lab
-from hil_app.bench.remote.link import TUN
 from hil_app.bench.remote.wire import SIDES
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(580),
     pytest.mark.xdist_group("ray"),
-    pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed"),
-    pytest.mark.skipif(
-        os.geteuid() != 0
-        or not all(map(shutil.which, ("ip", "openssl")))
-        or not Path(TUN).exists(),
-        reason="two computers that are one need root, ip, openssl and TUN devices",
-    ),
+    needs_ray,
+    needs_two_computers,
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed"),
 ]
 PAGE = Path(__file__).parents[2] / "docs" / "machines.md"
 KNOCK = """
