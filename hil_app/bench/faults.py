@@ -34,7 +34,7 @@ from hil_app.runs.dataset import recorder
 from hil_app.support.events import EventLog
 from robots.base import JOINTS, RobotError
 from robots.virtual.client import VirtualArm
-from robots.virtual.fault_settings import FaultSettings
+from robots.virtual.fault_settings import IN_ORDER
 
 Draw = np.random.Generator
 PATIENCE = 1.0  # what the arm of these runs bears [s]
@@ -264,44 +264,40 @@ def _lengths(root: Path) -> list[int]:
 
 
 class _Trouble:
-    """Brings up to ``count`` faults of a kind, each at a random moment, and takes them away."""
+    """Brings up to ``count`` faults of a kind, each at a random moment.
+
+    The arm itself ends one that is to pass, so that a loop that is late bears no longer ones.
+    """
 
     def __init__(self, arm: VirtualArm, fault: Fault, draw: Draw, count: int) -> None:
         self._arm, self._fault, self._draw, self._count = arm, fault, draw, count
         self.done = 0
         self.since = time.monotonic()  # the last fault
-        self._until: float | None = None  # the fault under way passes
         self._next = self.since + draw.uniform(*fault.calm) + PATIENCE
 
     def over(self) -> bool:
         """Whether all faults have come and gone; asked in every control period, it makes them."""
-        now = time.monotonic()
-        if self._until is not None and now >= self._until:
-            self._clear()
-            self._next = now + self._draw.uniform(*self._fault.calm)
-        elif self._until is None and now >= self._next and self.done < self._count:
+        if time.monotonic() < self._next:
+            return False
+        if self.done < self._count:
             self.strike()
-        return self._fault.cause is None and self.done >= self._count and self._until is None
+            return False
+        return self._fault.cause is None
 
     def strike(self) -> None:
         """A fault, now."""
-        self._arm.set(**self._fault.fault_settings(self._draw))
+        lasts = self._draw.uniform(*BEARABLE)
+        passes = self._fault.cause is None and not self._fault.one_shot
+        settings = self._fault.fault_settings(self._draw)
+        self._arm.set(**settings, for_s=lasts if passes else 0.0)
         self.done += 1
         self.since = time.monotonic()
-        lasts = self._draw.uniform(*BEARABLE) if self._fault.cause is None else np.inf
-        self._until = self.since + lasts
+        self._next = self.since + lasts + self._draw.uniform(*self._fault.calm)
 
     def end(self) -> None:
         """Leave an arm in order."""
-        self._clear()
-
-    def _clear(self) -> None:
         if not self._fault.one_shot:
-            self._arm.set(**_IN_ORDER)
-        self._until = None
-
-
-_IN_ORDER = FaultSettings().model_dump(mode="json", exclude={"gone_s", "power_cycle"})
+            self._arm.set(**IN_ORDER)
 
 
 def world_in_order(port: str) -> VirtualArm:
@@ -313,7 +309,7 @@ def world_in_order(port: str) -> VirtualArm:
         if time.monotonic() > end:
             raise RobotError(f"The virtual arm on {port} has not come back: start it again.")
         time.sleep(0.05)
-    arm.set(**_IN_ORDER)
+    arm.set(**IN_ORDER)
     arm.set(power_cycle=True)
     return arm
 

@@ -134,6 +134,19 @@ class FeetechBus:
             self._exchange.wire.closePort()
 
     @contextmanager
+    def patient(self, seconds: float = 1.0) -> Iterator[None]:
+        """Meanwhile, and for ``seconds`` at most, who does not answer is asked again and again.
+
+        For when nothing moves yet: a port that was just opened, or a busy computer, may need a
+        moment.
+        """
+        self._exchange.patient_until = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._exchange.patient_until = 0.0
+
+    @contextmanager
     def seized(self, seconds: float) -> Iterator[None]:
         """Hold ``lock`` for an emergency; whoever does not let go of it in time loses it."""
         lock = self.lock
@@ -262,9 +275,9 @@ class FeetechBus:
         who = f"Motor {motor}" if name is None else f"{name} (ID {motor})"
         remedy = _REMEDIES.get(problem, _REMEDIES["no answer"])
         echo = "; its adapter echoes, too: switch that off" if self._exchange.echoes else ""
-        tries = self._exchange.tries
+        tried = self._exchange.tried
         return BusTimeout(
-            f"{who} on {self.port}: {problem}, {tries} times, {what}: {remedy}{echo}."
+            f"{who} on {self.port}: {problem}, {tried} times, {what}: {remedy}{echo}."
         )
 
 

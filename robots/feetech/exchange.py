@@ -13,7 +13,7 @@ A READ never asks for two bytes: its echo would be an answer of two bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 
 from scservo_sdk.protocol_packet_handler import protocol_packet_handler
@@ -46,6 +46,8 @@ class Exchange:
     def __init__(self, port: str, baud_rate: int, timeout_s: float, retries: int) -> None:
         self.wire = Wire(port, baud_rate, timeout_s)
         self.tries = 1 + retries
+        self.patient_until = 0.0  # until when there are more of them, monotonic [s]
+        self.tried = 0  # how often the last transaction was tried
         self.errors: dict[int, int] = {}  # newest error bits by ID
         self.glitches = 0  # answers lost or damaged so far
         self.duplicates: set[int] = set()  # IDs that answered one request twice
@@ -59,13 +61,13 @@ class Exchange:
     def read(
         self, address: int, size: int, motors: Iterable[int], linger_s: float = 0.0
     ) -> tuple[Contents, Problems]:
-        """``size`` bytes from ``address`` of each motor, in at most ``tries`` tries.
+        """``size`` bytes from ``address`` of each motor, in ``tries`` tries, or patiently.
 
         With ``linger_s`` it listens on for as long, for a second motor with the same ID.
         """
         contents: Contents = {}
         problems: Problems = dict.fromkeys(motors, "no answer")
-        for _ in range(self.tries):
+        for _ in self._tries():
             if not problems:
                 break
             problems = self._read_once(address, size, list(problems), linger_s, contents)
@@ -74,10 +76,10 @@ class Exchange:
     def write(self, address: int, content: bytes, motor: int) -> str | None:
         """Set bytes of one motor and see that they are set; else, why that is not known.
 
-        Takes at most 2 * ``tries`` + 1 tries.
+        Takes at most 2 * ``tries`` + 1 tries, unless it is to be patient.
         """
         problem = None
-        for _ in range(self.tries):
+        for _ in self._tries():
             acknowledged, problem = self._write_once(address, content, motor)
             if acknowledged or self._holds(address, content, motor):
                 return None
@@ -104,6 +106,12 @@ class Exchange:
         self._late, self._silent = {}, set()
 
     # -- one try --
+
+    def _tries(self) -> Iterator[None]:
+        self.tried = 0
+        while self.tried < self.tries or monotonic() < self.patient_until:
+            self.tried += 1
+            yield
 
     def _read_once(
         self, address: int, size: int, motors: list[int], linger_s: float, contents: Contents

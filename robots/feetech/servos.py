@@ -91,10 +91,11 @@ class Servos:
         self.bus.open()
         try:
             self._deadman.start()  # it is ready by the time that torque comes on
-            handshake.check_motors(self.bus)
-            handshake.tell_unusual(self.bus, self._tell)
-            handshake.count_one_turn(self.bus)
-            found = self._calibration()
+            with self.bus.patient():
+                handshake.check_motors(self.bus)
+                handshake.tell_unusual(self.bus, self._tell)
+                handshake.count_one_turn(self.bus)
+                found = self._calibration()
             self._offsets = {name: motor.homing_offset for name, motor in found.items()}
             self.units = Units(found, self._cfg.gripper_opens)
         except BaseException:

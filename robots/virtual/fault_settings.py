@@ -87,6 +87,9 @@ class FaultSettings(Config):
     gone_s: float = Field(0.0, ge=0, le=3600)
     """The port vanishes for so long, once; 0 brings it back [s]."""
 
+    for_s: float = Field(0.0, ge=0, le=3600)
+    """So long all this lasts, once; then the arm is in order. 0 for good [s]."""
+
     def with_changes(self, changes: Mapping[str, Any]) -> FaultSettings:
         """These settings with ``changes``; raises RobotError with what is allowed."""
         try:
@@ -101,3 +104,9 @@ def _explain(fault: Mapping[str, Any]) -> str:
         return f"{name}: no such setting; settings: {', '.join(FaultSettings.model_fields)}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{name}: {message}, got {fault['input']!r}"
+
+
+IN_ORDER: Mapping[str, Any] = FaultSettings().model_dump(
+    mode="json", exclude={"gone_s", "power_cycle"}
+)
+"""Changes after which nothing goes wrong; a port that is gone comes back when it was to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from robots.base import JOINTS, RobotError
 from robots.virtual.control import Control
-from robots.virtual.fault_settings import FaultSettings
+from robots.virtual.fault_settings import IN_ORDER, FaultSettings
 from robots.virtual.faults import Faults
 from robots.virtual.port import Port
 from robots.virtual.servos.chain import Chain
@@ -47,6 +47,7 @@ class Server:
         self._answers: list[tuple[float, int, bytes]] = []  # (due, order, bytes), a heap
         self._order = count()
         self._back: float | None = None  # when the port comes back
+        self._in_order: float | None = None  # when all faults are over
         self._control = Control(
             clock,
             {
@@ -79,6 +80,8 @@ class Server:
                 due = max(due + PERIOD, now - _BEHIND * PERIOD)
             if self._back is not None and now >= self._back:
                 self._attach()
+            if self._in_order is not None and now >= self._in_order:
+                self.turn(IN_ORDER)
 
     def close(self) -> None:
         """Remove everything that others could see."""
@@ -86,7 +89,7 @@ class Server:
         self._control.close()
         self._clock.close()
 
-    def turn(self, changes: dict[str, Any]) -> None:
+    def turn(self, changes: Mapping[str, Any]) -> None:
         """Change fault settings; raises RobotError with what is allowed."""
         fault_settings = self._fault_settings.with_changes(changes)
         self._chain.turn(fault_settings)
@@ -97,8 +100,11 @@ class Server:
             self._back = self._clock.now() + fault_settings.gone_s
         elif self._back is not None and "gone_s" in changes:
             self._back = self._clock.now()
+        if "for_s" in changes:
+            over = self._clock.now() + fault_settings.for_s
+            self._in_order = over if fault_settings.for_s else None
         self._fault_settings = fault_settings.model_copy(
-            update={"gone_s": 0.0, "power_cycle": False}
+            update={"gone_s": 0.0, "power_cycle": False, "for_s": 0.0}
         )
 
     def _wait(self, due: float) -> None:

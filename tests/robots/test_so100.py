@@ -251,6 +251,12 @@ def test_an_arm_that_is_not_as_expected_is_refused(
         pass
 
 
+def test_a_motor_that_is_silent_as_the_arm_is_connected_is_waited_for(servos: Running) -> None:
+    servos.arm.set(missing=["elbow_flex"], for_s=0.5)
+    with robot(servos):
+        pass
+
+
 def test_motors_at_another_speed_do_not_answer(servos: Running) -> None:
     with pytest.raises(BusTimeout, match="No motor answers"), robot(servos, baud_rate=500_000):
         pass

@@ -91,7 +91,8 @@ def _first_look(arm: ChosenArm) -> AbstractContextManager[FeetechBus]:
     """The open bus, on which all motors answer; raises NotConnected, BusTimeout or ServoFault."""
     with ExitStack() as stack:
         bus = stack.enter_context(FeetechBus(arm.cfg.port, MOTORS, arm.cfg.baud_rate))
-        check_motors(bus)
+        with bus.patient():
+            check_motors(bus)
         stack.pop_all()
     return closing(bus)
 

@@ -197,7 +197,8 @@ def _limp(guide: Guide, cfg: FollowerConfig, config: RunConfig) -> _Arm:
     from robots.kinematics import Kinematics
 
     with FeetechBus(cfg.port, MOTORS, cfg.baud_rate) as bus:
-        check_motors(bus)
+        with bus.patient():
+            check_motors(bus)
         make_limp(guide, bus)
 
     def tell(event: Event) -> None:

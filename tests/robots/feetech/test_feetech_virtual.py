@@ -67,6 +67,23 @@ def test_every_register_is_read_alike_alone_and_in_a_sync_read(bus):
     assert bus.glitches == 0
 
 
+def test_who_is_silent_is_asked_again_for_as_long_as_patience_lasts(chain):
+    with FeetechBus(chain.port, MOTORS, timeout_s=0.02) as bus:
+        chain.arm.set(missing=["elbow_flex"])
+        with pytest.raises(BusTimeout, match="no answer, 3 times"):
+            bus.ping("elbow_flex")
+        with bus.patient(0.3), pytest.raises(BusTimeout, match=r"no answer, \d+ times") as caught:
+            bus.ping("elbow_flex")
+        assert "no answer, 3 times" not in str(caught.value)
+        chain.arm.set(missing=["elbow_flex"], for_s=0.3)
+        with bus.patient(PATIENT_S):
+            assert bus.sync_read(["ID"]).missing == {}
+        chain.arm.set(missing=["elbow_flex"], for_s=PATIENT_S)
+        with pytest.raises(BusTimeout, match="no answer, 3 times"):
+            bus.ping("elbow_flex")
+        chain.arm.set(missing=[])
+
+
 def test_five_hundred_faults_never_become_a_wrong_value(servos):
     """Lost, late, damaged, cut and garbled answers: at most a motor is missing for once."""
     shares = {"drop": 0.05, "corrupt": 0.05, "truncate": 0.05, "garbage": 0.05}

@@ -167,6 +167,22 @@ def test_the_port_is_gone_for_as_long_as_it_is_reported(bench: Bench) -> None:
     assert bench.server.port
 
 
+def test_faults_pass_by_themselves_when_they_are_to(bench: Bench) -> None:
+    def answers() -> bool:
+        bench.send(PING)
+        return bench.live(PERIOD) == PONG
+
+    bench.server.turn({"missing": ["shoulder_pan"], "for_s": 0.5})
+    bench.live(0.45)
+    assert not answers()
+    bench.live(0.05)
+    assert answers()
+    bench.server.turn({"missing": ["shoulder_pan"], "for_s": 0.5})
+    bench.server.turn({"for_s": 0})  # so it stays
+    bench.live(5)
+    assert not answers()
+
+
 @pytest.mark.parametrize("speed", [100, 400, 1000])
 def test_a_motor_turns_at_the_speed_that_it_is_set_to(bench: Bench, speed: int) -> None:
     here = bench.present(1)
