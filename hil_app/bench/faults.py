@@ -47,7 +47,7 @@ GONE = 3.0  # how long a port is gone for good [s]
 # How soon after a lasting fault the loop must have ended and the arm be safe [s]: patience to end
 # it, as much to release the motors and a second in which the deadman tries, too; or to be sure, to
 # hold, to back off and to let down; and a margin for a busy machine.
-SOON = {"silent": 2 * PATIENCE + 1.0 + 1.5, "trouble": 0.3 + 2.0 + 1.0 + 1.5, "at once": 5.0}
+SOON = {"silent": 2 * PATIENCE + 1.0 + 5.0, "trouble": 0.3 + 2.0 + 1.0 + 5.0, "at once": 7.0}
 
 
 @dataclass(frozen=True)
