@@ -29,13 +29,17 @@ DESCRIPTION = """\
 Put a learner and robots on two computers that are one: namespaces of Linux for networks, processes
 and mounts, with a wire between them.
 
-  faults   a virtual arm is trained at 30 Hz with two cameras, once in peace and once while
-           something fails at random: the bridge, the learner or Ray on either computer is killed,
-           the wire is cut, slowed or loses packets. Then each frame that the run has recorded must
-           be with the learner once, and no command may be one that a motor should not see.
-  weights  how soon new weights are at hand on the robot, and what goes over the wire
-  robots   twins of a task of state, each at 10 Hz, learn together until 19 of their newest 20
-           episodes succeed without the operator; and one whose learner is a thread
+  faults   a virtual arm is trained at 30 Hz with two cameras, once in
+           peace and once while something fails at random: the bridge, the
+           learner or Ray on either computer is killed, the wire is cut,
+           slowed or loses packets. Then each frame that the run has
+           recorded must be with the learner once, and no command may be
+           one that a motor should not see.
+  weights  how soon new weights are at hand on the robot, and what goes
+           over the wire
+  robots   twins of a task of state, each at 10 Hz, learn together until 19
+           of their newest 20 episodes succeed without the operator; and
+           one whose learner is a thread
 
 Exit status 1 if a frame is lost or comes twice, or a command is bad. Needs root (`ip`, `unshare`,
 `nsenter`). A fault took 20 s on two busy cores; --minutes ends them sooner.
