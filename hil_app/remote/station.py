@@ -195,6 +195,7 @@ def _about(lessons: Lessons, visitor: Visitor) -> dict[str, Any]:
         "stream": visitor.stream,
         "here": not visitor.gone,
         "received": visitor.received,
+        "waiting": visitor.received - visitor.done,
         "safe": lessons.pupil.durable.get(visitor.stream, 0),
         "refused": visitor.refused,
         "rows": len(store.online.buffers[visitor.robot]),
