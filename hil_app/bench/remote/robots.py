@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hil_app.bench import BenchError
 from hil_app.bench.remote.arrivals import TWIN
 from hil_app.bench.remote.lab import Lab, Run, busy_s, cpu_s
 from hil_app.control.outcomes import TRAIN
@@ -80,6 +81,8 @@ def _scaled(lab: Lab, task: str, where: str, count: int, most_s: float) -> Scale
         said, took, waiting = _spent(lab, runs), time.monotonic() - begun, lab.waiting()
     finally:
         summaries = [run.end() for run in runs]
+    if not all("train" in summary for summary in summaries):
+        raise BenchError(f"in {took:.0f} s not every robot came to train: give --most more")
     spent = Spent(*(b - a for a, b in zip(before, said, strict=True)))
     updates = summaries[0]["train"]["updates"] if where == "thread" else spent.updates
     return Scaled(
