@@ -54,6 +54,9 @@ class LearnerConfig(Config):
     on_loss: Changeable[Literal["continue", "hold"]] = "continue"
     """Ray: what the run does while the learner is out of reach; continue: it goes on with the last
     weights, and sends later what it records; hold: it stands still once the episode is over."""
+    weights_mb_per_s: Changeable[float] = Field(5.0, gt=0)
+    """Ray: how much of the network this robot's fetching of new weights takes at most [MB/s]; it
+    fetches the newest, and leaves out those between. In lockstep it fetches all of them."""
     train_freq: Changeable[int] = Field(1, ge=1)
     """Lockstep: time between two rounds of updates [ticks]."""
     gradient_steps: Changeable[int] = Field(1, ge=1)

@@ -36,6 +36,7 @@ CALL_S = 5.0  # that the learner may take to answer
 JOIN_S = 120.0  # the same while it makes its networks
 IDLE_S = 0.25  # between two calls that bring nothing
 AGAIN_S = 1.0  # between two tries to reach it
+LOOK_S = 0.02  # between two looks for weights
 
 
 class Lost(HilAppError):
@@ -71,7 +72,7 @@ class Bridge:
         while not self._over.is_set():
             try:
                 self._join()
-                if self._setup["lockstep"]:
+                if self._setup["lockstep"] or self._slots is None:
                     self._carry()
                 else:
                     self._carry_with_weights()
@@ -163,22 +164,27 @@ class Bridge:
     # Weights
 
     def _fetch(self, over: threading.Event) -> None:
-        """Keep the weights that the run sees the newest."""
+        """Keep the weights that the run sees the newest, as far as the network may be used."""
+        rate = 1e6 * self._setup["weights_mb_per_s"]  # bytes a second
         while not (over.is_set() or self._over.is_set()):
+            rest_s = LOOK_S
             with suppress(Lost):
-                self._fetch_once()
-            over.wait(0.02)
+                rest_s = max(rest_s, self._fetch_once(waits=True) / rate)
+            over.wait(rest_s)
 
-    def _fetch_once(self) -> None:
+    def _fetch_once(self, *, waits: bool = False) -> int:
+        """Have the newest weights; returns how many bytes have come."""
         if self._slots is None:
-            return
+            return 0
+        facts = {"version": self._version, "waits": waits}
         asked = time.monotonic()  # clocks of two computers cannot be compared: taken as the latest
-        message = self._calls(packed("weights", {"version": self._version}), CALL_S)
+        message = self._calls(packed("weights", facts), CALL_S)
         if message.kind == "weights" and message.arrays:
             content = np.frombuffer(message.arrays, np.uint8)
             self._version = message.facts["version"]
             published = asked - message.facts["age_s"]
             self._slots.write(self._version, lambda into: np.copyto(into, content), published)
+        return len(message.arrays)
 
     # The run
 

@@ -18,6 +18,7 @@ from typing import Any
 from configs.base import ConfigError
 from configs.errors import HilAppError
 from configs.text.paths import typed
+from hil_app.remote.encryption import check_encryption
 from hil_app.support.extras import check_installed
 
 NAMESPACE = "hil-app"  # of the learners' names
@@ -107,6 +108,8 @@ def own_version() -> str:
 
 
 def _init(address: str, **more: Any) -> Any:
+    if ":" in address:
+        check_encryption(address)
     import ray
 
     with warnings.catch_warnings(), _hushed():

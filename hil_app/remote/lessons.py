@@ -24,7 +24,7 @@ from hil_app.remote.visitors import Visitor, Visitors
 from hil_app.support.spool import records
 from hil_app.support.wire import Message, WireError, unpacked
 
-WAIT_S = 0.5  # that a call may wait for what it has brought to be dealt with
+WAIT_S = 0.5  # that a call may wait for what it has brought to be dealt with, or for weights
 BUSY_S = 1.0  # that it may take to hand over what it has brought
 
 
@@ -82,6 +82,11 @@ class Lessons:
         """Until all is that it has brought, but no longer than a moment."""
         with self._changed:
             self._changed.wait_for(lambda: visitor.done >= visitor.received, WAIT_S)
+
+    def wait_for_weights(self, known: int) -> None:
+        """Until there are newer weights than these, but no longer than a moment."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.pupil.learner.mailbox.version > known, WAIT_S)
 
     def rest_if_all_do(self) -> None:
         """Let the learner run free only while a robot that is here wants it to."""
@@ -197,10 +202,8 @@ class Lessons:
     # What follows is called in the learner's thread.
 
     def _note_dealt(self, count: int) -> None:
-        if not count:
-            return
-        numbers = self.pupil.store.numbers()
-        with self._changed:
+        numbers = self.pupil.store.numbers() if count else {}
+        with self._changed:  # weights are new after every update
             for visitor in self.visitors:
                 visitor.done = numbers.get(visitor.stream, visitor.done)
             self._changed.notify_all()

@@ -17,6 +17,7 @@ from configs.base import ConfigError
 from configs.text.reading import read_json
 from configs.text.writing import write_whole
 from hil_app.remote.cluster import TOKEN_FILE, ClusterError, has_token, insist_on_a_token
+from hil_app.remote.encryption import check_encryption
 from hil_app.remote.keeper import ENDED, SAYS_READY
 from hil_app.remote.standing import forget_all, state_folder
 from hil_app.support.extras import check_installed
@@ -160,6 +161,7 @@ def _check_ports(settings: Settings) -> None:
                 f"--join: nobody answers at {settings.join} ({error}): is it HOST:PORT as `hil-app "
                 "cluster up` printed it there, and does its firewall let this computer in?"
             ) from None
+        check_encryption(settings.join)
     for port in range(settings.port, settings.port + _WORKERS):
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

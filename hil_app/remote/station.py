@@ -107,8 +107,13 @@ class Station:
         return _answer(lessons, visitor, facts["news"])
 
     def _weights(self, lessons: Lessons, message: Message) -> bytes:
-        """The newest weights, if they are newer than those that the bridge has, as bytes."""
-        known, pupil = message.facts["version"], lessons.pupil
+        """The newest weights, if they are newer than those that the bridge has, as bytes.
+
+        A bridge that ``waits`` is answered as soon as there are such, or after a moment.
+        """
+        asked, known, pupil = time.monotonic(), message.facts["version"], lessons.pupil
+        if message.facts["waits"]:
+            lessons.wait_for_weights(known)
         parcel = pupil.learner.mailbox.newer_than(known)
         if parcel is None:
             return packed("weights", {"version": known})
@@ -116,7 +121,7 @@ class Station:
             if self._content[0] != parcel.version:
                 self._content = parcel.version, pupil.layout.content(parcel.weights)
             number, content = self._content
-        age = time.monotonic() - parcel.published
+        age = asked - parcel.published  # less than nothing, if they have come since
         return packed("weights", {"version": number, "age_s": age}, content)
 
     def _leave(self, lessons: Lessons, message: Message) -> bytes:
@@ -190,6 +195,7 @@ def _about(lessons: Lessons, visitor: Visitor) -> dict[str, Any]:
         "stream": visitor.stream,
         "here": not visitor.gone,
         "received": visitor.received,
+        "waiting": visitor.received - visitor.done,
         "safe": lessons.pupil.durable.get(visitor.stream, 0),
         "refused": visitor.refused,
         "rows": len(store.online.buffers[visitor.robot]),

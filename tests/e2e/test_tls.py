@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from certificates import certified, needs_openssl
 from clusters import needs_ray, needs_two_computers
 
+from hil_app.bench import BenchError
 from hil_app.bench.remote.arrivals import TWIN
 from hil_app.bench.remote.compared import compared
 from hil_app.bench.remote.lab import Lab
@@ -22,9 +23,8 @@ pytestmark = [
     pytest.mark.xdist_group("ray"),
     needs_ray,
     needs_two_computers,
-    pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed"),
+    needs_openssl,
 ]
-PAGE = Path(__file__).parents[2] / "docs" / "machines.md"
 KNOCK = """
 import socket, ssl, sys
 host, folder, how = sys.argv[1:]
@@ -41,23 +41,6 @@ with socket.create_connection((host, 6379), 20) as its:
     except OSError:
         print(False)
 """
-
-
-def certified(folder: Path, address: str, authority: Path | None) -> dict[str, str]:
-    """Do what the handbook says on a computer; returns what it says to put in the environment."""
-    words = PAGE.read_text().partition("### Encrypt it")[2].partition("\n### ")[0]
-    first, each, exported = re.findall(r"```bash\n(.*?)```", words, re.DOTALL)
-    script = f"cd {folder}\n{first if authority is None else ''}"
-    if authority is not None:
-        for name in ("ca.crt", "ca.key"):
-            shutil.copy(authority / name, folder)
-    script += each.replace("192.168.1.20", address) + exported.replace("~/.ray", str(folder))
-    done = subprocess.run(
-        ["bash", "-ec", f"{script}\nenv"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    named = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    return {name: value for name, value in named.items() if "TLS" in name}
 
 
 def knocked(lab: Lab, folder: Path, how: str) -> str:
@@ -78,6 +61,12 @@ def test_a_run_learns_behind_tls_and_who_has_no_certificate_is_not_let_in(tmp_pa
         first = first or folder
     assert first is not None
     with lab:
+        its, lab.variables["robot"] = lab.variables["robot"], {}
+        asked = time.monotonic()
+        with pytest.raises(BenchError, match="encrypts, and this command was not told to: export"):
+            lab.call("robot", "learner", "status", f"--address={lab.address}")
+        assert time.monotonic() - asked < 60  # of which most is Python's, on a busy machine
+        lab.variables["robot"] = its
         assert knocked(lab, first, "certified") == "True\n"
         assert knocked(lab, first, "without") == knocked(lab, first, "plain") == "False\n"
         options = ("--train.demonstrations=1", "--train.ticks=150", "--eval.episodes=0")

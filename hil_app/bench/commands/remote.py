@@ -137,7 +137,8 @@ def _robots(folder: Path, options: Any) -> tuple[Any, Table]:
         found.append(one)
         left = (len(options.robots) + 1 - len(found)) * (options.most + 90) / 60
         _say(f"{one.robots} with the learner in {one.where}, at most {left:.0f} min left")
-    return {"task": options.task, "counts": [asdict(one) for one in found]}, _robots_table(found)
+    counts = [{**asdict(one), "short_of": one.short_of} for one in found]
+    return {"task": options.task, "counts": counts}, _robots_table(found)
 
 
 def _say(words: str) -> None:
@@ -194,21 +195,31 @@ def _weights_table(found: Sequence[Arrival]) -> Table:
 
 
 def _robots_table(found: Sequence[Scaled]) -> Table:
-    columns = ("", "ticks/s", "updates/s", "T95 [s]", "robots", "learner", "kB/s each")
+    from hil_app.bench.remote.robots import FPS
+
+    columns = (
+        *("", "ticks/s", "updates/s", "T95 [s]", "robots", "bridges", "learner", "all", "waiting"),
+        *("kB/s each", "short of"),
+    )
     rows = [
         [
             f"{one.robots}, {one.where}",
-            f"{one.ticks_per_s:.1f}",
+            f"{one.ticks_per_s:.1f} of {one.robots * FPS}",
             f"{one.updates_per_s:.1f}",
             f"> {one.seconds:.0f}" if one.t95_s is None else f"{one.t95_s:.0f}",
             f"{one.robots_cpu:.2f}",
+            f"{one.bridges_cpu:.2f}",
             f"{one.learner_cpu:.2f}",
+            f"{one.busy_cpu:.2f} of {one.cores}",
+            str(one.waiting),
             f"{one.kb_s:.0f}",
+            one.short_of,
         ]
         for one in found
     ]
     caption = (
         "T95: until 19 of the newest 20 episodes of all robots succeeded without the operator. "
-        "Robots and learner: cores that their processes took."
+        "Robots, bridges and learner: cores that their processes took, and all programs of this "
+        "computer. Waiting: messages that the learner had and had not dealt with, at the end."
     )
     return showing.table("remote robots", columns, rows, caption)

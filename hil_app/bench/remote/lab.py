@@ -87,6 +87,10 @@ class Lab:
         """How many the learner has made; 0 before it has anything to learn."""
         return int((self.status()["learner"] or {}).get("updates", 0))
 
+    def waiting(self) -> int:
+        """How many messages of robots the learner has, and has not dealt with."""
+        return sum(one["waiting"] for one in self.status()["robots"])
+
     @contextmanager
     def arm(self) -> Iterator[tuple[VirtualArm, list[str]]]:
         """A virtual arm with two cameras on the robot's computer, and options of a run there."""
@@ -247,6 +251,13 @@ def cpu_s(pid: int) -> float:
     """Processor time that a process has had [s]."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_s() -> float:
+    """Processor time that this computer's cores have not been idle [s]."""
+    words = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]  # guests are in the first
+    idle = int(words[3]) + int(words[4])
+    return (sum(map(int, words)) - idle) / os.sysconf("SC_CLK_TCK")
 
 
 def _command_of(pid: int) -> str:

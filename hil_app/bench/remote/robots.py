@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from hil_app.bench import BenchError
 from hil_app.bench.remote.arrivals import TWIN
-from hil_app.bench.remote.lab import Lab, Run, cpu_s
+from hil_app.bench.remote.lab import Lab, Run, busy_s, cpu_s
 from hil_app.control.outcomes import TRAIN
 from hil_app.runs.folder import EVENTS
 
 FPS = 10
 GOOD, OF = 19, 20  # episodes that succeeded without the operator, of the newest ones
+FULL = 0.9  # of what there is: more cannot be had
 DEMONSTRATIONS = 20  # of all robots together
 OPTIONS = (
     *TWIN,
@@ -37,9 +40,20 @@ class Scaled:
     t95_s: float | None  # until the robots' newest episodes were good; None: not within that time
     ticks_per_s: float  # of all robots
     updates_per_s: float
-    robots_cpu: float  # cores that their processes took, and that the learner's did
+    robots_cpu: float  # cores that their loops' processes took, and their bridges, and the learner
+    bridges_cpu: float
     learner_cpu: float
+    busy_cpu: float  # the same of all programs of this computer, which has so many:
+    cores: int
+    waiting: int  # messages that the learner had at the end, and had not dealt with
     kb_s: float  # over the wire, by each robot, both ways
+
+    @property
+    def short_of(self) -> str:
+        """What there was too little of for more ticks and updates; nothing if there was enough."""
+        if self.busy_cpu > FULL * self.cores:
+            return "cores"
+        return "the learner's core" if self.learner_cpu > FULL else ""
 
 
 def scaled(folder: Path, task: str, counts: Sequence[int], most_s: float) -> Iterator[Scaled]:
@@ -64,12 +78,13 @@ def _scaled(lab: Lab, task: str, where: str, count: int, most_s: float) -> Scale
         while t95 is None and time.monotonic() - begun < most_s:
             time.sleep(1)
             t95 = _t95([run.folder for run in runs])
-        said, took = _spent(lab, runs), time.monotonic() - begun
+        said, took, waiting = _spent(lab, runs), time.monotonic() - begun, lab.waiting()
     finally:
         summaries = [run.end() for run in runs]
-    robots, learner, wire, updates = (b - a for a, b in zip(before, said, strict=True))
-    if where == "thread":
-        updates = summaries[0]["train"]["updates"]
+    if not all("train" in summary for summary in summaries):
+        raise BenchError(f"in {took:.0f} s not every robot came to train: give --most more")
+    spent = Spent(*(b - a for a, b in zip(before, said, strict=True)))
+    updates = summaries[0]["train"]["updates"] if where == "thread" else spent.updates
     return Scaled(
         where=where,
         robots=count,
@@ -77,9 +92,13 @@ def _scaled(lab: Lab, task: str, where: str, count: int, most_s: float) -> Scale
         t95_s=t95,
         ticks_per_s=sum(_ticks_per_s(summary) for summary in summaries),
         updates_per_s=updates / took,
-        robots_cpu=robots / took,
-        learner_cpu=learner / took,
-        kb_s=wire / took / 1e3 / count,
+        robots_cpu=spent.robots / took,
+        bridges_cpu=spent.bridges / took,
+        learner_cpu=spent.learner / took,
+        busy_cpu=spent.all / took,
+        cores=os.cpu_count() or 1,
+        waiting=waiting,
+        kb_s=spent.wire / took / 1e3 / count,
     )
 
 
@@ -91,11 +110,26 @@ def _start(lab: Lab, task: str, where: str, count: int, number: int) -> Run:
     return lab.train(f"robot{number}", [*OPTIONS, what, shown, *own])
 
 
-def _spent(lab: Lab, runs: Sequence[Run]) -> tuple[float, float, int, int]:
-    """CPU time of robots and learner [s], bytes over the wire, and updates, so far."""
-    robots = sum(run.cpu_s() for run in runs)
-    learner = sum(cpu_s(pid) for pid in lab.nodes("learner", "ray::LearnerActor"))
-    return robots, learner, lab.wire.sent() + lab.wire.received(), lab.updates()
+class Spent(NamedTuple):
+    """What was spent so far."""
+
+    robots: float  # processor time [s]
+    bridges: float
+    learner: float
+    all: float
+    wire: float  # bytes, both ways
+    updates: float
+
+
+def _spent(lab: Lab, runs: Sequence[Run]) -> Spent:
+    return Spent(
+        robots=sum(run.cpu_s() for run in runs),
+        bridges=sum(cpu_s(pid) for run in runs for pid in run.bridges()),
+        learner=sum(cpu_s(pid) for pid in lab.nodes("learner", "ray::LearnerActor")),
+        all=busy_s(),
+        wire=lab.wire.sent() + lab.wire.received(),
+        updates=lab.updates(),
+    )
 
 
 def _ticks_per_s(summary: dict[str, Any]) -> float:

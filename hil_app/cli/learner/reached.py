@@ -12,8 +12,10 @@ from configs.errors import ConfigError
 from configs.learning.learner import NAMED
 from configs.options.parser import Parser
 from hil_app.remote import cluster
+from hil_app.remote.membership import here
 from hil_app.support.wire import Message, packed, unpacked
 
+OWN = "auto"  # what Ray calls the cluster that this computer is in
 HOME = "~/.local/share/hil-app/learners"  # of what learners keep, on their machine
 
 
@@ -22,7 +24,7 @@ def parser_of(command: str, description: str) -> Parser:
     parser = Parser(f"hil-app learner {command}", description)
     parser.add_argument(
         "--address",
-        default="auto",
+        default=OWN,
         metavar="HOST:PORT",
         help="where the cluster's head listens (default: the cluster that this computer is in)",
     )
@@ -46,8 +48,9 @@ def folder_of(name: str) -> Path:
 
 @contextmanager
 def reached(address: str) -> Iterator[Any]:
-    """Ray, connected to the cluster. Raises ClusterError."""
-    ray = cluster.connect(address)
+    """Ray, connected to the cluster. Raises ConfigError or ClusterError."""
+    own = here() if address == OWN else None
+    ray = cluster.connect(address if own is None else own.address)
     try:
         yield ray
     finally:

@@ -303,4 +303,5 @@ def _about(config: LearnerConfig) -> dict[str, Any]:
         "name": config.name,
         "robot": config.robot or host,
         "share": config.share,
+        "weights_mb_per_s": config.weights_mb_per_s,
     }

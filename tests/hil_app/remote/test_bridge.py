@@ -40,12 +40,14 @@ class Network:
     def __init__(self, folder):
         self.folder, self.cut = folder, False
         self.station = Station(folder, {"name": "learner", "host": "h", "gpus": 0})
-        self.bridges = []
+        self.bridges, self.weights = [], 0  # how often weights have come
 
     def call(self, data, _):
         if self.cut:
             raise Lost("the cable is out")
-        return unpacked(self.station.call(data))
+        answer = unpacked(self.station.call(data))
+        self.weights += answer.kind == "weights" and bool(answer.arrays)
+        return answer
 
     def child(self, _module, _files):
         """In the place of a process."""
@@ -130,6 +132,20 @@ def test_a_learner_that_is_out_of_reach_for_a_while_gets_every_frame_once(networ
     assert names.index("learner_lost") < names.index("learner_back")
     assert not (session.folder / "unsent").exists()
     check_all_there(network, session.folder)
+
+
+@pytest.mark.parametrize("mode", ["background", "lockstep"])
+def test_weights_take_no_more_of_the_network_than_they_may(network, tmp_path, mode):
+    def see(training, count):
+        if count == 60 and mode == "background":
+            until(lambda: training.learner.progress.updates > 20)
+
+    learner = {"mode": mode, "weights_mb_per_s": 1e-5}  # one version takes minutes
+    train(tmp_path / "run", see, learner=learner)
+    if mode == "lockstep":  # which needs them all
+        assert network.weights > 5
+    else:
+        assert 1 <= network.weights <= 2  # the first, and those of the end
 
 
 def test_bridges_that_end_are_followed_by_others(network, tmp_path):

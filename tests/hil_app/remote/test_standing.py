@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hil_app.remote import keeper, standing
+from hil_app.remote import actor, keeper, standing
 from hil_app.support import tied
 
 
@@ -59,3 +59,42 @@ def test_they_are_started_anew_once_ray_is_and_again_until_that_is_so(
     ray.poll = lambda: 1  # it has ended
     keeper._bring_back(ray, log, log.stat().st_size)
     assert len(calls) == 4
+
+
+def test_each_computer_of_the_cluster_is_told_and_those_that_are_silent_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ray does it: a task at each, one of which does not answer, and one of which fails."""
+
+    def node(number: int, *, alive: bool = True) -> dict[str, Any]:
+        return {
+            "Alive": alive,
+            "NodeManagerAddress": f"10.0.0.{number}",
+            "NodeManagerHostname": f"host{number}",
+        }
+
+    def at(there: str, forget: Any, name: str) -> str:
+        if there != "node:10.0.0.3":
+            monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / there))
+            forget(name)
+        return there
+
+    def options(forget: Any, resources: dict[str, float], **_: Any) -> Any:
+        return SimpleNamespace(remote=lambda name: at(*resources, forget, name))
+
+    def get(there: str) -> None:
+        if there == "node:10.0.0.4":
+            raise OSError("its disk is full")
+
+    ray: Any = SimpleNamespace(
+        nodes=lambda: [node(1), node(2), node(3), node(4), node(5, alive=False)],
+        remote=lambda forget: SimpleNamespace(options=lambda **said: options(forget, **said)),
+        wait=lambda asked, **_: ([one for one in asked if one != "node:10.0.0.3"], []),
+        get=get,
+    )
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "node:10.0.0.2"))
+    standing.remember("left", {"cpus": 1})
+    standing.remember("right", {"cpus": 1})
+    assert actor.forget_everywhere(ray, "left") == ["host3", "host4"]
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "node:10.0.0.2"))
+    assert list(standing.standing()) == ["right"]

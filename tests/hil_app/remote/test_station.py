@@ -1,5 +1,8 @@
 """What robots send is learned from exactly once, whoever dies, and nobody hurts another."""
 
+import queue
+import threading
+import time
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -12,6 +15,7 @@ from waiting import until
 from hil_app.build.assembly import Assembly
 from hil_app.learning.elsewhere.experiences import FramePacker, SentFrame
 from hil_app.learning.health import LearnerDied
+from hil_app.remote import lessons
 from hil_app.remote.station import Station
 from hil_app.support.checkpoint_names import checkpoints_in
 from hil_app.support.spool import record
@@ -214,6 +218,36 @@ def test_a_robot_that_lies_is_refused_and_the_others_learn_on(station, setup):
     ]
     assert push(learner, [])[1]["refused"] == 0
     assert facts["progress"]["updates"] > 0
+
+
+def test_weights_are_waited_for_a_moment_and_answered_once_they_are_there(
+    station, setup, monkeypatch
+):
+    learner, data, answers = station(), stream_of(frames(60)), queue.SimpleQueue()
+
+    def wait(known):
+        answer = unpacked(learner.call(packed("weights", {"version": known, "waits": True})))
+        answers.put((answer, time.monotonic()))
+
+    join(learner, setup)
+    assert ask(learner, "weights", version=0, waits=False)[1] == {"version": 0}
+    push(learner, data[:1])
+    asked = time.monotonic()
+    wait(0)
+    answer, came = answers.get()
+    assert (answer.facts, answer.arrays) == ({"version": 0}, b"")
+    assert came - asked >= lessons.WAIT_S
+    monkeypatch.setattr(lessons, "WAIT_S", 60.0)  # a first update may take its time
+    waiting = threading.Thread(target=wait, args=[0])
+    asked = time.monotonic()
+    waiting.start()
+    push(learner, data[1:])
+    waiting.join()
+    answer, came = answers.get()
+    assert answer.facts["version"] >= 1
+    assert answer.arrays
+    published = learner._lessons.pupil.learner.mailbox._parcel.published
+    assert asked < asked - answer.facts["age_s"] <= min(came, published)
 
 
 def test_bytes_that_are_no_message_are_refused(station, setup):

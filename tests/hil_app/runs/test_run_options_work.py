@@ -67,6 +67,7 @@ ELSEWHERE = {
     "learner.robot": "tests/hil_app/remote/test_ray_runs",
     "learner.share": "tests/hil_app/remote/test_station, tests/hil_app/learning/shared/test_pool",
     "learner.on_loss": "tests/hil_app/remote/test_bridge",
+    "learner.weights_mb_per_s": "tests/hil_app/remote/test_bridge",
     "learner.takeover_ticks": "tests/hil_app/learning/test_take_over_penalty",
     "train.warm_start_updates": "test_warm_start_run",
     "learner.queue_size": "below",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hil_app.bench.commands import remote
 from hil_app.bench.remote import robots
 from hil_app.bench.remote.arrivals import Arrival
 from hil_app.bench.remote.faults import FAULTS, _drawn
+from hil_app.bench.remote.lab import busy_s
 from hil_app.bench.remote.robots import Scaled
 
 
@@ -54,11 +56,30 @@ def test_tables_have_a_row_each() -> None:
     age = {"p50": 12.34, "p99": 56.7, "max": 89.0}
     weights = remote._weights_table([Arrival("wide", 30.0, age, 14.2, 90.0, 9000.0)])
     scaled = [
-        Scaled("thread", 1, 40.0, 35.0, 7.0, 7.0, 0.2, 0.0, 0.0),
-        Scaled("ray", 8, 300.0, None, 50.0, 10.0, 0.8, 0.9, 700.0),
+        Scaled("thread", 1, 40.0, 35.0, 7.0, 7.0, 0.2, 0.0, 0.0, 0.3, 2, 0, 0.0),
+        Scaled("ray", 8, 300.0, None, 50.0, 10.0, 0.8, 0.1, 0.5, 1.9, 2, 12, 700.0),
     ]
     assert weights.row_count == 1
     assert [*map(str, remote._robots_table(scaled).columns[3].cells)] == ["35", "> 300"]
+    assert [*map(str, remote._robots_table(scaled).columns[1].cells)] == ["7.0 of 10", "50.0 of 80"]
+
+
+@pytest.mark.parametrize(
+    ("learner", "busy", "short_of"),
+    [(0.5, 1.0, ""), (0.95, 1.5, "the learner's core"), (0.95, 3.7, "cores"), (0.3, 3.7, "cores")],
+)
+def test_what_there_is_too_little_of_is_named(learner: float, busy: float, short_of: str) -> None:
+    one = Scaled("ray", 2, 60.0, 50.0, 20.0, 9.0, 0.4, 0.1, learner, busy, 4, 0, 700.0)
+    assert one.short_of == short_of
+    table = remote._robots_table([one])
+    assert [*map(str, table.columns[-1].cells)] == [short_of]
+
+
+def test_a_core_that_works_is_counted_as_busy() -> None:
+    before, end = busy_s(), time.process_time() + 0.3
+    while time.process_time() < end:
+        pass
+    assert busy_s() - before > 0.2
 
 
 def test_a_part_that_there_is_not_is_refused() -> None:
