@@ -197,29 +197,29 @@ def _weights_table(found: Sequence[Arrival]) -> Table:
 def _robots_table(found: Sequence[Scaled]) -> Table:
     from hil_app.bench.remote.robots import FPS
 
-    columns = (
-        *("", "ticks/s", "updates/s", "T95 [s]", "robots", "bridges", "learner", "all", "waiting"),
-        *("kB/s each", "short of"),
-    )
+    columns = ("", *(f"{one.robots}, {one.where}" for one in found))
     rows = [
-        [
-            f"{one.robots}, {one.where}",
-            f"{one.ticks_per_s:.1f} of {one.robots * FPS}",
-            f"{one.updates_per_s:.1f}",
-            f"> {one.seconds:.0f}" if one.t95_s is None else f"{one.t95_s:.0f}",
-            f"{one.robots_cpu:.2f}",
-            f"{one.bridges_cpu:.2f}",
-            f"{one.learner_cpu:.2f}",
-            f"{one.busy_cpu:.2f} of {one.cores}",
-            str(one.waiting),
-            f"{one.kb_s:.0f}",
-            one.short_of,
-        ]
-        for one in found
+        [name, *map(told, found)]
+        for name, told in {
+            "ticks/s": lambda one: f"{one.ticks_per_s:.1f} of {one.robots * FPS}",
+            "updates/s": lambda one: f"{one.updates_per_s:.1f}",
+            "T95 [s]": _t95,
+            "cores: robots": lambda one: f"{one.robots_cpu:.2f}",
+            "bridges": lambda one: f"{one.bridges_cpu:.2f}",
+            "learner": lambda one: f"{one.learner_cpu:.2f}",
+            "all": lambda one: f"{one.busy_cpu:.2f} of {one.cores}",
+            "waiting": lambda one: str(one.waiting),
+            "kB/s, each robot": lambda one: f"{one.kb_s:.0f}",
+            "short of": lambda one: one.short_of,
+        }.items()
     ]
     caption = (
         "T95: until 19 of the newest 20 episodes of all robots succeeded without the operator. "
-        "Robots, bridges and learner: cores that their processes took, and all programs of this "
+        "Cores that the processes of robots, bridges and learner took, and all programs of this "
         "computer. Waiting: messages that the learner had and had not dealt with, at the end."
     )
     return showing.table("remote robots", columns, rows, caption)
+
+
+def _t95(one: Scaled) -> str:
+    return f"> {one.seconds:.0f}" if one.t95_s is None else f"{one.t95_s:.0f}"
