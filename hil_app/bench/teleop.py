@@ -129,7 +129,7 @@ def _move(config: RunConfig, presser: _PadPresser) -> None:
     assert parts.device is not None
     teleop = WatchedTeleop(parts.teleop("always"), presser.polls)
     loop = parts.loop(teleop, NoPolicy(), lambda: False)
-    with parts.device, parts.robot:
+    with parts.device, parts.robot, loop.rate.kept():
         transition = loop.reset(seed=0)
         with presser:
             while not presser.over:

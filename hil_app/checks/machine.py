@@ -17,6 +17,7 @@ from hil_app.checks.finding import Findings, note, of_message, ok, problem
 from hil_app.runs.folder import RUNS
 from hil_app.support import caches
 from robots.base import RobotError
+from robots.safety.urgent import GUARD, LOOP, urgent
 from robots.virtual.client import virtual_ports
 
 GB = 1e9
@@ -45,6 +46,22 @@ def load() -> Findings:
         yield note(
             "the CPU is kept at its lowest speed (governor powersave)",
             "sudo cpupower frequency-set -g performance",
+        )
+
+
+def priority() -> Findings:
+    """Whether what moves an arm goes ahead of other programs."""
+    if not LINUX:
+        return
+    with urgent(LOOP) as ahead:
+        pass
+    if ahead:
+        yield ok("the control loop goes ahead of other programs")
+    else:
+        yield note(
+            "the control loop may not go ahead of other programs: they may make ticks late",
+            f'echo "$USER - rtprio {GUARD}" | sudo tee /etc/security/limits.d/hil-app.conf, then '
+            f"log out and in again; in a container: docker run --ulimit rtprio={GUARD}",
         )
 
 

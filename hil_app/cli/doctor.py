@@ -75,6 +75,7 @@ def checks(config: RunConfig, *, whole: bool = True) -> list[Check]:
         Check("software", partial(software.torch, config.learner.device), 120.0),
         Check("software", partial(software.drawing, _draws(config)), 120.0),
         Check("computer", machine.load),
+        Check("computer", machine.priority),
         Check("computer", partial(machine.memory, config)),
         Check("computer", partial(machine.disk, config), 30.0),
         Check("computer", machine.cache),

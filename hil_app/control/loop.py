@@ -111,19 +111,20 @@ class Loop:
         With ``ask``, which is called then, the arm waits in its reset pose until the operator is
         ready.
         """
-        transition = self.reset(seed, ask)
-        reward, intervention_ticks, takeovers, held, success = 0.0, 0, 0, False, False
-        while not transition.done:
-            transition = self.tick(transition)
-            frame = Frame.of(transition, seed)
-            for sink in sinks:
-                sink(frame)
-            self.watch.lap("hand-over")
-            reward += frame.reward
-            success |= frame.success
-            intervention_ticks += frame.is_intervention
-            takeovers += frame.is_intervention and not held
-            held = frame.is_intervention
+        with self.rate.kept():
+            transition = self.reset(seed, ask)
+            reward, intervention_ticks, takeovers, held, success = 0.0, 0, 0, False, False
+            while not transition.done:
+                transition = self.tick(transition)
+                frame = Frame.of(transition, seed)
+                for sink in sinks:
+                    sink(frame)
+                self.watch.lap("hand-over")
+                reward += frame.reward
+                success |= frame.success
+                intervention_ticks += frame.is_intervention
+                takeovers += frame.is_intervention and not held
+                held = frame.is_intervention
         command = transition.command
         return Episode(
             seed=seed,

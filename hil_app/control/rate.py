@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from itertools import islice
 
 import numpy as np
+
+from robots.safety.urgent import LOOP, USUAL, urgent
 
 SAMPLES = 100_000  # newest latenesses kept: 55 minutes at 30 Hz
 
@@ -19,9 +22,10 @@ class Rate:
 
         rate = Rate(fps=30)
         rate.start()
-        while True:
-            ...
-            late = rate.wait()
+        with rate.kept():
+            while True:
+                ...
+                late = rate.wait()
 
     A tick that overruns is caught up by the next ones; after an overrun of more than
     ``catch_up`` periods the schedule starts again, so that no burst of ticks follows a long stall.
@@ -33,6 +37,10 @@ class Rate:
         self._catch_up = catch_up * self.period
         self._deadline = time.monotonic()
         self.lateness: deque[float] = deque(maxlen=SAMPLES)  # [s], one a tick
+
+    def kept(self) -> AbstractContextManager[bool]:
+        """While entered, the thread goes ahead of other programs, if there are deadlines."""
+        return urgent(LOOP if self.paced else USUAL)
 
     def start(self) -> None:
         """Begin a new schedule now."""
@@ -51,6 +59,11 @@ class Rate:
         if late > self._catch_up:
             self.start()
         return late
+
+    @property
+    def left(self) -> float:
+        """How long it sleeps yet [s], for whoever looks on; 0 while the loop is at work."""
+        return max(0.0, self._deadline - time.monotonic())
 
     def statistics(self, newest: int = SAMPLES) -> dict[str, float] | None:
         """Lateness p50, p99, max of the ``newest`` ticks [ms]; None before the first paced one."""

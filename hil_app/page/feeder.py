@@ -18,6 +18,7 @@ from hil_app.page.wire import Downstream, Message, WireError
 from hil_app.runs.at_the_page import PagePlace
 from hil_app.support.events import EventLog
 from robots.base import U8
+from robots.safety.urgent import LOOP, USUAL, urgent
 from teleop.page.device import PageDevice
 
 if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and not every run needs it
 STATE_EVERY = 0.05  # between two states [s]
 ALONE_EVERY = 0.5  # the same while nobody looks
 LOOK_EVERY = 0.005  # from one look for a new image to the next, while one is asked for [s]
+CLEAR_S = 0.002  # before the loop goes on, in which nothing is told [s]
 SILENCE_S = 10.0  # of a page that hangs
 STARTING_S = 60.0  # that one may take to begin
 _BEGIN_S, _LONGEST_S = 0.5, 10.0  # from a process that has died to the next
@@ -142,9 +144,12 @@ class Page:
 
     def _run(self) -> None:
         """Serve, process after process, until the run is over."""
+        paced = self._parts.config.env.paced
         try:
-            while not self._over.is_set() and self._process is not None:
-                self._attend(self._process)
+            # whatever made this thread wait while it has the interpreter, the loop would wait for
+            with urgent(LOOP if paced else USUAL):
+                while not self._over.is_set() and self._process is not None:
+                    self._attend(self._process)
         except BaseException as error:  # the run goes on without
             self._give_up(f"{type(error).__name__}: {error}")
 
@@ -165,9 +170,14 @@ class Page:
         now = time.monotonic()
         if now - self._heard > (SILENCE_S if self._served else STARTING_S):
             raise WireError("it hangs")
-        if link.idle:
+        if link.idle and not self._in_the_way():
             self._tell(link, now)
         link.flush()
+
+    def _in_the_way(self) -> bool:
+        """Whether the loop is about to go on, and is to find the interpreter free."""
+        stage = self._monitor.shown
+        return stage is not None and 0 < stage.loop.rate.left < CLEAR_S
 
     def _hear(self, link: Downstream) -> None:
         """Do what the page has said."""
@@ -178,6 +188,8 @@ class Page:
 
     def _patience(self, link: Downstream) -> float:
         """How long there is nothing to do [s], unless the page says something."""
+        if link.idle and self._in_the_way():
+            return CLEAR_S
         if self._wanted and link.idle:
             return LOOK_EVERY
         return max(0.0, min(STATE_EVERY, self._due - time.monotonic()))

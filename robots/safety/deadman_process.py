@@ -36,6 +36,7 @@ from typing import Any
 from robots.errors import NotConnected
 from robots.feetech.bus import FeetechBus
 from robots.feetech.release import SINKING_S, RegisterValues, check_same, give_back, release, weaken
+from robots.safety.urgent import GUARD, urgent
 
 HEEDED = ("KILL", "STOP", "CHLD", "SEGV", "BUS", "FPE", "ILL", "ABRT")  # the last are its own
 _PATIENCE_S = 10.0  # how long motors or a port that do not answer are tried
@@ -200,7 +201,8 @@ def _main() -> None:
             continue
         os.open(os.devnull, os.O_WRONLY)  # or the port would take its place
     setup = json.loads(sys.argv[1])
-    watch(Program(socket.socket(fileno=0), setup["program"]), setup)
+    with urgent(GUARD):
+        watch(Program(socket.socket(fileno=0), setup["program"]), setup)
 
 
 if __name__ == "__main__":

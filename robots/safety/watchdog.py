@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Self
 
+from robots.safety.urgent import GUARD, urgent
+
 
 class Watchdog:
     """Calls ``trip`` once, in a thread of its own, when it has not been fed for ``patience_s``.
@@ -46,10 +48,11 @@ class Watchdog:
         self._fed, self._tripped = time.monotonic(), False
 
     def _watch(self) -> None:
-        while not self._over.wait(self._patience / 4):
-            if not self._tripped and time.monotonic() - self._fed > self._patience:
-                self._tripped = True
-                try:
-                    self._trip()
-                except BaseException:
-                    self._tripped = False
+        with urgent(GUARD):
+            while not self._over.wait(self._patience / 4):
+                if not self._tripped and time.monotonic() - self._fed > self._patience:
+                    self._tripped = True
+                    try:
+                        self._trip()
+                    except BaseException:
+                        self._tripped = False

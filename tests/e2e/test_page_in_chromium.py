@@ -112,6 +112,44 @@ def test_two_browsers_look_and_the_one_without_controls_stops_the_arm(
     assert "emergency stop" in output
 
 
+COUNT_DRAWINGS = """
+(() => {
+  window.drawings = 0;
+  const draw = WebGL2RenderingContext.prototype.drawElements;
+  WebGL2RenderingContext.prototype.drawElements = function (...given) {
+    window.drawings++;
+    return draw.apply(this, given);
+  };
+})();
+"""
+
+
+def test_an_arm_that_rests_is_not_drawn_again_and_again(tmp_path: Path, browser: Any) -> None:
+    with served(tmp_path, "teleoperate", *PATIENT) as running:
+        page = new_page(browser)
+        page.add_init_script(COUNT_DRAWINGS)
+        open_page(page, running)
+
+        def drawn(ms: int) -> int:
+            """So many parts of it, for so long [ms]."""
+            before: int = page.evaluate("drawings")
+            page.wait_for_timeout(ms)
+            found: int = page.evaluate("drawings")
+            return found - before
+
+        until(lambda: page.evaluate("drawings") > 0)
+        until(lambda: drawn(1000) == 0)
+        take_controls(page)
+        move_pad(page, axes={0: 0.5}, b5=1.0)
+        until_shown(page, "YOU")
+        until(lambda: drawn(200) > 0)
+        move_pad(page, axes={0: 0.0}, b5=0.0)
+        until(lambda: drawn(1000) == 0)
+        page.keyboard.press("Space")
+        assert running.end()[0] == 1  # an emergency stop
+        page.close()
+
+
 def test_a_reload_a_dead_page_process_and_a_frozen_browser_let_go_of_the_arm(
     tmp_path: Path, browser: Any
 ) -> None:

@@ -36,7 +36,13 @@ def press_latency(port: str, presses: int) -> Result:
     presser = _KeyPresser(port, place, parts.device, presses)
     teleop = WatchedTeleop(parts.teleop("on_take_over"), presser.polls)
     loop = parts.loop(teleop, NoPolicy(), lambda: presser.over)  # amid a pause, too
-    with place, Page(parts, Monitor(), EventLog(), place), parts.device, parts.robot:
+    with (
+        place,
+        Page(parts, Monitor(), EventLog(), place),
+        parts.device,
+        parts.robot,
+        loop.rate.kept(),
+    ):
         transition = loop.reset(seed=0)
         with presser:
             while not presser.over:

@@ -27,7 +27,10 @@ def usual_priority() -> Iterator[None]:
 
 
 def _real_time() -> set[int]:
-    """The threads of this process that have real-time priority."""
+    """The threads of this process that have real-time priority, and hand it on.
+
+    Those that have it from :func:`robots.safety.urgent.urgent` keep it to themselves, and keep it.
+    """
     if not _THREADS.is_dir():
         return set()
     found = set()

@@ -172,6 +172,21 @@ def test_a_busy_computer_is_worth_a_word(
     assert next(iter(machine.load())).mark == mark
 
 
+@pytest.mark.skipif(not machine.LINUX, reason="priorities are Linux's")
+@pytest.mark.parametrize(("allowed", "mark"), [(True, "ok"), (False, "note")])
+def test_a_loop_that_may_not_go_ahead_is_worth_a_word(
+    allowed: bool, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        if not allowed:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    found = only(machine.priority())
+    assert found.mark == mark
+    assert ("rtprio 2" in found.remedy) is not allowed
+
+
 @pytest.mark.parametrize(
     ("free", "images", "size", "mark"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -20,6 +21,7 @@ from configs.run import RunConfig
 from hil_app.build.actions import EndEffectorActions
 from hil_app.build.assembly import Assembly
 from hil_app.build.robots import make_robot
+from hil_app.control import rate
 from hil_app.control.loop import Loop
 from hil_app.control.outcomes import Episode
 from hil_app.control.policy import NoPolicy
@@ -29,6 +31,7 @@ from processors.events import operator_events, sparse_reward, time_limit
 from robots.arm import ARMS
 from robots.base import F32, GRIPPER, Reading, RobotError
 from robots.safety.guard import ramp
+from robots.safety.urgent import LOOP, USUAL
 from teleop.base import NO_INPUT, TeleopSample
 from teleop.no_teleop import NoTeleop
 
@@ -584,6 +587,27 @@ def test_the_reset_time_is_ignored_when_not_paced(scene: Scene) -> None:
     assert scene.now == 50.0
     assert "sleep" not in scene.calls
     assert len(scene.targets) == 10 + episode.ticks
+
+
+@pytest.mark.parametrize("paced", [True, False])
+def test_an_episode_goes_ahead_of_other_programs_where_it_is_paced(
+    scene: Scene, paced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels, asked = list[int](), list[int]()
+
+    @contextmanager
+    def urgent(level: int) -> Iterator[bool]:
+        levels.append(level)
+        yield True
+        levels.append(USUAL)
+
+    monkeypatch.setattr(rate, "urgent", urgent)
+    loop = loop_of(scene, lambda: asked.append(levels[-1]) or False, paced=paced)
+    for _ in range(2):
+        run(loop)
+    wanted = LOOP if paced else USUAL
+    assert set(asked) == {wanted}
+    assert levels == 2 * [wanted, USUAL]
 
 
 def test_the_episode_starts_on_a_fresh_schedule(scene: Scene) -> None:

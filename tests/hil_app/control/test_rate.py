@@ -1,11 +1,14 @@
 """Absolute deadlines (trap 23), on a clock that only sleeping and working move on."""
 
+import os
 import random
+import sys
 import time
 
 import pytest
 
 from hil_app.control.rate import Rate, milliseconds
+from robots.safety.urgent import LOOP
 
 PERIOD = 0.1
 
@@ -100,6 +103,31 @@ def test_unpaced_never_sleeps_and_is_never_late(clock: Clock) -> None:
         assert rate.wait() == 0.0
     assert clock.sleeps == []
     assert rate.statistics() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are Linux's")
+@pytest.mark.parametrize("paced", [True, False])
+def test_who_keeps_deadlines_goes_ahead_where_that_is_allowed(paced: bool) -> None:
+    with Rate(fps=10, paced=paced).kept() as given:
+        assert os.sched_getparam(0).sched_priority == (LOOP if given else 0)
+        assert paced or not given
+    assert os.sched_getparam(0).sched_priority == 0
+
+
+def test_how_long_it_sleeps_yet_is_seen_from_outside(clock: Clock, rate: Rate) -> None:
+    seen = list[float]()
+    sleep = clock.sleep
+
+    def asleep(seconds: float) -> None:
+        seen.append(rate.left)
+        sleep(seconds)
+
+    time.sleep = asleep  # as the fixture does, which puts it back
+    clock.work(0.03)
+    assert rate.left == 0.0
+    rate.wait()
+    assert seen == [pytest.approx(0.07)]
+    assert rate.left == 0.0
 
 
 def test_statistics_are_milliseconds_of_the_newest_ticks(rate: Rate) -> None:

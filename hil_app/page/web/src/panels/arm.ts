@@ -54,6 +54,7 @@ export class ArmView {
   private ghost: URDFRobot | null = null;
   private run: Run | null = null;
   private newest: State | null = null;
+  private shown = ""; // what is drawn of it
   private episode = -1;
   private dirty = true;
   private seen = true;
@@ -94,6 +95,7 @@ export class ArmView {
     this.path.clear();
     for (const old of [this.robot, this.ghost]) if (old !== null) this.scene.remove(old);
     this.robot = this.ghost = this.newest = null;
+    this.shown = "";
     if (run.urdf === null) return;
     this.box.visible = run.bounds !== null;
     if (run.bounds !== null) {
@@ -108,6 +110,7 @@ export class ArmView {
       if (part instanceof Mesh) part.material = this.ghostSkin;
     });
     this.scene.add(this.robot, this.ghost);
+    this.shown = "";
     if (this.newest !== null) this.show(this.newest); // or it would first be drawn stretched out
     this.dirty = true;
   }
@@ -116,6 +119,10 @@ export class ArmView {
     this.newest = state;
     const map = this.run?.urdf_joints;
     if (!map) return;
+    const { joints, target, object, tip, stage } = state;
+    const shown = JSON.stringify([joints, target, object, tip, stage.episode]);
+    if (shown === this.shown) return; // an arm that rests costs nothing
+    this.shown = shown;
     pose(this.robot, this.run, map, state.joints);
     pose(this.ghost, this.run, map, state.target);
     if (this.robot !== null && this.ghost !== null) showApart(this.robot, this.ghost);
