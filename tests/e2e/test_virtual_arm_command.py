@@ -27,6 +27,7 @@ from waiting import PATIENCE_S, until
 from hil_app.__main__ import main
 from robots.base import JOINTS, NotConnected, RobotError
 from robots.feetech.registers import REGISTERS
+from robots.safety.urgent import LOOP, USUAL, urgent
 from robots.virtual.client import VirtualArm, socket_path, virtual_ports
 from robots.virtual.servos.packets import checksum
 
@@ -210,6 +211,14 @@ def test_a_motor_answers_at_the_speed_that_it_was_set_to(running: Running, code:
                 assert bus.ping(1)[1] == sdk.COMM_SUCCESS
             else:
                 assert bus.silent(1, running.arm)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are Linux's")
+def test_it_waits_for_no_other_program_where_that_is_allowed(running: Running) -> None:
+    with urgent(LOOP) as allowed:
+        pass
+    found = os.sched_getparam(running.process.pid).sched_priority
+    assert found == (LOOP if allowed else USUAL)
 
 
 def test_lost_late_and_damaged_answers(running: Running, arm: VirtualArm) -> None:

@@ -17,6 +17,7 @@ from configs.text.paths import expanded
 from hil_app.control.signals import StopRequest
 from robots.arm import ARMS, Arm
 from robots.base import F32
+from robots.safety.urgent import LOOP, urgent
 
 DESCRIPTION = """\
 An SO100 or SO101 that is not there, on a serial port that is: six servos which speak the wire
@@ -67,7 +68,8 @@ def _serve(
     if options.latency_ms:
         server.turn({"latency_ms": options.latency_ms})
     print(_ready(options, place, server.port, streams), flush=True)
-    server.run(stop)
+    with urgent(LOOP):  # real motors wait for no other program
+        server.run(stop)
 
 
 def _place(options: argparse.Namespace) -> _Place:
