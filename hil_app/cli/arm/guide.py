@@ -8,6 +8,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 from pathlib import Path
 from select import select
 from typing import TypeVar
@@ -23,6 +24,7 @@ from robots.base import NotConnected, RobotError, SpeedRefused
 
 _LOOK_EVERY = 0.02  # seconds between two looks while an operator moves something
 _DRAW_EVERY = 0.1  # seconds between two images
+_HEARD_S = 0.5  # after which a Ctrl-C is heard that came just before a wait for an answer began
 YES, NO = ("y", "yes"), ("n", "no")
 
 
@@ -163,9 +165,13 @@ class Guide:
 
     def _line(self, patience_s: float | None) -> str | None:
         """The next line; None if there is none within ``patience_s``."""
+        end = inf if patience_s is None else time.monotonic() + patience_s
         while b"\n" not in self._typed:
-            if not select([self._input], [], [], patience_s)[0]:
-                return None
+            left = max(0.0, end - time.monotonic())
+            if not select([self._input], [], [], min(left, _HEARD_S))[0]:
+                if left <= _HEARD_S:
+                    return None
+                continue
             chunk = os.read(self._input, 4096)
             if not chunk:
                 raise InputEnded("The input has ended: run this in a terminal.")

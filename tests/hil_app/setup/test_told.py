@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
+from select import select
+from typing import Any
 
 import pytest
 from rich.table import Table
 from rich.text import Text
 
+from hil_app.cli.arm import guide
 from hil_app.cli.arm.guide import Guide, InputEnded
 from hil_app.cli.arm.page_guide import PageGuide, new_guide
 from hil_app.setup.told import BY_PAGE, content_of, heard
@@ -45,6 +49,24 @@ def test_a_choice_is_asked_for_until_it_is_one(
     os.write(keys, b"no\n")
     assert not PageGuide().agrees("Sure?", default=False)
     assert told(capsys) == [{"ask": "Sure?", "choices": ["no", "yes"]}]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("keys")
+def test_a_ctrl_c_that_comes_just_before_it_waits_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python looks for signals, then waits: one that falls between the two ends no wait."""
+
+    def not_interrupted(*given: Any) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            return select(*given)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    monkeypatch.setattr(guide, "select", not_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Guide().ask("Ready?")
 
 
 def test_what_changes_is_shown_in_its_place_until_enter(
