@@ -20,6 +20,7 @@ _POLICY = "policy_config"  # beside the fields in that file
 _DISCRETE = "discrete_critic_network_kwargs"
 EntropyMode: TypeAlias = Literal["log", "direct", "fixed"]
 Schedule: TypeAlias = Literal["constant", "linear", "cosine"]
+ImitationError: TypeAlias = Literal["squared", "absolute"]
 ConfigClass: TypeAlias = "type[RLAlgorithmConfig]"  # the field `type` hides the builtin below
 
 
@@ -175,6 +176,10 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     """Share of what each layer of the actor reads that is left out at random while it is trained,
     never while it acts, so that it learns no operator's shaking by heart; null for none."""
 
+    actor_average: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the trained actor that enters the one that acts, after each step of it but those of
+    the warm start, which it follows whole: an average of the newest 1/share; null for none."""
+
     temperature_mode: EntropyMode = "log"
     """The temperature is learned by its logarithm, directly, or stays fixed at temperature_init."""
 
@@ -198,6 +203,11 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
 
     behavior_cloning_weight: float = Field(default=0.0, ge=0)
     """Weight of imitating the operator's actions in rows with `is_intervention`; 0 for off."""
+
+    imitation_error: ImitationError = "squared"
+    """How the policy's distance from the operator's action counts: squared, so that it does the mean
+    of what the operator does in such a state, or absolute, so that it does the median: it decides
+    where the operator does now this, now that, and mistakes that are rare count for little."""
 
     compile: Changeable[bool] = False
     """Compile the losses before the run starts: a minute the first time, then kept on disk."""

@@ -12,6 +12,7 @@ from configs.text.paths import UserText
 
 WIDEST = 10_000  # of a layer
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
+Scale = Annotated[float, Field(gt=0, le=1000)]
 SIDES = 8, 4096  # least and most of an image [px]
 Activation = Literal[
     "ELU", "GELU", "Identity", "LeakyReLU", "Mish", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"
@@ -93,6 +94,11 @@ class NetworksConfig(SpreadConfig):
 
     state_encoder_hidden_dim: Width | None = None
     """Width of a hidden layer before that one, of features that are numbers; null for none."""
+
+    state_scales: list[Scale] = Field(default=[], max_length=8)
+    """Features that are numbers are read as they are, and as tanh(scale * number) for each of these
+    scales: near 0 a larger one tells smaller differences apart, such as millimetres between the
+    gripper and an object, where 1 is half of the number's range."""
 
     hidden_dims: list[Width] = Field(default=[256, 256], min_length=1, max_length=20)
     """Widths of the hidden layers of the actor, and of every critic, that name none of their own.

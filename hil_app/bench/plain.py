@@ -39,7 +39,7 @@ class PlainSAC:
 
     def __init__(self, algorithm: SACAlgorithm) -> None:
         self.config, self.target_entropy = algorithm.config, algorithm.target_entropy
-        self.policy = plain_copy(algorithm.policy)
+        self.policy = plain_copy(algorithm.trained)
         self.critics = plain_critics(algorithm.critic_ensemble)
         self.target_critics = plain_critics(algorithm.critic_target)
         self.target_encoder = plain_copy(algorithm.target_encoder)
@@ -150,7 +150,9 @@ class PlainSAC:
         loss = (self.log_alpha.exp().detach() * log_prob - q).mean()
         if self.config.behavior_cloning_weight:
             mean, _ = self.policy.actor(self.policy.actor_features(batch["state"], for_actor))
-            error = (mean.tanh() - self._continuous(batch)) ** 2
+            error = (mean.tanh() - self._continuous(batch)).abs()
+            if self.config.imitation_error == "squared":
+                error = error**2
             as_good = q
             if self.config.imitation_filter:
                 inputs = torch.cat((for_critics, self._continuous(batch)), dim=1)

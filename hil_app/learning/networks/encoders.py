@@ -6,7 +6,7 @@ part of the `Encoder`: it runs once an observation, before it, and its feature m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -104,6 +104,19 @@ class Encoder(nn.Module):
         return encoded[0] if len(encoded) == 1 else torch.cat(encoded, dim=-1)
 
 
+class Scales(nn.Module):
+    """Numbers (..., n) -> (..., n * (1 + scales)): themselves, and the tanh of each multiple."""
+
+    def __init__(self, scales: Sequence[float]) -> None:
+        super().__init__()
+        self.scales = tuple(scales)
+        self.tanh = Tanh()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What is large in it is as it was, and what is small is there large, too."""
+        return torch.cat([x, *(self.tanh(scale * x) for scale in self.scales)], dim=-1)
+
+
 class SpatialEmbedding(nn.Module):
     """A feature map (..., C, h, w) -> (..., C * n): n learned weightings of its places.
 
@@ -137,8 +150,12 @@ def _branch(
             layers, shape = [own], own.map_shape
         pool = SpatialEmbedding(shape, config.image_embedding_pooling_dim, generator)
         layers, inputs = [*layers, pool], pool.output_dim
-    elif (hidden := config.state_encoder_hidden_dim) is not None:
-        layers = [MLP(inputs, [hidden], activate_final=True, generator=generator)]
-        inputs = hidden
+    else:
+        if config.state_scales:
+            layers = [Scales(config.state_scales)]
+            inputs *= 1 + len(config.state_scales)
+        if (hidden := config.state_encoder_hidden_dim) is not None:
+            layers.append(MLP(inputs, [hidden], activate_final=True, generator=generator))
+            inputs = hidden
     last = [Dense(inputs, config.latent_dim, generator), nn.LayerNorm(config.latent_dim), Tanh()]
     return nn.Sequential(*layers, *last)

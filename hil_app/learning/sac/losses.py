@@ -223,9 +223,9 @@ class Losses:
         loss = (alpha.detach() * log_prob - q).mean()
         if self.config.behavior_cloning_weight:
             # Nair et al. 2018, on the mean: it is what a deterministic policy executes.
-            error = self.policy.actor.bounded(mean) - self._continuous(batch)
+            error = self._distance(self.policy.actor.bounded(mean), batch)
             as_good = self._as_good(batch, features, q)
-            loss = loss + self._imitation(batch, error.square().mean(dim=1), as_good)
+            loss = loss + self._imitation(batch, error, as_good)
         return self._with_temperature(loss, log_prob)
 
     def imitation(
@@ -233,13 +233,13 @@ class Losses:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """The same where the actor is to do what the operator did, whatever critics say of it.
 
-        Of what it draws the squared distance is taken, and not of its mean, so that it also learns
-        how little it may stray. Without a flag all that was done is the operator's.
+        Of what it draws the distance is taken, and not of its mean, so that it also learns how
+        little it may stray. Without a flag all that was done is the operator's.
         """
         seen = self.policy.actor_features(batch.state, features)
         mean, log_std = self.policy.actor(seen, draws.actor)
         action, log_prob = self.policy.actor.drawn(mean, log_std, draws.noise)
-        error = (action - self._continuous(batch)).square().mean(dim=1)
+        error = self._distance(action, batch)
         rows = torch.ones_like(error) if batch.intervention is None else batch.intervention
         loss = (self.temperature().detach() * log_prob).mean()
         loss = loss + (error * rows).sum() / rows.sum().clamp(min=1)
@@ -267,6 +267,12 @@ class Losses:
         wanted = rows if as_good is None else rows * as_good
         mean = (row_loss * wanted).sum() / rows.sum().clamp(min=1)
         return self.config.behavior_cloning_weight * mean
+
+    def _distance(self, action: Tensor, batch: Transitions) -> Tensor:
+        """How far (B,) actions (B, c) are from what was done."""
+        off = action - self._continuous(batch)
+        squared = self.config.imitation_error == "squared"
+        return (off.square() if squared else off.abs()).mean(dim=1)
 
     def _continuous(self, batch: Transitions) -> Tensor:
         return batch.action[:, : self.policy.config.continuous_dims]

@@ -66,6 +66,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         if not isinstance(config, SACAlgorithmConfig):
             raise TypeError(f"SACAlgorithm needs a SACAlgorithmConfig, not {type(config).__name__}")
         super().__init__(policy=policy, config=config, seed=seed)
+        self.trained = policy if config.actor_average is None else _with_own_actor(policy)
         self.target_entropy = config.entropy_target(policy.config)
         self.critic_ensemble = CriticEnsemble(
             config.num_critics,
@@ -86,12 +87,14 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         critic = policy.discrete_critic
         self.discrete_critic_target = None if critic is None else _frozen_copy(critic.head)
         self.losses = Losses(
-            config, policy, self.critic_ensemble, self.target_encoder, self.discrete_critic_target,
+            config, self.trained, self.critic_ensemble, self.target_encoder, self.discrete_critic_target,
             self._temperature, self.target_entropy,
         )  # fmt: skip
         self._passes = Passes(self.losses, policy.device)
         self._warm = not config.compile
         self._targets, self._followed = self._pair_targets()
+        self._averaged: list[Tensor] = self.policy.get_optim_params()["actor"]
+        self._actor: list[Tensor] = self.trained.get_optim_params()["actor"]
 
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
         """Take `utd_ratio` batches, a critic step on each; the last also trains the actor.
@@ -146,6 +149,10 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         nothing, limit = before.max_abs[:0], self.config.grad_clip_norm
         outcome = optimizer_step(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()
+        if self.config.actor_average is not None:
+            imitates = actor_pass == self._passes.imitation
+            share = 1.0 if imitates else self.config.actor_average
+            foreach.interpolate(self._averaged, self._actor, share * (1 - outcome.skipped))
         return StepRecord(tuple(found.losses), outcome, {"entropy": entropy}, (), nothing)
 
     def _follow(self, share: Tensor) -> None:
@@ -203,7 +210,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
 
         The schedule needs no object: `rate_factor` gives the rates of every update.
         """
-        groups = self.policy.get_optim_params()
+        groups = self.trained.get_optim_params()
         owned: dict[str, list[nn.Parameter]] = {
             "critic": [*self.critic_ensemble.parameters(), *groups["encoder"]],
             "actor": groups["actor"],
@@ -301,6 +308,7 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
             "critic_target": self.critic_target,
             "critic_target.features": self.target_encoder,
             "discrete_critic_target": self.discrete_critic_target,
+            "actor": None if self.trained is self.policy else self.trained.actor,
         }
         state = {self._temperature.name: self._temperature.parameter.detach()}
         for name, module in modules.items():
@@ -311,3 +319,11 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
 
 def _frozen_copy(module: M) -> M:
     return copy.deepcopy(module).requires_grad_(False)
+
+
+def _with_own_actor(policy: GaussianActorPolicy) -> GaussianActorPolicy:
+    """The same policy, but for an actor of its own that begins as a copy."""
+    other = copy.copy(policy)
+    other._modules = {**policy._modules}
+    other.actor = copy.deepcopy(policy.actor, {id(policy.encoder): policy.encoder})
+    return other

@@ -61,6 +61,8 @@ def _check(config: GaussianActorConfig) -> None:
         why = f"it does not look at {', '.join(more)}"
     elif config.state_encoder_hidden_dim is not None:
         why = "its encoders of numbers have no hidden layer (policy.state_encoder_hidden_dim)"
+    elif config.state_scales:
+        why = "its encoders read numbers at one scale (policy.state_scales)"
     elif not config.layer_norm:
         why = "its networks always have LayerNorm (policy.layer_norm)"
     elif not config.use_tanh_squash:

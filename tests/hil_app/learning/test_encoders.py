@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from hil_app.learning import OBS_STATE, FeatureType, GaussianActorConfig, Normalizer, PolicyFeature
@@ -313,3 +314,26 @@ def test_sac_learns_from_images(make_sac, make_batch, frozen):
         ]
         assert kernels
         assert not any(torch.equal(p, q) or p is q for p, q in kernels)
+
+
+def test_numbers_are_read_at_every_scale_beside_themselves(make_policy):
+    numbers = torch.tensor([[0.0, 0.01, -0.5, 3.0]])
+    policy = make_policy(state_scales=[4.0, 16.0])
+    scales, dense = policy.encoder.branches[0][:2]
+    expected = torch.cat([numbers, (4 * numbers).tanh(), (16 * numbers).tanh()], dim=1)
+    torch.testing.assert_close(scales(numbers), expected)
+    assert dense.in_features == 12
+    assert make_policy().encoder.branches[0][0].in_features == 4
+
+
+def test_a_hidden_layer_of_numbers_reads_every_scale(make_policy):
+    branch = make_policy(state_scales=[8.0], state_encoder_hidden_dim=5).encoder.branches[0]
+    features = branch(torch.randn(3, 4))
+    assert branch[1][0].in_features == 8
+    assert features.shape[0] == 3
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, 1e9, float("nan")])
+def test_a_scale_is_a_number_above_0(policy_config, scale):
+    with pytest.raises(ValidationError, match="state_scales"):
+        policy_config(state_scales=[scale])

@@ -241,10 +241,13 @@ ELSEWHERE = {
     "lr_decay_steps",
     "lr_final_fraction",
     "imitation_filter",
-}  # each has tests of its own: test_compiled, test_sac_options, test_imitation_filter
+    "imitation_error",
+    "actor_average",
+}  # each has tests of its own: test_compiled, test_sac_options, test_imitation_filter, and so on
 POLICY_FIELDS = {
     "latent_dim": 9,
     "state_encoder_hidden_dim": 9,
+    "state_scales": [4.0],
     "hidden_dims": [16, 8],
     "actor_network_kwargs": {"hidden_dims": [7]},
     "use_tanh_squash": False,

@@ -17,6 +17,7 @@ CASES: dict[str, dict[str, Any]] = {
     "not clipped": {"grad_clip_norm": None},
     "cloning": {"behavior_cloning_weight": 0.5},
     "cloning what is as good": {"behavior_cloning_weight": 0.5, "imitation_filter": True},
+    "cloning the median": {"behavior_cloning_weight": 0.5, "imitation_error": "absolute"},
     "ensemble": {"num_critics": 5, "num_subsample_critics": 2},
     "two batches, delayed actor": {"utd_ratio": 2, "policy_update_freq": 2},
     "own encoder": {"policy": {"shared_encoder": False}},
@@ -27,6 +28,7 @@ CASES: dict[str, dict[str, Any]] = {
         "actor_lr": 1e-4,
         "critic_lr": 1e-4,
     },
+    "several scales": {"policy": {"state_scales": [4.0, 16.0]}},
     "no layer norm": {"layer_norm": False, "policy": {"layer_norm": False}},
     "scaled rewards": {"reward_scale": 3.0},
     "wide enough for oneDNN": {

@@ -45,6 +45,22 @@ def test_it_imitates_the_operator_alone_where_the_rows_say_who_acted(make_sac, m
     assert (mean - torch.tensor([0.5, -0.5, 0.2])).abs().mean().item() < 0.15
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"), [("squared", 0.1), ("absolute", 0.6)], ids=["the mean", "the median"]
+)
+@pytest.mark.parametrize("kind", ["warm start", "update"])
+def test_where_the_operator_does_now_this_now_that(make_sac, make_batch, kind, error, expected):
+    batch = demonstrated(make_batch, [0.6, 0.6, 0.6, 2.0])
+    batch["action"][torch.arange(64) % 3 == 0, :3] = -0.9
+    batch["state"] = {key: torch.zeros_like(value) for key, value in batch["state"].items()}
+    options = {"imitation_error": error, "actor_lr": 3e-3, "temperature_init": 1e-3}
+    sac = make_sac(behavior_cloning_weight=100.0, **options)
+    for _ in range(400):
+        (sac.warm_start if kind == "warm start" else sac.update)(repeat(batch))
+    mean = sac.policy.select_action(batch["state"], deterministic=True)[:, :3]
+    torch.testing.assert_close(mean, torch.full_like(mean, expected), atol=0.1, rtol=0)
+
+
 def test_it_asks_no_critic(make_sac, make_batch, weights_of):
     one, other = make_sac(), make_sac()
     for parameter in other.critic_ensemble.parameters():

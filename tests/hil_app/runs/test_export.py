@@ -160,6 +160,7 @@ STATE, IMAGE = (
         ),
         ({"layer_norm": False}, "always have LayerNorm"),
         ({"state_encoder_hidden_dim": 8}, "have no hidden layer"),
+        ({"state_scales": [4.0]}, "read numbers at one scale"),
         ({"use_tanh_squash": False}, "always squashed"),
     ],
 )
