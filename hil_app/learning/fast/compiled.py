@@ -24,13 +24,17 @@ def compiled(method: Callable[P, R], device: torch.device) -> Callable[P, R]:
     for_torch()
     import torch._dynamo  # seconds, and only where something is compiled
 
-    torch._dynamo.config.trace_autograd_ops = True
     options: dict[str, Any] = {"triton.cudagraphs": True} if device.type == "cuda" else {}
     if hasattr(torch.compiler, "skip_guard_on_all_nn_modules_unsafe"):
         # looking at every layer before every call takes longer than a small layer itself
         options["guard_filter_fn"] = torch.compiler.skip_guard_on_all_nn_modules_unsafe
-    own = _with_code_of_its_own(method)
-    return torch.compile(own, fullgraph=True, dynamic=False, options=options)
+    own = torch.compile(_with_code_of_its_own(method), fullgraph=True, dynamic=False, options=options)
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        torch._dynamo.config.trace_autograd_ops = True  # of this thread: each has its own
+        return own(*args, **kwargs)
+
+    return call
 
 
 def _with_code_of_its_own(method: Callable[P, R]) -> Callable[P, R]:

@@ -86,7 +86,10 @@ def check_shapes(batch: Batch, config: GaussianActorConfig) -> None:
 
 
 def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
-    """A batch of zeros for this policy, with all that a batch can have, each tensor its own."""
+    """A batch of zeros for this policy, with all that a batch can have, each tensor its own.
+
+    Images lie in memory as those of a replay buffer do.
+    """
     config, device = policy.config, policy.device
     images = set(config.image_keys)
 
@@ -95,7 +98,9 @@ def example_batch(policy: GaussianActorPolicy, size: int) -> Batch:
 
     def state() -> dict[str, Tensor]:
         return {
-            key: zeros(*shape, dtype=torch.uint8 if key in images else torch.float32)
+            key: zeros(*shape, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+            if key in images
+            else zeros(*shape)
             for key, shape in config.seen_shapes.items()
         }
 
