@@ -205,9 +205,9 @@ class SACAlgorithmConfig(RLAlgorithmConfig):
     """Weight of imitating the operator's actions in rows with `is_intervention`; 0 for off."""
 
     imitation_error: ImitationError = "squared"
-    """How the policy's distance from the operator's action counts: squared, so that it does the mean
-    of what the operator does in such a state, or absolute, so that it does the median: it decides
-    where the operator does now this, now that, and mistakes that are rare count for little."""
+    """How far the policy is from the operator's action: squared, so that it does the mean of what
+    the operator does in such a state, or absolute, so that it does the median: it decides where the
+    operator does now this, now that, and mistakes that are rare count for little."""
 
     compile: Changeable[bool] = False
     """Compile the losses before the run starts: a minute the first time, then kept on disk."""

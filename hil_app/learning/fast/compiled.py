@@ -28,11 +28,12 @@ def compiled(method: Callable[P, R], device: torch.device) -> Callable[P, R]:
     if hasattr(torch.compiler, "skip_guard_on_all_nn_modules_unsafe"):
         # looking at every layer before every call takes longer than a small layer itself
         options["guard_filter_fn"] = torch.compiler.skip_guard_on_all_nn_modules_unsafe
-    own = torch.compile(_with_code_of_its_own(method), fullgraph=True, dynamic=False, options=options)
+    own = _with_code_of_its_own(method)
+    function = torch.compile(own, fullgraph=True, dynamic=False, options=options)
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         torch._dynamo.config.trace_autograd_ops = True  # of this thread: each has its own
-        return own(*args, **kwargs)
+        return function(*args, **kwargs)
 
     return call
 

@@ -21,6 +21,9 @@ features detached: a second objective of another scale would pull at the feature
 critics' feet, and each parameter stays in one optimiser. Targets have a target encoder of their
 own. Each observation is encoded once a batch, so the actor's step reads the features from just
 before the critic step that it follows.
+
+With `actor_average` it is `trained.actor` that all this trains and asks; the policy's own, which
+acts, follows it: an average of the newest ones (Polyak and Juditsky 1992).
 """
 
 from __future__ import annotations
@@ -87,14 +90,14 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         critic = policy.discrete_critic
         self.discrete_critic_target = None if critic is None else _frozen_copy(critic.head)
         self.losses = Losses(
-            config, self.trained, self.critic_ensemble, self.target_encoder, self.discrete_critic_target,
-            self._temperature, self.target_entropy,
+            config, self.trained, self.critic_ensemble, self.target_encoder,
+            self.discrete_critic_target, self._temperature, self.target_entropy,
         )  # fmt: skip
         self._passes = Passes(self.losses, policy.device)
         self._warm = not config.compile
         self._targets, self._followed = self._pair_targets()
-        self._averaged: list[Tensor] = self.policy.get_optim_params()["actor"]
-        self._actor: list[Tensor] = self.trained.get_optim_params()["actor"]
+        actors = (one.get_optim_params()["actor"] for one in (policy, self.trained))
+        self._acting, self._actor = actors
 
     def update(self, batch_iterator: Iterator[Batch]) -> TrainingStats:
         """Take `utd_ratio` batches, a critic step on each; the last also trains the actor.
@@ -149,10 +152,9 @@ class SACAlgorithm(RLAlgorithm, name="sac"):
         nothing, limit = before.max_abs[:0], self.config.grad_clip_norm
         outcome = optimizer_step(self.optimizers, found, nothing, limit, before.outcome.skipped)
         self._temperature.keep_valid()
-        if self.config.actor_average is not None:
-            imitates = actor_pass == self._passes.imitation
-            share = 1.0 if imitates else self.config.actor_average
-            foreach.interpolate(self._averaged, self._actor, share * (1 - outcome.skipped))
+        if (share := self.config.actor_average) is not None:
+            share = 1.0 if actor_pass == self._passes.imitation else share
+            foreach.interpolate(self._acting, self._actor, share * (1 - outcome.skipped))
         return StepRecord(tuple(found.losses), outcome, {"entropy": entropy}, (), nothing)
 
     def _follow(self, share: Tensor) -> None:

@@ -4,6 +4,7 @@ import copy
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 import pytest
@@ -108,6 +109,16 @@ def test_the_compiled_form_has_the_eager_forms_numbers(pair, make_batch, weights
     # Adam divides by a gradient's size, so that one which is all rounding may step anywhere.
     assert apart.max() < eager.config.critic_lr
     assert (apart > 2e-5).double().mean() < 1e-5
+
+
+@pytest.mark.slow
+def test_a_batch_of_another_size_is_compiled_for_in_whatever_thread_it_comes(pair, make_batch):
+    sac, eager = pair
+    sac.warm_up(128)
+    with ThreadPoolExecutor(1) as pool:
+        ours = pool.submit(sac.update, repeat(make_batch(64))).result()
+    theirs = eager.update(repeat(make_batch(64)))
+    assert ours.to_log_dict() == pytest.approx(theirs.to_log_dict(), rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil_app.bench.replay import PlainImages
-from hil_app.learning import NStepReturns, ReplayBuffer
+from hil_app.learning import FeatureType, NStepReturns, PolicyFeature, ReplayBuffer
 from hil_app.learning.buffer.images import RECENT, ImageStore, map_key
+from hil_app.learning.sac.losses import example_batch
 
 KEY = "observation.images.front"
 
@@ -220,3 +221,16 @@ def test_the_plain_way_gives_the_same_images(shifts):
     for offset, group in enumerate(expected):
         ours = store.gather([slots[row + offset] for row in rows], moves[offset].tolist())
         assert torch.equal(ours.float() / 255, group)
+
+
+def test_what_is_compiled_for_lies_in_memory_as_what_is_drawn(make_sac):
+    shape = {KEY: PolicyFeature(FeatureType.VISUAL, (3, 8, 9))}
+    sac = make_sac(policy={"input_features": shape})
+    buffer = ReplayBuffer(50, "cpu", [KEY])
+    for i in range(12):
+        now, then = image(i, 8, 9), image(i + 1, 8, 9)
+        buffer.add({KEY: now}, np.zeros(4), 0.0, {KEY: then}, False, False)
+    drawn, compiled_for = buffer.sample(16), example_batch(sac.policy, 16)
+    for group in ("state", "next_state"):
+        assert drawn[group][KEY].stride() == compiled_for[group][KEY].stride()
+        assert drawn[group][KEY].dtype == compiled_for[group][KEY].dtype
