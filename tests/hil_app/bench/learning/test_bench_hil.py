@@ -62,16 +62,22 @@ def test_the_other_presets_have_none_of_what_hil_adds(preset):
     assert config.teleop is None or config.teleop.intervention == InterventionConfig()
 
 
-def test_the_presets_of_the_suite_differ_in_what_is_seen_and_in_imitation_alone():
+def test_the_presets_of_the_suite_differ_in_what_is_seen_and_how_often_they_learn_from_it():
     state, pixels = (load(Parser("test"), [], one.preset)[0] for one in suite.OBSERVATIONS.values())
-    imitation = {"behavior_cloning_weight", "imitation_filter", "actor_dropout"}
-    seen = {"image_size", "shared_encoder"}
-    assert state.env == pixels.env
-    assert state.teleop == pixels.teleop
-    assert state.policy.model_dump(exclude=seen) == pixels.policy.model_dump(exclude=seen)
-    assert state.algorithm.model_dump(exclude=imitation) == pixels.algorithm.model_dump(
-        exclude=imitation
-    )
+    for block in ("env", "teleop", "train"):
+        assert getattr(state, block) == getattr(pixels, block)
+    for block, differs in (
+        ("policy", {"image_size"}),
+        ("algorithm", {"actor_average"}),
+        ("learner", {"gradient_steps", "random_shift", "photometric"}),
+    ):
+        ours, theirs = (getattr(one, block).model_dump(exclude=differs) for one in (state, pixels))
+        assert ours == theirs
+    shares = [
+        one.algorithm.actor_average * one.learner.gradient_steps * one.learner.train_freq
+        for one in (state, pixels)
+    ]
+    assert shares[0] == shares[1]  # of what is learned in a tick: as many ticks are averaged
 
 
 def test_an_operator_alone_is_measured_once_for_all_learners():
