@@ -40,11 +40,11 @@ class Suite:
 TASKS = {
     "reach": Task(2000, 10.0),
     "pick_lift": Task(2000, 10.0),
-    "push": Task(4000, 10.0),
-    "pick_place": Task(4000, 15.0),
-    "stack": Task(4000, 15.0),
-    "drawer": Task(4000, 10.0),
-    "insert": Task(4000, 15.0),
+    "push": Task(3000, 10.0),
+    "pick_place": Task(3000, 15.0),
+    "stack": Task(3000, 15.0),
+    "drawer": Task(3000, 10.0),
+    "insert": Task(3000, 15.0),
 }
 CAMERAS = (
     "--robot.cameras={front: {view: front, width: 64, height: 64}, "
