@@ -112,6 +112,9 @@ def test_the_compiled_form_has_the_eager_forms_numbers(pair, make_batch, weights
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore:.*should not be instantiated:DeprecationWarning"
+)  # the compiler's
 def test_a_batch_of_another_size_is_compiled_for_in_whatever_thread_it_comes(pair, make_batch):
     sac, eager = pair
     sac.warm_up(128)
