@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from configs.base import Config
 from configs.classifier import SuccessClassifierConfig
@@ -14,6 +15,10 @@ from configs.step import StepConfig
 
 Xyz = tuple[float, float, float]
 Coordinate = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
+Region: TypeAlias = tuple[int, int, int, int]  # of an image: top, left, height, width [px]
+Edge = Annotated[int | float, Field(ge=0)]  # pixels, or a share
+Length = Annotated[int | float, Field(gt=0)]  # the same
+_Given: TypeAlias = tuple[float, float, float, float]  # the same, or shares of the image
 Side = Annotated[int, Field(ge=1, le=4096)]  # of an image [px]
 Stride = Annotated[float, Field(gt=0, le=0.2)]  # in one tick [m]
 
@@ -118,10 +123,56 @@ class ObservationConfig(Config):
 class ImageConfig(Config):
     """What of the images the policy sees."""
 
-    crop: dict[str, tuple[NonNegativeInt, NonNegativeInt, PositiveInt, PositiveInt]] = {}
-    """Region of interest by camera: top, left, height, width [px]."""
+    crop: dict[str, tuple[Edge, Edge, Length, Length]] = {}
+    """Region of interest by camera: top, left, height, width [px], or, where none of them is above
+    1, these as shares of the image's height and width, whatever its size."""
     resize: tuple[Side, Side] | None = None
     """Height and width of every image after the crop [px]; null leaves the size."""
+
+    @field_validator("crop")
+    @classmethod
+    def _lie_in_their_images(cls, crop: Mapping[str, _Given]) -> dict[str, _Given]:
+        return {camera: _lies_in(camera, given) for camera, given in crop.items()}
+
+    def regions(self, cameras: Mapping[str, tuple[int, int]]) -> dict[str, Region]:
+        """The crops of these cameras, of an image's (height, width) [px] each, in whole pixels."""
+        return {
+            camera: _pixels(given, *cameras[camera])
+            for camera, given in self.crop.items()
+            if camera in cameras
+        }
+
+
+def _lies_in(camera: str, given: _Given) -> _Given:
+    """The same, pixels as whole numbers. ValueError if no image can have such a part."""
+    top, left, height, width = given
+    if max(given) > 1:
+        if not all(float(number).is_integer() for number in given):
+            raise ValueError(
+                f"{camera}: {list(given)} (top, left, height, width) must be whole pixels, or "
+                "shares of the image, none of them above 1"
+            )
+        return int(top), int(left), int(height), int(width)
+    if top + height > 1 or left + width > 1:
+        raise ValueError(
+            f"{camera}: {list(given)} (top, left, height, width, as shares of the image) reaches "
+            "outside the image"
+        )
+    return given
+
+
+def _pixels(given: _Given, height: int, width: int) -> Region:
+    if max(given) > 1:
+        top, left, high, wide = map(int, given)
+        return top, left, high, wide
+    (top, high), (left, wide) = _side(*given[::2], height), _side(*given[1::2], width)
+    return top, left, high, wide
+
+
+def _side(begin: float, share: float, whole: int) -> tuple[int, int]:
+    """Where a part of a side begins, and how long it is; at least a pixel."""
+    first = min(round(begin * whole), whole - 1)
+    return first, max(round((begin + share) * whole) - first, 1)
 
 
 class ProcessorConfig(OpenConfig):

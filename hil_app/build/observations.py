@@ -119,9 +119,9 @@ def image_features(config: ImageConfig, spec: RobotSpec) -> dict[str, PolicyFeat
         known = ", ".join(spec.cameras) or "none"
         name = min(unknown)
         raise ConfigError(f"processor.images.crop.{name}: no such camera; cameras: {known}")
-    found = {}
+    found, regions = {}, config.regions(spec.cameras)
     for name, size in spec.cameras.items():
-        seen = config.crop.get(name, (0, 0, *size))[2:]
+        seen = regions.get(name, (0, 0, *size))[2:]
         height, width = config.resize or seen
         found[f"{OBS_IMAGES}.{name}"] = PolicyFeature(FeatureType.VISUAL, (3, height, width))
     return found
@@ -145,7 +145,7 @@ def env_steps(
     grip, images = config.processor.gripper, config.processor.images
     steps: dict[str, Step[Transition]] = dict(parts)
     if spec.cameras:
-        steps["images"] = observation.images(images.crop, images.resize)
+        steps["images"] = observation.images(images.regions(spec.cameras), images.resize)
     if truth is not None:
         steps["simulated success"] = events.simulated_success(truth)
     if classified is not None:

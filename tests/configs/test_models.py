@@ -4,6 +4,8 @@ import typing
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from configs.base import Changeable, Config, MutableConfig
@@ -89,10 +91,39 @@ def test_the_time_limit_in_ticks(seconds: float | None, fps: float, ticks: int |
     assert EnvConfig(control_time_s=seconds, fps=fps).time_limit == ticks
 
 
-@pytest.mark.parametrize("region", [(-1, 0, 5, 5), (0, -1, 5, 5), (0, 0, 0, 5), (0, 0, 5, 0)])
-def test_a_crop_lies_inside_its_image(region: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "region",
+    [
+        (-1, 0, 5, 5),
+        (0, -1, 5, 5),
+        (0, 0, 0, 5),
+        (0, 0, 5, 0),
+        (0.5, 0, 0.6, 1),
+        (0, 0.1, 1, 1),
+        (0.5, 0, 32, 32),
+    ],
+)
+def test_a_crop_lies_inside_its_image(region: tuple[float, float, float, float]) -> None:
     with pytest.raises(ValidationError, match="crop"):
         ImageConfig(crop={"front": region})
+
+
+shares = st.floats(0, 0.999)
+
+
+@given(top=shares, left=shares, height=st.integers(8, 4096), width=st.integers(8, 4096))
+def test_a_crop_in_shares_lies_in_an_image_of_any_size(
+    top: float, left: float, height: int, width: int
+) -> None:
+    rest = (top, left, 1 - top, 1 - left)
+    config = ImageConfig(crop={"front": rest, "wrist": (3, 0, 2, 2)})
+    found = config.regions({"front": (height, width), "wrist": (9, 9)})
+    y, x, high, wide = found["front"]
+    assert found["wrist"] == (3, 0, 2, 2)
+    assert (y, x) == (min(round(top * height), height - 1), min(round(left * width), width - 1))
+    assert high >= 1
+    assert wide >= 1
+    assert (y + high, x + wide) == (height, width)
 
 
 def numbers(
