@@ -16,9 +16,9 @@ from configs.step import StepConfig
 Xyz = tuple[float, float, float]
 Coordinate = Annotated[float, Field(ge=-1, le=1)]  # along an axis; no arm gets that far [m]
 Region: TypeAlias = tuple[int, int, int, int]  # of an image: top, left, height, width [px]
-Edge = Annotated[int | float, Field(ge=0)]  # pixels, or a share
-Length = Annotated[int | float, Field(gt=0)]  # the same
 _Given: TypeAlias = tuple[float, float, float, float]  # the same, or shares of the image
+Edge = Annotated[int | float, Field(ge=0)]  # where one begins: pixels, or a share
+Length = Annotated[int | float, Field(gt=0)]  # how long its side is: pixels, or a share
 Side = Annotated[int, Field(ge=1, le=4096)]  # of an image [px]
 Stride = Annotated[float, Field(gt=0, le=0.2)]  # in one tick [m]
 
@@ -156,7 +156,7 @@ def _lies_in(camera: str, given: _Given) -> _Given:
     if top + height > 1 or left + width > 1:
         raise ValueError(
             f"{camera}: {list(given)} (top, left, height, width, as shares of the image) reaches "
-            "outside the image"
+            "outside the image: top + height and left + width must be at most 1"
         )
     return given
 
